@@ -1,0 +1,172 @@
+"""The contract between the harness and a model. Adding a model means subclassing ``Backend`` and writing ``generate``."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lightemma.backends.config import ModelConfig
+from lightemma.errors import UserError
+from lightemma.frame import Picture
+from lightemma.records import Stage, Usage
+
+CallKind = Literal[
+    "timeout", "rate_limited", "overloaded", "server_error", "connection", "invalid_response",
+    "refused", "content_filter", "bad_request", "auth", "model_not_found", "not_recorded",
+]  # fmt: skip
+
+#: Failures that no retry mends: the run stops at once instead of failing 3,908 times.
+FATAL_KINDS: frozenset[str] = frozenset({"auth", "model_not_found"})
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """A piece of text in a message."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PicturePart:
+    """A picture in a message; None stands for one that a backend which reads no pictures was not given."""
+
+    picture: Picture | None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn: who speaks, and the parts in order."""
+
+    role: Literal["system", "user", "assistant"]
+    parts: tuple[TextPart | PicturePart, ...]
+
+    @property
+    def text(self) -> str:
+        """The text parts, joined."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call to a model.
+
+    Attributes:
+        messages: the conversation; the last turn is the user's.
+        sample_token: the frame the call belongs to.
+        stage: the stage the call belongs to.
+        response_schema: JSON schema the answer must follow, where the backend can make sure of it.
+    """
+
+    messages: tuple[Message, ...]
+    sample_token: str
+    stage: Stage
+    response_schema: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A model's answer.
+
+    Attributes:
+        text: the answer without any thinking.
+        usage: tokens, or None if nobody counted.
+        finish_reason: ``stop`` (complete), ``length`` (cut at the token limit), ``refused``, ``content_filter`` or ``other``.
+        model: the model as the provider names the one that answered.
+        latency_s: seconds, only where the backend knows better than the harness's own clock (recordings do).
+        failure: a call kind, only in recordings of harnesses that passed a failure's text on as if it were an answer.
+    """
+
+    text: str
+    usage: Usage | None = None
+    finish_reason: Literal["stop", "length", "refused", "content_filter", "other"] = "stop"
+    model: str | None = None
+    latency_s: float | None = None
+    failure: CallKind | None = None
+
+
+class CallError(Exception):
+    """A call that brought no answer.
+
+    Args:
+        kind: why, in the harness's words.
+        message: the provider's words, without secrets.
+        retry_after_s: how long the provider asks to wait, if it does.
+    """
+
+    def __init__(self, kind: CallKind, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.kind: CallKind = kind
+        self.message = message
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What the harness made of one call: exactly one of an answer or a failure.
+
+    Attributes:
+        completion: the answer, or None if the call failed.
+        failure: the call kind, or None if there is an answer.
+        error: the provider's words when it failed.
+        latency_s: seconds.
+        attempts: how many tries it took.
+        cached: whether the answer came from the response cache.
+    """
+
+    completion: Completion | None
+    failure: str | None = None
+    error: str | None = None
+    latency_s: float | None = None
+    attempts: int = 1
+    cached: bool = False
+
+
+#: How a planner asks its model: the harness times, limits, retries and caches behind it. Never raises CallError.
+Call = Callable[[Request], Awaitable[CallResult]]
+
+
+class Backend(ABC):
+    """A model behind one asynchronous method.
+
+    Subclasses write ``generate``; they raise ``CallError`` for every failure, make one attempt (retries are the
+    harness's), and keep no record of their own.
+
+    Attributes:
+        reads_pictures: False for backends that need no picture (recordings, scripts); a run over data without
+            pictures is refused for the others before the first call.
+    """
+
+    reads_pictures: ClassVar[bool] = True
+
+    class Options(BaseModel):
+        """The backend's own settings, under ``options:`` in the model's YAML."""
+
+        model_config = ConfigDict(extra="forbid")
+
+    def __init__(self, config: ModelConfig) -> None:
+        self.config = config
+        try:
+            self.options = self.Options.model_validate(config.options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "options"
+            known = ", ".join(self.Options.model_fields) or "none"
+            raise UserError(
+                f"Model '{config.name}': option '{where}' is wrong ({first['msg']}); {config.provider} knows: {known}."
+            ) from error
+
+    @abstractmethod
+    async def generate(self, request: Request) -> Completion:
+        """Ask the model once.
+
+        Raises:
+            CallError: if no answer came, whatever the reason.
+        """
+
+    async def aclose(self) -> None:
+        """Let go of connections. Called once, after the last call."""
+        return None

@@ -1,0 +1,81 @@
+"""Cuts one scene's key frames into benchmark frames by the protocol. Every pose-based source ends here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lightemma.errors import UserError
+from lightemma.frame import Camera, EgoHistory, FloatArray, Frame, Pose
+from lightemma.kinematics import actions_from_poses, to_ego_frame, yaw_from_quaternion
+from lightemma.protocol import LIGHTEMMA, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class SceneTrack:
+    """The CAM_FRONT key frames of one scene, in time order.
+
+    Attributes:
+        scene: name of the scene.
+        sample_tokens: (n) tokens.
+        timestamps: (n,) microseconds, int64, of the pictures.
+        positions: (n, 2) metres, world: the ego pose of each picture.
+        rotations: (n, 4) quaternions w, x, y, z.
+        images: (n) picture names relative to the data root.
+        cameras: (n) cameras (the same object where the calibration is the same).
+        root: the data root, or None when the source has no pictures.
+    """
+
+    scene: str
+    sample_tokens: Sequence[str]
+    timestamps: np.ndarray[tuple[int], np.dtype[np.int64]]
+    positions: FloatArray
+    rotations: FloatArray
+    images: Sequence[str]
+    cameras: Sequence[Camera]
+    root: Path | None
+
+
+def frames_of_track(track: SceneTrack, protocol: Protocol = LIGHTEMMA) -> list[Frame]:
+    """Benchmark frames of one scene: n key frames give n - 14 of them under LightEMMA's protocol, or none if shorter.
+
+    Raises:
+        UserError: if the time stamps do not increase.
+    """
+    before = protocol.history_positions - 1
+    after = protocol.plan_steps
+    count = len(track.sample_tokens) - before - after - protocol.spare_frames
+    if len(track.timestamps) > 1 and np.any(np.diff(track.timestamps) <= 0):
+        raise UserError(
+            f"The key frames of scene '{track.scene}' are not in time order: two have the same or an earlier time stamp; "
+            "check the prev/next links and time stamps in sample_data.json."
+        )
+    headings = yaw_from_quaternion(track.rotations)
+    seconds = (track.timestamps - track.timestamps[0]) / 1e6
+    frames = []
+    for index in range(max(count, 0)):
+        now = index + before
+        past, future = slice(index, now + 1), slice(now + 1, now + 1 + after)
+        here, heading = track.positions[now], float(headings[now])
+        image = track.images[now]
+        frames.append(
+            Frame(
+                scene=track.scene,
+                frame_index=index,
+                sample_token=track.sample_tokens[now],
+                timestamp=int(track.timestamps[now]),
+                image=image,
+                image_path=None if track.root is None else track.root / image,
+                camera=track.cameras[now],
+                pose=Pose(float(here[0]), float(here[1]), heading),
+                history=EgoHistory(
+                    positions=to_ego_frame(track.positions[past], here, heading),
+                    actions=actions_from_poses(track.positions[past], seconds[past], protocol),
+                ),
+                future=to_ego_frame(track.positions[future], here, heading),
+            )
+        )
+    return frames

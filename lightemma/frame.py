@@ -1,0 +1,96 @@
+"""What a planner is given: one front-camera key frame with the car's own motion up to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A pinhole camera on the car.
+
+    Attributes:
+        intrinsic: (3, 3) matrix, pixels.
+        rotation: (4,) unit quaternion w, x, y, z that turns camera axes (x right, y down, z forward) into the ego frame.
+        translation: (3,) metres, the camera's place in the ego frame.
+        size: picture width and height in pixels, where the data says it.
+    """
+
+    intrinsic: FloatArray
+    rotation: FloatArray
+    translation: FloatArray
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Where the car is in the world: x and y in metres, heading in radians (counter-clockwise from x)."""
+
+    x: float
+    y: float
+    heading: float
+
+
+@dataclass(frozen=True, slots=True)
+class EgoHistory:
+    """Three seconds of the car's own motion, oldest first, the current key frame last.
+
+    Attributes:
+        positions: (8, 2) metres, ego frame of the current key frame (so the last is the origin).
+        actions: (6, 2) pairs of speed (m/s) and curvature (1/m, positive = left); the last is the current action.
+    """
+
+    positions: FloatArray
+    actions: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One benchmark frame.
+
+    Attributes:
+        scene: name of the scene.
+        frame_index: place among the scene's benchmark frames, from 0.
+        sample_token: the key frame's token, unique in the data set.
+        timestamp: microseconds, of the picture.
+        image: the picture's name as the data set gives it (relative to the data root).
+        image_path: where the picture lies, or None when the source has no pictures.
+        camera: the front camera.
+        pose: the car in the world at this key frame.
+        history: the motion up to here.
+        future: (6, 2) metres, ego frame: where the recorded car was 0.5 … 3 s later. Ground truth, never shown to a planner's model.
+    """
+
+    scene: str
+    frame_index: int
+    sample_token: str
+    timestamp: int
+    image: str
+    image_path: Path | None
+    camera: Camera
+    pose: Pose
+    history: EgoHistory
+    future: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture ready to be sent to a model.
+
+    Attributes:
+        data: encoded bytes (JPEG or PNG).
+        media_type: ``image/jpeg`` or ``image/png``.
+        size: width and height in pixels as sent.
+        sha256: hex digest of ``data``.
+    """
+
+    data: bytes
+    media_type: str
+    size: tuple[int, int]
+    sha256: str
