@@ -64,7 +64,7 @@ class Frame:
         camera: the front camera.
         pose: the car in the world at this key frame.
         history: the motion up to here.
-        future: (6, 2) metres, ego frame: where the recorded car was 0.5 … 3 s later. Ground truth, never shown to a planner's model.
+        future: (6, 2) metres, ego frame: where the recorded car was 0.5 … 3 s later. Ground truth, not for planners.
     """
 
     scene: str

@@ -1,0 +1,38 @@
+"""Plays back recorded answers, keyed by sample token and stage: free, exact, and without network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from lightemma.backends.base import Backend, CallError, Completion, Request
+from lightemma.backends.config import ModelConfig
+from lightemma.records import Stage
+
+Recording = Mapping[tuple[str, Stage], Completion | CallError]
+
+
+class ReplayBackend(Backend):
+    """Answers as a run or archive recorded them; what is not recorded fails as ``call:not_recorded``.
+
+    Args:
+        config: names the model as recorded.
+        recording: (sample token, stage) -> answer, or the failure that was recorded.
+    """
+
+    reads_pictures: ClassVar[bool] = False
+
+    def __init__(self, config: ModelConfig, recording: Recording) -> None:
+        super().__init__(config)
+        self._recording = recording
+
+    async def generate(self, request: Request) -> Completion:
+        """The recorded answer of this frame and stage."""
+        answer = self._recording.get((request.sample_token, request.stage))
+        if answer is None:
+            raise CallError(
+                "not_recorded", f"the recording has no {request.stage} answer for sample {request.sample_token}"
+            )
+        if isinstance(answer, CallError):
+            raise answer
+        return answer

@@ -1,0 +1,44 @@
+"""The typer application."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lightemma import __version__
+from lightemma.cli import compare, demo, evaluate, import_archives, models, prompts, run
+
+app = typer.Typer(
+    name="lightemma",
+    help="How well does a vision-language model drive, zero-shot? A benchmark on nuScenes front-camera pictures.",
+    epilog="Errors are one sentence; add --debug to see where they come from.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lightemma {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """How well does a vision-language model drive, zero-shot? A benchmark on nuScenes front-camera pictures."""
+
+
+app.command("demo")(demo.demo)
+app.command("run")(run.run)
+app.command("import")(import_archives.import_archives)
+app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
+app.command("models")(models.models)
+app.add_typer(prompts.app, name="prompts")

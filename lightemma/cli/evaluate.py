@@ -1,0 +1,43 @@
+"""lightemma evaluate: score stored answers again, without any call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders of runs.")],
+    parser: Annotated[
+        str | None,
+        typer.Option(help="Read the stored answers by strict, tolerant or first-numbers; as run if left out."),
+    ] = None,
+) -> None:
+    """Score stored answers again, without any call: every L2 convention, and scores.csv with one line per frame."""
+    from lightemma.cli.show import show
+    from lightemma.evaluation.comparison import compare_runs
+    from lightemma.evaluation.scores import load_scores
+    from lightemma.report.frame_scores import write_frame_scores
+    from lightemma.report.tables import rows_of
+    from lightemma.runs.store import find_runs
+
+    for folder in find_runs(runs):
+        scores = load_scores(folder, parser)
+        path = write_frame_scores(scores, folder)
+        comparison = compare_runs([scores], shared_only=True)
+        summary = rows_of(comparison, "summary")[0]
+        not_ok = summary["frames"] - summary["ok_frames"]
+        rows = [row for row in rows_of(comparison, "conventions") if row["run"] == scores.name]
+        read_by = scores.manifest.parser if scores.manifest else "strict"
+        show(
+            [
+                {"run": row["run"], "l2 convention": row["convention"], **{k: row[k] for k in list(row)[2:]}}
+                for row in rows
+            ],
+            f"{scores.name}: {summary['frames']} frames, {not_ok} not ok, parser {read_by}; FDE {summary['fde']:.4f} m, "
+            f"miss rate {summary['miss_rate_2m']:.4f}",
+        )
+        outcomes = [row for row in rows_of(comparison, "errors") if row["run"] == scores.name]
+        typer.echo("  " + ", ".join(f"{row['outcome']} {row['frames']}" for row in outcomes) + f"\n  {path}")

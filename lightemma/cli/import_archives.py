@@ -1,0 +1,28 @@
+"""lightemma import: published archives become runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def import_archives(
+    archives: Annotated[list[Path], typer.Argument(help="LightEMMA outputs (v1 or v2): folders or .zip files.")],
+    out: Annotated[Path, typer.Option(help="Folder of runs.")] = Path("results"),
+    parser: Annotated[str, typer.Option(help="strict, tolerant or first-numbers.")] = "strict",
+    name: Annotated[str | None, typer.Option(help="Name of the run, for a single archive.")] = None,
+) -> None:
+    """Turn LightEMMA's published outputs into runs, to be scored like any other; archives stay packed."""
+    from lightemma.errors import UserError
+    from lightemma.parsing import check_tier
+    from lightemma.runs.importing import import_archive
+    from lightemma.runs.job import check_writable
+
+    if name is not None and len(archives) > 1:
+        raise UserError("--name names one run; import several archives without it.")
+    tier = check_tier(parser)
+    check_writable(out)
+    for archive in archives:
+        typer.echo(f"{archive.name} -> {import_archive(archive, out, tier, name)}")

@@ -1,0 +1,46 @@
+"""lightemma prompts: show, list and extract prompt sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Show, list and extract prompt sets.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("list")
+def list_prompts() -> None:
+    """List the prompt sets that come with the package."""
+    from lightemma.prompts.sets import load_prompts, shipped_names
+
+    for name in shipped_names():
+        prompts = load_prompts(name)
+        typer.echo(f"{name}  ({prompts.settings.answer}, {prompts.sha256[:12]})\n    {prompts.settings.description}")
+
+
+@app.command("show")
+def show_prompts(name: Annotated[str, typer.Argument(help="A shipped prompt set, or a folder with one.")]) -> None:
+    """Print the templates of a prompt set."""
+    from lightemma.prompts.sets import load_prompts
+
+    prompts = load_prompts(name)
+    for stage, text in prompts.templates.items():
+        typer.echo(f"--- {stage}\n{text}\n")
+
+
+@app.command("extract")
+def extract(
+    archive: Annotated[Path, typer.Argument(help="A LightEMMA output: folder or .zip.")],
+    out: Annotated[Path, typer.Option(help="Folder for the prompt set.")],
+) -> None:
+    """Recover the prompt set a published archive was made with, checked against every recorded prompt."""
+    from lightemma.data.published import PublishedArchive
+    from lightemma.prompts.sets import save_prompts
+    from lightemma.runs.importing import archive_prompts, recorded_prompts
+
+    source = PublishedArchive(archive)
+    recorded = recorded_prompts(source)
+    save_prompts(archive_prompts(source, recorded), out)
+    typer.echo(f"One template reproduces all {len(recorded)} x 3 prompts of {archive.name} -> {out}")

@@ -1,0 +1,114 @@
+"""Finds and checks the YAML files a user writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from lightemma.errors import UserError, near_names
+
+M = TypeVar("M", bound=BaseModel)
+
+#: A user's own configs/ in the present folder stand before those that come with the package.
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def config_folders(kind: str) -> list[Path]:
+    """Existing folders with configs of a kind (``models`` or ``benchmarks``), the user's own first."""
+    places = (Path.cwd() / "configs" / kind, _PACKAGE / "configs" / kind, _PACKAGE.parent / "configs" / kind)
+    return list(dict.fromkeys(place.resolve() for place in places if place.is_dir()))
+
+
+def config_names(kind: str) -> dict[str, Path]:
+    """Name -> file of every config of a kind."""
+    found: dict[str, Path] = {}
+    for folder in config_folders(kind):
+        for path in sorted(folder.glob("*.yaml")):
+            found.setdefault(path.stem, path)
+    return found
+
+
+def find_config(kind: str, name: str) -> Path:
+    """The file of a config given by name or path.
+
+    Raises:
+        UserError: if there is none (near names are offered).
+    """
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        path = Path(name).expanduser()
+        if path.is_file():
+            return path
+        raise UserError(f"There is no file '{name}'; give the path of a YAML in configs/{kind} or its name.")
+    known = config_names(kind)
+    if name not in known:
+        raise UserError(f"There is no {kind.removesuffix('s')} '{name}' in configs/{kind}; {near_names(name, known)}")
+    return known[name]
+
+
+def load_config(path: Path, model: type[M]) -> M:
+    """Reads a YAML into ``model``.
+
+    Raises:
+        UserError: naming the first wrong key, where it stands and what is wrong with it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"'{path}' cannot be read ({error}).") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"'{path}' is not valid YAML ({' '.join(str(error).split())}).") from error
+    if not isinstance(values, dict):
+        raise UserError(f"'{path}' must hold keys and values, such as `name: my-model`.")
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise UserError(_sentence(path, text, model, error)) from error
+
+
+def _sentence(path: Path, text: str, model: type[BaseModel], error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    line = _line_of(text, place)
+    where = f"'{path}'{f', line {line}' if line else ''}"
+    key = ".".join(place)
+    if first["type"] == "extra_forbidden":
+        return f"{where}: there is no key '{key}'; {near_names(place[-1], _keys(model, place[:-1]))}"
+    if first["type"] == "missing":
+        return f"{where}: the key '{key}' is missing; add it."
+    return f"{where}: '{key}' is wrong: {first['msg'][0].lower()}{first['msg'][1:]}."
+
+
+def _keys(model: type[BaseModel], place: list[str]) -> list[str]:
+    """Keys that may stand at a place."""
+    for part in place:
+        field = model.model_fields.get(part)
+        inner = field.annotation if field else None
+        candidates = [inner, *getattr(inner, "__args__", ())]
+        nested = [kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if not nested:
+            return []
+        model = nested[0]
+    return list(model.model_fields)
+
+
+def _line_of(text: str, place: list[str]) -> int | None:
+    """The line on which the key at a place stands, if it can be found."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return None
+    line: int | None = None
+    for part in place:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        for key, value in node.value:
+            if key.value == part:
+                line, node = key.start_mark.line + 1, value
+                break
+        else:
+            break
+    return line

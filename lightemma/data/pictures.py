@@ -1,0 +1,151 @@
+"""Pictures as they are sent to a model: the file's own bytes where possible, downscaled where a policy asks for it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import warnings
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from PIL import Image, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+from lightemma.errors import UserError
+from lightemma.frame import Picture
+
+#: Largest picture that is read. A front camera gives about 1.4 megapixels; anything far above is a wrong file.
+MAX_MEGAPIXELS = 50
+
+_JPEG_START = b"\xff\xd8\xff"
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+#: Read besides JPEG and PNG. A closed list: some of Pillow's other readers start programs or follow links.
+_OTHER_FORMATS = ("BMP", "GIF", "PPM", "TIFF", "WEBP")
+#: What Pillow raises for bytes that are not a whole picture.
+_DECODING_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PicturePolicy:
+    """How pictures are sent.
+
+    Attributes:
+        max_side: longest side in pixels, above which a picture is downscaled (Lanczos, aspect kept); None sends every
+            JPEG and PNG as it lies on disk.
+        jpeg_quality: quality of pictures that have to be encoded again, 1 to 95.
+
+    Raises:
+        UserError: if a number is out of range.
+    """
+
+    max_side: int | None = None
+    jpeg_quality: int = 90
+
+    def __post_init__(self) -> None:
+        if self.max_side is not None and self.max_side < 1:
+            raise UserError(f"The longest side of a picture is {self.max_side}; give 1 pixel or more, or leave it out.")
+        if not 1 <= self.jpeg_quality <= 95:
+            raise UserError(f"The JPEG quality is {self.jpeg_quality}; give 1 to 95.")
+
+    def as_dict(self) -> dict[str, int | None]:
+        """The policy as plain values, for manifests and cache keys."""
+        return asdict(self)
+
+
+def load_picture(path: Path, policy: PicturePolicy) -> Picture:
+    """Read a picture and make it ready to be sent.
+
+    A JPEG or PNG no larger than the policy's ``max_side`` keeps its bytes; everything else becomes an upright RGB JPEG
+    without metadata, transparent parts on white. The whole picture is decoded in either case, so that a torn file is
+    found here and not by the model.
+
+    Args:
+        path: the file; its content says what it is, not its name.
+        policy: how to send it.
+
+    Raises:
+        UserError: if the file is missing or unreadable, is not a picture, is torn, or has more than 50 megapixels.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"There is no picture at {path}; check the data root.") from None
+    except OSError as error:
+        raise UserError(f"The picture {path} cannot be read ({error.strerror}); check its permissions.") from error
+
+    image = _open(data, path)
+    width, height = image.size
+    if width * height > MAX_MEGAPIXELS * 1_000_000:
+        raise _too_large(path, f"{width} x {height} = {width * height / 1e6:.1f} megapixels")
+    media_type = {"JPEG": "image/jpeg", "PNG": "image/png"}.get(image.format or "")
+    longest = max(width, height)
+    try:
+        if media_type is not None and (policy.max_side is None or longest <= policy.max_side):
+            image.load()
+            return _picture(data, media_type, (width, height))
+        upright = _as_rgb(ImageOps.exif_transpose(image), path)
+    except _DECODING_ERRORS as error:
+        raise UserError(f"The picture {path} is torn or corrupt ({error}); copy or download it again.") from error
+    if policy.max_side is not None and longest > policy.max_side:
+        scale = policy.max_side / longest
+        target = (max(1, round(upright.width * scale)), max(1, round(upright.height * scale)))
+        upright = upright.resize(target, Image.Resampling.LANCZOS)
+    encoded = io.BytesIO()
+    upright.save(encoded, "JPEG", quality=policy.jpeg_quality)
+    return _picture(encoded.getvalue(), "image/jpeg", upright.size)
+
+
+def _open(data: bytes, path: Path) -> Image.Image:
+    """Read the header; pixels stay undecoded.
+
+    JPEG and PNG are opened by their own readers, which leaves the size limit (and its message) to ``load_picture``;
+    for the others Pillow's guard against decompression bombs comes first and is made an error of ours.
+    """
+    try:
+        if data.startswith(_JPEG_START):
+            return JpegImageFile(io.BytesIO(data))
+        if data.startswith(_PNG_START):
+            return PngImageFile(io.BytesIO(data))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return Image.open(io.BytesIO(data), formats=_OTHER_FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_large(path, str(error).partition(" exceeds")[0]) from None
+    except _DECODING_ERRORS:
+        what = "is empty" if not data else "is torn, or not a JPEG, PNG, WebP, TIFF, BMP, GIF or PPM picture"
+        raise UserError(f"The file {path} {what}; copy or download it again.") from None
+
+
+def _as_rgb(image: Image.Image, path: Path) -> Image.Image:
+    """Any 8-bit mode as RGB; transparent parts become white."""
+    if image.mode.startswith(("I", "F")):
+        # Pillow would clip deeper pixels at 255 and send an almost white picture.
+        raise UserError(f"The picture {path} has more than 8 bits per channel; convert it to an 8-bit JPEG or PNG.")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def _too_large(path: Path, size: str) -> UserError:
+    return UserError(
+        f"The picture {path} is too large ({size}; the limit is {MAX_MEGAPIXELS} megapixels); shrink it first."
+    )
+
+
+def _picture(data: bytes, media_type: str, size: tuple[int, int]) -> Picture:
+    return Picture(data=data, media_type=media_type, size=size, sha256=hashlib.sha256(data).hexdigest())

@@ -1,0 +1,318 @@
+"""LightEMMA's published outputs, as frames and as recorded answers. Archives stay packed: nothing is written to disk.
+
+Two layouts are read, from a folder or a .zip:
+
+v2
+    ``<model>/output/scene-XXXX.json`` with ``image_name``; what came of the answers is left to the evaluation.
+v1
+    the same with ``image_path``, ``ego_info.gt_actions`` and ``predictions`` (the authors' own reading of the answer).
+
+Long texts are lists of lines wrapped at 80 columns; unwrapping folds white space, since the original breaks are lost.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from lightemma.data.base import DataInfo, FrameSource
+from lightemma.errors import UserError
+from lightemma.frame import Camera, EgoHistory, Frame, Pose
+from lightemma.kinematics import integrate
+from lightemma.parsing import Tier, parse_answer
+from lightemma.protocol import LIGHTEMMA, Protocol
+from lightemma.records import OK, FrameRecord, StageRecord, Usage, call_outcome
+
+#: What the published harness called the three stages, and where it kept question and answer.
+STAGE_KEYS = {
+    "scene": ("scene_prompt", "scene_description"),
+    "intent": ("intent_prompt", "driving_intent"),
+    "action": ("waypoint_prompt", "pred_actions_str"),
+}
+
+Text = str | list[str]
+
+
+class _CameraParams(msgspec.Struct):
+    rotation: list[Any]
+    translation: list[float]
+    camera_intrinsic: list[list[float]]
+
+
+class _EgoInfo(msgspec.Struct):
+    position: list[float]
+    heading: float
+    obs_positions: list[tuple[float, float]]
+    obs_actions: list[tuple[float, float]]
+    gt_positions: list[tuple[float, float]]
+
+
+class _Predictions(msgspec.Struct):
+    trajectory: list[tuple[float, float]] | None = None
+
+
+class ArchiveFrame(msgspec.Struct):
+    """One frame as published."""
+
+    frame_index: int
+    sample_token: str
+    timestamp: int
+    camera_params: _CameraParams
+    ego_info: _EgoInfo
+    inference: dict[str, Text]
+    token_usage: dict[str, dict[str, int]] = {}
+    time_usage: dict[str, float] = {}
+    image_name: str = ""
+    image_path: str = ""
+    predictions: _Predictions | None = None
+
+    @property
+    def image(self) -> str:
+        """The picture's name relative to a nuScenes root; v1's absolute path of its authors' machine is cut."""
+        name = PurePosixPath(self.image_name or self.image_path.replace("\\", "/")).name
+        return f"samples/CAM_FRONT/{name}" if name else ""
+
+    def prompt(self, stage: str) -> str:
+        """What was asked at a stage, white space folded if it had been wrapped."""
+        return _unwrap(self.inference.get(STAGE_KEYS[stage][0], ""))
+
+    def answer(self, stage: str) -> str:
+        """What was answered at a stage."""
+        return _unwrap(self.inference.get(STAGE_KEYS[stage][1], ""))
+
+    def stage(self, stage: str) -> StageRecord:
+        """Question, answer, tokens and seconds of a stage."""
+        key, answer = STAGE_KEYS[stage][0], self.answer(stage)
+        failure = failure_of(answer)
+        tokens = self.token_usage.get(key)
+        return StageRecord(
+            stage=stage,
+            prompt=self.prompt(stage),
+            response=answer,
+            outcome=OK if failure is None else call_outcome(failure),
+            usage=None if tokens is None else Usage(tokens.get("input", 0), 0, tokens.get("output", 0), 0, "recorded"),
+            latency_s=self.time_usage.get(key),
+            error=None if failure is None else answer,
+        )
+
+
+class _SceneInfo(msgspec.Struct):
+    name: str
+
+
+class _Metadata(msgspec.Struct):
+    model: str = ""
+    timestamp: str = ""
+
+
+class ArchiveScene(msgspec.Struct):
+    """One scene's file as published."""
+
+    scene_info: _SceneInfo
+    frames: list[ArchiveFrame]
+    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
+
+
+_DECODER = msgspec.json.Decoder(ArchiveScene, strict=False)
+_ERROR_TEXT = "Error generating response"
+_ERROR_KINDS = (
+    (r"\b529\b|overloaded", "overloaded"),
+    # Before the others: a server's error page or headers may well mention limits and connections.
+    (r"HTTP code 5\d\d|server_error|had an error", "server_error"),
+    (r"\b429\b|rate.?limit|quota", "rate_limited"),
+    (r"time[d -]*out", "timeout"),
+    (r"content.?filter|safety", "content_filter"),
+    (r"valid `Part`|finish_reason", "invalid_response"),
+    (r"\b401\b|\b403\b|api key", "auth"),
+    (r"connection", "connection"),
+)
+
+
+def failure_of(answer: str) -> str | None:
+    """The call kind behind an answer that is no answer: the published harness stored exceptions as the model's words."""
+    if not answer.startswith(_ERROR_TEXT):
+        return None
+    for pattern, kind in _ERROR_KINDS:
+        if re.search(pattern, answer, re.IGNORECASE):
+            return kind
+    return "server_error"
+
+
+def _unwrap(text: Text) -> str:
+    return " ".join(" ".join(text).split()) if isinstance(text, list) else text
+
+
+class PublishedArchive:
+    """A LightEMMA output folder or .zip, read scene by scene.
+
+    Args:
+        path: the folder or archive.
+
+    Raises:
+        UserError: if it is missing, broken, of another kind, or holds several models' outputs.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = path.stem if path.suffix == ".zip" else path.resolve().name
+        names, self._read = _open_zip(path) if path.is_file() else _open_folder(path)
+        self._entries = _scene_entries(path, names)
+        self.scene_names: list[str] = list(self._entries)
+        # One scene is decoded at once, so that an archive of another kind is named here and not in mid-run.
+        self.model = self.scene(self.scene_names[0]).metadata.model or self.name
+
+    @lru_cache(maxsize=4)  # noqa: B019 -- the archive lives as long as the run
+    def scene(self, name: str) -> ArchiveScene:
+        """One scene's frames, in order of frame index.
+
+        Raises:
+            UserError: if its file is not what a LightEMMA run writes.
+        """
+        entry = self._entries[name]
+        try:
+            scene = _DECODER.decode(self._read(entry))
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            raise UserError(
+                f"'{entry}' in '{self.path}' is not a LightEMMA v1 or v2 scene file ({error}); "
+                "give the folder or .zip that its predict.py wrote."
+            ) from error
+        except (zipfile.BadZipFile, OSError, EOFError) as error:
+            raise UserError(f"'{entry}' in '{self.path}' cannot be read ({error}); fetch the archive again.") from error
+        scene.frames.sort(key=lambda frame: frame.frame_index)
+        for frame in scene.frames:
+            _check_shape(frame, entry, self.path)
+        return scene
+
+    def frames(self) -> Iterator[tuple[str, ArchiveFrame]]:
+        """Every frame with its scene's name, in order."""
+        for name in self.scene_names:
+            for frame in self.scene(name).frames:
+                yield name, frame
+
+    def records(self, tier: Tier = "strict", protocol: Protocol = LIGHTEMMA) -> Iterator[FrameRecord]:
+        """Every frame as a run's record, its answer read by ``tier``.
+
+        A failure whose text was passed on to the next stage stays marked on its stage, but the frame is judged by its
+        action answer, as the published evaluation did: parity needs it, and the count is in the manifest.
+        """
+        for scene, frame in self.frames():
+            yield _record(scene, frame, tier, protocol)
+
+
+def _record(scene: str, frame: ArchiveFrame, tier: Tier, protocol: Protocol) -> FrameRecord:
+    stages = [frame.stage(stage) for stage in STAGE_KEYS]
+    last = stages[-1]
+    if last.outcome == OK:
+        parsed = parse_answer(frame.answer("action"), tier)
+        outcome, actions = parsed.outcome, parsed.actions
+        stages[-1] = msgspec.structs.replace(last, outcome=outcome)
+    else:
+        outcome, actions = last.outcome, None
+    return FrameRecord(
+        scene=scene,
+        frame_index=frame.frame_index,
+        sample_token=frame.sample_token,
+        image=frame.image,
+        timestamp=frame.timestamp,
+        history=frame.ego_info.obs_actions,
+        ground_truth=frame.ego_info.gt_positions,
+        stages=stages,
+        actions=None if actions is None else actions.tolist(),
+        trajectory=None if actions is None else integrate(actions, protocol).tolist(),
+        outcome=outcome,
+    )
+
+
+class PublishedSource(FrameSource):
+    """The frames behind a published archive: histories, ground truth and cameras, no pictures."""
+
+    def __init__(self, path: Path) -> None:
+        self.archive = PublishedArchive(path)
+
+    @property
+    def info(self) -> DataInfo:
+        """Archive name; the archives do not say which nuScenes version they ran on."""
+        return DataInfo("published", self.archive.name, "", len(self.archive.scene_names))
+
+    @property
+    def scene_names(self) -> Sequence[str]:
+        """Names of all scenes."""
+        return self.archive.scene_names
+
+    def scene_frames(self, scene: str) -> list[Frame]:
+        """The frames of one scene, as published."""
+        return [_frame(scene, frame) for frame in self.archive.scene(scene).frames]
+
+
+def _frame(scene: str, frame: ArchiveFrame) -> Frame:
+    ego, camera = frame.ego_info, frame.camera_params
+    return Frame(
+        scene=scene,
+        frame_index=frame.frame_index,
+        sample_token=frame.sample_token,
+        timestamp=frame.timestamp,
+        image=frame.image,
+        image_path=None,
+        camera=Camera(
+            intrinsic=np.array(camera.camera_intrinsic, dtype=np.float64),
+            rotation=np.array(camera.rotation, dtype=np.float64),
+            translation=np.array(camera.translation, dtype=np.float64),
+        ),
+        pose=Pose(ego.position[0], ego.position[1], ego.heading),
+        history=EgoHistory(np.array(ego.obs_positions, dtype=np.float64), np.array(ego.obs_actions, dtype=np.float64)),
+        future=np.array(ego.gt_positions, dtype=np.float64),
+    )
+
+
+def _check_shape(frame: ArchiveFrame, entry: str, path: Path) -> None:
+    ego = frame.ego_info
+    wanted = (LIGHTEMMA.history_positions, LIGHTEMMA.history_actions, LIGHTEMMA.plan_steps)
+    found = (len(ego.obs_positions), len(ego.obs_actions), len(ego.gt_positions))
+    if found != wanted:
+        raise UserError(
+            f"Frame {frame.frame_index} of '{entry}' in '{path}' has {found[0]} past positions, {found[1]} past actions and "
+            f"{found[2]} future positions instead of {wanted[0]}, {wanted[1]} and {wanted[2]}; it was run under another protocol."
+        )
+
+
+def _open_zip(path: Path) -> tuple[list[str], Callable[[str], bytes]]:
+    try:
+        archive = zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise UserError(
+            f"'{path}' is not a whole .zip archive ({error}); it may be cut off, fetch it again."
+        ) from error
+    except OSError as error:
+        raise UserError(f"'{path}' cannot be read ({error.strerror}).") from error
+    return archive.namelist(), archive.read
+
+
+def _open_folder(path: Path) -> tuple[list[str], Callable[[str], bytes]]:
+    if not path.is_dir():
+        raise UserError(f"There is no archive '{path}'; give a LightEMMA output folder or .zip.")
+    names = [file.relative_to(path).as_posix() for file in sorted(path.rglob("*.json"))]
+    return names, lambda name: (path / name).read_bytes()
+
+
+def _scene_entries(path: Path, names: list[str]) -> dict[str, str]:
+    """Scene name -> file, of the one folder that holds scene files."""
+    files = [PurePosixPath(name) for name in names if name.endswith(".json") and "__MACOSX" not in name]
+    if any(file.parent.name == "output" for file in files):
+        files = [file for file in files if file.parent.name == "output"]
+    if not files:
+        raise UserError(
+            f"'{path}' holds no scene .json files; give the folder or .zip that LightEMMA's predict.py wrote."
+        )
+    folders = sorted({str(file.parent) for file in files})
+    if len(folders) > 1:
+        raise UserError(
+            f"'{path}' holds several outputs ({', '.join(folders[:4])}); give one of these folders at a time."
+        )
+    return {file.stem: str(file) for file in sorted(files)}

@@ -1,0 +1,104 @@
+"""Refuses to compare what cannot be compared, saying what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lightemma.errors import UserError
+from lightemma.evaluation.scores import RunScores
+
+#: Two sources of the same key frame may differ by rounding, not by more.
+TRUTH_TOLERANCE = 1e-3  # metres
+
+
+def check_comparable(runs: Sequence[RunScores]) -> None:
+    """Makes sure that all runs drove the same frames under the same protocol, and finished.
+
+    Raises:
+        UserError: naming the first two runs that differ, and in what.
+    """
+    for run in runs:
+        check_complete(run)
+    first = runs[0]
+    for other in runs[1:]:
+        _check_protocol(first, other)
+        _check_split(first, other)
+        _check_frames(first, other)
+        _check_truth(first, other)
+
+
+def check_complete(run: RunScores) -> None:
+    """Makes sure that a run has every frame it set out to drive.
+
+    Raises:
+        UserError: if frames are missing.
+    """
+    planned = run.manifest.data.frames if run.manifest else len(run.tokens)
+    if len(run.tokens) < planned:
+        raise UserError(
+            f"Run '{run.name}' has {len(run.tokens)} of {planned} frames; finish it by the same `lightemma run` command, or "
+            "compare on the frames that all runs have with --shared-frames."
+        )
+
+
+def shared_frames(runs: Sequence[RunScores]) -> list[RunScores]:
+    """The runs cut to the frames that all of them have.
+
+    Raises:
+        UserError: if protocols or splits differ, or no frame is shared.
+    """
+    first = runs[0]
+    for other in runs[1:]:
+        _check_protocol(first, other)
+        _check_split(first, other)
+    shared = set(first.tokens).intersection(*(run.tokens for run in runs[1:]))
+    if not shared:
+        raise UserError("The runs have no frame in common; compare runs over the same scenes.")
+    cut = [run.take(np.array([i for i, token in enumerate(run.tokens) if token in shared])) for run in runs]
+    for other in cut[1:]:
+        _check_truth(cut[0], other)
+    return cut
+
+
+def _check_protocol(first: RunScores, other: RunScores) -> None:
+    mine, theirs = first.protocol.as_dict(), other.protocol.as_dict()
+    differing = [key for key in mine if mine[key] != theirs[key]]
+    if differing:
+        what = ", ".join(f"{key} {mine[key]} against {theirs[key]}" for key in differing)
+        raise UserError(
+            f"'{first.name}' and '{other.name}' were run under different protocols ({what}); such numbers do not compare."
+        )
+
+
+def _check_split(first: RunScores, other: RunScores) -> None:
+    mine = first.manifest.data.version if first.manifest else ""
+    theirs = other.manifest.data.version if other.manifest else ""
+    if mine and theirs and mine != theirs:
+        raise UserError(
+            f"'{first.name}' was run on {mine} and '{other.name}' on {theirs}; compare runs over the same split."
+        )
+
+
+def _check_frames(first: RunScores, other: RunScores) -> None:
+    mine, theirs = set(first.tokens), set(other.tokens)
+    if mine != theirs:
+        raise UserError(
+            f"'{first.name}' and '{other.name}' were run on different frames ({len(mine - theirs)} only in the first, "
+            f"{len(theirs - mine)} only in the second); run them alike, or compare what all have with --shared-frames."
+        )
+
+
+def _check_truth(first: RunScores, other: RunScores) -> None:
+    if list(first.tokens) != list(other.tokens):
+        raise UserError(
+            f"'{first.name}' and '{other.name}' name scenes or frames differently; run both on the same data."
+        )
+    apart = np.abs(first.truth - other.truth).max(axis=(1, 2))
+    if apart.max() > TRUTH_TOLERANCE:
+        row = int(apart.argmax())
+        raise UserError(
+            f"'{first.name}' and '{other.name}' disagree on where the car went (frame {first.tokens[row]} of "
+            f"{first.scenes[row]}, by {apart[row]:.3g} m); their data are not the same."
+        )

@@ -1,0 +1,1 @@
+"""Ways of driving: a frame in, a plan of six actions out."""

@@ -1,0 +1,112 @@
+"""Drivers that look at nothing but the car's own motion. What a model must beat before its pictures can be said to help."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lightemma.backends.base import Call
+from lightemma.frame import FloatArray, Frame, Picture
+from lightemma.kinematics import hold_last_action
+from lightemma.planners.base import Plan, Planner
+from lightemma.protocol import LIGHTEMMA
+from lightemma.records import OK
+
+#: Seconds from now to the end of each action, (6,).
+_ELAPSED = LIGHTEMMA.dt * np.arange(1, LIGHTEMMA.plan_steps + 1)
+
+
+class KinematicPlanner(Planner):
+    """A planner that is a formula over the history."""
+
+    @abstractmethod
+    def actions(self, history: FloatArray) -> FloatArray:
+        """The plan.
+
+        Args:
+            history: (..., 6, 2) actions, oldest first.
+
+        Returns:
+            (..., 6, 2) actions.
+        """
+
+    async def plan(self, frame: Frame, picture: Picture | None, call: Call | None) -> Plan:
+        """The formula's plan; neither picture nor model is asked."""
+        return Plan(self.actions(frame.history.actions), OK)
+
+
+class ConstantAction(KinematicPlanner):
+    """v_k = v_0, c_k = c_0: the current action six times. LightEMMA's own baseline."""
+
+    name: ClassVar[str] = "constant-action"
+
+    def actions(self, history: FloatArray) -> FloatArray:
+        """Repeats the last action."""
+        return hold_last_action(history)
+
+
+class ConstantAcceleration(KinematicPlanner):
+    """v_k = max(0, v_0 + a t_k), c_k = c_0, with a = (v_0 - v_-1) / dt: the CA model of target tracking.
+
+    Source: constant-acceleration motion as in Schubert, Richter and Wanielik, "Comparison and evaluation of advanced
+    motion models for vehicle tracking", FUSION 2008.
+    """
+
+    name: ClassVar[str] = "constant-acceleration"
+
+    def actions(self, history: FloatArray) -> FloatArray:
+        """Keeps the last change of speed going."""
+        return _accelerate(history, _ELAPSED)
+
+
+class DampedAcceleration(KinematicPlanner):
+    """v_k = max(0, v_0 + a T (1 - exp(-t_k / T))), c_k = c_0, with a = (v_0 - v_-1) / dt and T = 2 s.
+
+    The acceleration dies away with time constant T, so that speed settles at v_0 + a T: the Singer model's expected
+    motion (Singer, "Estimating optimal tracking filter performance for manned maneuvering targets", IEEE T-AES 1970).
+    T is a round number; on the 150 test scenes every T from 1 to 5 s beats constant acceleration, so nothing hangs on it.
+    """
+
+    name: ClassVar[str] = "damped-acceleration"
+    time_constant_s: float = 2.0
+
+    def actions(self, history: FloatArray) -> FloatArray:
+        """Lets the last change of speed die away."""
+        tau = self.time_constant_s
+        return _accelerate(history, tau * (1.0 - np.exp(-_ELAPSED / tau)))
+
+    def settings(self) -> dict[str, Any]:
+        """The time constant."""
+        return {"time_constant_s": self.time_constant_s}
+
+
+class ConstantSpeedStraight(KinematicPlanner):
+    """v_k = v_0, c_k = 0: the constant-velocity model, which knows no curves."""
+
+    name: ClassVar[str] = "constant-speed-straight"
+
+    def actions(self, history: FloatArray) -> FloatArray:
+        """Keeps the speed and straightens the wheel."""
+        actions = hold_last_action(history)
+        actions[..., 1] = 0.0
+        return actions
+
+
+class Stop(KinematicPlanner):
+    """v_k = 0, c_k = 0: standing still at once. A lower reference: any driver should beat it."""
+
+    name: ClassVar[str] = "stop"
+
+    def actions(self, history: FloatArray) -> FloatArray:
+        """Stands."""
+        return np.zeros_like(hold_last_action(history))
+
+
+def _accelerate(history: FloatArray, weights: FloatArray) -> FloatArray:
+    """The last action with its speed moved on by the last acceleration times ``weights`` ((6,) seconds), never below 0."""
+    actions = hold_last_action(history)
+    acceleration = (history[..., -1, 0] - history[..., -2, 0]) / LIGHTEMMA.dt
+    actions[..., 0] = np.maximum(actions[..., 0] + acceleration[..., None] * weights, 0.0)
+    return actions

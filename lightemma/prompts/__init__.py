@@ -1,0 +1,1 @@
+"""Prompt sets: one folder each, with three templates (scene, intent, action)."""

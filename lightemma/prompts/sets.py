@@ -1,0 +1,175 @@
+"""Loads prompt sets: shipped ones by name, a user's own by folder."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lightemma.errors import UserError, near_names
+from lightemma.frame import FloatArray, Frame
+from lightemma.prompts.template import fill, places
+from lightemma.protocol import LIGHTEMMA
+from lightemma.records import STAGES, Stage
+
+SHIPPED = Path(__file__).parent
+SETTINGS_FILE = "prompt-set.yaml"
+
+#: What each stage's template may speak of. The scene stage sees the picture alone: motion would colour its description.
+ALLOWED_PLACES: dict[Stage, frozenset[str]] = {
+    "scene": frozenset(),
+    "intent": frozenset({"scene", "speeds", "curvatures"}),
+    "action": frozenset({"scene", "intent", "speeds", "curvatures"}),
+}
+
+#: The schema of an ``answer: json`` prompt set.
+ACTION_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "actions": {
+            "type": "array",
+            "minItems": LIGHTEMMA.plan_steps,
+            "maxItems": LIGHTEMMA.plan_steps,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "speed": {"type": "number", "description": "metres per second"},
+                    "curvature": {"type": "number", "description": "1/metre, positive bends left"},
+                },
+                "required": ["speed", "curvature"],
+                "additionalProperties": False,
+            },
+        }
+    },
+    "required": ["actions"],
+    "additionalProperties": False,
+}
+
+
+class PromptSettings(BaseModel):
+    """What prompt-set.yaml may say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    description: str = Field(default="", description="one line, shown by `lightemma prompts list`")
+    answer: Literal["list", "json"] = Field(default="list", description="form of the action stage's answer")
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSet:
+    """Three templates and the form of answer they ask for.
+
+    Attributes:
+        name: the set's name in manifests and tables.
+        templates: text per stage, with ``{{scene}}``, ``{{intent}}``, ``{{speeds}}``, ``{{curvatures}}`` places.
+        settings: description and form of answer.
+    """
+
+    name: str
+    templates: dict[Stage, str]
+    settings: PromptSettings
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the templates and the form of answer: two sets with the same digest ask the same."""
+        digest = hashlib.sha256(self.settings.answer.encode())
+        for stage in STAGES:
+            digest.update(b"\0" + self.templates[stage].encode())
+        return digest.hexdigest()
+
+    @property
+    def response_schema(self) -> dict[str, Any] | None:
+        """The JSON schema of the action stage's answer, if the set asks for JSON."""
+        return ACTION_SCHEMA if self.settings.answer == "json" else None
+
+    def prompt(self, stage: Stage, frame: Frame, answers: dict[Stage, str]) -> str:
+        """The text for one stage of one frame.
+
+        Args:
+            stage: which stage.
+            frame: gives the history.
+            answers: what the earlier stages answered.
+        """
+        return fill(self.templates[stage], {**history_values(frame.history.actions), **answers})
+
+
+def history_values(actions: FloatArray) -> dict[str, str]:
+    """Speeds and curvatures of (6, 2) actions as they stand in prompts: lists of plain decimals."""
+    speeds, curvatures = actions.T.tolist()
+    return {"speeds": str(speeds), "curvatures": str(curvatures)}
+
+
+def shipped_names() -> list[str]:
+    """Names of the prompt sets that come with the package."""
+    return sorted(folder.name for folder in SHIPPED.iterdir() if (folder / "scene.txt").is_file())
+
+
+def load_prompts(name: str) -> PromptSet:
+    """A shipped set by name, or the set in a folder.
+
+    Raises:
+        UserError: if there is no such set, a template is missing, or one speaks of something its stage is not given.
+    """
+    if name in shipped_names():
+        return _load_folder(SHIPPED / name, name)
+    folder = Path(name)
+    if folder.is_dir():
+        return _load_folder(folder, folder.resolve().name)
+    raise UserError(
+        f"There is no prompt set '{name}', neither shipped nor as a folder; {near_names(name, shipped_names())}"
+    )
+
+
+def _load_folder(folder: Path, name: str) -> PromptSet:
+    missing = [f"{stage}.txt" for stage in STAGES if not (folder / f"{stage}.txt").is_file()]
+    if missing:
+        raise UserError(
+            f"Prompt set '{folder}' lacks {', '.join(missing)}; a set is scene.txt, intent.txt and action.txt."
+        )
+    templates: dict[Stage, str] = {}
+    for stage in STAGES:
+        try:
+            text = (folder / f"{stage}.txt").read_text(encoding="utf-8").rstrip("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"'{folder / stage}.txt' cannot be read as UTF-8 text ({error}).") from error
+        unknown = sorted(places(text) - ALLOWED_PLACES[stage])
+        if unknown:
+            allowed = ", ".join(f"{{{{{place}}}}}" for place in sorted(ALLOWED_PLACES[stage])) or "no places at all"
+            raise UserError(
+                f"'{folder / stage}.txt' has the place {{{{{unknown[0]}}}}}, but the {stage} stage is given {allowed}."
+            )
+        templates[stage] = text
+    return PromptSet(name, templates, _load_settings(folder / SETTINGS_FILE))
+
+
+def _load_settings(path: Path) -> PromptSettings:
+    if not path.is_file():
+        return PromptSettings()
+    try:
+        return PromptSettings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except (yaml.YAMLError, ValidationError) as error:
+        raise UserError(
+            f"'{path}' is not valid ({str(error).splitlines()[0]}); it may have 'description' and 'answer: list|json'."
+        ) from error
+
+
+def save_prompts(prompts: PromptSet, folder: Path) -> None:
+    """Writes a set as a folder that ``load_prompts`` reads.
+
+    Raises:
+        UserError: if the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for stage in STAGES:
+            (folder / f"{stage}.txt").write_text(prompts.templates[stage] + "\n", encoding="utf-8")
+        settings = yaml.safe_dump(prompts.settings.model_dump(), sort_keys=False, allow_unicode=True)
+        (folder / SETTINGS_FILE).write_text(settings, encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"The folder '{folder}' cannot be written ({error.strerror}); give another one with --out."
+        ) from error

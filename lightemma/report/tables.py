@@ -1,0 +1,148 @@
+"""Writes a comparison as CSV, Markdown and LaTeX tables."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from lightemma.errors import UserError
+from lightemma.evaluation.comparison import Comparison
+from lightemma.evaluation.rows import ConventionRow, ErrorRow, PairedRow, RemovedRow, StratumRow, SummaryRow
+
+#: Table name -> row type; the file names are these with .csv, .md and .tex.
+TABLES: dict[str, type[Any]] = {
+    "summary": SummaryRow,
+    "common": SummaryRow,
+    "common_removed": RemovedRow,
+    "conventions": ConventionRow,
+    "errors": ErrorRow,
+    "paired": PairedRow,
+    "strata": StratumRow,
+}
+
+#: Columns of the wide tables that fit on a page; the CSV has all.
+PAGE_COLUMNS = (
+    "run", "frames", "ok_frames", "format_error_rate", "call_error_rate", "l2_1s", "l2_2s", "l2_3s", "l2_avg", "fde",
+    "miss_rate_2m", "latency_mean_s", "input_tokens", "output_tokens", "cost_usd", "diff_vs_baseline", "ci_low", "ci_high",
+)  # fmt: skip
+
+_LATEX = str.maketrans(
+    {
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "\\": r"\textbackslash{}",
+    }
+)
+
+
+def columns_of(table: str) -> list[str]:
+    """The columns of a table, in order."""
+    return [field.name for field in fields(TABLES[table])]
+
+
+def rows_of(comparison: Comparison, table: str) -> list[dict[str, Any]]:
+    """The rows of a table as dictionaries in column order."""
+    columns = columns_of(table)
+    return [{name: getattr(row, name) for name in columns} for row in getattr(comparison, table)]
+
+
+def write_tables(comparison: Comparison, folder: Path) -> list[Path]:
+    """Writes every table three times: .csv (all columns, full precision), .md and .tex (rounded).
+
+    Returns:
+        The files written.
+
+    Raises:
+        UserError: if the folder cannot be written.
+    """
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for table, row_type in TABLES.items():
+            rows = rows_of(comparison, table)
+            columns = columns_of(table)
+            page = [name for name in columns if row_type is not SummaryRow or name in PAGE_COLUMNS]
+            note = caption(comparison, table)
+            for suffix, text in (
+                (".md", markdown(rows, page, note)),
+                (".tex", latex(rows, page, note)),
+            ):
+                path = folder / f"{table}{suffix}"
+                path.write_text(text, encoding="utf-8")
+                written.append(path)
+            path = folder / f"{table}.csv"
+            with path.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, columns, lineterminator="\n")
+                writer.writeheader()
+                writer.writerows({name: _exact(value) for name, value in row.items()} for row in rows)
+            written.append(path)
+    except OSError as error:
+        raise UserError(
+            f"The tables cannot be written to '{folder}' ({error.strerror}); give another --out."
+        ) from error
+    return written
+
+
+def caption(comparison: Comparison, table: str) -> str:
+    """One line that says what a table's numbers are."""
+    over = f"{comparison.frames} frames of {comparison.scenes} scenes"
+    named = {
+        "summary": f"Each run on its own ok frames, {over}. L2 convention: {comparison.convention}.",
+        "common": f"All runs on the frames that are ok in every run, of {over}. L2 convention: {comparison.convention}.",
+        "common_removed": "Frames each run takes out of the common set, and those that only it takes out.",
+        "conventions": f"The same plans by every L2 convention, {over}. Numbers of different conventions do not compare.",
+        "errors": f"How the frames ended, {over}.",
+        "paired": f"Average L2, run minus reference, convention {comparison.convention}; 95 % intervals over scenes.",
+        "strata": f"Average L2 by stratum, convention {comparison.convention}, against constant-action on the same frames.",
+    }
+    return named[table]
+
+
+def markdown(rows: Sequence[dict[str, Any]], columns: Sequence[str], note: str = "") -> str:
+    """A Markdown table with an optional line above it."""
+    lines = [note, ""] if note else []
+    lines += [_pipe(columns), _pipe("---" for _ in columns)]
+    lines += [_pipe(rounded(row[name], name).replace("|", r"\|") for name in columns) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def latex(rows: Sequence[dict[str, Any]], columns: Sequence[str], note: str = "") -> str:
+    """A booktabs tabular."""
+    kinds = "".join("l" if rows and isinstance(rows[0][name], str) else "r" for name in columns)
+    body = [" & ".join(rounded(row[name], name).translate(_LATEX) for name in columns) + r" \\" for row in rows]
+    head = " & ".join(name.translate(_LATEX) for name in columns) + r" \\"
+    lines = [f"% {note}", rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule"]
+    return "\n".join([*lines, r"\end{tabular}"]) + "\n"
+
+
+def rounded(value: Any, column: str = "") -> str:
+    """A value as people read it: four significant decimals for errors, none for token counts, empty for unknown."""
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return ""
+    if column.endswith("_tokens"):
+        return f"{value:.1f}"
+    if column.startswith("latency"):
+        return f"{value:.2f}"
+    return f"{value:.4f}"
+
+
+def _exact(value: Any) -> Any:
+    """Full precision; empty where unknown."""
+    return "" if isinstance(value, float) and math.isnan(value) else value
+
+
+def _pipe(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

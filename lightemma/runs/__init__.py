@@ -1,0 +1,1 @@
+"""Runs: schedules frames, records every call, goes on where it stopped."""

@@ -1,0 +1,101 @@
+"""``--model`` to a backend: a name from configs/models, a YAML, a recording to replay, or a class of the user's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lightemma.backends.base import Backend, CallError, Completion
+from lightemma.backends.config import ModelConfig
+from lightemma.backends.replay import Recording, ReplayBackend
+from lightemma.config_files import find_config, load_config
+from lightemma.data.published import PublishedArchive
+from lightemma.errors import UserError, near_names
+from lightemma.plugins import load_class
+from lightemma.records import STAGES, StageRecord, is_call_error
+from lightemma.runs.manifest import ModelEntry
+from lightemma.runs.store import is_run, read_frames, read_manifest
+
+#: provider -> "module:Class", imported when asked for.
+PROVIDERS = {
+    "openai-compatible": "lightemma.backends.openai_compatible:OpenAICompatibleBackend",
+    "scripted": "lightemma.backends.scripted:ScriptedBackend",
+}
+
+
+def make_backend(spec: str) -> Backend:
+    """The backend behind a ``--model`` value.
+
+    Args:
+        spec: a name from configs/models, the path of such a YAML, ``replay:ARCHIVE|RUN``, or ``package.module:Class``.
+
+    Raises:
+        UserError: if there is none, or its settings are wrong.
+    """
+    kind, _, place = spec.partition(":")
+    if kind == "replay":
+        return _replay(Path(place).expanduser())
+    if place and not spec.endswith((".yaml", ".yml")):
+        name = place.rpartition(".")[2]
+        return load_class(spec, Backend, "backend")(ModelConfig(name=name, provider=spec, model=name))
+    config = load_config(find_config("models", spec), ModelConfig)
+    provider = PROVIDERS.get(config.provider, config.provider)
+    if ":" not in provider:
+        raise UserError(
+            f"Model '{config.name}' names the provider '{config.provider}', which there is not; "
+            f"{near_names(config.provider, PROVIDERS)}"
+        )
+    return load_class(provider, Backend, "backend")(config)
+
+
+def model_entry(backend: Backend) -> ModelEntry:
+    """What the manifest says of a model; no key, no address that could hold one."""
+    config = backend.config
+    parameters = {
+        "max_output_tokens": config.max_output_tokens,
+        "temperature": config.temperature,
+        "seed": config.seed,
+        "options": backend.options.model_dump(mode="json", exclude_defaults=True),
+    }
+    return ModelEntry(
+        name=config.name,
+        provider=config.provider,
+        model=config.model,
+        revision=config.revision,
+        parameters=parameters,
+        price=config.price.model_dump() if config.price else None,
+    )
+
+
+def _replay(path: Path) -> ReplayBackend:
+    if is_run(path):
+        entry = read_manifest(path).model
+        if entry is None:
+            raise UserError(
+                f"The run '{path}' asked no model, so there is nothing to replay; name its planner instead."
+            )
+        recording: Recording = {
+            (frame.sample_token, stage.stage): _answer(stage) for frame in read_frames(path) for stage in frame.stages
+        }
+        return ReplayBackend(
+            ModelConfig(name=entry.name, provider="replay", model=entry.model, revision=entry.revision), recording
+        )
+    archive = PublishedArchive(path)
+    recording = {
+        (frame.sample_token, stage): _answer(frame.stage(stage)) for _, frame in archive.frames() for stage in STAGES
+    }
+    return ReplayBackend(ModelConfig(name=archive.name, provider="replay", model=archive.model), recording)
+
+
+def _answer(stage: StageRecord) -> Completion | CallError:
+    """What a recorded stage brought: its text, its failure, or (from harnesses that mixed them) both."""
+    failed = is_call_error(stage.outcome)
+    kind = stage.outcome.partition(":")[2]
+    if stage.response is None:
+        return CallError(kind if failed else "invalid_response", stage.error or "recorded failure")  # type: ignore[arg-type]
+    return Completion(
+        text=stage.response,
+        usage=stage.usage,
+        finish_reason="length" if stage.outcome == "format:truncated" else "stop",
+        latency_s=stage.latency_s,
+        failure=kind if failed else None,  # type: ignore[arg-type]
+    )
