@@ -23,6 +23,7 @@ from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from lightemma.errors import UserError, near_names
 from lightemma.frame import FloatArray
@@ -143,21 +144,27 @@ def parse_answer(
             kind = "truncated"
         return Parsed(None, format_outcome(kind))
     actions = np.array(reading.pairs, dtype=np.float64)
-    implausible = not is_plausible(actions)
+    implausible = not plausible(actions)
     # A number that is no number cannot be scored under any tier.
     if implausible and (tier == "tolerant" or not np.all(np.isfinite(actions)) or np.abs(actions).max() > 1e100):
         return Parsed(None, format_outcome("implausible"), implausible=True)
     return Parsed(actions, OK, implausible=implausible)
 
 
-def is_plausible(actions: FloatArray) -> bool:
-    """Whether some car could be asked to drive ``actions`` ((..., 2) pairs): finite, -1 to 60 m/s, |curvature| up to 1 1/m."""
+def plausible(actions: FloatArray) -> npt.NDArray[np.bool_]:
+    """Whether some car could be asked to drive each plan: finite, -1 to 60 m/s, |curvature| up to 1 1/m.
+
+    Args:
+        actions: (..., steps, 2) pairs.
+
+    Returns:
+        (...) one verdict per plan.
+    """
     speed, curvature = actions[..., 0], actions[..., 1]
-    return bool(
-        np.all(np.isfinite(actions))
-        and np.all((speed >= MIN_SPEED) & (speed <= MAX_SPEED))
-        and np.all(np.abs(curvature) <= MAX_CURVATURE)
-    )
+    # NaN and infinity fail the comparisons by themselves.
+    good = (speed >= MIN_SPEED) & (speed <= MAX_SPEED) & (np.abs(curvature) <= MAX_CURVATURE)
+    verdict: npt.NDArray[np.bool_] = np.asarray(good.all(axis=-1))
+    return verdict
 
 
 def _read_strict(text: str) -> list[tuple[float, float]] | None:
@@ -215,10 +222,7 @@ def _read_groups(text: str, groups: list[re.Match[str]], overlooked: list[Kind])
         if isinstance(numbers, str):
             return _Reading(None, numbers)
         contents.append(numbers)
-    if any(
-        not _BETWEEN_RE.fullmatch(text, first.end(), second.start())
-        for first, second in pairwise(groups)
-    ):
+    if any(not _BETWEEN_RE.fullmatch(text, first.end(), second.start()) for first, second in pairwise(groups)):
         return _Reading(None, "prose")
     # White space, brackets and commas belong to the list; what else stands before or behind is prose.
     before, after = text[: groups[0].start()], text[groups[-1].end() :]
@@ -269,11 +273,11 @@ def _read_flat(numbers: list[float], overlooked: list[Kind]) -> _Reading:
         return _Reading(None, "wrong_shape" if len(numbers) % 2 else "wrong_count")
     in_turn = _interleaved(numbers)
     in_blocks = list(zip(numbers[:PAIRS], numbers[PAIRS:], strict=True))
-    plausible = [pairs for pairs in (in_turn, in_blocks) if is_plausible(np.array(pairs))]
-    if len(plausible) != 1 and in_turn != in_blocks:
-        return _Reading(None, "ambiguous" if plausible else "implausible")
+    possible = [pairs for pairs in (in_turn, in_blocks) if plausible(np.array(pairs))]
+    if len(possible) != 1 and in_turn != in_blocks:
+        return _Reading(None, "ambiguous" if possible else "implausible")
     overlooked.append("brackets")
-    return _Reading(in_turn if in_turn == in_blocks else plausible[0], None)
+    return _Reading(in_turn if in_turn == in_blocks else possible[0], None)
 
 
 def _numbers(text: str) -> list[float] | Kind:

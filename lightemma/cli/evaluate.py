@@ -19,8 +19,7 @@ def evaluate(
     from lightemma.cli.show import show
     from lightemma.evaluation.comparison import compare_runs
     from lightemma.evaluation.scores import load_scores
-    from lightemma.report.frame_scores import write_frame_scores
-    from lightemma.report.tables import rows_of
+    from lightemma.report.tables import rows_of, write_frame_scores
     from lightemma.runs.store import find_runs
 
     for folder in find_runs(runs):
@@ -33,7 +32,7 @@ def evaluate(
         read_by = scores.manifest.parser if scores.manifest else "strict"
         show(
             [
-                {"run": row["run"], "l2 convention": row["convention"], **{k: row[k] for k in list(row)[2:]}}
+                {"run": row["run"], "convention": row["convention"], **{k: row[k] for k in list(row)[2:]}}
                 for row in rows
             ],
             f"{scores.name}: {summary['frames']} frames, {not_ok} not ok, parser {read_by}; FDE {summary['fde']:.4f} m, "

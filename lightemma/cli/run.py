@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,7 +72,7 @@ def run_job(study: Study, job: Job) -> RunOutcome:
     """Drives one run with a progress bar and says how it ended."""
     from rich.progress import Progress
 
-    with Progress(transient=True) as bar:
+    with Progress(transient=True, disable=not sys.stdout.isatty()) as bar:
         task = bar.add_task(job.name, total=len(study.frames))
         outcome = study.run(job, lambda _: bar.advance(task))
     parts = [f"{job.name}: {outcome.frames} frames"]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from lightemma.evaluation.comparison import Comparison
 
 #: What fits beside each other on a terminal; the CSV has the rest.
+_WORDS = ("run", "provider", "model", "base_url", "convention")
 _COLUMNS = ("run", "frames", "ok_frames", "l2_1s", "l2_2s", "l2_3s", "l2_avg", "fde", "miss_rate_2m")
 
 
@@ -38,7 +39,7 @@ def show(rows: Sequence[dict[str, Any]], title: str) -> None:
     table = Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="")
     columns = list(rows[0]) if rows else []
     for name in columns:
-        numeric = not isinstance(rows[0][name], str) or name not in ("run", "reference", "outcome", "stratum")
+        numeric = not isinstance(rows[0][name], str) or name not in _WORDS
         table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(escape(rounded(row[name], name)) for name in columns))

@@ -14,7 +14,7 @@ from lightemma.errors import UserError
 from lightemma.evaluation.displacement import step_errors
 from lightemma.frame import FloatArray
 from lightemma.kinematics import hold_last_action, integrate
-from lightemma.parsing import AnswerFormat, Tier, check_tier, is_plausible, parse_answer
+from lightemma.parsing import AnswerFormat, Tier, check_tier, parse_answer, plausible
 from lightemma.protocol import Protocol
 from lightemma.records import OK, STAGES, FrameNumbers, FrameRecord, is_call_error
 from lightemma.runs.manifest import Manifest
@@ -31,6 +31,7 @@ class RunScores:
         name: what the run is called in tables.
         manifest: what the run was; None for the computed baseline.
         protocol: how its plans became trajectories.
+        frame_index: (n,) place among the scene's benchmark frames.
         tokens: sample tokens.
         scenes: scene names.
         outcomes: ``ok``, ``format:<kind>`` or ``call:<kind>``.
@@ -47,6 +48,7 @@ class RunScores:
     name: str
     manifest: Manifest | None
     protocol: Protocol
+    frame_index: npt.NDArray[np.int64]
     tokens: Sequence[str]
     scenes: Sequence[str]
     outcomes: Sequence[str]
@@ -93,7 +95,7 @@ class RunScores:
         )
 
 
-_ARRAYS = ("history", "truth", "actions", "errors", "latency", "calls", "usage", "implausible")
+_ARRAYS = ("frame_index", "history", "truth", "actions", "errors", "latency", "calls", "usage", "implausible")
 
 
 def load_scores(folder: Path, tier: str | None = None) -> RunScores:
@@ -158,6 +160,7 @@ def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameR
         name=name,
         manifest=manifest,
         protocol=Protocol(**manifest.protocol),
+        frame_index=np.array([record.frame_index for record in records], dtype=np.int64),
         tokens=[record.sample_token for record in records],
         scenes=[record.scene for record in records],
         outcomes=[record.outcome for record in records],
@@ -168,7 +171,7 @@ def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameR
         latency=np.array([_latency(record) for record in records]),
         calls=np.array([float(len(record.stages)) for record in records]),
         usage=np.array([_usage(record) for record in records]).reshape(count, 4),
-        implausible=np.array([bool(good) and not is_plausible(plan) for plan, good in zip(actions, ok, strict=True)]),
+        implausible=ok & ~plausible(actions),
     )
 
 

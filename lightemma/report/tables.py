@@ -11,7 +11,9 @@ from typing import Any
 
 from lightemma.errors import UserError
 from lightemma.evaluation.comparison import Comparison
+from lightemma.evaluation.frame_scores import frame_columns
 from lightemma.evaluation.rows import ConventionRow, ErrorRow, PairedRow, RemovedRow, StratumRow, SummaryRow
+from lightemma.evaluation.scores import RunScores
 
 #: Table name -> row type; the file names are these with .csv, .md and .tex.
 TABLES: dict[str, type[Any]] = {
@@ -92,6 +94,27 @@ def write_tables(comparison: Comparison, folder: Path) -> list[Path]:
             f"The tables cannot be written to '{folder}' ({error.strerror}); give another --out."
         ) from error
     return written
+
+
+def write_frame_scores(run: RunScores, folder: Path) -> Path:
+    """Writes scores.csv, one line per frame (see ``evaluation.frame_scores``).
+
+    Returns:
+        The file written.
+
+    Raises:
+        UserError: if it cannot be written.
+    """
+    path = folder / "scores.csv"
+    columns = frame_columns(run)
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows([_exact(cell) for cell in row] for row in zip(*columns.values(), strict=True))
+    except OSError as error:
+        raise UserError(f"'{path}' cannot be written ({error.strerror}); copy the run to a folder of yours.") from error
+    return path
 
 
 def caption(comparison: Comparison, table: str) -> str:

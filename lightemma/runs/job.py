@@ -187,8 +187,8 @@ def _check_pictures(frames: Sequence[Frame], source: FrameSource) -> None:
     without = sum(frame.image_path is None for frame in frames)
     if without:
         raise UserError(
-            f"{name} has no pictures for {without} of {len(frames)} frames, and this model looks at them; use a nuScenes folder "
-            "with samples/CAM_FRONT, or a baseline planner."
+            f"{name} has no pictures for {without} of {len(frames)} frames, and this model looks at them; use a nuScenes "
+            "folder with samples/CAM_FRONT, or a baseline planner."
         )
     missing = missing_pictures(frames)
     if missing:

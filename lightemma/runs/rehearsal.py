@@ -1,4 +1,4 @@
-"""A scripted driver: answers written in advance from each frame's history, slips included. For the demo, and no model at all."""
+"""A scripted driver for the demo: answers written in advance from each frame's history, slips included. No model at all."""
 
 from __future__ import annotations
 

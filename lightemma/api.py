@@ -1,0 +1,136 @@
+"""The same for notebooks: runs and comparisons as pandas DataFrames.
+
+>>> import lightemma
+>>> run = lightemma.load_run("results/gpt-4o")  # doctest: +SKIP
+>>> run.frames.groupby("manoeuvre").l2_avg_lightemma.mean()  # doctest: +SKIP
+>>> lightemma.compare(["results/gpt-4o", "results/gpt-4.1"]).summary  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pandas as pd
+
+from lightemma.evaluation.comparison import Comparison, compare_runs
+from lightemma.evaluation.displacement import check_convention
+from lightemma.evaluation.frame_scores import frame_columns
+from lightemma.evaluation.scores import RunScores, load_scores
+from lightemma.report.tables import columns_of, rows_of, write_tables
+from lightemma.runs.store import read_frames
+
+#: Columns of ``Run.texts``.
+TEXT_COLUMNS = ("scene", "frame_index", "sample_token", "stage", "prompt", "response", "outcome", "error")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stored run.
+
+    Attributes:
+        folder: where it lies.
+        scores: its arrays (see ``lightemma.evaluation.scores.RunScores``).
+    """
+
+    folder: Path
+    scores: RunScores
+
+    @property
+    def name(self) -> str:
+        """What the run is called."""
+        return self.scores.name
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """manifest.json: what decided the numbers."""
+        manifest: dict[str, Any] = msgspec.to_builtins(self.scores.manifest)
+        return manifest
+
+    @cached_property
+    def frames(self) -> pd.DataFrame:
+        """One row per frame; the columns are those of ``lightemma.evaluation.frame_scores.frame_columns``."""
+        return pd.DataFrame(frame_columns(self.scores))
+
+    @cached_property
+    def texts(self) -> pd.DataFrame:
+        """One row per call: scene, frame_index, sample_token, stage, prompt, response, outcome, error."""
+        rows = [
+            (
+                frame.scene,
+                frame.frame_index,
+                frame.sample_token,
+                stage.stage,
+                stage.prompt,
+                stage.response,
+                stage.outcome,
+                stage.error,
+            )
+            for frame in read_frames(self.folder)
+            for stage in frame.stages
+        ]
+        return pd.DataFrame(rows, columns=list(TEXT_COLUMNS))
+
+
+class Tables:
+    """A comparison as DataFrames, one attribute per table.
+
+    The columns are those of the CSV files (docs/metrics.md).
+    """
+
+    def __init__(self, comparison: Comparison) -> None:
+        self.comparison = comparison
+        self.summary = self._table("summary")
+        self.common = self._table("common")
+        self.common_removed = self._table("common_removed")
+        self.conventions = self._table("conventions")
+        self.errors = self._table("errors")
+        self.paired = self._table("paired")
+        self.strata = self._table("strata")
+
+    def write(self, folder: str | PathLike[str]) -> list[Path]:
+        """Writes every table as .csv, .md and .tex.
+
+        Raises:
+            UserError: if the folder cannot be written.
+        """
+        return write_tables(self.comparison, Path(folder))
+
+    def _table(self, name: str) -> pd.DataFrame:
+        return pd.DataFrame(rows_of(self.comparison, name), columns=columns_of(name))
+
+
+def load_run(path: str | PathLike[str], parser: str | None = None) -> Run:
+    """Loads a stored run.
+
+    Args:
+        path: its folder.
+        parser: read the stored answers by another tier than the run did.
+
+    Raises:
+        UserError: if there is no such run, or it is broken or empty.
+    """
+    folder = Path(path)
+    return Run(folder, load_scores(folder, parser))
+
+
+def compare(
+    runs: Sequence[Run | str | PathLike[str]], convention: str = "lightemma", *, shared_frames: bool = False
+) -> Tables:
+    """Compares runs over the same frames.
+
+    Args:
+        runs: loaded runs or their folders.
+        convention: L2 convention of the summary, the differences and the strata.
+        shared_frames: cut all runs to the frames they share, instead of refusing unlike ones.
+
+    Raises:
+        UserError: if they cannot be compared.
+    """
+    loaded = [run if isinstance(run, Run) else load_run(run) for run in runs]
+    return Tables(compare_runs([run.scores for run in loaded], check_convention(convention), shared_only=shared_frames))

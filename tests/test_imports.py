@@ -1,0 +1,84 @@
+"""Imports point down the layers of the design, and heavy packages stay out until they are used."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "lightemma"
+
+# Lowest first. A module may import from its own layer and from those below it.
+LAYERS = [
+    {"errors", "frame", "protocol", "records", "plugins", "config_files"},
+    {"kinematics"},
+    {"data", "prompts", "parsing", "backends"},
+    {"planners"},
+    {"runs"},
+    {"evaluation"},
+    {"report"},
+    {"api", "cli"},
+]
+# Beyond the layers: pieces of one layer that must not know each other.
+FORBIDDEN = {
+    "backends": {"data", "prompts", "parsing", "planners"},
+    "prompts": {"data", "backends", "parsing", "planners"},
+    "parsing": {"data", "backends", "prompts"},
+    "evaluation": {"planners", "backends", "prompts", "data"},
+    "report": {"planners", "backends", "prompts", "data", "runs"},
+}
+HEAVY = {"torch", "transformers", "openai", "anthropic", "google", "matplotlib", "nuscenes", "pandas", "PIL", "cv2"}
+
+
+def layer_of(part: str) -> int:
+    for level, names in enumerate(LAYERS):
+        if part in names:
+            return level
+    raise AssertionError(f"lightemma/{part} stands in no layer; add it to LAYERS where DESIGN puts it")
+
+
+def imported(path: Path) -> set[str]:
+    """Parts of the package that a module imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module] if node.module != "lightemma" else [f"lightemma.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        found |= {name.split(".")[1] for name in names if name.startswith("lightemma.")}
+    return found
+
+
+MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_imports_point_down(path: Path):
+    part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    wrong = {other for other in imported(path) - {part, "__version__"} if layer_of(other) > layer_of(part)}
+    assert not wrong, f"{path.name} ({part}) imports {sorted(wrong)}, which stand above it"
+    assert not imported(path) & FORBIDDEN.get(part, set())
+
+
+def test_evaluation_never_loads_planners_or_backends():
+    code = (
+        "import sys, lightemma.evaluation.comparison, lightemma.report.tables;"
+        "print([m for m in sys.modules if m.startswith(('lightemma.planners', 'lightemma.backends'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys; sys.argv = ['lightemma', '--help']\n"
+        "from lightemma.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        f"print(sorted({HEAVY!r} & {{name.split('.')[0] for name in sys.modules}}), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert "compare" in done.stdout
