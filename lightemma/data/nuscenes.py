@@ -1,0 +1,134 @@
+"""nuScenes: the CAM_FRONT key frames of a version folder, cut into benchmark frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from lightemma.data.base import DataInfo, FrameSource
+from lightemma.data.nuscenes_cache import IndexCache
+from lightemma.data.nuscenes_index import KeyFrameIndex
+from lightemma.data.nuscenes_readers import read_devkit, read_tables
+from lightemma.data.scenes import SceneTrack, frames_of_track
+from lightemma.errors import UserError, near_names
+from lightemma.frame import Frame
+from lightemma.protocol import LIGHTEMMA, Protocol
+
+Reader = Literal["tables", "devkit"]
+
+
+class NuScenesSource(FrameSource):
+    """The scenes of one nuScenes version folder, or of any data set in the same tables.
+
+    Needs ``scene``, ``sample``, ``sample_data``, ``ego_pose``, ``calibrated_sensor`` and ``sensor``; never reads the
+    annotations. Where there is no folder ``samples`` under the root, frames have no picture path.
+
+    Args:
+        root: the data root, which holds the version folder and ``samples``.
+        version: the version folder, such as ``v1.0-trainval``.
+        reader: ``tables`` reads them itself, in seconds; ``devkit`` asks nuscenes-devkit, as a check.
+        cache_dir: where the index is kept between runs; None keeps none.
+        protocol: how scenes are cut.
+
+    Raises:
+        UserError: if a folder or table is missing, broken or incomplete, or the devkit is asked for and not there.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        version: str,
+        *,
+        reader: Reader = "tables",
+        cache_dir: Path | None = None,
+        protocol: Protocol = LIGHTEMMA,
+    ) -> None:
+        self._root, self._version, self._protocol = root, version, protocol
+        _check_folders(root, version)
+        cache = None if cache_dir is None else IndexCache(cache_dir, root, version, reader)
+        index = cache.load() if cache else None
+        if index is None:
+            index = read_devkit(root, version) if reader == "devkit" else read_tables(root / version)
+            if cache:
+                cache.save(index)
+        self._index = index
+        self._picture_root = root if (root / "samples").is_dir() else None
+
+    @property
+    def index(self) -> KeyFrameIndex:
+        """All key frames as columns."""
+        return self._index
+
+    @property
+    def info(self) -> DataInfo:
+        """What this source is."""
+        return DataInfo("nuscenes", self._root.resolve().name, self._version, len(self._index.scene_names))
+
+    @property
+    def scene_names(self) -> Sequence[str]:
+        """Names of all scenes, in the order of ``scene.json``."""
+        return self._index.scene_names
+
+    def scene_frames(self, scene: str) -> list[Frame]:
+        """The benchmark frames of one scene, in time order.
+
+        Raises:
+            UserError: if two key frames have the same time.
+            KeyError: if there is no such scene.
+        """
+        index, rows = self._index, self._index.rows_of(scene)
+        if rows.start == rows.stop:
+            return []
+        track = SceneTrack(
+            scene=scene,
+            sample_tokens=index.sample_tokens[rows],
+            timestamps=index.timestamps[rows],
+            positions=index.positions[rows],
+            rotations=index.rotations[rows],
+            images=index.images[rows],
+            cameras=[index.cameras[number] for number in index.camera_numbers[rows].tolist()],
+            root=self._picture_root,
+        )
+        return frames_of_track(track, self._protocol)
+
+
+def parse_spec(spec: str) -> tuple[Path, str]:
+    """Root and version of ``ROOT@VERSION``, or of ``ROOT`` where it has one version folder only.
+
+    Raises:
+        UserError: if the root is not named, or the version is not and there is not exactly one.
+    """
+    whole = Path(spec).expanduser()
+    root_text, at, version = spec.rpartition("@")
+    if at and not whole.is_dir():
+        if not root_text or not version:
+            raise UserError(f"'{spec}' does not name tables; write ROOT@VERSION, such as data/nuscenes@v1.0-test.")
+        return Path(root_text).expanduser(), version
+    if not spec:
+        raise UserError("No nuScenes root is given; write ROOT@VERSION, such as data/nuscenes@v1.0-test.")
+    _check_root(whole)
+    versions = _versions(whole)
+    if len(versions) != 1:
+        there = f"has the versions {', '.join(versions)}" if versions else "has no version folder with a scene.json"
+        example = f"{spec}@{versions[0] if versions else 'v1.0-test'}"
+        raise UserError(f"{whole} {there}; write ROOT@VERSION, such as {example}.")
+    return whole, versions[0]
+
+
+def _versions(root: Path) -> list[str]:
+    return sorted(path.parent.name for path in root.glob("*/scene.json"))
+
+
+def _check_root(root: Path) -> None:
+    if not root.is_dir():
+        raise UserError(f"There is no folder {root}; give the nuScenes root, the folder that holds v1.0-… and samples.")
+    if (root / "scene.json").is_file():
+        absolute = root.resolve()
+        raise UserError(f"{root} is a version folder itself; write {absolute.parent}@{absolute.name}.")
+
+
+def _check_folders(root: Path, version: str) -> None:
+    _check_root(root)
+    if not (root / version).is_dir():
+        raise UserError(f"{root} has no version folder '{version}'; {near_names(version, _versions(root))}")

@@ -1,0 +1,246 @@
+"""nuScenes tables as typed rows: small ones read whole, large ones in chunks.
+
+``sample_data`` and ``ego_pose`` of v1.0-trainval are 1.3 GB and 0.6 GB of JSON of which a benchmark needs one row in
+eighty. The scans look for the bytes that such a row must hold and parse nothing else. They are allowed to miss rows of
+an unusual layout: whoever calls them checks that nothing lacks and goes on to :func:`stream_rows` (any layout with flat
+rows, in chunks) and :func:`read_table` (any JSON, whole) otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from msgspec import Meta
+
+from lightemma.errors import UserError
+
+FRONT_CHANNEL = "CAM_FRONT"
+TABLES = ("scene", "sample", "sample_data", "ego_pose", "calibrated_sensor", "sensor")
+
+# Small enough to stay in the processor's cache between reading and scanning.
+CHUNK_SIZE = 1 << 20
+
+_Size = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+_Vector = tuple[float, float, float]
+_Quaternion = tuple[float, float, float, float]
+_FILTER_BITS = 22
+_HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads neighbouring keys
+
+
+class SceneRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of ``scene``."""
+
+    token: str
+    name: str
+
+
+class SampleRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of ``sample``: a key frame of all sensors."""
+
+    token: str
+    scene_token: str
+
+
+class SensorRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of ``sensor``."""
+
+    token: str
+    channel: str
+
+
+class CalibrationRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of ``calibrated_sensor``: a sensor's place on the car (metres; quaternion w, x, y, z) and its intrinsic."""
+
+    token: str
+    sensor_token: str
+    translation: _Vector
+    rotation: _Quaternion
+    camera_intrinsic: list[list[float]] = []
+
+
+class SampleDataRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of ``sample_data``: one reading of one sensor, its time in microseconds, its size in pixels."""
+
+    sample_token: str
+    ego_pose_token: str
+    calibrated_sensor_token: str
+    timestamp: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    is_key_frame: bool
+    filename: str
+    width: _Size = 0
+    height: _Size = 0
+
+
+class EgoPoseRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of ``ego_pose``: the car in the world (metres; quaternion w, x, y, z)."""
+
+    token: str
+    translation: _Vector
+    rotation: _Quaternion
+
+
+RowT = TypeVar("RowT", bound=msgspec.Struct)
+
+
+def table_path(folder: Path, table: str) -> Path:
+    """The file of a table, checked to be there.
+
+    Raises:
+        UserError: if it is missing or empty, or ends before the JSON does.
+    """
+    path = folder / f"{table}.json"
+    if not path.is_file():
+        needed = ", ".join(f"{name}.json" for name in TABLES)
+        raise UserError(
+            f"The table {path} is missing; unpack the nuScenes metadata again so that {folder.name} has {needed}."
+        )
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - 4096))
+            tail = file.read().rstrip()
+    except OSError as error:
+        raise UserError(f"The table {path} cannot be read ({error.strerror}); check its permissions.") from error
+    if not tail and size <= 4096:
+        raise UserError(f"The table {path} is empty; unpack the nuScenes metadata again.")
+    if not re.search(rb"[}\[]\s*\]\Z", tail):
+        raise UserError(
+            f"The table {path} is cut short (it does not end with a row and ']'); unpack the nuScenes metadata again."
+        )
+    return path
+
+
+def read_table(path: Path, row: type[RowT]) -> list[RowT]:
+    """All rows of a table at once, whatever its layout.
+
+    Raises:
+        UserError: if the file cannot be read, is not JSON, or a row lacks a field or has one of the wrong kind.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[row])  # type: ignore[valid-type]
+    except OSError as error:
+        raise UserError(f"The table {path} cannot be read ({error.strerror}); check its permissions.") from error
+    except msgspec.ValidationError as error:
+        raise UserError(
+            f"The table {path} does not hold nuScenes rows ({error}); unpack the nuScenes metadata again."
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(f"The table {path} is not valid JSON ({error}); unpack the nuScenes metadata again.") from error
+
+
+def stream_rows(path: Path, row: type[RowT], chunk_size: int = CHUNK_SIZE) -> Iterator[RowT]:
+    """All rows of a table, parsed chunk by chunk in little memory.
+
+    Chunks are cut behind a ``}``, which holds for rows without nested objects and without ``}`` in a string.
+
+    Args:
+        path: the table.
+        row: the kind of its rows.
+        chunk_size: bytes read at a time.
+
+    Raises:
+        msgspec.DecodeError: if it does not hold, or the table is broken; :func:`read_table` tells which.
+    """
+    decoder = msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
+    opening = re.compile(rb"\s*\[")
+    for buffer, stop in _row_blocks(path, chunk_size):
+        begin = opening.match(buffer, 0, stop)
+        if begin is None:
+            raise msgspec.DecodeError("rows are not separated by commas")
+        yield from decoder.decode(b"[" + buffer[begin.end() : stop] + b"]")
+        opening = re.compile(rb"\s*,")
+
+
+def scan_front_rows(path: Path, chunk_size: int = CHUNK_SIZE) -> Iterator[SampleDataRow]:
+    """Rows of ``sample_data`` whose picture lies in ``samples/CAM_FRONT/``, in the file's order.
+
+    Args:
+        path: the table.
+        chunk_size: bytes read at a time.
+
+    Raises:
+        msgspec.DecodeError: if such a row cannot be told from its neighbours or is broken.
+    """
+    decoder = msgspec.json.Decoder(list[SampleDataRow])
+    needle = b""
+    for buffer, stop in _row_blocks(path, chunk_size):
+        if not needle:
+            escaped = buffer.find(b"\\/", 0, stop) >= 0
+            needle = b"samples\\/CAM_FRONT\\/" if escaped else b"samples/CAM_FRONT/"
+        found, end = [], 0
+        while (hit := buffer.find(needle, end, stop)) >= 0:
+            start = buffer.rfind(b"{", end, hit)
+            end = buffer.find(b"}", hit, stop) + 1
+            found.append(buffer[start:end])
+        if found:
+            yield from decoder.decode(b"[" + b",".join(found) + b"]")
+
+
+def scan_poses(path: Path, wanted: Collection[str], chunk_size: int = CHUNK_SIZE) -> Iterator[EgoPoseRow]:
+    """Rows of ``ego_pose`` with the wanted tokens, where every row begins with its token in one and the same way.
+
+    The first eight bytes of each row's token are looked up in a bit table; the few that pass are compared in full.
+
+    Args:
+        path: the table.
+        wanted: the tokens.
+        chunk_size: bytes read at a time.
+
+    Raises:
+        msgspec.DecodeError: if such a row is broken.
+    """
+    tokens = {token.encode() for token in wanted}
+    if not tokens or min(map(len, tokens)) < 8:
+        return
+    decoder = msgspec.json.Decoder(list[EgoPoseRow])
+    keys = np.frombuffer(b"".join(token[:8] for token in tokens), dtype="<u8")
+    likely = np.zeros(1 << _FILTER_BITS, dtype=np.bool_)
+    likely[_hashed(keys)] = True
+    lead = 0
+    for buffer, stop in _row_blocks(path, chunk_size):
+        if not lead:
+            first = re.match(rb'\s*\[\s*(\{\s*"token"\s*:\s*")', memoryview(buffer)[:stop])
+            if first is None:
+                return
+            lead = len(first[1])
+        text = np.frombuffer(buffer, dtype=np.uint8)
+        starts = np.flatnonzero(text[:stop] == ord("{")) + lead
+        # Every eight neighbouring bytes as one number, without copying.
+        words: npt.NDArray[np.uint64] = np.ndarray((len(text) - 7,), dtype="<u8", buffer=buffer, strides=(1,))
+        passing = starts[likely[_hashed(words[np.minimum(starts, len(words) - 1)])]]
+        found = []
+        for start in passing.tolist():
+            token_end = buffer.find(b'"', start, stop)
+            if bytes(buffer[start:token_end]) in tokens:
+                found.append(buffer[start - lead : buffer.find(b"}", token_end, stop) + 1])
+        if found:
+            yield from decoder.decode(b"[" + b",".join(found) + b"]")
+
+
+def _hashed(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    hashed: npt.NDArray[np.uint64] = (keys * _HASH_FACTOR) >> np.uint64(64 - _FILTER_BITS)
+    return hashed
+
+
+def _row_blocks(path: Path, chunk_size: int) -> Iterator[tuple[bytearray, int]]:
+    """The file as whole rows: a buffer, used again for the next block, and where its last whole row ends."""
+    buffer, filled = bytearray(2 * max(chunk_size, 8)), 0
+    with path.open("rb", buffering=0) as file:
+        while True:
+            if len(buffer) - filled < chunk_size:  # a row longer than a chunk
+                buffer = buffer + bytes(len(buffer))
+            count = file.readinto(memoryview(buffer)[filled : filled + chunk_size])
+            if not count:
+                return
+            stop = buffer.rfind(b"}", filled, filled + count) + 1
+            filled += count
+            if stop:
+                yield buffer, stop
+                buffer[: filled - stop] = buffer[stop:filled]
+                filled -= stop
