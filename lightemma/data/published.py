@@ -203,10 +203,11 @@ class PublishedArchive:
         action answer, as the published evaluation did: parity needs it, and the count is in the manifest.
         """
         for scene, frame in self.frames():
-            yield _record(scene, frame, tier, protocol)
+            yield frame_record(scene, frame, tier, protocol)
 
 
-def _record(scene: str, frame: ArchiveFrame, tier: Tier, protocol: Protocol) -> FrameRecord:
+def frame_record(scene: str, frame: ArchiveFrame, tier: Tier = "strict", protocol: Protocol = LIGHTEMMA) -> FrameRecord:
+    """One published frame as a run's record, its answer read by ``tier``."""
     stages = [frame.stage(stage) for stage in STAGE_KEYS]
     last = stages[-1]
     if last.outcome == OK:
@@ -277,8 +278,9 @@ def _check_shape(frame: ArchiveFrame, entry: str, path: Path) -> None:
     found = (len(ego.obs_positions), len(ego.obs_actions), len(ego.gt_positions))
     if found != wanted:
         raise UserError(
-            f"Frame {frame.frame_index} of '{entry}' in '{path}' has {found[0]} past positions, {found[1]} past actions and "
-            f"{found[2]} future positions instead of {wanted[0]}, {wanted[1]} and {wanted[2]}; it was run under another protocol."
+            f"Frame {frame.frame_index} of '{entry}' in '{path}' has {found[0]} past positions, {found[1]} past actions "
+            f"and {found[2]} future positions instead of {wanted[0]}, {wanted[1]} and {wanted[2]}: it was run under "
+            "another protocol."
         )
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from lightemma.data.published import PublishedArchive
+from lightemma.data.published import ArchiveFrame, PublishedArchive, frame_record
 from lightemma.errors import UserError
 from lightemma.parsing import Tier
 from lightemma.prompts.extract import RecordedPrompts, extract_prompts
 from lightemma.prompts.sets import PromptSet, history_values
 from lightemma.prompts.template import fold
 from lightemma.protocol import LIGHTEMMA
-from lightemma.records import STAGES, is_call_error
+from lightemma.records import STAGES, FrameRecord, is_call_error
 from lightemma.runs.manifest import (
     DataEntry,
     Manifest,
@@ -47,7 +48,8 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
     """
     archive = PublishedArchive(path)
     run = name or archive.name
-    records = list(archive.records(tier))
+    frames = list(archive.frames())
+    records = [frame_record(scene, frame, tier) for scene, frame in frames]
     if not records:
         raise UserError(f"'{path}' has scenes but no frames; there is nothing to import.")
     upstream = sum(any(is_call_error(stage.outcome) for stage in record.stages[:-1]) for record in records)
@@ -73,6 +75,7 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
             "archive": archive.name,
             "answers": digest.hexdigest()[:16],
             "frames_with_failed_earlier_stage": upstream,
+            **_stored_predictions([frame for _, frame in frames], records),
         },
         packages=package_versions(),
         python=python_version(),
@@ -95,6 +98,28 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
         for record in records:
             writer.append(record)
     return folder
+
+
+def _stored_predictions(frames: Sequence[ArchiveFrame], records: Sequence[FrameRecord]) -> dict[str, int]:
+    """How v1's own readings of the answers compare with ours; nothing for v2, which stores none.
+
+    v1 took any non-empty list for a plan, so that some of its plans are shorter than six actions.
+    """
+    counts = Counter[str]()
+    for frame, record in zip(frames, records, strict=True):
+        stored = frame.predictions
+        if stored is None:
+            continue
+        if stored.trajectory is None:
+            counts["stored_none"] += 1
+        elif record.trajectory is None:
+            counts["stored_but_refused"] += 1
+        else:
+            same = np.shape(stored.trajectory) == np.shape(record.trajectory) and np.allclose(
+                stored.trajectory, record.trajectory, atol=1e-6
+            )
+            counts["stored_alike" if same else "stored_otherwise"] += 1
+    return dict(counts)
 
 
 def recorded_prompts(archive: PublishedArchive) -> list[RecordedPrompts]:

@@ -1,0 +1,72 @@
+"""What the pages show works as shown."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lightemma.parsing import KINDS
+from lightemma.planners.registry import PLANNERS
+from lightemma.report.tables import TABLES, columns_of
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+def lightemma(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    code = "from lightemma.cli import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_example_model_drives_as_class_and_as_yaml(tmp_path):
+    (example,) = blocks("adding-a-model.md", "python")
+    (settings,) = blocks("adding-a-model.md", "yaml")
+    assert len([line for line in example.splitlines() if line.strip()]) <= 25
+    (tmp_path / "my_model.py").write_text(example)
+    (tmp_path / "my-model.yaml").write_text(settings)
+    for model, folder, speed in (("my_model:MyModel", "MyModel", 5.0), ("my-model.yaml", "my-model", 7.5)):
+        done = lightemma(tmp_path, "run", "--data", "demo", "--model", model, "--limit", "3")
+        assert done.returncode == 0, done.stderr
+        lines = (tmp_path / "results" / folder / "frames.jsonl").read_text().splitlines()
+        assert len(lines) == 3
+        assert all(f'"actions":[[{speed},0.0]' in line and '"outcome":"ok"' in line for line in lines)
+
+
+def test_the_notebook_page_runs(tmp_path):
+    done = lightemma(tmp_path, "run", "--data", "demo", "--planner", "constant-action,damped-acceleration")
+    assert done.returncode == 0, done.stderr
+    (code,) = blocks("notebooks.md", "python")
+    shown = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert shown.returncode == 0, shown.stderr
+    assert "damped-acceleration" in shown.stdout
+    assert (tmp_path / "tables" / "summary.csv").is_file()
+
+
+def test_pages_name_everything_there_is():
+    metrics, parsing, protocol = ((DOCS / f"{name}.md").read_text() for name in ("metrics", "parsing", "protocol"))
+    for table in TABLES:
+        assert f"**{table}**" in metrics
+        assert all(re.search(rf"\b{column}\b", metrics) for column in columns_of(table))
+    assert all(f"| `{kind}` |" in parsing for kind in KINDS)
+    assert all(f"`{name}`" in protocol for name in PLANNERS if name != "chain-of-thought")
+
+
+@pytest.mark.parametrize(
+    "page", [*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda p: p.name
+)
+def test_links_and_paths_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    targets = [t for t in re.findall(r"\]\(([^)#]+)", text) if "://" not in t]
+    assert all((page.parent / target).exists() for target in targets)
+    named = re.findall(r"`((?:docs|configs|scripts|tests)/[\w./-]+\.\w+)`", text)
+    assert all((ROOT / name).exists() for name in named)
