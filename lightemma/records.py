@@ -42,6 +42,7 @@ class Usage(msgspec.Struct, frozen=True):
         cached_input: the part of ``input`` that the provider had cached.
         output: all tokens produced, reasoning included.
         reasoning: the part of ``output`` that was thinking and is not in the answer.
+        cache_write: the part of ``input`` that the provider wrote to its cache, where it charges extra for that.
         source: ``api`` (the provider counted), ``tokenizer`` (we counted with the model's own), ``estimate``,
             ``recorded`` (taken over from an archive that does not say).
     """
@@ -51,6 +52,7 @@ class Usage(msgspec.Struct, frozen=True):
     output: int = 0
     reasoning: int = 0
     source: UsageSource = "api"
+    cache_write: int = 0
 
 
 class StageRecord(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -167,6 +167,63 @@ class Backend(ABC):
             CallError: if no answer came, whatever the reason.
         """
 
+    @property
+    def pool(self) -> str:
+        """Name of what calls share: models with the same pool are served by the same provider account or server."""
+        config = self.config
+        return "|".join((config.provider, config.base_url or "", config.api_key_env or ""))
+
     async def aclose(self) -> None:
         """Let go of connections. Called once, after the last call."""
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStatus:
+    """How far a batch is at the provider.
+
+    Attributes:
+        done: True once results can be fetched (also when it expired or failed: then those that are missing failed).
+        finished: requests answered so far, where the provider says.
+        total: requests in the batch.
+        words: the provider's own word for the state.
+    """
+
+    done: bool
+    finished: int
+    total: int
+    words: str
+
+
+class BatchBackend(Backend):
+    """A backend whose provider also takes many requests at once, answered within hours at a lower price."""
+
+    @abstractmethod
+    async def submit_batch(self, requests: Mapping[str, Request]) -> str:
+        """Hands requests over.
+
+        Args:
+            requests: key (letters, digits, ``-`` and ``_``, at most 64) -> request.
+
+        Returns:
+            The provider's id of the batch: enough to ask for it days later.
+
+        Raises:
+            CallError: if the provider does not take it.
+        """
+
+    @abstractmethod
+    async def batch_status(self, batch_id: str) -> BatchStatus:
+        """How far a batch is.
+
+        Raises:
+            CallError: if the provider cannot say.
+        """
+
+    @abstractmethod
+    async def fetch_batch(self, batch_id: str) -> dict[str, Completion | CallError]:
+        """What came of a finished batch, by key; a key that is missing was not answered.
+
+        Raises:
+            CallError: if the provider cannot say.
+        """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,7 +14,12 @@ class Limits(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     timeout_s: float = Field(default=120.0, gt=0, description="seconds to wait for one answer")
-    concurrency: int = Field(default=8, ge=1, description="calls under way at once")
+    concurrency: int | None = Field(
+        default=None, ge=1, description="calls under way at once; adapts itself if left out"
+    )
+    requests_per_minute: int | None = Field(default=None, ge=1, description="cap on calls started in a minute")
+    tokens_per_minute: int | None = Field(default=None, ge=1, description="cap on tokens sent and answered in a minute")
+    attempts: int = Field(default=6, ge=1, description="tries of one call before it counts as failed")
 
 
 class Price(BaseModel):
@@ -24,7 +30,10 @@ class Price(BaseModel):
     input: float = Field(ge=0, description="USD per million input tokens")
     output: float = Field(ge=0, description="USD per million output tokens, reasoning included")
     cached_input: float | None = Field(
-        default=None, ge=0, description="USD per million cached input tokens; as input if absent"
+        default=None, ge=0, description="of tokens read from a cache; as input if left out"
+    )
+    cache_write: float | None = Field(
+        default=None, ge=0, description="of tokens written to a cache; as input if left out"
     )
 
 
@@ -48,6 +57,12 @@ class ModelConfig(BaseModel):
     seed: int | None = Field(default=None, description="sampling seed, where the provider takes one")
     limits: Limits = Limits()
     price: Price | None = None
+    context_tokens: int | None = Field(default=None, ge=1, description="longest input and output together")
+    gpus: str | None = Field(
+        default=None, description="least hardware to serve it, such as '1 x 24 GB'; open models only"
+    )
+    retires: date | None = Field(default=None, description="day the provider switches it off, where its SDK states one")
+    released: str | None = Field(default=None, description="year and month of release, for the list of models")
     options: dict[str, Any] = Field(
         default_factory=dict, description="the backend's own options; see its Options class"
     )

@@ -28,7 +28,7 @@ from lightemma.runs.manifest import (
     package_versions,
     python_version,
 )
-from lightemma.runs.store import RunWriter, is_run, read_manifest, read_numbers
+from lightemma.runs.store import RunWriter, check_run_name, is_run, read_manifest, read_numbers
 
 
 def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str | None = None) -> Path:
@@ -47,7 +47,8 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
         UserError: if the archive is broken, or the folder holds another run.
     """
     archive = PublishedArchive(path)
-    run = name or archive.name
+    run = archive.name if name is None else name
+    check_run_name(run)
     frames = list(archive.frames())
     records = [frame_record(scene, frame, tier) for scene, frame in frames]
     if not records:

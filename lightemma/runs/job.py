@@ -31,7 +31,7 @@ from lightemma.runs.manifest import (
     python_version,
 )
 from lightemma.runs.models import make_backend, model_entry
-from lightemma.runs.store import RunWriter
+from lightemma.runs.store import RunWriter, check_run_name
 
 DEFAULT_PROMPTS = "three-stage"
 DEFAULT_PLANNER = "chain-of-thought"
@@ -92,7 +92,7 @@ class Study:
         """
         concurrency = self.benchmark.concurrency
         if concurrency is None:
-            concurrency = job.backend.config.limits.concurrency if job.backend else 1
+            concurrency = (job.backend.config.limits.concurrency or 8) if job.backend else 1
         with RunWriter(self.results / job.name, self._manifest(job)) as writer:
             return asyncio.run(
                 execute(
@@ -130,6 +130,8 @@ class Study:
                 )
             jobs = [Job(benchmark.name, jobs[0].planner, jobs[0].backend, jobs[0].prompts)]
         names = [job.name for job in jobs]
+        for name in names:
+            check_run_name(name)
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise UserError(f"Two runs would be called '{twice[0]}'; run them one by one with --name.")

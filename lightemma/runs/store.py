@@ -22,11 +22,25 @@ log = logging.getLogger(__name__)
 
 _T = TypeVar("_T", FrameRecord, FrameNumbers)
 _ENCODER = msgspec.json.Encoder()
+#: What decoding a damaged file raises; bytes that are no UTF-8 inside a string get Python's own error.
+_DAMAGE = (msgspec.DecodeError, UnicodeDecodeError)
 
 
 def is_run(folder: Path) -> bool:
     """Whether a folder holds a run."""
     return (folder / MANIFEST).is_file()
+
+
+def check_run_name(name: str) -> None:
+    """Makes sure that a run's name is one folder inside the results folder, and no hidden one.
+
+    Raises:
+        UserError: if not.
+    """
+    if not name or name.startswith(".") or not name.isprintable() or any(sign in name for sign in "/\\"):
+        raise UserError(
+            f"A run cannot be called {name!r}, since its folder is; give a --name without slashes that starts with no dot."
+        )
 
 
 def find_runs(paths: Iterable[Path]) -> list[Path]:
@@ -68,7 +82,7 @@ def read_manifest(folder: Path) -> Manifest:
         if isinstance(version, int) and version > FORMAT:
             raise UserError(f"'{path}' has format {version}, this program knows {FORMAT}; install a newer lightemma.")
         return msgspec.json.decode(data, type=Manifest)
-    except msgspec.DecodeError as error:
+    except _DAMAGE as error:
         raise UserError(
             f"'{path}' is not a run's manifest ({error}); restore it or run again under another name."
         ) from error
@@ -112,7 +126,7 @@ def _read(folder: Path, kind: type[_T]) -> Iterator[_T]:
     for number, line in enumerate(lines, start=1):
         try:
             yield decoder.decode(line)
-        except msgspec.DecodeError as error:
+        except _DAMAGE as error:
             raise UserError(
                 f"Line {number} of '{path}' is damaged ({error}); delete that line, and run again to fill the gap."
             ) from error
@@ -137,7 +151,8 @@ class RunWriter:
                 manifest = self._go_on(manifest)
             write_manifest(folder, manifest)
             self._mend()
-            self._file = (folder / FRAMES).open("ab")
+            # Unbuffered: a line that did not fit on the disk must not come back when the file is closed.
+            self._file = (folder / FRAMES).open("ab", buffering=0)
         except OSError as error:
             raise UserError(
                 f"The run folder '{folder}' cannot be written ({error.strerror}); give another place with --out."
@@ -152,6 +167,10 @@ class RunWriter:
                 f"'{self.folder}' holds a run with other {' and '.join(differs)}; give this run its own name with --name, "
                 "or remove that folder."
             )
+        if existing.model and manifest.model and manifest.model.answered_as is None:
+            # A sitting that asks nothing must not forget who answered before.
+            model = msgspec.structs.replace(manifest.model, answered_as=existing.model.answered_as)
+            manifest = msgspec.structs.replace(manifest, model=model)
         return msgspec.structs.replace(manifest, started=existing.started)
 
     def _mend(self) -> None:
@@ -175,14 +194,34 @@ class RunWriter:
             file.truncate(keep)
 
     def append(self, record: FrameRecord) -> None:
-        """Adds one frame; on return the line is with the operating system."""
-        self._file.write(_ENCODER.encode(record) + b"\n")
-        self._file.flush()
+        """Adds one frame; on return the line is with the operating system.
+
+        Raises:
+            UserError: if it cannot be written (a full disk); the torn line is cut off when the run goes on.
+        """
+        line = memoryview(_ENCODER.encode(record) + b"\n")
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError as error:
+            raise self._not_written(FRAMES, error) from error
 
     def finish(self, manifest: Manifest) -> None:
-        """Writes the final manifest."""
+        """Writes the final manifest.
+
+        Raises:
+            UserError: if it cannot be written.
+        """
         self.manifest = manifest
-        write_manifest(self.folder, manifest)
+        try:
+            write_manifest(self.folder, manifest)
+        except OSError as error:
+            raise self._not_written(MANIFEST, error) from error
+
+    def _not_written(self, name: str, error: OSError) -> UserError:
+        return UserError(
+            f"'{self.folder / name}' cannot be written ({error.strerror}); make room and give the same command again."
+        )
 
     def __enter__(self) -> Self:
         return self
