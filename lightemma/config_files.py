@@ -70,7 +70,8 @@ def load_config(path: Path, model: type[M]) -> M:
 
 
 def _sentence(path: Path, text: str, model: type[BaseModel], error: ValidationError) -> str:
-    first = error.errors()[0]
+    # A misspelt key leaves the right one missing too; the misspelling is what helps.
+    first = min(error.errors(), key=lambda wrong: wrong["type"] != "extra_forbidden")
     place = [str(part) for part in first["loc"]]
     line = _line_of(text, place)
     where = f"'{path}'{f', line {line}' if line else ''}"

@@ -41,7 +41,7 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
         name: the run's name; the archive's by default.
 
     Returns:
-        The run's folder. If it holds this import already, nothing is done.
+        The run's folder. If it holds this import already, nothing is done; an import that was cut short is finished.
 
     Raises:
         UserError: if the archive is broken, or the folder holds another run.
@@ -84,20 +84,20 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
         ended=now(),
     )
     folder = results / run
+    written: set[str] = set()
     if is_run(folder):
         existing = read_manifest(folder)
-        if (
-            existing.imported == manifest.imported
-            and existing.parser == tier
-            and len(read_numbers(folder)) == len(records)
-        ):
+        if existing.imported != manifest.imported or existing.parser != tier:
+            raise UserError(
+                f"'{folder}' already holds another run; import under another name with --name, or remove that folder."
+            )
+        written = {record.sample_token for record in read_numbers(folder)}
+        if len(written) == len(records):
             return folder
-        raise UserError(
-            f"'{folder}' already holds another run; import under another name with --name, or remove that folder."
-        )
     with RunWriter(folder, manifest) as writer:
         for record in records:
-            writer.append(record)
+            if record.sample_token not in written:
+                writer.append(record)
     return folder
 
 

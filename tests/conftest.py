@@ -1,0 +1,245 @@
+"""Made-up frames, runs and archives, small enough to work out by hand, and the command line as a fixture."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lightemma.data.base import DataInfo, FrameSource
+from lightemma.frame import Camera, EgoHistory, FloatArray, Frame, Pose
+from lightemma.kinematics import integrate
+from lightemma.planners.base import Plan
+from lightemma.protocol import LIGHTEMMA
+from lightemma.records import FrameRecord, StageRecord
+from lightemma.runs.engine import frame_record
+from lightemma.runs.manifest import DataEntry, Manifest, ModelEntry, PlannerEntry, frame_set_digest
+from lightemma.runs.store import RunWriter
+
+TWO_SCENES = {"scene-0001": 3, "scene-0002": 2}
+
+
+def steady(speed: float, curvature: float = 0.0) -> FloatArray:
+    """One action six times, (6, 2)."""
+    return np.tile([speed, curvature], (6, 1)).astype(np.float64)
+
+
+def plan_text(actions: FloatArray) -> str:
+    """Actions as the strict parser wants them."""
+    return "[" + ", ".join(f"({speed!r}, {curvature!r})" for speed, curvature in actions.tolist()) + "]"
+
+
+STEADY_TEXT = plan_text(steady(5.0))
+
+
+def make_frame(
+    scene: str = "scene-0001",
+    index: int = 0,
+    *,
+    history: FloatArray | None = None,
+    driven: FloatArray | None = None,
+    image_path: Path | None = None,
+) -> Frame:
+    """A frame of a car that drove ``history`` and then ``driven``; straight on at 5 m/s where nothing is said.
+
+    Two straight steady plans dv apart in speed are 0.5 dv, 1.0 dv, … 3.0 dv metres apart.
+    """
+    history = steady(5.0) if history is None else history
+    image = f"samples/CAM_FRONT/{scene}-{index}.jpg"
+    return Frame(
+        scene=scene,
+        frame_index=index,
+        sample_token=f"{scene}/{index}",
+        timestamp=1_500_000_000_000_000 + 500_000 * index,
+        image=image,
+        image_path=image_path,
+        camera=Camera(np.eye(3), np.array([0.5, -0.5, 0.5, -0.5]), np.array([1.7, 0.0, 1.5]), (1600, 900)),
+        pose=Pose(0.0, 0.0, 0.0),
+        history=EgoHistory(np.linspace([-17.5, 0.0], [0.0, 0.0], 8), history),
+        future=integrate(history if driven is None else driven),
+    )
+
+
+def make_frames(scenes: Mapping[str, int] = TWO_SCENES, **changes: Any) -> list[Frame]:
+    """Frames of scenes with so many frames each."""
+    return [make_frame(scene, index, **changes) for scene, count in scenes.items() for index in range(count)]
+
+
+class MadeUpSource(FrameSource):
+    """A source of given frames."""
+
+    def __init__(self, frames: Sequence[Frame], version: str = "v1.0-made-up") -> None:
+        self._frames = list(frames)
+        self._version = version
+
+    @property
+    def info(self) -> DataInfo:
+        return DataInfo("made-up", "drives", self._version, len(self.scene_names))
+
+    @property
+    def scene_names(self) -> Sequence[str]:
+        return list(dict.fromkeys(frame.scene for frame in self._frames))
+
+    def scene_frames(self, scene: str) -> list[Frame]:
+        return [frame for frame in self._frames if frame.scene == scene]
+
+
+def make_manifest(
+    run: str, frames: Sequence[Frame], planner: str = "chain-of-thought", parser: str = "strict", **changes: Any
+) -> Manifest:
+    """The manifest of a run over ``frames``; of a model called like the run where the planner asks one."""
+    data = DataEntry(
+        source="made-up",
+        name="drives",
+        version="v1.0-made-up",
+        scenes=len({frame.scene for frame in frames}),
+        frames=len(frames),
+        frame_set=frame_set_digest(frame.sample_token for frame in frames),
+    )
+    model = ModelEntry(run, "scripted", f"{run}-model") if planner == "chain-of-thought" else None
+    given = {"protocol": LIGHTEMMA.as_dict(), "data": data, "model": model} | changes
+    return Manifest(run=run, planner=PlannerEntry(planner), parser=parser, **given)
+
+
+def make_record(
+    frame: Frame, actions: FloatArray | None, outcome: str = "ok", stages: Sequence[StageRecord] = ()
+) -> FrameRecord:
+    """A finished frame."""
+    return frame_record(frame, Plan(actions, outcome, list(stages)), LIGHTEMMA)
+
+
+def write_run(results: Path, manifest: Manifest, records: Iterable[FrameRecord]) -> Path:
+    """A run in ``results``, named as its manifest says."""
+    folder = results / manifest.run
+    with RunWriter(folder, manifest) as writer:
+        for record in records:
+            writer.append(record)
+    return folder
+
+
+def steady_run(
+    results: Path, run: str, frames: Sequence[Frame], speed: float, failed: Mapping[str, str] | None = None, **more: Any
+) -> Path:
+    """A run that plans ``speed`` straight on for every frame, but for those whose token ``failed`` gives an outcome."""
+    failed = failed or {}
+    records = [
+        make_record(
+            frame, None if frame.sample_token in failed else steady(speed), failed.get(frame.sample_token, "ok")
+        )
+        for frame in frames
+    ]
+    return write_run(results, make_manifest(run, frames, **more), records)
+
+
+def write_archive(
+    root: Path,
+    answers: Callable[[str, str], str] | None = None,
+    scenes: Mapping[str, int] = TWO_SCENES,
+    question: Callable[[str], str] = lambda token: "What is ahead?",
+    model: str = "tiny-vlm",
+) -> Path:
+    """A LightEMMA v2 output folder, ``root/output/scene-XXXX.json``.
+
+    Args:
+        root: its folder; the archive is called like it.
+        answers: (sample token, stage) to the model's words; good ones if left out.
+        scenes: frames per scene.
+        question: sample token to the wording of the scene stage.
+        model: as the files say it.
+    """
+    output = root / "output"
+    output.mkdir(parents=True)
+    for scene, count in scenes.items():
+        frames = [_archive_frame(frame, answers or good_answer, question) for frame in make_frames({scene: count})]
+        whole = {"scene_info": {"name": scene}, "metadata": {"model": model}, "frames": frames}
+        (output / f"{scene}.json").write_text(json.dumps(whole), encoding="utf-8")
+    return root
+
+
+def good_answer(token: str, stage: str) -> str:
+    """What a well-behaved model says."""
+    return STEADY_TEXT if stage == "action" else f"The {stage} of {token}."
+
+
+def _archive_frame(frame: Frame, answers: Callable[[str, str], str], question: Callable[[str], str]) -> dict[str, Any]:
+    token = frame.sample_token
+    scene, intent, action = (answers(token, stage) for stage in ("scene", "intent", "action"))
+    speeds, curvatures = frame.history.actions.T.tolist()
+    motion = f"speeds {speeds} and curvatures {curvatures}"
+    return {
+        "frame_index": frame.frame_index,
+        "sample_token": token,
+        "image_name": Path(frame.image).name,
+        "timestamp": frame.timestamp,
+        "camera_params": {
+            "rotation": frame.camera.rotation.tolist(),
+            "translation": frame.camera.translation.tolist(),
+            "camera_intrinsic": frame.camera.intrinsic.tolist(),
+        },
+        "ego_info": {
+            "position": [0.0, 0.0],
+            "heading": 0.0,
+            "obs_positions": frame.history.positions.tolist(),
+            "obs_actions": frame.history.actions.tolist(),
+            "gt_positions": frame.future.tolist(),
+        },
+        "inference": {
+            "scene_prompt": question(token),
+            "scene_description": scene,
+            "intent_prompt": f"Ahead is this: {scene} So far {motion}. What now?",
+            "driving_intent": intent,
+            "waypoint_prompt": f"Ahead is this: {scene} You want: {intent} So far {motion}. Six pairs!",
+            "pred_actions_str": action,
+        },
+        "token_usage": {
+            key: {"input": 100, "output": 20} for key in ("scene_prompt", "intent_prompt", "waypoint_prompt")
+        },
+        "time_usage": {"scene_prompt": 1.0, "intent_prompt": 2.0, "waypoint_prompt": 3.0},
+    }
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Ended]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """The command line in this process: words to how it ended."""
+    from lightemma.cli import main
+
+    def call(*words: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["lightemma", *map(str, words)])
+        capsys.readouterr()
+        status: object = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code or 0
+        assert isinstance(status, int)
+        out, err = capsys.readouterr()
+        return Ended(status, out, err)
+
+    return call
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, so that relative paths and configs/ are the test's own."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder

@@ -1,0 +1,174 @@
+"""The published runs, scored by us: the table in the README, and the ways of arriving at the same numbers."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lightemma.evaluation.displacement import l2
+from lightemma.evaluation.scores import baseline_scores, load_scores
+from lightemma.prompts.template import fold
+from lightemma.runs.store import read_frames, read_manifest
+from tests.shared_data import PUBLISHED, SHARED, TEST_POSES, needs_shared
+
+REAL_SCENES = SHARED / "real-scenes"
+
+pytestmark = needs_shared(PUBLISHED)
+
+# run: not ok, l2_1s, l2_2s, l2_3s, l2_avg, fde, miss_rate_2m; strict parser, convention lightemma, 3,908 frames each.
+PUBLISHED_TABLE = {
+    "gpt-4o": (304, 0.2786, 0.9262, 2.0189, 1.0746, 2.3523, 0.4548),
+    "gpt-4.1": (1132, 0.2871, 1.0029, 2.2374, 1.1758, 2.6108, 0.4795),
+    "claude-3.7-sonnet": (0, 0.2770, 0.9371, 2.0377, 1.0839, 2.3664, 0.4429),
+    "gemini-2.5-pro": (0, 0.4445, 1.6666, 3.7146, 1.9419, 4.3234, 0.6377),
+    "qwen-2.5-7b": (0, 0.4722, 1.3322, 2.5545, 1.4530, 2.9062, 0.5392),
+    "qwen-2.5-72b": (2457, 23.7319, 47.2885, 68.7915, 46.6040, 73.7654, 0.4376),
+    "llama-3.2-11b": (27, 0.5134, 1.4070, 2.6608, 1.5271, 3.0251, 0.5568),
+    "deepseek-vl2-16b": (42, 0.6672, 1.6794, 2.9180, 1.7549, 3.2599, 0.5949),
+    "deepseek-vl2-28b": (0, 0.6689, 1.7113, 2.9959, 1.7921, 3.3468, 0.5995),
+    "constant-action": (0, 0.2862, 0.9548, 2.0508, 1.0973, 2.3790, 0.4941),
+}
+COLUMNS = ("l2_1s", "l2_2s", "l2_3s", "l2_avg", "fde", "miss_rate_2m")
+MODELS = [run for run in PUBLISHED_TABLE if run != "constant-action"]
+
+
+def lightemma(*words: object) -> str:
+    """The command line in a process of its own; what it printed."""
+    command = Path(sys.executable).with_name("lightemma")
+    done = subprocess.run([str(command), *map(str, words)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All nine published runs, imported two at a time."""
+    folder = tmp_path_factory.mktemp("parity") / "results"
+    archives = [PUBLISHED / f"{model}.zip" for model in MODELS]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda some: lightemma("import", *some, "--out", folder), (archives[::2], archives[1::2])))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tables(results: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, str]]]:
+    """All nine runs compared: table name to rows."""
+    folder = tmp_path_factory.mktemp("tables")
+    lightemma("compare", results, "--out", folder)
+    found = {}
+    for path in folder.glob("*.csv"):
+        with path.open(newline="", encoding="utf-8") as file:
+            found[path.stem] = list(csv.DictReader(file))
+    return found
+
+
+@pytest.fixture(scope="session")
+def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The prompt set that gpt-4o's archive was recorded with."""
+    folder = tmp_path_factory.mktemp("prompts") / "recorded"
+    said = lightemma("prompts", "extract", PUBLISHED / "gpt-4o.zip", "--out", folder)
+    assert "all 3908 x 3 prompts" in said
+    return folder
+
+
+def row_of(rows: list[dict[str, str]], run: str) -> dict[str, str]:
+    (row,) = (row for row in rows if row["run"] == run)
+    return row
+
+
+def not_ok(folder: Path, tier: str) -> tuple[int, float]:
+    """How many frames are not ok, and the mean l2_avg of the others."""
+    scores = load_scores(folder, tier)
+    return int((~scores.ok).sum()), float(l2(scores.errors[scores.ok], "lightemma")[:, 3].mean())
+
+
+@pytest.mark.parametrize("run", PUBLISHED_TABLE)
+def test_the_published_table_is_reproduced(tables, run):
+    row = row_of(tables["summary"], run)
+    failed, *numbers = PUBLISHED_TABLE[run]
+    assert (int(row["frames"]), int(row["frames"]) - int(row["ok_frames"])) == (3908, failed)
+    assert [float(row[name]) for name in COLUMNS] == pytest.approx(numbers, abs=1e-4)
+    assert row["convention"] == "lightemma"
+
+
+def test_the_table_has_no_other_rows(tables):
+    assert {row["run"] for row in tables["summary"]} == set(PUBLISHED_TABLE)
+    assert len(tables["summary"]) == len(PUBLISHED_TABLE)
+
+
+def test_tokens_and_seconds_of_gpt_4o(tables):
+    row = row_of(tables["summary"], "gpt-4o")
+    assert float(row["input_tokens"]) == pytest.approx(4401.9, abs=0.05)
+    assert float(row["output_tokens"]) == pytest.approx(340.8, abs=0.05)
+    assert float(row["latency_mean_s"]) == pytest.approx(12.11, abs=0.005)
+    assert float(row["calls_per_frame"]) == 3
+
+
+def test_gpt_4o_does_not_surely_beat_holding_the_last_action(tables):
+    (row,) = (row for row in tables["paired"] if (row["run"], row["reference"]) == ("gpt-4o", "constant-action"))
+    assert (int(row["frames"]), int(row["scenes"])) == (3604, 150)
+    assert float(row["diff"]) == pytest.approx(-0.031, abs=5e-4)
+    assert [float(row["ci_low"]), float(row["ci_high"])] == pytest.approx([-0.089, 0.029], abs=0.004)
+    assert float(row["p_value"]) > 0.05
+
+
+@pytest.mark.parametrize(("run", "failed", "average"), [("gpt-4o", 3, 1.0694), ("gpt-4.1", 0, 1.2070)])
+def test_the_published_rescue_of_answers_is_reproduced(results, run, failed, average):
+    assert not_ok(results / run, "first-numbers") == (failed, pytest.approx(average, abs=1e-4))
+
+
+def test_a_replay_with_extracted_prompts_is_the_imported_run(results, words, tmp_path):
+    run = ("--data", f"published:{PUBLISHED / 'gpt-4o.zip'}", "--model", f"replay:{PUBLISHED / 'gpt-4o.zip'}")
+    lightemma("run", *run, "--prompts", words, "--name", "again", "--out", tmp_path)
+    imported, replayed = read_frames(results / "gpt-4o"), read_frames(tmp_path / "again")
+    assert len(replayed) == len(imported) == 3908
+    by_token = {record.sample_token: record for record in replayed}
+    for old in imported:
+        new = by_token[old.sample_token]
+        assert new.outcome == old.outcome
+        assert [(s.stage, fold(s.prompt), s.response, s.outcome) for s in new.stages] == [
+            (s.stage, fold(s.prompt), s.response, s.outcome) for s in old.stages
+        ]
+    old_scores, new_scores = load_scores(results / "gpt-4o"), load_scores(tmp_path / "again")
+    for name in ("errors", "actions", "truth", "history", "latency", "usage"):
+        np.testing.assert_array_equal(getattr(new_scores, name), getattr(old_scores, name), err_msg=name)
+    old_prompts, new_prompts = read_manifest(results / "gpt-4o").prompts, read_manifest(tmp_path / "again").prompts
+    assert old_prompts is not None
+    assert new_prompts is not None
+    assert new_prompts.sha256 == old_prompts.sha256
+
+
+@needs_shared(TEST_POSES)
+def test_frames_cut_from_the_tables_score_like_the_published_ones(results, tables, tmp_path):
+    said = lightemma(
+        "run", "--data", f"nuscenes:{TEST_POSES}@v1.0-test", "--out", tmp_path,
+        "--planner", "constant-action,damped-acceleration",
+    )  # fmt: skip
+    assert said.splitlines()[0].startswith("constant-action: 3908 frames")
+    ours = load_scores(tmp_path / "constant-action")
+    published = baseline_scores(load_scores(results / "gpt-4o"))
+    assert list(ours.tokens) == list(published.tokens)
+    np.testing.assert_allclose(ours.errors, published.errors, atol=1e-6)
+    np.testing.assert_array_equal(ours.history, published.history)
+
+    damped = l2(load_scores(tmp_path / "damped-acceleration").errors, "lightemma")[:, 3].mean()
+    assert damped < 0.845
+    assert damped < min(float(row["l2_avg"]) for row in tables["summary"]), "no picture, and still below every model"
+
+
+@needs_shared(REAL_SCENES)
+def test_real_drives_with_pictures(tmp_path):
+    lightemma("run", "--data", f"nuscenes:{REAL_SCENES}@v1.0-real", "--planner", "constant-action", "--out", tmp_path)
+    scores = load_scores(tmp_path / "constant-action")
+    average = l2(scores.errors, "lightemma")[:, 3]
+    found = {}
+    for scene in dict.fromkeys(scores.scenes):
+        mine = average[np.array(scores.scenes) == scene]
+        found[scene] = (len(mine), round(float(mine.mean()), 4))
+    assert found == {"nuscenes-scene-0006": (26, 1.1689), "kitti-0005": (17, 1.1477)}

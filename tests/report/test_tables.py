@@ -1,0 +1,191 @@
+"""Tables as files: the documented columns, full precision, and names that mean something to LaTeX and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+import pytest
+
+from lightemma.errors import UserError
+from lightemma.evaluation.comparison import Comparison, compare_runs
+from lightemma.evaluation.scores import RunScores, load_scores
+from lightemma.report.tables import columns_of, latex, markdown, rounded, rows_of, write_frame_scores, write_tables
+from tests.conftest import make_frame, make_frames, make_manifest, make_record, steady, steady_run, write_run
+
+# The contract of the table files.
+SUMMARY = """
+run, model, planner, prompts, data, frames, ok_frames, format_error_rate, call_error_rate, convention,
+l2_1s, l2_2s, l2_3s, l2_avg, fde, miss_rate_2m, latency_mean_s, latency_p50_s, latency_p95_s, calls_per_frame,
+input_tokens, output_tokens, reasoning_tokens, cost_usd, cost_usd_per_frame,
+diff_vs_baseline, ci_low, ci_high
+"""
+CONTRACT = {
+    "summary": SUMMARY,
+    "common": SUMMARY,
+    "common_removed": "run, frames_removed, frames_removed_alone",
+    "conventions": "run, convention, l2_1s, l2_2s, l2_3s, l2_avg",
+    "errors": "run, outcome, frames, share",
+    "paired": "run, reference, frames, scenes, diff, ci_low, ci_high, p_value",
+    "strata": "run, stratum, frames, share, l2_avg, diff_vs_baseline, ci_low, ci_high",
+}
+NASTY = r"a_b & 50% #1 $x {y} ~z ^w | \end"
+
+
+def columns(table: str) -> list[str]:
+    return [name.strip() for name in CONTRACT[table].split(",")]
+
+
+def scores(folder: Path, run: str = "vlm", speed: float = 5.7) -> RunScores:
+    frames = [
+        make_frame(scene, index, driven=steady(5.0 + index / 3)) for scene in ("s-1", "s-2") for index in range(3)
+    ]
+    return load_scores(steady_run(folder, run, frames, speed, {frames[1].sample_token: "format:prose"}))
+
+
+@pytest.fixture
+def comparison(tmp_path) -> Comparison:
+    return compare_runs([scores(tmp_path), scores(tmp_path, "other", 5.1)], resamples=200)
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("table", CONTRACT)
+def test_every_documented_column_is_there_in_order(comparison, tmp_path, table):
+    write_tables(comparison, tmp_path / "tables")
+    with (tmp_path / "tables" / f"{table}.csv").open(newline="", encoding="utf-8") as file:
+        assert next(csv.reader(file)) == columns(table)
+
+
+def test_every_table_is_written_three_times(comparison, tmp_path):
+    written = write_tables(comparison, tmp_path / "new" / "tables")
+    assert {path.name for path in written} == {
+        f"{table}{kind}" for table in CONTRACT for kind in (".csv", ".md", ".tex")
+    }
+    assert sorted(written) == sorted((tmp_path / "new" / "tables").iterdir())
+
+
+@pytest.mark.parametrize("table", CONTRACT)
+def test_a_csv_holds_every_number_at_full_precision(comparison, tmp_path, table):
+    write_tables(comparison, tmp_path)
+    found = read(tmp_path / f"{table}.csv")
+    expected = rows_of(comparison, table)
+    assert len(found) == len(expected) > 0
+    for row, wanted in zip(found, expected, strict=True):
+        for name, value in wanted.items():
+            if isinstance(value, float):
+                assert row[name] == "" if math.isnan(value) else float(row[name]) == value
+            else:
+                assert row[name] == str(value)
+
+
+def test_what_is_unknown_is_an_empty_cell_and_not_zero(comparison, tmp_path):
+    write_tables(comparison, tmp_path)
+    vlm = read(tmp_path / "summary.csv")[0]
+    assert (vlm["cost_usd"], vlm["latency_mean_s"], vlm["input_tokens"]) == ("", "", "")
+    assert float(vlm["format_error_rate"]) == pytest.approx(1 / 6)
+    assert "nan" not in (tmp_path / "summary.md").read_text().lower()
+
+
+def test_the_convention_is_printed_wherever_an_l2_is(comparison, tmp_path):
+    write_tables(comparison, tmp_path)
+    for table in ("summary", "common", "paired", "strata", "conventions"):
+        for kind in (".md", ".tex"):
+            first = (tmp_path / f"{table}{kind}").read_text().splitlines()[0]
+            assert "convention" in first.lower()
+            assert table == "conventions" or "lightemma" in first
+
+
+def test_names_with_signs_survive_latex_and_markdown(tmp_path):
+    comparison = compare_runs([scores(tmp_path / "results", "plain")], resamples=200)
+    rows = rows_of(comparison, "summary")[:1]
+    rows[0]["run"] = NASTY
+    tex = latex(rows, ["run", "l2_avg"])
+    body = tex.splitlines()[tex.splitlines().index(r"\midrule") + 1]
+    assert body.startswith(
+        r"a\_b \& 50\% \#1 \$x \{y\} \textasciitilde{}z \textasciicircum{}w | \textbackslash{}end & "
+    )
+    assert body.endswith(r" \\")
+    assert r"l2\_avg" in tex
+    cells = markdown(rows, ["run", "l2_avg"]).splitlines()[2]
+    assert cells.replace(r"\|", "").count("|") == 3, "two cells: the name's own pipe is escaped"
+    assert r"^w \| \end" in cells
+
+
+def test_a_run_with_a_nasty_name_goes_through_all_files(tmp_path):
+    name = 'a_b & 50% #1, "x" | é'
+    write_tables(compare_runs([scores(tmp_path / "results", name)], resamples=200), tmp_path / "tables")
+    assert read(tmp_path / "tables" / "summary.csv")[0]["run"] == name
+    tex = (tmp_path / "tables" / "summary.tex").read_text(encoding="utf-8")
+    assert r'a\_b \& 50\% \#1, "x" | é & 6 & 5' in tex
+    assert tex.count("\\\\\n") == 3, "the head, the run and the baseline"
+
+
+def test_a_latex_table_has_as_many_cells_as_columns(comparison):
+    for table in CONTRACT:
+        text = latex(rows_of(comparison, table), columns(table), "note")
+        spec = text.split(r"\begin{tabular}{")[1].split("}")[0]
+        assert len(spec) == len(columns(table))
+        rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+        assert {line.count(" & ") for line in rows} == {len(columns(table)) - 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "column", "text"),
+    [
+        (1.07461234, "l2_avg", "1.0746"),
+        (4401.94, "input_tokens", "4401.9"),
+        (12.1149, "latency_mean_s", "12.11"),
+        (float("nan"), "cost_usd", ""),
+        (3908, "frames", "3908"),
+        ("gpt", "run", "gpt"),
+    ],
+)
+def test_numbers_as_people_read_them(value, column, text):
+    assert rounded(value, column) == text
+
+
+def test_a_folder_that_cannot_be_written_is_named(comparison, tmp_path):
+    (tmp_path / "tables").write_text("in the way")
+    with pytest.raises(UserError, match=r"tables cannot be written to '.*tables' .*--out"):
+        write_tables(comparison, tmp_path / "tables")
+
+
+def test_a_table_that_cannot_be_written_is_named(comparison, tmp_path):
+    (tmp_path / "summary.csv").mkdir()
+    with pytest.raises(UserError, match="tables cannot be written"):
+        write_tables(comparison, tmp_path)
+
+
+def test_scores_of_frames_round_trip(tmp_path):
+    run = scores(tmp_path)
+    path = write_frame_scores(run, tmp_path / "vlm")
+    found = read(path)
+    assert path.name == "scores.csv"
+    assert [row["sample_token"] for row in found] == list(run.tokens)
+    assert [float(row["error_3.0s"]) for row in found if row["error_3.0s"]] == run.errors[run.ok, 5].tolist()
+    assert found[1]["error_3.0s"] == found[1]["missed_2m"] == ""
+    assert found[1]["outcome"] == "format:prose"
+
+
+def test_scores_that_cannot_be_written_are_named(tmp_path):
+    run = scores(tmp_path)
+    (tmp_path / "vlm" / "scores.csv").mkdir()
+    with pytest.raises(UserError, match=r"scores\.csv' cannot be written"):
+        write_frame_scores(run, tmp_path / "vlm")
+
+
+def test_the_row_types_have_no_column_beside_the_contract():
+    assert {table: columns_of(table) for table in CONTRACT} == {table: columns(table) for table in CONTRACT}
+
+
+def test_a_run_of_one_scene_writes_its_tables(tmp_path):
+    frames = make_frames({"only": 3})
+    records = [make_record(frame, steady(5.5)) for frame in frames]
+    run = load_scores(write_run(tmp_path / "results", make_manifest("vlm", frames), records))
+    write_tables(compare_runs([run]), tmp_path / "tables")
+    assert read(tmp_path / "tables" / "paired.csv")[0]["ci_low"] == ""
