@@ -16,11 +16,11 @@ from lightemma.records import Stage, Usage
 
 CallKind = Literal[
     "timeout", "rate_limited", "overloaded", "server_error", "connection", "invalid_response",
-    "refused", "content_filter", "bad_request", "auth", "model_not_found", "not_recorded",
+    "refused", "content_filter", "bad_request", "auth", "no_credit", "model_not_found", "not_recorded",
 ]  # fmt: skip
 
 #: Failures that no retry mends: the run stops at once instead of failing 3,908 times.
-FATAL_KINDS: frozenset[str] = frozenset({"auth", "model_not_found"})
+FATAL_KINDS: frozenset[str] = frozenset({"auth", "no_credit", "model_not_found"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +138,11 @@ class Backend(ABC):
     Attributes:
         reads_pictures: False for backends that need no picture (recordings, scripts); a run over data without
             pictures is refused for the others before the first call.
+        cacheable: False for backends whose answers cost nothing to get again.
     """
 
     reads_pictures: ClassVar[bool] = True
+    cacheable: ClassVar[bool] = True
 
     class Options(BaseModel):
         """The backend's own settings, under ``options:`` in the model's YAML."""

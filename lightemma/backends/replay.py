@@ -21,9 +21,11 @@ class ReplayBackend(Backend):
     """
 
     reads_pictures: ClassVar[bool] = False
+    cacheable: ClassVar[bool] = False
 
     def __init__(self, config: ModelConfig, recording: Recording) -> None:
-        super().__init__(config)
+        # What was recorded will not change: one try tells it all.
+        super().__init__(config.model_copy(update={"limits": config.limits.model_copy(update={"attempts": 1})}))
         self._recording = recording
 
     async def generate(self, request: Request) -> Completion:

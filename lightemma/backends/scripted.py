@@ -66,6 +66,7 @@ class ScriptedBackend(Backend):
     """
 
     reads_pictures = False
+    cacheable = False
 
     class Options(Backend.Options):
         """Settings of a script."""

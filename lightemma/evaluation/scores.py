@@ -41,7 +41,7 @@ class RunScores:
         errors: (n, 6) metres, NaN where there is no plan.
         latency: (n,) seconds over all stages, NaN where unknown.
         calls: (n,) stages asked.
-        usage: (n, 4) input, cached input, output and reasoning tokens, NaN where nobody counted.
+        usage: (n, 5) input, cached input, output, reasoning and cache-write tokens, NaN where nobody counted.
         implausible: (n,) True where a plan lies beyond physics.
     """
 
@@ -77,10 +77,12 @@ class RunScores:
         price = self.manifest.model.price if self.manifest and self.manifest.model else None
         if not price:
             return np.full(len(self.tokens), np.nan)
-        inputs, cached, output = self.usage[:, 0], self.usage[:, 1], self.usage[:, 2]
-        dear, cheap = price["input"] or 0.0, price.get("cached_input")
-        cheap = dear if cheap is None else cheap
-        dollars: FloatArray = ((inputs - cached) * dear + cached * cheap + output * (price["output"] or 0.0)) / 1e6
+        inputs, cached, output, _, written = self.usage.T
+        dear, cheap, write = price["input"] or 0.0, price.get("cached_input"), price.get("cache_write")
+        cheap, write = dear if cheap is None else cheap, dear if write is None else write
+        dollars: FloatArray = (
+            (inputs - cached - written) * dear + cached * cheap + written * write + output * (price["output"] or 0.0)
+        ) / 1e6
         return dollars
 
     def take(self, rows: npt.NDArray[np.int64]) -> RunScores:
@@ -170,7 +172,7 @@ def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameR
         errors=step_errors(trajectory, truth),
         latency=np.array([_latency(record) for record in records]),
         calls=np.array([float(len(record.stages)) for record in records]),
-        usage=np.array([_usage(record) for record in records]).reshape(count, 4),
+        usage=np.array([_usage(record) for record in records]).reshape(count, 5),
         implausible=ok & ~plausible(actions),
     )
 
@@ -188,7 +190,7 @@ def baseline_scores(run: RunScores) -> RunScores:
         errors=step_errors(integrate(actions, run.protocol), run.truth),
         latency=np.full(count, np.nan),
         calls=np.zeros(count),
-        usage=np.full((count, 4), np.nan),
+        usage=np.full((count, 5), np.nan),
         implausible=np.zeros(count, dtype=bool),
     )
 
@@ -198,13 +200,14 @@ def _latency(record: FrameNumbers | FrameRecord) -> float:
     return sum(seconds) if seconds else float("nan")
 
 
-def _usage(record: FrameNumbers | FrameRecord) -> tuple[float, float, float, float]:
+def _usage(record: FrameNumbers | FrameRecord) -> tuple[float, ...]:
     counted = [stage.usage for stage in record.stages if stage.usage is not None]
     if not counted:
-        return (float("nan"),) * 4
+        return (float("nan"),) * 5
     return (
         float(sum(usage.input for usage in counted)),
         float(sum(usage.cached_input for usage in counted)),
         float(sum(usage.output for usage in counted)),
         float(sum(usage.reasoning for usage in counted)),
+        float(sum(usage.cache_write for usage in counted)),
     )

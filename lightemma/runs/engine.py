@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
 
 from lightemma.backends.base import Backend, Call
 from lightemma.data.pictures import PicturePolicy, load_picture
+from lightemma.errors import UserError
 from lightemma.frame import Frame
 from lightemma.kinematics import integrate
 from lightemma.planners.base import Plan, Planner
 from lightemma.protocol import Protocol
 from lightemma.records import FrameRecord, is_call_error
-from lightemma.runs.calls import Caller
+from lightemma.runs.calls import Caller, CallServices
+from lightemma.runs.limits import Gate, Pool
 from lightemma.runs.manifest import now
-from lightemma.runs.store import RunWriter, read_numbers
+from lightemma.runs.monitor import Monitor
+from lightemma.runs.stop import GRACE_S, Stop, Stopped
+from lightemma.runs.store import RunWriter, read_outcomes
+
+#: Frames begun beyond the calls that are let through, so that one is always ready to take a free place: at least so many,
+#: or this share of the level.
+SPARE_FRAMES = 2
+SPARE_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +37,15 @@ class RunOutcome:
         frames: frames the run was to cover.
         done: frames driven now.
         kept: frames an earlier sitting had finished.
-        failed: frames of all these whose call failed; running again tries them once more.
+        failed: frames driven now whose call failed; running again tries them once more.
+        stopped: a clause that says why the run ended before its time, or None.
     """
 
     frames: int
     done: int
     kept: int
     failed: int
+    stopped: str | None = None
 
 
 #: Told of every frame as it is finished.
@@ -42,64 +53,145 @@ Progress = Callable[[FrameRecord], None]
 
 
 async def execute(
-    frames: Sequence[Frame],
+    frames: Iterable[Frame],
     planner: Planner,
     backend: Backend | None,
     writer: RunWriter,
     protocol: Protocol,
     policy: PicturePolicy,
-    concurrency: int = 1,
+    concurrency: int | None = 1,
     progress: Progress | None = None,
+    services: CallServices | None = None,
+    call: Call | None = None,
 ) -> RunOutcome:
-    """Drives ``planner`` over ``frames``, ``concurrency`` of them side by side; the stages of one frame stay in order.
+    """Drives ``planner`` over ``frames``, many side by side; the stages of one frame stay in order.
 
     Frames that the run already has are kept, except those whose call failed: these are tried again.
+
+    Args:
+        frames: what to drive; taken one by one, so that a long run needs no more memory than a short one.
+        planner: who drives.
+        backend: the model, for planners that ask one; closed at the end.
+        writer: where frames are recorded.
+        protocol: how plans become trajectories.
+        policy: how pictures are sent.
+        concurrency: calls at once; None adapts. Without effect where ``services`` are given.
+        progress: told of every finished frame.
+        services: pool, cache, budget and stop, shared with other runs of the command.
+        call: asks in another way than through ``services`` (a batch that has its answers).
 
     Raises:
         UserError: if the run cannot go on (a wrong key, an unknown model, a broken picture); what is done is kept.
     """
-    finished = {record.sample_token: record.outcome for record in read_numbers(writer.folder)}
-    todo = [frame for frame in frames if is_call_error(finished.get(frame.sample_token, "call:"))]
-    failed = 0
-    call = Caller(backend) if backend else None
-    reads_pictures = backend is not None and backend.reads_pictures
-    queue = iter(todo)
-
-    async def work() -> None:
-        nonlocal failed
-        for frame in queue:
-            record = await _drive(frame, planner, call, protocol, policy if reads_pictures else None)
-            writer.append(record)
-            failed += is_call_error(record.outcome)
-            if progress:
-                progress(record)
-
+    if services is None:
+        gate = Gate(backend.config.limits, concurrency) if backend else None
+        services = CallServices(gate, Monitor(writer.manifest.run), Stop()) if gate else None
+    caller = Caller(backend, services) if backend else None
+    call = call or caller
+    drive = _Drive(planner, call, writer, protocol, policy if backend and backend.reads_pictures else None, progress)
+    finished = read_outcomes(writer.folder)
+    todo = (frame for frame in frames if is_call_error(finished.get(frame.sample_token, "call:")))
     try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(max(1, min(concurrency, len(todo)))):
-                group.create_task(work())
-    except BaseExceptionGroup as errors:
-        # One cause ends all workers; the user is told that one.
-        raise _first(errors) from errors
+        if services is None:
+            for frame in todo:
+                await drive.one(frame)
+        else:
+            await _side_by_side(todo, drive, services)
     finally:
         if backend:
             await backend.aclose()
+    total = writer.manifest.data.frames
+    stopped = services.stop.reason if services else None
     manifest = writer.manifest
-    if call and call.answered_as and manifest.model:
-        model = msgspec.structs.replace(manifest.model, answered_as=call.answered_as)
+    if caller and caller.answered_as and manifest.model:
+        model = msgspec.structs.replace(manifest.model, answered_as=caller.answered_as)
         manifest = msgspec.structs.replace(manifest, model=model)
-    writer.finish(msgspec.structs.replace(manifest, ended=now()))
-    return RunOutcome(len(frames), len(todo), len(frames) - len(todo), failed)
+    writer.finish(msgspec.structs.replace(manifest, ended=None if stopped else now()))
+    kept = sum(not is_call_error(outcome) for outcome in finished.values())
+    return RunOutcome(total, drive.done, kept, drive.failed, stopped)
 
 
-async def _drive(
-    frame: Frame, planner: Planner, call: Call | None, protocol: Protocol, policy: PicturePolicy | None
-) -> FrameRecord:
-    picture = None
-    if policy is not None and frame.image_path is not None:
-        picture = await asyncio.to_thread(load_picture, frame.image_path, policy)
-    plan = await planner.plan(frame, picture, call)
-    return frame_record(frame, plan, protocol, picture.sha256 if picture else None)
+@dataclass
+class _Drive:
+    """Drives single frames and writes them down."""
+
+    planner: Planner
+    call: Call | None
+    writer: RunWriter
+    protocol: Protocol
+    policy: PicturePolicy | None
+    progress: Progress | None
+    done: int = 0
+    failed: int = 0
+
+    async def one(self, frame: Frame) -> None:
+        picture = None
+        if self.policy is not None and frame.image_path is not None:
+            # Read and encoded once per frame, and off the loop: the calls of other frames go on meanwhile.
+            picture = await asyncio.to_thread(load_picture, frame.image_path, self.policy)
+        plan = await self.planner.plan(frame, picture, self.call)
+        record = frame_record(frame, plan, self.protocol, picture.sha256 if picture else None)
+        self.writer.append(record)
+        self.done += 1
+        self.failed += is_call_error(record.outcome)
+        if self.progress:
+            self.progress(record)
+
+
+async def _side_by_side(frames: Iterator[Frame], drive: _Drive, services: CallServices) -> None:
+    """Keeps as many frames under way as the pool lets calls through, until they are done or the run is to end."""
+    pool, stop = services.gate.pool, services.stop
+    under_way: set[asyncio.Task[None]] = set()
+    errors: list[BaseException] = []
+    changed = asyncio.Event()
+
+    def ended(task: asyncio.Task[None]) -> None:
+        under_way.discard(task)
+        changed.set()
+        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, Stopped):
+            errors.append(error)
+
+    pool.listeners.append(changed.set)
+    ending = asyncio.ensure_future(stop.wait())
+    ending.add_done_callback(lambda _: changed.set())
+    try:
+        for frame in frames:
+            while len(under_way) >= _frames_at_once(pool) and not errors and stop.reason is None:
+                changed.clear()
+                await changed.wait()
+            if errors or stop.reason is not None:
+                break
+            task = asyncio.create_task(drive.one(frame))
+            under_way.add(task)
+            task.add_done_callback(ended)
+            # Gives tasks their turn even while there is room for more frames.
+            await asyncio.sleep(0)
+        await _finish(under_way, ending, errors)
+    finally:
+        pool.listeners.remove(changed.set)
+        ending.cancel()
+        for task in list(under_way):
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+    if errors:
+        # One cause ends all frames; a sentence for the user goes before anything else.
+        raise next((error for error in errors if isinstance(error, UserError)), errors[0])
+
+
+def _frames_at_once(pool: Pool) -> float:
+    """How many frames to keep under way; with one call at a time, frame after frame in order."""
+    return 1.0 if pool.level < 2.0 else pool.level + max(SPARE_FRAMES, SPARE_SHARE * pool.level)
+
+
+async def _finish(
+    under_way: set[asyncio.Task[None]], ending: asyncio.Future[None], errors: list[BaseException]
+) -> None:
+    """Waits for the frames under way; once the run is to end, no longer than the grace."""
+    while under_way and not errors:
+        if ending.done():
+            await asyncio.wait(under_way, timeout=GRACE_S)
+            return
+        await asyncio.wait({*under_way, ending}, return_when=asyncio.FIRST_COMPLETED)
 
 
 def frame_record(frame: Frame, plan: Plan, protocol: Protocol, image_sha256: str | None = None) -> FrameRecord:
@@ -119,10 +211,3 @@ def frame_record(frame: Frame, plan: Plan, protocol: Protocol, image_sha256: str
         outcome=plan.outcome,
         image_sha256=image_sha256,
     )
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    found: Iterable[BaseException] = errors.exceptions
-    for error in found:
-        return _first(error) if isinstance(error, BaseExceptionGroup) else error
-    return errors

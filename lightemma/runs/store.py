@@ -20,7 +20,8 @@ FRAMES = "frames.jsonl"
 
 log = logging.getLogger(__name__)
 
-_T = TypeVar("_T", FrameRecord, FrameNumbers)
+_T = TypeVar("_T")
+_R = TypeVar("_R", FrameRecord, FrameNumbers)
 _ENCODER = msgspec.json.Encoder()
 #: What decoding a damaged file raises; bytes that are no UTF-8 inside a string get Python's own error.
 _DAMAGE = (msgspec.DecodeError, UnicodeDecodeError)
@@ -105,7 +106,17 @@ def read_numbers(folder: Path) -> list[FrameNumbers]:
     return _latest(_read(folder, FrameNumbers))
 
 
-def _latest(records: Iterable[_T]) -> list[_T]:
+class _Outcome(msgspec.Struct, frozen=True, gc=False):
+    sample_token: str
+    outcome: str
+
+
+def read_outcomes(folder: Path) -> dict[str, str]:
+    """Sample token -> outcome of every frame a run has; as it last ended."""
+    return {record.sample_token: record.outcome for record in _read(folder, _Outcome)}
+
+
+def _latest(records: Iterable[_R]) -> list[_R]:
     """One record per key frame: a frame that was tried again counts as it last ended, at its first place."""
     return list({record.sample_token: record for record in records}.values())
 

@@ -86,7 +86,7 @@ def test_seconds_calls_and_tokens_are_summed_over_the_stages(tmp_path):
     run = load_scores(write_run(tmp_path, make_manifest("vlm", FRAMES[:2]), records))
     assert run.latency[0] == 3.75
     assert run.calls.tolist() == [3.0, 1.0]
-    assert run.usage[0].tolist() == [3000.0, 400.0, 150.0, 50.0]
+    assert run.usage[0].tolist() == [3000.0, 400.0, 150.0, 50.0, 0.0]
     assert np.isnan(run.usage[1]).all(), "nobody counted is not zero tokens"
     assert np.isnan(run.latency[1])
 

@@ -32,6 +32,8 @@ GOOD = {"scene": ["A road."], "intent": ["Go on."], "action": [STEADY_TEXT]}
 
 
 def config(**limits: float) -> ModelConfig:
+    # One try a call: what a second try does is tested in test_calls.
+    limits = {"attempts": 1} | limits
     return ModelConfig(name="vlm", provider="scripted", model="vlm-model", limits=Limits.model_validate(limits))
 
 

@@ -174,9 +174,9 @@ def test_arcs_are_another_protocol_and_other_points(tmp_path):
 
 def test_stride_and_scenes_choose_the_frames(tmp_path):
     made = study(tmp_path, planners=["stop"], frames=make_frames({"s-1": 5, "s-2": 2, "s-3": 1}), stride=2)
-    assert [frame.sample_token for frame in made.frames] == ["s-1/0", "s-1/2", "s-1/4", "s-2/0", "s-3/0"]
+    assert [frame.sample_token for frame in made.frames()] == ["s-1/0", "s-1/2", "s-1/4", "s-2/0", "s-3/0"]
     with pytest.raises(UserError, match="There is no scene 's-4' in drives; did you mean"):
-        study(tmp_path, planners=["stop"], frames=made.frames, scenes=["s-1", "s-4"])
+        study(tmp_path, planners=["stop"], frames=list(made.frames()), scenes=["s-1", "s-4"])
 
 
 def test_the_models_own_limit_decides_how_many_frames_go_side_by_side(tmp_path):

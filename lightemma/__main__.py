@@ -1,0 +1,5 @@
+"""``python -m lightemma`` is ``lightemma``."""
+
+from lightemma.cli import main
+
+main()

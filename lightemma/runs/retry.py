@@ -1,0 +1,32 @@
+"""Which failures are worth another try, and when."""
+
+from __future__ import annotations
+
+import random
+
+#: May well go through a moment later.
+RETRIED = frozenset({"timeout", "rate_limited", "overloaded", "server_error", "connection", "invalid_response"})
+
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 60.0
+
+
+def is_retried(kind: str) -> bool:
+    """Whether a failure of this kind may go away by itself."""
+    return kind in RETRIED
+
+
+def wait_before(attempt: int, retry_after_s: float | None, rng: random.Random) -> float:
+    """Seconds before the next try: exponential with full jitter, and never less than the provider asked for.
+
+    Source: "Exponential backoff and jitter", AWS Architecture Blog 2015 (full jitter).
+
+    Args:
+        attempt: tries made so far, from 1.
+        retry_after_s: what the provider asked for.
+        rng: of the jitter.
+    """
+    longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(attempt, 12))
+    wait = rng.uniform(0.1, 1.0) * longest
+    # Spread over a little more than asked, or all who were sent away come back together.
+    return wait if retry_after_s is None else max(wait, retry_after_s * rng.uniform(1.0, 1.1))
