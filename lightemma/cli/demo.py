@@ -10,7 +10,7 @@ import typer
 
 def demo(out: Annotated[Path, typer.Option(help="Folder for pictures, runs and tables.")] = Path("demo-out")) -> None:
     """Draw a few short drives, run the baselines and a scripted driver over them, and compare."""
-    from lightemma.cli.run import run_job
+    from lightemma.cli.run import drive
     from lightemma.cli.show import show_summary
     from lightemma.data.sources import open_demo
     from lightemma.evaluation.comparison import compare_runs
@@ -30,8 +30,7 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for pictures, runs and t
         source=source,
         backends=lambda _: scripted_driver(source.frames()),
     )
-    for job in study.jobs:
-        run_job(study, job)
+    drive(study, "quiet")
     comparison = compare_runs([load_scores(study.results / job.name) for job in study.jobs])
     written = write_tables(comparison, out / "report")
     show_summary(comparison)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from lightemma.cli.live import Style
     from lightemma.runs.benchmark import Benchmark
     from lightemma.runs.engine import RunOutcome
-    from lightemma.runs.job import Job, Study
+    from lightemma.runs.job import Spending, Study
 
 
 def run(
@@ -44,9 +44,24 @@ def run(
     reader: Annotated[str | None, typer.Option(help="tables (the default) or devkit, for nuScenes data.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of runs.")] = Path("results"),
     name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Dollars that all runs together may cost; they end cleanly before.")
+    ] = None,
+    cache: Annotated[
+        bool, typer.Option("--cache/--no-cache", help="Use answers given before, and keep new ones.")
+    ] = True,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Use the provider's batch endpoint: within hours, at a lower price.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show nothing while running.")] = False,
+    json_log: Annotated[
+        bool, typer.Option("--json-log", help="Show progress as JSON lines on standard error.")
+    ] = False,
 ) -> None:
     """Drive planners over data and record every call; the same command again goes on where it stopped."""
-    from lightemma.runs.job import Study
+    from lightemma.cli.live import choose_style
+    from lightemma.runs.job import Spending, Study
+    from lightemma.runs.stop import INTERRUPTED
 
     given: dict[str, Any] = {
         "name": name,
@@ -64,24 +79,33 @@ def run(
         "pictures": None if max_side is None else {"max_side": max_side},
     }
     study = Study(_benchmark(config, {key: value for key, value in given.items() if value is not None}), out)
-    failed = sum(run_job(study, job).failed for job in study.jobs)
-    raise typer.Exit(1 if failed else 0)
+    spending = Spending(max_cost=max_cost, cache=cache, batch=batch)
+    outcomes = drive(study, choose_style(quiet=quiet, json_log=json_log), spending)
+    if any(outcome.stopped == INTERRUPTED for outcome in outcomes):
+        raise typer.Exit(130)
+    raise typer.Exit(1 if any(outcome.failed or outcome.stopped for outcome in outcomes) else 0)
 
 
-def run_job(study: Study, job: Job) -> RunOutcome:
-    """Drives one run with a progress bar and says how it ended."""
-    from rich.progress import Progress
+def drive(study: Study, style: Style, spending: Spending | None = None) -> list[RunOutcome]:
+    """Drives all of a study's runs side by side, shows how they go, and says how each ended."""
+    from lightemma.cli.live import LiveView
 
-    with Progress(transient=True, disable=not sys.stdout.isatty()) as bar:
-        task = bar.add_task(job.name, total=len(study.frames))
-        outcome = study.run(job, lambda _: bar.advance(task))
-    parts = [f"{job.name}: {outcome.frames} frames"]
-    if outcome.kept:
-        parts.append(f"{outcome.kept} kept from before")
-    if outcome.failed:
-        parts.append(f"{outcome.failed} with failed calls (the same command tries them again)")
-    typer.echo(", ".join(parts) + f" -> {study.results / job.name}")
-    return outcome
+    view = LiveView(style)
+    with view.showing():
+        outcomes = study.run_jobs(study.jobs, spending, watch=view.add)
+    for job, outcome in zip(study.jobs, outcomes, strict=True):
+        reached = outcome.kept + outcome.done
+        parts = [
+            f"{job.name}: {outcome.frames if reached >= outcome.frames else f'{reached} of {outcome.frames}'} frames"
+        ]
+        if outcome.kept:
+            parts.append(f"{outcome.kept} kept from before")
+        if outcome.failed:
+            parts.append(f"{outcome.failed} with failed calls (the same command tries them again)")
+        if outcome.stopped:
+            parts.append(f"ended early: {outcome.stopped} (the same command goes on)")
+        typer.echo(", ".join(parts) + f" -> {study.results / job.name}")
+    return outcomes
 
 
 def _names(text: str | None) -> list[str] | None:

@@ -36,6 +36,7 @@ def write_model(path: Path, answers: dict | list, **more) -> Path:
         "name": path.stem,
         "provider": "scripted",
         "model": "script-1",
+        "limits": {"attempts": 1},
         "options": {"answers": answers, "repeat": True},
     }
     values["options"] |= more
