@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from lightemma.backends.base import Backend, CallError, Completion
@@ -13,12 +14,17 @@ from lightemma.errors import UserError, near_names
 from lightemma.plugins import load_class
 from lightemma.records import STAGES, StageRecord, is_call_error
 from lightemma.runs.manifest import ModelEntry
+from lightemma.runs.pricing import ResolvedPrice
 from lightemma.runs.store import is_run, read_frames, read_manifest
 
 #: provider -> "module:Class", imported when asked for.
 PROVIDERS = {
+    "openai": "lightemma.backends.openai:OpenAIBackend",
+    "anthropic": "lightemma.backends.anthropic:AnthropicBackend",
+    "google": "lightemma.backends.google:GoogleBackend",
     "openai-compatible": "lightemma.backends.openai_compatible:OpenAICompatibleBackend",
     "scripted": "lightemma.backends.scripted:ScriptedBackend",
+    "transformers": "lightemma.backends.transformers:TransformersBackend",
 }
 
 
@@ -35,7 +41,7 @@ def make_backend(spec: str) -> Backend:
     if kind == "replay":
         return _replay(Path(place).expanduser())
     if place and not spec.endswith((".yaml", ".yml")):
-        name = place.rpartition(".")[2]
+        name = _name(place.rpartition(".")[2])
         return load_class(spec, Backend, "backend")(ModelConfig(name=name, provider=spec, model=name))
     config = load_config(find_config("models", spec), ModelConfig)
     provider = PROVIDERS.get(config.provider, config.provider)
@@ -47,7 +53,7 @@ def make_backend(spec: str) -> Backend:
     return load_class(provider, Backend, "backend")(config)
 
 
-def model_entry(backend: Backend) -> ModelEntry:
+def model_entry(backend: Backend, price: ResolvedPrice | None = None) -> ModelEntry:
     """What the manifest says of a model; no key, no address that could hold one."""
     config = backend.config
     parameters = {
@@ -62,7 +68,7 @@ def model_entry(backend: Backend) -> ModelEntry:
         model=config.model,
         revision=config.revision,
         parameters=parameters,
-        price=config.price.model_dump() if config.price else None,
+        price=price.as_dict() if price else config.price.model_dump() if config.price else None,
     )
 
 
@@ -77,13 +83,19 @@ def _replay(path: Path) -> ReplayBackend:
             (frame.sample_token, stage.stage): _answer(stage) for frame in read_frames(path) for stage in frame.stages
         }
         return ReplayBackend(
-            ModelConfig(name=entry.name, provider="replay", model=entry.model, revision=entry.revision), recording
+            ModelConfig(name=_name(entry.name), provider="replay", model=entry.model, revision=entry.revision),
+            recording,
         )
     archive = PublishedArchive(path)
     recording = {
         (frame.sample_token, stage): _answer(frame.stage(stage)) for _, frame in archive.frames() for stage in STAGES
     }
-    return ReplayBackend(ModelConfig(name=archive.name, provider="replay", model=archive.model), recording)
+    return ReplayBackend(ModelConfig(name=_name(archive.name), provider="replay", model=archive.model), recording)
+
+
+def _name(text: str) -> str:
+    """A model's name from a file's or a class's, which may hold blanks and brackets."""
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("-") or "model"
 
 
 def _answer(stage: StageRecord) -> Completion | CallError:

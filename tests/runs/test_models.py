@@ -220,10 +220,10 @@ def test_a_key_never_reaches_a_file(elsewhere, tmp_path, monkeypatch):
     with FakeOpenAIServer(*replies()) as server:
         values = {
             "name": "tiny", "provider": "openai-compatible", "model": "tiny-1", "api_key_env": "TINY_KEY",
-            "base_url": server.base_url, "options": {"extra_body": {"top_k": 1}},
+            "base_url": server.base_url, "limits": {"attempts": 1}, "options": {"extra_body": {"top_k": 1}},
         }  # fmt: skip
         path = write_yaml(elsewhere / "mine.yaml", values)
-        frames = [make_frame(index=index, image_path=picture(tmp_path)) for index in range(2)]
+        frames = [make_frame(index=index, image_path=picture(tmp_path, index)) for index in range(2)]
         study = Study(
             Benchmark(data="made-up", models=[str(path)], concurrency=1), tmp_path / "results", MadeUpSource(frames)
         )
@@ -234,14 +234,14 @@ def test_a_key_never_reaches_a_file(elsewhere, tmp_path, monkeypatch):
     manifest = read_manifest(tmp_path / "results" / "tiny")
     assert manifest.images == PicturePolicy().as_dict()
     written = [path for path in (tmp_path / "results").rglob("*") if path.is_file()]
-    assert {path.name for path in written} == {"manifest.json", "frames.jsonl"}
+    assert {path.name for path in written} == {"manifest.json", "frames.jsonl", "responses.sqlite"}
     for file in written:
         assert KEY.encode() not in file.read_bytes(), file
 
 
-def picture(folder: Path) -> Path:
+def picture(folder: Path, number: int = 0) -> Path:
     from PIL import Image
 
-    path = folder / "seen.jpg"
-    Image.new("RGB", (32, 18), (90, 120, 150)).save(path)
+    path = folder / f"seen-{number}.jpg"
+    Image.new("RGB", (32, 18), (90 + 40 * number, 120, 150)).save(path)
     return path
