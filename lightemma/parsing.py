@@ -63,16 +63,26 @@ MAX_ANSWER_CHARACTERS = 20_000
 PAIRS = LIGHTEMMA.plan_steps
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-# A number as a Python literal: no leading zeros in integers, no sign but one.
-_LITERAL = r"[-+]?\s*(?:(?:0+|[1-9](?:_?\d)*)|(?:\d(?:_?\d)*)?\.\d(?:_?\d)*|\d(?:_?\d)*\.)(?:[eE][-+]?\d+)?(?![\w.])"
-_LITERAL_FLOAT_EXP = r"[-+]?\s*\d(?:_?\d)*\.?\d*[eE][-+]?\d+(?![\w.])"
-_STRICT_PAIR = rf"\(\s*({_LITERAL}|{_LITERAL_FLOAT_EXP})\s*,\s*({_LITERAL}|{_LITERAL_FLOAT_EXP})\s*,?\s*\)"
+# A number as a Python literal: ASCII digits, no leading zeros in integers, no sign but one. White space is never given
+# back (*+), or an answer that is nothing but white space would take time in the square of its length.
+_SPACE = r"[ \t\r\n\f]*+"
+_DIGITS = r"[0-9](?:_?[0-9])*"
+_EXPONENT = rf"[eE][-+]?{_DIGITS}"
+_FLOAT = rf"(?:{_DIGITS}\.(?:{_DIGITS})?|\.{_DIGITS})(?:{_EXPONENT})?|{_DIGITS}{_EXPONENT}"
+_INTEGER = r"0(?:_?0)*|[1-9](?:_?[0-9])*"
+_LITERAL = rf"[-+]?{_SPACE}(?:{_FLOAT}|{_INTEGER})(?![\w.])"
+_STRICT_PAIR = rf"\({_SPACE}({_LITERAL}){_SPACE},{_SPACE}({_LITERAL}){_SPACE},?{_SPACE}\)"
 _STRICT_PAIR_RE = re.compile(_STRICT_PAIR)
-_STRICT_LIST_RE = re.compile(rf"\s*\[\s*{_STRICT_PAIR}(?:\s*,\s*{_STRICT_PAIR}){{{PAIRS - 1}}}\s*,?\s*\]\s*")
-_FENCE_RE = re.compile(r"\A\s*```[\w-]*\s*\n?(.*?)\n?\s*```\s*\Z", re.DOTALL)
+_STRICT_LIST_RE = re.compile(
+    rf"{_SPACE}\[{_SPACE}{_STRICT_PAIR}(?:{_SPACE},{_SPACE}{_STRICT_PAIR}){{{PAIRS - 1}}}{_SPACE},?{_SPACE}\]{_SPACE}"
+)
+_FENCE = "```"
+# Only a word on its own names a language: "```4.5" begins with a number.
+_LANGUAGE_RE = re.compile(r"[A-Za-z][\w+-]*(?=\s)")
 _RESCUE_RE = re.compile(r"-?\d+\.?\d*")
 _GROUP_RE = re.compile(r"[\[(]([^\[\]()]*)[\])]")
 _NUMBER_RE = re.compile(_NUMBER)
+_MIRRORED = str.maketrans("[]()", "][)(")
 _BETWEEN_RE = re.compile(r"[\s,;\[\]()]*")
 
 
@@ -136,6 +146,8 @@ def parse_answer(
     else:
         reading = _read_tolerant(text)
 
+    if cut and tier == "tolerant" and reading.pairs and not re.search(r"[\])}]", text):
+        reading = _Reading(None, "truncated")  # nothing closes the last number: it may go on
     if reading.pairs is None:
         kind = reading.reason or "wrong_shape"
         if not text.strip():
@@ -200,10 +212,10 @@ def _read_tolerant(text: str) -> _Reading:
     if strict:
         return _Reading(strict, None)
     overlooked: list[Kind] = []
-    fenced = _FENCE_RE.match(text)
-    if fenced:
+    fenced = _inside_fence(text)
+    if fenced is not None:
         overlooked.append("code_fence")
-        text = fenced.group(1)
+        text = fenced
     if "\u2212" in text:
         overlooked.append("number_style")
         text = text.replace("\u2212", "-")
@@ -212,6 +224,16 @@ def _read_tolerant(text: str) -> _Reading:
     if reading.pairs is None or overlooked == []:
         return reading
     return _Reading(reading.pairs, overlooked[0])
+
+
+def _inside_fence(text: str) -> str | None:
+    """What stands in a code fence, or None if the answer is not one."""
+    text = text.strip()
+    if not (text.startswith(_FENCE) and text.endswith(_FENCE) and len(text) >= 2 * len(_FENCE)):
+        return None
+    inside = text[len(_FENCE) : -len(_FENCE)]
+    language = _LANGUAGE_RE.match(inside)
+    return inside[language.end() :] if language else inside
 
 
 def _read_groups(text: str, groups: list[re.Match[str]], overlooked: list[Kind]) -> _Reading:
@@ -228,8 +250,9 @@ def _read_groups(text: str, groups: list[re.Match[str]], overlooked: list[Kind])
     before, after = text[: groups[0].start()], text[groups[-1].end() :]
     if _is_cut(text, after):
         return _Reading(None, "truncated")
-    # A number with no word between it and the groups may or may not belong to the answer.
-    if re.search(r"\d", re.split(r"[A-Za-z]", before)[-1] + re.split(r"[A-Za-z]", after)[0]):
+    # A number with no word between it and the groups may or may not belong to the answer; one in the same brackets does.
+    near = re.split(r"[A-Za-z]", before)[-1] + re.split(r"[A-Za-z]", after)[0]
+    if re.search(r"\d", near + _in_same_brackets(before, after)):
         return _Reading(None, "wrong_shape")
     if not _BETWEEN_RE.fullmatch(before) or not _BETWEEN_RE.fullmatch(after):
         overlooked.append("prose")
@@ -250,6 +273,27 @@ def _read_groups(text: str, groups: list[re.Match[str]], overlooked: list[Kind])
     return _Reading([(a, b) for a, b in contents], None)
 
 
+def _in_same_brackets(before: str, after: str) -> str:
+    """What stands beside the groups, yet inside a bracket that opens in ``before`` or closes in ``after``."""
+    opens = _first_unclosed(before)
+    closes = _first_unclosed(after[::-1].translate(_MIRRORED))
+    left = "" if opens is None else before[opens:]
+    if closes is None:
+        return left if opens is None else left + after  # opened and never closed: the rest is in it
+    return left + after[: len(after) - closes]
+
+
+def _first_unclosed(text: str) -> int | None:
+    """The place of the first opening bracket that is not closed again."""
+    opened: list[int] = []
+    for bracket in re.finditer(r"[\[\]()]", text):
+        if bracket.group() in "[(":
+            opened.append(bracket.start())
+        elif opened:
+            opened.pop()
+    return opened[0] if opened else None
+
+
 def _read_bare(text: str, overlooked: list[Kind]) -> _Reading:
     """Reads an answer without any closed bracket: six lines of two numbers, or twelve numbers."""
     if _is_cut(text, text):
@@ -263,6 +307,9 @@ def _read_bare(text: str, overlooked: list[Kind]) -> _Reading:
     if len(lines) == PAIRS:
         pairs = [(line[0], line[1]) for line in lines if not isinstance(line, str) and len(line) == 2]
         if len(pairs) == PAIRS:
+            # "1. 0.5" and so on to 6: six speeds from 1 to 6 m/s, or a numbered list of something else?
+            if [pair[0] for pair in pairs] == list(range(1, PAIRS + 1)):
+                return _Reading(None, "ambiguous")
             return _Reading(pairs, None)
     return _read_flat(numbers, overlooked)
 
@@ -319,15 +366,17 @@ def _read_json(text: str, *, strict: bool) -> _Reading:
     """Reads ``{"actions": [{"speed": v, "curvature": c} x 6]}``; tolerant looks behind a fence and prose, and takes pairs."""
     candidate, overlooked = text, None
     if not strict:
-        fenced = _FENCE_RE.match(text)
-        if fenced:
-            candidate, overlooked = fenced.group(1), "code_fence"
+        fenced = _inside_fence(text)
+        if fenced is not None:
+            candidate, overlooked = fenced, "code_fence"
         elif not text.strip().startswith("{"):
             start, end = text.find("{"), text.rfind("}")
             if 0 <= start < end:
                 candidate, overlooked = text[start : end + 1], "prose"
     value = _loads(candidate)
-    if value is None:
+    if overlooked == "prose" and isinstance(value, dict) and _read_tolerant(text.replace(candidate, "")).pairs:
+        return _Reading(None, "ambiguous")  # an object and a list
+    if value is None or isinstance(value, list):
         if strict:
             return _Reading(None, _json_refusal(text))
         other = _read_tolerant(text)  # a list where an object was asked for still has one reading
@@ -349,7 +398,7 @@ def _read_json(text: str, *, strict: bool) -> _Reading:
 
 
 def _json_refusal(text: str) -> Kind:
-    if _FENCE_RE.match(text):
+    if _inside_fence(text) is not None:
         return "code_fence"
     if "{" not in text:
         return "prose" if not re.search(r"\d", text) else "invalid_json"
