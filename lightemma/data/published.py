@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -183,7 +184,8 @@ class PublishedArchive:
                 f"'{entry}' in '{self.path}' is not a LightEMMA v1 or v2 scene file ({error}); "
                 "give the folder or .zip that its predict.py wrote."
             ) from error
-        except (zipfile.BadZipFile, OSError, EOFError) as error:
+        # zlib: damaged; RuntimeError: encrypted; NotImplementedError: a compression this Python does not know.
+        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError) as error:
             raise UserError(f"'{entry}' in '{self.path}' cannot be read ({error}); fetch the archive again.") from error
         scene.frames.sort(key=lambda frame: frame.frame_index)
         for frame in scene.frames:

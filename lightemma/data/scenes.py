@@ -48,15 +48,17 @@ def frames_of_track(track: SceneTrack, protocol: Protocol = LIGHTEMMA) -> list[F
     before = protocol.history_positions - 1
     after = protocol.plan_steps
     count = len(track.sample_tokens) - before - after - protocol.spare_frames
-    if len(track.timestamps) > 1 and np.any(np.diff(track.timestamps) <= 0):
+    if np.any(np.diff(track.timestamps) <= 0):
         raise UserError(
             f"The key frames of scene '{track.scene}' are not in time order: two have the same or an earlier time stamp; "
             "check the prev/next links and time stamps in sample_data.json."
         )
+    if count <= 0:
+        return []
     headings = yaw_from_quaternion(track.rotations)
     seconds = (track.timestamps - track.timestamps[0]) / 1e6
     frames = []
-    for index in range(max(count, 0)):
+    for index in range(count):
         now = index + before
         past, future = slice(index, now + 1), slice(now + 1, now + 1 + after)
         here, heading = track.positions[now], float(headings[now])

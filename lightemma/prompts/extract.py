@@ -60,9 +60,10 @@ def _cut_template(stage: Stage, recorded: Iterable[RecordedPrompts]) -> str:
         text = frame.prompts[stage]
         values = {place: frame.values[place] for place in ALLOWED_PLACES[stage]}
         if all(value and text.count(value) == 1 for value in values.values()) and not _overlap(text, values):
-            # Longest first, so that no value is looked for inside an already named place.
-            for place, value in sorted(values.items(), key=lambda item: -len(item[1])):
-                text = text.replace(value, "{{" + place + "}}")
+            # From the right, so that what is already a place is neither moved nor searched.
+            for place, value in sorted(values.items(), key=lambda item: -frame.prompts[stage].index(item[1])):
+                start = frame.prompts[stage].index(value)
+                text = text[:start] + "{{" + place + "}}" + text[start + len(value) :]
             return text
     where = first.where if first else "no frame"
     raise UserError(

@@ -74,13 +74,16 @@ def model_entry(backend: Backend, price: ResolvedPrice | None = None) -> ModelEn
 
 def _replay(path: Path) -> ReplayBackend:
     if is_run(path):
-        entry = read_manifest(path).model
+        manifest = read_manifest(path)
+        entry, passed_on = manifest.model, manifest.imported is not None
         if entry is None:
             raise UserError(
                 f"The run '{path}' asked no model, so there is nothing to replay; name its planner instead."
             )
         recording: Recording = {
-            (frame.sample_token, stage.stage): _answer(stage) for frame in read_frames(path) for stage in frame.stages
+            (frame.sample_token, stage.stage): _answer(stage, passed_on)
+            for frame in read_frames(path)
+            for stage in frame.stages
         }
         return ReplayBackend(
             ModelConfig(name=_name(entry.name), provider="replay", model=entry.model, revision=entry.revision),
@@ -88,7 +91,9 @@ def _replay(path: Path) -> ReplayBackend:
         )
     archive = PublishedArchive(path)
     recording = {
-        (frame.sample_token, stage): _answer(frame.stage(stage)) for _, frame in archive.frames() for stage in STAGES
+        (frame.sample_token, stage): _answer(frame.stage(stage), True)
+        for _, frame in archive.frames()
+        for stage in STAGES
     }
     return ReplayBackend(ModelConfig(name=_name(archive.name), provider="replay", model=archive.model), recording)
 
@@ -98,16 +103,24 @@ def _name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("-") or "model"
 
 
-def _answer(stage: StageRecord) -> Completion | CallError:
-    """What a recorded stage brought: its text, its failure, or (from harnesses that mixed them) both."""
-    failed = is_call_error(stage.outcome)
+def _answer(stage: StageRecord, passed_on: bool) -> Completion | CallError:
+    """What a recorded stage brought.
+
+    Args:
+        stage: as recorded.
+        passed_on: whether the harness that recorded it fed the text of failures to the next stage, as LightEMMA's did.
+    """
     kind = stage.outcome.partition(":")[2]
+    failed = is_call_error(stage.outcome)
     if stage.response is None:
         return CallError(kind if failed else "invalid_response", stage.error or "recorded failure")  # type: ignore[arg-type]
+    finish = "length" if stage.outcome == "format:truncated" else "stop"
+    if failed and not passed_on:
+        finish = kind  # only refusals and filters come with words
     return Completion(
         text=stage.response,
         usage=stage.usage,
-        finish_reason="length" if stage.outcome == "format:truncated" else "stop",
+        finish_reason=finish,  # type: ignore[arg-type]
         latency_s=stage.latency_s,
-        failure=kind if failed else None,  # type: ignore[arg-type]
+        failure=kind if failed and passed_on else None,  # type: ignore[arg-type]
     )
