@@ -3,6 +3,7 @@
 import asyncio
 import random
 import statistics
+from itertools import pairwise
 
 import pytest
 
@@ -115,7 +116,7 @@ def test_the_provider_is_given_the_time_it_asks_for():
 def test_waits_grow_and_are_spread_and_never_run_away():
     rng = random.Random(2)
     medians = [statistics.median(wait_before(attempt, None, rng) for _ in range(400)) for attempt in range(1, 8)]
-    assert all(first < second for first, second in zip(medians, medians[1:], strict=False))
+    assert all(first < second for first, second in pairwise(medians))
     assert max(wait_before(50, None, rng) for _ in range(200)) <= 60.0
     assert len({wait_before(3, None, rng) for _ in range(20)}) == 20
 
