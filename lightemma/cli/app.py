@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lightemma import __version__
-from lightemma.cli import compare, demo, evaluate, import_archives, models, prompts, run
+from lightemma.cli import compare, demo, doctor, estimate, evaluate, import_archives, models, prompts, run
 
 app = typer.Typer(
     name="lightemma",
@@ -40,5 +40,7 @@ app.command("run")(run.run)
 app.command("import")(import_archives.import_archives)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.command("estimate")(estimate.estimate)
 app.command("models")(models.models)
+app.command("doctor")(doctor.doctor)
 app.add_typer(prompts.app, name="prompts")

@@ -1,22 +1,128 @@
-"""lightemma models: what can be named with --model."""
+"""lightemma models: what can be named with --model, and what is missing to use it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+if TYPE_CHECKING:
+    from datetime import datetime
 
-def models() -> None:
-    """List the models in configs/models."""
     from lightemma.backends.config import ModelConfig
-    from lightemma.cli.show import show
-    from lightemma.config_files import config_names, load_config
 
+#: Columns of numbers; all others are words.
+_NUMBERS = ("context", "$/M in", "$/M out")
+
+
+def models(
+    name: Annotated[str | None, typer.Argument(help="Print this model's settings in full.")] = None,
+) -> None:
+    """List the models in configs/models: prices of today, when they are switched off, and what is missing to use them."""
+    from datetime import UTC, datetime
+
+    now = datetime.now(UTC)
+    if name is None:
+        _list(now)
+    else:
+        _print_one(name, now)
+
+
+def print_table(rows: Sequence[dict[str, str]], title: str, numbers: Sequence[str]) -> None:
+    """Prints rows of words as a table.
+
+    Args:
+        rows: column -> cell, all with the same columns.
+        title: above the table.
+        numbers: columns that are set flush right.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(soft_wrap=True)
+    table = Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="")
+    for column in rows[0]:
+        table.add_column(escape(column), justify="right" if column in numbers else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row.values()))
+    # Nothing is cut: a terminal too narrow wraps the lines.
+    console.width = max(console.width, 240)
+    console.print(table)
+
+
+def _list(now: datetime) -> None:
+    from lightemma.runs.doctor import known_configs, readiness, retirement
+    from lightemma.runs.pricing import resolve_price, table_version
+
+    configs, wrong = known_configs()
     rows = []
-    for name, path in config_names("models").items():
-        config = load_config(path, ModelConfig)
+    for name, config in configs.items():
+        price = resolve_price(config, now)
+        state = readiness(config, now.date())
         rows.append(
-            {"run": name, "provider": config.provider, "model": config.model, "base_url": config.base_url or ""}
+            {
+                "name": name,
+                "provider": config.provider,
+                "model": config.model,
+                "released": config.released or "",
+                "context": f"{config.context_tokens:,}" if config.context_tokens else "",
+                "gpus": config.gpus or "",
+                "retires": retirement(config, now.date()),
+                "$/M in": f"{price.input:g}" if price else "",
+                "$/M out": f"{price.output:g}" if price else "",
+                "to use it": "ready" if state.ready else state.lacks,
+            }
         )
-    show(rows, "Models; --model also takes a YAML, replay:ARCHIVE|RUN, or package.module:Class.")
-    if not rows:
+    if rows:
+        print_table(rows, f"Models; prices of {now.date()} by {table_version()} or the model's YAML.", _NUMBERS)
+    else:
         typer.echo("There is no configs/models here.")
+    for finding in wrong:
+        typer.echo(f"Left out: {finding.detail}")
+    typer.echo(
+        "`lightemma models NAME` prints one in full; --model also takes a YAML, replay:ARCHIVE|RUN, or package.module:Class."
+    )
+
+
+def _print_one(name: str, now: datetime) -> None:
+    from lightemma.backends.config import ModelConfig
+    from lightemma.config_files import find_config, load_config
+    from lightemma.runs.doctor import key_variable, readiness, retirement
+
+    path = find_config("models", name)
+    config = load_config(path, ModelConfig)
+    state = readiness(config, now.date())
+    shown: dict[str, object] = {"file": path, **config.model_dump(exclude={"limits", "price", "options", "base_url"})}
+    if config.base_url:
+        shown["base_url"] = _without_login(config.base_url)
+    shown["api_key_env"] = key_variable(config)
+    shown["retires"] = retirement(config, now.date()) or None
+    shown |= {f"limits.{key}": value for key, value in config.limits.model_dump().items()}
+    shown |= {f"options.{key}": value for key, value in config.options.items()}
+    for key, value in shown.items():
+        typer.echo(f"{key:<26} {'-' if value is None else value}")
+    for words, batch in (("price", False), ("price by batch", True)):
+        typer.echo(f"{words:<26} {_price_sentence(config, now, batch=batch)}")
+    typer.echo(f"{'to use it':<26} {'ready' if state.ready else f'lacks {state.lacks}; {state.next}'}")
+
+
+def _price_sentence(config: ModelConfig, now: datetime, *, batch: bool) -> str:
+    from lightemma.runs.pricing import resolve_price
+
+    price = resolve_price(config, now, batch=batch)
+    if price is None:
+        return "-"
+    return (
+        f"USD per million tokens: input {price.input:g}, output {price.output:g}, from cache {price.cached_input:g}, "
+        f"to cache {price.cache_write:g} ({price.table})"
+    )
+
+
+def _without_login(url: str) -> str:
+    """An address without the user name and password that it may hold."""
+    scheme, mark, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return scheme + mark + host.rpartition("@")[2] + slash + path.partition("?")[0]

@@ -3,47 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lightemma.cli import options
+
 if TYPE_CHECKING:
     from lightemma.cli.live import Style
-    from lightemma.runs.benchmark import Benchmark
     from lightemma.runs.engine import RunOutcome
     from lightemma.runs.job import Spending, Study
 
 
 def run(
-    config: Annotated[
-        str | None, typer.Argument(help="A benchmark: a name in configs/benchmarks, or the path of such a YAML.")
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="nuscenes:ROOT@VERSION, published:ARCHIVE or demo.", show_default=False)
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="A name in configs/models, a YAML, replay:ARCHIVE|RUN, or package.module:Class; several with commas."
-        ),
-    ] = None,
-    planner: Annotated[
-        str | None,
-        typer.Option(
-            help="chain-of-thought (the default), constant-action, damped-acceleration, …; several with commas."
-        ),
-    ] = None,
-    prompts: Annotated[str | None, typer.Option(help="A shipped prompt set, or a folder with one.")] = None,
-    parser: Annotated[str | None, typer.Option(help="strict (the default), tolerant or first-numbers.")] = None,
-    scenes: Annotated[str | None, typer.Option(help="Scene names, with commas; all if left out.")] = None,
-    stride: Annotated[int | None, typer.Option(help="Every n-th frame of each scene.")] = None,
-    limit: Annotated[int | None, typer.Option(help="That many frames in all.")] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Frames side by side.")] = None,
-    max_side: Annotated[int | None, typer.Option(help="Longest side of a picture as sent, in pixels.")] = None,
-    integration: Annotated[str | None, typer.Option(help="euler (the default, as published) or arc.")] = None,
-    reader: Annotated[str | None, typer.Option(help="tables (the default) or devkit, for nuScenes data.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder of runs.")] = Path("results"),
-    name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
+    config: options.Config = None,
+    data: options.Data = None,
+    model: options.Models = None,
+    planner: options.Planners = None,
+    prompts: options.Prompts = None,
+    parser: options.Parser = None,
+    scenes: options.Scenes = None,
+    stride: options.Stride = None,
+    limit: options.Limit = None,
+    concurrency: options.Concurrency = None,
+    max_side: options.MaxSide = None,
+    integration: options.Integration = None,
+    reader: options.Reader = None,
+    out: options.Out = Path("results"),
+    name: options.Name = None,
     max_cost: Annotated[
         float | None, typer.Option(help="Dollars that all runs together may cost; they end cleanly before.")
     ] = None,
@@ -63,22 +50,23 @@ def run(
     from lightemma.runs.job import Spending, Study
     from lightemma.runs.stop import INTERRUPTED
 
-    given: dict[str, Any] = {
-        "name": name,
-        "data": data,
-        "reader": reader,
-        "models": _names(model),
-        "planners": _names(planner),
-        "prompts": prompts,
-        "parser": parser,
-        "integration": integration,
-        "scenes": _names(scenes),
-        "stride": stride,
-        "limit": limit,
-        "concurrency": concurrency,
-        "pictures": None if max_side is None else {"max_side": max_side},
-    }
-    study = Study(_benchmark(config, {key: value for key, value in given.items() if value is not None}), out)
+    benchmark = options.benchmark_of(
+        config,
+        name=name,
+        data=data,
+        reader=reader,
+        model=model,
+        planner=planner,
+        prompts=prompts,
+        parser=parser,
+        integration=integration,
+        scenes=scenes,
+        stride=stride,
+        limit=limit,
+        concurrency=concurrency,
+        max_side=max_side,
+    )
+    study = Study(benchmark, out)
     spending = Spending(max_cost=max_cost, cache=cache, batch=batch)
     outcomes = drive(study, choose_style(quiet=quiet, json_log=json_log), spending)
     if any(outcome.stopped == INTERRUPTED for outcome in outcomes):
@@ -106,32 +94,3 @@ def drive(study: Study, style: Style, spending: Spending | None = None) -> list[
             parts.append(f"ended early: {outcome.stopped} (the same command goes on)")
         typer.echo(", ".join(parts) + f" -> {study.results / job.name}")
     return outcomes
-
-
-def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _benchmark(config: str | None, given: dict[str, Any]) -> Benchmark:
-    """The benchmark of a YAML with the command line's options laid over it."""
-    from pydantic import ValidationError
-
-    from lightemma.config_files import find_config, load_config
-    from lightemma.errors import UserError
-    from lightemma.runs.benchmark import Benchmark
-
-    values: dict[str, Any] = {}
-    if config is not None:
-        values = load_config(find_config("benchmarks", config), Benchmark).model_dump(exclude_unset=True)
-    if "data" not in {**values, **given}:
-        raise UserError("Nothing says what to drive; give a benchmark YAML, or --data (try `--data demo`).")
-    try:
-        return Benchmark.model_validate({**values, **given})
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = {"planners": "planner", "models": "model", "pictures": "max-side"}.get(
-            str(first["loc"][0]), str(first["loc"][0])
-        )
-        raise UserError(
-            f"--{option} is wrong: {first['msg'][0].lower()}{first['msg'][1:]} (it is {first['input']!r})."
-        ) from error

@@ -1,0 +1,49 @@
+"""lightemma doctor: what is there, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_MARKS = {"ok": "ok     ", "missing": "MISSING", "warning": "note   "}
+
+
+def doctor(
+    data: Annotated[
+        str | None, typer.Option(help="Also look at this source: nuscenes:ROOT@VERSION, published:ARCHIVE or demo.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Also look at this model, named as for `lightemma run`.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of runs.")] = Path("results"),
+) -> None:
+    """Say what is there, what is missing and how to get it; exit status 0 if the demo can run. Keys are never shown."""
+    from datetime import UTC, datetime
+
+    from lightemma.runs import doctor as look
+
+    today = datetime.now(UTC).date()
+    configs, wrong = look.known_configs()
+    findings = [
+        look.check_python(),
+        *look.check_packages(),
+        look.check_folder("this folder", Path(), demo=True),
+        look.check_folder("results", out),
+        look.check_cache(out),
+        look.check_gpu(),
+        *look.check_keys(configs.values()),
+        *wrong,
+        look.check_models(configs.values(), lambda config: look.readiness(config, today)),
+    ]
+    if model is not None:
+        findings.append(look.check_model(model, today))
+    if data is not None:
+        findings.extend(look.check_data(data, out))
+
+    width = max(len(finding.what) for finding in findings)
+    for finding in findings:
+        typer.echo(f"{_MARKS[finding.state]}  {finding.what:<{width}}  {finding.detail}")
+        if finding.next:
+            typer.echo(f"{'':7}  {'':<{width}}  -> {finding.next}")
+    typer.echo(f"\nNext: {look.next_step(findings, data, model)}")
+    raise typer.Exit(0 if look.demo_runs(findings) else 1)

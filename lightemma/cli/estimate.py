@@ -1,0 +1,156 @@
+"""lightemma estimate: calls, tokens and dollars of a study, before spending."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lightemma.cli import options
+
+if TYPE_CHECKING:
+    from lightemma.runs.estimate import RunEstimate
+
+
+def estimate(
+    config: options.Config = None,
+    data: options.Data = None,
+    model: options.Models = None,
+    planner: options.Planners = None,
+    prompts: options.Prompts = None,
+    parser: options.Parser = None,
+    scenes: options.Scenes = None,
+    stride: options.Stride = None,
+    limit: options.Limit = None,
+    concurrency: options.Concurrency = None,
+    max_side: options.MaxSide = None,
+    integration: options.Integration = None,
+    reader: options.Reader = None,
+    out: Annotated[Path, typer.Option(help="Folder of runs; what a run already has is not reckoned.")] = Path(
+        "results"
+    ),
+    name: options.Name = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Dollars that all runs together may cost: says how far they reach.")
+    ] = None,
+    # Without effect here, so that `run` in a command can simply become `estimate`.
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", hidden=True)] = True,
+    batch: Annotated[bool, typer.Option("--batch", hidden=True)] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", hidden=True)] = False,
+    json_log: Annotated[bool, typer.Option("--json-log", hidden=True)] = False,
+) -> None:
+    """Reckon calls, tokens and dollars of what `lightemma run` would do with the same words. Asks nobody, needs no key."""
+    from datetime import UTC, datetime
+
+    from lightemma.runs.estimate import estimate_study, offline_backend
+    from lightemma.runs.job import Study
+
+    benchmark = options.benchmark_of(
+        config,
+        name=name,
+        data=data,
+        reader=reader,
+        model=model,
+        planner=planner,
+        prompts=prompts,
+        parser=parser,
+        integration=integration,
+        scenes=scenes,
+        stride=stride,
+        limit=limit,
+        concurrency=concurrency,
+        max_side=max_side,
+    )
+    study = Study(benchmark, out, backends=offline_backend)
+    now = datetime.now(UTC)
+    runs = estimate_study(study, now)
+    if not runs:
+        typer.echo(f"{study.frame_count:,} frames, and no planner that asks a model: no calls, no cost.")
+        return
+    _show(
+        runs,
+        f"{study.source.info.name}: {study.frame_count:,} frames. An estimate, at prices of {now.date()}.",
+        max_cost,
+    )
+
+
+def _show(runs: Sequence[RunEstimate], title: str, max_cost: float | None) -> None:
+    from lightemma.cli.models import print_table
+
+    rows = [
+        {
+            "run": run.run,
+            "frames left": f"{run.left:,}",
+            "calls": f"{run.calls_left:,}",
+            "in / call": " ".join(f"{call.input:,}" for call in run.calls),
+            "out / call": " ".join(f"{call.output:,}" for call in run.calls),
+            "input tokens": f"{run.input_tokens:,}",
+            "output tokens": f"{run.output_tokens:,}",
+            "$ online": _dollars(run.usd),
+            "$ by batch": _dollars(run.usd_batch),
+            "$ ceiling": _dollars(run.usd_longest),
+        }
+        for run in runs
+    ]
+    print_table(rows, title, [column for column in rows[0] if column != "run"])
+    known = [run for run in runs if run.usd is not None]
+    if known:
+        online = sum(run.usd or 0.0 for run in known)
+        batched = sum((run.usd if run.usd_batch is None else run.usd_batch) or 0.0 for run in known)
+        typer.echo(
+            f"Total: ${online:,.2f} online, ${batched:,.2f} with batches where they are offered"
+            + (
+                "."
+                if len(known) == len(runs)
+                else f"; {len(runs) - len(known)} of {len(runs)} runs have no known price."
+            )
+        )
+        if max_cost is not None:
+            reach = 1.0 if online <= max_cost else max_cost / online
+            typer.echo(f"${max_cost:g} reaches for about {reach:.0%} of it, online.")
+    typer.echo("How it is reckoned:")
+    for line in reckoning(runs):
+        typer.echo(f"  {line}")
+
+
+def reckoning(runs: Sequence[RunEstimate]) -> list[str]:
+    """The estimate's assumptions, one sentence each."""
+    from lightemma.runs.estimate import CHARACTERS_PER_TOKEN, TYPICAL_ANSWERS, asks_nobody
+
+    answers = ", ".join(f"{stage} {tokens}" for stage, tokens in TYPICAL_ANSWERS.items())
+    lines = [
+        f"Text: the prompts themselves, {CHARACTERS_PER_TOKEN:g} characters a token (Claude from 4.7 on: 3.1).",
+        f"Answers: {answers} tokens, as in the published runs. Thinking is unknown and comes on top, as output; the last "
+        "column is the ceiling: every answer as long as max_output_tokens.",
+    ]
+    for run in runs:
+        said = [f"a picture is {run.picture_rule}"] if not asks_nobody(run.config) else ["asks no model, costs nothing"]
+        if run.price:
+            said.append(f"prices of {run.price.table}")
+        elif not asks_nobody(run.config):
+            said.append(no_price(run))
+        if run.remark:
+            said.append(run.remark)
+        kept = run.frames - run.left
+        if kept:
+            said.append(f"{kept:,} frames are there already")
+        lines.append(f"{run.run}: {'; '.join(said)}.")
+    lines.append(
+        "Not reckoned: repeated calls, caching by the provider (cheaper), answers kept from an interrupted run."
+    )
+    return lines
+
+
+def no_price(run: RunEstimate) -> str:
+    """Why a run has no price, in a few words."""
+    from lightemma.runs.doctor import local_address
+
+    if run.config.provider == "transformers" or local_address(run.config):
+        return "no price, since it runs on your own hardware"
+    return "no price known; give `price` in its YAML"
+
+
+def _dollars(amount: float | None) -> str:
+    return "?" if amount is None else f"{amount:,.2f}"

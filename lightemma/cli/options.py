@@ -1,0 +1,77 @@
+"""The options that say what to drive, shared by the commands that take a benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from lightemma.runs.benchmark import Benchmark
+
+Config = Annotated[
+    str | None, typer.Argument(help="A benchmark: a name in configs/benchmarks, or the path of such a YAML.")
+]
+Data = Annotated[str | None, typer.Option(help="nuscenes:ROOT@VERSION, published:ARCHIVE or demo.", show_default=False)]
+Models = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="A name in configs/models, a YAML, replay:ARCHIVE|RUN, or package.module:Class; several with commas.",
+    ),
+]
+Planners = Annotated[
+    str | None,
+    typer.Option(
+        "--planner",
+        help="chain-of-thought (the default), constant-action, damped-acceleration, …; several with commas.",
+    ),
+]
+Prompts = Annotated[str | None, typer.Option(help="A shipped prompt set, or a folder with one.")]
+Parser = Annotated[str | None, typer.Option(help="strict (the default), tolerant or first-numbers.")]
+Scenes = Annotated[str | None, typer.Option(help="Scene names, with commas; all if left out.")]
+Stride = Annotated[int | None, typer.Option(help="Every n-th frame of each scene.")]
+Limit = Annotated[int | None, typer.Option(help="That many frames in all.")]
+Concurrency = Annotated[int | None, typer.Option(help="Calls at once; adapts to the provider if left out.")]
+MaxSide = Annotated[int | None, typer.Option(help="Longest side of a picture as sent, in pixels.")]
+Integration = Annotated[str | None, typer.Option(help="euler (the default, as published) or arc.")]
+Reader = Annotated[str | None, typer.Option(help="tables (the default) or devkit, for nuScenes data.")]
+Out = Annotated[Path, typer.Option(help="Folder of runs.")]
+Name = Annotated[str | None, typer.Option(help="Name of the run.")]
+
+
+def benchmark_of(config: str | None, **given: Any) -> Benchmark:
+    """The benchmark of a YAML with the command line's options laid over it; options left out are None.
+
+    Raises:
+        UserError: if a value is wrong, or nothing says what to drive.
+    """
+    from pydantic import ValidationError
+
+    from lightemma.config_files import find_config, load_config
+    from lightemma.errors import UserError
+    from lightemma.runs.benchmark import Benchmark
+
+    for key, names in (("models", "model"), ("planners", "planner"), ("scenes", "scenes")):
+        given[key] = _split(given.pop(names))
+    side = given.pop("max_side")
+    given["pictures"] = None if side is None else {"max_side": side}
+    values: dict[str, Any] = {}
+    if config is not None:
+        values = load_config(find_config("benchmarks", config), Benchmark).model_dump(exclude_unset=True)
+    values |= {key: value for key, value in given.items() if value is not None}
+    if "data" not in values:
+        raise UserError("Nothing says what to drive; give a benchmark YAML, or --data (try `--data demo`).")
+    try:
+        return Benchmark.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        option = {"planners": "planner", "models": "model", "pictures": "max-side"}.get(key, key)
+        what = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+        raise UserError(f"--{option} is wrong: {what} (it is {first['input']!r}).") from error
+
+
+def _split(text: str | None) -> list[str] | None:
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]

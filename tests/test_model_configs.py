@@ -1,0 +1,177 @@
+"""The models that come along: every YAML loads, is named like its file, and is in the docs."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from lightemma.backends.config import ModelConfig
+from lightemma.config_files import load_config
+from lightemma.runs.doctor import DEFAULT_KEYS, local_address
+from lightemma.runs.estimate import picture_tokens
+from lightemma.runs.pricing import resolve_price
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted((ROOT / "configs" / "models").glob("*.yaml"))
+CONFIGS = {path.stem: load_config(path, ModelConfig) for path in FILES}
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+PROVIDERS = {"openai", "anthropic", "google", "openai-compatible", "transformers", "scripted"}
+
+PAPER = {
+    "gpt-4o": "gpt-4o-2024-11-20",
+    "gpt-4.1": "gpt-4.1-2025-04-14",
+    "claude-3.5-sonnet": "claude-3-5-sonnet-20241022",
+    "claude-3.7-sonnet": "claude-3-7-sonnet-20250219",
+    "gemini-2.0-flash": "gemini-2.0-flash",
+    "gemini-2.5-pro": "gemini-2.5-pro",
+    "qwen2.5-vl-7b": "Qwen/Qwen2.5-VL-7B-Instruct",
+    "qwen2.5-vl-72b": "Qwen/Qwen2.5-VL-72B-Instruct",
+    "llama-3.2-11b": "meta-llama/Llama-3.2-11B-Vision-Instruct",
+    "llama-3.2-90b": "meta-llama/Llama-3.2-90B-Vision-Instruct",
+    "deepseek-vl2-16b": "deepseek-ai/deepseek-vl2-tiny",
+    "deepseek-vl2-28b": "deepseek-ai/deepseek-vl2",
+}
+
+#: Why no table knows what these cost.
+UNPRICED = {
+    "gpt-6.2-sol": "newer than genai-prices 0.2.3; the file says so",
+    "scripted-example": "no model",
+}
+
+
+def on_own_hardware(config: ModelConfig) -> bool:
+    return config.provider == "transformers" or local_address(config) is not None
+
+
+def test_the_papers_models_are_all_there():
+    assert {name: CONFIGS[name].model for name in PAPER} == PAPER
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_name_file_and_provider(name):
+    config = CONFIGS[name]
+    assert config.name == name
+    assert config.provider in PROVIDERS
+    assert config.base_url is None or config.base_url.endswith("/v1")
+
+
+def test_names_are_unique_without_regard_to_case():
+    assert len({config.name.lower() for config in CONFIGS.values()}) == len(CONFIGS)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_price_or_a_reason(name):
+    config = CONFIGS[name]
+    price = resolve_price(config, NOW)
+    if name in UNPRICED or on_own_hardware(config):
+        # Once a table knows it, the reason goes.
+        assert price is None
+    else:
+        assert price is not None
+        assert 0 < price.cached_input <= price.input < price.output
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_keys_are_named_and_never_written(name):
+    config = CONFIGS[name]
+    if config.provider in DEFAULT_KEYS:
+        assert config.api_key_env == DEFAULT_KEYS[config.provider]
+    text = (ROOT / "configs" / "models" / f"{name}.yaml").read_text(encoding="utf-8")
+    assert not re.search(r"\b(sk-|AIza|hf_)\w+", text)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_backends_options_are_left_alone(name):
+    assert not CONFIGS[name].options or name == "scripted-example"
+
+
+@pytest.mark.parametrize("name", [name for name, config in CONFIGS.items() if config.gpus])
+def test_gpus_hold_the_weights_as_reckoned_in_the_file(name):
+    text = (ROOT / "configs" / "models" / f"{name}.yaml").read_text(encoding="utf-8")
+    reckoned = re.search(r"gpus: (\d+) x (\d+) GB +# ([\d.]+) billion weights x 2 bytes \+ 20 % = (\d+) GB", text)
+    assert reckoned is not None
+    cards, each, billions, total = (float(group) for group in reckoned.groups())
+    assert total == round(billions * 2 * 1.2)
+    assert total <= cards * each
+
+
+def test_open_weights_say_what_to_do_and_how_to_pin_them():
+    for path in FILES:
+        config = CONFIGS[path.stem]
+        if not config.gpus:
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert config.revision is None
+        assert "Pin the weights" in text
+        if config.provider == "openai-compatible":
+            assert f"vllm serve {config.model} " in text
+        else:
+            assert config.name.endswith("-local")
+            assert CONFIGS[config.name.removesuffix("-local")].model == config.model
+
+
+def test_models_that_think_have_room_for_it():
+    for config in CONFIGS.values():
+        if config.temperature is None:
+            assert config.max_output_tokens >= 8192
+            assert config.limits.timeout_s >= 300
+
+
+def source_of(package: str, *path: str) -> str:
+    """The text of a file of an installed package, without importing it."""
+    found = find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        pytest.skip(f"{package} is not installed")
+    return Path(found.submodule_search_locations[0], *path).read_text(encoding="utf-8")
+
+
+def test_days_of_switch_off_as_anthropic_states_them():
+    text = source_of("anthropic", "resources", "messages", "messages.py")
+    stated = dict(re.findall(r'^    "(claude-[\w.-]+)": "(\w+ \d+)\w\w, ', text, re.MULTILINE))
+    years = dict(re.findall(r'^    "(claude-[\w.-]+)": "\w+ \d+\w\w, (\d+)"', text, re.MULTILINE))
+    checked = 0
+    for config in CONFIGS.values():
+        if config.provider == "anthropic" and config.model in stated:
+            day = datetime.strptime(f"{stated[config.model]} {years[config.model]}", "%B %d %Y").date()
+            assert config.retires == day
+            checked += 1
+    assert checked >= 3
+
+
+def test_ids_and_days_of_switch_off_as_openai_states_them():
+    text = source_of("openai", "types", "shared", "chat_model.py")
+    checked = 0
+    for config in CONFIGS.values():
+        if config.provider == "openai":
+            assert f'"{config.model}"' in text
+    for entry in re.findall(r"^- (\".*?)(?=^- |\Z)", text, re.DOTALL | re.MULTILINE):
+        day = re.search(r"shutdown\s+date:\s+(\d{4}-\d{2}-\d{2})", entry)
+        for config in CONFIGS.values():
+            if config.provider == "openai" and day and f'"{config.model}"' in entry:
+                assert config.retires == date.fromisoformat(day.group(1))
+                checked += 1
+    assert checked == 3
+
+
+def test_pictures_are_counted_by_a_rule_for_every_model():
+    for config in CONFIGS.values():
+        if config.provider != "scripted":
+            assert "guess" not in picture_tokens(config.model, (1600, 900)).rule
+
+
+def test_the_docs_list_every_model_as_it_is():
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    listed = {
+        cells[0]: cells[1:]
+        for line in page.splitlines()
+        if line.startswith("| ") and (cells := [cell.strip() for cell in line.strip("|").split("|")])[0] != "name"
+    }
+    assert listed == {
+        name: [config.model, config.released or "", str(config.retires or ""), config.gpus or ""]
+        for name, config in CONFIGS.items()
+    }
