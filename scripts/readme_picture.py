@@ -49,7 +49,9 @@ def draw(frame: Frame) -> Image.Image:
         for x, y in pixels:
             canvas.ellipse([x - 5, y - 5, x + 5, y + 5], fill=colour, outline=(40, 40, 40))
         canvas.rectangle([14, 14 + 26 * row, 34, 30 + 26 * row], fill=colour, outline=(40, 40, 40))
-        canvas.text((42, 11 + 26 * row), name, fill=(20, 20, 20), font=font, stroke_width=2, stroke_fill=(240, 240, 240))
+        canvas.text(
+            (42, 11 + 26 * row), name, fill=(20, 20, 20), font=font, stroke_width=2, stroke_fill=(240, 240, 240)
+        )
     return picture
 
 

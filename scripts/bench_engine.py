@@ -1,0 +1,198 @@
+"""How well the engine uses a provider: four figures, taken against a local server in one run.
+
+wall     : a fixed number of calls at once, against the ideal (calls x latency / that number)
+adaptive : a server that takes so many calls at once and answers 429 beyond, found out without being told
+cost     : CPU seconds of the harness per call, beyond the SDK's own call and the encoding of pictures
+memory   : peak memory of a long run against a short one
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from made_up_scenes import VERSION, write_scenes
+from stand_in import StandIn, model_yaml
+
+PARTS = ("wall", "adaptive", "cost", "memory")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all if none is named")
+    arguments.add_argument("--latency", type=float, default=1.0, help="seconds the server takes, +- 30 %%")
+    arguments.add_argument("--concurrency", type=int, default=64)
+    arguments.add_argument("--frames", type=int, default=1500)
+    arguments.add_argument("--capacity", type=int, default=40)
+    options = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for part in options.parts or PARTS:
+            {"wall": wall, "adaptive": adaptive, "cost": cost, "memory": memory}[part](folder, options)
+
+
+def wall(folder: Path, options: argparse.Namespace) -> None:
+    frames = data(folder / "wall", options.frames)
+    with StandIn(latency=options.latency, jitter=0.3) as server:
+        drive(folder / "wall", server.base_url, options.concurrency)
+        log = served(server)
+    seconds = max(call["finished"] for call in log) - min(call["started"] for call in log)
+    latency = sum(call["finished"] - call["started"] for call in log) / len(log)
+    ideal = len(log) * latency / options.concurrency
+    print(f"wall      {frames} frames, {len(log)} calls of {latency:.3f} s, {options.concurrency} at once")
+    print(f"          {seconds:.1f} s against {ideal:.1f} s ideal: ratio {seconds / ideal:.3f}   (at most 1.05)")
+
+
+def adaptive(folder: Path, options: argparse.Namespace) -> None:
+    frames = data(folder / "adaptive", options.frames)
+    with StandIn(latency=options.latency, jitter=0.3, capacity=options.capacity) as server:
+        drive(folder / "adaptive", server.base_url, None)
+        log = server.log()
+    begun = min(call["started"] for call in log)
+    last = max(call["finished"] for call in log)
+    # The last round empties the pipe whatever the engine does; it is left out.
+    steady = [call for call in log if begun + 30 <= call["finished"] <= last - 5 * options.latency]
+    answered = [call for call in steady if call["status"] == 200]
+    busy = sum(call["finished"] - call["started"] for call in answered)
+    span = last - 5 * options.latency - begun - 30
+    print(f"adaptive  {frames} frames, a server that takes {options.capacity} calls at once")
+    print(f"          after 30 s: {busy / (span * options.capacity):.1%} of its capacity used   (at least 90 %)")
+    print(f"          after 30 s: {1 - len(answered) / len(steady):.2%} of calls rejected   (less than 2 %)")
+
+
+def cost(folder: Path, options: argparse.Namespace) -> None:
+    frames = data(folder / "cost", 400)
+    with StandIn(latency=0.02, jitter=0.3) as server:
+        harness = own_process(["run", str(folder / "cost"), server.base_url])
+        calls = len(served(server))
+        sdk = own_process(["sdk", str(folder / "cost"), server.base_url])
+    encoding = own_process(["encode", str(folder / "cost")])
+    per_call = 1000 * (harness["cpu"] - sdk["cpu"] - encoding["cpu"]) / calls
+    print(f"cost      {frames} frames, {calls} calls; CPU ms per call")
+    print(f"          run {1000 * harness['cpu'] / calls:.2f}, the SDK alone {1000 * sdk['cpu'] / calls:.2f}, encoding "
+          f"{1000 * encoding['cpu'] / calls:.2f}: harness {per_call:.2f}   (at most 2)")  # fmt: skip
+
+
+def memory(folder: Path, options: argparse.Namespace) -> None:
+    peaks = {}
+    for name, scenes, key_frames in (("short", 25, 54), ("long", 850, 54)):
+        frames = write_scenes(folder / name, scenes, key_frames)
+        peaks[frames] = own_process(["memory", str(folder / name)])["peak_mb"]
+    (short, low), (long, high) = peaks.items()
+    print(f"memory    {short} frames {low:.0f} MB, {long} frames {high:.0f} MB: ratio {high / low:.3f}   (at most 1.2)")
+
+
+def data(folder: Path, frames: int) -> int:
+    return write_scenes(folder, -(-frames // 26), 40)
+
+
+def drive(folder: Path, base_url: str, concurrency: int | None) -> None:
+    config = model_yaml(folder / "model.yaml", base_url, concurrency=concurrency)
+    words = ["run", "--data", f"nuscenes:{folder}@{VERSION}", "--model", str(config), "--out", str(folder / "results")]
+    subprocess.run([sys.executable, "-m", "lightemma", *words, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+
+
+def served(server: StandIn) -> list[dict[str, Any]]:
+    return [call for call in server.log() if call["status"] == 200]
+
+
+# --- measured in processes of their own -----------------------------------------------------------------------------
+
+
+def own_process(words: list[str]) -> dict[str, float]:
+    done = subprocess.run([sys.executable, __file__, "--inside", *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    numbers: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return numbers
+
+
+def inside(words: list[str]) -> None:
+    """Does one job after its imports and prints the CPU seconds and the peak memory it took."""
+    from lightemma.cli import app, run  # noqa: F401 -- imported before the clock starts
+
+    job, folder = words[0], Path(words[1])
+    if job == "memory":
+        long_run(folder)
+        started = 0.0
+    elif job == "encode":
+        started = time.process_time()
+        encode(folder)
+    else:
+        import openai  # noqa: F401
+
+        started = time.process_time()
+        run_study(folder, words[2]) if job == "run" else asyncio.run(sdk_calls(folder, words[2]))
+    cpu = time.process_time() - started
+    print(json.dumps({"cpu": cpu, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+
+
+def run_study(folder: Path, base_url: str) -> None:
+    from lightemma.runs.benchmark import Benchmark
+    from lightemma.runs.job import Study
+
+    config = model_yaml(folder / "model.yaml", base_url, concurrency=16)
+    study = Study(Benchmark(data=f"nuscenes:{folder}@{VERSION}", models=[str(config)]), folder / "results")
+    study.run_jobs(study.jobs)
+
+
+async def sdk_calls(folder: Path, base_url: str) -> None:
+    """The same calls by the SDK alone: prompts and pictures as the run sent them, sixteen at once."""
+    import openai
+
+    client = openai.AsyncOpenAI(base_url=base_url, api_key="none", max_retries=0)
+    gate = asyncio.Semaphore(16)
+
+    async def one(prompt: str, picture: str) -> None:
+        async with gate:
+            parts: list[Any] = [
+                {"type": "image_url", "image_url": {"url": picture}},
+                {"type": "text", "text": prompt},
+            ]
+            await client.chat.completions.create(
+                model="stand-in", messages=[{"role": "user", "content": parts}], max_tokens=512, temperature=0.0
+            )
+
+    jobs = []
+    for path in (folder / "results").glob("*/frames.jsonl"):
+        for line in path.read_text().splitlines():
+            frame = json.loads(line)
+            encoded = base64.b64encode((folder / frame["image"]).read_bytes()).decode()
+            jobs += [one(stage["prompt"], f"data:image/jpeg;base64,{encoded}") for stage in frame["stages"]]
+    await asyncio.gather(*jobs)
+    await client.close()
+
+
+def encode(folder: Path) -> None:
+    from lightemma.data.pictures import PicturePolicy, load_picture
+
+    for path in (folder / "results").glob("*/frames.jsonl"):
+        for line in path.read_text().splitlines():
+            load_picture(folder / json.loads(line)["image"], PicturePolicy())
+
+
+def long_run(folder: Path) -> None:
+    """A whole run with pictures, cache and records, against a model in this process."""
+    from lightemma.runs.benchmark import Benchmark
+    from lightemma.runs.job import Study
+
+    study = Study(
+        Benchmark(data=f"nuscenes:{folder}@{VERSION}", models=["stand_in:Prompt"], concurrency=16), folder / "results"
+    )
+    study.run_jobs(study.jobs)
+
+
+if __name__ == "__main__":
+    if "--inside" in sys.argv:
+        inside(sys.argv[sys.argv.index("--inside") + 1 :])
+    else:
+        main()
