@@ -175,6 +175,11 @@ class Backend(ABC):
         config = self.config
         return "|".join((config.provider, config.base_url or "", config.api_key_env or ""))
 
+    @property
+    def accelerators(self) -> int:
+        """How many GPUs of this machine the model holds; what open models cost is their time."""
+        return 0
+
     async def aclose(self) -> None:
         """Let go of connections. Called once, after the last call."""
         return None

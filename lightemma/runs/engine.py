@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -90,6 +91,7 @@ async def execute(
     call = call or caller
     drive = _Drive(planner, call, writer, protocol, policy if backend and backend.reads_pictures else None, progress)
     finished = read_outcomes(writer.folder)
+    started = time.monotonic()
     todo = (frame for frame in frames if is_call_error(finished.get(frame.sample_token, "call:")))
     try:
         if services is None:
@@ -103,6 +105,9 @@ async def execute(
     total = writer.manifest.data.frames
     stopped = services.stop.reason if services else None
     manifest = writer.manifest
+    if backend and backend.accelerators:
+        spent = (time.monotonic() - started) * backend.accelerators
+        manifest = msgspec.structs.replace(manifest, gpu_seconds=(manifest.gpu_seconds or 0.0) + spent)
     if caller and caller.answered_as and manifest.model:
         model = msgspec.structs.replace(manifest.model, answered_as=caller.answered_as)
         manifest = msgspec.structs.replace(manifest, model=model)

@@ -71,6 +71,7 @@ class Manifest(msgspec.Struct, frozen=True):
     prompts: PromptsEntry | None = None
     images: dict[str, Any] | None = None
     price_table: str | None = None
+    gpu_seconds: float | None = None
     imported: dict[str, Any] | None = None
     packages: dict[str, str] = {}
     python: str = ""

@@ -182,7 +182,7 @@ class RunWriter:
             # A sitting that asks nothing must not forget who answered before.
             model = msgspec.structs.replace(manifest.model, answered_as=existing.model.answered_as)
             manifest = msgspec.structs.replace(manifest, model=model)
-        return msgspec.structs.replace(manifest, started=existing.started)
+        return msgspec.structs.replace(manifest, started=existing.started, gpu_seconds=existing.gpu_seconds)
 
     def _mend(self) -> None:
         """Cuts a torn last line off, so that the next line does not continue it."""
