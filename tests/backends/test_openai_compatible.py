@@ -28,11 +28,8 @@ KEY_VARIABLE = "LIGHTEMMA_TEST_KEY"
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch, tmp_path):
+def _environment(monkeypatch, no_certificates):
     monkeypatch.setenv(KEY_VARIABLE, KEY)
-    # No certificates are needed here, and reading the usual ones takes most of the time of a test.
-    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
-    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
 
@@ -266,7 +263,8 @@ FAULTS = [
     pytest.param(failure(429, headers={"retry-after": "soon"}), "rate_limited", None, id="429 nonsense"),
     pytest.param(failure(429, headers={"retry-after": "-1"}), "rate_limited", None, id="429 negative"),
     pytest.param(failure(429, headers={"retry-after": "inf"}), "rate_limited", None, id="429 infinite"),
-    pytest.param(failure(429, code="insufficient_quota"), "rate_limited", None, id="429 without"),
+    pytest.param(failure(429), "rate_limited", None, id="429 without"),
+    pytest.param(failure(429, code="insufficient_quota"), "no_credit", None, id="429 empty purse"),
     pytest.param(failure(500), "server_error", None, id="500"),
     pytest.param(failure(502), "server_error", None, id="502"),
     pytest.param(
@@ -282,7 +280,7 @@ FAULTS = [
     pytest.param(failure(400, code="content_filter"), "content_filter", None, id="400 content filter"),
     pytest.param(failure(400, type="content_policy_violation"), "content_filter", None, id="400 content policy"),
     pytest.param(failure(400, code=400, type="BadRequestError"), "bad_request", None, id="400 numeric code"),
-    pytest.param(failure(402), "bad_request", None, id="402"),
+    pytest.param(failure(402), "no_credit", None, id="402"),
     pytest.param(failure(413), "bad_request", None, id="413"),
     pytest.param(failure(422), "bad_request", None, id="422"),
     pytest.param(Reply(422, b'{"detail": [{"msg": "wrong"}]}'), "bad_request", None, id="422 of another shape"),

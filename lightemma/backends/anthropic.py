@@ -1,0 +1,341 @@
+"""Anthropic's models through the messages interface, one by one or in batches."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from urllib.parse import quote
+
+from pydantic import BaseModel, Field, ValidationError
+
+from lightemma.backends.base import (
+    BatchBackend,
+    BatchStatus,
+    CallError,
+    Completion,
+    Message,
+    PicturePart,
+    Request,
+    TextPart,
+)
+from lightemma.backends.config import ModelConfig
+from lightemma.backends.http_errors import (
+    BATCH_TIMEOUT_S,
+    Failures,
+    checked_address,
+    hosted_key,
+    missing_package,
+)
+from lightemma.backends.sdk_calls import attempt
+from lightemma.errors import UserError
+from lightemma.records import Usage
+
+if TYPE_CHECKING:
+    import anthropic
+
+_ADDRESS = "https://api.anthropic.com"
+_FINISH_REASONS: dict[str, Literal["stop", "length", "refused"]] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "refused",
+}
+_Shape = TypeVar("_Shape", bound=BaseModel)
+
+
+class _Block(BaseModel):
+    type: str
+    text: str | None = None
+
+
+class _Answer(BaseModel):
+    """The parts of a message that are read."""
+
+    content: list[_Block]
+    stop_reason: str | None = None
+    model: str | None = None
+    usage: Any = None
+
+
+class _OutputDetails(BaseModel):
+    thinking_tokens: int | None = None
+
+
+class _Tokens(BaseModel):
+    input_tokens: int
+    output_tokens: int
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    output_tokens_details: _OutputDetails | None = None
+
+
+class _Id(BaseModel):
+    id: str
+
+
+class _Counts(BaseModel):
+    processing: int = 0
+    succeeded: int = 0
+    errored: int = 0
+    canceled: int = 0
+    expired: int = 0
+
+
+class _Batch(BaseModel):
+    processing_status: str
+    request_counts: _Counts = _Counts()
+
+
+class _Result(BaseModel):
+    type: str
+    message: Any = None
+    error: Any = None
+
+
+class _Line(BaseModel):
+    """One line of a batch's results."""
+
+    custom_id: str
+    result: _Result
+
+
+class AnthropicBackend(BatchBackend):
+    """A model of Anthropic's, through the ``anthropic`` package.
+
+    Makes exactly one attempt per call. The key comes from ``api_key_env`` (``ANTHROPIC_API_KEY`` if left out) and is
+    never part of a message. ``limits.timeout_s`` bounds the whole call.
+
+    Attributes:
+        max_batch_requests: most requests that the provider takes in one batch.
+        max_batch_bytes: most bytes of requests that it takes in one batch.
+
+    Raises:
+        UserError: if the ``anthropic`` package or the key is missing, or the settings contradict each other.
+    """
+
+    max_batch_requests: ClassVar[int] = 100_000
+    max_batch_bytes: ClassVar[int] = 256_000_000
+
+    class Options(BatchBackend.Options):
+        """How Anthropic's models are asked."""
+
+        cache_prompt: bool = Field(
+            default=False,
+            description="let the provider cache a request up to its picture, for the next stages to reuse",
+        )
+        thinking_budget: int | Literal["adaptive", "off"] | None = Field(
+            default=None,
+            description="tokens to think with before answering (1024 or more), adaptive, or off; "
+            "part of max_output_tokens, and needs temperature: null",
+        )
+        effort: Literal["low", "medium", "high", "xhigh", "max"] | None = Field(
+            default=None, description="how much work goes into an answer, for models that take it"
+        )
+        structured_output: bool = Field(default=True, description="pass a planner's answer schema on to the model")
+        extra_body: dict[str, Any] = Field(
+            default_factory=dict, description="further fields of the request, as they are"
+        )
+
+    options: Options
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self._check_settings()
+        address = checked_address(config, _ADDRESS)
+        self.config, key = hosted_key(config, "ANTHROPIC_API_KEY", "in Anthropic's console, under API keys,")
+        try:
+            import anthropic
+        except ImportError:
+            raise missing_package(config, "anthropic", "anthropic") from None
+        self._failures = Failures(address, config.model, key, hint="; the base_url has no /v1 at its end")
+        self._client: anthropic.AsyncAnthropic = anthropic.AsyncAnthropic(
+            base_url=config.base_url or _ADDRESS, api_key=key, max_retries=0, timeout=config.limits.timeout_s
+        )
+
+    async def generate(self, request: Request) -> Completion:
+        """Ask the model once.
+
+        Raises:
+            CallError: if no answer came, whatever the reason.
+            ValueError: if the request holds a picture part without a picture.
+        """
+        import anthropic
+
+        # The temperature goes as a further field: the method has no argument for it any more.
+        body = self._body(request)
+        named = {name: body.pop(name) for name in ("model", "max_tokens", "messages")}
+        call = self._client.messages.with_raw_response.create(**named, extra_body=body)
+        answer = await attempt(anthropic, call, self.config.limits.timeout_s, self._failures)
+        return self._completion(self._failures.json(answer))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def submit_batch(self, requests: Mapping[str, Request]) -> str:
+        """Start a batch.
+
+        Raises:
+            CallError: if Anthropic does not take it.
+            ValueError: if a request holds a picture part without a picture.
+        """
+        items: Any = [{"custom_id": key, "params": self._body(request)} for key, request in requests.items()]
+        call = self._batches.create(requests=items)
+        return (await self._batch_step(call, _Id, self._failures)).id
+
+    async def batch_status(self, batch_id: str) -> BatchStatus:
+        """How far a batch is.
+
+        Raises:
+            CallError: if Anthropic cannot say.
+        """
+        call = self._batches.retrieve(batch_id)
+        batch = await self._batch_step(call, _Batch, replace(self._failures, not_found="bad_request"))
+        counts = batch.request_counts
+        finished = counts.succeeded + counts.errored + counts.canceled + counts.expired
+        state = batch.processing_status
+        return BatchStatus(state == "ended", finished, finished + counts.processing, state)
+
+    async def fetch_batch(self, batch_id: str) -> dict[str, Completion | CallError]:
+        """What came of a finished batch, by key.
+
+        Raises:
+            CallError: if Anthropic cannot say.
+        """
+        import anthropic
+
+        failures = replace(self._failures, not_found="bad_request")
+        # Asked for by its path: the SDK's own method sends the key to whatever address the provider's answer names.
+        path = f"/v1/messages/batches/{quote(batch_id, safe='')}/results"
+        call = self._client.with_options(timeout=BATCH_TIMEOUT_S).get(path, cast_to=str)
+        content = await attempt(anthropic, call, BATCH_TIMEOUT_S, failures)
+        lines = [failures.checked(_Line, failures.json(text)) for text in content.splitlines() if text.strip()]
+        return {line.custom_id: self._result(line.result) for line in lines}
+
+    @property
+    def _batches(self) -> Any:
+        return self._client.with_options(timeout=BATCH_TIMEOUT_S).messages.batches.with_raw_response
+
+    def _check_settings(self) -> None:
+        config, budget = self.config, self.options.thinking_budget
+        if config.seed is not None:
+            raise UserError(f"Model '{config.name}': Anthropic's models take no seed; remove it.")
+        if isinstance(budget, int) and not 1024 <= budget < config.max_output_tokens:
+            raise UserError(
+                f"Model '{config.name}': thinking_budget is {budget}, but must be 1024 or more and less than "
+                f"max_output_tokens ({config.max_output_tokens}), which it is a part of."
+            )
+        if budget not in (None, "off") and config.temperature is not None:
+            raise UserError(f"Model '{config.name}': thinking needs the provider's temperature; set temperature: null.")
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        """A request as it goes over the wire."""
+        config, options = self.config, self.options
+        body: dict[str, Any] = {
+            "model": config.model,
+            "max_tokens": config.max_output_tokens,
+            "messages": _turns(request, options.cache_prompt),
+        }
+        system = "\n\n".join(message.text for message in request.messages if message.role == "system")
+        if system:
+            body["system"] = system
+        if config.temperature is not None:
+            body["temperature"] = config.temperature
+        thinking = _thinking(options.thinking_budget)
+        if thinking is not None:
+            body["thinking"] = thinking
+        output: dict[str, Any] = {}
+        if options.effort is not None:
+            output["effort"] = options.effort
+        if request.response_schema is not None and options.structured_output:
+            output["format"] = {"type": "json_schema", "schema": _known_schema(request.response_schema)}
+        if output:
+            body["output_config"] = output
+        return body | options.extra_body
+
+    def _completion(self, content: object) -> Completion:
+        if isinstance(content, dict) and content.get("type") == "error":
+            raise self._failures.reported(content)
+        answer = self._failures.checked(_Answer, content)
+        return Completion(
+            text="".join(block.text or "" for block in answer.content if block.type == "text"),
+            usage=_usage(answer.usage),
+            finish_reason=_FINISH_REASONS.get(answer.stop_reason or "", "other"),
+            model=answer.model,
+        )
+
+    async def _batch_step(self, call: Any, shape: type[_Shape], failures: Failures) -> _Shape:
+        import anthropic
+
+        return failures.checked(shape, failures.json(await attempt(anthropic, call, BATCH_TIMEOUT_S, failures)))
+
+    def _result(self, result: _Result) -> Completion | CallError:
+        if result.type == "succeeded":
+            try:
+                return self._completion(result.message)
+            except CallError as error:
+                return error
+        if result.type == "errored":
+            return self._failures.reported(result.error)
+        if result.type == "expired":
+            return self._failures.error("timeout", "the batch ended before this request's turn came (expired)")
+        return self._failures.error("server_error", f"the request was not answered ({result.type})")
+
+
+def _turns(request: Request, cache_picture: bool) -> list[dict[str, Any]]:
+    turns: list[dict[str, Any]] = [
+        {"role": message.role, "content": _content(message)} for message in request.messages if message.role != "system"
+    ]
+    if cache_picture:
+        pictures = [block for turn in turns for block in turn["content"] if block["type"] == "image"]
+        for block in pictures[-1:]:
+            block["cache_control"] = {"type": "ephemeral"}
+    return turns
+
+
+def _content(message: Message) -> list[dict[str, Any]]:
+    return [_block(part) for part in message.parts]
+
+
+def _block(part: TextPart | PicturePart) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": part.text}
+    if part.picture is None:
+        raise ValueError("a picture part without a picture reached a model that reads pictures")
+    data = base64.b64encode(part.picture.data).decode("ascii")
+    return {"type": "image", "source": {"type": "base64", "media_type": part.picture.media_type, "data": data}}
+
+
+def _thinking(budget: int | str | None) -> dict[str, Any] | None:
+    if budget is None:
+        return None
+    if isinstance(budget, int):
+        return {"type": "enabled", "budget_tokens": budget}
+    return {"type": "disabled" if budget == "off" else budget}
+
+
+def _known_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with what Anthropic's models cannot enforce (such as numbers of items) turned into descriptions."""
+    import anthropic
+
+    return anthropic.transform_schema(schema)
+
+
+def _usage(reported: object) -> Usage | None:
+    """Tokens in the harness's meaning: Anthropic counts what was read from or written to its cache beside the input."""
+    try:
+        tokens = _Tokens.model_validate(reported)
+    except ValidationError:
+        return None
+    read, written = tokens.cache_read_input_tokens or 0, tokens.cache_creation_input_tokens or 0
+    thinking = tokens.output_tokens_details.thinking_tokens if tokens.output_tokens_details else None
+    return Usage(
+        input=tokens.input_tokens + read + written,
+        cached_input=read,
+        output=tokens.output_tokens,
+        reasoning=thinking or 0,
+        cache_write=written,
+    )

@@ -1,0 +1,346 @@
+"""Google's Gemini models through generateContent, one by one or in batches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from lightemma.backends.base import (
+    BatchBackend,
+    BatchStatus,
+    CallError,
+    CallKind,
+    Completion,
+    PicturePart,
+    Request,
+    TextPart,
+)
+from lightemma.backends.config import ModelConfig
+from lightemma.backends.http_errors import (
+    BATCH_TIMEOUT_S,
+    Failures,
+    checked_address,
+    hosted_key,
+    missing_package,
+)
+from lightemma.errors import UserError
+from lightemma.records import Usage
+
+if TYPE_CHECKING:
+    from google import genai
+    from google.genai import types
+
+_ADDRESS = "https://generativelanguage.googleapis.com"
+_ROLES = {"user": "user", "assistant": "model"}
+_FINISH_REASONS: dict[str, Literal["stop", "length", "content_filter"]] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "CONTINUATION": "length",
+    "SAFETY": "content_filter",
+    "RECITATION": "content_filter",
+    "LANGUAGE": "content_filter",
+    "BLOCKLIST": "content_filter",
+    "PROHIBITED_CONTENT": "content_filter",
+    "SPII": "content_filter",
+    "ESCALATION": "content_filter",
+    "MODEL_ARMOR": "content_filter",
+    "IMAGE_SAFETY": "content_filter",
+    "IMAGE_PROHIBITED_CONTENT": "content_filter",
+    "IMAGE_RECITATION": "content_filter",
+}
+#: Failures of single batch answers carry gRPC's codes in place of HTTP's.
+_KIND_BY_GRPC_CODE: dict[int, CallKind] = {
+    3: "bad_request",
+    4: "timeout",
+    5: "model_not_found",
+    7: "auth",
+    8: "rate_limited",
+    13: "server_error",
+    14: "overloaded",
+    16: "auth",
+}
+_ENDED = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"})
+_Answered = TypeVar("_Answered")
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class _Part(_Shape):
+    text: str | None = None
+    thought: bool | None = None
+
+
+class _Content(_Shape):
+    parts: list[_Part] | None = None
+
+
+class _Candidate(_Shape):
+    content: _Content | None = None
+    finish_reason: str | None = None
+
+
+class _Feedback(_Shape):
+    block_reason: str | None = None
+
+
+class _Answer(_Shape):
+    """The parts of an answer that are read."""
+
+    candidates: list[_Candidate] | None = None
+    prompt_feedback: _Feedback | None = None
+    model_version: str | None = None
+    usage_metadata: Any = None
+
+
+class _Tokens(_Shape):
+    prompt_token_count: int
+    cached_content_token_count: int | None = None
+    candidates_token_count: int | None = None
+    thoughts_token_count: int | None = None
+
+
+class GoogleBackend(BatchBackend):
+    """A Gemini model, through the ``google-genai`` package.
+
+    Makes exactly one attempt per call. The key comes from ``api_key_env`` (``GEMINI_API_KEY`` if left out) and is never
+    part of a message. ``limits.timeout_s`` bounds the whole call.
+
+    Attributes:
+        max_batch_requests: most requests to hand over in one batch.
+        max_batch_bytes: most bytes of requests that the provider takes in one batch, pictures included.
+
+    Raises:
+        UserError: if the ``google-genai`` package or the key is missing, or the settings contradict each other.
+    """
+
+    max_batch_requests: ClassVar[int] = 10_000
+    max_batch_bytes: ClassVar[int] = 20_000_000
+
+    class Options(BatchBackend.Options):
+        """How Gemini models are asked."""
+
+        thinking_budget: int | None = Field(
+            default=None, ge=-1, description="tokens to think with before answering; 0 is none, -1 is up to the model"
+        )
+        thinking_level: Literal["minimal", "low", "medium", "high"] | None = Field(
+            default=None, description="how long models that take no budget think"
+        )
+        media_resolution: Literal["low", "medium", "high"] | None = Field(
+            default=None, description="how closely pictures are looked at"
+        )
+        structured_output: bool = Field(default=True, description="pass a planner's answer schema on to the model")
+
+    options: Options
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        if self.options.thinking_budget is not None and self.options.thinking_level is not None:
+            raise UserError(f"Model '{config.name}': give thinking_budget or thinking_level, not both.")
+        address = checked_address(config, _ADDRESS)
+        self.config, key = hosted_key(config, "GEMINI_API_KEY", "in Google AI Studio, under API keys,")
+        try:
+            from google import genai
+            from google.genai import types
+        except ImportError:
+            raise missing_package(config, "google-genai", "google") from None
+        self._failures = Failures(address, config.model, key, hint="; the base_url has no version at its end")
+        # The client closes itself when nobody holds it. One attempt must be said: without it some connections that
+        # break are tried again after seconds.
+        self._client: genai.Client = genai.Client(
+            vertexai=False,
+            api_key=key,
+            http_options=types.HttpOptions(
+                base_url=config.base_url or _ADDRESS, retry_options=types.HttpRetryOptions(attempts=1)
+            ),
+        )
+
+    async def generate(self, request: Request) -> Completion:
+        """Ask the model once.
+
+        Raises:
+            CallError: if no answer came, whatever the reason.
+            ValueError: if the request holds a picture part without a picture.
+        """
+        from google.genai import types
+
+        config = self._settings(request)
+        config.automatic_function_calling = types.AutomaticFunctionCallingConfig(disable=True)
+        # The answer as it came: read into the package's own classes, an unexpected one fails in many ways.
+        config.should_return_http_response = True
+        call = self._client.aio.models.generate_content(
+            model=self.config.model, contents=_contents(request), config=config
+        )
+        answer = await self._attempt(call, self.config.limits.timeout_s, self._failures)
+        body = answer.sdk_http_response.body if answer.sdk_http_response else None
+        return self._completion(self._failures.json(body or ""))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aio.aclose()
+        self._client.close()
+
+    async def submit_batch(self, requests: Mapping[str, Request]) -> str:
+        """Start a batch.
+
+        Raises:
+            CallError: if Google does not take it.
+            ValueError: if a request holds a picture part without a picture.
+        """
+        from google.genai import types
+
+        source: Any = [
+            types.InlinedRequest(contents=_contents(request), config=self._settings(request), metadata={"key": key})
+            for key, request in requests.items()
+        ]
+        # The status of a batch does not say how large it is; its name can.
+        named = types.CreateBatchJobConfig(display_name=f"lightemma {len(requests)}")
+        call = self._client.aio.batches.create(model=self.config.model, src=source, config=named)
+        job = await self._attempt(call, BATCH_TIMEOUT_S, self._failures)
+        if not job.name:
+            raise self._failures.error("invalid_response", "the batch was given no name")
+        return job.name
+
+    async def batch_status(self, batch_id: str) -> BatchStatus:
+        """How far a batch is; Google does not say how many of its requests were answered so far.
+
+        Raises:
+            CallError: if Google cannot say.
+        """
+        job = await self._job(batch_id)
+        state = _state(job)
+        done = state in _ENDED
+        size = (job.display_name or "").rpartition(" ")[2]
+        total = int(size) if size.isdecimal() else 0
+        return BatchStatus(done, total if done else 0, total, state)
+
+    async def fetch_batch(self, batch_id: str) -> dict[str, Completion | CallError]:
+        """What came of a finished batch, by key.
+
+        Raises:
+            CallError: if Google cannot say, or refused the batch as a whole.
+        """
+        job = await self._job(batch_id)
+        items = (job.dest.inlined_responses if job.dest else None) or []
+        if not items and _state(job) == "FAILED":
+            raise self._failures.error("server_error", "the batch failed as a whole, without a reason")
+        keyed = [((item.metadata or {}).get("key"), item) for item in items]
+        return {key: self._result(item) for key, item in keyed if key is not None}
+
+    def _settings(self, request: Request) -> types.GenerateContentConfig:
+        from google.genai import types
+
+        config, options = self.config, self.options
+        settings: dict[str, Any] = {
+            "max_output_tokens": config.max_output_tokens,
+            "temperature": config.temperature,
+            "seed": config.seed,
+        }
+        system = "\n\n".join(message.text for message in request.messages if message.role == "system")
+        if system:
+            settings["system_instruction"] = system
+        if options.thinking_budget is not None:
+            settings["thinking_config"] = {"thinking_budget": options.thinking_budget}
+        if options.thinking_level is not None:
+            settings["thinking_config"] = {"thinking_level": options.thinking_level.upper()}
+        if options.media_resolution is not None:
+            settings["media_resolution"] = f"MEDIA_RESOLUTION_{options.media_resolution.upper()}"
+        if request.response_schema is not None and options.structured_output:
+            settings["response_mime_type"] = "application/json"
+            settings["response_json_schema"] = request.response_schema
+        return types.GenerateContentConfig.model_validate(settings)
+
+    async def _attempt(self, call: Awaitable[_Answered], timeout_s: float, failures: Failures) -> _Answered:
+        from google.genai import errors
+
+        # Errors are raised without their cause: the cause's text has not been cleared of the key.
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await call
+        except TimeoutError:
+            raise failures.timeout(timeout_s) from None
+        except errors.APIError as error:
+            text = error.message or str(error.status or "")
+            headers = getattr(error.response, "headers", None) or {}
+            raise failures.status(error.code, error.details, text, headers) from None
+        except Exception as error:
+            # The package lets through what its HTTP client (one of three) and the reading of JSON raise.
+            if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in {"aiohttp", "httpx", "httpx2"}:
+                raise failures.connection(error) from None
+            raise failures.error("invalid_response", f"{type(error).__name__}: {error}") from None
+
+    def _completion(self, content: object) -> Completion:
+        if isinstance(content, dict) and content.get("error"):
+            raise self._failures.reported(content["error"])
+        answer = self._failures.checked(_Answer, content)
+        usage = _usage(answer.usage_metadata)
+        if not answer.candidates:
+            if answer.prompt_feedback and answer.prompt_feedback.block_reason:
+                return Completion("", usage=usage, finish_reason="content_filter", model=answer.model_version)
+            raise self._failures.error("invalid_response", "unexpected answer: no candidates")
+        candidate = answer.candidates[0]
+        parts = (candidate.content.parts if candidate.content else None) or []
+        return Completion(
+            text="".join(part.text or "" for part in parts if not part.thought),
+            usage=usage,
+            finish_reason=_FINISH_REASONS.get(candidate.finish_reason or "", "other"),
+            model=answer.model_version,
+        )
+
+    async def _job(self, batch_id: str) -> types.BatchJob:
+        call = self._client.aio.batches.get(name=batch_id)
+        return await self._attempt(call, BATCH_TIMEOUT_S, replace(self._failures, not_found="bad_request"))
+
+    def _result(self, item: types.InlinedResponse) -> Completion | CallError:
+        if item.response is None:
+            code = item.error.code if item.error else None
+            words = (item.error.message if item.error else None) or "the batch has no answer"
+            if code is not None and code in _KIND_BY_GRPC_CODE:
+                return self._failures.error(_KIND_BY_GRPC_CODE[code], words)
+            return self._failures.reported({"code": code, "message": words})
+        try:
+            return self._completion(item.response.model_dump(mode="json", by_alias=True, exclude_none=True))
+        except CallError as error:
+            return error
+
+
+def _contents(request: Request) -> Any:
+    return [
+        {"role": _ROLES[message.role], "parts": [_part(part) for part in message.parts]}
+        for message in request.messages
+        if message.role != "system"
+    ]
+
+
+def _part(part: TextPart | PicturePart) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"text": part.text}
+    if part.picture is None:
+        raise ValueError("a picture part without a picture reached a model that reads pictures")
+    return {"inline_data": {"data": part.picture.data, "mime_type": part.picture.media_type}}
+
+
+def _state(job: types.BatchJob) -> str:
+    """The state without its prefix, such as RUNNING."""
+    return str(job.state.value if job.state else "").removeprefix("JOB_STATE_")
+
+
+def _usage(reported: object) -> Usage | None:
+    """Tokens in the harness's meaning: Gemini counts thoughts beside the candidates' tokens."""
+    try:
+        tokens = _Tokens.model_validate(reported)
+    except ValidationError:
+        return None
+    thoughts = tokens.thoughts_token_count or 0
+    return Usage(
+        input=tokens.prompt_token_count,
+        cached_input=tokens.cached_content_token_count or 0,
+        output=(tokens.candidates_token_count or 0) + thoughts,
+        reasoning=thoughts,
+    )

@@ -1,0 +1,326 @@
+"""How the providers' HTTP interfaces fail, in the harness's words: keys, addresses and errors, alike for every backend."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ValidationError
+
+from lightemma.backends.base import CallError, CallKind
+from lightemma.backends.config import ModelConfig
+from lightemma.errors import UserError
+
+#: Seconds for one step of a batch: files of hundreds of megabytes are sent and fetched.
+BATCH_TIMEOUT_S = 600.0
+#: Longest piece of a provider's words that is kept: error pages and echoed pictures can be long.
+_MESSAGE_LENGTH = 500
+
+_KIND_BY_STATUS: dict[int, CallKind] = {
+    401: "auth",
+    402: "no_credit",
+    403: "auth",
+    404: "model_not_found",
+    408: "timeout",
+    429: "rate_limited",
+    503: "overloaded",
+    529: "overloaded",
+}
+#: Statuses under which providers report several things, so that the error's code says more than the status.
+_VAGUE_STATUSES = frozenset({400, 403, 404, 413, 422, 429})
+#: Words in an error's code or type, in lower case, that say more than the status it comes with.
+_KIND_BY_CODE: dict[str, CallKind] = {
+    "insufficient_quota": "no_credit",
+    "billing": "no_credit",
+    "content_filter": "content_filter",
+    "content_policy": "content_filter",
+    "invalid_api_key": "auth",
+    "api_key_invalid": "auth",
+    "model_not_found": "model_not_found",
+}
+#: What the code says where there is no status: in a batch's lines, and in errors reported under status 200.
+_KIND_WITHOUT_STATUS: dict[str, CallKind] = _KIND_BY_CODE | {
+    "rate_limit": "rate_limited",
+    "token_limit_exceeded": "rate_limited",
+    "overloaded": "overloaded",
+    "expired": "timeout",
+    "timeout": "timeout",
+    "server_error": "server_error",
+    "api_error": "server_error",
+    "authentication": "auth",
+    "permission": "auth",
+    "not_found": "model_not_found",
+    "_policy": "content_filter",
+    "invalid_": "bad_request",
+    "image_": "bad_request",
+    "too_large": "bad_request",
+}
+#: Anthropic reports these as plain bad requests; only the sentence says more.
+_KIND_BY_WORDS: dict[str, CallKind] = {
+    "credit balance is too low": "no_credit",
+    "content filtering policy": "content_filter",
+}
+_Checked = TypeVar("_Checked", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Makes the call errors of one backend.
+
+    Attributes:
+        address: where the calls go, as it may be shown.
+        model: the model asked for, as it may be shown.
+        key: the secret that is cut out of every message, or None.
+        hint: what a 404 may also come from, or an empty string.
+        not_found: what a 404 means; asking for a batch that is gone says nothing about the model.
+    """
+
+    address: str
+    model: str
+    key: str | None = field(default=None, repr=False)
+    hint: str = ""
+    not_found: CallKind = "model_not_found"
+
+    def error(self, kind: CallKind, words: str, retry_after_s: float | None = None) -> CallError:
+        """A call error in one line of bounded length, without the key."""
+        if self.key:
+            words = words.replace(self.key, "***")
+        words = " ".join(words.split())
+        if len(words) > _MESSAGE_LENGTH:
+            words = words[:_MESSAGE_LENGTH] + " …"
+        return CallError(kind, words, retry_after_s)
+
+    def timeout(self, seconds: float) -> CallError:
+        """No whole answer came in time."""
+        return self.error("timeout", f"no whole answer within {seconds:g} s")
+
+    def connection(self, cause: BaseException) -> CallError:
+        """The connection could not be made, or broke."""
+        return self.error("connection", f"{self.address}: {f'{type(cause).__name__} {cause}'.strip()}")
+
+    def status(self, status: int, body: object, text: str, headers: Mapping[str, str]) -> CallError:
+        """An answer with an error's status.
+
+        Args:
+            status: HTTP status.
+            body: the body as read from JSON, or anything else where it is none.
+            text: the words to show if the body has no sentence of its own.
+            headers: for ``Retry-After``.
+        """
+        said = sentence_of(body) or text
+        words = f"HTTP {status}: {said}"
+        if status == 404:
+            words += f" (asked {self.address} for model '{self.model}'{self.hint})"
+        kind = kind_of(status, body, said)
+        wait = retry_after(headers)
+        return self.error(
+            self.not_found if kind == "model_not_found" else kind,
+            words,
+            retry_after_in(body) if wait is None else wait,
+        )
+
+    def reported(self, error: object) -> CallError:
+        """An error that came without a status of its own: under status 200, or in place of one answer of a batch."""
+        code = error.get("code") if isinstance(error, dict) else None
+        status = code if isinstance(code, int) and code >= 400 else None
+        words = sentence_of(error) or str(error)
+        return self.error(kind_of(status, error, words), f"reported instead of an answer: {words}")
+
+    def json(self, body: bytes | str) -> Any:
+        """A body that must be JSON.
+
+        Raises:
+            CallError: ``invalid_response`` if it is not.
+        """
+        try:
+            return json.loads(body)
+        except ValueError:
+            start = body[:2000] if isinstance(body, str) else body[:2000].decode("utf-8", errors="replace")
+            raise self.error("invalid_response", f"the answer is not JSON: {start}") from None
+
+    def checked(self, shape: type[_Checked], content: object) -> _Checked:
+        """Content that must have a shape.
+
+        Raises:
+            CallError: ``invalid_response`` if it has not.
+        """
+        try:
+            return shape.model_validate(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the whole"
+            raise self.error("invalid_response", f"unexpected answer, {where}: {first['msg']}") from None
+
+
+def kind_of(status: int | None, body: object, words: str = "") -> CallKind:
+    """The call kind of an error: what its code says where that is more than its status.
+
+    Args:
+        status: HTTP status, or None when the error came without one.
+        body: the error as read from JSON.
+        words: its sentence, for a provider whose codes do not say enough.
+    """
+    said = " ".join(codes_in(body)).lower()
+    if status is None or status in _VAGUE_STATUSES:
+        for sentence, kind in _KIND_BY_WORDS.items():
+            if sentence in words.lower():
+                return kind
+        for code, kind in (_KIND_WITHOUT_STATUS if status is None else _KIND_BY_CODE).items():
+            if code in said:
+                return kind
+    if status is None:
+        return "invalid_response"
+    return _KIND_BY_STATUS.get(status, "server_error" if status >= 500 else "bad_request")
+
+
+def codes_in(body: object) -> Iterator[str]:
+    """The codes, types and reasons of an error, wherever the providers put them."""
+    if isinstance(body, list):  # Google wraps errors of some calls in a list of one
+        for one in body[:1]:
+            yield from codes_in(one)
+    if not isinstance(body, dict):
+        return
+    for name in ("code", "type", "status", "reason"):
+        if isinstance(body.get(name), str | int):
+            yield str(body[name])
+    if isinstance(body.get("error"), dict):
+        yield from codes_in(body["error"])
+    if isinstance(body.get("details"), list):
+        for detail in body["details"]:
+            if isinstance(detail, dict) and isinstance(detail.get("reason"), str):
+                yield detail["reason"]
+
+
+def sentence_of(body: object) -> str | None:
+    """The sentence in an error's body, where it has one."""
+    if isinstance(body, list) and body:
+        return sentence_of(body[0])
+    if not isinstance(body, dict):
+        return None
+    for name in ("message", "detail"):
+        if isinstance(body.get(name), str):
+            return str(body[name])
+    error = body.get("error")
+    return error if isinstance(error, str) else sentence_of(error)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that ``retry-after-ms`` or ``retry-after`` (seconds or an HTTP date) asks to wait."""
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers.get(name, "")) * unit
+        except ValueError:
+            continue
+        if math.isfinite(seconds) and seconds >= 0:
+            return seconds
+    try:
+        moment = parsedate_to_datetime(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def retry_after_in(body: object) -> float | None:
+    """Seconds that a Google error asks to wait: it says so in its details (``RetryInfo``) instead of in a header."""
+    if isinstance(body, list) and body:
+        body = body[0]
+    error = body.get("error") if isinstance(body, dict) else None
+    details = error.get("details") if isinstance(error, dict) else None
+    for detail in details if isinstance(details, list) else ():
+        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
+        if isinstance(delay, str) and re.fullmatch(r"\d+(\.\d+)?s", delay):
+            return float(delay[:-1])
+    return None
+
+
+def shown_address(address: str) -> str | None:
+    """An HTTP address as it may be shown (without user name, password and query), or None if it is none."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if not host or parts.scheme not in {"http", "https"}:
+        return None
+    return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}"
+
+
+def checked_address(config: ModelConfig, own: str) -> str:
+    """The address to show for a provider that has one of its own.
+
+    Args:
+        config: may name another, such as a gateway's.
+        own: the provider's.
+
+    Raises:
+        UserError: if the one in the configuration is no address.
+    """
+    if config.base_url is None:
+        return own
+    shown = shown_address(config.base_url)
+    if shown is None:
+        raise UserError(
+            f"The base_url of model '{config.name}' is not an address; write it such as {own}, or leave it out."
+        )
+    return shown
+
+
+def read_key(config: ModelConfig, variable: str, advice: str) -> str:
+    """The key in an environment variable.
+
+    Args:
+        config: the model that needs it.
+        variable: the variable's name.
+        advice: what to do if there is none, as the end of a sentence.
+
+    Raises:
+        UserError: if it is missing, or cannot be a header's value. The sentence never quotes it.
+    """
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise UserError(
+            f"Model '{config.name}' needs a key in the environment variable {variable}, which is not set or "
+            f"empty; {advice}"
+        )
+    if not all("!" <= character <= "~" for character in key):
+        # Such a key cannot be a header's value, and the HTTP client's complaint would quote it.
+        raise UserError(
+            f"The key in the environment variable {variable} holds blanks or characters other than ASCII; copy it again."
+        )
+    return key
+
+
+def hosted_key(config: ModelConfig, variable: str, where: str) -> tuple[ModelConfig, str]:
+    """The key of a provider that always wants one.
+
+    Args:
+        config: may name another variable.
+        variable: the provider's usual variable.
+        where: where the provider hands out keys, in words.
+
+    Returns:
+        The configuration with the variable filled in, so that messages and pools can name it, and the key.
+
+    Raises:
+        UserError: if the key is missing or cannot be used.
+    """
+    named = config.api_key_env or variable
+    key = read_key(config, named, f"make one {where} and set it with export {named}=….")
+    return config.model_copy(update={"api_key_env": named}), key
+
+
+def missing_package(config: ModelConfig, package: str, extra: str) -> UserError:
+    """The sentence for a provider whose package is not installed."""
+    return UserError(
+        f"Model '{config.name}' needs the {package} package; install it with pip install 'lightemma[{extra}]'."
+    )

@@ -1,0 +1,170 @@
+"""Batches of every provider that takes them: handed over, watched, fetched by key."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from lightemma.backends.base import CallError, Completion
+from tests.backends.kit import (
+    ANTHROPIC,
+    CHAT,
+    GOOGLE,
+    HOSTED,
+    KEY,
+    ONE,
+    RESPONSES,
+    assert_hidden,
+    each_hosted,
+    request,
+    turn,
+    using,
+)
+from tests.fake_providers import Fault
+
+pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class:DeprecationWarning")
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"speed": {"type": "number"}},
+    "required": ["speed"],
+    "additionalProperties": False,
+}
+REQUESTS = {
+    "scene-0001_0-scene": request(turn("You drive.", role="system"), turn(ONE, "What can you see?")),
+    "scene-0001_1-scene": request(turn(ONE, "What can you see now?")),
+    "b": request(turn("Plan."), schema=SCHEMA),
+    "c": request(turn("Write \u2028 six pairs.")),
+}
+
+
+def batch(provider, server, requests, **changes):
+    """Hands requests over and fetches what came of them."""
+
+    async def through(backend):
+        name = await backend.submit_batch(requests)
+        status = await backend.batch_status(name)
+        return status, await backend.fetch_batch(name)
+
+    return asyncio.run(using(provider.make(server, **changes), through))
+
+
+@each_hosted
+def test_a_batch_answers_as_single_calls_do(server, provider):
+    single = {key: provider.ask(server, asked) for key, asked in REQUESTS.items()}
+    status, results = batch(provider, server, REQUESTS)
+    assert (status.done, status.finished, status.total) == (True, 4, 4)
+    assert results == single
+    assert set(server.counts.served.values()) == {2}
+
+
+@each_hosted
+def test_a_batch_takes_its_time(server, provider):
+    server.server.settings.batch_delay_s = 0.4
+
+    async def watch(backend):
+        name = await backend.submit_batch({"a": REQUESTS["c"]})
+        early = await backend.batch_status(name)
+        while not (late := await backend.batch_status(name)).done:
+            await asyncio.sleep(0.05)
+        return name, early, late
+
+    started = time.monotonic()
+    name, early, late = asyncio.run(using(provider.make(server), watch))
+    assert time.monotonic() - started >= 0.4
+    assert (early.done, early.finished, early.total) == (False, 0, 1)
+    assert (late.done, late.finished, late.total) == (True, 1, 1)
+    assert early.words
+    assert early.words != late.words
+    # Another process, days later, with nothing but the name.
+    assert asyncio.run(using(provider.make(server), lambda backend: backend.fetch_batch(name)))["a"].text
+
+
+@each_hosted
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("bad_request", "bad_request"),
+        ("server_error", "server_error"),
+        ("rate_limited", "rate_limited"),
+        ("overloaded_529", "overloaded"),
+        ("unknown_model", "model_not_found"),
+        ("expired", "timeout"),
+    ],
+)
+def test_a_request_that_fails_fails_alone(server, provider, fault, kind):
+    server.server.control({"batch_faults": {"b": {"kind": fault, "message": f"no luck with {KEY}"}}})
+    _, results = batch(provider, server, REQUESTS)
+    assert set(results) == set(REQUESTS)
+    failed = results.pop("b")
+    assert isinstance(failed, CallError)
+    assert failed.kind == kind
+    assert_hidden(failed)
+    assert all(isinstance(result, Completion) for result in results.values())
+
+
+@each_hosted
+def test_answers_of_no_use_in_a_batch(server, provider):
+    server.server.control({"batch_faults": {"b": "content_filter", "c": "no_usage"}})
+    _, results = batch(provider, server, REQUESTS)
+    assert results["b"].finish_reason in {"content_filter", "refused"}
+    assert results["c"].usage is None
+    assert results["c"].text
+
+
+@each_hosted
+def test_a_batch_that_runs_out_of_time(server, provider):
+    server.server.settings.batch_outcome = "expired"
+    status, results = batch(provider, server, REQUESTS)
+    assert status.done
+    kinds = [result.kind if isinstance(result, CallError) else "ok" for result in results.values()]
+    assert sorted(kinds) == ["ok", "ok", "timeout", "timeout"]
+
+
+@each_hosted
+def test_a_batch_that_was_cancelled(server, provider):
+    server.server.settings.batch_outcome = "cancelled"
+    status, results = batch(provider, server, REQUESTS)
+    assert status.done
+    assert sum(isinstance(result, CallError) for result in results.values()) == 2
+
+
+@pytest.mark.parametrize("provider", [CHAT, RESPONSES, GOOGLE], ids=lambda provider: provider.name)
+def test_a_batch_that_is_refused_as_a_whole(server, provider):
+    server.server.settings.batch_outcome = "failed"
+    with pytest.raises(CallError) as caught:
+        batch(provider, server, REQUESTS)
+    assert caught.value.kind == ("server_error" if provider is GOOGLE else "bad_request")
+
+
+@each_hosted
+def test_a_batch_that_nobody_knows_is_no_unknown_model(server, provider):
+    name = {"anthropic": "msgbatch_x", "google": "batches/x"}.get(provider.name, "batch_x")
+    for ask in ("batch_status", "fetch_batch"):
+        with pytest.raises(CallError) as caught:
+            asyncio.run(using(provider.make(server), lambda backend, ask=ask: getattr(backend, ask)(name)))
+        assert caught.value.kind == "bad_request"
+
+
+@each_hosted
+def test_settings_hold_in_batches(server, provider):
+    batch(provider, server, {"a": request(turn(ONE, "What?"), schema=SCHEMA)}, max_output_tokens=50, temperature=0.5)
+    (made,) = server.server.memory.batches.values()
+    provider.ask(server, request(turn(ONE, "What?"), schema=SCHEMA), max_output_tokens=50, temperature=0.5)
+    sent = dict(made.items)["a"]
+    assert sent == server.requests[-1].body
+
+
+def test_every_provider_says_how_much_one_batch_takes():
+    for provider in HOSTED:
+        assert provider.backend.max_batch_requests >= 10_000
+        assert provider.backend.max_batch_bytes >= 20_000_000
+
+
+def test_a_batch_without_credit(server):
+    server.server.control({"batch_faults": {"b": Fault("no_credit").as_dict()}})
+    for provider in (CHAT, ANTHROPIC):
+        _, results = batch(provider, server, REQUESTS)
+        assert results["b"].kind == "no_credit"
