@@ -4,8 +4,9 @@ Both ask the same weights the same questions, three stages for each frame, in on
 script does: decode and prepare the picture, generate, decode the answer, for each stage anew. The prompts are those of the
 shipped set, with filler in place of the earlier answers so that both sides get the same work.
 
-Without --model the weights are random: `--random 7b` has the shape of Qwen2.5-VL-7B (a GPU with 24 GB or more), `--random tiny`
-runs anywhere and says little about real models, in which arithmetic outweighs everything else.
+Without --model the weights are random: `--random 7b` has the shape of Qwen2.5-VL-7B (a GPU with 24 GB or more), `small` the
+same build with 0.1 billion weights. `tiny` runs anywhere in seconds and says little about real models, in which
+arithmetic outweighs everything else.
 """
 
 from __future__ import annotations
@@ -41,6 +42,71 @@ from lightemma.records import STAGES
 FILLER = {
     "scene": "A two-lane road leads straight ahead between parked cars; a van waits at the junction on the right. " * 6,
     "intent": "The car has held its speed and follows its lane; it should slow down a little before the junction. " * 4,
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a Qwen2.5-VL."""
+
+    label: str
+    text: dict[str, Any]
+    vision: dict[str, Any]
+    max_pixels: int
+
+
+def _text(**sizes: Any) -> dict[str, Any]:
+    rope = {"rope_type": "default", "mrope_section": [16, 24, 24], "rope_theta": 1e6}
+    fixed = {"rms_norm_eps": 1e-6, "max_position_embeddings": 32_768}
+    return {"rope_parameters": rope, "pad_token_id": 0, "bos_token_id": None, "eos_token_id": None, **fixed, **sizes}
+
+
+SHAPES = {
+    # As in the config.json of Qwen2.5-VL-7B-Instruct.
+    "7b": Shape(
+        "Qwen2.5-VL-7B's architecture with RANDOM weights",
+        _text(
+            vocab_size=152_064,
+            hidden_size=3_584,
+            intermediate_size=18_944,
+            num_hidden_layers=28,
+            num_attention_heads=28,
+            num_key_value_heads=4,
+        ),
+        {
+            "depth": 32,
+            "hidden_size": 1_280,
+            "intermediate_size": 3_420,
+            "num_heads": 16,
+            "out_hidden_size": 3_584,
+            "patch_size": 14,
+            "window_size": 112,
+            "fullatt_block_indexes": [7, 15, 23, 31],
+        },
+        28 * 28 * 16_384,
+    ),
+    "small": Shape(
+        "a SMALL Qwen2.5-VL (0.1 billion) with RANDOM weights",
+        _text(
+            vocab_size=8_192,
+            hidden_size=768,
+            intermediate_size=3_072,
+            num_hidden_layers=10,
+            num_attention_heads=6,
+            num_key_value_heads=2,
+        ),
+        {
+            "depth": 8,
+            "hidden_size": 320,
+            "intermediate_size": 960,
+            "num_heads": 4,
+            "out_hidden_size": 768,
+            "patch_size": 14,
+            "window_size": 112,
+            "fullatt_block_indexes": [3, 7],
+        },
+        28 * 28 * 300,
+    ),
 }
 
 
@@ -90,7 +156,9 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="folder or hub id of an image-text-to-text model")
-    parser.add_argument("--random", choices=("7b", "tiny"), help="random weights (default: 7b on a GPU, else tiny)")
+    parser.add_argument(
+        "--random", choices=("7b", "small", "tiny"), help="random weights (default: 7b on a GPU, else tiny)"
+    )
     parser.add_argument("--frames", type=int, default=16, help="frames to drive (default: %(default)s)")
     parser.add_argument("--picture", default="1600x900", help="size of the pictures (default: %(default)s)")
     parser.add_argument("--tokens", type=int, default=100, help="longest answer (default: %(default)s)")
@@ -111,8 +179,9 @@ def load(arguments: argparse.Namespace, folder: Path, gpu: bool) -> tuple[Loaded
     options = LocalOptions(dtype=dtype, attention=arguments.attention)
     if arguments.model:
         return load_model(config(arguments.model), options), arguments.model
-    if (arguments.random or ("7b" if gpu else "tiny")) == "7b":
-        return random_7b(folder, dtype, gpu), "Qwen2.5-VL-7B's architecture with RANDOM weights"
+    shape = SHAPES.get(arguments.random or ("7b" if gpu else "tiny"))
+    if shape:
+        return random_model(shape, folder, dtype, gpu), shape.label
     from tests.backends import tiny_models
 
     loaded = load_model(config(str(tiny_models.save("qwen2_5_vl", folder, texts=learned()))), options)
@@ -128,44 +197,21 @@ def config(model: str, **more: Any) -> ModelConfig:
     return ModelConfig(name="bench", provider="transformers", model=model, **more)
 
 
-def random_7b(folder: Path, dtype: str, gpu: bool) -> LoadedModel:
-    """The sizes of Qwen2.5-VL-7B-Instruct, filled with noise where they are; its processor with a tokenizer of our own."""
+def random_model(shape: Shape, folder: Path, dtype: str, gpu: bool) -> LoadedModel:
+    """A Qwen2.5-VL of this shape, filled with noise where it is; its processor with a tokenizer of our own."""
     import torch
     import transformers
 
     from tests.backends import tiny_models
 
-    # The tiny model's folder gives a processor without a download; picture limits become the real ones.
+    # The tiny model's folder gives a processor without a download; its picture limits become the real ones.
     small = load_model(config(str(tiny_models.save("qwen2_5_vl", folder, texts=learned()))), LocalOptions())
     processor = small.processor
-    processor.image_processor.size = type(processor.image_processor.size)(
-        shortest_edge=56 * 56, longest_edge=28 * 28 * 16_384
-    )
-    special = {name: getattr(small.model.config, name) for name in ("image_token_id", "video_token_id")}
-    special |= {name: getattr(small.model.config, name) for name in ("vision_start_token_id", "vision_end_token_id")}
-    text = {
-        "vocab_size": 152_064,
-        "hidden_size": 3_584,
-        "intermediate_size": 18_944,
-        "num_hidden_layers": 28,
-        "num_attention_heads": 28,
-        "num_key_value_heads": 4,
-        "max_position_embeddings": 128_000,
-        "rms_norm_eps": 1e-6,
-        "rope_parameters": {"rope_type": "default", "mrope_section": [16, 24, 24], "rope_theta": 1e6},
-        "pad_token_id": 0,
-    }
-    vision = {
-        "depth": 32,
-        "hidden_size": 1_280,
-        "intermediate_size": 3_420,
-        "num_heads": 16,
-        "out_hidden_size": 3_584,
-        "patch_size": 14,
-        "window_size": 112,
-        "fullatt_block_indexes": [7, 15, 23, 31],
-    }
-    settings = transformers.Qwen2_5_VLConfig(text_config=text, vision_config=vision, **special)
+    limits = {"shortest_edge": 56 * 56, "longest_edge": shape.max_pixels}
+    processor.image_processor.size = type(processor.image_processor.size)(**limits)
+    names = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
+    special = {name: getattr(small.model.config, name) for name in names}
+    settings = transformers.Qwen2_5_VLConfig(text_config=shape.text, vision_config=shape.vision, **special)
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32 if dtype == "auto" else getattr(torch, dtype))
     try:
@@ -175,7 +221,7 @@ def random_7b(folder: Path, dtype: str, gpu: bool) -> LoadedModel:
         torch.set_default_dtype(before)
     model.eval()
     model.generation_config.pad_token_id = 0
-    return LoadedModel(model, processor, "random-7b")
+    return LoadedModel(model, processor, "random")
 
 
 def questions(frames: int, width: int, height: int) -> list[list[Request]]:

@@ -203,7 +203,15 @@ class BatchStatus:
 
 
 class BatchBackend(Backend):
-    """A backend whose provider also takes many requests at once, answered within hours at a lower price."""
+    """A backend whose provider also takes many requests at once, answered within hours at a lower price.
+
+    Attributes:
+        max_batch_requests: most requests that the provider takes in one batch.
+        max_batch_bytes: most bytes of requests that it takes in one batch, pictures included.
+    """
+
+    max_batch_requests: ClassVar[int] = 10_000
+    max_batch_bytes: ClassVar[int] = 100_000_000
 
     @abstractmethod
     async def submit_batch(self, requests: Mapping[str, Request]) -> str:

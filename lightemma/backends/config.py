@@ -45,7 +45,9 @@ class ModelConfig(BaseModel):
     name: str = Field(
         min_length=1, pattern=r"^[A-Za-z0-9._+-]+$", description="the model's name in tables and folder names"
     )
-    provider: str = Field(description="a backend: openai-compatible, scripted, or package.module:Class")
+    provider: str = Field(
+        description="openai, anthropic, google, openai-compatible, transformers, scripted, or package.module:Class"
+    )
     model: str = Field(min_length=1, description="the provider's id of the model")
     revision: str | None = Field(default=None, description="pinned revision of the weights or the API snapshot")
     base_url: str | None = Field(default=None, description="where an OpenAI-compatible server answers, ending in /v1")

@@ -11,12 +11,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import msgspec
 
-from lightemma.backends.base import BatchBackend, CallError, CallResult, Completion, Request
+from lightemma.backends.base import (
+    BatchBackend,
+    CallError,
+    CallResult,
+    Completion,
+    PicturePart,
+    Request,
+    TextPart,
+)
 from lightemma.data.pictures import PicturePolicy, load_picture
 from lightemma.errors import UserError
 from lightemma.frame import Frame
@@ -25,8 +32,9 @@ from lightemma.runs.cache import ResponseCache, call_key
 from lightemma.runs.stop import Stop
 
 FILE = "batches.json"
-#: Requests handed over at once; pictures make them large, and providers take a few hundred megabytes at the most.
-LARGEST_BATCH = 400
+#: Share of what a provider takes in bytes that a batch is filled to, and bytes of a request besides its words and pictures.
+FILL = 0.9
+REQUEST_BYTES = 2_000
 POLL_S = 30.0
 #: A call that failed in this many batches counts as failed.
 TRIES = 3
@@ -132,7 +140,7 @@ class BatchRun:
                 await self._collect(out)
             collector = BatchCollector(self._backend, self._cache, self._state.failures)
             submitted, seen = 0, set[str]()
-            for part in _parts(self._missing(frames(), planner, policy, collector, seen)):
+            for part in self._parts(self._missing(frames(), planner, policy, collector, seen)):
                 requests = dict(part)
                 submitted += len(requests)
                 await self._submit(requests)
@@ -206,6 +214,21 @@ class BatchRun:
             else:
                 self._state.failures.setdefault(key, []).append(f"{answer.kind}: {answer.message}")
 
+    def _parts(self, calls: Iterator[tuple[str, Request]]) -> Iterator[list[tuple[str, Request]]]:
+        """Cuts a wave into batches that the provider takes, without holding more than one in memory."""
+        part: list[tuple[str, Request]] = []
+        size = 0
+        for call in calls:
+            more = _size(call[1])
+            full = len(part) >= self._backend.max_batch_requests
+            if part and (full or size + more > FILL * self._backend.max_batch_bytes):
+                yield part
+                part, size = [], 0
+            part.append(call)
+            size += more
+        if part:
+            yield part
+
     def _load(self) -> _State:
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=_State)
@@ -223,9 +246,12 @@ class BatchRun:
         temporary.replace(self._path)
 
 
-def _parts(calls: Iterator[tuple[str, Request]]) -> Iterator[list[tuple[str, Request]]]:
-    while part := list(islice(calls, LARGEST_BATCH)):
-        yield part
+def _size(request: Request) -> int:
+    """Bytes of a request on the wire: pictures go as base64, and text may take escapes."""
+    parts = [part for message in request.messages for part in message.parts]
+    pictures = sum(len(part.picture.data) for part in parts if isinstance(part, PicturePart) and part.picture)
+    words = sum(len(part.text.encode()) for part in parts if isinstance(part, TextPart))
+    return REQUEST_BYTES + pictures * 4 // 3 + words * 5 // 4
 
 
 async def _until_missing(plan: Awaitable[object]) -> None:

@@ -92,10 +92,21 @@ def test_three_waves_answer_three_stages(tmp_path, frames):
 
 
 def test_large_waves_are_cut(tmp_path, frames, monkeypatch):
-    monkeypatch.setattr(batches, "LARGEST_BATCH", 2)
+    monkeypatch.setattr(Provider, "max_batch_requests", 2)
     provider = Provider()
     wave(provider, tmp_path, frames)
     assert max(len(batch) for batch in provider.batches.values()) == 2
+
+
+def test_batches_stay_under_what_the_provider_takes_in_bytes(tmp_path, frames, monkeypatch):
+    monkeypatch.setattr(Provider, "max_batch_bytes", 8_000)
+    provider = Provider()
+    plans = wave(provider, tmp_path, frames)
+    assert all(plan.outcome == "ok" for plan in plans)
+    assert len(provider.batches) > 3
+    assert all(
+        sum(len(request.messages[0].text) for request in batch.values()) < 8_000 for batch in provider.batches.values()
+    )
 
 
 def test_what_is_out_is_picked_up_by_the_next_sitting(tmp_path, frames):

@@ -1,0 +1,49 @@
+"""Settings of models that run in this process."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from lightemma.backends.base import Backend
+
+
+class LocalOptions(Backend.Options):
+    """What may stand under ``options:`` of a model with ``provider: transformers``."""
+
+    device_map: str | None = Field(
+        default=None,
+        description="where the weights go: auto, cuda:0, cpu, …; left out: auto with a GPU and accelerate, else cpu",
+    )
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
+        default="auto", description="number format of the weights; auto takes the one they were saved in"
+    )
+    attention: Literal["sdpa", "eager", "flash_attention_2"] | None = Field(
+        default=None, description="attention code; left out: the fastest that the model allows without extra packages"
+    )
+    max_batch: int = Field(default=8, ge=1, description="calls answered at once at the most")
+    max_batch_tokens: int = Field(
+        default=32_768,
+        ge=1,
+        description="token budget of a batch: calls times (longest input + max_output_tokens); bounds the memory",
+    )
+    max_wait_ms: float = Field(
+        default=50.0, ge=0, description="how long a batch that is not full waits for further calls"
+    )
+    reuse_pictures: bool = Field(
+        default=True, description="prepare and encode the picture of a frame once for all its stages"
+    )
+    cached_pictures: int = Field(
+        default=32, ge=1, description="how many frames' pictures are kept for that; at least the calls under way"
+    )
+    min_pixels: int | None = Field(
+        default=None, ge=1, description="pictures are scaled up to this many pixels, where the model's processor can"
+    )
+    max_pixels: int | None = Field(
+        default=None, ge=1, description="pictures are scaled down to this many pixels, where the model's processor can"
+    )
+    trust_remote_code: bool = Field(
+        default=False, description="run Python code that comes with the weights; read it first"
+    )
+    strip_thinking: bool = Field(default=True, description="cut a <think>…</think> block off the answer's beginning")

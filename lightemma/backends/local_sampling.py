@@ -1,0 +1,106 @@
+"""How the next token is chosen, row by row: an answer does not depend on the calls it shares a batch with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Row(Protocol):
+    """A row of a batch."""
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody waits for its answer any longer."""
+
+
+class RepetitionPenalty:
+    """Makes tokens that stand in the prompt or the answer less likely, leaving padding out of the count.
+
+    Keskar et al. 2019, equation 2: a score is divided by the penalty if positive, multiplied by it if negative.
+    transformers' own version counts padding as said, so that a row's answer would depend on the length of its neighbours.
+
+    Args:
+        penalty: above 1.
+        prompt_mask: (rows, prompt length), 1 for tokens and 0 for padding.
+    """
+
+    def __init__(self, penalty: float, prompt_mask: torch.Tensor) -> None:
+        self._penalty = penalty
+        self._prompt_mask = prompt_mask
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Scores of the next token, (rows, vocabulary), lowered."""
+        import torch
+
+        counted = torch.ones_like(input_ids)
+        counted[:, : self._prompt_mask.shape[1]] = self._prompt_mask
+        # Padding sends its mark to a column of its own, which is cut off.
+        places = torch.where(counted.bool(), input_ids, scores.shape[1])
+        said = scores.new_zeros((scores.shape[0], scores.shape[1] + 1), dtype=torch.bool)
+        said.scatter_(1, places, True)
+        lowered = torch.where(scores > 0, scores / self._penalty, scores * self._penalty)
+        return torch.where(said[:, :-1], lowered, scores)
+
+
+class GumbelNoise:
+    """Adds noise to the scores so that the largest is a sample of ``softmax(scores / temperature)``.
+
+    The Gumbel-max trick (Gumbel 1954), with a random stream for each row. Sampling by generate() draws from one stream
+    for all rows, so that an answer would depend on the batch.
+
+    Args:
+        temperature: above 0.
+        seeds: one for each row.
+        device: where the scores are.
+    """
+
+    def __init__(self, temperature: float, seeds: Sequence[int], device: Any) -> None:
+        import torch
+
+        self._temperature = temperature
+        self._streams = [torch.Generator(device=device).manual_seed(seed) for seed in seeds]
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Scores of the next token, (rows, vocabulary), with noise."""
+        import torch
+
+        scores = scores.float()
+        # Minus the logarithm of an exponential variate is a Gumbel variate.
+        noise = torch.empty_like(scores)
+        for row, stream in zip(noise, self._streams, strict=True):
+            row.exponential_(generator=stream)
+        return scores / self._temperature - noise.log()
+
+
+class Abandonment:
+    """Ends rows whose caller has gone; the batch ends with its last row.
+
+    Args:
+        rows: what each row answers.
+    """
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+        """Which rows end here, (rows,) booleans."""
+        import torch
+
+        return torch.tensor([row.abandoned for row in self._rows], device=input_ids.device)
+
+
+def row_seed(seed: int, token_ids: Sequence[int], pictures: Sequence[str]) -> int:
+    """Seed of one call: the same for the same question, different for different ones.
+
+    Args:
+        seed: the user's.
+        token_ids: the prompt.
+        pictures: digests of its pictures.
+    """
+    words = f"{seed}|{','.join(map(str, token_ids))}|{','.join(pictures)}"
+    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:7], "big")

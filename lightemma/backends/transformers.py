@@ -1,0 +1,191 @@
+"""Vision-language models that run in this process, through the ``transformers`` package."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from lightemma.backends.base import Backend, Completion, Request
+from lightemma.backends.config import ModelConfig
+from lightemma.backends.local_batching import Answer, Batcher, BatchLimits
+from lightemma.backends.local_generation import BatchRunner, BatchWork, Sampling
+from lightemma.backends.local_inputs import PreparedCall, RequestEncoder
+from lightemma.backends.local_loading import LoadedModel, check_packages, load_model
+from lightemma.backends.local_memory import give_memory_back
+from lightemma.backends.local_options import LocalOptions
+from lightemma.errors import UserError
+from lightemma.records import Usage
+
+_LOG = logging.getLogger(__name__)
+
+#: Nobody else's server can hang here, and loading and a long batch take minutes: the limit unless the user sets one.
+_TIMEOUT_S = 3600.0
+
+
+class _Engine:
+    """A loaded model with its queue."""
+
+    def __init__(self, loaded: LoadedModel, config: ModelConfig, options: LocalOptions) -> None:
+        limits = BatchLimits(
+            calls=options.max_batch,
+            tokens=options.max_batch_tokens,
+            output_tokens=config.max_output_tokens,
+            wait_s=options.max_wait_ms / 1000,
+        )
+        kept = options.cached_pictures if options.reuse_pictures else 0
+        sampling = Sampling(config.max_output_tokens, config.temperature, config.seed)
+        self.name = loaded.name
+        self.encoder = RequestEncoder(loaded.processor, loaded.model.config, kept)
+        self.runner = BatchRunner(loaded, sampling, limits, kept)
+        self.batcher = Batcher(self.runner, limits)
+        self.device = str(loaded.model.device)
+        self.tokenizer = getattr(loaded.processor, "tokenizer", loaded.processor)
+
+    def close(self) -> None:
+        self.batcher.close()
+        work = self.runner.work
+        if work:
+            _LOG.info(
+                "%s answered %d calls in %d batches: %.1f s of %s, %d input and %d output tokens",
+                self.name,
+                sum(batch.calls for batch in work),
+                len(work),
+                sum(batch.seconds for batch in work),
+                self.device,
+                sum(batch.input_tokens for batch in work),
+                sum(batch.output_tokens for batch in work),
+            )
+
+
+class TransformersBackend(Backend):
+    """A model of ``AutoModelForImageTextToText``: a hub id or a local folder, answered in batches.
+
+    Calls that are made side by side are gathered into batches under a token budget; the picture of a frame is prepared
+    and encoded once for all its stages. Neither changes a greedy answer, but for rounding in 16-bit formats.
+
+    The model is loaded with the first call and freed by ``aclose``. Two threads do the work, one preparing calls and one
+    running the model; any number of event loops may ask.
+
+    ``Usage.input`` counts the tokens the model consumes, pictures included and padding not. For Llama-3.2-Vision, which
+    reads pictures beside the text, these are the tokens of the text and the patches of the pictures' tiles.
+
+    Raises:
+        UserError: if a package or the named folder is missing.
+    """
+
+    class Options(LocalOptions):
+        """See ``LocalOptions``."""
+
+    options: Options
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        check_packages(config)
+        given = config.limits.model_fields_set
+        defaults = {
+            "timeout_s": _TIMEOUT_S,
+            # Twice the batch: while one is answered, the calls of the next get ready.
+            "concurrency": 2 * self.options.max_batch,
+        }
+        limits = config.limits.model_copy(update={name: value for name, value in defaults.items() if name not in given})
+        self.config = config.model_copy(update={"limits": limits})
+        self._engine: _Engine | None = None
+        self._failure: UserError | None = None
+        self._accelerators = 0
+        # One thread: tokenizers are not safe to share, and the first call must load the model only once.
+        self._preparer = _one_thread()
+
+    @property
+    def work(self) -> Sequence[BatchWork]:
+        """What each batch so far took: calls, tokens, and the device's seconds."""
+        return self._engine.runner.work if self._engine else ()
+
+    @property
+    def accelerators(self) -> int:
+        """GPUs that hold the weights; known once the model is loaded, and kept when it is freed."""
+        return self._accelerators
+
+    async def generate(self, request: Request) -> Completion:
+        """Ask the model once; the answer comes with its batch.
+
+        Raises:
+            CallError: ``bad_request`` if the processor does not take the request, ``server_error`` if the model fails on
+                it or the memory is too small even for it alone.
+            UserError: if the model cannot be loaded.
+        """
+        loop = asyncio.get_running_loop()
+        engine = await loop.run_in_executor(self._preparer, self._ready)
+        started = time.perf_counter()
+        with engine.batcher.expecting():
+            call = await loop.run_in_executor(self._preparer, engine.encoder.encode, request)
+            ticket = engine.batcher.submit(call)
+        try:
+            answer = await asyncio.wrap_future(ticket.future)
+        except asyncio.CancelledError:
+            ticket.abandon()
+            raise
+        # The harness's clock would count loading the model as latency of the first calls.
+        return self._completion(engine, call, answer, time.perf_counter() - started)
+
+    def load(self) -> LoadedModel:
+        """Loads the model and its processor; called in a thread, for the first call. Subclasses may get them elsewhere.
+
+        Raises:
+            UserError: if the model cannot be loaded.
+        """
+        return load_model(self.config, self.options)
+
+    async def aclose(self) -> None:
+        """Stop the threads and free the model; calls under way fail. A later call loads it again."""
+        preparer, self._preparer = self._preparer, _one_thread()
+        await asyncio.get_running_loop().run_in_executor(preparer, self._close)
+        preparer.shutdown()
+
+    def _ready(self) -> _Engine:
+        if self._failure:
+            raise self._failure
+        if self._engine is None:
+            try:
+                loaded = self.load()
+                self._engine = _Engine(loaded, self.config, self.options)
+                self._accelerators = len({weight.device for weight in loaded.model.parameters() if weight.is_cuda})
+            except UserError as error:
+                self._failure = error
+                raise
+        return self._engine
+
+    def _close(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine:
+            engine.close()
+            del engine
+            give_memory_back()
+
+    def _completion(self, engine: _Engine, call: PreparedCall, answer: Answer, latency_s: float) -> Completion:
+        text, thinking = _parted(answer.text) if self.options.strip_thinking else (answer.text, "")
+        reasoning = len(engine.tokenizer.encode(thinking, add_special_tokens=False)) if thinking else 0
+        return Completion(
+            text=text,
+            usage=Usage(
+                input=call.tokens, output=answer.tokens, reasoning=min(reasoning, answer.tokens), source="tokenizer"
+            ),
+            finish_reason="stop" if answer.complete else "length",
+            model=engine.name,
+            latency_s=latency_s,
+        )
+
+
+def _one_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="lightemma-prepare")
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """The answer and the block of thinking before it; one that never closes was cut and leaves no answer."""
+    thinking, closing, rest = text.partition("</think>")
+    opened = thinking.lstrip().startswith("<think>")
+    if closing and (opened or "<think>" not in thinking):
+        return rest.lstrip(), thinking + closing
+    return ("", text) if opened else (text, "")
