@@ -18,15 +18,33 @@ _NUMBERS = ("context", "$/M in", "$/M out")
 
 def models(
     name: Annotated[str | None, typer.Argument(help="Print this model's settings in full.")] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="Print what this provider's models can have under `options:` in their YAML.")
+    ] = None,
 ) -> None:
     """List the models in configs/models: prices of today, when they are switched off, and what is missing to use them."""
     from datetime import UTC, datetime
 
     now = datetime.now(UTC)
-    if name is None:
+    if provider is not None:
+        _print_options(provider)
+    elif name is None:
         _list(now)
     else:
         _print_one(name, now)
+
+
+def _print_options(provider: str) -> None:
+    """The options of a provider's backend, from its Options class: the same that checks the YAML."""
+    from lightemma.runs.models import provider_class
+
+    fields = provider_class(provider).Options.model_fields
+    if not fields:
+        typer.echo(f"{provider} has no options of its own.")
+    for name, field in fields.items():
+        kind = str(field.annotation).replace("typing.", "").removeprefix("<class '").removesuffix("'>")
+        default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)}"
+        typer.echo(f"{name}  ({kind}; {default})\n    {field.description or ''}")
 
 
 def print_table(rows: Sequence[dict[str, str]], title: str, numbers: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from lightemma.backends.base import Backend, CallError, Completion
@@ -16,6 +17,9 @@ from lightemma.records import STAGES, StageRecord, is_call_error
 from lightemma.runs.manifest import ModelEntry
 from lightemma.runs.pricing import ResolvedPrice
 from lightemma.runs.store import is_run, read_frames, read_manifest
+
+#: Packages name their backends under this group of entry points.
+ENTRY_POINTS = "lightemma.backends"
 
 #: provider -> "module:Class", imported when asked for.
 PROVIDERS = {
@@ -44,13 +48,32 @@ def make_backend(spec: str) -> Backend:
         name = _name(place.rpartition(".")[2])
         return load_class(spec, Backend, "backend")(ModelConfig(name=name, provider=spec, model=name))
     config = load_config(find_config("models", spec), ModelConfig)
-    provider = PROVIDERS.get(config.provider, config.provider)
-    if ":" not in provider:
+    known = providers()
+    if config.provider not in known and ":" not in config.provider:
         raise UserError(
             f"Model '{config.name}' names the provider '{config.provider}', which there is not; "
-            f"{near_names(config.provider, PROVIDERS)}"
+            f"{near_names(config.provider, known)}"
         )
-    return load_class(provider, Backend, "backend")(config)
+    return provider_class(config.provider)(config)
+
+
+def providers() -> dict[str, str]:
+    """Every provider by name -> "module:Class": ours, and those that installed packages offer as ``lightemma.backends``."""
+    offered = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+    return {**offered, **PROVIDERS}
+
+
+def provider_class(name: str) -> type[Backend]:
+    """The backend class behind a provider's name, or behind ``package.module:Class``.
+
+    Raises:
+        UserError: if there is none, or it cannot be imported.
+    """
+    known = providers()
+    place = known.get(name, name)
+    if ":" not in place:
+        raise UserError(f"There is no provider '{name}'; {near_names(name, known)}")
+    return load_class(place, Backend, "backend")
 
 
 def model_entry(backend: Backend, price: ResolvedPrice | None = None) -> ModelEntry:

@@ -268,3 +268,33 @@ def test_an_interrupted_run_says_so_keeps_whole_lines_and_goes_on(place):
     again = subprocess.run([*command, *words], cwd=place, capture_output=True, text=True, check=True, timeout=30)
     assert again.stdout == f"slow: 24 frames, {kept} kept from before -> out/slow\n"
     assert len({record.sample_token for record in read_frames(frames.parent)}) == 24
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is another thing on Windows")
+@pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
+def test_calls_that_hang_do_not_hold_an_interrupted_run_up(place, twice):
+    write_archive(place / "long", scenes={"scene-0001": 6})
+    answers = {"scene": ["A road."], "intent": ["Go on."], "action": [STEADY_TEXT]}
+    write_model(place / "hanging.yaml", answers, latency_s=60.0)
+    words = ["run", "--data", "published:long", "--model", "hanging.yaml", "--out", "out"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE, *words], cwd=place, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while not (place / "out" / "hanging" / "frames.jsonl").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(0.5)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        if twice:
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    # Not how fast this machine is, but that nobody waits the minute that the calls would take.
+    assert time.monotonic() - begun < (30.0 if not twice else 20.0)
+    assert process.returncode == 130
+    assert said.endswith("Interrupted. What is done is kept; give the same command again to go on.\n")
