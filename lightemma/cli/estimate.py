@@ -77,7 +77,7 @@ def estimate(
 
 
 def _show(runs: Sequence[RunEstimate], title: str, max_cost: float | None) -> None:
-    from lightemma.cli.models import print_table
+    from lightemma.cli.show import show
 
     rows = [
         {
@@ -94,7 +94,7 @@ def _show(runs: Sequence[RunEstimate], title: str, max_cost: float | None) -> No
         }
         for run in runs
     ]
-    print_table(rows, title, [column for column in rows[0] if column != "run"])
+    show(rows, title)
     known = [run for run in runs if run.usd is not None]
     if known:
         online = sum(run.usd or 0.0 for run in known)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from lightemma.backends.config import ModelConfig
 
 #: Columns of numbers; all others are words.
-_NUMBERS = ("context", "$/M in", "$/M out")
+_NUMBERS = {"context", "$/M in", "$/M out"}
 
 
 def models(
@@ -47,31 +46,8 @@ def _print_options(provider: str) -> None:
         typer.echo(f"{name}  ({kind}; {default})\n    {field.description or ''}")
 
 
-def print_table(rows: Sequence[dict[str, str]], title: str, numbers: Sequence[str]) -> None:
-    """Prints rows of words as a table.
-
-    Args:
-        rows: column -> cell, all with the same columns.
-        title: above the table.
-        numbers: columns that are set flush right.
-    """
-    from rich import box
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    console = Console(soft_wrap=True)
-    table = Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="")
-    for column in rows[0]:
-        table.add_column(escape(column), justify="right" if column in numbers else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*(escape(cell) for cell in row.values()))
-    # Nothing is cut: a terminal too narrow wraps the lines.
-    console.width = max(console.width, 240)
-    console.print(table)
-
-
 def _list(now: datetime) -> None:
+    from lightemma.cli.show import show
     from lightemma.runs.doctor import known_configs, readiness, retirement
     from lightemma.runs.pricing import resolve_price, table_version
 
@@ -95,7 +71,8 @@ def _list(now: datetime) -> None:
             }
         )
     if rows:
-        print_table(rows, f"Models; prices of {now.date()} by {table_version()} or the model's YAML.", _NUMBERS)
+        title = f"Models; prices of {now.date()} by {table_version()} or the model's YAML."
+        show(rows, title, words=set(rows[0]) - _NUMBERS)
     else:
         typer.echo("There is no configs/models here.")
     for finding in wrong:

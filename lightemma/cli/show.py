@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lightemma.evaluation.comparison import Comparison
 
+#: Columns of words unless a caller says otherwise; numbers stand flush right.
+WORDS = ("run", "convention")
+
 #: What fits beside each other on a terminal; the CSV has the rest.
-_WORDS = ("run", "provider", "model", "base_url", "convention")
 _COLUMNS = ("run", "frames", "ok_frames", "l2_1s", "l2_2s", "l2_3s", "l2_avg", "fde", "miss_rate_2m")
 
 
@@ -26,8 +28,14 @@ def show_summary(comparison: Comparison) -> None:
     show(rows, caption(comparison, "summary"))
 
 
-def show(rows: Sequence[dict[str, Any]], title: str) -> None:
-    """Prints rows as a table; where output is piped the columns stay apart by blanks and nothing is cut."""
+def show(rows: Sequence[dict[str, Any]], title: str, words: Collection[str] = WORDS) -> None:
+    """Prints rows as a table. Nothing is cut: a terminal too narrow wraps the lines.
+
+    Args:
+        rows: column -> cell, all with the same columns.
+        title: above the table.
+        words: columns that are set flush left.
+    """
     from rich import box
     from rich.console import Console
     from rich.markup import escape
@@ -39,12 +47,10 @@ def show(rows: Sequence[dict[str, Any]], title: str) -> None:
     table = Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="")
     columns = list(rows[0]) if rows else []
     for name in columns:
-        numeric = not isinstance(rows[0][name], str) or name not in _WORDS
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+        table.add_column(escape(name), justify="left" if name in words else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(escape(rounded(row[name], name)) for name in columns))
-    if not console.is_terminal:
-        console.width = max(console.width, 240)
+    console.width = max(console.width, 240)
     console.print(table)
 
 
