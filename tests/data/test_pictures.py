@@ -186,8 +186,9 @@ def gif_header(width, height):
         (png_header(10_000, 10_000), r"10000 x 10000 = 100\.0 megapixels"),
         (png_header(30_000, 30_000), r"900\.0 megapixels"),
         (gif_header(10_000, 6_000), r"60\.0 megapixels"),
-        (gif_header(10_000, 10_000), "100000000 pixels"),
-        (gif_header(30_000, 30_000), "900000000 pixels"),
+        # Pillow itself refuses these, unless another library has switched its limit off in this process.
+        (gif_header(10_000, 10_000), r"(100000000 pixels|10000 x 10000 = 100\.0 megapixels)"),
+        (gif_header(30_000, 30_000), r"(900000000 pixels|30000 x 30000 = 900\.0 megapixels)"),
     ],
 )
 def test_huge_pictures_are_refused_without_a_warning(tmp_path, data, size):
