@@ -57,11 +57,13 @@ def frames_of_track(track: SceneTrack, protocol: Protocol = LIGHTEMMA) -> list[F
         return []
     headings = yaw_from_quaternion(track.rotations)
     seconds = (track.timestamps - track.timestamps[0]) / 1e6
+    # Neither speed nor curvature depends on the frame of reference, so the whole track's are taken at once.
+    actions = actions_from_poses(track.positions, seconds, protocol)
     frames = []
     for index in range(count):
         now = index + before
-        past, future = slice(index, now + 1), slice(now + 1, now + 1 + after)
         here, heading = track.positions[now], float(headings[now])
+        around = to_ego_frame(track.positions[index : now + 1 + after], here, heading)
         image = track.images[now]
         frames.append(
             Frame(
@@ -74,10 +76,10 @@ def frames_of_track(track: SceneTrack, protocol: Protocol = LIGHTEMMA) -> list[F
                 camera=track.cameras[now],
                 pose=Pose(float(here[0]), float(here[1]), heading),
                 history=EgoHistory(
-                    positions=to_ego_frame(track.positions[past], here, heading),
-                    actions=actions_from_poses(track.positions[past], seconds[past], protocol),
+                    positions=around[: before + 1],
+                    actions=actions[index : index + protocol.history_actions],
                 ),
-                future=to_ego_frame(track.positions[future], here, heading),
+                future=around[before + 1 :],
             )
         )
     return frames
