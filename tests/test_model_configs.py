@@ -11,9 +11,9 @@ import pytest
 
 from lightemma.backends.config import ModelConfig
 from lightemma.config_files import load_config
-from lightemma.runs.doctor import DEFAULT_KEYS, local_address
 from lightemma.runs.estimate import picture_tokens
 from lightemma.runs.pricing import resolve_price
+from lightemma.runs.readiness import DEFAULT_KEYS, local_address
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "configs" / "models").glob("*.yaml"))

@@ -21,6 +21,7 @@ def doctor(
     from datetime import UTC, datetime
 
     from lightemma.runs import doctor as look
+    from lightemma.runs.readiness import readiness
 
     today = datetime.now(UTC).date()
     configs, wrong = look.known_configs()
@@ -33,7 +34,7 @@ def doctor(
         look.check_gpu(),
         *look.check_keys(configs.values()),
         *wrong,
-        look.check_models(configs.values(), lambda config: look.readiness(config, today)),
+        look.check_models(configs.values(), lambda config: readiness(config, today)),
     ]
     if model is not None:
         findings.append(look.check_model(model, today))

@@ -145,7 +145,7 @@ def reckoning(runs: Sequence[RunEstimate]) -> list[str]:
 
 def no_price(run: RunEstimate) -> str:
     """Why a run has no price, in a few words."""
-    from lightemma.runs.doctor import local_address
+    from lightemma.runs.readiness import local_address
 
     if run.config.provider == "transformers" or local_address(run.config):
         return "no price, since it runs on your own hardware"

@@ -48,8 +48,9 @@ def _print_options(provider: str) -> None:
 
 def _list(now: datetime) -> None:
     from lightemma.cli.show import show
-    from lightemma.runs.doctor import known_configs, readiness, retirement
+    from lightemma.runs.doctor import known_configs
     from lightemma.runs.pricing import resolve_price, table_version
+    from lightemma.runs.readiness import readiness, retirement
 
     configs, wrong = known_configs()
     rows = []
@@ -85,7 +86,7 @@ def _list(now: datetime) -> None:
 def _print_one(name: str, now: datetime) -> None:
     from lightemma.backends.config import ModelConfig
     from lightemma.config_files import find_config, load_config
-    from lightemma.runs.doctor import key_variable, readiness, retirement
+    from lightemma.runs.readiness import key_variable, readiness, retirement
 
     path = find_config("models", name)
     config = load_config(path, ModelConfig)

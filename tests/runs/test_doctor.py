@@ -12,7 +12,9 @@ import pytest
 
 from lightemma.backends.config import ModelConfig
 from lightemma.runs import doctor
-from lightemma.runs.doctor import Finding, Readiness
+from lightemma.runs import readiness as able
+from lightemma.runs.doctor import Finding
+from lightemma.runs.readiness import Readiness
 from tests.data.nuscenes_tables_writer import make_world
 
 TODAY = date(2026, 11, 22)
@@ -26,7 +28,7 @@ def config(name: str = "it", provider: str = "openai", **more) -> ModelConfig:
 
 def ready(one: ModelConfig, environ=None, versions=None, listening=False, gpu=False) -> Readiness:
     installed = ALL | {"accelerate": "1.15.0"} if versions is None else versions
-    return doctor.readiness(one, TODAY, environ or {}, installed.get, lambda _host, _port: listening, lambda: gpu)
+    return able.readiness(one, TODAY, environ or {}, installed.get, lambda _host, _port: listening, lambda: gpu)
 
 
 def test_python():
@@ -130,11 +132,11 @@ def test_of_keys_only_the_presence_is_told():
 
 
 def test_which_variable_holds_a_key():
-    assert doctor.key_variable(config(provider="anthropic")) == "ANTHROPIC_API_KEY"
-    assert doctor.key_variable(config(api_key_env="OTHER")) == "OTHER"
-    assert doctor.key_variable(config(base_url="http://localhost:1/v1")) is None
-    assert doctor.key_variable(config(provider="openai-compatible", base_url="http://x/v1")) is None
-    assert doctor.key_variable(config(provider="transformers")) is None
+    assert able.key_variable(config(provider="anthropic")) == "ANTHROPIC_API_KEY"
+    assert able.key_variable(config(api_key_env="OTHER")) == "OTHER"
+    assert able.key_variable(config(base_url="http://localhost:1/v1")) is None
+    assert able.key_variable(config(provider="openai-compatible", base_url="http://x/v1")) is None
+    assert able.key_variable(config(provider="transformers")) is None
 
 
 @pytest.mark.parametrize(
@@ -150,7 +152,7 @@ def test_which_variable_holds_a_key():
     ],
 )
 def test_servers_on_this_machine(url, address):
-    assert doctor.local_address(config(base_url=url)) == address
+    assert able.local_address(config(base_url=url)) == address
 
 
 def test_only_a_listening_port_counts():
@@ -158,8 +160,8 @@ def test_only_a_listening_port_counts():
         server.bind(("127.0.0.1", 0))
         server.listen()
         port = server.getsockname()[1]
-        assert doctor.listens("127.0.0.1", port)
-    assert not doctor.listens("127.0.0.1", port)
+        assert able.listens("127.0.0.1", port)
+    assert not able.listens("127.0.0.1", port)
 
 
 def test_what_keeps_a_model_from_being_asked():
@@ -182,7 +184,7 @@ def test_what_keeps_a_model_from_being_asked():
 
 def test_days_of_switch_off_are_flagged():
     def flag(day: date | None) -> str:
-        return doctor.retirement(config(retires=day), TODAY)
+        return able.retirement(config(retires=day), TODAY)
 
     assert flag(None) == ""
     assert flag(date(2026, 11, 22)) == "2026-11-22 (past)"
