@@ -91,6 +91,9 @@ async def execute(
     call = call or caller
     drive = _Drive(planner, call, writer, protocol, policy if backend and backend.reads_pictures else None, progress)
     finished = read_outcomes(writer.folder)
+    kept = sum(not is_call_error(outcome) for outcome in finished.values())
+    if services is not None:
+        services.monitor.kept = kept
     started = time.monotonic()
     todo = (frame for frame in frames if is_call_error(finished.get(frame.sample_token, "call:")))
     try:
@@ -103,7 +106,8 @@ async def execute(
         if backend:
             await backend.aclose()
     total = writer.manifest.data.frames
-    stopped = services.stop.reason if services else None
+    # A run that was through when it was told to end is through all the same.
+    stopped = services.stop.reason if services and kept + drive.done < total else None
     manifest = writer.manifest
     if backend and backend.accelerators:
         spent = (time.monotonic() - started) * backend.accelerators
@@ -112,7 +116,6 @@ async def execute(
         model = msgspec.structs.replace(manifest.model, answered_as=caller.answered_as)
         manifest = msgspec.structs.replace(manifest, model=model)
     writer.finish(msgspec.structs.replace(manifest, ended=None if stopped else now()))
-    kept = sum(not is_call_error(outcome) for outcome in finished.values())
     return RunOutcome(total, drive.done, kept, drive.failed, stopped)
 
 

@@ -23,7 +23,11 @@ from lightemma.planners.chain_of_thought import ChainOfThought
 from lightemma.prompts.sets import load_prompts
 from lightemma.protocol import LIGHTEMMA
 from lightemma.records import STAGES
+from lightemma.runs.calls import CallServices
 from lightemma.runs.engine import RunOutcome, execute
+from lightemma.runs.limits import Gate
+from lightemma.runs.monitor import Monitor
+from lightemma.runs.stop import Stop
 from lightemma.runs.store import RunWriter, read_frames, read_manifest
 from tests.conftest import STEADY_TEXT, make_frame, make_frames, make_manifest
 
@@ -289,3 +293,25 @@ def test_a_picture_is_recorded_by_its_digest_and_never_embedded(tmp_path):
     assert record.image_sha256 is not None
     assert len(record.image_sha256) == 64
     assert len((tmp_path / "vlm" / "frames.jsonl").read_bytes()) < 12_000
+
+
+def test_the_live_view_counts_what_an_earlier_sitting_kept(tmp_path):
+    sit(tmp_path / "vlm", good_backend(), FRAMES[:2])
+    seen = Monitor("vlm", frames=len(FRAMES))
+    backend = good_backend()
+
+    async def drive():
+        with RunWriter(tmp_path / "vlm", read_manifest(tmp_path / "vlm")) as writer:
+            between = CallServices(Gate(backend.config.limits, 1), seen, Stop())
+            await execute(
+                FRAMES[:2],
+                ChainOfThought(load_prompts("three-stage")),
+                backend,
+                writer,
+                LIGHTEMMA,
+                PicturePolicy(),
+                services=between,
+            )
+
+    asyncio.run(drive())
+    assert (seen.kept, seen.done) == (2, 0)
