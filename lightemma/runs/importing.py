@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +71,7 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
         planner=PlannerEntry("chain-of-thought", {"parser": tier}),
         parser=tier,
         model=ModelEntry(name=run, provider="published", model=archive.model),
-        prompts=_prompts_entry(archive),
+        prompts=_prompts_entry(archive, frames),
         imported={
             "archive": archive.name,
             "answers": digest.hexdigest()[:16],
@@ -123,8 +123,15 @@ def _stored_predictions(frames: Sequence[ArchiveFrame], records: Sequence[FrameR
     return dict(counts)
 
 
-def recorded_prompts(archive: PublishedArchive) -> list[RecordedPrompts]:
-    """The prompts of every frame with the values filled into them, white space folded."""
+def recorded_prompts(
+    archive: PublishedArchive, frames: Iterable[tuple[str, ArchiveFrame]] | None = None
+) -> list[RecordedPrompts]:
+    """The prompts of every frame with the values filled into them, white space folded.
+
+    Args:
+        archive: where they are recorded.
+        frames: its frames, if they have been read already.
+    """
     return [
         RecordedPrompts(
             where=f"{scene}, frame {frame.frame_index}",
@@ -135,7 +142,7 @@ def recorded_prompts(archive: PublishedArchive) -> list[RecordedPrompts]:
                 **history_values(np.array(frame.ego_info.obs_actions, dtype=np.float64)),
             },
         )
-        for scene, frame in archive.frames()
+        for scene, frame in (archive.frames() if frames is None else frames)
     ]
 
 
@@ -148,9 +155,9 @@ def archive_prompts(archive: PublishedArchive, recorded: Sequence[RecordedPrompt
     return extract_prompts(archive.name, recorded_prompts(archive) if recorded is None else recorded)
 
 
-def _prompts_entry(archive: PublishedArchive) -> PromptsEntry | None:
+def _prompts_entry(archive: PublishedArchive, frames: Iterable[tuple[str, ArchiveFrame]]) -> PromptsEntry | None:
     try:
-        prompts = archive_prompts(archive)
+        prompts = archive_prompts(archive, recorded_prompts(archive, frames))
     except UserError:
         return None  # mixed wording: the texts themselves are in the records
     return PromptsEntry("recorded", prompts.sha256, prompts.settings.answer)

@@ -286,15 +286,13 @@ def test_calls_that_hang_do_not_hold_an_interrupted_run_up(place, twice):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         time.sleep(0.5)
-        begun = time.monotonic()
         process.send_signal(signal.SIGINT)
         if twice:
             time.sleep(0.5)
             process.send_signal(signal.SIGINT)
+        # Half the minute that the calls would take: whoever waits for them fails here.
         _, said = process.communicate(timeout=30)
     finally:
         process.kill()
-    # Not how fast this machine is, but that nobody waits the minute that the calls would take.
-    assert time.monotonic() - begun < (30.0 if not twice else 20.0)
     assert process.returncode == 130
     assert said.endswith("Interrupted. What is done is kept; give the same command again to go on.\n")
