@@ -134,3 +134,5 @@ class FrameNumbers(msgspec.Struct, frozen=True):
     actions: list[Pair] | None
     trajectory: list[Pair] | None
     outcome: str
+    image: str = ""
+    timestamp: int = 0

@@ -38,6 +38,9 @@ class RunScores:
         history: (n, 6, 2) past actions.
         truth: (n, 6, 2) metres.
         actions: (n, 6, 2), NaN where there is no plan.
+        trajectory: (n, 6, 2) metres, the planned places; NaN where there is no plan.
+        images: pictures' names as the data set gives them, empty where there is none.
+        timestamps: (n,) microseconds.
         errors: (n, 6) metres, NaN where there is no plan.
         latency: (n,) seconds over all stages, NaN where unknown.
         calls: (n,) stages asked.
@@ -55,6 +58,9 @@ class RunScores:
     history: FloatArray
     truth: FloatArray
     actions: FloatArray
+    trajectory: FloatArray
+    images: Sequence[str]
+    timestamps: npt.NDArray[np.int64]
     errors: FloatArray
     latency: FloatArray
     calls: FloatArray
@@ -93,11 +99,15 @@ class RunScores:
             tokens=[self.tokens[i] for i in pick],
             scenes=[self.scenes[i] for i in pick],
             outcomes=[self.outcomes[i] for i in pick],
+            images=[self.images[i] for i in pick],
             **{name: getattr(self, name)[rows] for name in _ARRAYS},
         )
 
 
-_ARRAYS = ("frame_index", "history", "truth", "actions", "errors", "latency", "calls", "usage", "implausible")
+_ARRAYS = (
+    "frame_index", "history", "truth", "actions", "trajectory", "timestamps", "errors", "latency", "calls", "usage",
+    "implausible",
+)  # fmt: skip
 
 
 def load_scores(folder: Path, tier: str | None = None) -> RunScores:
@@ -169,6 +179,9 @@ def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameR
         history=np.array([record.history for record in records], dtype=np.float64),
         truth=truth,
         actions=actions,
+        trajectory=trajectory,
+        images=[record.image for record in records],
+        timestamps=np.array([record.timestamp for record in records], dtype=np.int64),
         errors=step_errors(trajectory, truth),
         latency=np.array([_latency(record) for record in records]),
         calls=np.array([float(len(record.stages)) for record in records]),
@@ -180,6 +193,7 @@ def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameR
 def baseline_scores(run: RunScores) -> RunScores:
     """The constant-action baseline on a run's frames: the current action six times."""
     actions = hold_last_action(run.history)
+    trajectory = integrate(actions, run.protocol)
     count = len(run.tokens)
     return replace(
         run,
@@ -187,7 +201,8 @@ def baseline_scores(run: RunScores) -> RunScores:
         manifest=None,
         outcomes=[OK] * count,
         actions=actions,
-        errors=step_errors(integrate(actions, run.protocol), run.truth),
+        trajectory=trajectory,
+        errors=step_errors(trajectory, run.truth),
         latency=np.full(count, np.nan),
         calls=np.zeros(count),
         usage=np.full((count, 5), np.nan),
