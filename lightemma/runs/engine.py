@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import msgspec
 
 from lightemma.backends.base import Backend, Call
 from lightemma.data.pictures import PicturePolicy, load_picture
-from lightemma.errors import UserError
 from lightemma.frame import Frame
 from lightemma.kinematics import integrate
 from lightemma.planners.base import Plan, Planner
 from lightemma.protocol import Protocol
 from lightemma.records import FrameRecord, is_call_error
 from lightemma.runs.calls import Caller, CallServices
-from lightemma.runs.limits import Gate, Pool
+from lightemma.runs.concurrency import side_by_side
+from lightemma.runs.limits import Gate
 from lightemma.runs.manifest import now
 from lightemma.runs.monitor import Monitor
-from lightemma.runs.stop import GRACE_S, Stop, Stopped
+from lightemma.runs.stop import Stop
 from lightemma.runs.store import RunWriter, read_outcomes
-
-#: Frames begun beyond the calls that are let through, so that one is always ready to take a free place: at least so many,
-#: or this share of the level.
-SPARE_FRAMES = 2
-SPARE_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +96,7 @@ async def execute(
             for frame in todo:
                 await drive.one(frame)
         else:
-            await _side_by_side(todo, drive, services)
+            await side_by_side(todo, drive.one, services)
     finally:
         if backend:
             await backend.aclose()
@@ -144,62 +139,6 @@ class _Drive:
         self.failed += is_call_error(record.outcome)
         if self.progress:
             self.progress(record)
-
-
-async def _side_by_side(frames: Iterator[Frame], drive: _Drive, services: CallServices) -> None:
-    """Keeps as many frames under way as the pool lets calls through, until they are done or the run is to end."""
-    pool, stop = services.gate.pool, services.stop
-    under_way: set[asyncio.Task[None]] = set()
-    errors: list[BaseException] = []
-    changed = asyncio.Event()
-
-    def ended(task: asyncio.Task[None]) -> None:
-        under_way.discard(task)
-        changed.set()
-        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, Stopped):
-            errors.append(error)
-
-    pool.listeners.append(changed.set)
-    ending = asyncio.ensure_future(stop.wait())
-    ending.add_done_callback(lambda _: changed.set())
-    try:
-        for frame in frames:
-            while len(under_way) >= _frames_at_once(pool) and not errors and stop.reason is None:
-                changed.clear()
-                await changed.wait()
-            if errors or stop.reason is not None:
-                break
-            task = asyncio.create_task(drive.one(frame))
-            under_way.add(task)
-            task.add_done_callback(ended)
-            # Gives tasks their turn even while there is room for more frames.
-            await asyncio.sleep(0)
-        await _finish(under_way, ending, errors)
-    finally:
-        pool.listeners.remove(changed.set)
-        ending.cancel()
-        for task in list(under_way):
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
-    if errors:
-        # One cause ends all frames; a sentence for the user goes before anything else.
-        raise next((error for error in errors if isinstance(error, UserError)), errors[0])
-
-
-def _frames_at_once(pool: Pool) -> float:
-    """How many frames to keep under way; with one call at a time, frame after frame in order."""
-    return 1.0 if pool.level < 2.0 else pool.level + max(SPARE_FRAMES, SPARE_SHARE * pool.level)
-
-
-async def _finish(
-    under_way: set[asyncio.Task[None]], ending: asyncio.Future[None], errors: list[BaseException]
-) -> None:
-    """Waits for the frames under way; once the run is to end, no longer than the grace."""
-    while under_way and not errors:
-        if ending.done():
-            await asyncio.wait(under_way, timeout=GRACE_S)
-            return
-        await asyncio.wait({*under_way, ending}, return_when=asyncio.FIRST_COMPLETED)
 
 
 def frame_record(frame: Frame, plan: Plan, protocol: Protocol, image_sha256: str | None = None) -> FrameRecord:
