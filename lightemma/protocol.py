@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 Integration = Literal["euler", "arc"]
 
+#: The field's three ways to print an L2 (``evaluation.displacement`` has their formulas).
+Convention = Literal["lightemma", "endpoint", "cumulative"]
+
 
 @dataclass(frozen=True, slots=True)
 class Protocol:

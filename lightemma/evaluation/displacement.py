@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
 from lightemma.errors import UserError, near_names
 from lightemma.frame import FloatArray
+from lightemma.protocol import Convention
 
-Convention = Literal["lightemma", "endpoint", "cumulative"]
+__all__ = [
+    "CONVENTIONS",
+    "CONVENTION_WEIGHTS",
+    "Convention",
+    "check_convention",
+    "final_error",
+    "l2",
+    "misses",
+    "step_errors",
+]
+
 CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
 
 #: A plan misses if any of its points is farther off than this (LightEMMA).

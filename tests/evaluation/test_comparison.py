@@ -12,7 +12,9 @@ from lightemma.evaluation.comparison import Comparison, compare_runs
 from lightemma.evaluation.scores import RunScores, baseline_scores, load_scores
 from lightemma.records import StageRecord, Usage
 from lightemma.runs.manifest import ModelEntry, PromptsEntry
+from lightemma.scene_facts import SceneFacts
 from tests.conftest import make_frame, make_manifest, make_record, steady, steady_run, write_run
+from tests.evaluation.made_runs import made_run
 
 # The car drives at 5 m/s and then, by scene, at 5, 6 and 7 m/s: constant-action is off by 0, 1 and 2 m/s.
 SCENES = {"scene-1": (5.0, 2), "scene-2": (6.0, 1), "scene-3": (7.0, 1)}
@@ -68,10 +70,11 @@ def test_each_run_stands_on_its_own_frames_and_the_difference_on_the_same(make):
     assert vlm["diff_vs_baseline"] == pytest.approx(AVERAGE / 3)
 
 
-def test_the_difference_is_exact_at_the_ends_of_its_interval(make):
-    # Scene differences +1, -1, -1 m/s: with three scenes 1 draw in 27 is one scene only, so the ends are theirs.
-    vlm = rows(compare(make("vlm"), resamples=2000), "summary")["vlm"]
-    assert [vlm["ci_low"], vlm["ci_high"]] == pytest.approx([-AVERAGE, AVERAGE])
+def test_three_scenes_take_the_interval_of_student(make):
+    # Scene sums -2, 1 and 1 by 2, 1 and 1 frames, mean 0: a standard error of sqrt(3 / 2 x 6) / 4 and t(2) = 4.3027.
+    vlm = rows(compare(make("vlm")), "summary")["vlm"]
+    reach = 4.302653 * np.sqrt(1.5 * 6) / 4 * AVERAGE
+    assert [vlm["ci_low"], vlm["ci_high"]] == pytest.approx([-reach, reach], rel=1e-6)
 
 
 @pytest.mark.parametrize(("convention", "factor"), [("lightemma", 1.75), ("endpoint", 2.0), ("cumulative", 1.25)])
@@ -238,3 +241,36 @@ def test_seed_and_draws_decide_the_interval_and_nothing_else(make):
 
     assert ends(seed=1) == ends(seed=1)
     assert ends(seed=1)[0] == ends(seed=2)[0]
+
+
+def test_every_convention_has_its_difference_and_the_summary_one_of_them(make):
+    found = compare(make("vlm", 6.2))
+    rows_of_vlm = {row.convention: row for row in found.conventions if row.run == "vlm"}
+    summary, mine = rows(found, "summary")["vlm"], rows_of_vlm["lightemma"]
+    assert [mine.diff_vs_baseline, mine.ci_low, mine.ci_high] == pytest.approx(
+        [summary["diff_vs_baseline"], summary["ci_low"], summary["ci_high"]]
+    )
+    assert mine.p_value == pytest.approx(found.paired[0].p_value)
+    factors = {name: row.diff_vs_baseline / mine.diff_vs_baseline for name, row in rows_of_vlm.items()}
+    assert factors == pytest.approx({"lightemma": 1.0, "endpoint": 2.0 / 1.75, "cumulative": 1.25 / 1.75})
+    baseline = [row for row in found.conventions if row.run == "constant-action"]
+    assert all((row.diff_vs_baseline, row.ci_low, row.ci_high) == (0.0, 0.0, 0.0) for row in baseline)
+
+
+def test_few_scenes_are_warned_about_and_facts_make_strata(make):
+    found = compare(make("vlm"), scene_facts={"scene-1": SceneFacts("hill", "night", "rain")})
+    assert found.warnings[0].startswith("3 scenes can only show differences to constant-action above ")
+    assert found.baseline == "constant-action"
+    night = next(row for row in found.strata if (row.run, row.stratum) == ("vlm", "light: night"))
+    assert (night.frames, night.share) == (2, 0.5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_in_which_frames_were_driven_changes_nothing(seed):
+    frames = [make_frame(f"s-{n}", index, driven=steady(5.0 + n / 3 + index)) for n in range(9) for index in range(2)]
+    plans = [None if n % 7 == 3 else 4.0 + n / 5 for n in range(18)]
+    order = np.random.default_rng(seed).permutation(18).tolist()
+    first = compare(made_run("vlm", frames, plans))
+    other = compare(made_run("vlm", [frames[n] for n in order], [plans[n] for n in order]))
+    for field in fields(first):
+        assert str(getattr(first, field.name)) == str(getattr(other, field.name)), field.name

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lightemma.evaluation.strata import MANOEUVRES, SPEED_BANDS, manoeuvres, speed_bands, strata
+from lightemma.evaluation.strata import COURSES, MANOEUVRES, SPEED_BANDS, courses, manoeuvres, speed_bands, strata
 from lightemma.kinematics import integrate
+from lightemma.scene_facts import SceneFacts
 from tests.conftest import steady
 
 
@@ -58,6 +59,24 @@ def test_thresholds_and_their_order(now, truth, name):
     assert name_of(now, truth) == name
 
 
+@pytest.mark.parametrize(
+    ("now", "truth", "course"),
+    [
+        (0.4, driven(SPEEDING_UP), "standing"),  # it starts off, but stands now
+        (6.0, driven([6.0] * 6, -0.02), "turning"),
+        (6.0, driven([5.0, 4.0, 3.0, 2.5, 2.0, 2.0], 0.03), "turning"),  # it brakes, but turning comes first
+        (6.0, driven([6.0] * 6, 0.008), "straight and steady"),  # 0.12 rad are less than 10 degrees
+        (6.0, driven([6.0, 5.5, 5.0, 4.8, 4.6, 4.5]), "straight and braking"),  # 1.5 m/s slower, just enough
+        (6.0, driven([6.0, 5.5, 5.0, 4.8, 4.7, 4.6]), "straight and steady"),
+        (6.0, driven([6.0, 6.5, 7.0, 7.2, 7.4, 7.5]), "straight and accelerating"),
+        (6.0, driven([6.0, 9.0, 9.0, 7.0, 7.0, 7.4]), "straight and steady"),  # the end counts, not the way there
+        (5.0, driven([3.0, 1.0, 0.0, 0.0, 0.0, 0.0]), "straight and braking"),  # a stop, too
+    ],
+)
+def test_courses_and_their_order(now, truth, course):
+    assert COURSES[courses(steady(now)[None], truth[None])[0]] == course
+
+
 @given(st.floats(0.012, 0.06), st.floats(6.0, 15.0))
 def test_left_and_right_are_mirror_images(curvature, speed):
     left, right = (name_of(speed, driven([speed] * 6, sign * curvature)) for sign in (1, -1))
@@ -89,9 +108,9 @@ def test_the_current_speed_counts_not_the_mean():
 )
 @settings(max_examples=60)
 def test_each_family_splits_all_frames(history, truth):
-    found = strata(history, truth)
-    for family in ("manoeuvre: ", "speed: "):
-        members = np.array([stratum.frames for stratum in found if stratum.name.startswith(family)])
+    found = strata(history, truth, ["b", "a", "b", "c", "a", "b", "b"])
+    for family in ("manoeuvre", "course", "speed", "scene"):
+        members = np.array([stratum.frames for stratum in found if stratum.family == family])
         assert (members.sum(axis=0) == 1).all()
     assert all(stratum.frames.any() for stratum in found)
     assert len({stratum.name for stratum in found}) == len(found)
@@ -106,8 +125,33 @@ def test_strata_come_in_the_order_of_their_classes_and_without_empty_ones():
         "manoeuvre: stationary": [False, True, False],
         "manoeuvre: left turn": [False, False, True],
         "manoeuvre: cruising": [True, False, False],
+        "course: standing": [False, True, False],
+        "course: turning": [False, False, True],
+        "course: straight and steady": [True, False, False],
         "speed: standing": [False, True, False],
         "speed: 5-10 m/s": [False, False, True],
         "speed: over 10 m/s": [True, False, False],
     }
     assert list(found)[:3] == ["manoeuvre: stationary", "manoeuvre: left turn", "manoeuvre: cruising"]
+
+
+def test_facts_split_the_scenes_that_have_them():
+    scenes = ["s-1", "s-2", "s-3", "s-4", "s-1"]
+    facts = {
+        "s-1": SceneFacts("onenorth", "night", "rain"),
+        "s-2": SceneFacts("boston", "day", "dry"),
+        "s-3": SceneFacts("onenorth"),
+        "elsewhere": SceneFacts("queenstown", "day", "dry"),
+    }
+    history, truth = np.stack([steady(5.0)] * 5), np.stack([driven([5.0] * 6)] * 5)
+    found = {stratum.name: stratum.frames.astype(int).tolist() for stratum in strata(history, truth, scenes, facts)}
+    assert {name: frames for name, frames in found.items() if name.startswith(("location", "light", "weather"))} == {
+        "location: boston": [0, 1, 0, 0, 0],
+        "location: onenorth": [1, 0, 1, 0, 1],
+        "light: day": [0, 1, 0, 0, 0],
+        "light: night": [1, 0, 0, 0, 1],
+        "weather: dry": [0, 1, 0, 0, 0],
+        "weather: rain": [1, 0, 0, 0, 1],
+    }
+    assert [name for name in found if name.startswith("scene: ")] == [f"scene: s-{number}" for number in (1, 2, 3, 4)]
+    assert not any(name.startswith(("light", "weather")) for name in (s.name for s in strata(history, truth, scenes)))

@@ -1,0 +1,46 @@
+"""What is known about a scene beside its frames: where it was driven, in which light and in which weather."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_NIGHT = re.compile(r"\bnight\b")
+_RAIN = re.compile(r"\b(rain|rains|rainy|raining|rainfall|drizzle|drizzling)\b")
+#: A road that is still wet is not rain: "after rain", "after the heavy rain", "no rain".
+_NO_RAIN = re.compile(r"\b(after|no|without)\s+(\w+\s+)?rain\w*")
+
+
+@dataclass(frozen=True, slots=True)
+class SceneFacts:
+    """Facts about one scene; an empty string is unknown.
+
+    Attributes:
+        location: the place's name as the data set gives it, such as ``singapore-onenorth``.
+        light: ``day`` or ``night``.
+        weather: ``dry`` or ``rain``.
+    """
+
+    location: str = ""
+    light: str = ""
+    weather: str = ""
+
+
+def facts_from_text(location: str, description: str) -> SceneFacts:
+    """Reads nuScenes' free-text description, such as "Night, after rain, many lights".
+
+    nuScenes says "night" and "rain" where they are and nothing where they are not, so a description without them is day
+    and dry. Scenes without a description (those of v1.0-test have none) stay unknown.
+
+    Args:
+        location: the log's location, or an empty string.
+        description: the scene's description, or an empty string.
+    """
+    text = description.lower()
+    if not text.strip():
+        return SceneFacts(location=location.strip())
+    return SceneFacts(
+        location=location.strip(),
+        light="night" if _NIGHT.search(text) else "day",
+        weather="rain" if _RAIN.search(_NO_RAIN.sub("", text)) else "dry",
+    )

@@ -1,0 +1,86 @@
+"""Paired and stratified differences: what is tested, what is corrected for it, and what is called a tie."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from lightemma.evaluation.differences import paired_rows, pairs, strata_rows
+from lightemma.evaluation.multiple_testing import holm
+from lightemma.scene_facts import SceneFacts
+from tests.evaluation.made_runs import AVERAGE, drives, made_run, steady_study
+
+#: Twelve scenes of two frames; the car goes on at its 5 m/s, or brakes.
+STEADY = {f"s-{n:02d}": [5.0 + 0.02 * n, 5.0] for n in range(6)}
+BRAKING = {f"s-{n:02d}": [2.0 + 0.01 * n, 2.2] for n in range(6, 12)}
+FRAMES = drives(STEADY | BRAKING)
+
+
+def seeing(name: str, steady: float, braking: float):
+    """A run that holds one speed where the car goes on and another where it brakes."""
+    return made_run(name, FRAMES, [steady if frame.scene < "s-06" else braking for frame in FRAMES])
+
+
+@pytest.fixture(scope="module")
+def study():
+    return steady_study(seeing("seer", 5.8, 1.5), seeing("near", 5.1, 4.9), seeing("far", 9.0, 9.0), resamples=2000)
+
+
+def test_holm_runs_over_all_pairs(study):
+    rows = paired_rows(pairs(study))
+    assert len(rows) == 6
+    assert [row.p_holm for row in rows] == holm([row.p_value for row in rows])
+    for row in rows:
+        assert row.tie == ("tie" if row.p_holm >= 0.05 else "")
+    found = {(row.run, row.reference): row for row in rows}
+    assert found["far", "constant-action"].tie == ""
+    assert found["far", "constant-action"].p_holm > found["far", "constant-action"].p_value
+
+
+def test_a_run_against_its_twin_is_a_tie():
+    twin = steady_study(seeing("a", 5.3, 2.6), seeing("b", 5.3, 2.6))
+    (row,) = (row for row in paired_rows(pairs(twin)) if (row.run, row.reference) == ("a", "b"))
+    assert (row.diff, row.p_value, row.p_holm, row.tie) == (0.0, 1.0, 1.0, "tie")
+
+
+def test_one_scene_has_neither_p_nor_tie():
+    frames = drives({"only": [5.0, 6.0]})
+    (row,) = paired_rows(pairs(steady_study(made_run("a", frames, [5.5, 5.5]))))
+    assert math.isnan(row.p_value)
+    assert math.isnan(row.p_holm)
+    assert row.tie == ""
+
+
+def test_better_where_it_brakes_and_worse_where_it_does_not(study):
+    found = {row.stratum: row for row in strata_rows(study, None) if row.run == "seer"}
+    braking, steady = found["course: straight and braking"], found["course: straight and steady"]
+    assert (braking.frames, braking.share, braking.significant) == (12, 0.5, "better")
+    assert (steady.frames, steady.significant) == (12, "worse")
+    assert braking.ci_high < 0 < steady.ci_low
+    assert found["speed: 5-10 m/s"].l2_avg == pytest.approx((braking.l2_avg + steady.l2_avg) / 2)
+
+
+def test_holm_runs_over_the_tests_of_the_whole_table(study):
+    rows = strata_rows(study, None)
+    tests = [row for row in rows if not math.isnan(row.p_value)]
+    assert len(tests) == 3 * 5, "three runs, on two manoeuvres, two courses and one speed band"
+    assert [row.p_holm for row in tests] == holm([row.p_value for row in tests])
+    assert not any(row.significant for row in rows if math.isnan(row.p_value))
+    assert all((row.significant == "") == (row.p_holm >= 0.05) for row in tests)
+
+
+def test_scenes_are_rows_without_intervals(study):
+    rows = [row for row in strata_rows(study, None) if row.stratum.startswith("scene: ")]
+    assert len(rows) == 4 * 12, "the baseline's too"
+    far = next(row for row in rows if (row.run, row.stratum) == ("far", "scene: s-00"))
+    assert (far.frames, far.share) == (2, 2 / 24)
+    assert (far.l2_avg, far.diff_vs_baseline) == (pytest.approx(4.0 * AVERAGE), pytest.approx(4.0 * AVERAGE))
+    assert all(math.isnan(row.ci_low) and math.isnan(row.p_value) for row in rows if row.run != "constant-action")
+
+
+def test_facts_make_strata_of_their_own(study):
+    facts = {scene: SceneFacts("hill", "night" if scene > "s-08" else "day", "") for scene in (*STEADY, *BRAKING)}
+    found = {row.stratum: row.frames for row in strata_rows(study, facts) if row.run == "far"}
+    assert (found["light: night"], found["light: day"], found["location: hill"]) == (6, 18, 24)
+    assert not any(name.startswith("weather") for name in found)

@@ -1,0 +1,156 @@
+"""The first sentence of a report, for every kind of comparison there is."""
+
+from __future__ import annotations
+
+import pytest
+
+from lightemma.evaluation.comparison import compare_runs
+from lightemma.evaluation.headline import Headline, headline
+from tests.evaluation.made_runs import drives, made_run
+
+#: The car brakes in half of the scenes; constant-action is off by 2 m/s there and by almost nothing elsewhere.
+SCENES = {f"s-{n:02d}": [3.0 + 0.01 * n] * 2 if n % 2 else [5.0 + 0.01 * n] * 2 for n in range(20)}
+FRAMES = drives(SCENES)
+BRAKES = [speed < 4 for speeds in SCENES.values() for speed in speeds]
+
+
+def run(name: str, steady: float, braking: float, **more):
+    wobble = [0.03 * (n % 3) for n in range(40)]
+    plans = [(braking if brakes else steady) + off for brakes, off in zip(BRAKES, wobble, strict=True)]
+    return made_run(name, FRAMES, plans, **more)
+
+
+def told(*runs, **more) -> Headline:
+    return headline(compare_runs(runs, resamples=999, **more))
+
+
+GOOD = run("good", 5.1, 3.2)
+BAD = run("bad", 8.0, 6.0)
+EVEN = run("even", 6.0, 4.0)
+FORMULA = run("damped-acceleration", 5.1, 3.3, planner="damped-acceleration")
+
+
+def test_no_model_is_better():
+    found = told(BAD, EVEN)
+    assert found.sentence.startswith(
+        "No model drives significantly better than holding the last action: the best, even, is 0.11 m closer [-0."
+    )
+    assert found.sentence.endswith("], 40 frames.")
+    assert found.details[0] == (
+        "Of 2 models, 0 are significantly better than constant-action, 1 (bad) is significantly worse, and 1 (even) is "
+        "neither."
+    )
+
+
+def test_some_models_are_better_and_the_best_is_named():
+    found = told(GOOD, run("better", 5.05, 3.05), BAD)
+    assert found.sentence.startswith(
+        "2 of 3 models drive significantly better than holding the last action: the best, better, is 1."
+    )
+    assert " m closer [-" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("model", "start"),
+    [
+        (GOOD, "good drives significantly better than holding the last action: it is 1.57 m closer [-2."),
+        (BAD, "bad drives significantly worse than holding the last action: it is "),
+        (EVEN, "even does not drive significantly better than holding the last action: it is "),
+    ],
+)
+def test_a_single_model_is_spoken_of_alone(model, start):
+    assert told(model).sentence.startswith(start)
+
+
+def test_the_numbers_are_those_of_the_tables():
+    comparison = compare_runs([GOOD, BAD], resamples=999)
+    row = next(row for row in comparison.paired if (row.run, row.reference) == ("good", "constant-action"))
+    sentence = headline(comparison).sentence
+    assert f"{-row.diff:.2f} m closer [{row.ci_low:+.2f}, {row.ci_high:+.2f}], {row.frames} frames." in sentence
+    braking = next(r for r in comparison.strata if (r.run, r.stratum) == ("good", "course: straight and braking"))
+    details = " ".join(headline(comparison).details)
+    assert f"good by {braking.l2_avg:.2f} m ({braking.diff_vs_baseline:+.2f} m [{braking.ci_low:+.2f}, " in details
+
+
+def test_where_models_help_and_where_they_harm():
+    details = told(GOOD, BAD, EVEN).details
+    (where,) = (line for line in details if "brakes on a straight road" in line)
+    assert where.startswith("Where the car brakes on a straight road (50.0 % of frames), constant-action is off by ")
+    assert where.endswith("significantly better.")
+    assert "bad" not in where
+    (worse,) = (line for line in details if line.startswith("Where the car cruises"))
+    assert (
+        worse == "Where the car cruises (50.0 % of frames), 2 of 3 models are significantly worse than constant-action."
+    )
+    alone = "Where the car cruises (50.0 % of frames), even is significantly worse than constant-action."
+    assert alone in told(EVEN).details
+
+
+def test_nowhere_better_is_said():
+    assert "Nowhere is a model significantly better than the baseline." in told(BAD).details
+
+
+def test_formulas_are_no_models():
+    alone = told(FORMULA)
+    assert alone.sentence.startswith(
+        "No model was asked; damped-acceleration, a formula that sees no picture, is 1.49 m closer than holding the last "
+    )
+    assert alone.sentence.endswith(", 40 frames, significantly.")
+    several = told(FORMULA, run("stop", 0.0, 0.0, planner="stop"))
+    assert several.sentence.startswith(
+        "No model was asked; the best of 2 formulas that see no picture, damped-acceleration, is 1.49 m closer"
+    )
+    beside = told(BAD, FORMULA)
+    assert beside.sentence.startswith("bad drives significantly worse"), "a formula is not the best model"
+    (line,) = (
+        line for line in beside.details if line.startswith("damped-acceleration, a formula that sees no picture, is")
+    )
+    assert line.endswith("significantly.")
+
+
+def test_a_baseline_alone_has_no_one_to_beat():
+    found = told(made_run("constant-action", FRAMES, [5.0] * 40, planner="constant-action"))
+    assert found.sentence.startswith("Only constant-action was driven: holding the last action is ")
+    assert found.sentence.endswith(" m off on average over 40 frames.")
+    assert found.details == ()
+
+
+def test_a_baseline_of_another_name_is_named():
+    still = made_run("still-here", FRAMES, [5.0] * 40, planner="constant-action")
+    assert "holding the last action (still-here)" in told(GOOD, still).sentence
+
+
+def test_one_scene_claims_nothing():
+    frames = drives({"only": [3.0, 5.0]})
+    one = made_run("vlm", frames, [3.0, 5.0])
+    assert (
+        told(one).sentence
+        == "vlm is 1.75 m closer than holding the last action, 2 frames; one scene cannot say how surely."
+    )
+    two = told(one, made_run("other", frames, [4.0, 5.0]))
+    assert two.sentence.startswith(
+        "The best of 2 models, vlm, is 1.75 m closer than holding the last action, 2 frames; one"
+    )
+    assert not any("significantly" in line for line in two.details)
+
+
+def test_runs_without_any_plan_are_not_the_best():
+    dead = made_run("dead", FRAMES, [None] * 40)
+    assert told(dead).sentence == "dead made no plan that can be scored."
+    dead_too = made_run("dead-too", FRAMES, [None] * 40)
+    assert told(dead, dead_too).sentence == "None of the models made a plan that can be scored."
+    assert told(dead, BAD).sentence.startswith("No model drives significantly better")
+    assert "the best, bad, is" in told(dead, BAD).sentence
+
+
+def test_a_run_that_mostly_failed_is_not_the_best():
+    lucky = made_run("lucky", FRAMES, [3.0 if n % 10 == 2 else None for n in range(40)])
+    assert "the best, even," in told(lucky, EVEN).sentence
+
+
+def test_the_convention_and_the_frames_are_said():
+    assert (
+        told(GOOD, convention="endpoint")
+        .details[-1]
+        .startswith("Average L2, convention endpoint, 40 frames of 20 scenes; in brackets 95 % intervals over scenes;")
+    )

@@ -1,0 +1,70 @@
+"""The models' median and the best of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lightemma.evaluation.displacement import CONVENTIONS, l2
+from lightemma.evaluation.references import best_errors, median_trajectory, reference_rows
+from tests.evaluation.made_runs import AVERAGE, drives, made_run, random_runs, steady_study
+
+FRAMES = drives({"s-1": [6.0, 7.0], "s-2": [5.0, 8.0]})
+
+
+def rows(*runs):
+    return {row.run: row for row in reference_rows(steady_study(*runs))}
+
+
+def test_three_identical_runs_have_themselves_as_median_and_best():
+    plans = [6.5, 6.0, None, 9.0]
+    found = rows(*(made_run(name, FRAMES, plans) for name in "abc"))
+    assert list(found) == ["coordinate-median of 3", "best of 3"]
+    for row in found.values():
+        assert (row.runs, row.frames) == (3, 3)
+        assert row.l2_avg == pytest.approx((0.5 + 1.0 + 1.0) / 3 * AVERAGE)
+        assert row.diff_vs_baseline == pytest.approx((2.5 - (1 + 2 + 3)) / 3 * AVERAGE)
+
+
+def test_the_median_is_taken_over_those_that_have_a_plan():
+    # Speeds 5, 6, 20; 5, 7 (median 6); 8; none.
+    a = made_run("a", FRAMES, [5.0, 5.0, 8.0, None])
+    b = made_run("b", FRAMES, [6.0, 7.0, None, None])
+    c = made_run("c", FRAMES, [20.0, None, None, None])
+    median = rows(a, b, c)["coordinate-median of 3"]
+    assert median.frames == 3
+    assert median.l2_avg == pytest.approx((0 + 1 + 3) / 3 * AVERAGE)
+    assert median.fde == pytest.approx(3 * 4 / 3)
+    assert median.miss_rate_2m == pytest.approx(2 / 3)
+
+
+def test_fewer_models_have_fewer_references_and_formulas_none():
+    a, b = made_run("a", FRAMES, [6.0] * 4), made_run("b", FRAMES, [7.0] * 4)
+    formula = made_run("damped-acceleration", FRAMES, [6.5] * 4, planner="damped-acceleration")
+    assert list(rows(a, b, formula)) == ["best of 2"]
+    assert list(rows(a, formula)) == []
+    assert list(rows(formula)) == []
+
+
+@given(st.integers(0, 10_000), st.sampled_from(CONVENTIONS))
+@settings(max_examples=20, deadline=None)
+def test_the_best_is_nowhere_worse_than_any_run(seed, convention):
+    runs = random_runs(3, 4, seed, failed=0.3)
+    averages = [l2(run.errors, convention)[:, 3] for run in runs]
+    best = l2(best_errors([run.errors for run in runs], averages), convention)[:, 3]
+    for mine in averages:
+        assert np.all((best <= mine) | np.isnan(mine))
+    assert np.array_equal(np.isnan(best), np.all(np.isnan(averages), axis=0))
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=20, deadline=None)
+def test_the_median_lies_between_the_plans_and_their_order_does_not_matter(seed):
+    plans = [run.trajectory for run in random_runs(4, 4, seed, failed=0.3)]
+    median, planned = median_trajectory(plans), ~np.isnan(plans).all(axis=0)
+    assert np.array_equal(np.isnan(median), ~planned)
+    assert np.all(median[planned] >= np.nanmin(np.array(plans)[:, planned], axis=0) - 1e-9)
+    assert np.all(median[planned] <= np.nanmax(np.array(plans)[:, planned], axis=0) + 1e-9)
+    np.testing.assert_array_equal(median_trajectory(plans[::-1]), median)
