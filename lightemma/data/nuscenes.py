@@ -56,6 +56,16 @@ class NuScenesSource(FrameSource):
         self._picture_root = root if (root / "samples").is_dir() else None
 
     @property
+    def root(self) -> Path:
+        """The data root."""
+        return self._root
+
+    @property
+    def version(self) -> str:
+        """The version folder's name."""
+        return self._version
+
+    @property
     def index(self) -> KeyFrameIndex:
         """All key frames as columns."""
         return self._index

@@ -1,0 +1,242 @@
+"""The boxes of all scenes as columns: what ``sample_annotation`` comes down to, read once as a stream and kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import secrets
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from lightemma.data.nuscenes_index import TextColumn
+from lightemma.data.nuscenes_tables import CHUNK_SIZE, read_table, stream_rows, table_path
+from lightemma.errors import UserError
+from lightemma.frame import FloatArray
+from lightemma.kinematics import yaw_from_quaternion
+
+logger = logging.getLogger(__name__)
+
+#: Counted up whenever the columns or their meaning change; files of another format are built anew.
+FORMAT = 1
+TABLES = ("sample_annotation", "instance", "category", "sample", "scene")
+
+_NUMBERS = 9  # of an annotation: x, y, the quaternion, width, length, time
+
+
+class _AnnotationRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of ``sample_annotation``: one box (metres; quaternion w, x, y, z; width, length, height)."""
+
+    sample_token: str
+    instance_token: str
+    translation: tuple[float, float, float]
+    rotation: tuple[float, float, float, float]
+    size: tuple[float, float, float]
+
+
+class _InstanceRow(msgspec.Struct, frozen=True, gc=False):
+    token: str
+    category_token: str
+
+
+class _CategoryRow(msgspec.Struct, frozen=True, gc=False):
+    token: str
+    name: str
+
+
+class _SampleRow(msgspec.Struct, frozen=True, gc=False):
+    token: str
+    scene_token: str
+    timestamp: int
+
+
+class _SceneRow(msgspec.Struct, frozen=True, gc=False):
+    token: str
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class AnnotationColumns:
+    """All boxes, scene after scene, agent after agent, each agent's in time order.
+
+    Attributes:
+        scene_names: (scenes) names.
+        scene_starts: (scenes + 1,) where each scene's boxes begin; the last is the number of boxes.
+        agents: (n,) int64, the instance each box is of.
+        times: (n,) int64 microseconds, of the sample (which is not that of the camera's picture).
+        positions: (n, 2) metres, world.
+        yaws: (n,) float32 radians, world.
+        sizes: (n, 2) float32 length and width, metres.
+        categories: names of the categories.
+        category_numbers: (n,) int16 place among ``categories``.
+    """
+
+    scene_names: TextColumn
+    scene_starts: npt.NDArray[np.int64]
+    agents: npt.NDArray[np.int64]
+    times: npt.NDArray[np.int64]
+    positions: FloatArray
+    yaws: npt.NDArray[np.float32]
+    sizes: npt.NDArray[np.float32]
+    categories: TextColumn
+    category_numbers: npt.NDArray[np.int16]
+
+
+def read_annotations(folder: Path, chunk_size: int = CHUNK_SIZE) -> AnnotationColumns:
+    """Reads the boxes of a version folder; v1.0-trainval's 1.2 million in about 300 MB of memory.
+
+    Args:
+        folder: the version folder.
+        chunk_size: bytes of the table read at a time.
+
+    Raises:
+        UserError: if a table is missing or broken, or a box is of a sample or an instance that is not there, or not finite.
+    """
+    paths = {table: table_path(folder, table) for table in TABLES}
+    scenes = read_table(paths["scene"], _SceneRow)
+    scene_numbers = {row.token: number for number, row in enumerate(scenes)}
+    samples = {
+        row.token: (scene_numbers[row.scene_token], row.timestamp)
+        for row in read_table(paths["sample"], _SampleRow)
+        if row.scene_token in scene_numbers
+    }
+    categories = read_table(paths["category"], _CategoryRow)
+    category_numbers = {row.token: number for number, row in enumerate(categories)}
+    instances = {
+        row.token: (number, category_numbers.get(row.category_token, -1))
+        for number, row in enumerate(read_table(paths["instance"], _InstanceRow))
+    }
+    path = paths["sample_annotation"]
+    try:
+        numbers, keys = _gathered(stream_rows(path, _AnnotationRow, chunk_size), samples, instances, path)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        numbers, keys = _gathered(read_table(path, _AnnotationRow), samples, instances, path)
+    scene, agent, category = keys.T
+    order = np.lexsort([numbers[:, 8], agent, scene])
+    numbers, scene, agent, category = numbers[order], scene[order], agent[order], category[order]
+    if not np.isfinite(numbers).all():
+        raise UserError(f"The table {path} has boxes that are not finite; unpack the nuScenes metadata again.")
+    return AnnotationColumns(
+        scene_names=TextColumn.of(row.name for row in scenes),
+        scene_starts=np.searchsorted(scene, np.arange(len(scenes) + 1)).astype(np.int64),
+        agents=agent.copy(),
+        times=numbers[:, 8].astype(np.int64),
+        positions=numbers[:, :2].copy(),
+        yaws=yaw_from_quaternion(numbers[:, 2:6]).astype(np.float32),
+        sizes=numbers[:, [7, 6]].astype(np.float32),
+        categories=TextColumn.of([*(row.name for row in categories), ""]),  # the last is of unknown ones, -1
+        category_numbers=np.where(category < 0, len(categories), category).astype(np.int16),
+    )
+
+
+def _gathered(
+    rows: Iterable[_AnnotationRow],
+    samples: Mapping[str, tuple[int, int]],
+    instances: Mapping[str, tuple[int, int]],
+    path: Path,
+) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+    """Boxes of known scenes as (n, 9) numbers and (n, 3) scene, agent and category; never all rows at once."""
+    # Microseconds since 1970 stay exact in a float64 (below 2^53).
+    numbers, keys = array("d"), array("q")
+    strangers = 0
+    for row in rows:
+        sample, instance = samples.get(row.sample_token), instances.get(row.instance_token)
+        if sample is None or instance is None:
+            strangers += 1
+            continue
+        scene, time = sample
+        x, y, _ = row.translation
+        width, length, _ = row.size
+        numbers.extend((x, y, *row.rotation, width, length, time))
+        keys.extend((scene, *instance))
+    if strangers:
+        raise UserError(
+            f"The table {path} has {strangers} boxes of samples or instances that are not in sample.json or instance.json; "
+            "unpack the nuScenes metadata again."
+        )
+    return (
+        np.frombuffer(numbers, dtype=np.float64).reshape(-1, _NUMBERS),
+        np.frombuffer(keys, dtype=np.int64).reshape(-1, 3),
+    )
+
+
+class ColumnCache:
+    """The file that keeps the boxes of one version folder, believed only while the tables are unchanged.
+
+    Args:
+        cache_dir: where the files of all data sets lie; made when needed.
+        root: the data root.
+        version: the version folder's name.
+    """
+
+    def __init__(self, cache_dir: Path, root: Path, version: str) -> None:
+        place = root.resolve()
+        short = hashlib.sha256(str(place).encode(errors="surrogateescape")).hexdigest()[:8]
+        name = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{place.name}-{version}-boxes")
+        self.path = cache_dir / f"{name}-{short}.npz"
+        # Taken before the tables are read: tables that change meanwhile make the file stale, not wrong.
+        self._key = np.frombuffer(_state_of(place / version).encode(), dtype=np.uint8)
+
+    def load(self) -> AnnotationColumns | None:
+        """The boxes, or None where there is no file that fits the tables as they are now."""
+        try:
+            with np.load(self.path, allow_pickle=False) as stored:
+                if not np.array_equal(stored["key"], self._key):
+                    return None
+                columns: dict[str, Any] = {}
+                for field in fields(AnnotationColumns):
+                    if f"{field.name}.ends" in stored:
+                        columns[field.name] = TextColumn(stored[f"{field.name}.data"], stored[f"{field.name}.ends"])
+                    else:
+                        columns[field.name] = stored[field.name]
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # a damaged archive raises many kinds, and each means the same: build it again
+            logger.debug("The boxes in %s cannot be read (%s); reading the tables again.", self.path, error)
+            return None
+        return AnnotationColumns(**columns)
+
+    def save(self, boxes: AnnotationColumns) -> None:
+        """Writes the file whole or not at all; where the folder cannot be written, goes on without."""
+        arrays: dict[str, Any] = {"key": self._key}
+        for field in fields(boxes):
+            column = getattr(boxes, field.name)
+            if isinstance(column, TextColumn):
+                arrays |= {f"{field.name}.data": column.data, f"{field.name}.ends": column.ends}
+            else:
+                arrays[field.name] = column
+        scratch = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}.part")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with scratch.open("xb") as file:
+                    np.savez(file, **arrays)
+                scratch.replace(self.path)
+            finally:
+                scratch.unlink(missing_ok=True)
+        except OSError as error:
+            logger.warning(
+                "The boxes of the tables cannot be kept in %s (%s); the next run reads the tables again.",
+                self.path.parent,
+                error.strerror or error,
+            )
+
+
+def _state_of(folder: Path) -> str:
+    """Format number, size and modification time of every table in use."""
+    tables: dict[str, Any] = {}
+    for table in TABLES:
+        try:
+            stat = (folder / f"{table}.json").stat()
+            tables[table] = [stat.st_size, stat.st_mtime_ns]
+        except OSError:
+            tables[table] = None
+    return json.dumps({"format": FORMAT, "tables": tables}, sort_keys=True)

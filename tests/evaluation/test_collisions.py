@@ -1,0 +1,213 @@
+"""Hand-made scenes with known answers under each convention, and the rasters against a plain drawing of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lightemma.evaluation.collisions import (
+    CONVENTIONS,
+    RASTERS,
+    collision_columns,
+    step_hits,
+)
+from lightemma.evaluation.occupancy import CAR_COLUMNS, CAR_ROWS, LIDAR_AHEAD
+from lightemma.evaluation.time_to_collision import least_time_to_collision, recorded_touches
+from lightemma.evaluation.traffic import Traffic, planned_poses
+from lightemma.kinematics import integrate
+from lightemma.protocol import LIGHTEMMA
+from lightemma.surroundings import CAR_AHEAD, CAR_LENGTH, CAR_WIDTH, OTHER, PEDESTRIAN, VEHICLE, Surroundings
+from tests.conftest import steady
+from tests.evaluation.surroundings_kit import PERSON, Box, around, poses
+
+NEVER = [0] * 6
+
+
+def traffic(*frames: Surroundings) -> Traffic:
+    found = dict(enumerate(frames))
+    return Traffic.gather(["a"] * len(frames), [str(i) for i in found], lambda scene, token: found[int(token)])
+
+
+def hits(actions: np.ndarray, *boxes: Box) -> dict[str, list[int]]:
+    """By convention, the six steps of a plan."""
+    there = traffic(around(*boxes))
+    return {name: step_hits(name, poses(actions)[None], there)[0].astype(int).tolist() for name in CONVENTIONS}
+
+
+def test_a_parked_car_straight_ahead_is_hit_when_the_bumpers_meet():
+    # At 5 m/s the front, 3.427 m ahead of the rear axle, is at 5.9, 8.4, 10.9, 13.4 … m; the parked car's rear at 12.75 m.
+    assert list(hits(steady(5.0), Box(15.0, 0.0)).values()) == [[0, 0, 0, 1, 1, 1]] * 3
+
+
+def test_who_is_driven_through_between_two_steps_is_seen_by_the_exact_convention_only():
+    # At 30 m/s the front is at 18.4 m after the first step, and the rear at 29.3 m after the second.
+    assert hits(steady(30.0), Box(22.0, 0.0, size=(1.0, 1.0))) == {
+        "stp3_vad": NEVER,
+        "uniad": NEVER,
+        "exact": [0, 1, 0, 0, 0, 0],
+    }
+
+
+def test_a_car_in_the_next_lane_is_hit_by_nobody_but_the_raster_knows_no_gap_below_a_cell():
+    assert hits(steady(5.0), Box(15.0, 3.5)) == dict.fromkeys(CONVENTIONS, NEVER)
+    # 30 cm between the flanks: 0.925 + 0.3 + 1.0.
+    close = hits(steady(5.0), Box(15.0, 2.225))
+    assert close["exact"] == NEVER
+    assert close["uniad"] == close["stp3_vad"] == [0, 0, 0, 1, 1, 1]
+    # On the right the published rectangle begins half a cell later, so that it sees the same gap there.
+    assert hits(steady(5.0), Box(15.0, -2.225))["uniad"] == NEVER
+
+
+def test_a_person_is_not_in_uniads_raster_and_a_cone_in_none():
+    assert hits(steady(5.0), Box(10.0, 0.0, size=PERSON, kind=PEDESTRIAN)) == {
+        "stp3_vad": [0, 0, 1, 1, 0, 0],
+        "uniad": NEVER,
+        "exact": [0, 0, 1, 1, 1, 0],
+    }
+    cone = hits(steady(5.0), Box(10.0, 0.0, size=(0.4, 0.4), kind=OTHER))
+    assert cone == {"stp3_vad": NEVER, "uniad": NEVER, "exact": [0, 0, 1, 1, 1, 0]}
+
+
+def test_a_crossing_car_is_hit_only_by_who_comes_at_the_same_time():
+    crossing = Box(20.0, -15.0, yaw=np.pi / 2, velocity=(0.0, 6.0))  # on our path from 1.7 to 3.3 s
+    for speed, met in ((8.0, True), (2.0, False), (18.0, False)):
+        found = hits(steady(speed), crossing)
+        assert [any(steps) for steps in found.values()] == [met] * 3, speed
+
+
+def test_a_turned_box_matters_to_the_exact_convention_only():
+    # 2 m ahead, then a quarter turn to the left and a stop: the car stands across, its nose 3.4 m to the left.
+    actions = np.array([[4.0, np.pi / 4], *[[0.0, 0.0]] * 5])
+    assert poses(actions)[-1] == pytest.approx([2.0, 0.0, np.pi / 2])
+    beside_its_nose, ahead = Box(2.0, 3.1, size=(0.5, 0.5)), Box(4.0, 1.0, size=(0.5, 0.5))
+    assert hits(actions, beside_its_nose)["exact"][1:] == [1] * 5
+    assert hits(actions, ahead)["exact"][1:] == [0] * 5
+    # The rasters' rectangle points ahead whatever the heading.
+    assert hits(actions, beside_its_nose)["uniad"] == NEVER
+    assert hits(actions, ahead)["uniad"] == hits(actions, ahead)["stp3_vad"] == [1] * 6
+
+
+def test_agents_are_only_where_they_are_known():
+    late = hits(steady(5.0), Box(15.0, 0.0, there=(5, 7)))
+    assert late == {"stp3_vad": [0, 0, 0, 0, 1, 1], "uniad": [0, 0, 0, 0, 1, 1], "exact": [0, 0, 0, 0, 1, 1]}
+    assert hits(steady(5.0), Box(15.0, 0.0, there=(0, 3))) == dict.fromkeys(CONVENTIONS, NEVER)
+
+
+def test_everyone_is_judged_in_their_own_frame():
+    there = traffic(around(), around(Box(8.0, 0.0)), around(Box(8.0, 30.0), Box(60.0, 0.0)))
+    plans = np.stack([poses(steady(5.0))] * 3)
+    for name in CONVENTIONS:
+        assert step_hits(name, plans, there).any(axis=1).tolist() == [False, True, False]
+    plans[1] = np.nan
+    for name in CONVENTIONS:
+        assert not step_hits(name, plans, there).any()
+
+
+def test_wild_numbers_do_not_break_anything():
+    wild = np.stack([steady(1e300), steady(-1e12), np.full((6, 2), np.inf), steady(5.0, 1e308)])
+    with np.errstate(all="ignore"):
+        planned = planned_poses(integrate(wild), wild, LIGHTEMMA)
+    there = traffic(*[around(Box(10.0, 0.0))] * 4)
+    assert np.isfinite(planned).all()
+    with np.errstate(all="raise", under="ignore"):
+        for name in CONVENTIONS:
+            assert step_hits(name, planned, there).shape == (4, 6)
+
+
+@pytest.mark.parametrize(
+    ("convention", "columns"),
+    [("stp3_vad", [0.0, 0.25, 0.5, 0.25]), ("uniad", [0.0, 0.0, 1.0, 1 / 3]), ("exact", [0.0, 1.0, 1.0, 2 / 3])],
+)
+def test_columns_of_each_convention(convention, columns):
+    steps = np.array([[0, 0, 1, 0, 1, 1], [np.nan] * 6], dtype=float)
+    found = collision_columns(convention, steps)
+    assert found[0] == pytest.approx(columns)
+    assert np.isnan(found[1]).all()
+
+
+def drawn_hits(convention: str, place: tuple[float, float], box: Box) -> bool:
+    """A car with its lidar moved by ``place`` (forward, left), unturned, on a 200 x 200 grid with the box drawn by OpenCV."""
+    import cv2
+
+    rule = RASTERS[convention]
+    right, forward = -box.y, box.x - LIDAR_AHEAD
+    half = np.array(box.size) / 2 * np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
+    # In the lidar's frame x is right and y ahead: a heading of 0 is a quarter turn there, left is less right.
+    heading = box.yaw + np.pi / 2
+    turn = np.array([[np.cos(heading), -np.sin(heading)], [np.sin(heading), np.cos(heading)]])
+    corners = half @ turn.T + [right, forward]
+    grid = np.zeros((200, 200))
+    cv2.fillPoly(grid, [np.round((corners + 50) / 0.5).astype(np.int32)], 1.0)
+    shift = np.array([place[0] / 0.5, -place[1] / 0.5])
+    moved = [np.ceil(shift[0]) if rule.rounds_forward else np.floor(shift[0]), np.floor(shift[1])]
+    rows, columns = (CAR_ROWS + int(moved[0])), (CAR_COLUMNS + int(moved[1]))
+    return bool(grid[np.ix_(rows, columns)].any())
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.sampled_from(sorted(RASTERS)),
+    st.tuples(st.floats(-9, 9), st.floats(-9, 9)),
+    st.builds(
+        Box,
+        x=st.floats(-9, 9),
+        y=st.floats(-9, 9),
+        yaw=st.floats(-4, 4),
+        size=st.tuples(st.floats(0.2, 9), st.floats(0.2, 3)),
+    ),
+)
+def test_rasters_are_what_opencv_draws(convention, place, box):
+    pytest.importorskip("cv2", reason="OpenCV, which comes with nuscenes-devkit, is not installed")
+    drive = np.zeros((1, 7, 3))
+    drive[:, 1:, :2] = place
+    found = step_hits(convention, drive, traffic(around(box)))
+    assert found[0].tolist() == [drawn_hits(convention, place, box)] * 6
+
+
+def test_the_cars_cells_are_its_rectangle_half_a_metre_ahead_of_the_lidar():
+    middles = lambda cells: (cells + 0.5) * 0.5 - 50.0  # noqa: E731
+    for cells, low, high in ((CAR_ROWS, 0.5 - CAR_LENGTH / 2, 0.5 + CAR_LENGTH / 2), (CAR_COLUMNS, -0.925, 0.925)):
+        inside = np.flatnonzero((middles(np.arange(200)) >= low) & (middles(np.arange(200)) <= high))
+        assert cells.tolist() == inside.tolist()
+    assert pytest.approx(LIDAR_AHEAD + 0.5, abs=0.06) == CAR_AHEAD
+    assert CAR_WIDTH == 2 * 0.925
+
+
+def least(actions: np.ndarray, *boxes: Box, recorded: np.ndarray | None = None) -> float:
+    there = traffic(around(*boxes, recorded=recorded))
+    return float(least_time_to_collision(poses(actions)[None], there, recorded_touches(there))[0])
+
+
+def test_time_to_collision_is_the_gap_over_the_closing_speed():
+    # Bumper to bumper: 40 - 2.25 - 3.427 m less 5 m/s for 3 s leaves 19.3 m, more than 3 s; at 10 m/s …
+    assert least(steady(5.0), Box(40.0, 0.0)) == np.inf
+    assert least(steady(10.0), Box(40.0, 0.0)) == pytest.approx((40 - 2.25 - CAR_AHEAD - CAR_LENGTH / 2 - 30) / 10)
+    # Following at the same speed is safe, and so is standing before an obstacle.
+    assert least(steady(10.0), Box(10.0, 0.0, velocity=(10.0, 0.0))) == np.inf
+    assert least(steady(0.0), Box(6.0, 0.0, velocity=(-1.0, 0.0))) == np.inf
+    # Who comes from behind is not ours to judge.
+    assert least(steady(2.0), Box(-12.0, 0.0, velocity=(10.0, 0.0))) == np.inf
+    # A contact is no time at all.
+    assert least(steady(5.0), Box(15.0, 0.0)) == 0.0
+
+
+def test_who_the_recorded_car_touches_does_not_count():
+    assert least(steady(5.0), Box(15.0, 0.0), recorded=steady(5.0)) == np.inf
+    assert least(steady(5.0), Box(15.0, 0.0), Box(17.0, 0.0), recorded=steady(3.6)) == 0.0
+
+
+def test_time_to_collision_is_unknown_without_a_plan_or_agents():
+    nobody_knows = Surroundings(around().pose, around().ego, around().route, None)
+    there = traffic(around(), around(), nobody_knows)
+    plans = np.stack([poses(steady(5.0))] * 3)
+    plans[1] = np.nan
+    found = least_time_to_collision(plans, there, recorded_touches(there))
+    assert found[0] == np.inf
+    assert np.isnan(found[1:]).all()
+
+
+@pytest.mark.parametrize("kind", [VEHICLE, PEDESTRIAN, OTHER])
+def test_everybody_counts_for_time_to_collision(kind):
+    assert least(steady(5.0), Box(15.0, 0.0, kind=kind)) == 0.0
