@@ -8,27 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from lightemma.data.demo_mesh import BoolArray, Colour, Layer, Mesh, times, turned
+from lightemma.camera import NEAR, project_seen, rotation_matrix, times, to_camera
+from lightemma.camera import project as project  # noqa: PLC0414 - whoever paints also wants to know where
+from lightemma.data.demo_mesh import BoolArray, Colour, Layer, Mesh, turned
 from lightemma.frame import Camera, FloatArray
-
-NEAR = 0.3
-"""Metres in front of the camera; what lies nearer is cut off."""
 
 _HUGE = 16
 """Pictures' lengths outside of the picture from which a face is cut before it is painted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Projected:
-    """Points as a camera sees them.
-
-    Attributes:
-        pixels: (n, 2) column and row, the centre of the upper left pixel is (0, 0); NaN for points not before the camera.
-        depth: (n,) metres along the optical axis; 0 or less is not before the camera.
-    """
-
-    pixels: FloatArray
-    depth: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,54 +40,6 @@ class Look:
     def seen_from(self, heading: float) -> Look:
         """The same light in the frame of a car with this heading in radians."""
         return replace(self, sun=turned(self.sun[None], -heading)[0])
-
-
-def rotation_matrix(quaternion: FloatArray) -> FloatArray:
-    """The (3, 3) rotation of a (4,) quaternion w, x, y, z, which need not be of unit length."""
-    w, x, y, z = np.asarray(quaternion, dtype=np.float64) / np.linalg.norm(quaternion)
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )
-
-
-def to_camera(points: FloatArray, camera: Camera) -> FloatArray:
-    """Points of the ego frame in camera axes (x right, y down, z forward).
-
-    Args:
-        points: (n, 3) metres, ego frame.
-        camera: the camera on the car.
-
-    Returns:
-        (n, 3) metres.
-    """
-    # Multiplying rows by the matrix itself applies its inverse: the rotation turns camera axes into the ego frame.
-    return times(np.asarray(points, dtype=np.float64) - camera.translation, rotation_matrix(camera.rotation))
-
-
-def project(points: FloatArray, camera: Camera) -> Projected:
-    """Where a pinhole camera sees points.
-
-    Args:
-        points: (n, 3) metres, ego frame (x forward, y left, z up, z = 0 on the road).
-        camera: the camera on the car.
-
-    Returns:
-        (n, 2) pixels and (n,) metres of depth; pixels may lie outside the picture.
-    """
-    return _project(to_camera(points, camera), camera)
-
-
-def _project(seen: FloatArray, camera: Camera) -> Projected:
-    """The same for (n, 3) points in camera axes."""
-    depth = seen[:, 2]
-    ahead = depth > 0
-    scaled = times(seen, camera.intrinsic[:2].T)
-    pixels = np.where(ahead[:, None], scaled, np.nan) / np.where(ahead, depth, 1.0)[:, None]
-    return Projected(pixels, depth)
 
 
 def clip(polygon: FloatArray, normal: FloatArray, offset: float) -> FloatArray:
@@ -186,7 +124,7 @@ def paint(
         else:
             part = _cut_to_view(view.seen[first:last], camera)
             if len(part) > 2:
-                draw.polygon(_fine(_project(part, camera).pixels, supersampling).ravel().tolist(), fill=fill)
+                draw.polygon(_fine(project_seen(part, camera).pixels, supersampling).ravel().tolist(), fill=fill)
         first = last
     return canvas.reduce(supersampling)
 
@@ -243,7 +181,7 @@ def _view(mesh: Mesh, camera: Camera) -> _View:
     starts = mesh.starts
     outwards = np.sum(mesh.normals() * (camera.translation - mesh.corners[starts]), axis=1)
     seen = to_camera(mesh.corners, camera)
-    pixels = np.nan_to_num(_project(seen, camera).pixels)
+    pixels = np.nan_to_num(project_seen(seen, camera).pixels)
     low, high = np.minimum.reduceat(pixels, starts), np.maximum.reduceat(pixels, starts)
     reaches_behind = np.minimum.reduceat(seen[:, 2], starts) < NEAR
     size = np.array(_size(camera))

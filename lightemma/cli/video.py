@@ -1,0 +1,78 @@
+"""lightemma video: one run's drive through a scene as a film."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lightemma.cli import plot
+
+if TYPE_CHECKING:
+    from lightemma.records import FrameRecord, StageRecord
+    from lightemma.report.video import Words
+
+
+def video(
+    run: Annotated[Path, typer.Argument(help="The run's folder.")],
+    scene: Annotated[str, typer.Option(help="Name of the scene.")],
+    data: plot.Data = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file (.mp4 or .gif); RUN-SCENE.mp4 if left out.", show_default=False)
+    ] = None,
+    fps: Annotated[float, typer.Option(help="Frames a second; the drive itself has two.")] = 2.0,
+    width: Annotated[int, typer.Option(help="Width in pixels; the height is 9/16 of it.")] = 1280,
+) -> None:
+    """Film a scene: the picture with recorded and planned path, a bird's-eye view, and the model's words."""
+    from lightemma.report.video import Shot, check_suffix, draw_shots, write_video
+    from lightemma.runs.store import find_runs, read_frames, read_manifest
+
+    folder = _one_run(find_runs([run]), run)
+    manifest = read_manifest(folder)
+    path = out or Path(f"{plot.file_name(manifest.run)}-{plot.file_name(scene)}.mp4")
+    check_suffix(path)
+    records = _scene_records(read_frames(folder), scene, manifest.run)
+    protocol = plot.protocol_of(manifest)
+    evidence = plot.open_evidence(data, folder, manifest)
+    views = [plot.view_of(record, evidence, protocol) for record in records]
+    notes = [note for _, note in views if note]
+    if notes:
+        typer.echo(f"{notes[0]} ({len(notes)} of {len(views)} frames)", err=True)
+    shots = [
+        Shot(
+            view,
+            plot.plan_of(manifest.run, record),
+            [_words(stage) for stage in record.stages],
+            (record.timestamp - records[0].timestamp) / 1e6,
+        )
+        for record, (view, _) in zip(records, views, strict=True)
+    ]
+    count = write_video(draw_shots(shots, width), path, fps)
+    typer.echo(f"{manifest.run} in {scene}: {count} frames at {fps:g} a second -> {path}")
+
+
+def _one_run(folders: list[Path], given: Path) -> Path:
+    from lightemma.errors import UserError
+
+    if len(folders) > 1:
+        names = ", ".join(folder.name for folder in folders[:3])
+        raise UserError(f"'{given}' holds {len(folders)} runs ({names} …); a film is of one, name it.")
+    return folders[0]
+
+
+def _scene_records(records: list[FrameRecord], scene: str, run: str) -> list[FrameRecord]:
+    from lightemma.errors import UserError, near_names
+
+    found = sorted((record for record in records if record.scene == scene), key=lambda record: record.frame_index)
+    if not found:
+        raise UserError(f"Run '{run}' has no scene '{scene}'; {near_names(scene, {r.scene for r in records})}")
+    return found
+
+
+def _words(stage: StageRecord) -> Words:
+    from lightemma.records import is_call_error
+    from lightemma.report.video import Words
+
+    # Old archives hold the provider's error message where an answer should be; it is not what the model said.
+    return Words(stage.stage, None if is_call_error(stage.outcome) else stage.response, stage.outcome)

@@ -1,0 +1,60 @@
+"""One frame of a source by its scene and token, and its picture."""
+
+from __future__ import annotations
+
+import io
+from collections import OrderedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from lightemma.data.base import FrameSource
+from lightemma.frame import Frame
+
+
+class FrameLookup:
+    """Finds frames, and keeps the scenes it looked into last.
+
+    Args:
+        source: where the frames are.
+        scenes: how many scenes are kept.
+    """
+
+    def __init__(self, source: FrameSource, scenes: int = 8) -> None:
+        self.source = source
+        self._names = frozenset(source.scene_names)
+        self._limit = scenes
+        self._kept: OrderedDict[str, dict[str, Frame]] = OrderedDict()
+
+    def frame(self, scene: str, token: str) -> Frame | None:
+        """The frame, or None if the source has no such scene or no such benchmark frame in it.
+
+        Raises:
+            UserError: if the scene's rows are broken.
+        """
+        if scene not in self._names:
+            return None
+        if scene in self._kept:
+            self._kept.move_to_end(scene)
+        else:
+            self._kept[scene] = {frame.sample_token: frame for frame in self.source.scene_frames(scene)}
+            if len(self._kept) > self._limit:
+                self._kept.popitem(last=False)
+        return self._kept[scene].get(token)
+
+
+def picture_pixels(frame: Frame) -> npt.NDArray[np.uint8] | None:
+    """A frame's picture, (height, width, 3); None where the source has none or the file is not there.
+
+    Raises:
+        UserError: if the file is torn or no picture.
+    """
+    if frame.image_path is None or not frame.image_path.is_file():
+        return None
+    from PIL import Image
+
+    from lightemma.data.pictures import PicturePolicy, load_picture
+
+    whole = load_picture(frame.image_path, PicturePolicy())  # refuses what is torn, huge or no picture
+    with Image.open(io.BytesIO(whole.data)) as image:
+        return np.asarray(image.convert("RGB"), dtype=np.uint8)
