@@ -11,9 +11,27 @@ from typing import Any
 
 from lightemma.errors import UserError
 from lightemma.evaluation.comparison import Comparison
+from lightemma.evaluation.feasibility import FeasibilityRow
 from lightemma.evaluation.frame_scores import frame_columns
-from lightemma.evaluation.rows import ConventionRow, ErrorRow, PairedRow, RemovedRow, StratumRow, SummaryRow
+from lightemma.evaluation.rows import (
+    CalibrationRow,
+    ConventionRow,
+    CopyRow,
+    ErrorRow,
+    HorizonRow,
+    ImputedRow,
+    InfluenceRow,
+    PairedRow,
+    PowerRow,
+    RankRow,
+    ReferenceRow,
+    RemovedRow,
+    StratumRow,
+    SummaryRow,
+)
+from lightemma.evaluation.safety import SafetyRow
 from lightemma.evaluation.scores import RunScores
+from lightemma.evaluation.strata import SCENE_FAMILY
 
 #: Table name -> row type; the file names are these with .csv, .md and .tex.
 TABLES: dict[str, type[Any]] = {
@@ -24,6 +42,16 @@ TABLES: dict[str, type[Any]] = {
     "errors": ErrorRow,
     "paired": PairedRow,
     "strata": StratumRow,
+    "ranks": RankRow,
+    "influence": InfluenceRow,
+    "power": PowerRow,
+    "imputed": ImputedRow,
+    "references": ReferenceRow,
+    "copies": CopyRow,
+    "horizons": HorizonRow,
+    "calibration": CalibrationRow,
+    "feasibility": FeasibilityRow,
+    "safety": SafetyRow,
 }
 
 #: Columns of the wide tables that fit on a page; the CSV has all.
@@ -59,6 +87,11 @@ def rows_of(comparison: Comparison, table: str) -> list[dict[str, Any]]:
     return [{name: getattr(row, name) for name in columns} for row in getattr(comparison, table)]
 
 
+def page_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows that fit on a page: not the strata of single scenes, which only the CSV has."""
+    return [row for row in rows if not str(row.get("stratum", "")).startswith(f"{SCENE_FAMILY}: ")]
+
+
 def write_tables(comparison: Comparison, folder: Path) -> list[Path]:
     """Writes every table three times: .csv (all columns, full precision), .md and .tex (rounded).
 
@@ -76,9 +109,10 @@ def write_tables(comparison: Comparison, folder: Path) -> list[Path]:
             columns = columns_of(table)
             page = [name for name in columns if row_type is not SummaryRow or name in PAGE_COLUMNS]
             note = caption(comparison, table)
+            short = page_rows(rows)
             for suffix, text in (
-                (".md", markdown(rows, page, note)),
-                (".tex", latex(rows, page, note)),
+                (".md", markdown(short, page, note)),
+                (".tex", latex(short, page, note)),
             ):
                 path = folder / f"{table}{suffix}"
                 path.write_text(text, encoding="utf-8")
@@ -120,14 +154,27 @@ def write_frame_scores(run: RunScores, folder: Path) -> Path:
 def caption(comparison: Comparison, table: str) -> str:
     """One line that says what a table's numbers are."""
     over = f"{comparison.frames} frames of {comparison.scenes} scenes"
+    l2 = f"L2 convention: {comparison.convention}."
     named = {
-        "summary": f"Each run on its own ok frames, {over}. L2 convention: {comparison.convention}.",
-        "common": f"All runs on the frames that are ok in every run, of {over}. L2 convention: {comparison.convention}.",
+        "summary": f"Each run on its own ok frames, {over}. {l2}",
+        "common": f"All runs on the frames that are ok in every run, of {over}. {l2}",
         "common_removed": "Frames each run takes out of the common set, and those that only it takes out.",
         "conventions": f"The same plans by every L2 convention, {over}. Numbers of different conventions do not compare.",
         "errors": f"How the frames ended, {over}.",
-        "paired": f"Average L2, run minus reference, convention {comparison.convention}; 95 % intervals over scenes.",
-        "strata": f"Average L2 by stratum, convention {comparison.convention}, against constant-action on the same frames.",
+        "paired": f"Average L2, run minus reference; 95 % intervals over scenes, p by Holm over all rows. {l2}",
+        "strata": f"Average L2 by stratum, against {comparison.baseline} on the same frames, p by Holm over all rows; "
+        f"single scenes are in the CSV. {l2}",
+        "ranks": f"Places by average L2 on the frames that are ok in every ranked run, 95 % over scene draws. {l2}",
+        "influence": f"The scenes whose absence shifts a run's difference to {comparison.baseline} most. {l2}",
+        "power": f"Differences of average L2 that these scenes can show with 80 % power. {l2}",
+        "imputed": f"All frames; where a run has no plan it holds the last action, {over}. {l2}",
+        "references": f"Made from the plans of all models: their median, and the best of them per frame. {l2}",
+        "copies": "Plans that repeat the current action six times.",
+        "horizons": f"Mean distance to the recorded place at each step, own ok frames, {over}.",
+        "feasibility": "How comfortable and how drivable the plans themselves are, beside the recorded drive.",
+        "safety": "Collisions along the plans by three conventions, time to collision, and leaving road or lane. "
+        f"{comparison.safety[0].note}".strip(),
+        "calibration": "Recorded speeds (m/s) and curvatures (1/m) where a run planned so much.",
     }
     return named[table]
 
@@ -151,6 +198,8 @@ def latex(rows: Sequence[dict[str, Any]], columns: Sequence[str], note: str = ""
 
 def rounded(value: Any, column: str = "") -> str:
     """A value as people read it: four significant decimals for errors, none for token counts, empty for unknown."""
+    if value is None:
+        return ""
     if not isinstance(value, float):
         return str(value)
     if math.isnan(value):
@@ -164,7 +213,7 @@ def rounded(value: Any, column: str = "") -> str:
 
 def _exact(value: Any) -> Any:
     """Full precision; empty where unknown."""
-    return "" if isinstance(value, float) and math.isnan(value) else value
+    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else value
 
 
 def _pipe(cells: Iterable[str]) -> str:

@@ -25,10 +25,30 @@ CONTRACT = {
     "summary": SUMMARY,
     "common": SUMMARY,
     "common_removed": "run, frames_removed, frames_removed_alone",
-    "conventions": "run, convention, l2_1s, l2_2s, l2_3s, l2_avg",
+    "conventions": "run, convention, l2_1s, l2_2s, l2_3s, l2_avg, diff_vs_baseline, ci_low, ci_high, p_value",
     "errors": "run, outcome, frames, share",
-    "paired": "run, reference, frames, scenes, diff, ci_low, ci_high, p_value",
-    "strata": "run, stratum, frames, share, l2_avg, diff_vs_baseline, ci_low, ci_high",
+    "paired": "run, reference, frames, scenes, diff, ci_low, ci_high, p_value, p_holm, tie",
+    "strata": "run, stratum, frames, share, l2_avg, diff_vs_baseline, ci_low, ci_high, p_value, p_holm, significant",
+    "ranks": "run, rank, rank_low, rank_high, share_best, frames, l2_avg",
+    "influence": "run, scene, frames, diff_without, shift, flips",
+    "power": "run, reference, frames, scenes, standard_error, mdd_80, scenes_for_0_05",
+    "imputed": "run, frames, imputed_frames, l2_1s, l2_2s, l2_3s, l2_avg, diff_vs_baseline, ci_low, ci_high",
+    "references": "run, runs, frames, l2_1s, l2_2s, l2_3s, l2_avg, fde, miss_rate_2m, diff_vs_baseline, ci_low, ci_high",
+    "copies": "run, frames, copies, share, stationary_share",
+    "horizons": "run, horizon_s, error, ci_low, ci_high",
+    "calibration": "run, quantity, horizon_s, bin_low, bin_high, frames, planned_mean, recorded_mean",
+    "feasibility": "run, frames, share_comfortable, share_feasible, share_breaking_lon_accel, share_breaking_lat_accel, "
+    "share_breaking_lon_jerk, share_breaking_jerk, share_breaking_yaw_rate, share_breaking_yaw_accel, "
+    "share_breaking_physical_accel, share_breaking_physical_curvature, lon_accel_mean, lon_accel_p95, "
+    "lat_accel_mean, lat_accel_p95, lon_jerk_mean, lon_jerk_p95, jerk_mean, jerk_p95, yaw_rate_mean, "
+    "yaw_rate_p95, yaw_accel_mean, yaw_accel_p95, curvature_rate_mean, curvature_rate_p95, "
+    "first_speed_jump_mean, first_speed_jump_max, first_curvature_jump_mean, first_curvature_jump_max",
+    "safety": "run, frames, scenes, collision_stp3_vad_1s, collision_stp3_vad_2s, collision_stp3_vad_3s, "
+    "collision_stp3_vad_avg, collision_uniad_1s, collision_uniad_2s, collision_uniad_3s, "
+    "collision_uniad_avg, collision_exact_1s, collision_exact_2s, collision_exact_3s, "
+    "collision_exact_avg, collision_exact_3s_ci_low, collision_exact_3s_ci_high, diff_vs_baseline, "
+    "ci_low, ci_high, excluded_stp3_vad, excluded_uniad, excluded_exact, ttc_below_share, ground_frames, "
+    "off_road_share, lane_frames, lane_departure_share, note",
 }
 NASTY = r"a_b & 50% #1 $x {y} ~z ^w | \end"
 
@@ -80,7 +100,7 @@ def test_a_csv_holds_every_number_at_full_precision(comparison, tmp_path, table)
             if isinstance(value, float):
                 assert row[name] == "" if math.isnan(value) else float(row[name]) == value
             else:
-                assert row[name] == str(value)
+                assert row[name] == ("" if value is None else str(value))
 
 
 def test_what_is_unknown_is_an_empty_cell_and_not_zero(comparison, tmp_path):
@@ -93,7 +113,9 @@ def test_what_is_unknown_is_an_empty_cell_and_not_zero(comparison, tmp_path):
 
 def test_the_convention_is_printed_wherever_an_l2_is(comparison, tmp_path):
     write_tables(comparison, tmp_path)
-    for table in ("summary", "common", "paired", "strata", "conventions"):
+    for table in (
+        "summary", "common", "paired", "strata", "conventions", "ranks", "influence", "power", "imputed", "references",
+    ):  # fmt: skip
         for kind in (".md", ".tex"):
             first = (tmp_path / f"{table}{kind}").read_text().splitlines()[0]
             assert "convention" in first.lower()
@@ -125,6 +147,18 @@ def test_a_run_with_a_nasty_name_goes_through_all_files(tmp_path):
     assert tex.count("\\\\\n") == 3, "the head, the run and the baseline"
 
 
+def test_pages_leave_out_single_scenes_that_the_csv_has(comparison, tmp_path):
+    write_tables(comparison, tmp_path)
+    assert {row["stratum"] for row in read(tmp_path / "strata.csv") if row["stratum"].startswith("scene: ")} == {
+        "scene: s-1",
+        "scene: s-2",
+    }
+    for kind in (".md", ".tex"):
+        text = (tmp_path / f"strata{kind}").read_text()
+        assert "scene: s-1" not in text
+        assert "course: straight and steady" in text
+
+
 def test_a_latex_table_has_as_many_cells_as_columns(comparison):
     for table in CONTRACT:
         text = latex(rows_of(comparison, table), columns(table), "note")
@@ -142,6 +176,7 @@ def test_a_latex_table_has_as_many_cells_as_columns(comparison):
         (12.1149, "latency_mean_s", "12.11"),
         (float("nan"), "cost_usd", ""),
         (3908, "frames", "3908"),
+        (None, "rank", ""),
         ("gpt", "run", "gpt"),
     ],
 )

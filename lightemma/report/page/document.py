@@ -1,0 +1,58 @@
+"""The page itself: one HTML file whose style, script and data stand inside it, and which may ask nobody for anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from importlib import resources
+from typing import Any
+
+from lightemma.report.page.escape import page_json
+
+#: The script's parts, in the order in which they stand in the page.
+SCRIPTS = (
+    "core.js", "csv.js", "comparison.js", "charts.js", "strata.js", "failures.js", "index.js", "browser.js", "views.js",
+    "detail.js", "protocol.js", "page.js",
+)  # fmt: skip
+
+_PLACE = re.compile(rb"\{\{(\w+)\}\}")
+
+
+def document(title: str, data: dict[str, Any], scene_files: bool) -> bytes:
+    """The page's bytes.
+
+    Its content security policy lets nothing load but this very script and style (by their hashes), pictures inside the
+    data, and, with ``scene_files``, scripts beside the page.
+
+    Args:
+        title: of the page.
+        data: all the script works on.
+        scene_files: whether frames lie in files beside the page.
+    """
+    style = _template("page.css")
+    script = b"'use strict';\n(() => {\n" + b"\n".join(_template(name) for name in SCRIPTS) + b"})();\n"
+    sources = [_hash(script)] + (["'self'", "file:"] if scene_files else [])
+    policy = (
+        f"default-src 'none'; script-src {' '.join(sources)}; style-src {_hash(style)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    values = {
+        b"title": html.escape(title).encode(),
+        b"policy": html.escape(policy, quote=False).encode(),
+        b"style": style,
+        b"script": script,
+        b"data": page_json(data),
+    }
+    # One pass: what is filled in is never searched for places.
+    return _PLACE.sub(lambda place: values[place.group(1)], _template("page.html"))
+
+
+def _template(name: str) -> bytes:
+    text = resources.files("lightemma.report").joinpath("templates", name).read_text(encoding="utf-8")
+    return text.replace("\r\n", "\n").encode()
+
+
+def _hash(text: bytes) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'"

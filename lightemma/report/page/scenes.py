@@ -1,0 +1,155 @@
+"""What the page loads scene by scene: plans, words and pictures of every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lightemma.evaluation.frame_texts import FrameText, FrameTexts
+from lightemma.evaluation.scores import RunScores
+from lightemma.frame import FloatArray, Frame
+from lightemma.records import OK
+from lightemma.report.camera_view import paths_in_picture
+from lightemma.report.page.columns import page_outcomes
+from lightemma.report.page.prompts import PromptTemplates
+from lightemma.report.thumbnails import make_thumbnail
+
+#: Failed answers shown per run and kind, and characters of each.
+EXAMPLES = 2
+EXAMPLE_CHARACTERS = 700
+
+#: Name of the recorded path among those in a picture; a run cannot be called so (its name is a folder's).
+TRUTH = "/"
+
+
+@dataclass
+class SceneData:
+    """Builds the data of one scene after another, and gathers on the way what the page itself shows of the words.
+
+    Attributes:
+        runs: all over the same frames in the same order.
+        texts: run name -> its words; runs without a model have none.
+        pictures: frame number -> the frame, for those whose picture is wanted.
+        templates: the wordings met so far.
+        examples: run number -> outcome -> failed answers.
+        prompts: wordings' set (name and digest) -> one whole prompt per stage.
+    """
+
+    runs: Sequence[RunScores]
+    texts: Mapping[str, FrameTexts]
+    pictures: Mapping[int, Frame]
+    templates: PromptTemplates = field(default_factory=PromptTemplates)
+    examples: dict[int, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
+    prompts: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each scene's name and data, in order; only one scene is in memory at a time."""
+        outcomes = [page_outcomes(run) for run in self.runs]
+        places: dict[str, list[int]] = {}
+        for number, scene in enumerate(self.runs[0].scenes):
+            places.setdefault(scene, []).append(number)
+        for scene, numbers in places.items():
+            tokens = [self.runs[0].tokens[number] for number in numbers]
+            words = {name: texts.read(tokens) for name, texts in self.texts.items()}
+            frames = {
+                number: self._frame(number, {name: said.get(token) for name, said in words.items()}, outcomes)
+                for number, token in zip(numbers, tokens, strict=True)
+            }
+            yield scene, {"scene": scene, "frames": frames}
+
+    def _frame(self, number: int, words: Mapping[str, FrameText | None], outcomes: list[list[str]]) -> dict[str, Any]:
+        first = self.runs[0]
+        history = first.history[number]
+        lists = [str(history[:, 0].tolist()), str(history[:, 1].tolist())]
+        said = {}
+        for index, run in enumerate(self.runs):
+            text = words.get(run.name)
+            if text is not None and text.stages:
+                said[index] = self._stages(text, lists)
+                self._note(index, outcomes[index][number], text, number)
+        return {
+            "image": first.images[number],
+            "time": int(first.timestamps[number]),
+            "history": history.tolist(),
+            "lists": lists,
+            "truth": _rounded(first.truth[number]),
+            "plans": {
+                index: {
+                    "actions": _rounded(run.actions[number], 4),
+                    "path": _rounded(run.trajectory[number]),
+                    "errors": _rounded(run.errors[number], 4),
+                }
+                for index, run in enumerate(self.runs)
+                if not np.isnan(run.errors[number, 0])
+            },
+            "texts": said,
+            "picture": self._picture(number),
+        }
+
+    def _stages(self, text: FrameText, lists: list[str]) -> list[dict[str, Any]]:
+        answers = [stage.response for stage in text.stages]
+        found = []
+        for place, stage in enumerate(text.stages):
+            found.append(
+                {
+                    "stage": stage.stage,
+                    "outcome": stage.outcome,
+                    "prompt": self.templates.add(stage.prompt, [*lists, *answers[:place]]),
+                    "response": stage.response,
+                    "latency": stage.latency_s,
+                    "usage": stage.usage and [stage.usage.input, stage.usage.output, stage.usage.reasoning],
+                    "attempts": stage.attempts,
+                    "cached": stage.cached,
+                    "error": stage.error,
+                }
+            )
+        return found
+
+    def _note(self, index: int, outcome: str, text: FrameText, number: int) -> None:
+        """Keeps an example of a failure, and of a whole set of prompts."""
+        manifest = self.runs[index].manifest
+        if manifest is not None and manifest.prompts is not None:
+            name = f"{manifest.prompts.name} ({manifest.prompts.sha256[:12]})"
+            if len(text.stages) > len(self.prompts.get(name, [])):
+                self.prompts[name] = [{"stage": stage.stage, "prompt": stage.prompt} for stage in text.stages]
+        if outcome == OK:
+            return
+        kept = self.examples.setdefault(index, {}).setdefault(outcome, [])
+        scene = self.runs[0].scenes[number]
+        if len(kept) >= EXAMPLES or any(self.runs[0].scenes[other["frame"]] == scene for other in kept):
+            return
+        failed = next((stage for stage in text.stages if stage.outcome != OK), text.stages[-1])
+        words = failed.response if failed.response is not None else failed.error or ""
+        cut = words if len(words) <= EXAMPLE_CHARACTERS else words[:EXAMPLE_CHARACTERS] + " …"
+        kept.append({"frame": number, "stage": failed.stage, "text": cut})
+
+    def _picture(self, number: int) -> dict[str, Any] | None:
+        frame = self.pictures.get(number)
+        if frame is None or frame.image_path is None:
+            return None
+        thumbnail = make_thumbnail(frame.image_path)
+        if thumbnail is None:
+            return None
+        trajectories = {TRUTH: self.runs[0].truth[number]}
+        for run in self.runs:
+            if not np.isnan(run.errors[number, 0]):
+                trajectories[run.name] = run.trajectory[number]
+        drawn = paths_in_picture(frame.camera, trajectories, thumbnail.size)
+        return {
+            "src": thumbnail.uri,
+            "size": list(thumbnail.size),
+            "truth": [_rounded(piece, 1) for piece in drawn.get(TRUTH, [])],
+            "paths": {
+                index: [_rounded(piece, 1) for piece in drawn[run.name]]
+                for index, run in enumerate(self.runs)
+                if drawn.get(run.name)
+            },
+        }
+
+
+def _rounded(values: FloatArray, places: int = 3) -> list[Any]:
+    rounded: list[Any] = np.round(values, places).tolist()
+    return rounded

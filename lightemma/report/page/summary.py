@@ -1,0 +1,103 @@
+"""Who drove, on what, under which rules, and the tables: what the page shows as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from lightemma.evaluation.comparison import Comparison
+from lightemma.evaluation.scores import RunScores
+from lightemma.report.tables import TABLES, caption, columns_of, rows_of
+
+#: Data that nobody recorded on a road.
+SYNTHETIC = ("demo",)
+
+
+def run_entries(runs: Sequence[RunScores], baseline: RunScores) -> list[dict[str, Any]]:
+    """One entry per run: its name, what kind of driver it is, and its whole manifest."""
+    found = []
+    for run in runs:
+        manifest = run.manifest
+        asked = manifest is not None and manifest.model is not None
+        found.append(
+            {
+                "name": run.name,
+                "kind": "baseline" if run is baseline else "model" if asked else "formula",
+                "planner": run.planner,
+                "manifest": None if manifest is None else msgspec.json.format(msgspec.json.encode(manifest)).decode(),
+                "facts": _facts(run),
+            }
+        )
+    return found
+
+
+def page_tables(comparison: Comparison) -> dict[str, dict[str, Any]]:
+    """Every table that has rows: its caption, its columns and its rows, a list each."""
+    found = {}
+    for name in TABLES:
+        rows = rows_of(comparison, name)
+        if rows:
+            columns = columns_of(name)
+            found[name] = {
+                "caption": caption(comparison, name),
+                "columns": columns,
+                "rows": [[row[column] for column in columns] for row in rows],
+            }
+    return found
+
+
+def data_line(comparison: Comparison, runs: Sequence[RunScores]) -> list[str]:
+    """What the numbers are over, a clause each."""
+    manifests = [run.manifest for run in runs if run.manifest is not None]
+    sources = list(dict.fromkeys(_source(manifest.data) for manifest in manifests))
+    parsers = list(dict.fromkeys(manifest.parser for manifest in manifests if manifest.model))
+    protocol = runs[0].protocol
+    clauses = [
+        f"{comparison.frames:,} frames of {comparison.scenes:,} scenes",
+        f"data {', '.join(sources[:3])}{' …' if len(sources) > 3 else ''}" if sources else "",
+        f"protocol {protocol.name} ({protocol.plan_steps * protocol.dt:g} s ahead in {protocol.plan_steps} steps, "
+        f"{protocol.integration})",
+        f"answers read by the {' and '.join(parsers)} parser" if parsers else "",
+        "95 % intervals over scenes",
+    ]
+    return [clause for clause in clauses if clause]
+
+
+def is_synthetic(runs: Sequence[RunScores]) -> bool:
+    """Whether the data is drawn by the program and not recorded on a road."""
+    return any(
+        run.manifest is not None
+        and (run.manifest.data.source in SYNTHETIC or run.manifest.data.version.endswith("-demo"))
+        for run in runs
+    )
+
+
+def _source(data: Any) -> str:
+    # Published archives are one source per model over the same frames; naming each would say nothing.
+    if data.source == "published":
+        return "published answers"
+    return f"{data.source}:{data.name}" + (f"@{data.version}" if data.version else "")
+
+
+def _facts(run: RunScores) -> list[tuple[str, str]]:
+    """The lines of a manifest that decide a run's numbers."""
+    manifest = run.manifest
+    if manifest is None:
+        return [("planner", run.planner), ("source", "computed from the other runs' recorded motion")]
+    data, model, prompts = manifest.data, manifest.model, manifest.prompts
+    pairs = [
+        ("model", f"{model.model} ({model.provider})" if model else ""),
+        ("revision", (model.revision or model.answered_as or "") if model else ""),
+        ("parameters", ", ".join(f"{key} {value}" for key, value in model.parameters.items()) if model else ""),
+        ("planner", manifest.planner.name),
+        ("prompts", f"{prompts.name} ({prompts.sha256[:12]})" if prompts else ""),
+        ("parser", manifest.parser if model else ""),
+        ("data", _source(data)),
+        ("frames", f"{data.frames:,} of {data.scenes:,} scenes, frame set {data.frame_set}"),
+        ("pictures", ", ".join(f"{key} {value}" for key, value in manifest.images.items()) if manifest.images else ""),
+        ("prices", manifest.price_table or ""),
+        ("driven", f"{manifest.started} to {manifest.ended}" if manifest.ended else manifest.started),
+    ]
+    return [(key, value) for key, value in pairs if value]

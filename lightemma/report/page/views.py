@@ -1,0 +1,120 @@
+"""The numbers that the page can switch between: every run by L2 convention and by subset of frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lightemma.evaluation.comparison import Comparison
+from lightemma.evaluation.displacement import CONVENTIONS, Convention, l2
+from lightemma.evaluation.rows import ConventionRow, SummaryRow
+from lightemma.evaluation.scores import RunScores
+from lightemma.evaluation.statistics import SceneBootstrap
+from lightemma.evaluation.study import column_means
+from lightemma.frame import FloatArray
+
+SUBSETS = ("own", "common")
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRow:
+    """One run by one convention on one subset: metres, and metres against the baseline."""
+
+    run: str
+    l2_1s: float
+    l2_2s: float
+    l2_3s: float
+    l2_avg: float
+    diff: float
+    ci_low: float
+    ci_high: float
+
+
+def view_rows(
+    comparison: Comparison, runs: Sequence[RunScores], baseline: RunScores, bootstrap: SceneBootstrap
+) -> dict[str, dict[str, list[ViewRow]]]:
+    """Convention -> subset -> one row per run.
+
+    What the comparison's tables have is taken from them, so that page and CSV never differ; only what no table has (other
+    conventions on the common frames) is computed here.
+
+    Args:
+        comparison: gives the tables.
+        runs: in the order of the summary, all over the same frames.
+        baseline: one of them.
+        bootstrap: over these frames' scenes.
+    """
+    return {
+        convention: {
+            "own": [_row(row) for row in comparison.conventions if row.convention == convention],
+            "common": [_row(row) for row in comparison.common]
+            if convention == comparison.convention
+            else _computed(runs, baseline, convention, bootstrap),
+        }
+        for convention in CONVENTIONS
+    }
+
+
+def horizon_rows(
+    runs: Sequence[RunScores], bootstrap: SceneBootstrap
+) -> dict[str, dict[str, dict[str, list[list[float]]]]]:
+    """Convention -> subset -> run -> points of [seconds, mean error, low, high], metres; NaN where unknown.
+
+    ``lightemma`` has a number at whole seconds only; the others at every step. The lower end stops at
+    0: no distance is smaller.
+    """
+    found: dict[str, dict[str, dict[str, list[list[float]]]]] = {name: {} for name in CONVENTIONS}
+    for subset in SUBSETS:
+        masks = [run.ok for run in runs] if subset == "own" else [_common(runs)] * len(runs)
+        for convention in CONVENTIONS:
+            curves = [
+                np.where(mask[:, None], _curve(run.errors, convention), np.nan)
+                for run, mask in zip(runs, masks, strict=True)
+            ]
+            steps = curves[0].shape[1]
+            intervals = bootstrap.intervals(np.concatenate(curves, axis=1))
+            found[convention][subset] = {
+                run.name: [
+                    [3 * (step + 1) / steps, point.mean, float(np.maximum(point.low, 0.0)), point.high]
+                    for step, point in enumerate(intervals[steps * number : steps * (number + 1)])
+                ]
+                for number, run in enumerate(runs)
+            }
+    return found
+
+
+def _curve(errors: FloatArray, convention: Convention) -> FloatArray:
+    """A convention's L2 as it grows: (n, 6) metres to (n, 3) or (n, 6), the last at 3 s."""
+    if convention == "endpoint":
+        return errors
+    if convention == "cumulative":
+        means: FloatArray = np.cumsum(errors, axis=1) / np.arange(1, 7)
+        return means
+    return l2(errors, convention)[:, :3]
+
+
+def _common(runs: Sequence[RunScores]) -> npt.NDArray[np.bool_]:
+    everyone: npt.NDArray[np.bool_] = np.all([run.ok for run in runs], axis=0)
+    return everyone
+
+
+def _row(row: ConventionRow | SummaryRow) -> ViewRow:
+    return ViewRow(row.run, row.l2_1s, row.l2_2s, row.l2_3s, row.l2_avg, row.diff_vs_baseline, row.ci_low, row.ci_high)
+
+
+def _computed(
+    runs: Sequence[RunScores], baseline: RunScores, convention: Convention, bootstrap: SceneBootstrap
+) -> list[ViewRow]:
+    common = _common(runs)
+    reference = l2(baseline.errors, convention)[:, 3]
+    columns = [l2(run.errors, convention) for run in runs]
+    apart = np.column_stack([np.where(common, column[:, 3] - reference, np.nan) for column in columns])
+    rows = []
+    for run, column, interval in zip(runs, columns, bootstrap.intervals(apart), strict=True):
+        at_1s, at_2s, at_3s, average = column_means(column[common])
+        diff, low, high = (0.0, 0.0, 0.0) if run is baseline else (interval.mean, interval.low, interval.high)
+        rows.append(ViewRow(run.name, at_1s, at_2s, at_3s, average, diff, low, high))
+    return rows

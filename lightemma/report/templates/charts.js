@@ -1,0 +1,226 @@
+// Charts: growth of the error over the horizon, and accuracy against seconds and dollars.
+
+/** Round steps for an axis. */
+function ticks(low, high, wanted) {
+  const raw = (high - low) / Math.max(1, wanted);
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= raw);
+  const found = [];
+  for (let value = Math.ceil(low / step - 1e-9) * step; value <= high + step * 1e-6; value += step) found.push(+value.toPrecision(10));
+  return found;
+}
+
+/** The largest value worth the height: one run far off must not flatten the others. */
+function ceiling(values, ends = []) {
+  const sorted = values.filter(known).sort((a, b) => a - b);
+  if (!sorted.length) return 1;
+  const most = 2.5 * sorted[Math.floor((sorted.length - 1) / 2)];
+  return Math.max(...[...sorted, ...ends].filter((value) => value <= most)) * 1.04;
+}
+
+/** Moves labels apart, top to bottom. */
+function spread(labels, gap, bottom) {
+  labels.sort((a, b) => a.y - b.y);
+  labels.forEach((label, place) => { if (place) label.y = Math.max(label.y, labels[place - 1].y + gap); });
+  for (let place = labels.length - 1; place >= 0; place--) {
+    const limit = place === labels.length - 1 ? bottom : labels[place + 1].y - gap;
+    labels[place].y = Math.min(labels[place].y, limit);
+  }
+}
+
+const shownRuns = () => runs.filter((run) => !state.hidden.has(run.name));
+
+function frameOf(width, height, edges, name) {
+  const drawing = svg('svg', { class: 'chart', viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': name });
+  const inside = { left: edges.left, right: width - edges.right, top: edges.top, bottom: height - edges.bottom };
+  return { drawing, ...inside };
+}
+
+function axisY(plot, values, at, label) {
+  for (const value of values) {
+    plot.drawing.append(
+      svg('line', { x1: plot.left, x2: plot.right, y1: at(value), y2: at(value), stroke: 'var(--rule)' }),
+      svg('text', { x: plot.left - 8, y: at(value) + 4, 'text-anchor': 'end' }, String(value)));
+  }
+  plot.drawing.append(svg('text', { x: plot.left - 8, y: plot.top - 12, class: 'axis' }, label));
+}
+
+function axisX(plot, values, at, label) {
+  plot.drawing.append(svg('line', { x1: plot.left, x2: plot.right, y1: plot.bottom, y2: plot.bottom, stroke: 'var(--rule-strong)' }));
+  for (const [value, text] of values) {
+    plot.drawing.append(
+      svg('line', { x1: at(value), x2: at(value), y1: plot.bottom, y2: plot.bottom + 4, stroke: 'var(--rule-strong)' }),
+      svg('text', { x: at(value), y: plot.bottom + 18, 'text-anchor': 'middle' }, text));
+  }
+  plot.drawing.append(svg('text', { x: (plot.left + plot.right) / 2, y: plot.bottom + 36, 'text-anchor': 'middle', class: 'axis' }, label));
+}
+
+function drawHorizon() {
+  const figure = $('horizon-chart');
+  const width = Math.max(300, figure.clientWidth), narrow = width < 600;
+  const plot = frameOf(width, narrow ? 320 : 400, { left: 44, right: narrow ? 14 : 170, top: 34, bottom: 44 }, 'Error by horizon, a line per run');
+  const curves = data.horizons[state.convention][state.subset];
+  const lines = shownRuns().filter((run) => curves[run.name]?.some(([, mean]) => known(mean)));
+  const ends = lines.map((run) => curves[run.name].at(-1));
+  const top = ceiling(ends.map((point) => point[1]), ends.map((point) => point[3]));
+  const x = (second) => plot.left + (plot.right - plot.left) * (second / 3);
+  const y = (value) => plot.bottom - (plot.bottom - plot.top) * Math.min(value / top, 4);
+  axisY(plot, ticks(0, top, narrow ? 4 : 6), y, 'error, m');
+  axisX(plot, [0.5, 1, 1.5, 2, 2.5, 3].map((second) => [second, String(second)]), x, 'seconds ahead');
+  plot.drawing.append(svg('clipPath', { id: 'horizon-clip' }, svg('rect', { x: plot.left, y: plot.top - 4, width: plot.right - plot.left + 8, height: plot.bottom - plot.top + 4 })));
+  const labels = [], off = [];
+  for (const run of lines) {
+    const points = curves[run.name];
+    const group = svg('g', { 'clip-path': 'url(#horizon-clip)', 'data-run': run.name });
+    if (known(points[0][2]) && points.at(-1)[1] <= top) {
+      const there = points.map(([second, , , high]) => `${x(second)} ${y(high)}`);
+      const back = points.map(([second, , low]) => `${x(second)} ${y(low)}`).reverse();
+      group.append(svg('path', { d: `M${[...there, ...back].join('L')}Z`, fill: run.color, opacity: 0.1 }));
+    }
+    group.append(svg('path', { d: `M${points.map(([second, mean]) => `${x(second)} ${y(mean)}`).join('L')}`, fill: 'none', stroke: run.color, 'stroke-width': 1.8, 'stroke-dasharray': run.dash }));
+    for (const [second, mean] of points) group.append(marker(run, x(second), y(mean), 3.6, `${run.name}: ${fixed(mean, 3)} m at ${second} s (${state.convention})`));
+    plot.drawing.append(group);
+    const end = points.at(-1)[1];
+    if (end > top) off.push(`${run.name} (${fixed(end)} m at 3 s)`);
+    else labels.push({ run, y: y(end) + 4 });
+  }
+  if (!narrow) {
+    spread(labels, 15, plot.bottom);
+    for (const { run, y: height } of labels) plot.drawing.append(svg('text', { x: plot.right + 12, y: height, class: 'label' }, run.name));
+  }
+  caption(figure, plot.drawing, 'How the error grows',
+    `L2 by seconds ahead, convention ${state.convention}, with 95 % intervals over scenes.`
+    + (off.length ? ` Beyond the top: ${off.join(', ')}.` : ''));
+}
+
+function drawScatter(figure, key, title, label, factor, note) {
+  const view = viewRows();
+  const rows = summaryRows();
+  const points = rows.map((row) => ({ run: runNamed.get(row.run), x: factor * row[key], y: view.get(row.run).l2_avg }))
+    .filter((point) => known(point.x) && point.x >= 0.001 && known(point.y) && !state.hidden.has(point.run.name));
+  if (!rows.some((row) => factor * row[key] >= 0.001)) { // a scripted answer takes no time worth an axis
+    figure.replaceChildren(el('figcaption', null, el('b', null, title), ` ${note}`));
+    figure.classList.add('empty');
+    return;
+  }
+  const width = Math.max(300, figure.clientWidth);
+  const plot = frameOf(width, 340, { left: 44, right: 18, top: 34, bottom: 44 }, title);
+  const level = view.get(baseline.name).l2_avg;
+  const top = ceiling([...points.map((point) => point.y), level]);
+  const low = Math.log10(Math.min(...points.map((point) => point.x))) - 0.12, high = Math.log10(Math.max(...points.map((point) => point.x))) + 0.12;
+  const x = (value) => plot.left + ((Math.log10(value) - low) / (high - low)) * (plot.right - plot.left);
+  const least = Math.min(level, ...points.map((point) => point.y));
+  const bottom = Math.max(0, least - 0.35 * (top - least));
+  const y = (value) => plot.bottom - (plot.bottom - plot.top) * (Math.min(value, top) - bottom) / (top - bottom);
+  axisY(plot, ticks(bottom, top, 5), y, 'average L2, m');
+  axisX(plot, logTicks(low, high), x, label);
+  plot.drawing.append(
+    svg('line', { x1: plot.left, x2: plot.right, y1: y(level), y2: y(level), stroke: 'var(--baseline)', 'stroke-dasharray': '3 3' }),
+    svg('text', { x: plot.right, y: y(level) + 15, 'text-anchor': 'end' }, baseline.name));
+  const labels = [];
+  for (const point of points) {
+    const clipped = point.y > top;
+    const at = { x: x(point.x), y: clipped ? plot.top : y(point.y) };
+    const about = `${point.run.name}: ${fixed(point.y, 3)} m, ${fixed(point.x, 2)} ${label}`;
+    plot.drawing.append(clipped
+      ? svg('path', { d: `M${at.x} ${at.y - 6}l6 10h-12Z`, fill: point.run.color }, svg('title', null, about))
+      : marker(point.run, at.x, at.y, 5, about));
+    labels.push({ ...at, text: clipped ? `${point.run.name} ${fixed(point.y, 1)} m ↑` : point.run.name });
+  }
+  placeLabels(plot, labels);
+  caption(figure, plot.drawing, title, 'Lower is better; further left is cheaper. The dashed line is the baseline, which asks no model.');
+}
+
+/** Puts each name where it covers neither a point nor another name. */
+function placeLabels(plot, labels) {
+  const taken = labels.map((label) => ({ left: label.x - 7, right: label.x + 7, top: label.y - 7, bottom: label.y + 7 }));
+  for (const label of labels) {
+    const width = 6.9 * label.text.length;
+    const places = [[10, 4], [-10 - width, 4], [-width / 2, -11], [-width / 2, 20], [10, 18], [10, -10], [-10 - width, 18], [-10 - width, -10], [-width / 2, 34], [-width / 2, -25]];
+    const boxes = places.map(([dx, dy]) => ({ left: label.x + dx, right: label.x + dx + width, top: label.y + dy - 11, bottom: label.y + dy + 3 }));
+    const free = boxes.find((box) => box.left >= plot.left && box.right <= plot.right && box.top >= plot.top - 22 && box.bottom <= plot.bottom
+      && !taken.some((other) => box.left < other.right && box.right > other.left && box.top < other.bottom && box.bottom > other.top));
+    if (!free) continue; // its marker has a tooltip, and the legend names it
+    taken.push(free);
+    plot.drawing.append(svg('text', { x: free.left, y: free.bottom - 3, class: 'label' }, label.text));
+  }
+}
+
+function logTicks(low, high) {
+  const found = [];
+  for (let power = Math.floor(low); power <= Math.ceil(high); power++) {
+    for (const factor of high - low > 1.6 ? [1] : [1, 2, 5]) {
+      const value = factor * 10 ** power;
+      if (Math.log10(value) >= low && Math.log10(value) <= high) found.push([value, String(+value.toPrecision(2))]);
+    }
+  }
+  return found;
+}
+
+const caption = (figure, drawing, title, text) => figure.replaceChildren(el('figcaption', null, el('b', null, title), ` ${text}`), drawing);
+
+function drawLegend() {
+  const held = document.activeElement?.dataset?.legend;
+  $('legend').replaceChildren(...runs.map((run) => button([swatch(run), run.name], () => {
+    const hidden = new Set(state.hidden);
+    if (!hidden.delete(run.name)) hidden.add(run.name);
+    change({ hidden });
+  }, { 'aria-pressed': String(!state.hidden.has(run.name)), 'data-legend': run.name, title: 'show or hide in the charts' })));
+  if (held) [...$('legend').children].find((child) => child.dataset.legend === held)?.focus();
+}
+
+const calibration = tableRows('calibration');
+const calibrated = { quantity: calibration[0]?.quantity, horizon: calibration.at(-1)?.horizon_s };
+
+/** What the car really did where a run planned so much: a run on the diagonal plans what happens. */
+function drawCalibration() {
+  const figure = $('calibration-chart');
+  const rows = calibration.filter((row) => row.quantity === calibrated.quantity && row.horizon_s === calibrated.horizon && row.frames >= 10 && known(row.planned_mean) && known(row.recorded_mean));
+  const width = Math.max(300, figure.clientWidth);
+  const plot = frameOf(width, 340, { left: 52, right: 18, top: 34, bottom: 44 }, 'Recorded against planned values');
+  const values = rows.flatMap((row) => [row.planned_mean, row.recorded_mean]).sort((a, b) => a - b);
+  const low = Math.min(0, values[Math.floor(0.01 * values.length)] ?? 0), high = values[Math.floor(0.97 * (values.length - 1))] || 1;
+  const x = (value) => plot.left + (plot.right - plot.left) * (value - low) / (high - low);
+  const y = (value) => plot.bottom - (plot.bottom - plot.top) * (value - low) / (high - low);
+  const unit = calibrated.quantity === 'speed' ? 'm/s' : '1/m';
+  axisY(plot, ticks(low, high, 5), y, `recorded, ${unit}`);
+  axisX(plot, ticks(low, high, width < 500 ? 4 : 6).map((value) => [value, String(value)]), x, `planned, ${unit}`);
+  plot.drawing.append(svg('line', { x1: x(low), y1: y(low), x2: x(high), y2: y(high), stroke: 'var(--rule-strong)', 'stroke-dasharray': '2 3' }),
+    svg('clipPath', { id: 'calibration-clip' }, svg('rect', { x: plot.left - 5, y: plot.top - 5, width: plot.right - plot.left + 10, height: plot.bottom - plot.top + 10 })));
+  for (const run of shownRuns()) {
+    const mine = rows.filter((row) => row.run === run.name).sort((a, b) => a.planned_mean - b.planned_mean);
+    if (!mine.length) continue;
+    plot.drawing.append(svg('g', { 'clip-path': 'url(#calibration-clip)' },
+      svg('path', { d: `M${mine.map((row) => `${x(row.planned_mean)} ${y(row.recorded_mean)}`).join('L')}`, fill: 'none', stroke: run.color, 'stroke-width': 1.4, 'stroke-dasharray': run.dash, opacity: 0.8 }),
+      mine.map((row) => marker(run, x(row.planned_mean), y(row.recorded_mean), 3.4, `${run.name}: planned ${fixed(row.planned_mean, 3)}, recorded ${fixed(row.recorded_mean, 3)} ${unit} on ${grouped(row.frames)} frames`))));
+  }
+  const quantities = [...new Set(calibration.map((row) => row.quantity))], horizons = [...new Set(calibration.map((row) => row.horizon_s))];
+  const pick = (label, key, options, text) => el('label', null, `${label} `, el('select', { 'data-keep': key, onchange: (event) => { calibrated[key] = options[event.target.selectedIndex]; drawCalibration(); } },
+    options.map((option) => el('option', { selected: option === calibrated[key] }, text(option)))));
+  const held = document.activeElement?.dataset?.keep;
+  caption(figure, plot.drawing, 'Planned and recorded', 'What the car really did where a run planned so much; on the dashed line plans come true. Bins of fewer than ten frames are left out.');
+  figure.append(el('p', { class: 'picks' }, pick('Quantity', 'quantity', quantities, String), pick('Seconds ahead', 'horizon', horizons, String)));
+  if (held) figure.querySelector(`[data-keep="${held}"]`)?.focus();
+}
+
+function drawCharts() {
+  drawLegend();
+  if (calibration.length) drawCalibration();
+
+  drawHorizon();
+  drawScatter($('latency-chart'), 'latency_mean_s', 'Accuracy and seconds', 'seconds per frame', 1, 'No run says how long its answers took.');
+  drawScatter($('cost-chart'), 'cost_usd_per_frame', 'Accuracy and dollars', 'dollars per 1,000 frames', 1000, 'No run has a price; name one in the model’s YAML.');
+}
+
+function startCharts() {
+  if (!calibration.length) $('calibration-chart').remove();
+  whenChanged(drawCharts);
+  drawCharts();
+  let width = innerWidth, waiting = 0;
+  addEventListener('resize', () => {
+    if (innerWidth === width) return;
+    width = innerWidth;
+    clearTimeout(waiting);
+    waiting = setTimeout(() => { drawCharts(); drawFailures(); }, 120);
+  });
+}

@@ -1,0 +1,145 @@
+// The comparison table: sortable, by convention and subset, with the differences drawn beside their numbers.
+
+const viewRows = () => new Map(data.views[state.convention][state.subset].map((row) => [row.run, row]));
+const sorting = { key: 'l2_avg', falling: false };
+const ranks = new Map(tableRows('ranks').map((row) => [row.run, row]));
+
+const MARKS = {
+  better: ['▼', 'significantly better than the baseline'],
+  worse: ['▲', 'significantly worse than the baseline'],
+  level: ['≈', 'not to be told from the baseline'],
+  unknown: ['', 'no interval'],
+};
+const against = new Map(tableRows('paired').filter((row) => row.reference === baseline.name).map((row) => [row.run, row]));
+const corrected = () => state.subset === 'own' && state.convention === data.convention;
+
+/** Better, worse or neither: corrected for the number of comparisons where that was worked out, else by the interval. */
+function verdictOf(row) {
+  const pair = corrected() ? against.get(row.run) : null;
+  if (!pair) return verdict(row.ci_low, row.ci_high);
+  if (!known(pair.p_holm)) return 'unknown';
+  return pair.p_holm >= 0.05 ? 'level' : pair.diff < 0 ? 'better' : 'worse';
+}
+
+const metres = (key, label, about) => ({ key, label, about, value: (row) => row[key], show: (row) => fixed(row[key], 2) });
+const COLUMNS = [
+  { key: 'run', label: 'Run', about: 'who drove', value: (row) => row.run, show: (row) => nameCell(row) },
+  { key: 'ok_frames', label: 'Frames', about: 'frames with a plan that could be scored', value: (row) => row.ok_frames, show: (row) => grouped(row.ok_frames) },
+  metres('l2_1s', 'L2 at 1\u00a0s', 'metres at one second'),
+  metres('l2_2s', '2 s', 'metres at two seconds'),
+  metres('l2_3s', '3 s', 'metres at three seconds'),
+  { ...metres('l2_avg', 'Average', 'average L2, metres'), strong: true },
+  { key: 'diff', label: 'Against the baseline, m', about: 'metres of average L2 above (+) or below (−) repeating the current action, on the same frames, with 95 % interval', value: (row) => row.diff, show: (row, axis) => differenceCell(row, axis), wide: true },
+  { key: 'rank', label: 'Rank', about: 'place by average L2, with the places the resampled scenes allow', value: (row) => ranks.get(row.run)?.rank, show: (row) => rankText(ranks.get(row.run)) },
+  { key: 'miss', label: 'Missed', about: 'share of frames with a point more than 2 m off', value: (row) => row.miss_rate_2m, show: (row) => percent(row.miss_rate_2m) },
+  { key: 'format', label: 'Format errors', about: 'share of frames answered outside the format', value: (row) => row.format_error_rate, show: (row) => percent(row.format_error_rate) },
+  { key: 'call', label: 'Call errors', about: 'share of frames without an answer', value: (row) => row.call_error_rate, show: (row) => percent(row.call_error_rate) },
+  { key: 'latency', label: 'Seconds', about: 'mean seconds per frame, all stages', value: (row) => row.latency_mean_s, show: (row) => fixed(row.latency_mean_s, 1) },
+  { key: 'input', label: 'Tokens in', about: 'per frame, pictures included', value: (row) => row.input_tokens, show: (row) => (known(row.input_tokens) ? grouped(row.input_tokens) : '–') },
+  { key: 'output', label: 'Tokens out', about: 'per frame, reasoning included', value: (row) => row.output_tokens, show: (row) => (known(row.output_tokens) ? grouped(row.output_tokens) : '–') },
+  { key: 'cost', label: '$ per 1,000', about: 'dollars, failed frames included', value: (row) => row.cost_usd_per_frame, show: (row) => fixed(1000 * row.cost_usd_per_frame, 2) },
+];
+
+function nameCell(row) {
+  const run = lookOf(row.run);
+  return el('span', { class: 'name' }, swatch(run), el('span', null, run.name),
+    KINDS[run.kind] ? el('span', { class: 'tag' }, KINDS[run.kind]) : null);
+}
+
+function rankText(rank) {
+  if (!rank || !known(rank.rank)) return '–';
+  return rank.rank_low === rank.rank_high ? String(rank.rank) : `${rank.rank} (${rank.rank_low}–${rank.rank_high})`;
+}
+
+function differenceCell(row, axis) {
+  if (row.run === baseline.name) return el('span', { class: 'diff' }, el('span', { class: 'numbers' }, 'reference'), forest(row, axis));
+  const [mark, meaning] = MARKS[verdictOf(row)];
+  const interval = known(row.ci_low) ? ` [${signed(row.ci_low)}, ${signed(row.ci_high)}]` : '';
+  return el('span', { class: 'diff' },
+    el('span', { class: 'numbers' }, el('b', null, signed(row.diff)), el('span', { class: 'interval' }, interval),
+      el('span', { class: 'mark', title: meaning, role: 'img', 'aria-label': meaning }, mark)),
+    forest(row, axis));
+}
+
+/** One scale for all rows; a run far off does not squeeze the others, its bar ends in an arrow. */
+function forestAxis(rows) {
+  const sizes = rows.map((row) => Math.max(Math.abs(row.diff ?? 0), Math.abs(row.ci_low ?? 0), Math.abs(row.ci_high ?? 0))).filter((size) => size > 0).sort((a, b) => a - b);
+  const most = 3 * (sizes[Math.floor((sizes.length - 1) / 2)] ?? 0.1);
+  const shown = rows.filter((row) => Math.abs(row.diff ?? 0) <= most);
+  const low = Math.min(-0.05, ...shown.map((row) => Math.max(row.ci_low ?? row.diff ?? 0, -most)));
+  const high = Math.max(0.05, ...shown.map((row) => Math.min(row.ci_high ?? row.diff ?? 0, most)));
+  return { low, high, at: (value) => 10 + 108 * (Math.max(low, Math.min(high, value)) - low) / (high - low) };
+}
+
+function forest(row, axis) {
+  const drawing = svg('svg', { class: 'forest', viewBox: '0 0 128 20', width: 128, height: 20, 'aria-hidden': 'true' },
+    svg('line', { x1: axis.at(0), x2: axis.at(0), y1: 0, y2: 20, stroke: 'var(--rule-strong)' }));
+  const run = lookOf(row.run);
+  if (known(row.ci_low)) drawing.append(svg('line', { x1: axis.at(row.ci_low), x2: axis.at(row.ci_high), y1: 10, y2: 10, stroke: run.color, 'stroke-width': 2.4 }));
+  if (known(row.diff)) {
+    const off = row.diff > axis.high || row.diff < axis.low;
+    drawing.append(off
+      ? svg('path', { d: row.diff > 0 ? 'M117 5L127 10L117 15Z' : 'M11 5L1 10L11 15Z', fill: run.color })
+      : marker(run, axis.at(row.diff), 10, 3.6));
+  }
+  return drawing;
+}
+
+function summaryRows() {
+  const view = viewRows();
+  return tableRows(state.subset === 'own' ? 'summary' : 'common').map((row) => ({ ...row, ...view.get(row.run) }));
+}
+
+/** Plans made from those of all models; no such row is a run. */
+function referenceRows() {
+  if (state.subset !== 'own' || state.convention !== data.convention) return [];
+  return tableRows('references').map((row) => ({ ...row, ok_frames: row.frames, diff: row.diff_vs_baseline }));
+}
+
+function compareCells(first, second) {
+  const missing = (value) => value === null || value === undefined || Number.isNaN(value);
+  if (missing(first) || missing(second)) return missing(first) - missing(second); // unknown last, whichever way
+  const order = typeof first === 'string' ? first.localeCompare(second) : first - second;
+  return sorting.falling ? -order : order;
+}
+
+function drawSummary() {
+  const rows = summaryRows();
+  const columns = COLUMNS.filter((column) => rows.some((row) => known(column.value(row)) || typeof column.value(row) === 'string'));
+  const chosen = columns.find((column) => column.key === sorting.key) || columns[0];
+  const sorted = [...rows, ...referenceRows()].sort((a, b) => compareCells(chosen.value(a), chosen.value(b)));
+  const axis = forestAxis(rows);
+  const held = document.activeElement?.dataset?.sort;
+  const head = columns.map((column) => {
+    const on = column === chosen;
+    const sort = on ? (sorting.falling ? 'descending' : 'ascending') : 'none';
+    const label = button([column.label, el('span', { class: 'arrow', 'aria-hidden': 'true' }, on ? (sorting.falling ? ' ↓' : ' ↑') : '')],
+      () => sortBy(column.key), { 'data-sort': column.key, title: `${column.about}; choose to sort` });
+    return el('th', { scope: 'col', 'aria-sort': sort, class: column.key === 'run' || column.wide ? 'left' : null }, label);
+  });
+  const body = sorted.map((row) => el('tr', { class: lookOf(row.run).kind, 'data-run': row.run },
+    columns.map((column, place) => el(place ? 'td' : 'th', { scope: place ? null : 'row', 'data-column': column.key, class: column.strong ? 'strong' : column.wide ? 'left' : null }, column.show(row, axis)))));
+  $('summary').replaceChildren(
+    el('caption', { class: 'hidden' }, `Runs by average L2, convention ${state.convention}`),
+    el('thead', null, el('tr', null, head)), el('tbody', null, body));
+  if (held) $('summary').querySelector(`[data-sort="${held}"]`)?.focus();
+  const common = tableRows('common')[0]?.ok_frames ?? 0;
+  $('convention-note').textContent = `${CONVENTIONS[state.convention]} Numbers of different conventions do not compare.`;
+  $('summary-note').textContent =
+    `${state.subset === 'own' ? 'Each run on the frames it has a scored plan for.' : `All runs on the ${grouped(common)} frames that every run has a scored plan for.`} `
+    + `▼ better, ▲ worse than the baseline, ≈ not to be told from it, ${corrected() ? 'p < 0.05 by Holm over all pairs of runs' : 'by the interval alone'}; bars reach from ${signed(axis.low)} to ${signed(axis.high)} m, an arrow points beyond.${referenceRows().length ? ' Rows in italics are made from the plans of all models, and are no run.' : ''}`;
+}
+
+function sortBy(key) {
+  sorting.falling = sorting.key === key ? !sorting.falling : false;
+  sorting.key = key;
+  drawSummary();
+}
+
+function startComparison() {
+  choices($('conventions'), 'convention', Object.keys(CONVENTIONS).map((name) => [name, name]), state.convention, (convention) => change({ convention }));
+  choices($('subsets'), 'subset', [['own', 'each run’s own'], ['common', 'scored in every run']], state.subset, (subset) => change({ subset }));
+  $('summary-buttons').append(csvButton('summary', 'Download summary.csv'), csvButton('common', 'Download common.csv'));
+  whenChanged(drawSummary);
+  drawSummary();
+}

@@ -1,0 +1,26 @@
+// Tables as files: made here, in the page, from what the page holds.
+
+function csvText(columns, rows) {
+  const cell = (value) => {
+    if (value === null || value === undefined || Number.isNaN(value)) return '';
+    const text = String(value);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return [columns, ...rows].map((row) => Array.from(row, cell).join(',')).join('\n') + '\n';
+}
+
+function download(name, columns, rows) {
+  const address = URL.createObjectURL(new Blob([csvText(columns, rows)], { type: 'text/csv;charset=utf-8' }));
+  el('a', { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10000);
+}
+
+/** One of the comparison's tables as objects, empty if it is not there. */
+function tableRows(name) {
+  const table = data.tables[name];
+  if (!table) return [];
+  return table.rows.map((row) => Object.fromEntries(table.columns.map((column, place) => [column, row[place]])));
+}
+
+const csvButton = (name, label = 'Download CSV') =>
+  button(label, () => download(`${name}.csv`, data.tables[name].columns, data.tables[name].rows), { class: 'plain' });

@@ -1,0 +1,62 @@
+// Failed frames by kind, with answers to look at.
+
+const errorRows = tableRows('errors').filter((row) => row.outcome !== 'ok');
+const errorKinds = [...new Set(errorRows.map((row) => row.outcome))]
+  .map((kind) => ({ kind, frames: errorRows.filter((row) => row.outcome === kind).reduce((sum, row) => sum + row.frames, 0) }))
+  .sort((a, b) => b.frames - a.frames)
+  .map(({ kind }, place) => ({ kind, color: `var(--c${place % 8})`, hatched: kind.startsWith('call:') || place > 7 }));
+const kindText = (kind) => words(kind.replace('format:', 'format: ').replace('call:', 'call: ').replace('ok:implausible', 'scored, but beyond physics'));
+const shortKind = (kind) => (kind === 'ok:implausible' ? 'beyond physics' : kindText(kind));
+let chosenKind = errorKinds[0]?.kind;
+
+function drawFailures() {
+  const figure = $('failure-chart');
+  if (!errorKinds.length) {
+    figure.replaceChildren(el('p', null, 'Every frame of every run was answered in the format.'));
+    return;
+  }
+  const failing = runs.filter((run) => errorRows.some((row) => row.run === run.name));
+  const width = Math.max(300, figure.clientWidth), narrow = width < 600;
+  const height = narrow ? 44 : 28, plot = frameOf(width, 40 + failing.length * height, { left: narrow ? 8 : 170, right: 56, top: 8, bottom: 24 }, 'Share of failed frames, a bar per run');
+  const totals = failing.map((run) => errorRows.filter((row) => row.run === run.name).reduce((sum, row) => sum + row.share, 0));
+  const most = Math.max(...totals);
+  const x = (share) => plot.left + (share / most) * (plot.right - plot.left);
+  plot.drawing.append(svg('defs', null, svg('pattern', { id: 'hatch', width: 6, height: 6, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)' },
+    svg('line', { x1: 0, x2: 0, y1: 0, y2: 6, stroke: 'var(--page)', 'stroke-width': 3 }))));
+  failing.forEach((run, place) => {
+    const top = plot.top + place * height + (narrow ? 18 : 4), tall = narrow ? 18 : height - 8;
+    plot.drawing.append(svg('text', narrow ? { x: plot.left, y: top - 5 } : { x: plot.left - 10, y: top + 14, 'text-anchor': 'end' }, run.name));
+    let sum = 0;
+    for (const { kind, color, hatched } of errorKinds) {
+      const row = errorRows.find((candidate) => candidate.run === run.name && candidate.outcome === kind);
+      if (!row) continue;
+      const box = { x: x(sum), y: top, width: Math.max(0.5, x(sum + row.share) - x(sum) - 1), height: tall };
+      const about = `${run.name}, ${kindText(kind)}: ${grouped(row.frames)} frames, ${percent(row.share)}`;
+      plot.drawing.append(svg('rect', { ...box, fill: color, class: 'pick', 'data-kind': kind, onclick: () => chooseKind(kind) }, svg('title', null, about)));
+      if (hatched) plot.drawing.append(svg('rect', { ...box, fill: 'url(#hatch)', opacity: 0.6, 'pointer-events': 'none' }));
+      sum += row.share;
+    }
+    plot.drawing.append(svg('text', { x: x(sum) + 6, y: top + 14 }, percent(sum)));
+  });
+  caption(figure, plot.drawing, 'Frames without a good plan', 'Share of each run’s frames, by kind. Choose a kind to read such answers.');
+  drawExamples();
+}
+
+function chooseKind(kind) {
+  chosenKind = kind;
+  drawExamples();
+}
+
+function drawExamples() {
+  const held = document.activeElement?.dataset?.kindButton;
+  const tabs = el('div', { class: 'legend', role: 'group', 'aria-label': 'Kinds of failure' }, errorKinds.map(({ kind, color, hatched }) =>
+    button([el('span', { class: hatched ? 'block hatched' : 'block', vars: { '--block': color } }), kindText(kind)], () => chooseKind(kind),
+      { 'aria-pressed': String(kind === chosenKind), 'data-kind-button': kind })));
+  const shown = runs.flatMap((run) => (data.examples[run.number]?.[chosenKind] ?? []).map((example) => ({ run, ...example })));
+  const list = shown.map(({ run, frame, stage, text }) => el('div', { class: 'example' },
+    el('p', null, el('b', null, run.name), ` ${words(stage)}, ${frameName(frame)} `, button('open', () => openFrame(frame, run.number, { jump: true }), { class: 'plain' })),
+    el('pre', { class: 'words' }, text || '(no words)')));
+  const empty = el('p', { class: 'note' }, 'The words of these answers are not in the report.');
+  $('examples').replaceChildren(tabs, ...(list.length ? [el('div', { class: 'example-list' }, list)] : [empty]));
+  if (held) [...tabs.children].find((child) => child.dataset.kindButton === held)?.focus();
+}

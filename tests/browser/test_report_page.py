@@ -1,0 +1,254 @@
+"""The report in a real browser: what people click, what model texts must not do, and that nobody is asked for anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import pytest
+
+from lightemma.data.published import PublishedArchive, PublishedSource, frame_record
+from lightemma.data.sources import open_source
+from lightemma.evaluation.comparison import compare_runs
+from lightemma.evaluation.scores import load_scores
+from lightemma.planners.baselines import ConstantAction, DampedAcceleration
+from lightemma.report.page import files, write_report
+from tests.conftest import make_manifest, make_record, write_run
+from tests.report.page_runs import HOSTILE, Made, make_runs
+from tests.shared_data import PUBLISHED, SHARED, needs_shared
+
+REAL = SHARED / "real-scenes"
+READY = "document.documentElement.dataset.ready === 'yes'"
+CELLS = "[...document.querySelectorAll('#summary tbody tr')].map((row) => row.querySelector('[data-column=\"{}\"]').innerText)"
+COUNT = "Number(document.getElementById('count').textContent.split(' ')[0].replace(',', ''))"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make_runs(tmp_path_factory.mktemp("runs"), scenes=6)
+
+
+@pytest.fixture(scope="module")
+def page(made, tmp_path_factory):
+    return made.write(tmp_path_factory.mktemp("page") / "report.html", title="Made up").page
+
+
+@pytest.fixture
+def tab(chromium, page):
+    """The page as it opens, in a light window of common size; whatever happens, nobody may be asked for anything."""
+    chromium.resize(1280)
+    chromium.appearance("light")
+    chromium.open(page, READY)
+    yield chromium
+    assert chromium.problems == []
+    asked_only_for(chromium, page.parent)
+
+
+def asked_only_for(browser, folder: Path) -> None:
+    for address in browser.requests:
+        parts = urlparse(address)
+        assert parts.scheme in {"file", "data"}, address
+        if parts.scheme == "file":
+            assert Path(unquote(parts.path)).is_relative_to(folder), address
+
+
+def column(browser, key):
+    return browser.evaluate(CELLS.format(key))
+
+
+def average(made: Made, convention: str) -> dict[str, str]:
+    return {row.run: f"{row.l2_avg:.2f}" for row in made.comparison.conventions if row.convention == convention}
+
+
+def shown(browser) -> dict[str, str]:
+    names = browser.evaluate("[...document.querySelectorAll('#summary tbody tr')].map((row) => row.dataset.run)")
+    return dict(zip(names, column(browser, "l2_avg"), strict=True))
+
+
+def enter(browser, name: str, value: str) -> None:
+    """Sets a filter as typing or choosing does."""
+    events = "box.dispatchEvent(new Event('input')); box.dispatchEvent(new Event('change'));"
+    box = f"document.getElementById('filter-{name}')"
+    browser.evaluate(f"(() => {{ const box = {box}; box.value = '{value}'; {events} }})()")
+
+
+def test_the_table_sorts_by_mouse_and_keyboard(tab):
+    averages = [float(text) for text in column(tab, "l2_avg")]
+    assert averages == sorted(averages)
+    tab.click('[data-sort="miss"]')
+    ascending = [float(text.split()[0]) for text in column(tab, "miss")]
+    assert ascending == sorted(ascending)
+    assert len(set(ascending)) > 1
+    assert tab.evaluate("document.activeElement.dataset.sort") == "miss"
+    tab.press("Enter")
+    assert [float(text.split()[0]) for text in column(tab, "miss")] == sorted(ascending, reverse=True)
+    assert tab.evaluate("document.querySelector('[data-sort=miss]').closest('th').ariaSort") == "descending"
+
+
+def test_the_convention_switches_to_the_numbers_of_its_table(tab, made):
+    seen = {}
+    for convention in ("endpoint", "cumulative", "lightemma"):
+        tab.click(f'#conventions input[value="{convention}"]')
+        got = shown(tab)
+        assert {run: got[run] for run in average(made, convention)} == average(made, convention)
+        seen[convention] = tab.evaluate("document.getElementById('horizon-chart').innerHTML")
+    assert len(set(seen.values())) == 3, "the chart goes with the convention"
+    tab.click('#subsets input[value="common"]')
+    got = shown(tab)
+    assert got == {row.run: f"{row.l2_avg:.2f}" for row in made.comparison.common}
+
+
+def test_filters_narrow_the_list_and_a_stratum_opens_its_frames(tab):
+    everything = tab.evaluate(COUNT)
+    assert everything == 4 * 18
+    enter(tab, "outcome", "format")
+    assert tab.evaluate(COUNT) == 3
+    enter(tab, "outcome", "")
+    enter(tab, "text", "scene-0002/1")
+    tab.waiting_for(lambda: tab.evaluate(COUNT), 4)
+    tab.click("#reset")
+    assert tab.evaluate(COUNT) == everything
+    enter(tab, "from", "1")
+    tab.waiting_for(lambda: 0 < tab.evaluate(COUNT) < everything, True)
+    tab.click("#heat td button")
+    assert tab.evaluate("document.getElementById('filter-run').value") != ""
+    assert 0 < tab.evaluate(COUNT) <= 18
+
+
+def test_keys_walk_through_frames_and_the_address_names_them(tab, page):
+    order = "[...document.querySelectorAll('#rows .row')].map((row) => row.innerText.replaceAll('\\n', ' '))"
+    rows = tab.evaluate(order)
+    assert len(rows) < 72, "only the rows in sight are drawn"
+    tab.evaluate("document.getElementById('list').focus()")
+    tab.wait("document.querySelector('.views')")
+    for key, place in (("ArrowDown", 1), ("ArrowDown", 2), ("ArrowUp", 1), ("ArrowRight", 2), ("ArrowLeft", 1)):
+        tab.press(key)
+        chosen = tab.evaluate("document.querySelector('#rows [aria-selected=true]').innerText.replaceAll('\\n', ' ')")
+        assert chosen == rows[place]
+    heading = "document.querySelector('#detail h3').textContent"
+    tab.waiting_for(lambda: rows[1].find(tab.evaluate(heading).split()[0]) >= 0, True)
+    link = tab.evaluate("location.hash")
+    assert link.startswith("#frame=scene-")
+    name = tab.evaluate(heading)
+    tab.open(f"{page.as_uri()}{link}", READY)
+    tab.wait("document.querySelector('#detail h3')")
+    assert tab.evaluate(heading) == name
+
+
+def test_tab_reaches_the_skip_link_and_the_sections_first(tab):
+    tab.press("Tab")
+    assert tab.evaluate("document.activeElement.className") == "skip"
+    tab.press("Tab")
+    assert tab.evaluate("document.activeElement.hash") == "#comparison"
+    assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_a_frame_shows_its_picture_with_paths_that_can_be_hidden(tab):
+    tab.evaluate("location.hash = '#frame=scene-0003%2F1&run=keen'")
+    tab.wait("document.querySelector('.picture img')?.naturalWidth > 0")
+    paths = "document.querySelectorAll('.paths path[data-run={}]').length"
+    assert tab.evaluate(paths.format("keen")) == 1
+    assert tab.evaluate(paths.format("recorded")) == 1
+    assert tab.evaluate("document.querySelectorAll('.bird path[data-run=keen]').length") == 1
+    tab.click('[data-path="keen"]')
+    assert tab.evaluate(paths.format("keen")) == 0
+    assert tab.evaluate(paths.format("odd")) == 1
+
+
+def test_what_a_model_says_stays_text(tab):
+    for index, words in enumerate(HOSTILE):
+        tab.evaluate(f"location.hash = '#frame=scene-0001%2F{index}&run=odd'")
+        tab.wait(f"document.querySelector('#detail h3')?.textContent === 'scene-0001 #{index}'")
+        said = tab.evaluate("document.querySelector('[data-stage=action] pre').textContent")
+        assert said == words
+    assert "onerror" in tab.evaluate("document.getElementById('examples').innerText")
+    prompt = tab.evaluate("document.querySelector('[data-stage=intent] details pre').textContent")
+    assert prompt.startswith("Ahead: A quiet road lies ahead of us. Speeds [5.0, ")
+    assert tab.evaluate("[typeof window.pwned, document.querySelectorAll('#detail img').length]") == ["undefined", 1]
+
+
+def test_every_table_opens(tab):
+    tab.evaluate("document.querySelectorAll('#all-tables details').forEach((one) => { one.open = true; })")
+    tab.wait("[...document.querySelectorAll('#all-tables details')].every((one) => one.querySelector('tbody tr'))")
+    assert tab.evaluate("document.querySelector('[data-table=paired] thead').innerText").startswith("run")
+
+
+def test_a_narrow_window_does_not_scroll_sideways_and_dark_is_dark(tab):
+    colours = "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+    light = tab.evaluate(colours)
+    tab.resize(390, 844)
+    tab.click("#rows .row")
+    tab.wait("document.querySelector('.views')")
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    tab.appearance("dark")
+    dark = tab.evaluate(colours)
+    assert not set(light) & set(dark)
+    tab.click("#theme")
+    assert tab.evaluate(colours) == light, "the page's own choice stands above the system's"
+    tab.appearance("dark", media="print")
+    assert tab.evaluate(colours) == light
+    assert tab.evaluate("getComputedStyle(document.getElementById('filters')).display") == "none"
+
+
+def test_scenes_beside_the_page_are_loaded_when_needed_and_missed_when_gone(chromium, made, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "SINGLE_FILE", 0)
+    written = made.write(tmp_path / "large #1.html")
+    chromium.resize(1280)
+    chromium.open(f"{written.page.as_uri()}#frame=scene-0002%2F0&run=odd", READY)
+    chromium.wait("document.querySelector('.picture img')?.naturalWidth > 0")
+    assert [address for address in chromium.requests if address.endswith(".js")] == [
+        (written.folder / "0002-scene-0002.js").as_uri()
+    ]
+    assert chromium.problems == []
+    asked_only_for(chromium, tmp_path)
+    (written.folder / "0003-scene-0003.js").unlink()
+    chromium.evaluate("location.hash = '#frame=scene-0003%2F0&run=odd'")
+    chromium.wait("document.querySelector('#detail .warning')")
+    assert "0003-scene-0003.js” is missing" in chromium.evaluate("document.querySelector('#detail').innerText")
+
+
+@needs_shared(PUBLISHED)
+def test_published_answers_are_shown(chromium, tmp_path):
+    folders = {}
+    for path in sorted(PUBLISHED.glob("*.zip")):
+        archive, source = PublishedArchive(path), PublishedSource(path)
+        scenes = list(source.scene_names)[:3]
+        records = [frame_record(scene, frame) for scene in scenes for frame in archive.scene(scene).frames]
+        frames = [frame for scene in scenes for frame in source.scene_frames(scene)]
+        folders[path.stem] = write_run(tmp_path / "results", make_manifest(path.stem, frames), records)
+    runs = [load_scores(folder) for folder in folders.values()]
+    out = tmp_path / "page" / "report.html"
+    write_report(compare_runs(runs, resamples=200), runs, folders, out)
+    chromium.resize(390, 844)
+    chromium.open(out, READY)
+    assert chromium.evaluate("document.querySelectorAll('#summary tbody tr:not(.reference)').length") == 10
+    chromium.evaluate("document.querySelector('#rows .row').click()")
+    chromium.wait("document.querySelectorAll('.stage pre').length >= 3")
+    assert chromium.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert chromium.problems == []
+    asked_only_for(chromium, out.parent)
+
+
+@needs_shared(REAL)
+def test_real_pictures_show_the_paths(chromium, tmp_path):
+    source = open_source(f"nuscenes:{REAL}@v1.0-real", tmp_path / "results")
+    frames = {frame.sample_token: frame for scene in source.scene_names for frame in source.scene_frames(scene)}
+    folders = {
+        planner.name: write_run(
+            tmp_path / "results",
+            make_manifest(planner.name, list(frames.values()), planner=planner.name),
+            [make_record(frame, planner.actions(frame.history.actions)) for frame in frames.values()],
+        )
+        for planner in (ConstantAction(), DampedAcceleration())
+    }
+    runs = [load_scores(folder) for folder in folders.values()]
+    out = tmp_path / "page" / "report.html"
+    made = Made(compare_runs(runs, resamples=200), runs, folders, frames)
+    assert made.write(out).pictures == len(frames)
+    chromium.resize(1280)
+    chromium.open(out, READY)
+    chromium.evaluate("document.querySelector('#rows .row').click()")
+    chromium.wait("document.querySelector('.picture img')?.naturalWidth > 0")
+    assert chromium.evaluate("document.querySelectorAll('.paths path[data-run]').length") >= 2
+    assert chromium.problems == []
+    asked_only_for(chromium, out.parent)

@@ -1,0 +1,222 @@
+"""What the HTML report is made from: escaped data, prompts kept once, chosen frames, files."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lightemma.errors import UserError
+from lightemma.evaluation.comparison import compare_runs
+from lightemma.evaluation.displacement import CONVENTIONS
+from lightemma.evaluation.scores import baseline_scores
+from lightemma.evaluation.statistics import SceneBootstrap
+from lightemma.report.page import files, write_report
+from lightemma.report.page.chosen import chosen_frames
+from lightemma.report.page.escape import page_json
+from lightemma.report.page.prompts import PromptTemplates
+from lightemma.report.page.views import horizon_rows, view_rows
+from lightemma.report.thumbnails import make_thumbnail
+from tests.report.page_runs import HOSTILE, make_runs, picture
+
+examples = settings(max_examples=100, deadline=None, derandomize=True)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make_runs(tmp_path_factory.mktemp("runs"))
+
+
+def page_data(page):
+    text = page.read_text(encoding="utf-8")
+    (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    return json.loads(found)
+
+
+def scene_data(path):
+    text = path.read_text(encoding="utf-8")
+    report, number, data = re.fullmatch(r'lightemmaScene\("(\w+)",(\d+),(.*)\);\n', text, re.DOTALL).groups()
+    return report, int(number), json.loads(data)
+
+
+def rebuilt(template, fillings):
+    return "".join(fillings[piece] if isinstance(piece, int) else piece for piece in template)
+
+
+@examples
+@given(st.recursive(st.text() | st.integers(-9, 9), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_data_cannot_end_its_script_and_stays_the_same(value):
+    text = page_json(value).decode()
+    assert not set("<>&\u2028\u2029") & set(text)
+    assert json.loads(text) == value
+
+
+@examples
+@given(
+    st.lists(st.text("ab\x001[], .", max_size=40) | st.none(), max_size=4),
+    st.lists(st.text("ab\x00 ", max_size=12) | st.integers(0, 3), max_size=8),
+)
+def test_templates_and_fillings_give_the_prompt_back(fillings, pieces):
+    prompt = "".join((fillings[p] or "") if isinstance(p, int) and p < len(fillings) else str(p) for p in pieces)
+    templates = PromptTemplates()
+    kept = templates.add(prompt, fillings)
+    text = rebuilt(templates.templates[kept], fillings) if isinstance(kept, int) else kept
+    assert text == prompt
+
+
+def test_prompts_of_one_wording_are_kept_once():
+    templates = PromptTemplates()
+    answers = [f"On the road number {n} nothing moves." for n in range(50)]
+    numbers = {templates.add(f"Ahead: {said} What now?", ["[5.0, 5.0, 5.0]", said]) for said in answers}
+    assert numbers == {0}
+    assert templates.templates == [["Ahead: ", 1, " What now?"]]
+
+
+def test_prompts_without_end_are_left_out_and_counted():
+    templates = PromptTemplates()
+    kept = [templates.add(f"{n} " + "x" * 9_999, []) for n in range(300)]
+    assert kept[0] == 0
+    assert any(isinstance(one, str) for one in kept)
+    assert kept[-1] is None
+    assert templates.left_out == sum(one is None for one in kept)
+
+
+def test_chosen_frames_have_the_worst_the_best_and_every_kind_of_failure(made):
+    baseline = baseline_scores(made.runs[0])
+    runs = [*made.runs, baseline]
+    total = len(baseline.tokens)
+    found = chosen_frames(runs, baseline, 9)
+    assert len(found) == len(set(found)) == 9
+    assert found == sorted(found)
+    keen, odd = made.runs[0], made.runs[1]
+    assert int(np.argmax(keen.errors.mean(axis=1))) in found
+    assert any(odd.outcomes[frame] == "format:prose" for frame in found)
+    assert chosen_frames(runs, baseline, total + 5) == list(range(total))
+    assert chosen_frames(runs, baseline, 0) == []
+
+
+def test_switched_numbers_are_those_of_the_tables(made):
+    baseline = next(run for run in [*made.runs, baseline_scores(made.runs[0])] if run.planner == "constant-action")
+    runs = [*made.runs, baseline]
+    codes = {scene: code for code, scene in enumerate(dict.fromkeys(baseline.scenes))}
+    bootstrap = SceneBootstrap(np.array([codes[scene] for scene in baseline.scenes]))
+    comparison = compare_runs(made.runs)
+    views = view_rows(comparison, runs, baseline, bootstrap)
+    for convention in CONVENTIONS:
+        alone = compare_runs(made.runs, convention)
+        for subset, table in (("own", alone.summary), ("common", alone.common)):
+            wanted = [
+                (row.run, row.l2_1s, row.l2_2s, row.l2_3s, row.l2_avg, row.diff_vs_baseline, row.ci_low, row.ci_high)
+                for row in table
+            ]
+            got = [astuple(row) for row in views[convention][subset]]
+            assert [row[0] for row in got] == [row[0] for row in wanted]
+            np.testing.assert_allclose([row[1:] for row in got], [row[1:] for row in wanted])
+    curves = horizon_rows(runs, bootstrap)
+    for row in comparison.horizons:
+        second, mean, low, high = curves["endpoint"]["own"][row.run][round(2 * row.horizon_s) - 1]
+        np.testing.assert_allclose([second, mean, low, high], [row.horizon_s, row.error, row.ci_low, row.ci_high])
+    for row in views["cumulative"]["own"]:
+        at_whole = [point[1] for point in curves["cumulative"]["own"][row.run][1::2]]
+        np.testing.assert_allclose(at_whole, [row.l2_1s, row.l2_2s, row.l2_3s])
+
+
+def test_a_small_report_is_one_file_with_every_word(made, tmp_path):
+    written = made.write(tmp_path / "page.html", title="A <b>title</b> & more")
+    assert list(tmp_path.iterdir()) == [written.page]
+    assert written.page_bytes == written.page.stat().st_size
+    assert written.folder is None
+    assert written.pictures == 12
+    text = written.page.read_text(encoding="utf-8")
+    assert text.count("</script>") == text.count("<script") == 2
+    assert "<title>A &lt;b&gt;title&lt;/b&gt; &amp; more</title>" in text
+    data = page_data(written.page)
+    said = [
+        frame["texts"][str(run)][-1]["response"]
+        for scene in data["scenes"]
+        for frame in scene["frames"].values()
+        for run in range(2)
+    ]
+    assert set(HOSTILE) <= set(said)
+    first = data["scenes"][0]["frames"]["0"]
+    stage = first["texts"]["0"][1]
+    fillings = [*first["lists"], *(one["response"] for one in first["texts"]["0"])]
+    assert rebuilt(data["templates"][stage["prompt"]], fillings).startswith(
+        "Ahead: A quiet road lies ahead of us. Speeds ["
+    )
+    assert first["picture"]["src"].startswith("data:image/jpeg;base64,")
+    assert set(first["picture"]["paths"]) == {"0", "2", "3"}, "the run without a plan has no path"
+    assert {example["text"] for example in data["examples"]["1"]["format:prose"]} <= set(HOSTILE)
+
+
+def test_the_policy_lets_nothing_in_but_the_page_itself(made, tmp_path):
+    text = made.write(tmp_path / "page.html").page.read_text(encoding="utf-8")
+    policy = html.unescape(re.search(r'Content-Security-Policy" content="([^"]*)"', text).group(1))
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    script = re.search(r"<script>(.*?)</script>", text, re.DOTALL).group(1)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert rules["default-src"] == "'none'"
+    assert rules["script-src"] == f"'sha256-{digest}'"
+    assert rules["img-src"] == "data:"
+    assert "unsafe" not in policy
+
+
+def test_a_large_report_has_a_folder_and_forgets_the_one_before(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "SINGLE_FILE", 0)
+    out = tmp_path / "a page #1.html"
+    folder = tmp_path / "a page #1_data"
+    folder.mkdir()
+    (folder / "0099-old.js").write_text('lightemmaScene("0",98,{});\n')
+    (folder / "mine.js").write_text("var mine;\n")
+    written = made.write(out)
+    assert written.folder == folder
+    names = page_data(out)["files"]
+    assert {path.name for path in folder.iterdir()} == {*names, "mine.js"}
+    for number, name in enumerate(names):
+        report, place, data = scene_data(folder / name)
+        assert (report, place) == (page_data(out)["report"], number)
+        assert len(data["frames"]) == 3
+        assert "<" not in (folder / name).read_text(encoding="utf-8")
+    assert page_data(out)["scenes"] == []
+    assert written.folder_bytes == sum(path.stat().st_size for path in folder.iterdir())
+    monkeypatch.undo()
+    made.write(out)
+    assert [path.name for path in folder.iterdir()] == ["mine.js"]
+
+
+def test_scene_names_do_not_choose_where_files_go(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "SINGLE_FILE", 0)
+    made = make_runs(tmp_path / "runs", scenes=2)
+    odd = [
+        type(run)(**{**vars(run), "scenes": [scene.replace("scene-", "../../etc/") for scene in run.scenes]})
+        for run in made.runs
+    ]
+    out = tmp_path / "out" / "page.html"
+    write_report(compare_runs(odd, resamples=100), odd, made.folders, out)
+    assert sorted(path.name for path in out.parent.rglob("*.js")) == ["0001-etc-0001.js", "0002-etc-0002.js"]
+
+
+def test_pictures_are_as_many_as_wanted_and_a_broken_one_is_left_out(made, tmp_path, caplog):
+    assert made.write(tmp_path / "none.html", max_thumbnails=0).pictures == 0
+    assert made.write(tmp_path / "five.html", max_thumbnails=5).pictures == 5
+    small = make_thumbnail(picture(tmp_path / "wide.jpg", (1600, 900)))
+    assert small.size == (480, 270)
+    assert make_thumbnail(picture(tmp_path / "tiny.jpg", (100, 80))).size == (100, 80)
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    assert make_thumbnail(broken) is None
+    assert "broken.jpg" in caplog.text
+
+
+def test_a_place_that_cannot_be_written_is_said(made, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        made.write(tmp_path / "file" / "page.html")
