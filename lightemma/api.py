@@ -22,6 +22,7 @@ from lightemma.evaluation.comparison import Comparison, compare_runs
 from lightemma.evaluation.displacement import check_convention
 from lightemma.evaluation.frame_scores import frame_columns
 from lightemma.evaluation.scores import RunScores, load_scores
+from lightemma.evidence import Evidence, evidence_for
 from lightemma.report.tables import columns_of, rows_of, write_tables
 from lightemma.runs.store import read_frames
 
@@ -92,6 +93,16 @@ class Tables:
         self.errors = self._table("errors")
         self.paired = self._table("paired")
         self.strata = self._table("strata")
+        self.ranks = self._table("ranks")
+        self.influence = self._table("influence")
+        self.power = self._table("power")
+        self.imputed = self._table("imputed")
+        self.references = self._table("references")
+        self.copies = self._table("copies")
+        self.horizons = self._table("horizons")
+        self.calibration = self._table("calibration")
+        self.feasibility = self._table("feasibility")
+        self.safety = self._table("safety")
 
     def write(self, folder: str | PathLike[str]) -> list[Path]:
         """Writes every table as .csv, .md and .tex.
@@ -120,7 +131,11 @@ def load_run(path: str | PathLike[str], parser: str | None = None) -> Run:
 
 
 def compare(
-    runs: Sequence[Run | str | PathLike[str]], convention: str = "lightemma", *, shared_frames: bool = False
+    runs: Sequence[Run | str | PathLike[str]],
+    convention: str = "lightemma",
+    *,
+    shared_frames: bool = False,
+    data: str | None = None,
 ) -> Tables:
     """Compares runs over the same frames.
 
@@ -128,9 +143,21 @@ def compare(
         runs: loaded runs or their folders.
         convention: L2 convention of the summary, the differences and the strata.
         shared_frames: cut all runs to the frames they share, instead of refusing unlike ones.
+        data: the data behind the runs, for safety and strata by place, light and weather; as noted when they were driven
+            if None.
 
     Raises:
-        UserError: if they cannot be compared.
+        UserError: if they cannot be compared, or ``data`` cannot be opened.
     """
     loaded = [run if isinstance(run, Run) else load_run(run) for run in runs]
-    return Tables(compare_runs([run.scores for run in loaded], check_convention(convention), shared_only=shared_frames))
+    scores = [run.scores for run in loaded]
+    evidence = evidence_for(scores, loaded[0].folder.parent, data=data) if loaded else Evidence()
+    return Tables(
+        compare_runs(
+            scores,
+            check_convention(convention),
+            shared_only=shared_frames,
+            scene_facts=evidence.scene_facts,
+            safety=evidence.safety,
+        )
+    )

@@ -11,13 +11,16 @@ PACKAGE = Path(__file__).resolve().parents[1] / "lightemma"
 
 # Lowest first. A module may import from its own layer and from those below it.
 LAYERS = [
-    {"errors", "frame", "protocol", "records", "plugins", "config_files"},
+    {"camera", "errors", "frame", "protocol", "records", "plugins", "config_files", "scene_facts", "surroundings"},
     {"kinematics"},
     {"data", "prompts", "parsing", "backends"},
     {"planners"},
     {"runs"},
     {"evaluation"},
     {"report"},
+    {"simulation"},
+    {"evidence"},
+    {"comparing"},
     {"api", "cli", "__main__"},
 ]
 # Beyond the layers: pieces of one layer that must not know each other.

@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 from lightemma import __version__
-from lightemma.cli import compare, demo, doctor, estimate, evaluate, import_archives, models, prompts, run
+from lightemma.cli import (
+    compare,
+    demo,
+    doctor,
+    estimate,
+    evaluate,
+    import_archives,
+    models,
+    plot,
+    prompts,
+    report,
+    run,
+    study,
+    video,
+)
 
 app = typer.Typer(
     name="lightemma",
@@ -40,6 +54,10 @@ app.command("run")(run.run)
 app.command("import")(import_archives.import_archives)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.command("report")(report.report)
+app.command("study")(study.study)
+app.add_typer(plot.app, name="plot")
+app.command("video")(video.video)
 app.command("estimate")(estimate.estimate)
 app.command("models")(models.models)
 app.command("doctor")(doctor.doctor)

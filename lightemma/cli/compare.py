@@ -7,32 +7,43 @@ from typing import Annotated
 
 import typer
 
+from lightemma.cli import options
+
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders of runs.")],
+    runs: options.Runs,
     out: Annotated[Path, typer.Option(help="Folder for the tables (.csv, .md, .tex).")],
-    convention: Annotated[str, typer.Option(help="L2 convention: lightemma, endpoint or cumulative.")] = "lightemma",
-    parser: Annotated[
-        str | None,
-        typer.Option(help="Read the stored answers by strict, tolerant or first-numbers; as run if left out."),
-    ] = None,
-    shared_frames: Annotated[
-        bool, typer.Option("--shared-frames", help="Cut all runs to the frames they share, instead of refusing.")
+    data: options.Behind = None,
+    convention: options.ConventionOption = "lightemma",
+    parser: options.ReadBy = None,
+    shared_frames: options.SharedFrames = False,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Draw the figures too (.pdf, .svg, .png), into figures/.")
     ] = False,
-    resamples: Annotated[int, typer.Option(help="Bootstrap draws of scenes.", min=100)] = 10_000,
-    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 20_250_501,
+    resamples: options.Resamples = 10_000,
+    seed: options.Seed = 20_250_501,
 ) -> None:
     """Compare runs over the same frames: scores, differences with scene-clustered intervals, errors, strata."""
-    from lightemma.cli.show import show_summary
-    from lightemma.evaluation.comparison import compare_runs
+    from lightemma.cli.show import show_notes, show_summary
+    from lightemma.comparing import load_and_compare
     from lightemma.evaluation.displacement import check_convention
-    from lightemma.evaluation.scores import load_scores
     from lightemma.report.tables import write_tables
-    from lightemma.runs.store import find_runs
 
-    checked = check_convention(convention)
-    scores = [load_scores(folder, parser) for folder in find_runs(runs)]
-    comparison = compare_runs(scores, checked, shared_only=shared_frames, resamples=resamples, seed=seed)
-    write_tables(comparison, out)
-    show_summary(comparison)
+    compared = load_and_compare(
+        runs,
+        check_convention(convention),
+        data=data,
+        parser=parser,
+        shared_only=shared_frames,
+        resamples=resamples,
+        seed=seed,
+    )
+    write_tables(compared.comparison, out)
+    show_summary(compared.comparison)
+    show_notes(compared.comparison)
     typer.echo(f"Tables: {out}")
+    if figures:
+        from lightemma.report.figures import write_figures
+
+        write_figures(compared.comparison, compared.runs, out / "figures")
+        typer.echo(f"Figures: {out / 'figures'}")

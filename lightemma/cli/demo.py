@@ -9,15 +9,16 @@ import typer
 
 
 def demo(out: Annotated[Path, typer.Option(help="Folder for pictures, runs and tables.")] = Path("demo-out")) -> None:
-    """Draw a few short drives, run the baselines and a scripted driver over them, and compare."""
+    """Run the baselines and a scripted driver over the embedded drives, compare, and write the report."""
+    from lightemma.cli.report import say_written
     from lightemma.cli.run import drive
-    from lightemma.cli.show import show_summary
+    from lightemma.cli.show import show_notes, show_summary
+    from lightemma.cli.study import write_all
+    from lightemma.comparing import compare_folders
+    from lightemma.data.remembered import remember_source
     from lightemma.data.sources import open_demo
-    from lightemma.evaluation.comparison import compare_runs
-    from lightemma.evaluation.scores import load_scores
     from lightemma.planners.registry import PLANNERS
-    from lightemma.report.tables import write_tables
-    from lightemma.runs.benchmark import Benchmark
+    from lightemma.runs.benchmark import Benchmark, ReportSettings
     from lightemma.runs.job import Study, check_writable
     from lightemma.runs.rehearsal import NAME, scripted_driver
 
@@ -30,11 +31,14 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for pictures, runs and t
         source=source,
         backends=lambda _: scripted_driver(source.frames()),
     )
+    remember_source(study.results, source.info, f"nuscenes:{out / 'data'}@{source.info.version}")
     drive(study, "quiet")
-    comparison = compare_runs([load_scores(study.results / job.name) for job in study.jobs])
-    written = write_tables(comparison, out / "report")
-    show_summary(comparison)
+    compared = compare_folders([study.results / job.name for job in study.jobs], source=source)
+    files = write_all(compared, out / "report", ReportSettings(title="The embedded demo drives", figures=False), "demo")
+    show_summary(compared.comparison)
+    show_notes(compared.comparison)
     typer.echo(
-        f"{NAME} is no model: its answers were written in advance, slips included, to show what a model's row looks like.\n"
-        f"Report: {out / 'report'} ({len(written)} tables; start with summary.md)"
+        f"{NAME} is no model: its answers were written in advance, slips included, to show what a model's row looks like."
     )
+    typer.echo(f"Tables: {out / 'report' / 'tables'}")
+    say_written(files)

@@ -39,6 +39,33 @@ Integration = Annotated[str | None, typer.Option(help="euler (the default, as pu
 Reader = Annotated[str | None, typer.Option(help="tables (the default) or devkit, for nuScenes data.")]
 Out = Annotated[Path, typer.Option(help="Folder of runs.")]
 Name = Annotated[str | None, typer.Option(help="Name of the run.")]
+MaxCost = Annotated[
+    float | None, typer.Option(help="Dollars that all runs together may cost; they end cleanly before.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show nothing while running.")]
+
+# Of the commands that compare finished runs.
+Runs = Annotated[list[Path], typer.Argument(help="Run folders, or folders of runs.")]
+Behind = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help="The data behind the runs, for pictures, annotations and maps; as noted when they were driven if left out.",
+        show_default=False,
+    ),
+]
+ConventionOption = Annotated[
+    str, typer.Option("--convention", help="L2 convention: lightemma, endpoint or cumulative.")
+]
+ReadBy = Annotated[
+    str | None,
+    typer.Option("--parser", help="Read the stored answers by strict, tolerant or first-numbers; as run if left out."),
+]
+SharedFrames = Annotated[
+    bool, typer.Option("--shared-frames", help="Cut all runs to the frames they share, instead of refusing.")
+]
+Resamples = Annotated[int, typer.Option(help="Bootstrap draws of scenes.", min=100)]
+Seed = Annotated[int, typer.Option(help="Seed of the draws.")]
 
 
 def benchmark_of(config: str | None, **given: Any) -> Benchmark:

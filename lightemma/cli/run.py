@@ -31,16 +31,14 @@ def run(
     reader: options.Reader = None,
     out: options.Out = Path("results"),
     name: options.Name = None,
-    max_cost: Annotated[
-        float | None, typer.Option(help="Dollars that all runs together may cost; they end cleanly before.")
-    ] = None,
+    max_cost: options.MaxCost = None,
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Use answers given before, and keep new ones.")
     ] = True,
     batch: Annotated[
         bool, typer.Option("--batch", help="Use the provider's batch endpoint: within hours, at a lower price.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show nothing while running.")] = False,
+    quiet: options.Quiet = False,
     json_log: Annotated[
         bool, typer.Option("--json-log", help="Show progress as JSON lines on standard error.")
     ] = False,

@@ -28,6 +28,19 @@ def show_summary(comparison: Comparison) -> None:
     show(rows, caption(comparison, "summary"))
 
 
+def show_notes(comparison: Comparison) -> None:
+    """Prints the answer in a sentence, and what these runs cannot show."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from lightemma.evaluation.headline import headline
+
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"[bold]{escape(headline(comparison).sentence)}[/bold]")
+    for sentence in comparison.warnings:
+        console.print(f"Note: {escape(sentence)}")
+
+
 def show(rows: Sequence[dict[str, Any]], title: str, words: Collection[str] = WORDS) -> None:
     """Prints rows as a table. Nothing is cut: a terminal too narrow wraps the lines.
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lightemma.data.pictures import PicturePolicy
 from lightemma.parsing import Tier
-from lightemma.protocol import Integration
+from lightemma.protocol import Convention, Integration
 
 
 class PictureSettings(BaseModel):
@@ -22,6 +22,17 @@ class PictureSettings(BaseModel):
     def policy(self) -> PicturePolicy:
         """The same for the loader."""
         return PicturePolicy(self.max_side, self.jpeg_quality)
+
+
+class ReportSettings(BaseModel):
+    """What ``lightemma study`` makes of the finished runs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str | None = Field(default=None, description="of the page; made from the data's name if left out")
+    convention: Convention = Field(default="lightemma", description="L2 convention of differences and strata")
+    also: list[str] = Field(default=[], description="finished runs, or published archives, to be compared along")
+    figures: bool = Field(default=True, description="whether figures are drawn as files beside the tables")
 
 
 class Benchmark(BaseModel):
@@ -46,3 +57,4 @@ class Benchmark(BaseModel):
         default=None, ge=1, description="frames side by side; the model's own limit if left out"
     )
     pictures: PictureSettings = PictureSettings()
+    report: ReportSettings = ReportSettings()

@@ -13,6 +13,7 @@ from pathlib import Path
 from lightemma.backends.base import Backend, BatchBackend, Call
 from lightemma.data.base import FrameSource
 from lightemma.data.missing import missing_pictures
+from lightemma.data.remembered import remember_source
 from lightemma.data.sources import open_source
 from lightemma.errors import UserError
 from lightemma.frame import Frame
@@ -131,6 +132,8 @@ class Study:
         self.jobs = self._jobs(backends)
         check_writable(results)
         self.source = source or open_source(benchmark.data, results, self.protocol, benchmark.reader)
+        if source is None:
+            remember_source(results, self.source.info, benchmark.data)
         self._tokens, self._scenes = self._survey()
 
     @property

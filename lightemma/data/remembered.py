@@ -1,0 +1,61 @@
+"""Where the data of a run lies on this machine: kept beside the runs, never in them, since a run may move elsewhere."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+from lightemma.data.base import DataInfo
+from lightemma.data.sources import INDEX_FOLDER
+
+FILE = "sources.json"
+
+log = logging.getLogger(__name__)
+
+
+def remember_source(results: Path, info: DataInfo, spec: str) -> None:
+    """Notes what ``--data`` was for this data, so that a later report finds its pictures.
+
+    Args:
+        results: folder of runs.
+        info: the source, as the runs' manifests name it.
+        spec: as on the command line.
+    """
+    known = _read(results)
+    spec = _absolute(spec)
+    if known.get(_key(info.source, info.name, info.version)) == spec:
+        return
+    known[_key(info.source, info.name, info.version)] = spec
+    path = results / INDEX_FOLDER / FILE
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{FILE}.part")
+        part.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        part.replace(path)
+    except OSError as error:  # a convenience; the run itself does not need it
+        log.info("%s cannot be written (%s)", path, error.strerror)
+
+
+def recall_source(results: Path, source: str, name: str, version: str) -> str | None:
+    """What ``--data`` was for this data when a run under ``results`` was driven; None where nobody noted it."""
+    return _read(results).get(_key(source, name, version))
+
+
+def _key(source: str, name: str, version: str) -> str:
+    return f"{source}:{name}@{version}"
+
+
+def _absolute(spec: str) -> str:
+    kind, colon, place = spec.partition(":")
+    return f"{kind}{colon}{Path(place).expanduser().absolute()}" if place else spec
+
+
+def _read(results: Path) -> dict[str, str]:
+    try:
+        known = json.loads((results / INDEX_FOLDER / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(known, dict):
+        return {}
+    return {key: value for key, value in known.items() if isinstance(value, str)}
