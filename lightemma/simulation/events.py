@@ -1,0 +1,387 @@
+"""What happened in an episode: collisions and whose fault they are, leaving the road, red lights, progress, comfort.
+
+Rules and bounds are those of nuPlan's closed-loop metrics (Karnchanachari et al., 2024) and NAVSIM (Dauner et al., 2024):
+time to collision at constant velocity of at least 0.95 s, accelerations from -4.05 to 2.40 m/s² along and 4.89 m/s² across,
+jerk up to 4.13 m/s³ along.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from lightemma.frame import FloatArray
+from lightemma.simulation.geometry import Area, box_corners, box_meets, boxes_overlap, time_of_contact, wrap
+from lightemma.simulation.hazards import assess
+from lightemma.simulation.network import Group
+from lightemma.simulation.state import EGO_CENTRE_AHEAD, EGO_LENGTH, EGO_WIDTH
+
+if TYPE_CHECKING:
+    from lightemma.simulation.world import World
+
+EventKind = Literal["collision", "off-road", "wrong-side", "red-light", "stuck", "goal"]
+
+TTC_BOUND = 0.95
+#: Seconds that are looked ahead for it.
+HORIZON = 3.0
+#: Half the diagonal of the ego's box (metres).
+OWN_REACH = math.hypot(EGO_LENGTH, EGO_WIDTH) / 2.0
+ACCELERATE_BOUND, BRAKE_BOUND, LATERAL_BOUND, JERK_BOUND = 2.40, -4.05, 4.89, 4.13
+#: Metres beyond touch within which others are watched at every step; they come no nearer within 0.2 s.
+NEAR = 7.0
+#: Seconds in an oncoming lane, and standing without a reason, after which it is an event.
+WRONG_SIDE_TIME, STUCK_TIME = 1.5, 8.0
+#: m/s below which a car counts as standing (nuPlan: 5e-2).
+STANDING = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened.
+
+    Attributes:
+        kind: what.
+        time: seconds.
+        at_fault: whether the ego is to blame.
+        actor: number of the other one in a collision, else None.
+        detail: a few words.
+    """
+
+    kind: EventKind
+    time: float
+    at_fault: bool = True
+    actor: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An episode's account.
+
+    Attributes:
+        events: in order.
+        goal_reached: whether the goal was reached within the time limit.
+        goal_time: seconds, or None.
+        progress: metres along the route.
+        progress_share: of the way to the goal, 0 … 1.
+        min_ttc: seconds, the smallest time to collision at constant velocity (inf: none within 3 s).
+        max_acceleration: m/s².
+        max_braking: m/s², positive.
+        max_lateral: m/s².
+        max_jerk: m/s³ between half seconds.
+    """
+
+    events: tuple[Event, ...]
+    goal_reached: bool
+    goal_time: float | None
+    progress: float
+    progress_share: float
+    min_ttc: float
+    max_acceleration: float
+    max_braking: float
+    max_lateral: float
+    max_jerk: float
+
+    def count(self, kind: EventKind, at_fault: bool = True) -> int:
+        """How many events of a kind there were (those the ego is to blame for, unless told otherwise)."""
+        return sum(event.kind == kind and (event.at_fault or not at_fault) for event in self.events)
+
+    @property
+    def comfortable(self) -> bool:
+        """Whether accelerations and jerk kept within nuPlan's bounds."""
+        return (
+            self.max_acceleration <= ACCELERATE_BOUND
+            and self.max_braking <= -BRAKE_BOUND
+            and self.max_lateral <= LATERAL_BOUND
+            and self.max_jerk <= JERK_BOUND
+        )
+
+
+class Referee:
+    """Watches a world and writes down what happens."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._area = Area(world.city.drivable)
+        self._events: list[Event] = []
+        self._touched_rows: list[int] = []
+        self._near_rows: list[int] = []
+        self._off_road = False
+        self._wrong_since = 0.0
+        self._wrong_said = False
+        self._still = 0.0
+        self._stuck_said = False
+        self._goal_time: float | None = None
+        self._furthest = world.start
+        self._min_ttc = math.inf
+        self._accelerations: list[float] = []
+        self._laterals: list[float] = []
+        self._speeds: list[float] = [world.ego.speed]
+        self._lines = _stop_lines(world)
+        self._before_line = self._ahead_of_lines()
+        self._steps = 0
+
+    @property
+    def goal_reached(self) -> bool:
+        """Whether the goal has been reached."""
+        return self._goal_time is not None
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What has happened so far, in order; cheaper than the whole account."""
+        return tuple(self._events)
+
+    def look(self) -> None:
+        """Takes note of the world as it is now; called once per step."""
+        self._steps += 1
+        world = self._world
+        ego = world.ego
+        self._accelerations.append(ego.acceleration)
+        self._laterals.append(ego.speed * ego.speed * ego.curvature)
+        if self._steps % 10 == 0:
+            self._speeds.append(ego.speed)
+        heading = ego.pose.heading
+        box = np.array(
+            (
+                ego.pose.x + EGO_CENTRE_AHEAD * math.cos(heading),
+                ego.pose.y + EGO_CENTRE_AHEAD * math.sin(heading),
+                heading,
+                EGO_LENGTH,
+                EGO_WIDTH,
+            )
+        )
+        self._look_for_contact(box)
+        self._look_at_lights()
+        along = float(world.traffic.at[0])
+        if along > self._furthest and abs(world.traffic.offset[0]) < 4.0:
+            self._furthest = along
+        if (
+            self._goal_time is None
+            and self._furthest >= world.setup.goal
+            and world.time <= world.setup.time_limit + 1e-9
+        ):
+            self._goal_time = world.time
+            self._say("goal", False)
+        if self._steps % 4 == 0:
+            self._look_at_road(box)
+            self._look_at_side(box)
+        self._look_whether_stuck()
+
+    def verdict(self) -> Verdict:
+        """The account so far."""
+        world = self._world
+        way = max(world.setup.goal - world.start, 1e-6)
+        progress = self._furthest - world.start
+        speeds = np.array(self._speeds)
+        accelerations = np.diff(speeds) / 0.5
+        jerks = np.diff(accelerations) / 0.5
+        return Verdict(
+            events=tuple(self._events),
+            goal_reached=self.goal_reached,
+            goal_time=self._goal_time,
+            progress=progress,
+            progress_share=min(max(progress / way, 0.0), 1.0),
+            min_ttc=self._min_ttc,
+            max_acceleration=max(float(accelerations.max(initial=0.0)), 0.0),
+            max_braking=max(float(-accelerations.min(initial=0.0)), 0.0),
+            max_lateral=float(np.abs(self._laterals).max(initial=0.0)),
+            max_jerk=float(np.abs(jerks).max(initial=0.0)),
+        )
+
+    def _say(self, kind: EventKind, at_fault: bool = True, actor: int | None = None, detail: str = "") -> None:
+        self._events.append(Event(kind, self._world.time, at_fault, actor, detail))
+
+    # Contact
+
+    def _look_for_contact(self, box: FloatArray) -> None:
+        world = self._world
+        if self._steps % 4 == 1:
+            delta = world.boxes[:, :2] - box[:2]
+            apart = np.einsum("ij,ij->i", delta, delta)
+            reach = world.reach + OWN_REACH
+            near = apart < (reach + NEAR) ** 2
+            near[0] = False
+            near[self._touched_rows] = False
+            self._near_rows = np.flatnonzero(near).tolist()
+            if world.ego.speed > STANDING:
+                self._look_ahead(box, delta, apart, reach)
+        own = box.tolist()
+        for row in self._near_rows:
+            if row in self._touched_rows or not box_meets(own, world.boxes[row].tolist()):
+                continue
+            self._touched_rows.append(row)
+            fault, why = self._fault(box, world.boxes[row], world.velocities[row])
+            self._say("collision", fault, world.number_of(row), why)
+
+    def _look_ahead(self, box: FloatArray, delta: FloatArray, apart: FloatArray, reach: FloatArray) -> None:
+        """Takes note of the time to collision with what is ahead, all going on as they do."""
+        world = self._world
+        ego = world.ego
+        velocity = np.array((ego.speed * math.cos(ego.pose.heading), ego.speed * math.sin(ego.pose.heading)))
+        relative = world.velocities - velocity
+        # Circles around the boxes that never meet within the horizon need no closer look.
+        closing = -np.einsum("ij,ij->i", delta, relative)
+        square = np.maximum(np.einsum("ij,ij->i", relative, relative), 1e-9)
+        meet = np.clip(closing / square, 0.0, HORIZON)
+        nearest = apart - 2.0 * meet * closing + meet * meet * square
+        may = (nearest < reach * reach) & (delta @ velocity > 0.0)
+        may[0] = False
+        may[self._touched_rows] = False
+        if not may.any():
+            return
+        rows = np.flatnonzero(may)
+        times = time_of_contact(box, world.boxes[rows], velocity, world.velocities[rows])
+        for row, time in zip(rows, times, strict=True):
+            if time < min(self._min_ttc, HORIZON) and not self._passes_by(world.boxes[row]):
+                self._min_ttc = float(time)
+
+    def _passes_by(self, other: FloatArray) -> bool:
+        """Whether a vehicle comes the other way in its own lane while the ego is in its own.
+
+        In a bend two such cars point at each other and at constant velocity would meet, though nothing is wrong.
+        """
+        world = self._world
+        path = world.route.path
+        if abs(world.traffic.offset[0]) > 0.7:
+            return False
+        along, offset = path.project(float(other[0]), float(other[1]), near=float(world.traffic.at[0]), window=60.0)
+        turned = abs(wrap(float(other[2]) - path.pose(along).heading))
+        return abs(offset) > 2.3 and (turned > 2.0 or (other[4] < 2.6 and turned < 0.3))
+
+    def _fault(self, box: FloatArray, other: FloatArray, velocity: FloatArray) -> tuple[bool, str]:
+        """Whether the ego is to blame, and how they met, after nuPlan's classes of collisions.
+
+        Not to blame: the ego stood; or it was hit from behind. To blame: it hit something with its front, or hit what
+        stood. Hit or hitting at its side: to blame only when it was not within one lane of its own direction.
+        """
+        ego = self._world.ego
+        if ego.speed <= STANDING:
+            return False, "the ego stood"
+        if float(np.hypot(*velocity)) <= STANDING:
+            return True, "hit something that stood"
+        front = box_corners(box[0], box[1], box[2], box[3], box[4])
+        bumper = _slab(front[0], front[3], box)
+        if boxes_overlap(bumper, other[None, :])[0]:
+            return True, "hit with its front"
+        tail = _slab(front[1], front[2], box)
+        if boxes_overlap(tail, other[None, :])[0]:
+            return False, "hit from behind"
+        return not self._within_lane(box), "met side to side"
+
+    def _within_lane(self, box: FloatArray) -> bool:
+        world = self._world
+        corners = box_corners(*(float(value) for value in box))
+        for number in world.traffic.lanes_near(float(box[0]), float(box[1])):
+            lane = world.traffic.network.lanes[number]
+            if all(abs(lane.path.project(float(x), float(y))[1]) <= lane.width / 2 + 0.1 for x, y in corners):
+                along, _ = lane.path.project(float(box[0]), float(box[1]))
+                return abs(wrap(float(box[2]) - lane.path.pose(along).heading)) < math.pi / 2
+        return False
+
+    # Road, side, lights, standing
+
+    def _look_at_road(self, box: FloatArray) -> None:
+        if self._off_road:
+            return
+        x, y, heading, length, width = (float(value) for value in box)
+        if not self._area.contains(box_corners(x, y, heading, length, width)).all():
+            self._off_road = True
+            self._say("off-road")
+
+    def _look_at_side(self, box: FloatArray) -> None:
+        world = self._world
+        along = float(world.traffic.at[0])
+        allowed = any(n.uses_oncoming and n.start - 30.0 < along < n.end + 30.0 for n in world.setup.narrowings)
+        if not allowed and self._oncoming_lane(box):
+            self._wrong_since += 0.2
+            if self._wrong_since > WRONG_SIDE_TIME and not self._wrong_said:
+                self._wrong_said = True
+                self._say("wrong-side")
+        else:
+            self._wrong_since = 0.0
+
+    def _oncoming_lane(self, box: FloatArray) -> bool:
+        world = self._world
+        x, y, heading = float(box[0]), float(box[1]), float(box[2])
+        if abs(world.traffic.offset[0]) < 1.6:
+            return False
+        for number in world.traffic.lanes_near(x, y):
+            lane = world.traffic.network.lanes[number]
+            if lane.junction is not None:
+                continue
+            along, offset = lane.path.project(x, y)
+            if 0.0 < along < lane.path.length and abs(offset) < lane.width / 2:
+                return abs(wrap(heading - lane.path.pose(along).heading)) > 2.0
+        return False
+
+    def _ahead_of_lines(self) -> list[float]:
+        """Metres by which the ego's front bumper is past each stop line; nan where it is not near the line in its lane."""
+        ego = self._world.ego
+        reach = EGO_CENTRE_AHEAD + EGO_LENGTH / 2.0
+        cos, sin = math.cos(ego.pose.heading), math.sin(ego.pose.heading)
+        x, y = ego.pose.x + reach * cos, ego.pose.y + reach * sin
+        found = []
+        for line in self._lines:
+            dx, dy = x - line.x, y - line.y
+            past = math.nan
+            if abs(dx) < 8.0 and abs(dy) < 8.0 and cos * line.cos + sin * line.sin > 0.5:
+                along, across = dx * line.cos + dy * line.sin, dy * line.cos - dx * line.sin
+                if abs(across) < line.half and abs(along) < 5.0:
+                    past = along
+            found.append(past)
+        return found
+
+    def _look_at_lights(self) -> None:
+        past = self._ahead_of_lines()
+        for line, before, now in zip(self._lines, self._before_line, past, strict=True):
+            if before < 0.0 <= now:
+                junction, phase = line.group
+                if self._world.setup.controllers[junction].colour(phase, self._world.time) == "red":
+                    self._say("red-light")
+        self._before_line = past
+
+    def _look_whether_stuck(self) -> None:
+        world = self._world
+        if world.ego.speed > 0.1:
+            self._still = 0.0
+            self._stuck_said = False
+            return
+        self._still += 0.05
+        if self._steps % 10 == 0 and assess(world).reason_to_stand:
+            self._still = 0.0
+        if self._still > STUCK_TIME and not self._stuck_said:
+            self._stuck_said = True
+            self._say("stuck")
+
+
+def _slab(one: FloatArray, other: FloatArray, box: FloatArray) -> FloatArray:
+    """A box of 0.3 m depth about the line between two corners: a bumper."""
+    middle = (one + other) / 2.0
+    return np.array((middle[0], middle[1], box[2], 0.3, box[4]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A stop line with lights: its middle, the direction of travel, half the lane's width and the signal group."""
+
+    x: float
+    y: float
+    cos: float
+    sin: float
+    half: float
+    group: Group
+
+
+def _stop_lines(world: World) -> list[_Line]:
+    found = []
+    for lane in world.traffic.network.lanes:
+        if lane.stop_at is None or lane.group is None or lane.group[0] not in world.setup.controllers:
+            continue
+        pose = lane.path.pose(lane.stop_at)
+        found.append(
+            _Line(pose.x, pose.y, math.cos(pose.heading), math.sin(pose.heading), lane.width / 2.0, lane.group)
+        )
+    return found

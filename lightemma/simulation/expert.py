@@ -1,0 +1,176 @@
+"""The expert: drives with full knowledge of the world and says what it does as six pairs of speed and curvature.
+
+Along the route: the intelligent driver model behind a leader, a comfortable stop at every line where it must stop, bends at a
+bounded lateral acceleration. Across: the curvature of the lane's middle (moved over where something is passed) and a linear
+correction of the place and heading that are off it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightemma.frame import FloatArray
+from lightemma.simulation.ego import EgoCar, Limits
+from lightemma.simulation.geometry import wrap
+from lightemma.simulation.hazards import Concern, Situation, assess, sideways
+from lightemma.simulation.idm import Style, calm_idm, idm
+from lightemma.simulation.routes import permitted_speeds
+
+if TYPE_CHECKING:
+    from lightemma.simulation.world import World
+
+#: m/s² to the side in bends, and of slowing down before them.
+LATERAL, EASE = 2.0, 1.3
+#: m/s² of a stop at a line that is seen in time.
+STOP_BRAKE = 1.4
+#: Metres that are left between the bumper and the line.
+STOP_MARGIN = 0.8
+STYLE = Style(headway=1.5, standstill=2.5, accelerate=1.6, brake=1.8)
+#: A deviation is steered out over this many holds of 0.5 s; 1 would do it in two and sway.
+CORRECTION = 2.3
+#: Seconds between two choices of the acceleration within a plan.
+TICK = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the expert is about to do.
+
+    Attributes:
+        actions: (6, 2) pairs of speed (m/s) and curvature (1/m), 0.5 s each.
+        situation: what it saw.
+        governing: the concern for which it brakes hardest, or that holds its speed down now, or None on a free road.
+        bend: distance in metres to the bend or turn that holds its speed down, or None.
+    """
+
+    actions: FloatArray
+    situation: Situation
+    governing: Concern | None
+    bend: float | None
+
+
+class Expert:
+    """Plans anew whenever it is asked; keeps the tables of the route it drives."""
+
+    def __init__(self, style: Style = STYLE) -> None:
+        self._style = style
+        self._tables: dict[int, FloatArray] = {}
+
+    def plan(self, world: World) -> Plan:
+        """The next 3 s.
+
+        Raises:
+            nothing: whatever the state, there is a plan.
+        """
+        situation = assess(world)
+        allowed = self._allowed(world)
+        car = EgoCar(world.ego.pose, world.ego.speed, world.ego.curvature, world.ego.limits or Limits(), world.protocol)
+        protocol = world.protocol
+        path = world.route.path
+        actions = np.zeros((protocol.plan_steps, 2))
+        at, speed, previous = situation.at, world.ego.speed, world.ego.acceleration
+        governing: Concern | None = None
+        bend: float | None = None
+        ticks, hardest = round(protocol.dt / TICK), -0.3
+        for i in range(protocol.plan_steps):
+            begin = speed
+            for tick in range(ticks):
+                elapsed = i * protocol.dt + tick * TICK
+                wanted, concern, limited = self._accelerate(world, situation, allowed, at, speed, elapsed)
+                # No jolt: what is comfortable changes by little from one tick to the next, an emergency does not wait.
+                wanted = min(wanted, previous + 2.0 * TICK)
+                if wanted > -3.0:
+                    wanted = max(wanted, previous - 3.0 * TICK)
+                previous = wanted
+                after = max(0.0, speed + wanted * TICK)
+                at += (speed + after) / 2.0 * TICK
+                speed = after
+                if (i == 0 and tick == 0) or wanted < hardest:
+                    governing, bend = concern, limited
+                    hardest = min(wanted, -0.3)
+            previous = (speed - begin) / protocol.dt
+            curvature = self._steer(world, car, (begin + speed) / 2.0)
+            actions[i] = speed, curvature
+            for tick in range(ticks):
+                car.step(speed, curvature, TICK, protocol.dt - tick * TICK)
+            at = path.project(car.pose.x, car.pose.y, near=at)[0]
+        return Plan(np.round(actions, 4) + 0.0, situation, governing, bend)
+
+    def _allowed(self, world: World) -> FloatArray:
+        if id(world) not in self._tables:
+            path = world.route.path
+            places = np.arange(math.ceil(path.length / 0.5) + 1) * 0.5
+            limit = np.minimum(
+                [world.traffic.network.lanes[world.route.lane_at(float(s))[0]].limit for s in places],
+                world.setup.desired,
+            )
+            for narrowing in world.setup.narrowings:
+                slow = (places > narrowing.start - 8.0) & (places < narrowing.end + 2.0)
+                limit = np.where(slow, np.minimum(limit, narrowing.speed), limit)
+            curvature = np.array([path.curvature(float(s)) for s in places])
+            self._tables = {id(world): permitted_speeds(limit, curvature, 0.5, LATERAL, EASE)}
+        return self._tables[id(world)]
+
+    def _accelerate(
+        self, world: World, situation: Situation, allowed: FloatArray, at: float, speed: float, elapsed: float
+    ) -> tuple[float, Concern | None, float | None]:
+        """Acceleration at a place of the plan, the concern that decided it, and the distance of a deciding bend."""
+        index = min(max(int((at + 0.3 * speed) / 0.5), 0), len(allowed) - 1)
+        desired = float(allowed[index])
+        limited: float | None = None
+        if desired < world.setup.desired - 0.7:
+            slowest = int(np.argmin(allowed[index : index + 120]))
+            limited = slowest * 0.5
+        chosen = idm(speed, desired, math.inf, 0.0, self._style)
+        if speed > desired + 0.05:
+            chosen = max(-2.5, (desired - speed) / 0.8)
+        front = at + situation.front - situation.at
+        decided: Concern | None = None
+        for concern in situation.concerns:
+            value: float | None = None
+            if concern.kind == "leader":
+                # A leader that brakes goes on braking for a second.
+                brakes = min(concern.acceleration, 0.0)
+                ends = min(elapsed, 1.0, concern.speed / -brakes if brakes < 0.0 else elapsed)
+                leading = concern.speed + brakes * ends
+                place = concern.line + concern.speed * elapsed + brakes * ends * (elapsed - ends / 2.0)
+                value = calm_idm(
+                    speed, max(desired, 1.0), place - front, leading, brakes if elapsed < 1.0 else 0.0, self._style
+                )
+            elif concern.stops:
+                value = stop_at(speed, concern.line - STOP_MARGIN - front)
+            if value is not None and value < chosen:
+                chosen, decided = value, concern
+        return min(max(chosen, -7.5), self._style.accelerate), decided, limited if decided is None else None
+
+    def _steer(self, world: World, car: EgoCar, speed: float) -> float:
+        """Curvature to hold for the next half second: that of the wanted line, and a correction of what is off."""
+        path, narrowings = world.route.path, world.setup.narrowings
+        at, offset = path.project(car.pose.x, car.pose.y, near=float(world.traffic.at[0]), window=60.0)
+        hold = max(speed * world.protocol.dt, 1.2)
+
+        def heading(place: float) -> float:
+            slope = sideways(narrowings, place + 0.5) - sideways(narrowings, place - 0.5)
+            return path.pose(place).heading + math.atan(slope)
+
+        # The front wheels take a moment to turn, so the line is read a little ahead.
+        begin = at + 0.12 * speed
+        along = (heading(begin + hold) - heading(begin)) / hold
+        reach = CORRECTION * hold
+        error = offset - sideways(narrowings, at)
+        askew = wrap(car.pose.heading - heading(at))
+        return along - (error + 1.5 * askew * reach) / reach**2
+
+
+def stop_at(speed: float, distance: float) -> float:
+    """Acceleration that brings a car to rest at a line ``distance`` metres ahead, comfortably when it is far enough."""
+    if distance <= 0.05:
+        return -4.0 if speed > 0.5 else -1.5
+    needed = speed * speed / (2.0 * distance)
+    if needed > STOP_BRAKE:
+        return -needed
+    return (math.sqrt(2.0 * STOP_BRAKE * distance) - speed) / 0.7

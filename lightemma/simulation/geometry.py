@@ -1,0 +1,327 @@
+"""Plane geometry of the city: paths of straights and arcs, boxes that may touch, points inside polygons.
+
+World frame as in `lightemma.simulation.state`: metres, radians counter-clockwise, positive curvature and offset = left.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lightemma.frame import FloatArray, Pose
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A straight (curvature 0) or an arc: its first pose, its curvature (1/m, left positive) and its length (m)."""
+
+    x: float
+    y: float
+    heading: float
+    curvature: float
+    length: float
+
+    def pose(self, along: float) -> Pose:
+        """The pose ``along`` metres from its start; beyond its ends it goes on with the same curvature."""
+        # A chord of an arc points along the mean heading and is sinc(turn / 2) of the arc long.
+        half = self.curvature * along / 2.0
+        chord = along * math.sin(half) / half if half else along
+        heading = self.heading + half
+        return Pose(self.x + chord * math.cos(heading), self.y + chord * math.sin(heading), self.heading + 2.0 * half)
+
+    def project(self, x: float, y: float) -> tuple[float, float, float]:
+        """The nearest place on it: metres along it, offset to the left, and distance squared."""
+        dx, dy = x - self.x, y - self.y
+        cos, sin = math.cos(self.heading), math.sin(self.heading)
+        forward, left = dx * cos + dy * sin, dy * cos - dx * sin
+        if self.curvature == 0.0:
+            along = min(max(forward, 0.0), self.length)
+            return along, left, (forward - along) ** 2 + left * left
+        radius = 1.0 / self.curvature
+        # Seen from the arc's centre the start lies at angle 0, counted in the direction of travel.
+        along = math.atan2(forward, math.copysign(1.0, radius) * (radius - left)) * abs(radius)
+        if along < 0.0 or along > self.length:
+            round_trip = 2.0 * math.pi * abs(radius)
+            wrapped = along + round_trip if along < 0.0 else along
+            if wrapped <= self.length:
+                along = wrapped
+            else:
+                along = 0.0 if forward**2 + left**2 < self._end_distance(x, y) else self.length
+        offset = radius - math.copysign(math.hypot(forward, radius - left), radius)
+        end = self.pose(along)
+        return along, offset, (x - end.x) ** 2 + (y - end.y) ** 2
+
+    def _end_distance(self, x: float, y: float) -> float:
+        end = self.pose(self.length)
+        return (x - end.x) ** 2 + (y - end.y) ** 2
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Segments end to end.
+
+    Attributes:
+        segments: in order of travel.
+        starts: metres from the path's start at which each segment begins.
+        length: metres.
+    """
+
+    segments: tuple[Segment, ...]
+    starts: tuple[float, ...]
+    length: float
+
+    @classmethod
+    def of(cls, segments: Iterable[Segment]) -> Path:
+        """A path of these segments; those shorter than a micrometre are dropped."""
+        kept = tuple(segment for segment in segments if segment.length > 1e-6)
+        if not kept:
+            raise ValueError("a path needs a segment that is longer than nothing")
+        starts, total = [], 0.0
+        for segment in kept:
+            starts.append(total)
+            total += segment.length
+        return cls(kept, tuple(starts), total)
+
+    @classmethod
+    def from_pieces(cls, start: Pose, pieces: Sequence[tuple[float, float]]) -> Path:
+        """A path from ``start`` through pieces of (length, curvature)."""
+        segments = []
+        for length, curvature in pieces:
+            segment = Segment(start.x, start.y, start.heading, curvature, length)
+            segments.append(segment)
+            start = segment.pose(length)
+        return cls.of(segments)
+
+    @classmethod
+    def joined(cls, paths: Iterable[Path]) -> Path:
+        """One path of several that follow on each other."""
+        return cls.of(segment for path in paths for segment in path.segments)
+
+    def pose(self, along: float) -> Pose:
+        """The pose at ``along`` metres; beyond the ends the path goes straight on."""
+        if along < 0.0:
+            first = self.segments[0]
+            return Segment(first.x, first.y, first.heading, 0.0, 1.0).pose(along)
+        if along > self.length:
+            end = self.segments[-1].pose(self.segments[-1].length)
+            return Segment(end.x, end.y, end.heading, 0.0, 1.0).pose(along - self.length)
+        index = max(bisect_right(self.starts, along) - 1, 0)
+        return self.segments[index].pose(along - self.starts[index])
+
+    def beside(self, along: float, offset: float) -> Pose:
+        """The pose at ``along`` metres, shifted ``offset`` metres to the left."""
+        pose = self.pose(along)
+        return Pose(pose.x - offset * math.sin(pose.heading), pose.y + offset * math.cos(pose.heading), pose.heading)
+
+    def curvature(self, along: float) -> float:
+        """1/m at ``along`` metres, 0 beyond the ends."""
+        if along < 0.0 or along > self.length:
+            return 0.0
+        return self.segments[max(bisect_right(self.starts, along) - 1, 0)].curvature
+
+    def project(self, x: float, y: float, near: float | None = None, window: float = 25.0) -> tuple[float, float]:
+        """The nearest place on the path: metres along it and offset to the left.
+
+        Args:
+            x: metres.
+            y: metres.
+            near: where it was last; then only segments within ``window`` metres of there are looked at.
+            window: metres.
+        """
+        best = (math.inf, 0.0, 0.0)
+        for segment, start in zip(self.segments, self.starts, strict=True):
+            if near is not None and (start > near + window or start + segment.length < near - window):
+                continue
+            along, offset, distance = segment.project(x, y)
+            if distance < best[0]:
+                best = (distance, start + along, offset)
+        if best[1] <= 0.0 or best[1] >= self.length:  # before the start or beyond the end: along the tangent
+            end = self.pose(0.0 if best[1] <= 0.0 else self.length)
+            dx, dy = x - end.x, y - end.y
+            cos, sin = math.cos(end.heading), math.sin(end.heading)
+            if best[0] < math.inf:
+                return best[1] + dx * cos + dy * sin, dy * cos - dx * sin
+        return best[1], best[2]
+
+    def shifted(self, offset: float) -> Path:
+        """The parallel path ``offset`` metres to the left (an arc keeps its centre)."""
+        segments = []
+        for segment, start in zip(self.segments, self.starts, strict=True):
+            pose = self.beside(start, offset)
+            scale = 1.0 - segment.curvature * offset
+            segments.append(Segment(pose.x, pose.y, segment.heading, segment.curvature / scale, segment.length * scale))
+        return Path.of(segments)
+
+    def reversed(self) -> Path:
+        """The same line, travelled the other way."""
+        segments = []
+        for segment in reversed(self.segments):
+            end = segment.pose(segment.length)
+            segments.append(Segment(end.x, end.y, end.heading + math.pi, -segment.curvature, segment.length))
+        return Path.of(segments)
+
+    def mirrored(self) -> Path:
+        """The path with y turned into -y."""
+        return Path.of(Segment(s.x, -s.y, -s.heading, -s.curvature, s.length) for s in self.segments)
+
+    def between(self, start: float, end: float) -> Path:
+        """The part from ``start`` to ``end`` metres (both within the path)."""
+        segments = []
+        for segment, first in zip(self.segments, self.starts, strict=True):
+            low, high = max(start, first), min(end, first + segment.length)
+            if high > low:
+                pose = segment.pose(low - first)
+                segments.append(Segment(pose.x, pose.y, pose.heading, segment.curvature, high - low))
+        return Path.of(segments)
+
+    def line(self, offset: float = 0.0, step: float = 2.0) -> FloatArray:
+        """The path as a line of points, (n, 2) metres: ends of segments, and points every ``step`` metres of an arc."""
+        places: list[float] = []
+        for segment, start in zip(self.segments, self.starts, strict=True):
+            count = 1 if segment.curvature == 0.0 else max(1, math.ceil(segment.length / step))
+            places.extend(start + segment.length * i / count for i in range(count))
+        places.append(self.length)
+        poses = [self.beside(place, offset) for place in places]
+        return np.array([(pose.x, pose.y) for pose in poses])
+
+    def strip(self, right: float, left: float) -> FloatArray:
+        """The polygon between two offsets (left positive, ``right`` < ``left``), (n, 2) metres, counter-clockwise."""
+        return np.concatenate([self.line(right), self.line(left)[::-1]])
+
+
+def wrap(angle: float) -> float:
+    """The angle in [-pi, pi)."""
+    return (angle + math.pi) % (2.0 * math.pi) - math.pi
+
+
+def box_corners(x: float, y: float, heading: float, length: float, width: float) -> FloatArray:
+    """Corners of a box about its centre: (4, 2) metres, counter-clockwise from the front left."""
+    cos, sin = math.cos(heading), math.sin(heading)
+    a, b = length / 2.0, width / 2.0
+    return np.array([(x + u * cos - v * sin, y + u * sin + v * cos) for u, v in ((a, b), (-a, b), (-a, -b), (a, -b))])
+
+
+def time_of_contact(box: FloatArray, boxes: FloatArray, velocity: FloatArray, velocities: FloatArray) -> FloatArray:
+    """When boxes that keep their velocity and heading first touch one box.
+
+    The separating-axis theorem with moving intervals: on each of the four axes the two shadows overlap for an interval of
+    time; the boxes touch while all four do.
+
+    Args:
+        box: (5,) centre x, y, heading, length, width.
+        boxes: (n, 5) the same of the others.
+        velocity: (2,) m/s.
+        velocities: (n, 2) m/s.
+
+    Returns:
+        (n,) seconds, 0 where they overlap already, inf where they never meet.
+    """
+    delta = boxes[:, :2] - box[:2]
+    relative = velocities - velocity
+    enter = np.zeros(len(boxes))
+    leave = np.full(len(boxes), np.inf)
+    half_a, half_b = box[3:5] / 2.0, boxes[:, 3:5] / 2.0
+    cos_a, sin_a = math.cos(box[2]), math.sin(box[2])
+    cos_b, sin_b = np.cos(boxes[:, 2]), np.sin(boxes[:, 2])
+    along = np.abs(cos_a * cos_b + sin_a * sin_b)
+    across = np.abs(cos_a * sin_b - sin_a * cos_b)
+    axes: tuple[tuple[float | FloatArray, float | FloatArray, FloatArray], ...] = (
+        (cos_a, sin_a, half_a[0] + half_b[:, 0] * along + half_b[:, 1] * across),
+        (-sin_a, cos_a, half_a[1] + half_b[:, 0] * across + half_b[:, 1] * along),
+        (cos_b, sin_b, half_b[:, 0] + half_a[0] * along + half_a[1] * across),
+        (-sin_b, cos_b, half_b[:, 1] + half_a[0] * across + half_a[1] * along),
+    )
+    for ux, uy, reach in axes:
+        gap = delta[:, 0] * ux + delta[:, 1] * uy
+        rate = relative[:, 0] * ux + relative[:, 1] * uy
+        still = np.abs(rate) < 1e-9
+        safe = np.where(still, 1.0, rate)
+        one, other = (-reach - gap) / safe, (reach - gap) / safe
+        apart = still & (np.abs(gap) > reach)
+        enter = np.maximum(enter, np.where(still, np.where(apart, np.inf, 0.0), np.minimum(one, other)))
+        leave = np.minimum(leave, np.where(still, np.inf, np.maximum(one, other)))
+    return np.where(enter <= leave, enter, np.inf)
+
+
+def boxes_overlap(box: FloatArray, boxes: FloatArray) -> BoolArray:
+    """Which boxes share ground with one box (separating-axis theorem).
+
+    Args:
+        box: (5,) centre x, y, heading, length, width.
+        boxes: (n, 5) the same of the others.
+
+    Returns:
+        (n,) whether they overlap.
+    """
+    still = np.zeros((len(boxes), 2))
+    overlap: BoolArray = time_of_contact(box, boxes, np.zeros(2), still) == 0.0
+    return overlap
+
+
+def box_meets(box: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether two boxes (x, y, heading, length, width) share ground: `boxes_overlap` without the cost of arrays."""
+    dx, dy = other[0] - box[0], other[1] - box[1]
+    turn = other[2] - box[2]
+    along, across = abs(math.cos(turn)), abs(math.sin(turn))
+    for first, second in ((box, other), (other, box)):
+        cos, sin = math.cos(first[2]), math.sin(first[2])
+        if abs(dx * cos + dy * sin) > (first[3] + second[3] * along + second[4] * across) / 2.0:
+            return False
+        if abs(dy * cos - dx * sin) > (first[4] + second[3] * across + second[4] * along) / 2.0:
+            return False
+    return True
+
+
+class Area:
+    """A union of polygons that answers which points lie in it."""
+
+    def __init__(self, polygons: Sequence[FloatArray]) -> None:
+        self._polygons = [np.asarray(polygon, dtype=np.float64) for polygon in polygons]
+        self._boxes = [(*polygon.min(axis=0), *polygon.max(axis=0)) for polygon in self._polygons]
+        self._edges = [(polygon, np.roll(polygon, -1, axis=0)) for polygon in self._polygons]
+
+    def contains(self, points: FloatArray) -> BoolArray:
+        """Which points lie in any polygon, by counting crossings of a ray along x.
+
+        Args:
+            points: (n, 2) metres.
+
+        Returns:
+            (n,) booleans.
+        """
+        inside = np.zeros(len(points), dtype=np.bool_)
+        low_x, low_y = points.min(axis=0)
+        high_x, high_y = points.max(axis=0)
+        for (left, bottom, right, top), (start, end) in zip(self._boxes, self._edges, strict=True):
+            if low_x > right or high_x < left or low_y > top or high_y < bottom:
+                continue
+            inside |= crossings_odd(points, start, end)
+            if inside.all():
+                break
+        return inside
+
+
+def crossings_odd(points: FloatArray, start: FloatArray, end: FloatArray) -> BoolArray:
+    """Whether a ray from each point crosses the polygon's edges an odd number of times.
+
+    Args:
+        points: (n, 2) metres.
+        start: (m, 2) first ends of the edges.
+        end: (m, 2) second ends.
+
+    Returns:
+        (n,) booleans.
+    """
+    x, y = points[:, :1], points[:, 1:]
+    spans = (start[:, 1] > y) != (end[:, 1] > y)
+    rise = end[:, 1] - start[:, 1]
+    at = start[:, 0] + (y - start[:, 1]) * (end[:, 0] - start[:, 0]) / np.where(rise == 0.0, 1.0, rise)
+    odd: BoolArray = (np.count_nonzero(spans & (x < at), axis=1) % 2).astype(np.bool_)
+    return odd

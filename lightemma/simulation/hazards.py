@@ -1,0 +1,262 @@
+"""What the true state of the world demands of the ego now: whom to follow, where to stop, what to pass, and why."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from lightemma.simulation.geometry import wrap
+from lightemma.simulation.pedestrians import Walker
+from lightemma.simulation.routes import Control
+from lightemma.simulation.setup import Narrowing
+from lightemma.simulation.state import ActorKind, SignalColour
+
+if TYPE_CHECKING:
+    from lightemma.simulation.world import World
+
+ConcernKind = Literal["leader", "light", "person", "give-way", "no-room", "junction", "narrowing", "oncoming"]
+
+#: Metres along the route over which the car moves over before something it passes, and back after it.
+RAMP = 15.0
+#: How much earlier than its rear axle reaches the obstacle the car is fully over, and how much later it begins to return.
+LEAD, LAG = 5.0, 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """One thing the driver has to mind.
+
+    Attributes:
+        kind: what sort of thing.
+        line: metres along the route: of the line to stop at, of the leader's rear, or of where a narrowing begins.
+        distance: metres from the front bumper to there.
+        stops: whether the car must stop there, as things are.
+        speed: m/s of a leader, or at which a narrowing should be passed.
+        acceleration: m/s² of a leader.
+        actor: number of the other one, or None.
+        actor_kind: what the other one is.
+        colour: what a light shows.
+        gap: for traffic that goes first, its distance in metres.
+        cuts_in: whether a leader is still on its way into the lane.
+    """
+
+    kind: ConcernKind
+    line: float
+    distance: float
+    stops: bool
+    speed: float = 0.0
+    acceleration: float = 0.0
+    actor: int | None = None
+    actor_kind: ActorKind | None = None
+    colour: SignalColour | None = None
+    gap: float | None = None
+    cuts_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All concerns of a moment.
+
+    Attributes:
+        time: seconds.
+        at: metres along the route of the rear axle.
+        front: metres along the route of the front bumper.
+        speed: m/s.
+        concerns: nearest first.
+    """
+
+    time: float
+    at: float
+    front: float
+    speed: float
+    concerns: tuple[Concern, ...]
+
+    @property
+    def reason_to_stand(self) -> bool:
+        """Whether there is a reason not to move."""
+        for concern in self.concerns:
+            if (
+                concern.kind == "leader"
+                and concern.distance < 8.0
+                and concern.speed < 1.0
+                and concern.actor is not None
+            ):
+                return True
+            if concern.kind != "leader" and concern.stops and concern.distance < 12.0:
+                return True
+        return False
+
+
+def assess(world: World) -> Situation:
+    """Looks at the true state of the world with the ego's route in mind."""
+    traffic = world.traffic
+    front = float(traffic.at[0] + traffic.front[0])
+    concerns = [*_leader(world, front), *_controls(world, front), *_narrowings(world, front)]
+    taken = traffic.rules.ground_taken(0, front)
+    if math.isfinite(taken):
+        concerns.append(Concern("junction", taken, taken - front, True))
+    concerns.sort(key=lambda concern: concern.distance)
+    return Situation(world.time, float(traffic.at[0]), front, float(traffic.speed[0]), tuple(concerns))
+
+
+def _leader(world: World, front: float) -> list[Concern]:
+    """The vehicle ahead on the route within 80 m; things to be passed are not leaders."""
+    traffic = world.traffic
+    lane, low, middle, speed, owner = traffic.rows()
+    start = traffic.book.starts[traffic.route[0], lane]
+    with np.errstate(invalid="ignore"):
+        valid = (start + middle > float(traffic.centre[0])) & (owner != 0)
+        if world.setup.narrowings:
+            valid &= owner != -1
+    place = np.where(valid, start + low, np.inf)
+    nearest = int(np.argmin(place))
+    if not place[nearest] < front + 80.0:
+        return []
+    n = int(owner[nearest])
+    known = n > 0
+    return [
+        Concern(
+            "leader",
+            float(place[nearest]),
+            float(place[nearest]) - front,
+            False,
+            float(speed[nearest]),
+            float(traffic.acceleration[n]) if known else 0.0,
+            traffic.number[n] if known else None,
+            traffic.vehicles[n].kind if known else "barrier",
+            cuts_in=known and traffic.changes_lane(n),
+        )
+    ]
+
+
+def _controls(world: World, front: float) -> list[Concern]:
+    traffic = world.traffic
+    rules = traffic.rules
+    found = []
+    for control in traffic.book.entries[traffic.route[0]].controls:
+        distance = control.stop - front
+        if distance < -0.8:
+            continue
+        if distance > 70.0:
+            break
+        if control.kind == "crossing":
+            walker = rules.person_in_the_way(0, control, world.time)
+            if walker is not None:
+                found.append(_person(control, distance, walker))
+            continue
+        colour: SignalColour | None = None
+        if control.kind == "signal":
+            group = traffic.network.lanes[control.number].group
+            if group is not None and group[0] in world.setup.controllers:
+                colour = world.setup.controllers[group[0]].colour(group[1], world.time)
+                stops = rules.light_stops(0, control, world.time)
+                found.append(Concern("light", control.stop, distance, stops, colour=colour))
+                if stops:
+                    continue
+        found.extend(_way(world, control, distance))
+    return found
+
+
+def _person(control: Control, distance: float, walker: Walker) -> Concern:
+    return Concern("person", control.stop, distance, True, walker.speed, actor=walker.number, actor_kind="pedestrian")
+
+
+def _way(world: World, control: Control, distance: float) -> list[Concern]:
+    """Who keeps the car from driving into the junction."""
+    traffic = world.traffic
+    rules = traffic.rules
+    way = rules.way_of(0, control)
+    if way is None or distance > 45.0:
+        return []
+    if control.kind != "inside":
+        blocker = rules.room_beyond(0, way)
+        if blocker is not None:
+            return [
+                Concern(
+                    "no-room",
+                    control.stop,
+                    distance,
+                    True,
+                    actor=traffic.number[blocker],
+                    actor_kind=traffic.vehicles[blocker].kind,
+                )
+            ]
+    other = rules.first_goes(0, control, way, world.time)
+    if other is None:
+        return []
+    x, y = traffic.boxes[other, :2] - traffic.boxes[0, :2]
+    return [
+        Concern(
+            "give-way",
+            control.stop,
+            distance,
+            True,
+            float(traffic.speed[other]),
+            actor=traffic.number[other],
+            actor_kind=traffic.vehicles[other].kind,
+            gap=math.hypot(float(x), float(y)),
+        )
+    ]
+
+
+def _narrowings(world: World, front: float) -> list[Concern]:
+    found = []
+    at = float(world.traffic.at[0])
+    for narrowing in world.setup.narrowings:
+        if at > narrowing.end + LAG or narrowing.start - front > 80.0:
+            continue
+        found.append(Concern("narrowing", narrowing.start, narrowing.start - front, False, narrowing.speed))
+        begin = narrowing.start - LEAD - RAMP
+        if narrowing.uses_oncoming and at < begin + 2.0:
+            other = _comes_against(world, narrowing)
+            if other is not None:
+                line = begin + float(world.traffic.front[0]) - 0.5
+                x, y = world.traffic.boxes[other, :2] - world.traffic.boxes[0, :2]
+                found.append(
+                    Concern(
+                        "oncoming",
+                        line,
+                        line - front,
+                        True,
+                        float(world.traffic.speed[other]),
+                        actor=world.traffic.number[other],
+                        actor_kind=world.traffic.vehicles[other].kind,
+                        gap=math.hypot(float(x), float(y)),
+                    )
+                )
+    return found
+
+
+def _comes_against(world: World, narrowing: Narrowing) -> int | None:
+    """The oncoming vehicle that would be met beside the narrowing, or None."""
+    traffic = world.traffic
+    path = world.route.path
+    at, speed = float(traffic.at[0]), float(traffic.speed[0])
+    clear = narrowing.end + LAG + RAMP * 0.7
+    pace = max(min(narrowing.speed, speed + 2.0), 3.5)
+    needed = (clear - at) / pace + 1.5
+    for n in range(1, len(traffic.at)):
+        if not traffic.active[n]:
+            continue
+        x, y, heading = (float(value) for value in traffic.boxes[n, :3])
+        along, offset = path.project(x, y)
+        if abs(offset) > 6.0 or along < at or abs(wrap(heading - path.pose(along).heading)) < 2.0:
+            continue
+        nose = along - float(traffic.size[n, 0]) / 2.0
+        tail = along + float(traffic.size[n, 0]) / 2.0
+        if tail > narrowing.start - LEAD - 0.6 * RAMP and nose - max(float(traffic.speed[n]), 3.0) * needed < clear:
+            return n
+    return None
+
+
+def sideways(narrowings: tuple[Narrowing, ...], at: float) -> float:
+    """Metres to the left by which the rear axle at ``at`` metres of the route should be off its lane's middle."""
+    offset = 0.0
+    for narrowing in narrowings:
+        full_from, full_to = narrowing.start - LEAD, narrowing.end + LAG
+        share = min(max(min((at - full_from) / RAMP + 1.0, 1.0 - (at - full_to) / RAMP), 0.0), 1.0)
+        offset += narrowing.offset * (1.0 - math.cos(math.pi * share)) / 2.0
+    return offset

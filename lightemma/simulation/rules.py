@@ -1,0 +1,265 @@
+"""Who must stop where: red lights, people on crossings, traffic that goes first, junctions that are not free."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightemma.frame import FloatArray
+from lightemma.simulation.network import Conflict
+from lightemma.simulation.routes import Control
+from lightemma.simulation.signals import Controller
+
+if TYPE_CHECKING:
+    from lightemma.simulation.pedestrians import Walker
+    from lightemma.simulation.traffic import Traffic
+
+#: How far ahead (metres) places to stop at are looked at.
+LOOK = 55.0
+#: m/s² above which nobody stops for a light that has just turned.
+LIGHT_BRAKE = 3.2
+
+
+class Rules:
+    """The rules of the road for all vehicles of the traffic.
+
+    Args:
+        traffic: the vehicles.
+        walkers: the people.
+        controllers: lights by junction.
+    """
+
+    def __init__(self, traffic: Traffic, walkers: Sequence[Walker], controllers: dict[int, Controller]) -> None:
+        self._traffic = traffic
+        self.walkers = [walker for walker in walkers if walker.person.crossing is not None]
+        self._controllers = controllers
+        self._entry = {way: lane for lane in traffic.network.lanes for way in lane.successors}
+        self._across: dict[tuple[int, int], float] = {}
+        for crossing in traffic.network.crossings:
+            for lane, along in crossing.lanes:
+                pose = traffic.network.lanes[lane].path.pose(along)
+                self._across[crossing.number, lane] = math.dist(crossing.start, (pose.x, pose.y))
+
+    def stops(self, time: float) -> FloatArray:
+        """(n,) metres along each vehicle's route of the first line it must stop at, inf for none."""
+        traffic = self._traffic
+        result = np.full(len(traffic.at), np.inf)
+        fronts = traffic.at + traffic.front
+        for n in range(1 if traffic.ego_driven else 0, len(traffic.at)):
+            if not traffic.active[n]:
+                continue
+            front = float(fronts[n])
+            for control in traffic.book.entries[traffic.route[n]].controls:
+                if control.stop < front - 0.8:
+                    continue
+                if control.stop > front + LOOK:
+                    break
+                if self.must_stop(n, control, time):
+                    result[n] = control.stop
+                    break
+            result[n] = min(result[n], self.ground_taken(n, front))
+        return result
+
+    def must_stop(self, n: int, control: Control, time: float) -> bool:
+        """Whether a vehicle must stop at a control ahead of it."""
+        if control.kind == "signal":
+            return self.light_stops(n, control, time) or not self.way_free(n, control, time)
+        if control.kind == "crossing":
+            return self.person_in_the_way(n, control, time) is not None
+        return not self.way_free(n, control, time)
+
+    def light_stops(self, n: int, control: Control, time: float) -> bool:
+        """Whether a vehicle must stop for the light at a control: red, or amber that it can still stop for."""
+        traffic = self._traffic
+        group = traffic.network.lanes[control.number].group
+        if group is None or group[0] not in self._controllers:
+            return False
+        colour = self._controllers[group[0]].colour(group[1], time)
+        if colour == "green":
+            return False
+        distance = control.stop - float(traffic.at[n] + traffic.front[n])
+        if distance < -0.5:
+            return False
+        needed = float(traffic.speed[n]) ** 2 / (2.0 * max(distance, 0.1))
+        return needed < (LIGHT_BRAKE if colour == "amber" else 7.0)
+
+    def person_in_the_way(self, n: int, control: Control, time: float) -> Walker | None:
+        """Whoever is on the crossing ahead, or about to step on it, in or before the vehicle's lane."""
+        traffic = self._traffic
+        crossing = traffic.network.crossings[control.number]
+        route = traffic.book.entries[traffic.route[n]].route
+        lane = next((number for number, _ in crossing.lanes if number in route.start_of), None)
+        if lane is None:
+            return None
+        across = self._across[crossing.number, lane]
+        distance = control.stop - float(traffic.at[n] + traffic.front[n])
+        if float(traffic.speed[n]) ** 2 / (2.0 * max(distance, 0.1)) > 7.5:
+            return None
+        for walker in self.walkers:
+            if walker.person.crossing != crossing.number:
+                continue
+            margin = 2.0 if walker.person.towards else -2.0
+            if walker.stage == "walk" and not walker.clears(across + margin):
+                return walker
+            if (
+                walker.stage == "wait"
+                and crossing.group is None
+                and time > walker.person.ready - 1.0
+                and distance > 0.0
+            ):
+                return walker
+        return None
+
+    def may_step_off(self, walker: Walker, time: float) -> bool:
+        """Whether a person who waits may walk: the light says so, and everybody who comes can still stop."""
+        traffic = self._traffic
+        crossing = traffic.network.crossings[walker.person.crossing or 0]
+        if time < walker.person.ready:
+            return False
+        if crossing.group is not None and crossing.group[0] in self._controllers:
+            colour, left = self._controllers[crossing.group[0]].look(crossing.group[1], time)
+            if colour != "red" or left < crossing.length / walker.person.speed + 1.0:
+                return False
+        rear, front = traffic.at + traffic.back, traffic.at + traffic.front
+        for lane, along in crossing.lanes:
+            at = traffic.book.starts[traffic.route, lane] + along
+            near = at - crossing.width / 2.0 - front
+            stop = np.maximum(near - 1.0, 0.01)
+            comes = traffic.active & (rear < at + crossing.width / 2.0) & (near < 60.0)
+            if (comes & (traffic.speed > 0.3) & (traffic.speed**2 / (2.0 * stop) > 2.6)).any():
+                return False
+            if (comes & (near < 0.0)).any():
+                return False
+        return True
+
+    def way_free(self, n: int, control: Control, time: float) -> bool:
+        """Whether a vehicle may drive into the junction ahead: nobody it gives way to comes, and it can leave again."""
+        way = self.way_of(n, control)
+        if way is None:
+            return True
+        if control.kind != "inside" and self.room_beyond(n, way) is not None:
+            return False
+        return self.first_goes(n, control, way, time) is None
+
+    def first_goes(self, n: int, control: Control, way: int, time: float) -> int | None:
+        """The vehicle that a vehicle at a control must let go before it takes its way, or None."""
+        network = self._traffic.network
+        start = float(self._traffic.book.starts[self._traffic.route[n], way])
+        for conflict in network.conflicts.get(way, ()):
+            if control.kind == "signal" and conflict.yields and network.lanes[way].waits_inside:
+                continue  # waits inside the junction
+            other = self.oncoming(n, conflict, start, time)
+            if other is not None:
+                return other
+        return None
+
+    def way_of(self, n: int, control: Control) -> int | None:
+        """The way through the junction that follows on a control of a vehicle's route."""
+        route = self._traffic.book.entries[self._traffic.route[n]].route
+        if control.kind == "inside":
+            return control.number
+        index = route.lanes.index(control.number) + 1
+        return route.lanes[index] if index < len(route.lanes) else None
+
+    def room_beyond(self, n: int, way: int) -> int | None:
+        """The vehicle that stands so near beyond the junction that there is no room behind it, or None."""
+        traffic = self._traffic
+        exit_lane = traffic.network.lanes[way].successors[0]
+        start = traffic.book.starts[traffic.route, exit_lane]
+        place = traffic.at + traffic.back - start
+        lane = traffic.lanes_at(traffic.at + traffic.front)
+        need = float(traffic.size[n, 0]) + 3.5
+        standing = traffic.active & (traffic.speed < 1.5) & (lane == exit_lane) & (place < need) & (place > -4.0)
+        standing[n] = False
+        who = np.flatnonzero(standing)
+        return int(who[0]) if len(who) else None
+
+    def oncoming(self, n: int, conflict: Conflict, start: float, time: float) -> int | None:
+        """The vehicle for which another must wait at a conflict, or None.
+
+        Args:
+            n: the vehicle that may have to wait.
+            conflict: between its way and another's.
+            start: metres along its route where its way begins.
+            time: seconds.
+        """
+        traffic = self._traffic
+        own_front = float(traffic.at[n] + traffic.front[n])
+        enter, leave = start + conflict.enter, start + conflict.leave
+        if own_front > enter + 0.5:
+            return None  # already there: the others wait
+        first, last = _times(
+            max(enter - own_front, 0.0), leave - own_front + float(traffic.size[n, 0]), float(traffic.speed[n])
+        )
+        starts = traffic.book.starts[traffic.route, conflict.other]
+        for m in np.flatnonzero(traffic.active & np.isfinite(starts)):
+            if m == n:
+                continue
+            front = float(traffic.at[m] + traffic.front[m] - starts[m])
+            rear = float(traffic.at[m] + traffic.back[m] - starts[m])
+            if rear > conflict.other_leave or front < -75.0:
+                continue
+            if front > conflict.other_enter:
+                if conflict.merges and rear > conflict.other_enter + 2.0 and traffic.speed[m] > 3.0:
+                    continue
+                return int(m)
+            speed = float(traffic.speed[m])
+            arrive = (conflict.other_enter - front) / max(speed, 0.3)
+            gone = (conflict.other_leave - front + float(traffic.size[m, 0])) / max(speed, 0.3)
+            if conflict.yields:
+                if speed < 0.5 and front < 0.0:
+                    continue
+                if self._held_by_light(int(m), conflict.other, front, speed, time):
+                    continue
+                if arrive < last + 1.2 and gone > first - 0.8:
+                    return int(m)
+            elif front > 0.0 and speed > 0.5 and arrive < min(first, last) + 0.5:
+                return int(m)
+        return None
+
+    def _held_by_light(self, m: int, way: int, front: float, speed: float, time: float) -> bool:
+        """Whether a vehicle on its way to a junction will stop at its own red light."""
+        entry = self._entry[way]
+        if entry.group is None or entry.stop_at is None or entry.group[0] not in self._controllers:
+            return False
+        colour = self._controllers[entry.group[0]].colour(entry.group[1], time)
+        distance = -front - (entry.path.length - entry.stop_at)
+        return distance > 0.0 and colour != "green" and speed**2 / (2.0 * max(distance, 0.1)) < LIGHT_BRAKE
+
+    def ground_taken(self, n: int, front: float) -> float:
+        """Where a vehicle already inside a junction must stop because somebody is on the ground ahead."""
+        traffic = self._traffic
+        result = math.inf
+        for way, start in traffic.book.entries[traffic.route[n]].ways:
+            if not start - 3.0 < front < start + traffic.network.lanes[way].path.length:
+                continue
+            for conflict in traffic.network.conflicts.get(way, ()):
+                enter = start + conflict.enter
+                if front > enter + 0.5:
+                    continue
+                starts = traffic.book.starts[traffic.route, conflict.other]
+                there = traffic.at + traffic.front - starts
+                gone = traffic.at + traffic.back - starts
+                inside = traffic.active & (there > conflict.other_enter + 0.5) & (gone < conflict.other_leave)
+                inside[n] = False
+                if inside.any():
+                    result = min(result, enter - 1.0)
+        return result
+
+
+def _times(enter: float, leave: float, speed: float, accelerate: float = 1.6, top: float = 7.0) -> tuple[float, float]:
+    """Seconds until a vehicle that goes now reaches two distances (metres), speeding up gently to a turning speed."""
+    return _time_to(enter, speed, accelerate, top), _time_to(leave, speed, accelerate, top)
+
+
+def _time_to(distance: float, speed: float, accelerate: float, top: float) -> float:
+    if distance <= 0.0:
+        return 0.0
+    speed = min(speed, top)
+    building = (top * top - speed * speed) / (2.0 * accelerate)
+    if distance <= building:
+        return (math.sqrt(speed * speed + 2.0 * accelerate * distance) - speed) / accelerate
+    return (top - speed) / accelerate + (distance - building) / top

@@ -1,0 +1,302 @@
+"""What the scenarios share: how one is described, and a stage on which streets, traffic and people are put."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lightemma.frame import Pose
+from lightemma.simulation.actors import AHEAD, SIZES, Command, Thing, Vehicle
+from lightemma.simulation.geometry import Path
+from lightemma.simulation.idm import Style
+from lightemma.simulation.network import Turn
+from lightemma.simulation.pedestrians import Person
+from lightemma.simulation.setup import WARM_UP, Narrowing, Setup
+from lightemma.simulation.signals import Controller
+from lightemma.simulation.state import ActorKind, Conditions
+from lightemma.simulation.streets import (
+    BUILD_OUT,
+    CROSSING_WIDTH,
+    PARKING,
+    JunctionPlan,
+    Road,
+    StreetPlan,
+    Streets,
+    Stretch,
+    build_streets,
+)
+
+Build = Callable[["Stage"], Setup]
+
+PAINTS = (
+    (0.82, 0.82, 0.83),
+    (0.55, 0.56, 0.58),
+    (0.12, 0.12, 0.13),
+    (0.62, 0.10, 0.10),
+    (0.10, 0.20, 0.45),
+    (0.16, 0.30, 0.22),
+    (0.72, 0.66, 0.52),
+    (0.30, 0.32, 0.35),
+)
+COATS = (
+    (0.65, 0.15, 0.15),
+    (0.15, 0.25, 0.50),
+    (0.20, 0.20, 0.22),
+    (0.75, 0.70, 0.60),
+    (0.20, 0.40, 0.28),
+    (0.80, 0.60, 0.15),
+)
+HIGH_VISIBILITY = (0.85, 0.90, 0.10)
+ORANGE = (0.95, 0.40, 0.08)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A situation with a known right answer.
+
+    Attributes:
+        name: as it is asked for.
+        description: one sentence on what happens.
+        right_answer: one sentence on what a good driver does.
+        build: puts it on a stage.
+    """
+
+    name: str
+    description: str
+    right_answer: str
+    build: Build
+
+
+@dataclass
+class Stage:
+    """Where a scenario is put together.
+
+    Attributes:
+        scenario: which one.
+        rng: for what matters to the scenario.
+        extras: for the traffic and people around it.
+        conditions: light and weather.
+        left_hand: whether traffic keeps to the left.
+    """
+
+    scenario: Scenario
+    rng: np.random.Generator
+    extras: np.random.Generator
+    conditions: Conditions
+    left_hand: bool
+    vehicles: list[Vehicle] = field(default_factory=list)
+    things: list[Thing] = field(default_factory=list)
+    people: list[Person] = field(default_factory=list)
+    controllers: dict[int, Controller] = field(default_factory=dict)
+    narrowings: list[Narrowing] = field(default_factory=list)
+
+    @property
+    def caution(self) -> float:
+        """Share of the usual speed that suits the weather and light."""
+        share = {"clear": 1.0, "rain": 0.9, "fog": 0.8}[self.conditions.weather]
+        return share * (0.95 if self.conditions.light == "dusk" else 1.0)
+
+    def cruise_speed(self, low: float = 9.5, high: float = 13.0) -> float:
+        """A speed in m/s for a free road in this weather."""
+        return float(self.rng.uniform(low, high)) * self.caution
+
+    def lay(self, *elements: Stretch | JunctionPlan, lanes: int = 1) -> Streets:
+        """Lays out streets that start anywhere and head anywhere, mirrored in left-hand traffic."""
+        start = Pose(
+            float(self.extras.uniform(-200.0, 200.0)),
+            float(self.extras.uniform(-200.0, 200.0)),
+            float(self.extras.uniform(-math.pi, math.pi)),
+        )
+        width = float(np.round(self.extras.uniform(3.3, 3.5), 2))
+        streets = build_streets(StreetPlan(start, elements, lanes, width))
+        return streets.mirrored() if self.left_hand else streets
+
+    def paint(self) -> tuple[float, float, float]:
+        """The colour of a car."""
+        return PAINTS[int(self.extras.integers(len(PAINTS)))]
+
+    def kind(self) -> ActorKind:
+        """What drives past: mostly cars."""
+        kinds: tuple[ActorKind, ...] = ("car", "car", "car", "car", "van", "truck", "bus")
+        return kinds[int(self.extras.integers(len(kinds)))]
+
+    def car(
+        self,
+        lanes: tuple[int, ...],
+        at: float,
+        speed: float,
+        desired: float,
+        kind: ActorKind = "car",
+        commands: tuple[Command, ...] = (),
+        pace: float | None = None,
+        style: Style | None = None,
+    ) -> None:
+        """Adds a vehicle whose rear bumper stands ``at`` metres along its route."""
+        axle = at + SIZES[kind][0] * (0.5 - AHEAD)
+        self.vehicles.append(
+            Vehicle(kind, lanes, axle, speed, desired, self.paint(), style or self.style(), commands, pace)
+        )
+
+    def style(self) -> Style:
+        """How some driver of the traffic follows."""
+        return Style(
+            headway=float(self.extras.uniform(1.1, 1.7)),
+            standstill=float(self.extras.uniform(1.8, 2.6)),
+            accelerate=float(self.extras.uniform(1.3, 1.9)),
+        )
+
+    def oncoming(self, streets: Streets, density: float, first: float = 20.0, kinds: bool = True) -> None:
+        """Adds traffic on the lanes against the main street, about ``density`` vehicles per 100 m."""
+        for k in range(len(streets.stretches[-1].backward)):
+            lanes = streets.network.onward(streets.stretches[-1].backward[k])
+            length = streets.network.route(lanes).path.length
+            place = first + float(self.extras.uniform(0.0, 30.0))
+            while density > 0.0 and place < length - 60.0:
+                desired = float(self.extras.uniform(9.5, 12.5)) * self.caution
+                if not self._in_junction(streets, lanes, place):
+                    self.car(lanes, place, desired, desired, self.kind() if kinds else "car")
+                place += max(28.0, float(self.extras.exponential(100.0 / density)))
+
+    def _in_junction(self, streets: Streets, lanes: tuple[int, ...], place: float) -> bool:
+        """Whether a vehicle put there would stand in a junction or on the crossings around it."""
+        route = streets.network.route(lanes)
+        for lane, start in zip(route.lanes, route.starts, strict=True):
+            if streets.network.lanes[lane].junction is not None:
+                end = start + streets.network.lanes[lane].path.length
+                if start - 25.0 < place < end + 8.0:
+                    return True
+        return False
+
+    def behind(self, lanes: tuple[int, ...], at: float, speed: float, desired: float) -> None:
+        """Adds a car behind the ego, in one of two episodes."""
+        distance = float(self.extras.uniform(13.0, 22.0)) + 5.0
+        if self.extras.random() < 0.5 and at - distance > 2.0:
+            self.car(lanes, at - distance, speed, desired)
+
+    def side_traffic(self, streets: Streets, junction: int, waiting: bool) -> None:
+        """Adds cars on the side streets: at their stop line if they wait, else on their way to it."""
+        for name in ("north", "south"):
+            road = streets.junctions[junction].arms.get(name)
+            if road is None or self.extras.random() < 0.25:
+                continue
+            lane = streets.network.lanes[road.backward[0]]
+            line = lane.stop_at or lane.path.length
+            lanes = streets.network.onward(lane.number)
+            back = float(self.extras.uniform(5.2, 6.0)) if waiting else float(self.extras.uniform(15.0, 45.0))
+            speed = 0.0 if waiting else 7.0
+            self.car(lanes, line - back, speed, 10.0 * self.caution)
+
+    def park(self, streets: Streets, share: float = 0.6) -> None:
+        """Fills the parking strips of the main street, leaving gaps, ends and crossings free."""
+        for road in streets.stretches:
+            for direction, width in ((-1, road.parking[0]), (1, road.parking[1])):
+                if width > 0.0:
+                    self._park_side(streets, road, direction, share)
+
+    def _park_side(self, streets: Streets, road: Road, direction: int, share: float) -> None:
+        place = BUILD_OUT + 3.0
+        while place < road.middle.length - BUILD_OUT - 3.0:
+            kind: ActorKind = "van" if self.extras.random() < 0.12 else "car"
+            length = SIZES[kind][0]
+            middle = place + length / 2.0
+            free = all(abs(middle - c) > CROSSING_WIDTH / 2.0 + 11.0 for c in road.crossings)
+            if free and self.extras.random() < share:
+                offset = direction * (road.half + PARKING / 2.0 + float(self.extras.uniform(-0.08, 0.12)))
+                pose = road.middle.beside(middle, streets.side * offset)
+                if direction > 0:
+                    pose = Pose(pose.x, pose.y, pose.heading + math.pi)
+                self.things.append(Thing(kind, pose, self.paint()))
+            place += length + float(self.extras.uniform(0.9, 1.6))
+
+    def strollers(self, streets: Streets, count: int) -> None:
+        """Adds people who walk along the main street's walkways."""
+        for _ in range(count):
+            road = streets.stretches[int(self.extras.integers(len(streets.stretches)))]
+            direction = 1 if self.extras.random() < 0.5 else -1
+            extra = road.parking[0 if direction < 0 else 1]
+            offset = direction * (road.half + extra + float(self.extras.uniform(1.2, 2.4)))
+            path = road.middle.shifted(streets.side * offset)
+            if self.extras.random() < 0.5:
+                path = path.reversed()
+            speed = float(self.extras.uniform(1.0, 1.5))
+            room = path.length - (30.0 + WARM_UP) * speed - 8.0
+            if room > 8.0:
+                start = float(self.extras.uniform(4.0, room))
+                self.people.append(Person(path, start, speed, self.coat(), self.height()))
+
+    def coat(self) -> tuple[float, float, float]:
+        """The colour of a coat."""
+        return COATS[int(self.extras.integers(len(COATS)))]
+
+    def height(self) -> float:
+        """Somebody's height in metres."""
+        return float(np.round(self.extras.uniform(1.58, 1.88), 2))
+
+    def crosser(self, streets: Streets, crossing: int, ready: float, towards: bool, beside: float = 0.0) -> None:
+        """Adds somebody who crosses from ``ready`` seconds on, ``beside`` metres off the crossing's middle."""
+        place = streets.network.crossings[crossing]
+        (x0, y0), (x1, y1) = (place.start, place.end) if towards else (place.end, place.start)
+        heading = math.atan2(y1 - y0, x1 - x0)
+        start = Pose(x0 - beside * math.sin(heading), y0 + beside * math.cos(heading), heading)
+        path = Path.from_pieces(start, [(place.length, 0.0)])
+        speed = float(self.extras.uniform(1.2, 1.6))
+        self.people.append(
+            Person(path, 0.0, speed, self.coat(), self.height(), crossing=crossing, ready=ready, towards=towards)
+        )
+
+    def finish(
+        self,
+        streets: Streets,
+        lanes: tuple[int, ...],
+        at: float,
+        speed: float,
+        desired: float,
+        goal: float,
+        time_limit: float = 25.0,
+    ) -> Setup:
+        """The setup of what has been put on the stage; the goal is brought back if it lies beyond the route."""
+        length = streets.network.route(lanes).path.length
+        return Setup(
+            name=self.scenario.name,
+            description=self.scenario.description,
+            right_answer=self.scenario.right_answer,
+            streets=streets,
+            lanes=lanes,
+            at=at,
+            speed=speed,
+            desired=desired,
+            goal=min(goal, length - 15.0),
+            time_limit=time_limit,
+            vehicles=tuple(self.vehicles),
+            things=tuple(self.things),
+            people=tuple(self.people),
+            controllers=self.controllers,
+            narrowings=tuple(self.narrowings),
+        )
+
+
+def green_at(time: float, main: float = 20.0, side: float = 15.0) -> Controller:
+    """Lights whose main street turns green at a time (seconds; negative: it has been green for that long)."""
+    lights = Controller(main, side)
+    return Controller(main, side, offset=(-time) % lights.cycle)
+
+
+def way_start(streets: Streets, lanes: tuple[int, ...]) -> tuple[float, float]:
+    """Metres along a route of its first stop line (or that lane's end), and of where its way through the junction starts."""
+    route = streets.network.route(lanes)
+    for lane, start, after in zip(route.lanes, route.starts, route.lanes[1:], strict=False):
+        if streets.network.lanes[after].junction is not None:
+            own = streets.network.lanes[lane]
+            end = start + own.path.length
+            return (end if own.stop_at is None else start + own.stop_at), end
+    raise ValueError("the route crosses no junction")
+
+
+def seen_turn(turn: Turn, left_hand: bool) -> Turn:
+    """The turn as it must be laid out before mirroring, so that it goes the wanted way afterwards."""
+    if not left_hand or turn == "straight":
+        return turn
+    return "left" if turn == "right" else "right"

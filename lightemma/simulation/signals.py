@@ -1,0 +1,52 @@
+"""Traffic lights: two phases that take turns at a junction."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from lightemma.simulation.state import SignalColour
+
+Phase = Literal["main", "side"]
+
+
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """The lights of one junction: green, amber, all red for the main street, then the same for the side street.
+
+    Attributes:
+        main: seconds of green for the main street.
+        side: seconds of green for the side street.
+        offset: seconds of the cycle that have passed at time 0; the cycle begins with the main street's green.
+        amber: seconds.
+        all_red: seconds between one street's amber and the other's green.
+    """
+
+    main: float = 20.0
+    side: float = 15.0
+    offset: float = 0.0
+    amber: float = 3.0
+    all_red: float = 2.0
+
+    @property
+    def cycle(self) -> float:
+        """Seconds until everything comes round again."""
+        return self.main + self.side + 2.0 * (self.amber + self.all_red)
+
+    def colour(self, phase: Phase, time: float) -> SignalColour:
+        """What the phase shows at a time in seconds."""
+        return self.look(phase, time)[0]
+
+    def look(self, phase: Phase, time: float) -> tuple[SignalColour, float]:
+        """What the phase shows at a time, and for how many seconds more."""
+        since = math.fmod(time + self.offset, self.cycle)
+        if phase == "side":
+            since -= self.main + self.amber + self.all_red
+        since %= self.cycle
+        green = self.main if phase == "main" else self.side
+        if since < green:
+            return "green", green - since
+        if since < green + self.amber:
+            return "amber", green + self.amber - since
+        return "red", self.cycle - since

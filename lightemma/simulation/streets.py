@@ -1,0 +1,448 @@
+"""A main street laid out from stretches and junctions, with its side streets: lanes, kerbs, walkways, crossings.
+
+Everything is laid out for right-hand traffic along the street's middle; `Streets.mirrored` turns it into left-hand traffic.
+Offsets count to the left of the main street's direction, so that the forward lanes have negative ones.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from lightemma.frame import FloatArray, Pose
+from lightemma.simulation.geometry import Path, Segment
+from lightemma.simulation.network import Conflict, Crossing, Group, Lane, Network, Turn, find_conflict, middle_points
+
+#: Between the outer lane's border and the kerb (metres).
+GUTTER = 0.3
+WALKWAY = 3.2
+PARKING = 2.3
+#: How far before a junction the parking strip ends (metres).
+BUILD_OUT = 14.0
+#: Extent of a crossing along the road, its distance from the junction, and that of the stop line from the crossing.
+CROSSING_WIDTH, CROSSING_GAP, STOP_GAP = 3.6, 1.0, 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A piece of the main street between junctions.
+
+    Attributes:
+        pieces: (length, curvature) of its middle.
+        parking: whether there is a parking strip on the right and on the left.
+        crossings: metres along it where people may cross.
+    """
+
+    pieces: tuple[tuple[float, float], ...]
+    parking: tuple[bool, bool] = (False, False)
+    crossings: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JunctionPlan:
+    """A junction on the main street.
+
+    Attributes:
+        left: whether a side street leaves to the left.
+        right: whether one leaves to the right.
+        signals: whether it has lights; without, the main street goes first.
+        radius: of its kerbs, metres.
+        side_length: of its side streets, metres.
+    """
+
+    left: bool = True
+    right: bool = True
+    signals: bool = True
+    radius: float = 7.5
+    side_length: float = 160.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreetPlan:
+    """What to lay out.
+
+    Attributes:
+        start: pose of the street's middle at its beginning.
+        elements: stretches and junctions in order; the first and the last are stretches.
+        lanes: per direction.
+        lane_width: metres.
+        limit: m/s.
+    """
+
+    start: Pose
+    elements: tuple[Stretch | JunctionPlan, ...]
+    lanes: int = 1
+    lane_width: float = 3.4
+    limit: float = 50 / 3.6
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """A straight or bent road: its middle, its lanes and its extent.
+
+    Attributes:
+        middle: path of its middle line.
+        forward: numbers of the lanes along it, from the middle outwards.
+        backward: numbers of the lanes against it, from the middle outwards.
+        half: metres from the middle to the kerb.
+        parking: width of the parking strip on the right and on the left, 0 without.
+        crossings: metres along it at which crossings lie.
+        stops: metres along it of the stop lines at its beginning (for ``backward``) and its end, or None.
+    """
+
+    middle: Path
+    forward: tuple[int, ...]
+    backward: tuple[int, ...]
+    half: float
+    parking: tuple[float, float] = (0.0, 0.0)
+    crossings: tuple[float, ...] = ()
+    stops: tuple[float | None, float | None] = (None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Junction:
+    """A junction as laid out.
+
+    Attributes:
+        number: counted along the main street.
+        centre: pose of its middle, along the main street.
+        half_x: metres from its middle to where the main street begins.
+        half_y: metres from its middle to where the side streets begin.
+        kerb_main: metres from the main street's middle to its kerb.
+        kerb_side: the same of the side street.
+        plan: what was asked for.
+        arms: roads by name; every arm's road starts at the junction, but ``west`` which ends there.
+    """
+
+    number: int
+    centre: Pose
+    half_x: float
+    half_y: float
+    kerb_main: float
+    kerb_side: float
+    plan: JunctionPlan
+    arms: dict[Literal["west", "east", "north", "south"], Road]
+
+
+@dataclass(frozen=True)
+class Streets:
+    """Streets as laid out.
+
+    Attributes:
+        network: lanes and crossings.
+        middle: the main street's middle from beginning to end.
+        roads: all roads, the main street's stretches first.
+        stretches: the main street's roads in order.
+        junctions: in order along the main street.
+        side: 1 in right-hand traffic, -1 in left-hand traffic: multiply offsets by it.
+    """
+
+    network: Network
+    middle: Path
+    roads: tuple[Road, ...]
+    stretches: tuple[Road, ...]
+    junctions: tuple[Junction, ...]
+    side: int = 1
+    lane_width: float = 3.4
+
+    def beside(self, along: float, offset: float) -> Pose:
+        """A pose beside the main street's middle; the offset counts away from the forward lanes."""
+        return self.middle.beside(along, offset * self.side)
+
+    def mirrored(self) -> Streets:
+        """The same streets in left-hand traffic."""
+        roads = {id(road): replace(road, middle=road.middle.mirrored()) for road in self.roads}
+        swap: dict[Turn, Turn] = {"left": "right", "right": "left", "straight": "straight"}
+        network = Network(
+            tuple(replace(lane, path=lane.path.mirrored(), turn=swap[lane.turn]) for lane in self.network.lanes),
+            tuple(
+                replace(c, start=(c.start[0], -c.start[1]), end=(c.end[0], -c.end[1])) for c in self.network.crossings
+            ),
+            self.network.conflicts,
+        )
+        junctions = tuple(
+            replace(
+                j,
+                centre=Pose(j.centre.x, -j.centre.y, -j.centre.heading),
+                arms={name: roads[id(road)] for name, road in j.arms.items()},
+            )
+            for j in self.junctions
+        )
+        return Streets(
+            network,
+            self.middle.mirrored(),
+            tuple(roads[id(road)] for road in self.roads),
+            tuple(roads[id(road)] for road in self.stretches),
+            junctions,
+            -self.side,
+            self.lane_width,
+        )
+
+
+@dataclass
+class _Builder:
+    """Collects lanes while the street is laid out."""
+
+    plan: StreetPlan
+    lanes: list[Lane] = field(default_factory=list)
+    crossings: list[Crossing] = field(default_factory=list)
+    roads: list[Road] = field(default_factory=list)
+
+    def road(
+        self,
+        middle: Path,
+        lanes: int,
+        begins: JunctionPlan | None,
+        ends: JunctionPlan | None,
+        group_begin: Group | None,
+        group_end: Group | None,
+        must_yield: bool,
+        stretch: Stretch | None = None,
+    ) -> Road:
+        """Adds a road with its lanes; the junctions at its two ends say which stop lines and crossings it has."""
+        width = self.plan.lane_width
+        half = lanes * width + GUTTER
+        length = middle.length
+        line = CROSSING_GAP + CROSSING_WIDTH + STOP_GAP
+        stop_end = _stop(ends, must_yield, line)
+        stop_begin = _stop(begins, must_yield, line)
+        forward: list[int] = []
+        backward: list[int] = []
+        for direction, numbers in ((-1, forward), (1, backward)):
+            first = len(self.lanes)
+            for k in range(lanes):
+                path = middle.shifted(direction * (k + 0.5) * width)
+                setback, group = (stop_end, group_end) if direction < 0 else (stop_begin, group_begin)
+                if direction > 0:
+                    path = path.reversed()
+                numbers.append(first + k)
+                self.lanes.append(
+                    Lane(
+                        number=first + k,
+                        path=path,
+                        width=width,
+                        limit=self.plan.limit,
+                        neighbours=tuple(n for n in (first + k - 1, first + k + 1) if first <= n < first + lanes),
+                        stop_at=None if setback is None else path.length - setback,
+                        group=group,
+                        must_yield=must_yield and setback is not None and group is None,
+                    )
+                )
+        places: list[tuple[float, Group | None]] = []
+        if begins is not None and begins.signals:
+            places.append((CROSSING_GAP + CROSSING_WIDTH / 2, group_begin))
+        if ends is not None and ends.signals:
+            places.append((length - CROSSING_GAP - CROSSING_WIDTH / 2, group_end))
+        parking = (0.0, 0.0)
+        if stretch is not None:
+            places += [(along, None) for along in stretch.crossings]
+            parking = (PARKING * stretch.parking[0], PARKING * stretch.parking[1])
+        for along, group in places:
+            self._crossing(middle, along, half, group, (*forward, *backward))
+        road = Road(
+            middle,
+            tuple(forward),
+            tuple(backward),
+            half,
+            parking,
+            tuple(along for along, _ in places),
+            (stop_begin, None if stop_end is None else length - stop_end),
+        )
+        self.roads.append(road)
+        return road
+
+    def _crossing(self, middle: Path, along: float, half: float, group: Group | None, lanes: tuple[int, ...]) -> None:
+        one, two = middle.beside(along, -half - 0.9), middle.beside(along, half + 0.9)
+        at = middle.pose(along)
+        self.crossings.append(
+            Crossing(
+                number=len(self.crossings),
+                start=(one.x, one.y),
+                end=(two.x, two.y),
+                width=CROSSING_WIDTH,
+                lanes=tuple((n, self.lanes[n].path.project(at.x, at.y)[0]) for n in lanes),
+                group=group,
+            )
+        )
+
+    def connect(self, junction: Junction) -> None:
+        """Adds the ways through a junction and links them to the lanes at both ends."""
+        incoming = {name: road.forward if name == "west" else road.backward for name, road in junction.arms.items()}
+        outgoing = {name: road.backward if name == "west" else road.forward for name, road in junction.arms.items()}
+        for name, lanes_in in incoming.items():
+            for target, lanes_out in outgoing.items():
+                if target == name:
+                    continue
+                turn = _turn(self.lanes[lanes_in[0]].path, self.lanes[lanes_out[0]].path)
+                for k, lane_in in enumerate(lanes_in):
+                    if (turn == "left" and k > 0) or (turn == "right" and k < len(lanes_in) - 1):
+                        continue
+                    out = {"left": 0, "right": len(lanes_out) - 1, "straight": min(k, len(lanes_out) - 1)}[turn]
+                    self._way(junction.number, lane_in, lanes_out[out], turn)
+
+    def _way(self, junction: int, lane_in: int, lane_out: int, turn: Turn) -> None:
+        before, after = self.lanes[lane_in], self.lanes[lane_out]
+        number = len(self.lanes)
+        path = _way_path(before.path.pose(before.path.length), after.path.pose(0.0))
+        self.lanes.append(
+            Lane(number, path, before.width, before.limit, (), (lane_out,), junction, turn, waits_inside=turn == "left")
+        )
+        self.lanes[lane_in] = replace(before, successors=(*before.successors, number))
+
+    def network(self) -> Network:
+        """The lane graph with all conflicts."""
+        conflicts: dict[int, tuple[Conflict, ...]] = {}
+        entry = {way: lane for lane in self.lanes for way in lane.successors}
+        points = {lane.number: middle_points(lane.path) for lane in self.lanes if lane.junction is not None}
+        for own in self.lanes:
+            if own.junction is None:
+                continue
+            found = []
+            for other in self.lanes:
+                if other.junction != own.junction or entry[other.number] == entry[own.number]:
+                    continue
+                yields = _gives_way(entry[own.number], own, entry[other.number], other)
+                conflict = find_conflict(own, other, points[own.number], points[other.number], yields)
+                if conflict:
+                    found.append(conflict)
+            conflicts[own.number] = tuple(found)
+        return Network(tuple(self.lanes), tuple(self.crossings), conflicts)
+
+
+def build_streets(plan: StreetPlan) -> Streets:
+    """Lays out a street in right-hand traffic.
+
+    Raises:
+        ValueError: if two junctions, or none, stand where a stretch should.
+    """
+    builder = _Builder(plan)
+    elements = plan.elements
+    if not elements or isinstance(elements[0], JunctionPlan) or isinstance(elements[-1], JunctionPlan):
+        raise ValueError("a street begins and ends with a stretch")
+    kerb_main, kerb_side = plan.lanes * plan.lane_width + GUTTER, plan.lane_width + GUTTER
+    here, middles = plan.start, []
+    stretches: list[Road] = []
+    waiting: list[tuple[int, JunctionPlan, Pose, float, float]] = []
+    for index, element in enumerate(elements):
+        if isinstance(element, JunctionPlan):
+            half_x, half_y = kerb_side + element.radius, kerb_main + element.radius
+            across = Path.from_pieces(here, [(2.0 * half_x, 0.0)])
+            waiting.append((len(waiting), element, across.pose(half_x), half_x, half_y))
+            middles.append(across)
+            here = across.pose(across.length)
+            continue
+        before, after = _junction_at(elements, index - 1), _junction_at(elements, index + 1)
+        middle = Path.from_pieces(here, element.pieces)
+        group_begin: Group | None = (len(waiting) - 1, "main") if before and before.signals else None
+        group_end: Group | None = (len(waiting), "main") if after and after.signals else None
+        stretches.append(builder.road(middle, plan.lanes, before, after, group_begin, group_end, False, element))
+        middles.append(middle)
+        here = middle.pose(middle.length)
+    junctions = []
+    for number, element, centre, half_x, half_y in waiting:
+        arms: dict[Literal["west", "east", "north", "south"], Road] = {
+            "west": stretches[number],
+            "east": stretches[number + 1],
+        }
+        group: Group | None = (number, "side") if element.signals else None
+        if element.left:
+            arms["north"] = builder.road(
+                _side(centre, half_y, math.pi / 2, element), 1, element, None, group, None, not element.signals
+            )
+        if element.right:
+            arms["south"] = builder.road(
+                _side(centre, half_y, -math.pi / 2, element), 1, element, None, group, None, not element.signals
+            )
+        junction = Junction(number, centre, half_x, half_y, kerb_main, kerb_side, element, arms)
+        builder.connect(junction)
+        junctions.append(junction)
+    return Streets(
+        builder.network(),
+        Path.joined(middles),
+        tuple(builder.roads),
+        tuple(stretches),
+        tuple(junctions),
+        lane_width=plan.lane_width,
+    )
+
+
+def _stop(junction: JunctionPlan | None, must_yield: bool, line: float) -> float | None:
+    """How far before a road's end its stop line lies, or None where nobody has to stop."""
+    if junction is None:
+        return None
+    if junction.signals:
+        return line
+    return 1.0 if must_yield else None
+
+
+def _junction_at(elements: tuple[Stretch | JunctionPlan, ...], index: int) -> JunctionPlan | None:
+    if not 0 <= index < len(elements):
+        return None
+    element = elements[index]
+    if not isinstance(element, JunctionPlan):
+        raise ValueError("stretches and junctions must take turns")
+    return element
+
+
+def _side(centre: Pose, half_y: float, turn: float, plan: JunctionPlan) -> Path:
+    heading = centre.heading + turn
+    start = Pose(centre.x + half_y * math.cos(heading), centre.y + half_y * math.sin(heading), heading)
+    return Path.from_pieces(start, [(plan.side_length, 0.0)])
+
+
+def _turn(before: Path, after: Path) -> Turn:
+    """Which way a driver turns from the end of one path to the start of another."""
+    cross = math.sin(after.pose(0.0).heading - before.pose(before.length).heading)
+    return "straight" if abs(cross) < 0.5 else "left" if cross > 0 else "right"
+
+
+def _way_path(start: Pose, end: Pose) -> Path:
+    """Straight across, or the widest quarter circle that fits, with straights where the corner is not square."""
+    cos, sin = math.cos(start.heading), math.sin(start.heading)
+    dx, dy = end.x - start.x, end.y - start.y
+    forward, left = dx * cos + dy * sin, dy * cos - dx * sin
+    if abs(left) < 1e-6:
+        return Path.from_pieces(start, [(forward, 0.0)])
+    radius = min(forward, abs(left))
+    curvature = math.copysign(1.0 / radius, left)
+    return Path.from_pieces(
+        start, [(forward - radius, 0.0), (radius * math.pi / 2, curvature), (abs(left) - radius, 0.0)]
+    )
+
+
+def _gives_way(entry: Lane, own: Lane, other_entry: Lane, other: Lane) -> bool:
+    """Whether ``own`` gives way to ``other`` (right-hand traffic).
+
+    The side street gives way to the main street unless lights part them; within one street a left turn gives way to all
+    that come towards it and go straight on or turn right.
+    """
+    if entry.must_yield != other_entry.must_yield:
+        return entry.must_yield
+    if entry.group != other_entry.group:
+        return False
+    return own.turn == "left" and other.turn != "left"
+
+
+def polygon_mirrored(polygon: FloatArray) -> FloatArray:
+    """A polygon with y turned into -y, still counter-clockwise."""
+    mirrored: FloatArray = polygon[::-1] * (1.0, -1.0)
+    return mirrored
+
+
+__all__ = [
+    "BUILD_OUT",
+    "CROSSING_WIDTH",
+    "GUTTER",
+    "PARKING",
+    "WALKWAY",
+    "Junction",
+    "JunctionPlan",
+    "Road",
+    "Segment",
+    "StreetPlan",
+    "Streets",
+    "Stretch",
+    "build_streets",
+    "polygon_mirrored",
+]

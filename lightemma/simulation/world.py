@@ -1,0 +1,230 @@
+"""The world: it steps at 20 Hz, moves everybody, and can say at any time what it looks like."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from lightemma.frame import FloatArray, Pose
+from lightemma.kinematics import actions_from_poses
+from lightemma.protocol import LIGHTEMMA, Protocol
+from lightemma.simulation.actors import SIZES, Vehicle
+from lightemma.simulation.dressing import dress
+from lightemma.simulation.ego import EgoCar, Limits
+from lightemma.simulation.events import Referee
+from lightemma.simulation.network import Route
+from lightemma.simulation.pedestrians import Walker
+from lightemma.simulation.setup import WARM_UP, Setup
+from lightemma.simulation.state import ActorState, Conditions, EgoState, SignalState, WorldState
+from lightemma.simulation.traffic import Traffic, pose_of
+
+#: Seconds per step.
+STEP_TIME = 0.05
+#: Actors' numbers: vehicles count from 1, things and people from here.
+FIRST_THING, FIRST_PERSON = 400, 700
+
+
+class World:
+    """One episode.
+
+    It begins at time 0, after a warm-up in which the ego has driven its route as the traffic does; the warm-up's moments are
+    kept at 2 Hz. Two worlds of the same setup, seed and actions are alike in every byte.
+
+    Args:
+        setup: from a scenario.
+        seed: of whatever is made up around the streets.
+        conditions: light and weather.
+        limits: what the ego car can do; None for one that obeys at once.
+        protocol: how long a pair of speed and curvature is held, and the rule of motion without limits.
+
+    Attributes:
+        setup: as given.
+        city: everything that stands still.
+        past: (7, 3) x, y, heading of the ego's rear axle at -3.5 … -0.5 s.
+        warm_up: the world at those times.
+        track: x, y, heading of the rear axle every 0.5 s, the past and time 0 included.
+        time: seconds since the start.
+        ego: the car.
+        traffic: all vehicles.
+        walkers: all people.
+        referee: what has happened so far.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        seed: int,
+        conditions: Conditions = Conditions(),  # noqa: B008 - frozen
+        limits: Limits | None = Limits(),  # noqa: B008 - frozen
+        protocol: Protocol = LIGHTEMMA,
+    ) -> None:
+        self.setup = setup
+        self.seed = seed
+        self.protocol = protocol
+        self.city, self._heads = dress(setup, seed, conditions)
+        self.walkers = [Walker(FIRST_PERSON + i, person) for i, person in enumerate(setup.people)]
+        ego = Vehicle("car", setup.lanes, setup.at, setup.speed, setup.desired)
+        self.traffic = Traffic(
+            setup.streets.network, (ego, *setup.vehicles), setup.things, self.walkers, setup.controllers
+        )
+        self._thing_states = tuple(
+            ActorState(FIRST_THING + i, t.kind, t.pose, 0.0, *SIZES[t.kind], t.colour, parked=True)
+            for i, t in enumerate(setup.things)
+        )
+        self.thing_boxes: FloatArray = np.array(
+            [(t.pose.x, t.pose.y, t.pose.heading, *SIZES[t.kind][:2]) for t in setup.things]
+        ).reshape(-1, 5)
+        people = np.zeros((len(self.walkers), 5))
+        people[:, 3:] = SIZES["pedestrian"][:2]
+        #: Boxes (n, 5) and velocities (n, 2) of all others, and half their diagonals: vehicles, things, people in this order.
+        #: The first row is the ego's own.
+        self.boxes: FloatArray = np.concatenate([self.traffic.boxes, self.thing_boxes, people])
+        self.velocities: FloatArray = np.zeros((len(self.boxes), 2))
+        self.reach: FloatArray = np.hypot(self.boxes[:, 3], self.boxes[:, 4]) / 2.0
+        self._steps = -round(WARM_UP / STEP_TIME)
+        self._hold_steps = round(protocol.dt / STEP_TIME)
+        self._warm(limits)
+
+    def _warm(self, limits: Limits | None) -> None:
+        """Drives the ego along its route until time 0."""
+        path = self.route.path
+        every, states, poses = self._hold_steps, [], []
+        self.ego = EgoCar(path.pose(self.setup.at), self.setup.speed, 0.0, limits, self.protocol)
+        while self._steps < 0:
+            if self._steps % every == 0:
+                states.append(self.state())
+                poses.append(self.ego.pose)
+            self._steps += 1
+            self.traffic.step(self.time, STEP_TIME)
+            self._walk()
+            along = float(self.traffic.at[0])
+            self.ego.pose = path.pose(along)
+            self.ego.speed = float(self.traffic.speed[0])
+            self.ego.curvature = path.curvature(along)
+            self.ego.acceleration = float(self.traffic.acceleration[0])
+        self.warm_up = tuple(states)
+        self.past: FloatArray = np.array([(pose.x, pose.y, pose.heading) for pose in poses])
+        self.track: list[tuple[float, float, float]] = [(float(x), float(y), float(h)) for x, y, h in self.past]
+        self._remember()
+        self.traffic.place_ego(self.ego.state())
+        self.start = float(self.traffic.at[0])
+        self.referee = Referee(self)
+
+    @property
+    def time(self) -> float:
+        """Seconds since the episode's start, negative in the warm-up."""
+        return self._steps * STEP_TIME
+
+    @property
+    def route(self) -> Route:
+        """The ego's route."""
+        return self.traffic.book.entries[self.traffic.book.number(self.setup.lanes)].route
+
+    @property
+    def finished(self) -> bool:
+        """Whether the goal is reached or the time is up. The world can be stepped on all the same."""
+        return self.referee.goal_reached or self.time >= self.setup.time_limit - 1e-9
+
+    def step(self, speed: float, curvature: float) -> None:
+        """Moves the world on by 0.05 s, with the ego told this speed (m/s) and curvature (1/m, positive = left)."""
+        left = self._hold_steps - self._steps % self._hold_steps
+        self.ego.step(speed, curvature, STEP_TIME, left * STEP_TIME)
+        self._steps += 1
+        self.traffic.place_ego(self.ego.state())
+        self.traffic.step(self.time, STEP_TIME)
+        self._walk()
+        self.referee.look()
+        if self._steps % self._hold_steps == 0:
+            self._remember()
+
+    def hold(self, speed: float, curvature: float) -> None:
+        """Steps until the protocol's next half second with one pair held."""
+        self.step(speed, curvature)
+        while self._steps % self._hold_steps:
+            self.step(speed, curvature)
+
+    def _remember(self) -> None:
+        self.track.append((self.ego.pose.x, self.ego.pose.y, self.ego.pose.heading))
+
+    def _walk(self) -> None:
+        count = len(self.traffic.at)
+        self.boxes[:count] = self.traffic.boxes
+        self.velocities[:count] = self.traffic.velocities
+        if self._steps % 2:
+            return
+        row = count + len(self.thing_boxes) - 1
+        for walker in self.walkers:
+            row += 1
+            if walker.stage == "wait" and self._steps % 4 == 0 and self.traffic.rules.may_step_off(walker, self.time):
+                walker.stage = "walk"
+            if walker.speed or self._steps % 20 == 0:
+                walker.step(2.0 * STEP_TIME)
+                pose, speed = walker.pose, walker.speed
+                self.boxes[row, :3] = (pose.x, pose.y, pose.heading)
+                self.velocities[row] = (speed * math.cos(pose.heading), speed * math.sin(pose.heading))
+
+    def number_of(self, row: int) -> int:
+        """The actor's number of a row of `boxes`."""
+        count = len(self.traffic.at)
+        if row < count:
+            return self.traffic.number[row]
+        row -= count
+        return FIRST_THING + row if row < len(self.thing_boxes) else FIRST_PERSON + row - len(self.thing_boxes)
+
+    def history(self) -> FloatArray:
+        """The protocol's six (speed, curvature) pairs up to now, (6, 2), oldest first, the current one last."""
+        positions = np.array(self.track[-8:])[:, :2]
+        return actions_from_poses(positions, np.arange(8) * self.protocol.dt, self.protocol)
+
+    def state(self) -> WorldState:
+        """What the world looks like now."""
+        traffic = self.traffic
+        actors = [self._vehicle(n) for n in range(1, len(traffic.at)) if traffic.active[n]]
+        actors.extend(self._thing_states)
+        for walker in self.walkers:
+            length, width, _ = SIZES["pedestrian"]
+            person = walker.person
+            actors.append(
+                ActorState(
+                    walker.number,
+                    "pedestrian",
+                    walker.pose,
+                    walker.speed,
+                    length,
+                    width,
+                    person.height,
+                    person.colour,
+                    gait=walker.gait,
+                )
+            )
+        signals = tuple(
+            SignalState(number, pose, arm, self.setup.controllers[group[0]].colour(group[1], self.time))
+            for number, (pose, arm, group) in enumerate(self._heads)
+        )
+        return WorldState(self.time, self.ego_state(), tuple(actors), signals)
+
+    def ego_state(self) -> EgoState:
+        """The ego car now."""
+        return self.ego.state()
+
+    def _vehicle(self, n: int) -> ActorState:
+        traffic = self.traffic
+        vehicle = traffic.vehicles[n]
+        length, width, height = (float(value) for value in traffic.size[n])
+        return ActorState(
+            number=traffic.number[n],
+            kind=vehicle.kind,
+            pose=pose_of(traffic.boxes[n]),
+            speed=float(traffic.speed[n]),
+            length=length,
+            width=width,
+            height=height,
+            colour=vehicle.colour,
+            braking=bool(traffic.acceleration[n] < -0.5 or traffic.speed[n] < 0.1),
+            indicator=traffic.indicator(n),
+        )
+
+    def goal_pose(self) -> Pose:
+        """The place on the route that is to be reached."""
+        return self.route.path.pose(self.setup.goal)

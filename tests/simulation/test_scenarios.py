@@ -1,0 +1,83 @@
+"""The scenarios: what there is, that each begins sound, and that it shows what its name says."""
+
+import math
+
+import numpy as np
+import pytest
+
+from lightemma.errors import UserError
+from lightemma.simulation.geometry import boxes_overlap
+from lightemma.simulation.scenarios import CONDITIONS, SCENARIOS, make_world
+
+EXPECTED = {
+    *("cruise", "bend", "left-turn", "right-turn", "lead-car-braking", "stopped-queue", "red-light"),
+    *("light-turns-green", "green-but-blocked", "pedestrian-crossing", "roadworks-narrowing", "parked-car-to-pass"),
+    *("turned-then-straight", "cut-in"),
+}
+
+
+def test_all_fourteen_are_there_and_described():
+    assert set(SCENARIOS) == EXPECTED
+    for scenario in SCENARIOS.values():
+        for sentence in (scenario.description, scenario.right_answer):
+            assert sentence[0].isupper()
+            assert sentence.endswith(".")
+
+
+def test_an_unknown_name_is_told_what_is_near():
+    with pytest.raises(UserError, match="left-turn"):
+        make_world("left-trun", 0)
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_an_episode_begins_sound(name: str, condition: str):
+    seed = 20 + list(CONDITIONS).index(condition)
+    world = make_world(name, seed, CONDITIONS[condition], left_hand=seed % 2 == 1)
+    assert world.city.conditions == CONDITIONS[condition]
+    for row in range(len(world.boxes)):
+        others = np.delete(world.boxes, row, axis=0)
+        assert not boxes_overlap(world.boxes[row], others).any(), world.number_of(row) if row else "ego"
+    assert world.start < world.setup.goal < world.route.path.length
+    assert world.route.path.length - world.start > 170.0 or world.setup.goal - world.start < 120.0
+    assert 0.0 <= world.ego.speed < 14.0
+    numbers = [actor.number for actor in world.state().actors]
+    assert len(set(numbers)) == len(numbers)
+    assert 0 not in numbers
+
+
+@pytest.mark.parametrize("left_hand", [False, True])
+@pytest.mark.parametrize(("name", "turned"), [("left-turn", math.pi / 2), ("right-turn", -math.pi / 2)])
+def test_turns_go_the_way_they_are_called(name: str, turned: float, left_hand: bool):
+    world = make_world(name, 1, left_hand=left_hand)
+    path = world.route.path
+    change = path.pose(path.length).heading - path.pose(0.0).heading
+    assert math.cos(change - turned) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_seeds_differ_and_lights_are_as_named():
+    speeds = {make_world("cruise", seed).setup.desired for seed in range(4)}
+    assert len(speeds) == 4
+    for seed in range(3):
+        red = make_world("red-light", seed).setup.controllers[0]
+        assert [red.colour("main", t) for t in (0.0, 6.0, 13.0)] == ["red", "red", "green"]
+        blocked = make_world("green-but-blocked", seed).setup.controllers[0]
+        assert {blocked.colour("main", t) for t in np.arange(-3.5, 25.0)} == {"green"}
+
+
+def test_the_car_that_cuts_in_ends_up_ahead_in_the_egos_lane():
+    world = make_world("cut-in", 1)
+    before = _leader_gap(world)
+    for _ in range(150):
+        world.step(world.setup.speed, 0.0)
+    assert _leader_gap(world) < 25.0 < before
+
+
+def _leader_gap(world) -> float:
+    return float(world.traffic.leaders()[0][0])
+
+
+def test_past_the_goal_the_road_goes_on_for_a_recorded_drive():
+    for name in SCENARIOS:
+        world = make_world(name, 0)
+        assert world.route.path.length - world.setup.goal > 30.0, name
