@@ -1,0 +1,105 @@
+"""What a renderer is: it is given a city once, and then draws what the front camera sees of each moment."""
+
+from __future__ import annotations
+
+import abc
+from types import TracebackType
+from typing import Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lightemma.errors import UserError
+from lightemma.frame import Camera
+from lightemma.simulation.state import City, WorldState
+
+Pixels = npt.NDArray[np.uint8]
+"""(h, w, 3) red, green, blue."""
+
+RendererKind = Literal["auto", "panda3d", "painter"]
+
+
+class RenderError(Exception):
+    """A renderer cannot start or has died; the message is one sentence that says why."""
+
+
+class Renderer(abc.ABC):
+    """Draws pictures of a city; use it as a context manager, or call :meth:`close`.
+
+    Attributes:
+        note: a sentence on why this is not the renderer that was hoped for, or None.
+    """
+
+    note: str | None = None
+
+    @property
+    @abc.abstractmethod
+    def name(self) -> str:
+        """``panda3d`` or ``painter``."""
+
+    @property
+    @abc.abstractmethod
+    def details(self) -> dict[str, str]:
+        """What decides the pixels: versions, and the graphics library's vendor, renderer and version."""
+
+    @abc.abstractmethod
+    def load(self, city: City) -> None:
+        """Takes a city, in place of the one before.
+
+        Raises:
+            RenderError: if the renderer has failed.
+        """
+
+    @abc.abstractmethod
+    def draw(self, state: WorldState, camera: Camera, size: tuple[int, int], seed: int) -> Pixels:
+        """The picture of a moment.
+
+        Args:
+            state: everything that moves.
+            camera: the camera on the ego car, for instance :func:`~lightemma.simulation.render.pinhole.front_camera`.
+            size: width and height in pixels, of the camera's shape.
+            seed: of the sensor's noise; equal states and seeds give equal pictures.
+
+        Returns:
+            (h, w, 3) bytes.
+
+        Raises:
+            UserError: if the size is no picture's.
+            RenderError: if no city was loaded, or the renderer has failed.
+        """
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Gives everything back; calling it again does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def make_renderer(kind: RendererKind = "auto") -> Renderer:
+    """A renderer by name.
+
+    Args:
+        kind: ``panda3d`` draws with OpenGL and shaders in a process of its own, ``painter`` with Pillow on any machine,
+            ``auto`` takes panda3d where it works and the painter elsewhere, with a :attr:`Renderer.note` on why.
+
+    Raises:
+        UserError: if there is no such renderer.
+        RenderError: if panda3d was asked for and cannot start.
+    """
+    from lightemma.simulation.render.automatic import AutomaticRenderer
+    from lightemma.simulation.render.painter import PainterRenderer
+    from lightemma.simulation.render.panda import PandaRenderer
+
+    if kind == "auto":
+        return AutomaticRenderer()
+    if kind == "panda3d":
+        return PandaRenderer()
+    if kind == "painter":
+        return PainterRenderer()
+    raise UserError(f"there is no renderer '{kind}'; take auto, panda3d or painter.")

@@ -1,0 +1,101 @@
+"""What a real camera adds to a clean picture: a little blur, sensor noise, darker corners, rain before the lens, JPEG."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from lightemma.errors import UserError
+from lightemma.simulation.render.base import Pixels
+from lightemma.simulation.render.looks import Look
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_TILE = 512
+
+
+def as_taken(pixels: Pixels, look: Look, seed: int) -> Pixels:
+    """The picture as a camera would have taken it; the same seed gives the same bytes.
+
+    Args:
+        pixels: (h, w, 3) a clean picture.
+        look: light and weather: noise grows as it gets dark, rain streaks the air.
+        seed: of noise and rain.
+    """
+    from PIL import Image, ImageFilter
+
+    rng = np.random.default_rng([seed, 9])
+    width = pixels.shape[1]
+    # A lens spreads a point over a little more than a pixel of the full size.
+    core = 5.0 if width > 1100 else 9.0
+    spread = ImageFilter.Kernel((3, 3), [1, core, 1, core, core * core, core, 1, core, 1])
+    image = Image.fromarray(np.ascontiguousarray(pixels)).filter(spread)
+    if look.wet >= 1.0:
+        image = _with_rain(image, rng)
+    return _with_noise(np.asarray(image), 2.4 if look.lamps > 0 else 1.4, rng)
+
+
+def encode_jpeg(pixels: Pixels, quality: int = 90) -> bytes:
+    """The picture as a JPEG.
+
+    Args:
+        pixels: (h, w, 3).
+        quality: 1 … 95.
+
+    Raises:
+        UserError: if the quality is out of range.
+    """
+    from PIL import Image
+
+    if not 1 <= quality <= 95:
+        raise UserError(f"a JPEG quality of {quality} does not exist; take 1 to 95.")
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "JPEG", quality=quality, subsampling="4:2:0")
+    return buffer.getvalue()
+
+
+@lru_cache(maxsize=1)
+def _noise_tile() -> npt.NDArray[np.int8]:
+    """(512, 512, 3) noise with a standard deviation of 16: mostly brightness, a little colour."""
+    rng = np.random.default_rng(23)
+    noise = rng.standard_normal((_TILE, _TILE, 1)) * 14 + rng.standard_normal((_TILE, _TILE, 3)) * 7
+    tile: npt.NDArray[np.int8] = np.clip(np.rint(noise), -120, 120).astype(np.int8)
+    return tile
+
+
+def _with_noise(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
+    """Noise of so many grey levels: one tile from a random place, turned over at random, over and over."""
+    tile = np.roll(_noise_tile(), tuple(rng.integers(0, _TILE, 2)), axis=(0, 1))
+    tile = tile[:: int(rng.choice([-1, 1])), :: int(rng.choice([-1, 1]))]
+    levels = np.rint(tile * (strength / 16)).astype(np.int16)
+    noisy = pixels.astype(np.int16)
+    for row in range(0, noisy.shape[0], _TILE):
+        for column in range(0, noisy.shape[1], _TILE):
+            part = noisy[row : row + _TILE, column : column + _TILE]
+            part += levels[: part.shape[0], : part.shape[1]]
+    return np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+def _with_rain(image: Image, rng: np.random.Generator) -> Image:
+    """Faint slanted streaks."""
+    from PIL import Image as Pictures
+    from PIL import ImageDraw, ImageFilter
+
+    width, height = image.size
+    layer = Pictures.new("L", image.size, 0)
+    draw = ImageDraw.Draw(layer)
+    scale = width / 1600
+    for x, y, long, bright in rng.uniform((0, -0.1, 25, 14), (1, 1, 95, 46), (240, 4)):
+        start = (x * width, y * height)
+        draw.line(
+            [start, (start[0] - 0.07 * long * scale, start[1] + long * scale)],
+            fill=int(bright),
+            width=max(1, round(1.6 * scale)),
+        )
+    layer = layer.filter(ImageFilter.GaussianBlur(0.9 * scale))
+    return Pictures.composite(Pictures.new("RGB", image.size, (214, 220, 226)), image, layer)

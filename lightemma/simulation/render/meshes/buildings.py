@@ -1,0 +1,257 @@
+"""Houses: walls with windows, doors, shop fronts and balconies, under flat or pitched roofs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightemma.frame import FloatArray
+from lightemma.simulation.render.meshes.mesh import Colour, MeshBuilder, Surface, mixed, scaled
+from lightemma.simulation.render.meshes.polygons import counter_clockwise
+from lightemma.simulation.state import Building
+
+_WALLS: tuple[Colour, ...] = (
+    (0.72, 0.68, 0.60), (0.60, 0.44, 0.37), (0.68, 0.68, 0.67), (0.76, 0.71, 0.62), (0.55, 0.53, 0.50),
+    (0.66, 0.58, 0.50), (0.52, 0.55, 0.58), (0.62, 0.50, 0.42), (0.70, 0.63, 0.50), (0.58, 0.60, 0.56),
+)  # fmt: skip
+_ROOFS: tuple[Colour, ...] = ((0.42, 0.24, 0.19), (0.30, 0.29, 0.30), (0.36, 0.27, 0.23), (0.25, 0.26, 0.28))
+_SHOPS: tuple[Colour, ...] = (
+    (0.50, 0.14, 0.13), (0.13, 0.24, 0.40), (0.15, 0.34, 0.24), (0.62, 0.47, 0.16), (0.24, 0.22, 0.24), (0.42, 0.22, 0.36)
+)  # fmt: skip
+_FRAME: Colour = (0.80, 0.79, 0.76)
+_PANE: Colour = (0.13, 0.15, 0.17)
+_WARM: Colour = (0.98, 0.80, 0.52)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wall:
+    """One wall: where it starts, which way it runs, and which way it looks; all (2,) metres."""
+
+    start: FloatArray
+    along: FloatArray
+    out: FloatArray
+    length: float
+
+    def panels(self, spans: FloatArray, low: float, high: float, off: float) -> FloatArray:
+        """(m, 4, 3) upright rectangles between (m, 2) metres along the wall, ``off`` metres before it."""
+        base = self.start + off * self.out
+        left, right = base + spans[:, :1] * self.along, base + spans[:, 1:] * self.along
+        flat = np.stack([left, right, right, left], axis=1)
+        up = np.broadcast_to(np.array([low, low, high, high])[:, None], (*flat.shape[:2], 1))
+        return np.concatenate([flat, up], axis=2)
+
+    def feet(self, spans: FloatArray) -> FloatArray:
+        """(m, 3) metres: where the middles of spans stand on the ground."""
+        middle = self.start + spans.mean(axis=1, keepdims=True) * self.along
+        return np.column_stack([middle, np.zeros(len(spans))])
+
+
+def add_building(builder: MeshBuilder, building: Building, *, fine: bool, lit: bool) -> None:
+    """Adds a house.
+
+    Args:
+        builder: gets the faces.
+        building: footprint, height and the seed of its look.
+        fine: whether windows have frames, sills and bars.
+        lit: whether it is dark enough for lit windows.
+    """
+    rng = np.random.default_rng([building.look, 77])
+    ring = counter_clockwise(building.footprint)
+    pitched = len(ring) == 4 and building.height < 9.5 and rng.uniform() < 0.75
+    eaves = building.height * (0.70 if pitched else 1.0)
+    wall = scaled(_WALLS[int(rng.integers(len(_WALLS)))], float(rng.uniform(0.9, 1.05)))
+    roof = _ROOFS[int(rng.integers(len(_ROOFS)))]
+    style = _Style(
+        wall=wall,
+        shop=_SHOPS[int(rng.integers(len(_SHOPS)))] if eaves > 6 and rng.uniform() < 0.6 else None,
+        bay=float(rng.uniform(2.5, 3.6)),
+        window=(float(rng.uniform(0.42, 0.62)), float(rng.uniform(1.35, 1.75))),
+        banded=bool(rng.uniform() < 0.3),
+        frame=_FRAME if rng.uniform() < 0.7 else scaled(wall, 0.6),
+    )
+    for start, end in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+        length = float(np.linalg.norm(end - start))
+        if length > 0.3:
+            along = (end - start) / length
+            _add_wall(
+                builder, _Wall(start, along, np.array([along[1], -along[0]]), length), eaves, style, rng, fine, lit
+            )
+    if pitched:
+        _add_pitched_roof(builder, ring, eaves, building.height, roof, wall)
+    else:
+        top = np.column_stack([ring, np.full(len(ring), building.height - 0.25)])
+        builder.add(top, (0.38, 0.38, 0.38), surface=Surface.STONE, solid=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """The look of one house: wall colour, shop colour if any, metres of a bay, window share and height, bands, frames."""
+
+    wall: Colour
+    shop: Colour | None
+    bay: float
+    window: tuple[float, float]
+    banded: bool
+    frame: Colour
+
+
+def _add_wall(
+    builder: MeshBuilder, wall: _Wall, eaves: float, style: _Style, rng: np.random.Generator, fine: bool, lit: bool
+) -> None:
+    """One wall with everything on it."""
+    bays = max(1, round(wall.length / style.bay))
+    edges = np.linspace(0.0, wall.length, bays + 1)
+    spans = np.column_stack([edges[:-1], edges[1:]])
+    middles, width = spans.mean(axis=1), wall.length / bays
+    anchors = wall.feet(spans)
+
+    def panels(share: float, low: float, high: float, off: float, colour: object, **more: object) -> None:
+        half = width * share / 2
+        faces = wall.panels(np.column_stack([middles - half, middles + half]), low, high, off)
+        builder.add_many(faces, np.asarray(colour, dtype=np.float64), solid=True, anchors=anchors, **more)  # type: ignore[arg-type]
+
+    panels(1.0, -0.1, eaves, 0.0, style.wall, surface=Surface.STONE)
+    panels(1.0, 0.0, 0.55, 0.015, scaled(style.wall, 0.66), surface=Surface.STONE)
+    panels(1.0, eaves - 0.35, eaves, 0.12 if fine else 0.02, scaled(style.wall, 0.80), surface=Surface.STONE)
+    floors = max(1, int((eaves - 0.6) / 3.0))
+    storey = (eaves - 0.5) / floors
+    for floor in range(floors):
+        base = floor * storey
+        if style.banded and floor:
+            panels(1.0, base - 0.08, base + 0.1, 0.03, scaled(style.wall, 1.15), surface=Surface.STONE)
+        if floor == 0 and wall.length > 5:
+            if style.shop is not None:
+                _add_shop(builder, wall, spans, anchors, storey, style.shop, fine, lit, rng)
+            else:
+                _add_ground_floor(builder, wall, spans, anchors, storey, style, rng, lit)
+            continue
+        low, high = base + 0.85, min(base + 0.85 + style.window[1], base + storey - 0.25)
+        glow = np.where(rng.uniform(size=bays) < 0.38, 1.0, 0.0) * (1.0 if lit else 0.0)
+        dim = rng.uniform(0.6, 1.5, bays)
+        curtain = rng.uniform(size=bays) < 0.2
+        glass = np.array(_PANE) * dim[:, None]
+        glass = np.where(curtain[:, None], np.array([0.42, 0.41, 0.39]), glass)
+        glass = np.where(glow[:, None] > 0, np.array(_WARM) * rng.uniform(0.6, 1.0, bays)[:, None], glass)
+        share = style.window[0]
+        if fine:
+            panels(share + 0.07, low - 0.08, high + 0.08, 0.02, style.frame)
+        panels(share, low, high, 0.04, glass, surface=Surface.GLASS, glow=glow * 0.75)
+        if fine:
+            panels(0.025, low, high, 0.055, style.frame)
+            panels(share + 0.14, low - 0.16, low - 0.08, 0.09, scaled(style.wall, 1.12))
+            panels(share, high - 0.12, high, 0.05, (0.07, 0.07, 0.07))
+
+
+def _add_shop(
+    builder: MeshBuilder,
+    wall: _Wall,
+    spans: FloatArray,
+    anchors: FloatArray,
+    storey: float,
+    colour: Colour,
+    fine: bool,
+    lit: bool,
+    rng: np.random.Generator,
+) -> None:
+    """Shop windows under a coloured board, and an awning here and there."""
+
+    def quads(inset: float, low: float, high: float, off: float) -> FloatArray:
+        return wall.panels(spans + np.array([inset, -inset]), low, high, off)
+
+    pane = _WARM if lit else (0.17, 0.18, 0.19)
+    builder.add_many(quads(0.0, 0.0, storey - 0.1, 0.03), scaled(colour, 0.55), solid=True, anchors=anchors)
+    builder.add_many(
+        quads(0.18, 0.45, storey - 0.85, 0.045),
+        pane,
+        surface=Surface.GLASS,
+        solid=True,
+        anchors=anchors,
+        glow=0.7 if lit else 0.0,
+    )
+    if fine:
+        # Things on display: lighter blocks low behind the glass.
+        tint = rng.uniform(0.25, 0.6, (len(spans), 3))
+        wide = (spans[:, 1] - spans[:, 0])[:, None]
+        inner = spans + wide * np.array([0.22, -0.30])
+        builder.add_many(
+            wall.panels(inner, 0.5, 1.15, 0.055), tint * 0.7, solid=True, anchors=anchors, glow=0.3 if lit else 0.0
+        )
+    builder.add_many(quads(0.05, storey - 0.72, storey - 0.15, 0.10), colour, solid=True, anchors=anchors)
+    inner = spans + (spans[:, 1] - spans[:, 0])[:, None] * np.array([0.25, -0.25])
+    builder.add_many(
+        wall.panels(inner, storey - 0.55, storey - 0.32, 0.12),
+        mixed(colour, (0.95, 0.93, 0.86), 0.8),
+        solid=True,
+        anchors=anchors,
+    )
+    if fine and rng.uniform() < 0.5:
+        roof = quads(0.1, storey - 0.75, storey - 0.75, 0.1)
+        roof[:, :2] = quads(0.1, storey - 1.1, storey - 1.1, 1.1)[:, :2]
+        builder.add_many(roof, mixed(colour, (0.9, 0.88, 0.8), 0.25), anchors=anchors)
+
+
+def _add_ground_floor(
+    builder: MeshBuilder,
+    wall: _Wall,
+    spans: FloatArray,
+    anchors: FloatArray,
+    storey: float,
+    style: _Style,
+    rng: np.random.Generator,
+    lit: bool,
+) -> None:
+    """Windows and a door."""
+    door = int(rng.integers(len(spans)))
+    for index in range(len(spans)):
+        middle = float(spans[index].mean())
+        here = anchors[index : index + 1]
+
+        def quad(half: float, low: float, high: float, off: float, middle: float = middle) -> FloatArray:
+            return wall.panels(np.array([[middle - half, middle + half]]), low, high, off)
+
+        if index == door:
+            builder.add_many(quad(0.66, 0.0, 2.35, 0.02), style.frame, solid=True, anchors=here)
+            builder.add_many(quad(0.54, 0.0, 2.25, 0.04), rng.uniform(0.12, 0.36, 3), solid=True, anchors=here)
+            builder.add_many(quad(0.35, 1.4, 2.1, 0.05), _PANE, surface=Surface.GLASS, solid=True, anchors=here)
+        else:
+            half = style.window[0] * float(spans[index, 1] - spans[index, 0]) / 2
+            bright = lit and rng.uniform() < 0.45
+            builder.add_many(quad(half + 0.09, 0.87, storey - 0.52, 0.02), style.frame, solid=True, anchors=here)
+            pane = _WARM if bright else scaled(_PANE, float(rng.uniform(0.7, 1.5)))
+            builder.add_many(
+                quad(half, 0.95, storey - 0.6, 0.04),
+                pane,
+                surface=Surface.GLASS,
+                solid=True,
+                anchors=here,
+                glow=0.7 if bright else 0.0,
+            )
+            builder.add_many(quad(0.03, 0.95, storey - 0.6, 0.055), style.frame, solid=True, anchors=here)
+
+
+def _add_pitched_roof(
+    builder: MeshBuilder, ring: FloatArray, eaves: float, top: float, colour: Colour, wall: Colour
+) -> None:
+    """A gabled roof over four corners, its ridge along the longer sides."""
+    sides = np.linalg.norm(np.roll(ring, -1, axis=0) - ring, axis=1)
+    if sides[0] + sides[2] < sides[1] + sides[3]:
+        ring = np.roll(ring, -1, axis=0)
+    a, b, c, d = (np.append(corner, eaves) for corner in ring)
+    one, other = np.append((ring[3] + ring[0]) / 2, top), np.append((ring[1] + ring[2]) / 2, top)
+    run = (b - a) / np.linalg.norm(b - a)
+    over, out = (
+        0.35 * run,
+        (a - d) / np.linalg.norm(a - d) * 0.4 + (0, 0, -0.4 * (top - eaves) / float(np.linalg.norm(a - d) / 2)),
+    )
+    middle = np.append(ring.mean(axis=0), 0.0)[None]
+    for foot, foot2, ridge, ridge2, away in ((a, b, one, other, out), (c, d, other, one, out * (-1, -1, 1))):
+        lean = over if foot is a else -over
+        builder.add_many(
+            np.array([[foot + away - lean, foot2 + away + lean, ridge2 + lean, ridge - lean]]),
+            colour,
+            surface=Surface.STONE,
+            anchors=middle,
+        )
+    for triangle in ([b, c, other], [d, a, one]):
+        builder.add_many(np.array([triangle]), wall, surface=Surface.STONE, solid=True, anchors=middle)

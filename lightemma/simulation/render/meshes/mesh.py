@@ -1,0 +1,273 @@
+"""Flat coloured faces in space: what every renderer draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from lightemma.frame import FloatArray, Pose
+
+Colour = tuple[float, float, float]
+"""Red, green and blue as a screen has them (sRGB), 0 … 1."""
+
+IntArray = npt.NDArray[np.intp]
+BoolArray = npt.NDArray[np.bool_]
+
+
+class Layer(IntEnum):
+    """What is painted over what: flat layers in this order, then all that stands, the farthest first."""
+
+    GROUND = 0
+    ROAD = 1
+    WEAR = 2
+    MARKING = 3
+    PAVEMENT = 4
+    KERB = 5
+    SHADOW = 6
+    STANDING = 7
+
+
+class Surface(IntEnum):
+    """What a face is made of, for renderers that know more than colours."""
+
+    MATTE = 0
+    PAINT = 1
+    GLASS = 2
+    METAL = 3
+    LEAF = 4
+    STONE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """Flat coloured faces in space; n corners, f faces.
+
+    Attributes:
+        corners: (n, 3) metres, the corners of one face after those of the other.
+        normals: (n, 3) unit vectors for a smooth look of curved bodies; NaN where the face itself is flat.
+        upright: (n, 2) metres to the left and up, added as the camera sees them: the face always turns to the camera.
+        counts: (f,) corners of each face, 3 or more.
+        colours: (f, 3) red, green, blue, sRGB 0 … 1.
+        surfaces: (f,) values of :class:`Surface`.
+        layers: (f,) values of :class:`Layer`.
+        anchors: (f, 3) metres: the point whose distance decides the order and the haze. Faces that share an anchor
+            are painted in the order they were added.
+        solid: (f,) true for a face of a body: unseen from behind. Its corners run counter-clockwise for those who see it.
+        glows: (f,) light of its own, in multiples of its colour; 0 for all but lamps.
+    """
+
+    corners: FloatArray
+    normals: FloatArray
+    upright: FloatArray
+    counts: IntArray
+    colours: FloatArray
+    surfaces: IntArray
+    layers: IntArray
+    anchors: FloatArray
+    solid: BoolArray
+    glows: FloatArray
+
+    @property
+    def starts(self) -> IntArray:
+        """(f,) index of each face's first corner."""
+        starts: IntArray = np.cumsum(self.counts) - self.counts
+        return starts
+
+    def face_normals(self) -> FloatArray:
+        """(f, 3) unit vectors towards those who see the corners run counter-clockwise (Newell's sums, so any shape)."""
+        after = np.arange(1, len(self.corners) + 1)
+        after[self.starts + self.counts - 1] = self.starts
+        if not len(self.counts):
+            return np.empty((0, 3))
+        sums = np.add.reduceat(np.cross(self.corners, self.corners[after]), self.starts, axis=0)
+        unit: FloatArray = sums / np.maximum(np.linalg.norm(sums, axis=1), 1e-12)[:, None]
+        return unit
+
+    def rows(self, faces: IntArray) -> IntArray:
+        """(w,) indices of the corners of these faces, one face after the other."""
+        counts = self.counts[faces]
+        firsts = np.cumsum(counts) - counts
+        rows: IntArray = np.repeat(self.starts[faces] - firsts, counts) + np.arange(int(counts.sum()))
+        return rows
+
+    def chosen(self, faces: IntArray) -> Mesh:
+        """The mesh of some of the faces, given by their (v,) indices, in that order."""
+        rows = self.rows(faces)
+        return Mesh(
+            corners=self.corners[rows],
+            normals=self.normals[rows],
+            upright=self.upright[rows],
+            counts=self.counts[faces],
+            colours=self.colours[faces],
+            surfaces=self.surfaces[faces],
+            layers=self.layers[faces],
+            anchors=self.anchors[faces],
+            solid=self.solid[faces],
+            glows=self.glows[faces],
+        )
+
+    def placed(self, at: Pose, height: float = 0.0) -> Mesh:
+        """This mesh, made around an origin of its own, put at ``at`` and ``height`` metres up."""
+        shift = np.array([at.x, at.y, height])
+        return replace(
+            self,
+            corners=turned(self.corners, at.heading) + shift,
+            normals=turned(self.normals, at.heading),
+            anchors=turned(self.anchors, at.heading) + shift,
+        )
+
+    def seen_from(self, pose: Pose) -> Mesh:
+        """This mesh in the ego frame of a car at ``pose``."""
+        shift = np.array([pose.x, pose.y, 0.0])
+        return replace(
+            self,
+            corners=turned(self.corners - shift, -pose.heading),
+            normals=turned(self.normals, -pose.heading),
+            anchors=turned(self.anchors - shift, -pose.heading),
+        )
+
+    def standing_up(self) -> Mesh:
+        """This mesh, already in the ego frame, with the upright faces turned to the camera."""
+        corners = self.corners.copy()
+        corners[:, 1:] += self.upright
+        return replace(self, corners=corners, upright=np.zeros_like(self.upright))
+
+    @staticmethod
+    def joined(meshes: Sequence[Mesh]) -> Mesh:
+        """One mesh of several, in their order; an empty one of none."""
+        parts = meshes or [empty_mesh()]
+        return Mesh(*(np.concatenate([getattr(part, name.name) for part in parts]) for name in fields(Mesh)))
+
+
+def empty_mesh() -> Mesh:
+    """A mesh without faces."""
+    points, whole = np.empty((0, 3)), np.empty(0, dtype=np.intp)
+    return Mesh(
+        corners=points,
+        normals=points,
+        upright=np.empty((0, 2)),
+        counts=whole,
+        colours=points,
+        surfaces=whole,
+        layers=whole,
+        anchors=points,
+        solid=np.empty(0, dtype=np.bool_),
+        glows=np.empty(0),
+    )
+
+
+@dataclass(slots=True)
+class MeshBuilder:
+    """Collects faces.
+
+    Attributes:
+        anchor: (3,) metres given to all faces added from now on, or None: each face gets the middle of its corners.
+    """
+
+    anchor: npt.ArrayLike | None = None
+    _parts: list[Mesh] = field(default_factory=list)
+
+    def add(
+        self,
+        corners: npt.ArrayLike,
+        colour: Colour,
+        *,
+        layer: Layer = Layer.STANDING,
+        surface: Surface = Surface.MATTE,
+        solid: bool = False,
+        glow: float = 0.0,
+    ) -> None:
+        """Adds a face with (k, 3) corners in metres, or (k, 2) for a face on the ground; see :meth:`add_many`."""
+        points = np.asarray(corners, dtype=np.float64)[None]
+        self.add_many(points, np.array([colour]), layer=layer, surface=surface, solid=solid, glow=glow)
+
+    def add_many(
+        self,
+        corners: FloatArray,
+        colours: npt.ArrayLike,
+        *,
+        layer: Layer = Layer.STANDING,
+        surface: Surface = Surface.MATTE,
+        solid: bool = False,
+        glow: float | FloatArray = 0.0,
+        normals: FloatArray | None = None,
+        anchors: FloatArray | None = None,
+    ) -> None:
+        """Adds faces with the same number of corners.
+
+        Args:
+            corners: (m, k, 3) metres, or (m, k, 2) for faces on the ground.
+            colours: (m, 3) or (3,) red, green, blue.
+            layer: flat layer, or standing.
+            surface: what they are made of.
+            solid: faces of a body, corners counter-clockwise for those who see it.
+            glow: light of their own, one number or (m,).
+            normals: (m, k, 3) unit vectors for a smooth look.
+            anchors: (m, 3) metres; the builder's own anchor or the middles of the corners if None.
+        """
+        if corners.shape[2] == 2:
+            corners = np.concatenate([corners, np.zeros((*corners.shape[:2], 1))], axis=2)
+        many, count = corners.shape[:2]
+        if anchors is None:
+            middle = corners.mean(axis=1)
+            anchors = middle if self.anchor is None else np.tile(np.asarray(self.anchor, dtype=np.float64), (many, 1))
+        self._parts.append(
+            Mesh(
+                corners=corners.reshape(-1, 3).astype(np.float64),
+                normals=np.full((many * count, 3), np.nan) if normals is None else normals.reshape(-1, 3),
+                upright=np.zeros((many * count, 2)),
+                counts=np.full(many, count, dtype=np.intp),
+                colours=np.broadcast_to(np.clip(np.asarray(colours, dtype=np.float64), 0.0, 1.0), (many, 3)).copy(),
+                surfaces=np.full(many, int(surface), dtype=np.intp),
+                layers=np.full(many, int(layer), dtype=np.intp),
+                anchors=anchors,
+                solid=np.full(many, solid),
+                glows=np.broadcast_to(np.asarray(glow, dtype=np.float64), (many,)).copy(),
+            )
+        )
+
+    def add_upright(self, base: npt.ArrayLike, outlines: FloatArray, colours: npt.ArrayLike) -> None:
+        """Adds standing leaves that always turn to the camera: (3,) foot, (m, k, 2) metres left and up, (m, 3) colours."""
+        foot = np.asarray(base, dtype=np.float64)
+        many, count = outlines.shape[:2]
+        places = np.tile(foot, (many, count, 1))
+        self.add_many(places, colours, surface=Surface.LEAF, anchors=np.tile(foot, (many, 1)))
+        self._parts[-1] = replace(self._parts[-1], upright=outlines.reshape(-1, 2))
+
+    def add_mesh(self, mesh: Mesh) -> None:
+        """Adds all faces of a mesh."""
+        self._parts.append(mesh)
+
+    def build(self) -> Mesh:
+        """The mesh of all faces added so far."""
+        return Mesh.joined(self._parts)
+
+
+def turned(points: FloatArray, angle: float) -> FloatArray:
+    """Points (n, 3) turned by an angle in radians about the upright axis."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return times(points, np.array([[cos, sin, 0.0], [-sin, cos, 0.0], [0.0, 0.0, 1.0]]))
+
+
+def times(points: FloatArray, matrix: FloatArray) -> FloatArray:
+    """``points @ matrix`` for (n, 3) points, the same to the last bit on every machine and on any number of cores."""
+    x, y, z = points[:, 0], points[:, 1], points[:, 2]
+    product = np.empty((len(points), matrix.shape[1]))
+    for column, (a, b, c) in enumerate(matrix.T.tolist()):
+        product[:, column] = a * x + b * y + c * z
+    return product
+
+
+def scaled(colour: Colour, share: float) -> Colour:
+    """The colour with its brightness multiplied, at most white."""
+    return (min(colour[0] * share, 1.0), min(colour[1] * share, 1.0), min(colour[2] * share, 1.0))
+
+
+def mixed(one: Colour, other: Colour, share: float) -> Colour:
+    """``share`` of the other colour in the one."""
+    red, green, blue = (a + (b - a) * share for a, b in zip(one, other, strict=True))
+    return (red, green, blue)

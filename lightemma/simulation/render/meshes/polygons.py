@@ -1,0 +1,87 @@
+"""Questions about polygons and lines on the ground."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightemma.frame import FloatArray
+from lightemma.simulation.render.meshes.mesh import BoolArray
+
+
+def contains(polygon: FloatArray, points: FloatArray) -> BoolArray:
+    """Whether (p, 2) points lie in a (k, 2) polygon (even-odd rule)."""
+    x, y = points[:, None, 0], points[:, None, 1]
+    ax, ay = polygon[:, 0], polygon[:, 1]
+    bx, by = np.roll(ax, -1), np.roll(ay, -1)
+    straddles = (ay > y) != (by > y)
+    rise = np.where(by == ay, 1.0, by - ay)
+    crosses = straddles & (x < ax + (y - ay) / rise * (bx - ax))
+    odd: BoolArray = np.count_nonzero(crosses, axis=1) % 2 == 1
+    return odd
+
+
+def in_any(polygons: tuple[FloatArray, ...], points: FloatArray) -> BoolArray:
+    """Whether (p, 2) points lie in at least one polygon."""
+    inside = np.zeros(len(points), dtype=np.bool_)
+    for polygon in polygons:
+        low, high = polygon.min(axis=0), polygon.max(axis=0)
+        near = np.flatnonzero(np.all((points >= low) & (points <= high), axis=1) & ~inside)
+        if len(near):
+            inside[near] = contains(polygon, points[near])
+    return inside
+
+
+def counter_clockwise(polygon: FloatArray) -> FloatArray:
+    """The (k, 2) polygon without a repeated last corner, running counter-clockwise."""
+    ring = np.asarray(polygon, dtype=np.float64)
+    if len(ring) > 1 and np.allclose(ring[0], ring[-1]):
+        ring = ring[:-1]
+    x, y = ring[:, 0], ring[:, 1]
+    return ring if float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)) >= 0 else ring[::-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Stations:
+    """Places along a line; p of them.
+
+    Attributes:
+        points: (p, 2) metres.
+        headings: (p, 2) unit vectors along the line.
+    """
+
+    points: FloatArray
+    headings: FloatArray
+
+    @property
+    def lefts(self) -> FloatArray:
+        """(p, 2) unit vectors to the left."""
+        return np.column_stack([-self.headings[:, 1], self.headings[:, 0]])
+
+
+def lengths_of(line: FloatArray) -> FloatArray:
+    """(n,) metres along a (n, 2) line up to each of its points."""
+    return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+
+
+def along(line: FloatArray, stations: FloatArray) -> Stations:
+    """Where (p,) stations in metres lie on a (n, 2) line."""
+    lengths = lengths_of(line)
+    points = np.column_stack([np.interp(stations, lengths, line[:, axis]) for axis in (0, 1)])
+    piece = np.clip(np.searchsorted(lengths, stations, side="right") - 1, 0, len(line) - 2)
+    steps = np.diff(line, axis=0)
+    headings = steps / np.maximum(np.linalg.norm(steps, axis=1, keepdims=True), 1e-9)
+    return Stations(points, headings[piece])
+
+
+def strip(line: FloatArray, width: float, shift: float = 0.0) -> FloatArray:
+    """(n - 1, 4, 2) metres: a band of a width along a (n, 2) line, ``shift`` metres to its left, mitred at the bends."""
+    steps = np.diff(line, axis=0)
+    headings = steps / np.maximum(np.linalg.norm(steps, axis=1, keepdims=True), 1e-9)
+    lefts = np.column_stack([-headings[:, 1], headings[:, 0]])
+    joint = np.concatenate([lefts[:1], (lefts[:-1] + lefts[1:]) / 2, lefts[-1:]])
+    joint /= np.maximum(np.sum(joint**2, axis=1, keepdims=True), 0.25)
+    left, right = line + joint * (shift + width / 2), line + joint * (shift - width / 2)
+    bands: FloatArray = np.stack([right[:-1], right[1:], left[1:], left[:-1]], axis=1)
+    return bands

@@ -1,0 +1,137 @@
+"""Puts shapes together: all of a city that stands still, and each thing that moves or changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightemma.frame import FloatArray, Pose
+from lightemma.simulation.render.looks import Look
+from lightemma.simulation.render.meshes.buildings import add_building
+from lightemma.simulation.render.meshes.cars import car_shape
+from lightemma.simulation.render.meshes.ground import KERB, add_ground
+from lightemma.simulation.render.meshes.lorries import bus_shape, truck_shape
+from lightemma.simulation.render.meshes.mesh import Mesh, MeshBuilder
+from lightemma.simulation.render.meshes.obstacles import barrier_shape, cone_shape
+from lightemma.simulation.render.meshes.people import person_shape
+from lightemma.simulation.render.meshes.plants import add_plant
+from lightemma.simulation.render.meshes.polygons import in_any
+from lightemma.simulation.render.meshes.posts import lamp_post_shape, signal_shape
+from lightemma.simulation.render.meshes.shapes import Halo, Outfit, Shape, outfit_of
+from lightemma.simulation.render.meshes.signs import sign_mesh
+from lightemma.simulation.state import ActorKind, City, SignalColour, WorldState
+
+
+@dataclass(frozen=True, slots=True)
+class SignalLook:
+    """All that decides how a signal head looks: equal looks share one shape."""
+
+    colour: SignalColour
+    arm: float
+    dark: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedHalos:
+    """Halos of one thing, where it stands."""
+
+    pose: Pose
+    height: float
+    halos: tuple[Halo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A shape's key and where it stands."""
+
+    key: Outfit | SignalLook
+    pose: Pose
+    height: float
+
+
+def ground_heights(city: City, points: FloatArray) -> FloatArray:
+    """(p,) metres of the ground under (p, 2) points: the kerb's height on pavements, else 0."""
+    return np.where(in_any(city.walkways, points), KERB, 0.0)
+
+
+def city_mesh(city: City, look: Look, *, fine: bool) -> Mesh:
+    """Everything that stands still, in the world frame."""
+    builder = MeshBuilder()
+    add_ground(builder, city)
+    lit = look.lamps > 0
+    for building in city.buildings:
+        add_building(builder, building, fine=fine, lit=lit)
+    for plant in city.plants:
+        add_plant(builder, plant, fine=fine, base=_height(city, plant.place))
+    for sign in city.signs:
+        builder.add_mesh(sign_mesh(sign.kind).placed(sign.pose, _height(city, (sign.pose.x, sign.pose.y))))
+    _add_skyline(builder, city)
+    lamp = lamp_post_shape(lit).mesh
+    for post in city.lamp_posts:
+        builder.add_mesh(lamp.placed(post, _height(city, (post.x, post.y))))
+    return builder.build()
+
+
+def _add_skyline(builder: MeshBuilder, city: City) -> None:
+    """Far roofs and woods all around, which end the view where the city was not built on."""
+    points = np.concatenate([np.asarray(ring)[:, :2] for ring in city.drivable])
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    reach = float(np.linalg.norm(points - middle, axis=1).max())
+    rng = np.random.default_rng([city.seed, 6])
+    for beyond, tall in ((170.0, 17.0), (110.0, 11.0)):
+        count = 130
+        angles = np.linspace(0, 2 * np.pi, count + 1)
+        ring = middle + (reach + beyond) * np.column_stack([np.cos(angles), np.sin(angles)])
+        high = tall * rng.uniform(0.45, 1.15, count)
+        # Seen from inside, a wall that looks inwards runs clockwise.
+        walls = np.zeros((count, 4, 3))
+        walls[:, 0, :2] = walls[:, 3, :2] = ring[1:]
+        walls[:, 1, :2] = walls[:, 2, :2] = ring[:-1]
+        walls[:, 2:, 2] = high[:, None]
+        wood = np.array([0.30, 0.36, 0.25])
+        tint = np.where(rng.uniform(size=(count, 1)) < 0.6, wood, np.array([0.47, 0.45, 0.43]))
+        builder.add_many(walls, tint * rng.uniform(0.85, 1.1, (count, 1)), solid=True)
+
+
+def city_halos(city: City, look: Look) -> list[PlacedHalos]:
+    """The glow of the street lamps."""
+    halos = lamp_post_shape(look.lamps > 0).halos
+    return [PlacedHalos(post, KERB, halos) for post in city.lamp_posts] if halos else []
+
+
+def placed_things(city: City, look: Look, state: WorldState, *, fine: bool) -> list[Placed]:
+    """All that moves or changes, at a moment."""
+    lamps = look.lamps > 0 or look.wet > 0
+    placed = []
+    for actor in state.actors:
+        walks = actor.kind not in ("car", "van", "truck", "bus")
+        height = _height(city, (actor.pose.x, actor.pose.y)) if walks else 0.0
+        placed.append(Placed(outfit_of(actor, state.time, lamps=lamps, fine=fine), actor.pose, height))
+    for signal in state.signals:
+        key = SignalLook(signal.colour, round(signal.arm, 2), lamps)
+        placed.append(Placed(key, signal.pose, _height(city, (signal.pose.x, signal.pose.y))))
+    return placed
+
+
+def shape_of(key: Outfit | SignalLook) -> Shape:
+    """The shape of an actor or a signal head."""
+    if isinstance(key, SignalLook):
+        return signal_shape(key.colour, key.arm, key.dark)
+    makers: dict[ActorKind, Callable[[Outfit], Shape]] = {
+        "car": car_shape,
+        "van": car_shape,
+        "truck": truck_shape,
+        "bus": bus_shape,
+        "pedestrian": person_shape,
+        "officer": person_shape,
+        "worker": person_shape,
+        "cone": cone_shape,
+        "barrier": barrier_shape,
+    }
+    return makers[key.kind](key)
+
+
+def _height(city: City, place: tuple[float, float]) -> float:
+    return float(ground_heights(city, np.array([place]))[0])

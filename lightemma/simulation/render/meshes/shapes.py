@@ -1,0 +1,93 @@
+"""What a thing looks like at a moment: its faces and its shining lamps, and the key under which it may be kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lightemma.simulation.render.meshes.mesh import Colour, Mesh
+from lightemma.simulation.state import ActorKind, ActorState
+
+BLINKS = 1.5
+"""Hertz at which indicators blink."""
+
+GAIT_STEPS = 24
+"""Pictures of one walking cycle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halo:
+    """The glow around a lit lamp.
+
+    Attributes:
+        place: metres in the thing's own frame.
+        colour: shown colour at its middle.
+        radius: metres.
+        strength: 0 … 1 and more.
+        facing: heading in radians towards which it shines, None for all around.
+    """
+
+    place: tuple[float, float, float]
+    colour: Colour
+    radius: float
+    strength: float
+    facing: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Faces and halos of a thing around its own origin (x forward, y left, z up)."""
+
+    mesh: Mesh
+    halos: tuple[Halo, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outfit:
+    """All that decides how an actor looks, whatever its place: equal outfits share one shape.
+
+    Attributes:
+        kind: what it is.
+        size: length, width and height in metres.
+        colour: paint or coat.
+        variant: which of several designs.
+        braking: whether brake lights are on.
+        left: whether the left indicator is bright at this moment.
+        right: the same on the right.
+        lamps: whether head and tail lamps are on.
+        gait: step of the walking cycle, 0 … GAIT_STEPS - 1, or -1 while standing.
+        fine: whether small parts are wanted.
+    """
+
+    kind: ActorKind
+    size: tuple[float, float, float]
+    colour: Colour
+    variant: int
+    braking: bool = False
+    left: bool = False
+    right: bool = False
+    lamps: bool = False
+    gait: int = -1
+    fine: bool = True
+
+
+def outfit_of(actor: ActorState, time: float, *, lamps: bool, fine: bool) -> Outfit:
+    """How an actor looks at a time in seconds; ``lamps``: whether it is dark enough for lights."""
+    on = (time * BLINKS) % 1.0 < 0.5
+    walks = actor.kind in ("pedestrian", "officer", "worker")
+    # A person who stands has phase 0 and no speed; one in mid-stride keeps the phase.
+    stands = actor.gait == 0.0 and abs(actor.speed) < 0.05
+    steps = -1
+    if walks and not stands:
+        steps = int(actor.gait / 6.283185307179586 * GAIT_STEPS) % GAIT_STEPS
+    return Outfit(
+        kind=actor.kind,
+        size=(round(actor.length, 2), round(actor.width, 2), round(actor.height, 2)),
+        colour=(round(actor.colour[0], 3), round(actor.colour[1], 3), round(actor.colour[2], 3)),
+        variant=actor.number % 12,
+        braking=actor.braking,
+        left=on and actor.indicator in ("left", "both"),
+        right=on and actor.indicator in ("right", "both"),
+        lamps=lamps and not actor.parked,
+        gait=steps,
+        fine=fine,
+    )

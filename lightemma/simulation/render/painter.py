@@ -1,0 +1,128 @@
+"""The renderer that runs anywhere: Pillow, coloured faces, haze, painter's algorithm."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from lightemma.frame import Camera, FloatArray
+from lightemma.simulation.render.base import Pixels, Renderer, RenderError
+from lightemma.simulation.render.camera_effects import as_taken
+from lightemma.simulation.render.looks import linear, look_of
+from lightemma.simulation.render.meshes.ground import ground_colour
+from lightemma.simulation.render.meshes.mesh import Layer, Mesh, Surface
+from lightemma.simulation.render.meshes.scene import (
+    Placed,
+    PlacedHalos,
+    city_halos,
+    city_mesh,
+    placed_things,
+    shape_of,
+)
+from lightemma.simulation.render.meshes.shapes import Outfit, Shape
+from lightemma.simulation.render.painter_backdrop import Backdrop, backdrop
+from lightemma.simulation.render.painter_canvas import Canvas
+from lightemma.simulation.render.pinhole import sized
+from lightemma.simulation.render.street_light import lamp_heads, street_light
+from lightemma.simulation.state import City, WorldState
+
+_FARTHEST = 190.0
+_FINE_NEARER = 28.0
+
+
+class PainterRenderer(Renderer):
+    """Paints faces from far to near: no shadows and no mirrors, but the same shapes, light and weather."""
+
+    def __init__(self) -> None:
+        self._city: City | None = None
+
+    @property
+    def name(self) -> str:
+        """``painter``."""
+        return "painter"
+
+    @property
+    def details(self) -> dict[str, str]:
+        """The version of Pillow, which fills the polygons."""
+        import PIL
+
+        return {"pillow": str(PIL.__version__)}
+
+    def load(self, city: City) -> None:
+        """Takes a city."""
+        self._city = city
+        self._look = look_of(city.conditions, city.seed)
+        mesh = city_mesh(city, self._look, fine=False)
+        self._static = mesh.chosen(np.flatnonzero(mesh.layers != Layer.GROUND))
+        self._reach = self._reaches(self._static)
+        self._ground = linear(np.array(ground_colour(city)))
+        self._lights = street_light(city) if self._look.lamps > 0 else None
+        self._heads = lamp_heads(city)
+        self._street_lamps = city_halos(city, self._look)
+        self._shapes: dict[object, Shape] = {}
+        self._backdrops: dict[tuple[object, ...], Backdrop] = {}
+
+    @staticmethod
+    def _reaches(mesh: Mesh) -> FloatArray:
+        """(f,) metres from a face's anchor to its farthest corner, so that large faces are not lost."""
+        corner = np.linalg.norm(mesh.corners - np.repeat(mesh.anchors, mesh.counts, axis=0), axis=1)
+        return np.maximum.reduceat(corner, mesh.starts) if len(corner) else corner
+
+    def draw(self, state: WorldState, camera: Camera, size: tuple[int, int], seed: int) -> Pixels:
+        """The picture of a moment; see :meth:`Renderer.draw`."""
+        camera = sized(camera, size)
+        city = self._city
+        if city is None:
+            raise RenderError("no city was loaded.")
+        ego = state.ego.pose
+        ahead = np.array([math.cos(ego.heading), math.sin(ego.heading)])
+        away = self._static.anchors[:, :2] - (ego.x, ego.y)
+        far = np.linalg.norm(away, axis=1)
+        near = (far < _FARTHEST + self._reach) & (away @ ahead > -self._reach)
+        # Windows and the like that would be smaller than a pixel; leaves have their size elsewhere.
+        near &= (self._static.surfaces == Surface.LEAF) | (2 * self._reach * camera.intrinsic[0, 0] > 1.3 * far)
+        parts, glowing = [self._static.chosen(np.flatnonzero(near))], list(self._street_lamps)
+        for thing in self._things(city, state):
+            shape = self._shape(thing)
+            parts.append(shape.mesh.placed(thing.pose, thing.height))
+            if shape.halos:
+                glowing.append(PlacedHalos(thing.pose, thing.height, shape.halos))
+        mesh = Mesh.joined(parts)
+        canvas = Canvas(self._backdrop(camera), camera, self._look, ego, 2)
+        street = None if self._lights is None else self._lights.at(mesh.anchors[:, :2])
+        canvas.paint(mesh, street, self._heads)
+        canvas.glow(glowing)
+        return as_taken(canvas.pixels(), self._look, seed)
+
+    def close(self) -> None:
+        """Forgets the city."""
+        self._city = None
+
+    def _things(self, city: City, state: WorldState) -> list[Placed]:
+        """What moves and is near enough, the nearest in fine shapes."""
+        ego = state.ego.pose
+        kept = []
+        for thing in placed_things(city, self._look, state, fine=True):
+            far = math.hypot(thing.pose.x - ego.x, thing.pose.y - ego.y)
+            if far < _FARTHEST:
+                if far > _FINE_NEARER and isinstance(thing.key, Outfit):
+                    thing = replace(thing, key=replace(thing.key, fine=False))  # noqa: PLW2901
+                kept.append(thing)
+        return kept
+
+    def _shape(self, thing: Placed) -> Shape:
+        if thing.key not in self._shapes:
+            if len(self._shapes) > 600:
+                self._shapes.clear()
+            self._shapes[thing.key] = shape_of(thing.key)
+        return self._shapes[thing.key]
+
+    def _backdrop(self, camera: Camera) -> Backdrop:
+        key = (camera.size, camera.intrinsic.tobytes(), camera.rotation.tobytes(), camera.translation.tobytes())
+        if key not in self._backdrops:
+            if len(self._backdrops) > 4:
+                self._backdrops.clear()
+            self._backdrops[key] = backdrop(camera, self._look, self._ground)
+        return self._backdrops[key]

@@ -1,0 +1,101 @@
+"""What the panda3d renderer and its worker process say to each other: length-prefixed MessagePack, no pickles."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, BinaryIO
+
+import msgspec
+import numpy as np
+
+from lightemma.frame import Camera
+from lightemma.simulation.state import City, WorldState
+
+_LENGTH = struct.Struct("<I")
+
+
+class Load(msgspec.Struct, tag="load"):
+    """Take this city."""
+
+    city: City
+
+
+class Draw(msgspec.Struct, tag="draw"):
+    """Draw this moment into the shared memory."""
+
+    state: WorldState
+    camera: Camera
+
+
+class Share(msgspec.Struct, tag="share"):
+    """Use this file as the memory that pixels go to."""
+
+    path: str
+
+
+class Ready(msgspec.Struct, tag="ready"):
+    """The graphics are up."""
+
+    details: dict[str, str]
+
+
+class Done(msgspec.Struct, tag="done"):
+    """What was asked for is done."""
+
+
+class Failed(msgspec.Struct, tag="failed"):
+    """It could not be done."""
+
+    reason: str
+
+
+Request = Load | Draw | Share
+Reply = Ready | Done | Failed
+
+
+def _encode_array(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return [list(value.shape), np.ascontiguousarray(value, dtype=np.float64).tobytes()]
+    if isinstance(value, np.generic):
+        return value.item()
+    raise NotImplementedError(f"a {type(value).__name__} cannot be sent to the renderer")
+
+
+def _decode_array(kind: type, value: Any) -> Any:
+    shape, data = value
+    return np.frombuffer(data, dtype=np.float64).reshape(shape)
+
+
+def encode(message: Request | Reply) -> bytes:
+    """A message with its length before it."""
+    data = msgspec.msgpack.encode(message, enc_hook=_encode_array)
+    return _LENGTH.pack(len(data)) + data
+
+
+def read_request(stream: BinaryIO) -> Request | None:
+    """The next request, or None at the stream's end."""
+    data = _read_frame(stream)
+    if data is None:
+        return None
+    request: Request = msgspec.msgpack.decode(data, type=Request, dec_hook=_decode_array)
+    return request
+
+
+def decode_reply(data: bytes) -> Reply:
+    """A reply from its bytes, without the length."""
+    reply: Reply = msgspec.msgpack.decode(data, type=Reply)
+    return reply
+
+
+def frame_length(head: bytes) -> int:
+    """The length that four bytes announce."""
+    length: int = _LENGTH.unpack(head)[0]
+    return length
+
+
+def _read_frame(stream: BinaryIO) -> bytes | None:
+    head = stream.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    data = stream.read(frame_length(head))
+    return data if len(data) == frame_length(head) else None

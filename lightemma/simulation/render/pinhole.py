@@ -1,0 +1,136 @@
+"""The camera's geometry: where a true pinhole camera sees points of the ego frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lightemma.errors import UserError
+from lightemma.frame import Camera, FloatArray
+from lightemma.simulation.render.meshes.mesh import times
+
+FULL_SIZE = (1600, 900)
+"""Width and height in pixels of a nuScenes picture."""
+
+_FOCAL, _COLUMN, _ROW = 1266.4, 816.3, 491.5
+_LARGEST = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """Points as a camera sees them.
+
+    Attributes:
+        pixels: (n, 2) column and row, the centre of the upper left pixel is (0, 0); NaN for points not before the camera.
+        depth: (n,) metres along the optical axis; 0 or less is not before the camera.
+    """
+
+    pixels: FloatArray
+    depth: FloatArray
+
+
+def front_camera(size: tuple[int, int] = FULL_SIZE) -> Camera:
+    """The front camera of nuScenes: its focal length and principal point, 1.7 m before the rear axle, 1.5 m up, looking ahead.
+
+    Args:
+        size: width and height of the picture in pixels, 16 to 9.
+
+    Raises:
+        UserError: if there is no such picture.
+    """
+    full = Camera(
+        intrinsic=np.array([[_FOCAL, 0.0, _COLUMN], [0.0, _FOCAL, _ROW], [0.0, 0.0, 1.0]]),
+        # Camera axes (x right, y down, z ahead) into the ego frame (x ahead, y left, z up).
+        rotation=np.array([0.5, -0.5, 0.5, -0.5]),
+        translation=np.array([1.7, 0.0, 1.5]),
+        size=FULL_SIZE,
+    )
+    return sized(full, size)
+
+
+def sized(camera: Camera, size: tuple[int, int]) -> Camera:
+    """The same camera with a picture of another size: the same view on coarser or finer pixels.
+
+    Args:
+        camera: a camera; one without a size keeps its intrinsic.
+        size: width and height in pixels.
+
+    Raises:
+        UserError: if the size is no picture's, or has another shape than the camera's.
+    """
+    width, height = size
+    if not (32 <= width <= _LARGEST and 18 <= height <= _LARGEST):
+        raise UserError(
+            f"a picture of {width} x {height} pixels cannot be drawn; ask for 32 x 18 to {_LARGEST} x {_LARGEST}."
+        )
+    if camera.size is None or tuple(camera.size) == (width, height):
+        return replace(camera, size=(width, height))
+    if abs(width * camera.size[1] / camera.size[0] - height) > 1.0:
+        full = f"{camera.size[0]} x {camera.size[1]}"
+        raise UserError(
+            f"a picture of {width} x {height} pixels has another shape than the camera's {full}; keep 16 : 9."
+        )
+    across, down = width / camera.size[0], height / camera.size[1]
+    # Pixel (0, 0) is a pixel's centre, so its corner (-0.5, -0.5) is what stays when the grid changes.
+    grid = np.array([[across, 0.0, (across - 1) / 2], [0.0, down, (down - 1) / 2], [0.0, 0.0, 1.0]])
+    return replace(camera, intrinsic=grid @ camera.intrinsic, size=(width, height))
+
+
+def rotation_matrix(quaternion: FloatArray) -> FloatArray:
+    """The (3, 3) rotation of a (4,) quaternion w, x, y, z, which need not be of unit length."""
+    w, x, y, z = np.asarray(quaternion, dtype=np.float64) / np.linalg.norm(quaternion)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def to_camera(points: FloatArray, camera: Camera) -> FloatArray:
+    """(n, 3) metres of the ego frame in camera axes (x right, y down, z forward)."""
+    # Multiplying rows by the matrix itself applies its inverse: the rotation turns camera axes into the ego frame.
+    return times(np.asarray(points, dtype=np.float64) - camera.translation, rotation_matrix(camera.rotation))
+
+
+def project_seen(seen: FloatArray, camera: Camera) -> Projected:
+    """Where points in camera axes, (n, 3) metres, lie in the picture."""
+    depth = seen[:, 2]
+    ahead = depth > 0
+    scaled = times(seen, camera.intrinsic[:2].T)
+    pixels = np.where(ahead[:, None], scaled, np.nan) / np.where(ahead, depth, 1.0)[:, None]
+    return Projected(pixels, depth)
+
+
+def project(points: FloatArray, camera: Camera) -> Projected:
+    """Where a pinhole camera sees (n, 3) points of the ego frame (z = 0 on the road); pixels may lie outside the picture."""
+    return project_seen(to_camera(points, camera), camera)
+
+
+def clip(polygon: FloatArray, normal: FloatArray, offset: float) -> FloatArray:
+    """The part of a polygon on one side of a plane (Sutherland and Hodgman, 1974).
+
+    Args:
+        polygon: (k, 3) corners in order.
+        normal: (3,) normal of the plane, pointing to the side that is kept.
+        offset: points p with ``normal @ p >= offset`` are kept.
+
+    Returns:
+        (m, 3) corners in the same order; m is 0 if nothing is left.
+    """
+    height = (polygon @ normal - offset).tolist()
+    if all(here >= 0 for here in height):
+        return polygon
+    # Plain numbers: with four corners or so they are faster than arrays.
+    points = polygon.tolist()
+    kept = []
+    for index, here in enumerate(height):
+        before = height[index - 1]
+        if (here >= 0) != (before >= 0):
+            share = before / (before - here)
+            kept.append([old + (new - old) * share for old, new in zip(points[index - 1], points[index], strict=True)])
+        if here >= 0:
+            kept.append(points[index])
+    return np.array(kept).reshape(-1, 3)
