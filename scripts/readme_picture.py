@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from lightemma.data.painter import project
-from lightemma.data.sources import open_demo
+from lightemma.camera import project
+from lightemma.data.embedded_demo import open_embedded_demo
 from lightemma.frame import Camera, FloatArray, Frame
 from lightemma.kinematics import integrate
 from lightemma.planners.baselines import ConstantAction, DampedAcceleration
@@ -21,13 +20,11 @@ RECORDED, CONSTANT, DAMPED = (255, 255, 255), (230, 159, 0), (86, 180, 233)
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--scene", default="demo-queue")
-    arguments.add_argument("--frame", type=int, default=0)
+    arguments.add_argument("--scene", default="sim-lead-car-braking-000")
+    arguments.add_argument("--frame", type=int, default=12)
     arguments.add_argument("--out", type=Path, default=Path("docs/images/demo-frame.jpg"))
     options = arguments.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        frame = open_demo(Path(folder)).scene_frames(options.scene)[options.frame]
-        draw(frame).save(options.out, quality=88)
+    draw(open_embedded_demo().scene_frames(options.scene)[options.frame]).save(options.out, quality=88)
 
 
 def draw(frame: Frame) -> Image.Image:

@@ -8,30 +8,29 @@ from typing import Annotated
 import typer
 
 
-def demo(out: Annotated[Path, typer.Option(help="Folder for pictures, runs and tables.")] = Path("demo-out")) -> None:
+def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the report.")] = Path("demo-out")) -> None:
     """Run the baselines and a scripted driver over the embedded drives, compare, and write the report."""
     from lightemma.cli.report import say_written
     from lightemma.cli.run import drive
     from lightemma.cli.show import show_notes, show_summary
     from lightemma.cli.study import write_all
     from lightemma.comparing import compare_folders
+    from lightemma.data.embedded_demo import open_embedded_demo
     from lightemma.data.remembered import remember_source
-    from lightemma.data.sources import open_demo
     from lightemma.planners.registry import PLANNERS
     from lightemma.runs.benchmark import Benchmark, ReportSettings
     from lightemma.runs.job import Study, check_writable
     from lightemma.runs.rehearsal import NAME, scripted_driver
 
     check_writable(out)
-    typer.echo(f"Drawing the demo drives (the first time only) -> {out / 'data'}")
-    source = open_demo(out / "data")
+    source = open_embedded_demo()
     study = Study(
         Benchmark(data="demo", planners=list(PLANNERS), models=[NAME]),
         out / "results",
         source=source,
         backends=lambda _: scripted_driver(source.frames()),
     )
-    remember_source(study.results, source.info, f"nuscenes:{out / 'data'}@{source.info.version}")
+    remember_source(study.results, source.info, "demo")
     drive(study, "quiet")
     compared = compare_folders([study.results / job.name for job in study.jobs], source=source)
     files = write_all(compared, out / "report", ReportSettings(title="The embedded demo drives", figures=False), "demo")

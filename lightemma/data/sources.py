@@ -13,7 +13,6 @@ KINDS = ("nuscenes", "published", "demo")
 
 #: Under the results folder: what can be made again at any time.
 INDEX_FOLDER = ".index"
-DEMO_FOLDER = ".demo-data"
 
 
 def open_source(
@@ -23,7 +22,7 @@ def open_source(
 
     Args:
         spec: as on the command line.
-        results: folder beside whose runs the table index and the demo data are kept.
+        results: folder beside whose runs the table index is kept.
         protocol: how scenes are cut into frames.
         reader: for nuScenes tables, our own reader or nuscenes-devkit's.
 
@@ -32,7 +31,9 @@ def open_source(
     """
     kind, _, place = spec.partition(":")
     if kind == "demo" and not place:
-        return open_demo(results / DEMO_FOLDER, protocol)
+        from lightemma.data.embedded_demo import open_embedded_demo
+
+        return open_embedded_demo(protocol)
     if kind == "nuscenes" and place:
         from lightemma.data.nuscenes import NuScenesSource, parse_spec
 
@@ -47,15 +48,3 @@ def open_source(
             f"The data source '{spec}' is incomplete; write nuscenes:ROOT@VERSION, published:ARCHIVE or demo."
         )
     raise UserError(f"There is no data source '{kind}'; {near_names(kind, KINDS)}")
-
-
-def open_demo(folder: Path, protocol: Protocol = LIGHTEMMA) -> FrameSource:
-    """The embedded drives, drawn into ``folder`` the first time.
-
-    Raises:
-        UserError: if the folder cannot be written.
-    """
-    from lightemma.data.demo import VERSION, demo_ready
-    from lightemma.data.nuscenes import NuScenesSource
-
-    return NuScenesSource(demo_ready(folder), VERSION, cache_dir=None, protocol=protocol)

@@ -9,8 +9,7 @@ import pytest
 import yaml
 
 from lightemma.cli.study import finished_runs
-from lightemma.data.demo import write_demo
-from lightemma.data.demo_drives import DRIVES
+from lightemma.data.embedded_demo import embedded_root
 from lightemma.data.remembered import recall_source
 from lightemma.errors import UserError
 from lightemma.runs.benchmark import ReportSettings
@@ -25,10 +24,8 @@ def place(elsewhere: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def drives(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("drives")
-    write_demo(root, DRIVES[:2])
-    return root
+def drives() -> Path:
+    return embedded_root()
 
 
 def write_study(path: Path, **changes: object) -> Path:

@@ -1,0 +1,75 @@
+"""lightemma simulate: drives of the simulated city."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+app = typer.Typer(
+    help="Drives of the simulated city: as a nuScenes data set, and what scenarios there are.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command("scenarios")
+def scenarios() -> None:
+    """List the scenarios: what happens in each, and what a good driver does."""
+    from lightemma.simulation.scenarios import SCENARIOS
+
+    for name, scenario in SCENARIOS.items():
+        typer.echo(f"{name}\n    {scenario.description}\n    Right: {scenario.right_answer}")
+
+
+@app.command("data")
+def data(
+    out: Annotated[Path, typer.Option(help="Folder of the data set; goes on where it was begun.")],
+    scenarios: Annotated[
+        str, typer.Option(help="Names with commas (see lightemma simulate scenarios), or all.")
+    ] = "all",
+    seeds: Annotated[str, typer.Option(help="How many seeds (3: 0, 1, 2), or which (7,9).")] = "1",
+    conditions: Annotated[str, typer.Option(help="day, dusk, rain, fog, dusk-rain, … with commas, or all.")] = "day",
+    left_hand: Annotated[bool, typer.Option("--left-hand", help="Traffic keeps to the left.")] = False,
+    size: Annotated[str, typer.Option(help="Width and height of the pictures in pixels.")] = "1600x900",
+    quality: Annotated[int, typer.Option(help="JPEG quality.", min=1, max=95)] = 85,
+    sweeps: Annotated[bool, typer.Option("--sweeps", help="Pictures at 12 Hz besides the key frames.")] = False,
+    renderer: Annotated[str, typer.Option(help="auto, panda3d or painter.")] = "auto",
+    version: Annotated[str, typer.Option(help="Name of the tables' folder.")] = "v1.0-sim",
+) -> None:
+    """Drive the simulated city and write what the car recorded as a nuScenes data set."""
+    from lightemma.errors import UserError
+    from lightemma.simulation.closed_loop.spec import choose, parse_seeds, parse_size
+    from lightemma.simulation.dataset.drives import drives_of, parse_conditions
+    from lightemma.simulation.dataset.expert_drive import record
+    from lightemma.simulation.dataset.writer import DatasetWriter, Layout, check_version
+    from lightemma.simulation.render import RendererKind, RenderError, make_renderer
+    from lightemma.simulation.scenarios import SCENARIOS
+
+    drives = drives_of(
+        choose(scenarios, SCENARIOS, "scenario"), parse_seeds(seeds), parse_conditions(conditions), left_hand
+    )
+    check_version(version)
+    pixels = parse_size(size)
+    try:
+        artist = make_renderer(cast(RendererKind, renderer))
+    except RenderError as error:
+        raise UserError(f"{renderer} cannot draw ({str(error).rstrip('.')}); take --renderer painter.") from error
+    with artist:
+        writer = DatasetWriter(out, Layout(version, pixels, quality, sweeps, artist.name))
+        if artist.note:
+            typer.echo(artist.note, err=True)
+        for number, drive in enumerate(drives, start=1):
+            place = f"{number}/{len(drives)} {drive.name}"
+            if writer.finished(drive):
+                typer.echo(f"{place}: there already")
+                continue
+            started = time.monotonic()
+            recording = record(drive, sweeps)
+            writer.write(recording, artist)
+            seconds = time.monotonic() - started
+            typer.echo(f"{place}: {len(recording.looks)} pictures by {artist.name} in {seconds:.0f} s")
+        count = writer.write_tables()
+    typer.echo(f"{count} scene{'s' if count != 1 else ''} -> {out}\nUse them with --data nuscenes:{out}@{version}")

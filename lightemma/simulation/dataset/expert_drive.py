@@ -1,0 +1,46 @@
+"""Lets the expert drive a scenario and records it, the warm-up included."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from lightemma.simulation.dataset.drives import Drive
+from lightemma.simulation.dataset.recording import GAP, KEY_FRAMES, Note, Recording, looks_of
+from lightemma.simulation.expert import Expert
+from lightemma.simulation.explain import explain
+from lightemma.simulation.scenarios import make_world
+from lightemma.simulation.world import STEP_TIME
+
+
+def record(drive: Drive, sweeps: bool = False, key_frames: int = KEY_FRAMES) -> Recording:
+    """Drives and records; the first pair of each plan is driven, then the expert looks again.
+
+    The recording begins with the warm-up, so that the first benchmark frame is the first moment of the episode.
+
+    Args:
+        drive: which.
+        sweeps: whether the camera looks six times as often.
+        key_frames: how many, two a second.
+
+    Raises:
+        UserError: if there is no such scenario.
+    """
+    world = make_world(drive.scenario, drive.seed, drive.conditions, drive.left_hand)
+    expert = Expert()
+    states = [*world.warm_up, world.state()]
+    notes: list[Note | None] = [None] * len(world.warm_up)
+    while len(notes) < key_frames:
+        plan = expert.plan(world)
+        notes.append(Note(asdict(explain(world, plan)), plan.actions))
+        speed, curvature = plan.actions[0].tolist()
+        for _ in range(round(GAP / STEP_TIME)):
+            world.step(speed, curvature)
+            states.append(world.state())
+    return Recording(
+        drive,
+        world.setup.description,
+        world.setup.right_answer,
+        world.city,
+        tuple(looks_of(drive, states, key_frames, sweeps)),
+        tuple(notes[:key_frames]),
+    )

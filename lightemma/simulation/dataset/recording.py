@@ -1,0 +1,148 @@
+"""A drive as the car recorded it: the moments at which the camera looked, the measured poses, what the expert thought."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lightemma.frame import FloatArray, Pose
+from lightemma.simulation.dataset.between import state_between
+from lightemma.simulation.dataset.drives import Drive
+from lightemma.simulation.state import City, WorldState
+
+#: A nuScenes scene: 20 s with a key frame every 0.5 s, and the front camera looks six times as often.
+KEY_FRAMES = 40
+GAP = 0.5
+SWEEPS_BETWEEN = 5
+
+_START_TIME = 1_600_000_000_000_000  # microseconds
+_TIME_JITTER, _MOST_JITTER = 3e-3, 8e-3  # seconds
+_PLACE_NOISE, _HEADING_NOISE = 2e-3, 4e-4  # metres, radians
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look of the camera.
+
+    Attributes:
+        timestamp: microseconds.
+        key_frame: its number among the key frames, None for a sweep.
+        state: the world as it was.
+        pose: of the rear axle as the car measured it.
+    """
+
+    timestamp: int
+    key_frame: int | None
+    state: WorldState
+    pose: Pose
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the expert thought at a key frame.
+
+    Attributes:
+        explanation: named texts: scene, intent and reason.
+        plan: (6, 2) pairs of speed (m/s) and curvature (1/m), each for 0.5 s.
+    """
+
+    explanation: dict[str, str]
+    plan: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One drive.
+
+    Attributes:
+        drive: which.
+        what: what happens, one sentence.
+        right_answer: what a good driver does, one sentence.
+        city: where.
+        looks: in time order; every key frame, and the sweeps between where wanted.
+        notes: one for each key frame; None while the expert did not drive yet.
+    """
+
+    drive: Drive
+    what: str
+    right_answer: str
+    city: City
+    looks: tuple[Look, ...]
+    notes: tuple[Note | None, ...]
+
+    @property
+    def key_frames(self) -> list[Look]:
+        """The looks that are key frames."""
+        return [look for look in self.looks if look.key_frame is not None]
+
+
+def looks_of(
+    drive: Drive, states: Sequence[WorldState], key_frames: int = KEY_FRAMES, sweeps: bool = False
+) -> list[Look]:
+    """The camera's looks at a world: slightly uneven times, poses measured with millimetres of noise.
+
+    Key frames are the same with and without sweeps.
+
+    Args:
+        drive: seeds the noise.
+        states: the world in steps, the first at the first key frame, the last not before the last look.
+        key_frames: how many.
+        sweeps: whether to look six times as often.
+    """
+    rng = np.random.default_rng(drive.seed_for("key frames"))
+    between = np.random.default_rng(drive.seed_for("sweeps"))
+    days = np.random.default_rng(drive.seed_for("date")).integers(0, 365)
+    start = states[0].time
+    origin = _START_TIME + 86_400_000_000 * int(days)
+    looks = []
+    for number in range(key_frames):
+        looks.append(_look(states, origin, start, number * GAP, number, rng))
+        if sweeps and number + 1 < key_frames:
+            for extra in range(1, SWEEPS_BETWEEN + 1):
+                seconds = (number + extra / (SWEEPS_BETWEEN + 1)) * GAP
+                looks.append(_look(states, origin, start, seconds, None, between))
+    return looks
+
+
+def _look(
+    states: Sequence[WorldState],
+    origin: int,
+    start: float,
+    planned: float,
+    number: int | None,
+    rng: np.random.Generator,
+) -> Look:
+    jitter = float(np.clip(rng.normal(0.0, _TIME_JITTER), -_MOST_JITTER, _MOST_JITTER))
+    x, y = rng.normal(0.0, _PLACE_NOISE, 2)
+    turn = rng.normal(0.0, _HEADING_NOISE)
+    # Nothing is known of the world before the first state.
+    offset = max(round((planned + jitter) * 1e6), 0)
+    state = _state_at(states, start + offset / 1e6)
+    ego = state.ego.pose
+    pose = Pose(ego.x + float(x), ego.y + float(y), ego.heading + float(turn))
+    return Look(origin + offset, number, state, pose)
+
+
+def _state_at(states: Sequence[WorldState], time: float) -> WorldState:
+    index = min(max(bisect_right(states, time, key=lambda state: state.time) - 1, 0), len(states) - 2)
+    return state_between(states[index], states[index + 1], time)
+
+
+def note_rows(recording: Recording, scene: str, samples: Sequence[str]) -> list[dict[str, Any]]:
+    """The expert's notes as rows, one for each key frame at which it drove."""
+    return [
+        {
+            "scene": scene,
+            "key_frame": number,
+            "sample_token": samples[number],
+            "timestamp": look.timestamp,
+            "explanation": note.explanation,
+            "plan": [[round(speed, 3), round(curvature, 5)] for speed, curvature in note.plan.tolist()],
+        }
+        for number, (look, note) in enumerate(zip(recording.key_frames, recording.notes, strict=True))
+        if note is not None
+    ]

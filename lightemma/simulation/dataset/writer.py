@@ -1,0 +1,282 @@
+"""Writes recordings as a nuScenes data set, scene by scene: what is finished stays, whatever happens to the rest.
+
+A scene's pictures, map, polygons and notes are written first, then its rows under ``.scenes``; with that file the scene is
+finished. After each scene the tables are put together anew from all finished ones, in the order of their names, so the
+same drives give the same tables however often the work was interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lightemma.errors import UserError
+from lightemma.frame import Camera
+from lightemma.simulation.dataset.drives import Drive
+from lightemma.simulation.dataset.ground import mask_png, placement_of, polygons_of
+from lightemma.simulation.dataset.recording import Recording, note_rows
+from lightemma.simulation.dataset.tables import (
+    TABLES,
+    Tables,
+    common_rows,
+    joined,
+    picture_name,
+    sample_tokens,
+    scene_rows,
+    table_bytes,
+)
+from lightemma.simulation.render import Renderer, RenderError, encode_jpeg, front_camera
+
+VERSION = "v1.0-sim"
+"""Name of the tables' folder where no other is asked for."""
+
+EDITION = 1
+"""Goes up whenever the same drive would be recorded or written otherwise; editions are never mixed in one folder."""
+
+FACTS = "simulation.json"
+PARTS = ".scenes"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What all scenes of a data set share.
+
+    Attributes:
+        version: name of the tables' folder.
+        size: width and height of the pictures in pixels.
+        quality: of the JPEGs, 1 … 95.
+        sweeps: whether the camera looks at 12 Hz, besides the key frames at 2 Hz.
+        renderer: name of what draws.
+    """
+
+    version: str = VERSION
+    size: tuple[int, int] = (1600, 900)
+    quality: int = 85
+    sweeps: bool = False
+    renderer: str = "painter"
+
+
+class DatasetWriter:
+    """A data set that grows by scenes.
+
+    Args:
+        root: its folder, made if need be; one that an earlier sitting has begun goes on.
+        layout: what its scenes share.
+
+    Raises:
+        UserError: if the folder cannot be written, has other things in it, or was begun with another layout.
+    """
+
+    def __init__(self, root: Path, layout: Layout) -> None:
+        self.root, self.layout = root, layout
+        self.camera: Camera = front_camera(layout.size)
+        with self._writing():
+            root.mkdir(parents=True, exist_ok=True)
+            self._check()
+            self._write_facts([])
+
+    def finished(self, drive: Drive) -> bool:
+        """Whether a drive's scene is there, with all its pictures."""
+        try:
+            part = self._part(drive.name)
+            names = [row["filename"] for row in part["tables"]["sample_data"]]
+            return part["facts"]["edition"] == EDITION and all((self.root / name).is_file() for name in names)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def write(self, recording: Recording, artist: Renderer, looked: Callable[[int], None] | None = None) -> None:
+        """Draws and writes one scene, and then the tables of all that are finished.
+
+        Args:
+            recording: the drive.
+            artist: draws its pictures.
+            looked: told after each picture how many there are now.
+
+        Raises:
+            UserError: if something cannot be written, or the renderer failed.
+        """
+        drive = recording.drive
+        with self._writing():
+            (self.root / PARTS / f"{drive.name}.json").unlink(missing_ok=True)
+            self._draw(recording, artist, looked)
+            for name, data in scene_files(recording).items():
+                _write(self.root / name, data)
+            facts = {
+                "edition": EDITION,
+                "name": drive.name,
+                **asdict(drive),
+                "what": recording.what,
+                "right_answer": recording.right_answer,
+                "renderer_details": artist.details,
+            }
+            part = {"facts": facts, "tables": scene_rows(recording, self.camera)}
+            _write(self.root / PARTS / f"{drive.name}.json", _json(part))
+            self._write_tables()
+
+    def write_tables(self) -> int:
+        """Puts the tables together from all finished scenes.
+
+        Returns:
+            How many scenes there are.
+
+        Raises:
+            UserError: if they cannot be written.
+        """
+        with self._writing():
+            return self._write_tables()
+
+    def _draw(self, recording: Recording, artist: Renderer, looked: Callable[[int], None] | None) -> None:
+        """Draws and writes a scene's pictures.
+
+        Raises:
+            UserError: if the renderer failed, or another took its place: pictures of two do not go together.
+            OSError: if a picture cannot be written.
+        """
+        drive = recording.drive
+        try:
+            artist.load(recording.city)
+            for number, look in enumerate(recording.looks, start=1):
+                noise = drive.seed_for("picture", look.timestamp)
+                pixels = artist.draw(look.state, self.camera, self.layout.size, noise)
+                if artist.name != self.layout.renderer:
+                    raise RenderError(artist.note or f"{artist.name} draws now.")
+                _write(self.root / picture_name(drive, look), encode_jpeg(pixels, self.layout.quality))
+                if looked:
+                    looked(number)
+        except RenderError as error:
+            raise UserError(
+                f"{self.layout.renderer} failed while it drew {drive.name} ({str(error).rstrip('.')}); finished scenes are "
+                "kept, so give the same command again, or --renderer painter and another --out."
+            ) from error
+
+    def _write_tables(self) -> int:
+        parts = list(self._parts())
+        tables = joined([common_rows(self.camera), *(part["tables"] for part in parts)])
+        folder = self.root / self.layout.version
+        folder.mkdir(parents=True, exist_ok=True)
+        drafts = {name: folder / f".{name}.json.{os.getpid()}" for name in TABLES}
+        try:
+            # All are written before any is renamed: tables of unlike states would not fit together.
+            for name, draft in drafts.items():
+                draft.write_bytes(table_bytes(tables[name]))
+            for name, draft in drafts.items():
+                draft.replace(folder / f"{name}.json")
+        finally:
+            for draft in drafts.values():
+                draft.unlink(missing_ok=True)
+        self._write_facts([part["facts"] for part in parts])
+        return len(parts)
+
+    def _parts(self) -> Iterator[dict[str, Any]]:
+        """What the finished scenes left, by name; a file that a failing disk tore is passed over, its scene is drawn again."""
+        for path in sorted((self.root / PARTS).glob("*.json")):
+            try:
+                yield self._part(path.stem)
+            except ValueError:
+                continue
+
+    def _part(self, name: str) -> dict[str, Any]:
+        part: dict[str, Any] = json.loads((self.root / PARTS / f"{name}.json").read_bytes())
+        return part
+
+    def _write_facts(self, scenes: list[dict[str, Any]]) -> None:
+        path = self.root / FACTS
+        if scenes or not path.exists():
+            _write(path, _json({"synthetic": True, "edition": EDITION, **asdict(self.layout), "scenes": scenes}, 1))
+
+    def _check(self) -> None:
+        """Refuses a folder that is not ours or was begun otherwise.
+
+        Raises:
+            UserError: which says how.
+        """
+        path = self.root / FACTS
+        if not path.is_file():
+            if any(not entry.name.startswith(".") for entry in self.root.iterdir()):
+                raise UserError(
+                    f"The folder '{self.root}' has other things in it; give a new one, or one that this command began, "
+                    "with --out."
+                )
+            return
+        try:
+            begun = json.loads(path.read_bytes())
+            differing = [
+                f"{name} {_shown(begun[name])} and not {_shown(value)}"
+                for name, value in ({"edition": EDITION} | asdict(self.layout)).items()
+                if _plain(begun[name]) != _plain(value)
+            ]
+        except (ValueError, KeyError, TypeError):
+            differing = [f"a {FACTS} that cannot be read"]
+        if differing:
+            raise UserError(
+                f"The data set in '{self.root}' was begun with {', '.join(differing)}; give the same options again, or "
+                "another folder with --out."
+            )
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UserError(
+                f"The data set cannot be written to '{self.root}' ({error.strerror or error}); finished scenes are kept, so "
+                "make room or give another folder with --out, and give the same command again."
+            ) from error
+
+
+def check_version(version: str) -> None:
+    """Makes sure that a name can be that of the tables' folder.
+
+    Raises:
+        UserError: if not.
+    """
+    taken = {"samples", "sweeps", "maps", "drivable", "expert"}
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", version) or version in taken:
+        raise UserError(f"--version cannot be '{version}'; give letters, digits, dots and hyphens, such as {VERSION}.")
+
+
+def scene_files(recording: Recording) -> dict[str, bytes]:
+    """A scene's files but for pictures and tables, by name: map mask, polygons and the expert's notes."""
+    name, placement = recording.drive.name, placement_of(recording.city)
+    notes = note_rows(recording, name, sample_tokens(recording))
+    return {
+        f"maps/{name}.png": mask_png(recording.city, placement),
+        f"drivable/{name}.json": _json(polygons_of(recording.city, placement)),
+        f"expert/{name}.jsonl": b"".join(_json(row) for row in notes),
+    }
+
+
+def tables_of(recordings: list[Recording], camera: Camera) -> Tables:
+    """The tables of these drives as the writer would write them."""
+    ordered = sorted(recordings, key=lambda recording: recording.drive.name)
+    return joined([common_rows(camera), *(scene_rows(recording, camera) for recording in ordered)])
+
+
+def _json(value: Any, indent: int | None = None) -> bytes:
+    separators = (",", ":") if indent is None else None
+    return (json.dumps(value, indent=indent, separators=separators, ensure_ascii=False) + "\n").encode()
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _shown(value: Any) -> str:
+    return "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Writes a whole file or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(data)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
