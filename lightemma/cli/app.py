@@ -11,6 +11,7 @@ from lightemma.cli import (
     compare,
     demo,
     doctor,
+    drive,
     estimate,
     evaluate,
     import_archives,
@@ -19,6 +20,7 @@ from lightemma.cli import (
     prompts,
     report,
     run,
+    simulate,
     study,
     video,
 )
@@ -58,6 +60,8 @@ app.command("report")(report.report)
 app.command("study")(study.study)
 app.add_typer(plot.app, name="plot")
 app.command("video")(video.video)
+app.command("drive")(drive.drive)
+app.add_typer(simulate.app, name="simulate")
 app.command("estimate")(estimate.estimate)
 app.command("models")(models.models)
 app.command("doctor")(doctor.doctor)

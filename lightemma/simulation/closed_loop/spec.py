@@ -1,0 +1,149 @@
+"""Which episodes are driven, and under which rules."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lightemma.errors import UserError, near_names
+from lightemma.protocol import LIGHTEMMA
+
+#: Raised when the worlds or the loop change so that older episodes do not compare.
+VERSION = 1
+#: Pixels: smaller shows nothing, larger takes minutes a picture on a processor.
+SMALLEST, LARGEST = (160, 90), (3840, 2160)
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeSpec:
+    """One drive: a scenario, a seed for whatever is left open in it, light and weather, and the side of the road.
+
+    Attributes:
+        scenario: name of the scenario.
+        seed: of traffic, looks and places.
+        conditions: a name in ``scenarios.CONDITIONS``.
+        left_hand: whether traffic keeps to the left.
+    """
+
+    scenario: str
+    seed: int
+    conditions: str = "day"
+    left_hand: bool = False
+
+    @property
+    def name(self) -> str:
+        """Such as ``red-light.day.003`` or ``red-light.rain.left.003``."""
+        side = ".left" if self.left_hand else ""
+        return f"{self.scenario}.{self.conditions}{side}.{self.seed:03d}"
+
+    def token(self, step: int) -> str:
+        """The sample token of the decision number ``step``: 32 hex digits, the same on every machine."""
+        return hashlib.sha256(f"lightemma closed loop {VERSION}/{self.name}/{step}".encode()).hexdigest()[:32]
+
+    def picture_seed(self, step: int) -> int:
+        """Seed of the camera's noise at that decision."""
+        return int(self.token(step)[:8], 16)
+
+
+@dataclass(frozen=True, slots=True)
+class LoopRules:
+    """How the loop is closed.
+
+    Attributes:
+        replan: actions of a plan that are driven before the next picture is taken, 1 … 6.
+        real_time: whether the world goes on while the planner thinks.
+        limits: whether the vehicle's limits hold (acceleration, braking, cornering); without, it does whatever is planned.
+        size: width and height of the pictures in pixels.
+        pictures: whether pictures are drawn; None draws them for planners that ask a model.
+        renderer: ``auto``, ``panda3d`` or ``painter``.
+
+    Raises:
+        UserError: if a number is out of range.
+    """
+
+    replan: int = 1
+    real_time: bool = False
+    limits: bool = True
+    size: tuple[int, int] = (800, 450)
+    pictures: bool | None = None
+    renderer: str = "auto"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.replan <= LIGHTEMMA.plan_steps:
+            raise UserError(
+                f"--replan is {self.replan}; a plan has {LIGHTEMMA.plan_steps} actions, so give 1 to {LIGHTEMMA.plan_steps}."
+            )
+        if not all(low <= side <= high for side, low, high in zip(self.size, SMALLEST, LARGEST, strict=True)):
+            raise UserError(
+                f"--size is {self.size[0]}x{self.size[1]}; give pixels from {SMALLEST[0]}x{SMALLEST[1]} to "
+                f"{LARGEST[0]}x{LARGEST[1]}, such as 800x450."
+            )
+
+    @property
+    def words(self) -> str:
+        """What of the rules decides the numbers, in one line: two runs compare if it is the same."""
+        parts = [f"loop {VERSION}", f"replan {self.replan}"]
+        parts += ["real time"] if self.real_time else []
+        parts += [] if self.limits else ["no vehicle limits"]
+        return ", ".join(parts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields, for drive.json."""
+        return asdict(self)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Pixels from ``800x450``.
+
+    Raises:
+        UserError: if it is nothing of the kind.
+    """
+    width, _, height = text.lower().replace("×", "x").partition("x")
+    if not (width.strip().isdecimal() and height.strip().isdecimal()):
+        raise UserError(f"--size is '{text}'; give width and height in pixels, such as 800x450.")
+    return int(width), int(height)
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Seeds from ``3`` (which means 0, 1 and 2) or from a list such as ``1,5,9`` (which means these; ``5,`` is 5 alone).
+
+    Raises:
+        UserError: if it is neither.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    given = [part for part in parts if part]
+    if not given or not all(part.isascii() and part.isdecimal() for part in given):
+        raise UserError(f"--seeds is '{text}'; give how many, such as 3, or which, such as 1,5,9.")
+    numbers = [int(part) for part in given]
+    if len(parts) == 1:
+        if not 1 <= numbers[0] <= 1000:
+            raise UserError(f"--seeds is {numbers[0]}; give 1 to 1000 seeds, or a list such as 1,5,9.")
+        return list(range(numbers[0]))
+    return list(dict.fromkeys(numbers))
+
+
+def choose(text: str, known: Collection[str], what: str) -> list[str]:
+    """Names from a list with commas, or all of them for ``all``.
+
+    Raises:
+        UserError: if one is unknown (near names are offered), or there is none.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if names == ["all"]:
+        return list(known)
+    for name in names:
+        if name not in known:
+            raise UserError(f"There is no {what} '{name}'; {near_names(name, known)}")
+    if not names:
+        raise UserError(f"No {what} is named; give one or more of {', '.join(known)}, or all.")
+    return list(dict.fromkeys(names))
+
+
+def episodes(
+    scenarios: Sequence[str], seeds: Iterable[int], conditions: Sequence[str] = ("day",), *, left_hand: bool = False
+) -> list[EpisodeSpec]:
+    """Every scenario under every condition with every seed."""
+    seeds = list(seeds)
+    return [EpisodeSpec(name, seed, when, left_hand) for name in scenarios for when in conditions for seed in seeds]

@@ -1,0 +1,128 @@
+"""Whether drawing, driving and asking go on side by side: episodes against a local server, with CPU use and decisions a second.
+
+A closed loop is well fed if the processors are never idle while pictures are waiting to be drawn, whatever the model's latency.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from stand_in import StandIn, model_yaml
+
+from lightemma.simulation.closed_loop.records import read_episode_numbers
+from lightemma.simulation.closed_loop.set_up import make_tour
+from lightemma.simulation.closed_loop.spec import LoopRules, parse_size
+from lightemma.simulation.closed_loop.stage import ProcessStage
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--episodes", type=int, default=20)
+    arguments.add_argument("--scenario", default="cruise")
+    arguments.add_argument("--latency", type=float, default=0.3, help="seconds the server takes per call, +- 30 %%")
+    arguments.add_argument("--renderer", default="auto")
+    arguments.add_argument("--size", default="800x450")
+    arguments.add_argument("--workers", type=int, help="processes; one per processor if left out")
+    options = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as temporary, StandIn(latency=options.latency, jitter=0.3) as server:
+        folder = Path(temporary)
+        tour, note = make_tour(
+            planners=["chain-of-thought"],
+            models=[str(model_yaml(folder / "stand-in.yaml", server.base_url))],
+            out=folder / "results",
+            scenarios=options.scenario,
+            seeds=str(options.episodes),
+            rules=LoopRules(size=parse_size(options.size), renderer=options.renderer),
+            concurrency=options.episodes,
+            workers=options.workers,
+        )
+        print(note or f"renderer {tour.rules.renderer}")
+        stages: list[ProcessStage] = []
+
+        def remembered() -> ProcessStage:
+            stages.append(make_stage())
+            return stages[-1]
+
+        make_stage, tour.make_stage = tour.make_stage, remembered
+        busy, started = Busy(), time.perf_counter()
+        with busy:
+            (outcome,) = tour.run()
+        wall = time.perf_counter() - started
+        episodes = read_episode_numbers(folder / "results" / tour.jobs[0].name)
+    decisions = sum(one.decisions for one in episodes)
+    cores = os.cpu_count() or 1
+    print(
+        f"{outcome.done} episodes, {decisions} decisions, {3 * decisions} calls of {options.latency:g} s, {wall:.1f} s"
+    )
+    print(f"{decisions / wall:.2f} decisions a second, {1000 * busy.seconds / decisions:.0f} CPU ms each")
+    work = ", ".join(f"{seconds / wall:.0%}" for seconds in stages[0].seconds)
+    print(f"the processes that simulate and draw were at work {work} of the time")
+    print(
+        f"CPU time of this program: {busy.seconds / wall / cores:.0%} of {cores} processors; all programs: {busy.machine:.0%}"
+    )
+
+
+class Busy:
+    """CPU seconds of this process and all that descend from it, looked at twice a second; and of the whole machine."""
+
+    def __enter__(self) -> Busy:
+        self._before = machine()
+        self._last: dict[int, float] = {}
+        self._start = tree(os.getpid())
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+        self.seconds = sum(self._last[pid] - self._start.get(pid, 0.0) for pid in self._last)
+        work, idle = (after - before for after, before in zip(machine(), self._before, strict=True))
+        self.machine = work / max(work + idle, 1e-9)
+
+    def _watch(self) -> None:
+        # A process that has ended counts as it was last seen.
+        while True:
+            last = self._end.wait(0.5)
+            self._last |= tree(os.getpid())
+            if last:
+                return
+
+
+def tree(root: int) -> dict[int, float]:
+    """CPU seconds of a process and its descendants, without those of children that were waited for."""
+    parents, seconds = {}, {}
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has just ended
+        pid = int(folder.name)
+        parents[pid] = int(fields[1])
+        seconds[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    mine = {root}
+    while more := {pid for pid, parent in parents.items() if parent in mine} - mine:
+        mine |= more
+    return {pid: seconds[pid] for pid in mine if pid in seconds}
+
+
+def machine() -> tuple[float, float]:
+    """CPU time of all processors so far: at work, and idle."""
+    numbers = [int(number) for number in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    idle = numbers[3] + numbers[4]
+    return float(sum(numbers) - idle), float(idle)
+
+
+if __name__ == "__main__":
+    if not Path("/proc/stat").exists():
+        sys.exit("this benchmark needs /proc, which Linux has")
+    main()

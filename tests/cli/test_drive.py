@@ -1,0 +1,176 @@
+"""lightemma drive: drives, says how it ended, writes tables, goes on, and refuses in one sentence."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from pathlib import Path
+
+import pytest
+import typer
+
+from lightemma.runs.store import read_frames, read_manifest
+from lightemma.simulation.closed_loop.records import read_episodes
+from lightemma.simulation.render import RenderError
+from tests.conftest import Cli
+
+
+@pytest.fixture
+def drive(cli: Cli, elsewhere, monkeypatch):
+    """``lightemma drive`` in an empty folder, whether the application knows the command already or not."""
+    from lightemma.cli import app
+    from lightemma.cli.drive import drive as command
+
+    if not any(one.name == "drive" for one in app.app.registered_commands):
+        monkeypatch.setattr(app.app, "registered_commands", [*app.app.registered_commands])
+        app.app.command("drive")(command)
+    assert isinstance(app.app, typer.Typer)
+    return lambda *words: cli("drive", *words)
+
+
+FEW = ("--scenarios", "lead-car-braking", "--seeds", "2")
+
+
+def test_drives_and_says_where(drive):
+    ended = drive("--planner", "stop,expert", *FEW, "--out", "out", "--quiet")
+    assert (ended.status, ended.err) == (0, "")
+    lines = ended.out.splitlines()
+    assert lines[:2] == ["drive-stop: 2 episodes -> out/drive-stop", "drive-expert: 2 episodes -> out/drive-expert"]
+    assert lines[-1] == "Tables: out/reports/drive"
+    assert "driving score" in ended.out
+    with Path("out/reports/drive/closed_loop.csv").open(newline="") as file:
+        stop, expert = csv.DictReader(file)
+    assert float(expert["driving_score"]) > float(stop["driving_score"]) + 40.0
+    assert len(read_episodes(Path("out/drive-expert"))) == 2
+
+
+def test_the_same_command_keeps_what_is_there(drive):
+    words = ("--planner", "constant-action", *FEW, "--out", "out", "--quiet")
+    drive(*words)
+    before = Path("out/drive-constant-action/episodes.jsonl").read_bytes()
+    again = drive(*words)
+    assert again.status == 0
+    assert again.out.startswith("drive-constant-action: 2 episodes, 2 kept from before -> out/drive-constant-action\n")
+    assert Path("out/drive-constant-action/episodes.jsonl").read_bytes() == before
+
+
+def test_the_same_seed_gives_the_same_episode_and_another_seed_another(drive):
+    words = ("--planner", "idm", "--scenarios", "lead-car-braking")
+    drive(*words, "--seeds", "1,2", "--out", "one")
+    drive(*words, "--seeds", "2,", "--out", "two")
+    one, two = read_episodes(Path("one/drive-idm"))
+    (again,) = read_episodes(Path("two/drive-idm"))
+    assert two == again
+    assert one.trace != two.trace
+
+
+def test_left_hand_traffic_and_conditions_make_episodes_of_their_own(drive):
+    drive("--planner", "expert", "--scenarios", "cruise", "--seeds", "1", "--conditions", "day,fog", "--left-hand")
+    names = [record.name for record in read_episodes(Path("results/drive-expert"))]
+    assert names == ["cruise.day.left.000", "cruise.fog.left.000"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--scenarios", "cruse"), "There is no scenario 'cruse'; did you mean cruise?"),
+        (("--conditions", "foggy"), "There is no condition 'foggy'; did you mean fog?"),
+        (("--planner", "experts"), "There is no planner 'experts'; did you mean expert?"),
+        (("--planner", "chain-of-thought"), "asks a model; name one with --model"),
+        (("--seeds", "many"), "--seeds is 'many'"),
+        (("--size", "huge"), "--size is 'huge'"),
+        (("--size", "20x20"), "--size is 20x20"),
+        (("--size", "800x800"), "keep 16 : 9"),
+        (("--renderer", "panda4d", "--pictures"), "There is no renderer 'panda4d'; did you mean panda3d?"),
+        (("--replan", "9"), "--replan is 9"),
+        (("--max-cost", "0"), "--max-cost is 0"),
+        (("--planner", "stop,idm", "--name", "one"), "--name names one run"),
+        (("--planner", "stop", "--name", "a/b"), "cannot be called 'a/b'"),
+    ],
+)
+def test_wrong_use_is_one_sentence(drive, words, sentence):
+    given = words if "--planner" in words else ("--planner", "stop", *words)
+    ended = drive(*given)
+    assert ended.status == 2
+    assert ended.err.count("\n") == 1
+    assert sentence in ended.err
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(drive, elsewhere):
+    (elsewhere / "file").write_text("")
+    ended = drive("--planner", "stop", *FEW, "--out", "file")
+    assert ended.status == 2
+    assert "cannot be written" in ended.err
+
+
+STEADY = """
+name: steady
+provider: scripted
+model: steady
+options:
+  answers:
+    scene: ["A road."]
+    intent: ["Go on."]
+    action: ["[(9.0, 0.0), (9.0, 0.0), (9.0, 0.0), (9.0, 0.0), (9.0, 0.0), (9.0, 0.0)]"]
+  repeat: true
+"""
+SMALL = (
+    "--size",
+    "160x90",
+    "--renderer",
+    "painter",
+    "--scenarios",
+    "lead-car-braking",
+    "--seeds",
+    "1",
+    "--replan",
+    "3",
+)
+
+
+def test_a_model_is_shown_pictures_that_the_painter_can_draw_anywhere(drive, elsewhere):
+    from PIL import Image
+
+    (elsewhere / "steady.yaml").write_text(STEADY)
+    ended = drive("--model", "steady.yaml", *SMALL, "--quiet")
+    assert (ended.status, ended.err) == (0, "")
+    folder = Path("results/drive-steady+replan-3")
+    frames = read_frames(folder)
+    assert len(frames) > 3
+    for frame in frames:
+        data = (folder / frame.image).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == frame.image_sha256
+        with Image.open(folder / frame.image) as picture:
+            assert picture.size == (160, 90)
+    assert len({frame.image_sha256 for frame in frames}) == len(frames)
+    assert read_manifest(folder).images["renderer"] == "painter"
+    assert drive("--model", "steady.yaml", *SMALL).out.startswith(
+        "drive-steady+replan-3: 1 episodes, 1 kept from before"
+    )
+
+
+def test_who_draws_instead_is_said_once(drive, elsewhere, monkeypatch):
+    from lightemma.simulation.closed_loop import pictures
+    from lightemma.simulation.render.automatic import AutomaticRenderer
+
+    def no_panda():
+        raise RenderError("panda3d cannot draw here: there is no EGL.")
+
+    monkeypatch.setattr(pictures, "make_renderer", lambda kind: AutomaticRenderer(no_panda))
+    (elsewhere / "steady.yaml").write_text(STEADY)
+    ended = drive("--model", "steady.yaml", *SMALL, "--renderer", "auto")
+    assert ended.status == 0
+    assert ended.err.count("there is no EGL") == 1
+
+
+def test_a_renderer_that_was_asked_for_and_fails_is_one_sentence(drive, elsewhere, monkeypatch):
+    from lightemma.simulation.closed_loop import pictures
+
+    def no_panda(kind):
+        raise RenderError("panda3d cannot draw here: there is no EGL.")
+
+    monkeypatch.setattr(pictures, "make_renderer", no_panda)
+    (elsewhere / "steady.yaml").write_text(STEADY)
+    ended = drive("--model", "steady.yaml", *SMALL, "--renderer", "panda3d")
+    assert ended.status == 2
+    assert "there is no EGL; give the same command again, or --renderer painter." in ended.err
