@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightemma.data.base import FrameSource
+from lightemma.errors import UserError
 from lightemma.evaluation.comparison import Comparison, compare_runs
 from lightemma.evaluation.compatibility import shared_frames
 from lightemma.evaluation.scores import RunScores, load_scores
@@ -14,6 +15,7 @@ from lightemma.evaluation.statistics import RESAMPLES, SEED
 from lightemma.evidence import Evidence, evidence_for
 from lightemma.protocol import Convention
 from lightemma.runs.store import find_runs
+from lightemma.simulation.closed_loop.records import SOURCE as CLOSED_LOOP
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def compare_folders(
 ) -> Compared:
     """As :func:`load_and_compare`, for known run folders and, where it is open already, their source."""
     runs = [load_scores(folder, parser) for folder in folders]
+    _check_open_loop(runs)
     if shared_only and len(runs) > 1:
         runs = shared_frames(runs)
     evidence = evidence_for(runs, folders[0].parent, source=source, data=data)
@@ -89,3 +92,12 @@ def compare_folders(
         safety=evidence.safety,
     )
     return Compared(comparison, runs, {run.name: folder for run, folder in zip(runs, folders, strict=True)}, evidence)
+
+
+def _check_open_loop(runs: Sequence[RunScores]) -> None:
+    drove = [run.name for run in runs if run.manifest and run.manifest.data.source == CLOSED_LOOP]
+    if drove:
+        raise UserError(
+            f"'{drove[0]}' is a closed-loop run: its car went where it drove, so that no two such runs have the same frames; "
+            "compare closed-loop runs among themselves with `lightemma compare`, and watch one with `lightemma video`."
+        )

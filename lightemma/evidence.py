@@ -18,7 +18,10 @@ from lightemma.evaluation.safety import NO_ANNOTATIONS, NO_MAP, SafetyEvidence
 from lightemma.evaluation.scores import RunScores
 from lightemma.frame import Frame
 from lightemma.runs.manifest import Manifest
+from lightemma.runs.store import is_run
 from lightemma.scene_facts import SceneFacts, facts_from_text
+from lightemma.simulation.closed_loop.driven_source import DrivenSource
+from lightemma.simulation.closed_loop.records import SOURCE as CLOSED_LOOP
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +95,8 @@ def data_behind(manifests: Sequence[Manifest], results: Path, data: str | None =
         return sources.open_source(data, results)
     for manifest in manifests:
         entry = manifest.data
+        if entry.source == CLOSED_LOOP and is_run(results / manifest.run):
+            return DrivenSource(results / manifest.run)
         spec = recall_source(results, entry.source, entry.name, entry.version)
         if spec is None:
             continue

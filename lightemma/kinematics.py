@@ -132,6 +132,20 @@ def integrate(actions: FloatArray, protocol: Protocol = LIGHTEMMA) -> FloatArray
     return path
 
 
+def driven_back(history: FloatArray, protocol: Protocol = LIGHTEMMA) -> FloatArray:
+    """Where a car was that came to the origin by these actions: the actions driven backwards.
+
+    Args:
+        history: (n, 2) actions, oldest first.
+        protocol: gives the time step and the rule.
+
+    Returns:
+        (n + 1, 2) metres, ego frame, oldest first; the last is the origin.
+    """
+    back = integrate(history[::-1] * np.array([-1.0, 1.0]), protocol)
+    return np.vstack([back[::-1], np.zeros((1, 2))])
+
+
 def hold_last_action(history: FloatArray, steps: int = LIGHTEMMA.plan_steps) -> FloatArray:
     """The constant-action baseline: the current action, repeated.
 

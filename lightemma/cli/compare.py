@@ -23,14 +23,26 @@ def compare(
     resamples: options.Resamples = 10_000,
     seed: options.Seed = 20_250_501,
 ) -> None:
-    """Compare runs over the same frames: scores, differences with scene-clustered intervals, errors, strata."""
+    """Compare runs over the same frames: scores, differences with scene-clustered intervals, errors, strata.
+
+    Closed-loop runs are compared among themselves, over their episodes.
+    """
+    from lightemma.runs.store import find_runs, read_manifest
+    from lightemma.simulation.closed_loop.records import SOURCE
+
+    folders = find_runs(runs)
+    if all(read_manifest(folder).data.source == SOURCE for folder in folders):
+        from lightemma.cli.drive import tell_driving
+
+        tell_driving(folders, out)
+        return
     from lightemma.cli.show import show_notes, show_summary
     from lightemma.comparing import load_and_compare
     from lightemma.evaluation.displacement import check_convention
     from lightemma.report.tables import write_tables
 
     compared = load_and_compare(
-        runs,
+        folders,
         check_convention(convention),
         data=data,
         parser=parser,

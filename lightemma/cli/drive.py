@@ -11,6 +11,8 @@ import typer
 from lightemma.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lightemma.runs.engine import RunOutcome
     from lightemma.simulation.closed_loop.drive import Tour
     from lightemma.simulation.closed_loop.results import ClosedLoopResults
@@ -79,7 +81,11 @@ def drive(
     with view.showing():
         outcomes = tour.run(watch=view.add)
     _say_how_it_ended(tour, outcomes)
-    _tell(tour, outcomes, tables or out / "reports" / "drive")
+    driven = [
+        tour.results / job.name for job, outcome in zip(tour.jobs, outcomes, strict=True) if outcome.kept + outcome.done
+    ]
+    if driven:
+        tell_driving(driven, tables or out / "reports" / "drive")
     if any(outcome.stopped == INTERRUPTED for outcome in outcomes):
         raise typer.Exit(130)
     raise typer.Exit(1 if any(outcome.failed or outcome.stopped for outcome in outcomes) else 0)
@@ -100,22 +106,15 @@ def _say_how_it_ended(tour: Tour, outcomes: list[RunOutcome]) -> None:
         typer.echo(", ".join(parts) + f" -> {tour.results / job.name}")
 
 
-def _tell(tour: Tour, outcomes: list[RunOutcome], folder: Path) -> None:
-    """Writes the tables of the runs that have an episode, and shows the main one."""
+def tell_driving(folders: Sequence[Path], out: Path) -> None:
+    """Writes the tables of closed-loop runs, and shows the main one."""
     from lightemma.simulation.closed_loop.results import load_driven, results_of
     from lightemma.simulation.closed_loop.tables import write_tables
 
-    driven = [
-        load_driven(tour.results / job.name)
-        for job, outcome in zip(tour.jobs, outcomes, strict=True)
-        if outcome.kept + outcome.done
-    ]
-    if not driven:
-        return
-    results = results_of(driven)
-    write_tables(results, folder)
+    results = results_of([load_driven(folder) for folder in folders])
+    write_tables(results, out)
     show_driving(results)
-    typer.echo(f"Tables: {folder}")
+    typer.echo(f"Tables: {out}")
 
 
 def show_driving(results: ClosedLoopResults) -> None:

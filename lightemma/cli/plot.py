@@ -124,7 +124,7 @@ def view_of(record: FrameNumbers | FrameRecord, evidence: Evidence, protocol: Pr
     import numpy as np
 
     from lightemma.data.lookup import picture_pixels
-    from lightemma.report.figures.birdseye import driven_back
+    from lightemma.kinematics import driven_back
     from lightemma.report.figures.frame import FrameView
 
     found = evidence.frame(record.scene, record.sample_token) if evidence.frame else None

@@ -7,24 +7,18 @@ import hashlib
 from pathlib import Path
 
 import pytest
-import typer
+from PIL import Image
 
 from lightemma.runs.store import read_frames, read_manifest
+from lightemma.simulation.closed_loop.driven_source import DrivenSource
 from lightemma.simulation.closed_loop.records import read_episodes
 from lightemma.simulation.render import RenderError
 from tests.conftest import Cli
 
 
 @pytest.fixture
-def drive(cli: Cli, elsewhere, monkeypatch):
-    """``lightemma drive`` in an empty folder, whether the application knows the command already or not."""
-    from lightemma.cli import app
-    from lightemma.cli.drive import drive as command
-
-    if not any(one.name == "drive" for one in app.app.registered_commands):
-        monkeypatch.setattr(app.app, "registered_commands", [*app.app.registered_commands])
-        app.app.command("drive")(command)
-    assert isinstance(app.app, typer.Typer)
+def drive(cli: Cli, elsewhere):
+    """``lightemma drive`` in an empty folder."""
     return lambda *words: cli("drive", *words)
 
 
@@ -174,3 +168,29 @@ def test_a_renderer_that_was_asked_for_and_fails_is_one_sentence(drive, elsewher
     ended = drive("--model", "steady.yaml", *SMALL, "--renderer", "panda3d")
     assert ended.status == 2
     assert "there is no EGL; give the same command again, or --renderer painter." in ended.err
+
+
+def test_closed_loop_runs_are_compared_among_themselves_and_not_with_others(elsewhere, cli):
+    common = ("--scenarios", "cruise", "--seeds", "1", "--out", "out", "--quiet")
+    assert cli("drive", "--planner", "stop", *common).status == 0
+    assert cli("drive", "--planner", "expert", *common).status == 0
+    ended = cli("compare", "out/drive-stop", "out/drive-expert", "--out", "tables")
+    assert (ended.status, ended.err) == (0, "")
+    with Path("tables/closed_loop.csv").open(newline="") as file:
+        assert {row["run"] for row in csv.DictReader(file)} == {"drive-stop", "drive-expert"}
+    ended = cli("report", "out/drive-stop", "--out", "page.html")
+    assert ended.status == 2
+    assert "'drive-stop' is a closed-loop run" in ended.err
+
+
+def test_a_driven_episode_can_be_watched(elsewhere, cli):
+    common = ("--scenarios", "red-light", "--seeds", "1", "--pictures", "--renderer", "painter", "--size", "320x180")
+    assert cli("drive", "--planner", "stop", *common, "--out", "out", "--quiet").status == 0
+    frames = DrivenSource(Path("out/drive-stop")).scene_frames("red-light.day.000")
+    assert [frame.frame_index for frame in frames] == list(range(len(frames)))
+    assert all(frame.image_path is not None and frame.image_path.is_file() for frame in frames)
+    assert frames[-1].history.positions[-1].tolist() == [0.0, 0.0]
+    ended = cli("video", "out/drive-stop", "--scene", "red-light.day.000", "--out", "film.gif", "--width", "640")
+    assert (ended.status, ended.err) == (0, "")
+    with Image.open("film.gif") as film:
+        assert film.n_frames == len(frames)

@@ -20,7 +20,7 @@ from lightemma.evaluation.comparison import Comparison, compare_runs
 from lightemma.evaluation.displacement import l2
 from lightemma.evaluation.scores import RunScores, load_scores
 from lightemma.frame import Camera
-from lightemma.kinematics import integrate
+from lightemma.kinematics import driven_back, integrate
 from lightemma.report.figures import (
     calibration_figure,
     cost_figure,
@@ -34,7 +34,7 @@ from lightemma.report.figures import (
     write_figures,
 )
 from lightemma.report.figures.accuracy import Spent, pareto_front, spent
-from lightemma.report.figures.birdseye import PlannedPath, birdseye_figure, driven_back, view_limits
+from lightemma.report.figures.birdseye import PlannedPath, birdseye_figure, view_limits
 from lightemma.report.figures.calibration import calibration_bins
 from lightemma.report.figures.ecdf import SHARES, quantiles
 from lightemma.report.figures.frame import FrameView, frame_figure

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightemma.frame import FloatArray
-from lightemma.kinematics import integrate
-from lightemma.protocol import LIGHTEMMA, Protocol
 from lightemma.report.figures.style import FAINT, INK, RunStyle, new_figure, outlined, run_styles, shown, styled
 
 if TYPE_CHECKING:
@@ -42,20 +40,6 @@ class PlannedPath:
     trajectory: FloatArray | None
     actions: FloatArray | None = None
     outcome: str = "ok"
-
-
-def driven_back(history: FloatArray, protocol: Protocol = LIGHTEMMA) -> FloatArray:
-    """Where a car was that came to the origin by these actions: the actions driven backwards.
-
-    Args:
-        history: (n, 2) actions, oldest first.
-        protocol: gives the time step and the rule.
-
-    Returns:
-        (n + 1, 2) metres, ego frame, oldest first; the last is the origin.
-    """
-    back = integrate(history[::-1] * np.array([-1.0, 1.0]), protocol)
-    return np.vstack([back[::-1], np.zeros((1, 2))])
 
 
 @styled()
