@@ -251,7 +251,8 @@ def _write_gif(frames: Iterator[Pixels], part: Path, fps: float) -> int:
         nonlocal count
         for pixels in _chain(first, frames):
             count += 1
-            yield Image.fromarray(pixels).quantize(256, method=Image.Quantize.MEDIANCUT)
+            # Median cut gives no colour to what is small, and a red light is small.
+            yield Image.fromarray(pixels).quantize(256, method=Image.Quantize.MAXCOVERAGE)
 
     every = pictures()
     opening = next(every)

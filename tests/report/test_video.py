@@ -191,3 +191,15 @@ class TestWrap:
 
     def test_wide_signs_take_more_room(self):
         assert measured("WWWW") > 2 * measured("iiii")
+
+
+def test_a_red_light_stays_red_in_a_gif(tmp_path):
+    picture = np.full((180, 320, 3), 120, dtype=np.uint8)
+    picture[:, :, 1] = np.linspace(60, 200, 320).astype(np.uint8)  # many shades, so that colours are scarce
+    picture[:, :, 2] = np.linspace(60, 200, 180).astype(np.uint8)[:, None]
+    picture[20:24, 100:104] = (230, 20, 20)
+    write_video(iter([picture, picture]), tmp_path / "film.gif", 2.0)
+    with Image.open(tmp_path / "film.gif") as film:
+        red, green, blue = np.asarray(film.convert("RGB"))[22, 102].tolist()
+    assert red > 180
+    assert max(green, blue) < 80
