@@ -51,6 +51,41 @@ class EgoHistory:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture ready to be sent to a model.
+
+    Attributes:
+        data: encoded bytes (JPEG or PNG).
+        media_type: ``image/jpeg`` or ``image/png``.
+        size: width and height in pixels as sent.
+        sha256: hex digest of ``data``.
+        url: where the provider fetches the picture itself; ``data`` is then empty, ``size`` unknown (0, 0) and ``sha256``
+            that of the address. Frames never have such pictures.
+    """
+
+    data: bytes
+    media_type: str
+    size: tuple[int, int]
+    sha256: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierPicture:
+    """An earlier front-camera key frame of a frame's scene.
+
+    Attributes:
+        path: where the picture lies.
+        timestamp: microseconds, of the picture.
+        picture: the picture as it is sent; None until somebody needs it.
+    """
+
+    path: Path
+    timestamp: int
+    picture: Picture | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One benchmark frame.
 
@@ -65,6 +100,8 @@ class Frame:
         pose: the car in the world at this key frame.
         history: the motion up to here.
         future: (6, 2) metres, ego frame: where the recorded car was 0.5 … 3 s later. Ground truth, not for planners.
+        earlier: the key frames before this one, oldest first, as many as the history spans; empty when the source has no
+            pictures.
     """
 
     scene: str
@@ -77,20 +114,4 @@ class Frame:
     pose: Pose
     history: EgoHistory
     future: FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture ready to be sent to a model.
-
-    Attributes:
-        data: encoded bytes (JPEG or PNG).
-        media_type: ``image/jpeg`` or ``image/png``.
-        size: width and height in pixels as sent.
-        sha256: hex digest of ``data``.
-    """
-
-    data: bytes
-    media_type: str
-    size: tuple[int, int]
-    sha256: str
+    earlier: tuple[EarlierPicture, ...] = ()

@@ -59,7 +59,7 @@ class StageRecord(msgspec.Struct, frozen=True):
     """One stage of one frame: what was asked, what came back.
 
     Attributes:
-        stage: ``scene``, ``intent`` or ``action``.
+        stage: ``scene``, ``intent`` or ``action``; ``summary`` where a dialogue had outgrown the model's context.
         prompt: the text as sent.
         response: the text as received, or None when the call failed without one.
         outcome: ``ok``, ``format:<kind>`` or ``call:<kind>``.

@@ -15,10 +15,12 @@ from lightemma.backends.base import (
     BatchStatus,
     CallError,
     Completion,
+    Guide,
     Message,
     PicturePart,
     Request,
     TextPart,
+    refuse_regex,
 )
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.http_errors import (
@@ -155,6 +157,11 @@ class AnthropicBackend(BatchBackend):
             base_url=config.base_url or _ADDRESS, api_key=key, max_retries=0, timeout=config.limits.timeout_s
         )
 
+    @property
+    def guides(self) -> frozenset[Guide]:
+        """JSON schemas, unless the options keep them from the model."""
+        return frozenset({"json"}) if self.options.structured_output else frozenset()
+
     async def generate(self, request: Request) -> Completion:
         """Ask the model once.
 
@@ -233,6 +240,7 @@ class AnthropicBackend(BatchBackend):
 
     def _body(self, request: Request) -> dict[str, Any]:
         """A request as it goes over the wire."""
+        refuse_regex(request)
         config, options = self.config, self.options
         body: dict[str, Any] = {
             "model": config.model,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,10 +15,16 @@ from lightemma.errors import UserError
 from lightemma.frame import Picture
 from lightemma.records import Stage, Usage
 
+if TYPE_CHECKING:
+    from lightemma.serving.pool import ServerPool
+
 CallKind = Literal[
     "timeout", "rate_limited", "overloaded", "server_error", "connection", "invalid_response",
     "refused", "content_filter", "bad_request", "auth", "no_credit", "model_not_found", "not_recorded",
 ]  # fmt: skip
+
+#: What an answer can be held to: a JSON schema, or a regular expression.
+Guide = Literal["json", "regex"]
 
 #: Failures that no retry mends: the run stops at once instead of failing 3,908 times.
 FATAL_KINDS: frozenset[str] = frozenset({"auth", "no_credit", "model_not_found"})
@@ -59,12 +66,15 @@ class Request:
         sample_token: the frame the call belongs to.
         stage: the stage the call belongs to.
         response_schema: JSON schema the answer must follow, where the backend can make sure of it.
+        response_regex: regular expression that the whole answer must match; a backend that cannot make sure of it refuses
+            the call.
     """
 
     messages: tuple[Message, ...]
     sample_token: str
     stage: Stage
     response_schema: dict[str, Any] | None = None
+    response_regex: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +149,12 @@ class Backend(ABC):
         reads_pictures: False for backends that need no picture (recordings, scripts); a run over data without
             pictures is refused for the others before the first call.
         cacheable: False for backends whose answers cost nothing to get again.
+        takes_urls: True for backends that pass the address of a picture on, for the provider to fetch it.
     """
 
     reads_pictures: ClassVar[bool] = True
     cacheable: ClassVar[bool] = True
+    takes_urls: ClassVar[bool] = False
 
     class Options(BaseModel):
         """The backend's own settings, under ``options:`` in the model's YAML."""
@@ -176,13 +188,37 @@ class Backend(ABC):
         return "|".join((config.provider, config.base_url or "", config.api_key_env or ""))
 
     @property
+    def guides(self) -> frozenset[Guide]:
+        """What the model's answers can be held to; nothing, unless a subclass makes sure of it."""
+        return frozenset()
+
+    @property
     def accelerators(self) -> int:
         """How many GPUs of this machine the model holds; what open models cost is their time."""
         return 0
 
+    def attach(self, folder: Path, servers: ServerPool) -> None:
+        """Told before the first call what it is for.
+
+        Args:
+            folder: of the run, for a log beside its records.
+            servers: of the command, for backends that start one; those that want the same share it.
+        """
+        return None
+
     async def aclose(self) -> None:
         """Let go of connections. Called once, after the last call."""
         return None
+
+
+def refuse_regex(request: Request) -> None:
+    """Refuses a request whose answer must match a regular expression, for backends that cannot make sure of it.
+
+    Raises:
+        CallError: ``bad_request`` if it must.
+    """
+    if request.response_regex is not None:
+        raise CallError("bad_request", "the provider cannot hold an answer to a regular expression")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,11 @@ from lightemma.backends.base import (
     CallError,
     CallKind,
     Completion,
+    Guide,
     PicturePart,
     Request,
     TextPart,
+    refuse_regex,
 )
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.http_errors import (
@@ -161,6 +163,11 @@ class GoogleBackend(BatchBackend):
             ),
         )
 
+    @property
+    def guides(self) -> frozenset[Guide]:
+        """JSON schemas, unless the options keep them from the model."""
+        return frozenset({"json"}) if self.options.structured_output else frozenset()
+
     async def generate(self, request: Request) -> Completion:
         """Ask the model once.
 
@@ -236,6 +243,7 @@ class GoogleBackend(BatchBackend):
     def _settings(self, request: Request) -> types.GenerateContentConfig:
         from google.genai import types
 
+        refuse_regex(request)
         config, options = self.config, self.options
         settings: dict[str, Any] = {
             "max_output_tokens": config.max_output_tokens,

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
-from lightemma.backends.base import BatchBackend, BatchStatus, CallError, Completion, Request
+from lightemma.backends.base import (
+    BatchBackend,
+    BatchStatus,
+    CallError,
+    Completion,
+    Guide,
+    Request,
+    refuse_regex,
+)
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.http_errors import (
     BATCH_TIMEOUT_S,
@@ -92,6 +100,7 @@ class OpenAIBackend(BatchBackend):
 
     max_batch_requests: ClassVar[int] = 50_000
     max_batch_bytes: ClassVar[int] = 200_000_000
+    takes_urls: ClassVar[bool] = True
 
     class Options(BatchBackend.Options):
         """How OpenAI's models are asked."""
@@ -127,6 +136,11 @@ class OpenAIBackend(BatchBackend):
         self._client: openai.AsyncOpenAI = openai.AsyncOpenAI(
             base_url=config.base_url or _ADDRESS, api_key=key, max_retries=0, timeout=config.limits.timeout_s
         )
+
+    @property
+    def guides(self) -> frozenset[Guide]:
+        """JSON schemas, unless the options keep them from the model."""
+        return frozenset({"json"}) if self.options.structured_output else frozenset()
 
     async def generate(self, request: Request) -> Completion:
         """Ask the model once.
@@ -220,6 +234,7 @@ class OpenAIBackend(BatchBackend):
         return self._client.with_options(timeout=BATCH_TIMEOUT_S)
 
     def _body(self, request: Request) -> dict[str, Any]:
+        refuse_regex(request)
         body = self._responses_body(request) if self._responses else self._chat_body(request)
         if self.config.temperature is not None:
             body["temperature"] = self.config.temperature

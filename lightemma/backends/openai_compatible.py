@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from lightemma.backends.base import Backend, Completion, Request
+from lightemma.backends.base import Backend, Completion, Guide, Request
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.http_errors import Failures, missing_package, read_key, shown_address
 from lightemma.backends.openai_wire import chat_messages, read_chat, strict_schema
@@ -31,6 +31,8 @@ class OpenAICompatibleBackend(Backend):
         UserError: if the ``openai`` package, the ``base_url`` or the key is missing or cannot be used.
     """
 
+    takes_urls: ClassVar[bool] = True
+
     class Options(Backend.Options):
         """Settings for servers that differ from each other."""
 
@@ -39,12 +41,24 @@ class OpenAICompatibleBackend(Backend):
             description="how the server calls the longest answer; OpenAI's newer models want the second",
         )
         structured_output: bool = Field(default=True, description="pass a planner's answer schema on to the server")
+        regex_parameter: Literal["structured_outputs", "guided_regex", "regex"] = Field(
+            default="structured_outputs",
+            description="how the server takes a regular expression for the answer: vLLM from 0.11 on, older vLLM, SGLang",
+        )
         strip_thinking: bool = Field(
             default=True, description="cut a <think>…</think> block off the answer's beginning"
         )
         extra_body: dict[str, Any] = Field(
             default_factory=dict, description="further fields of the request, as they are"
         )
+
+        @model_serializer(mode="wrap")
+        def _without_later_defaults(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+            """Left out where it is as ever: the keys of answers kept before there was this option stay the same."""
+            values: dict[str, Any] = serialise(self)
+            if values.get("regex_parameter") == "structured_outputs":
+                del values["regex_parameter"]
+            return values
 
     options: Options
 
@@ -63,6 +77,11 @@ class OpenAICompatibleBackend(Backend):
             max_retries=0,
             timeout=config.limits.timeout_s,
         )
+
+    @property
+    def guides(self) -> frozenset[Guide]:
+        """JSON schemas and regular expressions, unless the options keep them from the server."""
+        return frozenset({"json", "regex"}) if self.options.structured_output else frozenset()
 
     async def generate(self, request: Request) -> Completion:
         """Ask the model once.
@@ -96,9 +115,16 @@ class OpenAICompatibleBackend(Backend):
             parameters["seed"] = self.config.seed
         if request.response_schema is not None and self.options.structured_output:
             parameters["response_format"] = {"type": "json_schema", "json_schema": strict_schema(request)}
-        if self.options.extra_body:
-            parameters["extra_body"] = self.options.extra_body
+        extra = dict(self.options.extra_body)
+        if request.response_regex is not None:
+            extra |= self._regex_fields(request.response_regex)
+        if extra:
+            parameters["extra_body"] = extra
         return parameters
+
+    def _regex_fields(self, regex: str) -> dict[str, Any]:
+        name = self.options.regex_parameter
+        return {name: {"regex": regex} if name == "structured_outputs" else regex}
 
 
 def _checked_address(config: ModelConfig) -> str:

@@ -25,13 +25,15 @@ _INCOMPLETE_REASONS: dict[str, _FinishReason] = {"max_output_tokens": "length", 
 
 
 def data_url(picture: Picture | None) -> str:
-    """A picture as a ``data:`` address.
+    """A picture as a ``data:`` address, or its own where the provider is to fetch it.
 
     Raises:
         ValueError: if there is none.
     """
     if picture is None:
         raise ValueError("a picture part without a picture reached a model that reads pictures")
+    if picture.url is not None:
+        return picture.url
     return f"data:{picture.media_type};base64,{base64.b64encode(picture.data).decode('ascii')}"
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from lightemma.backends.base import Backend, CallError, CallKind, Completion, Request
+from lightemma.backends.base import Backend, CallError, CallKind, Completion, Guide, Request
 from lightemma.backends.config import ModelConfig
 from lightemma.records import Stage, Usage
 
@@ -114,6 +114,11 @@ class ScriptedBackend(Backend):
         for stage, entries in per_stage.items():
             backend._queues[stage] = deque(Step(text=e) if isinstance(e, str) else e for e in entries)
         return backend
+
+    @property
+    def guides(self) -> frozenset[Guide]:
+        """Anything: a script is held to nothing, and rehearses all."""
+        return frozenset({"json", "regex"})
 
     async def generate(self, request: Request) -> Completion:
         """Serve the next entry of the request's stage.

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from lightemma.backends.base import Backend, Completion, Request
+from lightemma.backends.base import Backend, Completion, Request, refuse_regex
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.local_batching import Answer, Batcher, BatchLimits
 from lightemma.backends.local_generation import BatchRunner, BatchWork, Sampling
@@ -116,6 +116,7 @@ class TransformersBackend(Backend):
                 it or the memory is too small even for it alone.
             UserError: if the model cannot be loaded.
         """
+        refuse_regex(request)
         loop = asyncio.get_running_loop()
         engine = await loop.run_in_executor(self._preparer, self._ready)
         started = time.perf_counter()

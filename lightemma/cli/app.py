@@ -8,6 +8,7 @@ import typer
 
 from lightemma import __version__
 from lightemma.cli import (
+    ask,
     compare,
     demo,
     doctor,
@@ -64,5 +65,6 @@ app.command("drive")(drive.drive)
 app.add_typer(simulate.app, name="simulate")
 app.command("estimate")(estimate.estimate)
 app.command("models")(models.models)
+app.command("ask")(ask.ask)
 app.command("doctor")(doctor.doctor)
 app.add_typer(prompts.app, name="prompts")

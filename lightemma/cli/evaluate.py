@@ -32,7 +32,7 @@ def evaluate(
         read_by = scores.manifest.parser if scores.manifest else "strict"
         show(
             [
-                {"run": row["run"], "convention": row["convention"], **{k: row[k] for k in list(row)[2:]}}
+                {name: row[name] for name in ("run", "convention", "l2_1s", "l2_2s", "l2_3s", "l2_avg")}
                 for row in rows
             ],
             f"{scores.name}: {summary['frames']} frames, {not_ok} not ok, parser {read_by}; FDE {summary['fde']:.4f} m, "

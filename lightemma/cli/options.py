@@ -29,6 +29,19 @@ Planners = Annotated[
     ),
 ]
 Prompts = Annotated[str | None, typer.Option(help="A shipped prompt set, or a folder with one.")]
+Dialogue = Annotated[
+    bool | None,
+    typer.Option(
+        "--dialogue", help="Ask the stages as turns of one conversation: a run of its own kind.", show_default=False
+    ),
+]
+Frames = Annotated[
+    int | None, typer.Option(help="Send so many pictures, the newest key frames: a run of its own kind.")
+]
+Answer = Annotated[
+    str | None,
+    typer.Option(help="free (the default), or guided: the action answer is held to its form, a run of its own kind."),
+]
 Parser = Annotated[str | None, typer.Option(help="strict (the default), tolerant or first-numbers.")]
 Scenes = Annotated[str | None, typer.Option(help="Scene names, with commas; all if left out.")]
 Stride = Annotated[int | None, typer.Option(help="Every n-th frame of each scene.")]
@@ -41,6 +54,22 @@ Out = Annotated[Path, typer.Option(help="Folder of runs.")]
 Name = Annotated[str | None, typer.Option(help="Name of the run.")]
 MaxCost = Annotated[
     float | None, typer.Option(help="Dollars that all runs together may cost; they end cleanly before.")
+]
+Executor = Annotated[
+    str,
+    typer.Option(
+        help="Where models answer: local (this process), ray (all of this machine), ray:auto or ray:HOST:PORT (a cluster)."
+    ),
+]
+Replicas = Annotated[
+    int | None,
+    typer.Option(help="With ray: replicas of each model at the most; as many as fit if left out.", show_default=False),
+]
+GpusPerReplica = Annotated[
+    float | None,
+    typer.Option(
+        help="With ray: GPUs of each replica, a fraction allowed; by the model's YAML if left out.", show_default=False
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show nothing while running.")]
 

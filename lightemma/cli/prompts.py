@@ -28,6 +28,8 @@ def show_prompts(name: Annotated[str, typer.Argument(help="A shipped prompt set,
     prompts = load_prompts(name)
     for stage, text in prompts.templates.items():
         typer.echo(f"--- {stage}\n{text}\n")
+    for stage, text in prompts.dialogue.items():
+        typer.echo(f"--- {stage}, as a turn of a dialogue\n{text}\n")
 
 
 @app.command("extract")

@@ -21,6 +21,9 @@ def run(
     model: options.Models = None,
     planner: options.Planners = None,
     prompts: options.Prompts = None,
+    dialogue: options.Dialogue = None,
+    frames: options.Frames = None,
+    answer: options.Answer = None,
     parser: options.Parser = None,
     scenes: options.Scenes = None,
     stride: options.Stride = None,
@@ -38,6 +41,9 @@ def run(
     batch: Annotated[
         bool, typer.Option("--batch", help="Use the provider's batch endpoint: within hours, at a lower price.")
     ] = False,
+    executor: options.Executor = "local",
+    replicas: options.Replicas = None,
+    gpus_per_replica: options.GpusPerReplica = None,
     quiet: options.Quiet = False,
     json_log: Annotated[
         bool, typer.Option("--json-log", help="Show progress as JSON lines on standard error.")
@@ -45,8 +51,17 @@ def run(
 ) -> None:
     """Drive planners over data and record every call; the same command again goes on where it stopped."""
     from lightemma.cli.live import choose_style
+    from lightemma.errors import UserError
+    from lightemma.runs.executors import LOCAL, choose_executor, placing
     from lightemma.runs.job import Spending, Study
+    from lightemma.runs.models import make_backend
     from lightemma.runs.stop import INTERRUPTED
+
+    chosen = choose_executor(executor, replicas, gpus_per_replica)
+    if batch and chosen.kind != LOCAL:
+        raise UserError(
+            "--batch hands calls over to the provider at once, so there is nothing to spread; leave --executor out."
+        )
 
     benchmark = options.benchmark_of(
         config,
@@ -56,6 +71,9 @@ def run(
         model=model,
         planner=planner,
         prompts=prompts,
+        dialogue=dialogue,
+        frames=frames,
+        answer=answer,
         parser=parser,
         integration=integration,
         scenes=scenes,
@@ -64,9 +82,10 @@ def run(
         concurrency=concurrency,
         max_side=max_side,
     )
-    study = Study(benchmark, out)
-    spending = Spending(max_cost=max_cost, cache=cache, batch=batch)
-    outcomes = drive(study, choose_style(quiet=quiet, json_log=json_log), spending)
+    with placing(chosen, make_backend) as backends:
+        study = Study(benchmark, out, backends=backends)
+        spending = Spending(max_cost=max_cost, cache=cache, batch=batch)
+        outcomes = drive(study, choose_style(quiet=quiet, json_log=json_log), spending)
     if any(outcome.stopped == INTERRUPTED for outcome in outcomes):
         raise typer.Exit(130)
     raise typer.Exit(1 if any(outcome.failed or outcome.stopped for outcome in outcomes) else 0)

@@ -33,6 +33,9 @@ def study(
         ),
     ] = None,
     max_cost: options.MaxCost = None,
+    executor: options.Executor = "local",
+    replicas: options.Replicas = None,
+    gpus_per_replica: options.GpusPerReplica = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Drive everything a benchmark file names, then write its tables, figures and page; goes on where it stopped."""
@@ -42,9 +45,12 @@ def study(
     from lightemma.cli.show import show_notes, show_summary
     from lightemma.comparing import compare_folders
     from lightemma.config_files import find_config
+    from lightemma.runs.executors import choose_executor, placing
     from lightemma.runs.job import Spending, Study
+    from lightemma.runs.models import make_backend
     from lightemma.runs.stop import INTERRUPTED
 
+    chosen = choose_executor(executor, replicas, gpus_per_replica)
     name = find_config("benchmarks", config).stem
     benchmark = options.benchmark_of(
         config,
@@ -57,9 +63,10 @@ def study(
         concurrency=concurrency,
         max_side=None,
     )
-    driven = Study(benchmark, out)
-    others = finished_runs(benchmark.report, out)
-    outcomes = drive(driven, choose_style(quiet=quiet, json_log=False), Spending(max_cost=max_cost))
+    with placing(chosen, make_backend) as backends:
+        driven = Study(benchmark, out, backends=backends)
+        others = finished_runs(benchmark.report, out)
+        outcomes = drive(driven, choose_style(quiet=quiet, json_log=False), Spending(max_cost=max_cost))
     stopped = [outcome.stopped for outcome in outcomes if outcome.stopped]
     if stopped:
         typer.echo(f"The report waits until all runs are finished ({stopped[0]}); the same command goes on.")

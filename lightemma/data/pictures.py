@@ -7,7 +7,7 @@ import io
 import struct
 import warnings
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -15,7 +15,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from lightemma.errors import UserError
-from lightemma.frame import Picture
+from lightemma.frame import Frame, Picture
 
 #: Largest picture that is read. A front camera gives about 1.4 megapixels; anything far above is a wrong file.
 MAX_MEGAPIXELS = 50
@@ -86,7 +86,37 @@ def load_picture(path: Path, policy: PicturePolicy) -> Picture:
         raise UserError(f"There is no picture at {path}; check the data root.") from None
     except OSError as error:
         raise UserError(f"The picture {path} cannot be read ({error.strerror}); check its permissions.") from error
+    return make_picture(data, path, policy)
 
+
+def with_earlier_pictures(frame: Frame, policy: PicturePolicy, count: int) -> Frame:
+    """The frame with its earlier pictures made ready to be sent, so that ``count`` pictures with its own are there.
+
+    Args:
+        frame: knows where they lie.
+        policy: how to send them.
+        count: pictures in all, the frame's own included; where the source has fewer, all there are.
+
+    Raises:
+        UserError: as ``load_picture`` does.
+    """
+    if count <= 1:
+        return frame
+    last = frame.earlier[-(count - 1) :]
+    return replace(frame, earlier=tuple(replace(one, picture=load_picture(one.path, policy)) for one in last))
+
+
+def make_picture(data: bytes, path: Path | str, policy: PicturePolicy) -> Picture:
+    """Make the bytes of a picture file ready to be sent, as ``load_picture`` does.
+
+    Args:
+        data: the file's bytes.
+        path: where they came from, for messages.
+        policy: how to send it.
+
+    Raises:
+        UserError: if they are no picture, are torn, or have more than 50 megapixels.
+    """
     image = _open(data, path)
     width, height = image.size
     if width * height > MAX_MEGAPIXELS * 1_000_000:
@@ -109,7 +139,7 @@ def load_picture(path: Path, policy: PicturePolicy) -> Picture:
     return _picture(encoded.getvalue(), "image/jpeg", upright.size)
 
 
-def _open(data: bytes, path: Path) -> Image.Image:
+def _open(data: bytes, path: Path | str) -> Image.Image:
     """Read the header; pixels stay undecoded.
 
     JPEG and PNG are opened by their own readers, which leaves the size limit (and its message) to ``load_picture``;
@@ -130,7 +160,7 @@ def _open(data: bytes, path: Path) -> Image.Image:
         raise UserError(f"The file {path} {what}; copy or download it again.") from None
 
 
-def _as_rgb(image: Image.Image, path: Path) -> Image.Image:
+def _as_rgb(image: Image.Image, path: Path | str) -> Image.Image:
     """Any 8-bit mode as RGB; transparent parts become white."""
     if image.mode.startswith(("I", "F")):
         # Pillow would clip deeper pixels at 255 and send an almost white picture.
@@ -141,7 +171,7 @@ def _as_rgb(image: Image.Image, path: Path) -> Image.Image:
     return image.convert("RGB")
 
 
-def _too_large(path: Path, size: str) -> UserError:
+def _too_large(path: Path | str, size: str) -> UserError:
     return UserError(
         f"The picture {path} is too large ({size}; the limit is {MAX_MEGAPIXELS} megapixels); shrink it first."
     )

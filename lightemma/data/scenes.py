@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lightemma.errors import UserError
-from lightemma.frame import Camera, EgoHistory, FloatArray, Frame, Pose
+from lightemma.frame import Camera, EarlierPicture, EgoHistory, FloatArray, Frame, Pose
 from lightemma.kinematics import actions_from_poses, to_ego_frame, yaw_from_quaternion
 from lightemma.protocol import LIGHTEMMA, Protocol
 
@@ -59,20 +59,21 @@ def frames_of_track(track: SceneTrack, protocol: Protocol = LIGHTEMMA) -> list[F
     seconds = (track.timestamps - track.timestamps[0]) / 1e6
     # Neither speed nor curvature depends on the frame of reference, so the whole track's are taken at once.
     actions = actions_from_poses(track.positions, seconds, protocol)
+    # Made once for the whole track: its frames share them.
+    pictures = [] if track.root is None else _pictures(track, track.root)
     frames = []
     for index in range(count):
         now = index + before
         here, heading = track.positions[now], float(headings[now])
         around = to_ego_frame(track.positions[index : now + 1 + after], here, heading)
-        image = track.images[now]
         frames.append(
             Frame(
                 scene=track.scene,
                 frame_index=index,
                 sample_token=track.sample_tokens[now],
                 timestamp=int(track.timestamps[now]),
-                image=image,
-                image_path=None if track.root is None else track.root / image,
+                image=track.images[now],
+                image_path=pictures[now].path if pictures else None,
                 camera=track.cameras[now],
                 pose=Pose(float(here[0]), float(here[1]), heading),
                 history=EgoHistory(
@@ -80,6 +81,13 @@ def frames_of_track(track: SceneTrack, protocol: Protocol = LIGHTEMMA) -> list[F
                     actions=actions[index : index + protocol.history_actions],
                 ),
                 future=around[before + 1 :],
+                earlier=tuple(pictures[index:now]),
             )
         )
     return frames
+
+
+def _pictures(track: SceneTrack, root: Path) -> list[EarlierPicture]:
+    return [
+        EarlierPicture(root / image, time) for image, time in zip(track.images, track.timestamps.tolist(), strict=True)
+    ]

@@ -37,6 +37,21 @@ class Planner(ABC):
     name: ClassVar[str]
     asks_model: ClassVar[bool] = False
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What sets this way of driving apart from others of its name, such as ``dialogue``; part of run names."""
+        return ()
+
+    @property
+    def kind(self) -> str:
+        """Name and words: what manifests and tables call the planner."""
+        return "-".join((self.name, *self.words))
+
+    @property
+    def frames(self) -> int:
+        """Pictures it wants: the frame's own, and from two on the key frames before it (``frame.earlier``)."""
+        return 1
+
     @abstractmethod
     async def plan(self, frame: Frame, picture: Picture | None, call: Call | None) -> Plan:
         """Plans the next three seconds of one frame.

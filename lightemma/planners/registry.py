@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from lightemma.errors import UserError, near_names
 from lightemma.parsing import Tier
+from lightemma.planners.asking import Asking
 from lightemma.planners.base import Planner
+from lightemma.planners.chain_of_thought import ChainOfThought
+from lightemma.planners.conversation import Window
 from lightemma.plugins import load_class
 from lightemma.prompts.sets import PromptSet
 
@@ -31,11 +34,31 @@ def planner_class(name: str) -> type[Planner]:
     return load_class(place, Planner, "planner")
 
 
-def make_planner(name: str, prompts: PromptSet, tier: Tier) -> Planner:
+def make_planner(
+    name: str,
+    prompts: PromptSet,
+    tier: Tier,
+    asking: Asking = Asking(),  # noqa: B008 -- frozen
+    window: Window | None = None,
+) -> Planner:
     """A planner ready to drive; those that ask a model are given the wording and the parser.
 
+    Args:
+        name: a key of PLANNERS, or ``package.module:Class``.
+        prompts: the wording.
+        tier: how answers are read.
+        asking: dialogue, pictures, guided answers; means nothing to planners that ask no model.
+        window: the model's context.
+
     Raises:
-        UserError: if there is none of that name.
+        UserError: if there is none of that name, or it asks in no other way than its own.
     """
     cls = planner_class(name)
+    if cls.asks_model and asking != Asking():
+        if not issubclass(cls, ChainOfThought):
+            raise UserError(
+                f"The planner '{name}' has its own way of asking; leave out --dialogue, --frames and --answer guided, which "
+                "are for chain-of-thought."
+            )
+        return cls(prompts, tier, asking, window)
     return cls(prompts, tier) if cls.asks_model else cls()  # type: ignore[call-arg]

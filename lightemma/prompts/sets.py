@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +25,14 @@ ALLOWED_PLACES: dict[Stage, frozenset[str]] = {
     "intent": frozenset({"scene", "speeds", "curvatures"}),
     "action": frozenset({"scene", "intent", "speeds", "curvatures"}),
 }
+
+#: Later turns of a dialogue: what was answered before stands in the conversation already, so no place repeats it.
+DIALOGUE_PLACES: dict[Stage, frozenset[str]] = {
+    stage: frozenset({"speeds", "curvatures"}) for stage in STAGES if stage != STAGES[0]
+}
+
+#: What stands for an earlier answer in a dialogue, where a set has no wording of its own for it.
+_SAID_BEFORE = {"scene": "(as you described it above)", "intent": "(as you said above)"}
 
 #: The schema of an ``answer: json`` prompt set.
 ACTION_SCHEMA: dict[str, Any] = {
@@ -50,6 +58,13 @@ ACTION_SCHEMA: dict[str, Any] = {
 }
 
 
+_NUMBER = r"-?(0|[1-9][0-9]{0,2})(\.[0-9]{1,6})?"
+_PAIR = rf"\({_NUMBER}, {_NUMBER}\)"
+#: What an ``answer: list`` prompt set asks for, as a regular expression: six pairs, with so few digits that no answer can
+#: go on for ever. The strict parser takes whatever matches it.
+ACTION_REGEX = rf"\[{_PAIR}(, {_PAIR}){{{LIGHTEMMA.plan_steps - 1}}}\]"
+
+
 class PromptSettings(BaseModel):
     """What prompt-set.yaml may say."""
 
@@ -67,11 +82,15 @@ class PromptSet:
         name: the set's name in manifests and tables.
         templates: text per stage, with ``{{scene}}``, ``{{intent}}``, ``{{speeds}}``, ``{{curvatures}}`` places.
         settings: description and form of answer.
+        dialogue: text of the later stages as turns of a conversation, where the set has such wording.
+        in_dialogue: whether ``templates`` are turns of one conversation.
     """
 
     name: str
     templates: dict[Stage, str]
     settings: PromptSettings
+    dialogue: dict[Stage, str] = field(default_factory=dict)
+    in_dialogue: bool = False
 
     @property
     def sha256(self) -> str:
@@ -79,12 +98,30 @@ class PromptSet:
         digest = hashlib.sha256(self.settings.answer.encode())
         for stage in STAGES:
             digest.update(b"\0" + self.templates[stage].encode())
+        if self.in_dialogue:
+            digest.update(b"\0dialogue")
         return digest.hexdigest()
 
     @property
     def response_schema(self) -> dict[str, Any] | None:
         """The JSON schema of the action stage's answer, if the set asks for JSON."""
         return ACTION_SCHEMA if self.settings.answer == "json" else None
+
+    @property
+    def response_regex(self) -> str | None:
+        """The regular expression of the action stage's answer, if the set asks for a list."""
+        return ACTION_REGEX if self.settings.answer == "list" else None
+
+    def as_dialogue(self) -> PromptSet:
+        """The set with its stages worded as turns of one conversation, under the same name and another digest.
+
+        Where the set has no such wording, its templates are taken with a reference in place of each earlier answer.
+        """
+        spoken = {
+            stage: self.dialogue.get(stage) or fill(text, _SAID_BEFORE, partly=True)
+            for stage, text in self.templates.items()
+        }
+        return replace(self, templates=spoken, dialogue={}, in_dialogue=True)
 
     def prompt(self, stage: Stage, frame: Frame, answers: dict[Stage, str]) -> str:
         """The text for one stage of one frame.
@@ -130,20 +167,31 @@ def _load_folder(folder: Path, name: str) -> PromptSet:
         raise UserError(
             f"Prompt set '{folder}' lacks {', '.join(missing)}; a set is scene.txt, intent.txt and action.txt."
         )
-    templates: dict[Stage, str] = {}
-    for stage in STAGES:
-        try:
-            text = (folder / f"{stage}.txt").read_text(encoding="utf-8").rstrip("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"'{folder / stage}.txt' cannot be read as UTF-8 text ({error}).") from error
-        unknown = sorted(places(text) - ALLOWED_PLACES[stage])
-        if unknown:
-            allowed = ", ".join(f"{{{{{place}}}}}" for place in sorted(ALLOWED_PLACES[stage])) or "no places at all"
-            raise UserError(
-                f"'{folder / stage}.txt' has the place {{{{{unknown[0]}}}}}, but the {stage} stage is given {allowed}."
-            )
-        templates[stage] = text
-    return PromptSet(name, templates, _load_settings(folder / SETTINGS_FILE))
+    templates = {
+        stage: _load_template(folder / f"{stage}.txt", f"{stage} stage", ALLOWED_PLACES[stage]) for stage in STAGES
+    }
+    dialogue = {
+        stage: _load_template(path, f"{stage} turn of a dialogue", allowed)
+        for stage, allowed in DIALOGUE_PLACES.items()
+        if (path := folder / _dialogue_file(stage)).is_file()
+    }
+    return PromptSet(name, templates, _load_settings(folder / SETTINGS_FILE), dialogue)
+
+
+def _dialogue_file(stage: Stage) -> str:
+    return f"{stage}-dialogue.txt"
+
+
+def _load_template(path: Path, stage: str, allowed: frozenset[str]) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").rstrip("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"'{path}' cannot be read as UTF-8 text ({error}).") from error
+    unknown = sorted(places(text) - allowed)
+    if unknown:
+        given = ", ".join(f"{{{{{place}}}}}" for place in sorted(allowed)) or "no places at all"
+        raise UserError(f"'{path}' has the place {{{{{unknown[0]}}}}}, but the {stage} is given {given}.")
+    return text
 
 
 def _load_settings(path: Path) -> PromptSettings:
@@ -167,6 +215,8 @@ def save_prompts(prompts: PromptSet, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for stage in STAGES:
             (folder / f"{stage}.txt").write_text(prompts.templates[stage] + "\n", encoding="utf-8")
+        for stage, text in prompts.dialogue.items():
+            (folder / _dialogue_file(stage)).write_text(text + "\n", encoding="utf-8")
         settings = yaml.safe_dump(prompts.settings.model_dump(), sort_keys=False, allow_unicode=True)
         (folder / SETTINGS_FILE).write_text(settings, encoding="utf-8")
     except OSError as error:

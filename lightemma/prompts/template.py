@@ -13,12 +13,19 @@ def places(template: str) -> set[str]:
     return set(_PLACE.findall(template))
 
 
-def fill(template: str, values: Mapping[str, str]) -> str:
+def fill(template: str, values: Mapping[str, str], *, partly: bool = False) -> str:
     """The template with every place replaced, in one pass.
 
+    Args:
+        template: text with places.
+        values: what goes into them.
+        partly: leave places without a value as they are.
+
     Raises:
-        KeyError: if a place has no value.
+        KeyError: if a place has no value, unless ``partly``.
     """
+    if partly:
+        return _PLACE.sub(lambda match: values.get(match.group(1), match.group()), template)
     return _PLACE.sub(lambda match: values[match.group(1)], template)
 
 

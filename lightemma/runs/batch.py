@@ -24,7 +24,7 @@ from lightemma.backends.base import (
     Request,
     TextPart,
 )
-from lightemma.data.pictures import PicturePolicy, load_picture
+from lightemma.data.pictures import PicturePolicy, load_picture, with_earlier_pictures
 from lightemma.errors import UserError
 from lightemma.frame import Frame
 from lightemma.planners.base import Planner
@@ -162,8 +162,9 @@ class BatchRun:
             picture = None
             if self._backend.reads_pictures and frame.image_path is not None:
                 picture = load_picture(frame.image_path, policy)
+            shown = with_earlier_pictures(frame, policy, planner.frames) if picture else frame
             collector.wanted.clear()
-            _run_now(_until_missing(planner.plan(frame, picture, collector)))
+            _run_now(_until_missing(planner.plan(shown, picture, collector)))
             for key, request in list(collector.wanted.items()):
                 if key not in seen:  # two frames may ask the very same
                     seen.add(key)

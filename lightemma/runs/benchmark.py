@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lightemma.data.pictures import PicturePolicy
 from lightemma.parsing import Tier
-from lightemma.protocol import Convention, Integration
+from lightemma.planners.asking import Asking
+from lightemma.protocol import LIGHTEMMA, Convention, Integration
 
 
 class PictureSettings(BaseModel):
@@ -48,6 +49,16 @@ class Benchmark(BaseModel):
     )
     models: list[str] = Field(default=[], description="for the planners that ask one")
     prompts: str = Field(default="three-stage", description="a shipped prompt set, or a folder")
+    dialogue: bool = Field(default=False, description="the stages as turns of one conversation; a run of its own kind")
+    frames: int = Field(
+        default=1,
+        ge=1,
+        le=LIGHTEMMA.history_positions,
+        description="pictures sent, the newest key frames; a run of its own kind",
+    )
+    answer: Literal["free", "guided"] = Field(
+        default="free", description="guided holds the action answer to its form; a run of its own kind"
+    )
     parser: Tier = Field(default="strict", description="how answers are read")
     integration: Integration = Field(default="euler", description="how actions become points")
     scenes: list[str] | None = Field(default=None, description="names; all if left out")
@@ -58,3 +69,8 @@ class Benchmark(BaseModel):
     )
     pictures: PictureSettings = PictureSettings()
     report: ReportSettings = ReportSettings()
+
+    @property
+    def asking(self) -> Asking:
+        """How models are asked."""
+        return Asking(self.dialogue, self.frames, self.answer == "guided")

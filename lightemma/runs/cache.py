@@ -105,7 +105,7 @@ def call_key(config: ModelConfig, options: dict[str, Any], request: Request) -> 
 
     Neither the key nor the address of the server is part of it: the same weights behind another port answer alike.
     """
-    asked = {
+    asked: dict[str, Any] = {
         "version": VERSION,
         "provider": config.provider,
         "model": config.model,
@@ -117,6 +117,8 @@ def call_key(config: ModelConfig, options: dict[str, Any], request: Request) -> 
         "schema": request.response_schema,
         "messages": [[message.role, [_part(part) for part in message.parts]] for message in request.messages],
     }
+    if request.response_regex is not None:  # absent otherwise, so that answers kept before there was one are found
+        asked["regex"] = request.response_regex
     return hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).hexdigest()
 
 

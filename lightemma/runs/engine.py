@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from lightemma.backends.base import Backend, Call
-from lightemma.data.pictures import PicturePolicy, load_picture
+from lightemma.data.pictures import PicturePolicy, load_picture, with_earlier_pictures
 from lightemma.frame import Frame
 from lightemma.kinematics import integrate
 from lightemma.planners.base import Plan, Planner
@@ -132,6 +132,8 @@ class _Drive:
         if self.policy is not None and frame.image_path is not None:
             # Read and encoded once per frame, and off the loop: the calls of other frames go on meanwhile.
             picture = await asyncio.to_thread(load_picture, frame.image_path, self.policy)
+            if self.planner.frames > 1:
+                frame = await asyncio.to_thread(with_earlier_pictures, frame, self.policy, self.planner.frames)
         plan = await self.planner.plan(frame, picture, self.call)
         record = frame_record(frame, plan, self.protocol, picture.sha256 if picture else None)
         self.writer.append(record)

@@ -18,6 +18,8 @@ from lightemma.data.sources import open_source
 from lightemma.errors import UserError
 from lightemma.frame import Frame
 from lightemma.planners.base import Planner
+from lightemma.planners.chain_of_thought import ChainOfThought
+from lightemma.planners.conversation import window_of
 from lightemma.planners.registry import make_planner, planner_class
 from lightemma.prompts.sets import PromptSet, load_prompts
 from lightemma.protocol import Protocol, protocol_named
@@ -29,6 +31,7 @@ from lightemma.runs.cache import FILE as CACHE_FILE
 from lightemma.runs.cache import ResponseCache
 from lightemma.runs.calls import CallServices
 from lightemma.runs.engine import Progress, RunOutcome, execute
+from lightemma.runs.guided import check_guided
 from lightemma.runs.limits import Gate
 from lightemma.runs.manifest import (
     DataEntry,
@@ -46,6 +49,7 @@ from lightemma.runs.monitor import Monitor
 from lightemma.runs.pricing import ResolvedPrice, resolve_price
 from lightemma.runs.stop import Stop, Stopped, stopping_on_interrupt
 from lightemma.runs.store import RunWriter, check_run_name
+from lightemma.serving.pool import ServerPool
 
 log = logging.getLogger(__name__)
 
@@ -167,8 +171,12 @@ class Study:
             How each ended, in the order of ``jobs``.
 
         Raises:
-            UserError: if a run could not go on; the others were driven to their end before.
+            UserError: if a run could not go on; the others were driven to their end before. Also if a model's answers are
+                to be guided and cannot be; then nothing was asked.
         """
+        for job in jobs:
+            if job.backend is not None:
+                check_guided(job.planner, job.backend)
         return asyncio.run(self._run_jobs(jobs, spending or Spending(), watch, progress))
 
     async def _run_jobs(
@@ -185,6 +193,10 @@ class Study:
                 stack.enter_context(RunWriter(self.results / job.name, self._manifest(job, prices[job.name])))
                 for job in jobs
             ]
+            servers = ServerPool(self.results)
+            for job in jobs:
+                if job.backend is not None:
+                    job.backend.attach(self.results / job.name, servers)
             ended = await asyncio.gather(
                 *(
                     self._run_job(job, writer, prices[job.name], shared, spending, watch, progress)
@@ -192,6 +204,7 @@ class Study:
                 ),
                 return_exceptions=True,
             )
+            await servers.aclose()
         outcomes: list[RunOutcome] = []
         for result in ended:
             if isinstance(result, BaseException):
@@ -249,15 +262,21 @@ class Study:
 
     def _survey(self) -> tuple[list[str], set[str]]:
         """Walks all frames once, keeping only their names, and looks whether the pictures are there."""
-        looks = any(job.backend and job.backend.reads_pictures for job in self.jobs)
+        asking = [job for job in self.jobs if job.backend and job.backend.reads_pictures]
+        looks, earlier = bool(asking), max((job.planner.frames - 1 for job in asking), default=0)
         tokens, scenes, without, missing = list[str](), set[str](), 0, list[str]()
         for frame in self.frames():
             tokens.append(frame.sample_token)
             scenes.add(frame.scene)
             if looks and frame.image_path is None:
                 without += 1
+            elif looks and len(frame.earlier) < earlier:
+                raise UserError(
+                    f"{self.source.info.name} does not say which pictures come before those of its frames; leave --frames "
+                    "out."
+                )
             elif looks:
-                missing += missing_pictures([frame])
+                missing += missing_pictures([frame], earlier)
         if not tokens:
             raise UserError(
                 f"{self.source.info.name} has no scene long enough for a benchmark frame (15 key frames or more)."
@@ -271,8 +290,8 @@ class Study:
         prompts = load_prompts(benchmark.prompts)
         jobs: list[Job] = []
         for name in benchmark.planners:
-            planner = make_planner(name, prompts, benchmark.parser)
             if not planner_class(name).asks_model:
+                planner = make_planner(name, prompts, benchmark.parser)
                 jobs.append(Job(planner.name, planner, None, None))
                 continue
             if not benchmark.models:
@@ -281,7 +300,10 @@ class Study:
                 )
             for spec in benchmark.models:
                 backend = backends(spec)
-                jobs.append(Job(_run_name(backend.config.name, planner.name, prompts.name), planner, backend, prompts))
+                window = window_of(backend.config)
+                planner = make_planner(name, prompts, benchmark.parser, benchmark.asking, window)
+                wording = planner.prompts if isinstance(planner, ChainOfThought) else prompts
+                jobs.append(Job(_run_name(backend.config.name, planner, prompts.name), planner, backend, wording))
         if benchmark.name is not None:
             if len(jobs) > 1:
                 raise UserError(
@@ -312,7 +334,7 @@ class Study:
                 stride=benchmark.stride,
                 limit=benchmark.limit,
             ),
-            planner=PlannerEntry(job.planner.name, job.planner.settings()),
+            planner=PlannerEntry(job.planner.kind, job.planner.settings()),
             parser=benchmark.parser,
             model=model_entry(job.backend, price) if job.backend else None,
             price_table=price.table if price else None,
@@ -373,6 +395,10 @@ def _no_pictures(name: str, frames: int, without: int, missing: Sequence[str]) -
     )
 
 
-def _run_name(model: str, planner: str, prompts: str) -> str:
-    name = model if planner == DEFAULT_PLANNER else f"{model}+{planner}"
-    return name if prompts == DEFAULT_PROMPTS else f"{name}+{prompts}"
+def _run_name(model: str, planner: Planner, prompts: str) -> str:
+    """The model, and what sets the run apart from three separate prompts in the usual wording."""
+    parts = [model]
+    parts += [planner.name] if planner.name != DEFAULT_PLANNER else []
+    parts += planner.words
+    parts += [prompts] if prompts != DEFAULT_PROMPTS else []
+    return "+".join(parts)

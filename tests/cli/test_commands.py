@@ -104,7 +104,7 @@ def test_several_models_and_another_wording_get_names_of_their_own(place, cli):
     words = ("run", "--data", "published:tiny", "--model", "one.yaml,two.yaml", "--limit", "1", "--out", "out")
     assert cli(*words).status == 0
     assert cli(*words, "--prompts", "three-stage-json", "--parser", "tolerant").status == 0
-    assert sorted(path.name for path in Path("out").iterdir()) == [
+    assert sorted(path.name for path in Path("out").iterdir() if not path.name.startswith(".")) == [
         "one", "one+three-stage-json", "two", "two+three-stage-json",
     ]  # fmt: skip
     manifest = read_manifest(Path("out/one+three-stage-json"))
@@ -188,7 +188,10 @@ def test_prompts_are_listed_and_shown(place, cli):
     assert "three-stage  (list, " in listed
     assert "three-stage-json  (json, " in listed
     shown = cli("prompts", "show", "three-stage").out
-    assert [line for line in shown.splitlines() if line.startswith("---")] == [f"--- {stage}" for stage in STAGES]
+    assert [line for line in shown.splitlines() if line.startswith("---")] == [
+        *(f"--- {stage}" for stage in STAGES),
+        *(f"--- {stage}, as a turn of a dialogue" for stage in STAGES[1:]),
+    ]
     assert "{{curvatures}}" in shown
 
 

@@ -51,7 +51,21 @@ def test_frames_are_the_key_frames_from_the_eighth_on(tmp_path):
 
 
 def test_a_source_without_pictures_gives_no_path():
-    assert frames_of_track(track(15))[0].image_path is None
+    (frame,) = frames_of_track(track(15))
+    assert frame.image_path is None
+    assert frame.earlier == ()
+
+
+def test_frames_know_the_pictures_before_them_oldest_first(tmp_path):
+    frames = frames_of_track(track(18, root=tmp_path))
+    for frame in frames:
+        names = [f"{n}.jpg" for n in range(frame.frame_index, frame.frame_index + 7)]
+        assert [one.path for one in frame.earlier] == [tmp_path / "samples/CAM_FRONT" / name for name in names]
+        assert [round((frame.timestamp - one.timestamp) / 1e6, 3) for one in frame.earlier] == [
+            3.5, 3.0, 2.5, 2.0, 1.5, 1.0, 0.5,
+        ]  # fmt: skip
+        assert all(one.picture is None for one in frame.earlier), "nobody asked for them"
+    assert frames[1].earlier[0] is frames[0].earlier[1], "shared, not copied"
 
 
 @pytest.mark.parametrize("heading", [0.0, 1.0, -2.5, math.pi])

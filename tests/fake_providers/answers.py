@@ -83,6 +83,9 @@ def _words(asked: Asked, malformed_rate: float) -> str:
     chance = random.Random(asked.digest)
     malformed = chance.random() < malformed_rate
     plan = _plan(chance)
+    if asked.regex is not None:
+        # A model that is held to a form cannot leave it; this one knows a single form.
+        return _list(plan) if re.fullmatch(asked.regex, _list(plan)) else "1"
     if asked.schema is not None:
         return json.dumps(_instance(asked.schema, chance))
     if _ASKS_FOR_JSON.search(asked.text):

@@ -26,7 +26,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Sent:
-    """A picture as it came: its type and its base64 text, in the plain alphabet."""
+    """A picture as it came: its type and its base64 text, in the plain alphabet; or type ``url`` and its address."""
 
     media_type: str
     base64: str
@@ -49,6 +49,7 @@ class Asked:
         turns: the conversation, the system's words first.
         max_tokens: longest answer, thinking included.
         schema: JSON schema of the answer, if one is asked for.
+        regex: regular expression of the answer, if one is asked for.
         thinks: whether the model is to think first.
         cache: whether the picture's place is marked for caching.
     """
@@ -57,6 +58,7 @@ class Asked:
     turns: tuple[Turn, ...]
     max_tokens: int
     schema: dict[str, Any] | None = None
+    regex: str | None = None
     thinks: bool = False
     cache: bool = False
 
@@ -111,11 +113,13 @@ def need(body: dict[str, Any], *names: str) -> None:
 
 
 def picture_of(url: object) -> Sent:
-    """A picture given as a ``data:`` address.
+    """A picture given as a ``data:`` address, or as one that the provider would fetch.
 
     Raises:
         RejectedError: 400 if it is another.
     """
+    if isinstance(url, str) and url.startswith(("http://", "https://")):
+        return Sent("url", url)
     if not isinstance(url, str) or not url.startswith("data:") or ";base64," not in url[:100]:
         raise RejectedError(400, "Pictures must be data: addresses here")
     head, _, data = url.partition(";base64,")

@@ -12,6 +12,7 @@ _CHAT_FIELDS = frozenset(
         "model", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "seed", "stop", "n",
         "response_format", "reasoning_effort", "verbosity", "stream", "user", "service_tier", "store", "metadata",
         "frequency_penalty", "presence_penalty", "logprobs", "top_k", "chat_template_kwargs",
+        "structured_outputs", "guided_regex", "regex",  # servers of open models: vLLM, older vLLM, SGLang
     }
 )  # fmt: skip
 _RESPONSES_FIELDS = frozenset(
@@ -43,11 +44,14 @@ def read_chat(body: dict[str, Any]) -> Asked:
     wanted = body.get("response_format") or {}
     schema = wanted.get("json_schema", {}).get("schema") if wanted.get("type") == "json_schema" else None
     effort = _effort(body.get("reasoning_effort"))
+    only(body.get("structured_outputs") or {}, frozenset({"regex", "json", "choice", "grammar"}), "structured_outputs")
+    regex = (body.get("structured_outputs") or {}).get("regex") or body.get("guided_regex") or body.get("regex")
     return Asked(
         model=body["model"],
         turns=tuple(Turn(_role(turn), _chat_parts(turn["content"])) for turn in body["messages"]),
         max_tokens=body.get("max_completion_tokens") or body.get("max_tokens") or 4096,
         schema=schema,
+        regex=regex,
         thinks=effort not in {None, "none"},
     )
 

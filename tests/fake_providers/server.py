@@ -107,6 +107,7 @@ class FakeServer:
             self._check_key(received)
             asked = wire.read(form, received.body, request.match_info.get("model", ""))
             self._check_model(asked)
+            self._check_size(asked)
         except ValueError:
             return self._error(received, Fault("bad_request", message="The body is not JSON."))
         except RejectedError as rejected:
@@ -183,6 +184,16 @@ class FakeServer:
         known = not asked.model.startswith("unknown") if models is None else asked.model in models
         if not known:
             raise RejectedError(404, f"The model {asked.model!r} does not exist or you do not have access to it.")
+
+    def _check_size(self, asked: Asked) -> None:
+        most, context = self.settings.max_pictures, self.settings.context_tokens
+        if most is not None and len(asked.pictures) > most:
+            raise RejectedError(400, f"At most {most} image(s) may be provided in one prompt.")
+        wanted = asked.input_tokens + asked.max_tokens
+        if context is not None and wanted > context:
+            raise RejectedError(
+                400, f"This model's maximum context length is {context} tokens. However, you requested {wanted} tokens."
+            )
 
     def _error(self, received: Received, fault: Fault) -> web.Response:
         status, body = wire.failure(received.format, fault)

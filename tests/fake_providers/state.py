@@ -26,6 +26,8 @@ class Settings:
         keys: keys that are taken; None for any.
         models: models that there are; None for all that do not begin with ``unknown``.
         malformed_rate: share of plans in a wrong form.
+        max_pictures: pictures in one request; one more gets vLLM's 400. None for no limit.
+        context_tokens: longest input and output together; beyond it comes vLLM's 400. None for no limit.
         batch_delay_s: seconds until a batch is finished.
         batch_outcome: how batches end: ``completed``, or ``failed``, ``expired`` or ``cancelled`` as a whole.
         keep: how many requests are kept to look at.
@@ -39,6 +41,8 @@ class Settings:
     keys: frozenset[str] | None = None
     models: frozenset[str] | None = None
     malformed_rate: float = 0.0
+    max_pictures: int | None = None
+    context_tokens: int | None = None
     batch_delay_s: float = 0.0
     batch_outcome: str = "completed"
     keep: int = 1000

@@ -1,0 +1,55 @@
+"""Pictures at web addresses: fetched here, or left to the provider."""
+
+from __future__ import annotations
+
+import hashlib
+import urllib.error
+import urllib.request
+from http.client import HTTPException
+from urllib.parse import urlsplit
+
+from lightemma.data.pictures import PicturePolicy, make_picture
+from lightemma.errors import UserError
+from lightemma.frame import Picture
+
+#: More than any front camera's picture; what is larger is no picture, or a wrong one.
+MAX_BYTES = 50_000_000
+
+
+def is_address(place: str) -> bool:
+    """Whether a picture is named by a web address."""
+    return place.lower().startswith(("http://", "https://"))
+
+
+def picture_at(address: str) -> Picture:
+    """A picture that the provider fetches itself."""
+    return Picture(b"", "", (0, 0), hashlib.sha256(address.encode()).hexdigest(), url=address)
+
+
+def fetch_picture(address: str, policy: PicturePolicy, timeout_s: float = 30.0) -> Picture:
+    """Fetches a picture.
+
+    Args:
+        address: http or https.
+        policy: how to send it.
+        timeout_s: seconds without a byte after which it counts as not there.
+
+    Raises:
+        UserError: if it cannot be fetched, is too large, or is no picture.
+    """
+    # A private picture's address may hold a key; what is shown is where it lies.
+    parts = urlsplit(address)
+    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    asked = urllib.request.Request(address, headers={"Accept": "image/*", "User-Agent": "lightemma"})
+    try:
+        with urllib.request.urlopen(asked, timeout=timeout_s) as answer:
+            data: bytes = answer.read(MAX_BYTES + 1)
+    except (OSError, HTTPException, ValueError) as error:
+        reason = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else getattr(error, "reason", error)
+        raise UserError(
+            f"The picture {shown} cannot be fetched ({reason}); save it and give the file, or ask a model whose provider "
+            "fetches pictures itself."
+        ) from None
+    if len(data) > MAX_BYTES:
+        raise UserError(f"The picture {shown} has more than {MAX_BYTES // 1_000_000} megabytes; shrink it first.")
+    return make_picture(data, shown, policy)

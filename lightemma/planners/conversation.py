@@ -1,0 +1,245 @@
+"""A conversation with a model: every turn sends what was said before, and the oldest turns are summarised when it is full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lightemma.backends.base import Call, CallResult, Message, PicturePart, Request, TextPart
+from lightemma.backends.config import ModelConfig
+from lightemma.records import OK, Stage, call_outcome, format_outcome
+
+Part = TextPart | PicturePart
+
+#: The stage under which a summary is recorded: a call of its own, with its tokens and seconds.
+SUMMARY: Stage = "summary"
+
+_REQUEST = (
+    "Below is the beginning of a conversation. Summarise it in at most 100 words of plain text. Keep every fact, number and "
+    "decision that later turns may need, and add nothing.\n\n"
+)
+_INTRODUCTION = "What was said so far, in short: "
+
+#: Cautious: real texts have about four characters a token. Replaced by what the model's own answers show.
+_CHARACTERS_PER_TOKEN = 3.0
+#: Of a 1600 x 900 picture, until the provider has counted one.
+_PICTURE_TOKENS = 1_500
+#: What a chat template puts around a message.
+_MESSAGE_TOKENS = 8
+#: Of a summary, roughly.
+_SUMMARY_TOKENS = 150
+#: A conversation is cut back to this share of what may be sent, so that not every turn needs a new summary.
+_FILLED = 0.75
+#: Shorter answers say too little about how many characters a token has.
+_TELLING_TOKENS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How much fits into a model's context.
+
+    Attributes:
+        context_tokens: longest input and output together.
+        max_output_tokens: longest answer.
+    """
+
+    context_tokens: int
+    max_output_tokens: int
+
+    @property
+    def input_tokens(self) -> int:
+        """What may be sent so that the longest answer still fits."""
+        return self.context_tokens - self.max_output_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One call of a conversation.
+
+    Attributes:
+        stage: what the call was for.
+        message: the turn that was added for it.
+        result: what came of it.
+    """
+
+    stage: Stage
+    message: Message
+    result: CallResult
+
+    @property
+    def outcome(self) -> str:
+        """``ok`` for an answer that can be used as text, whatever its form."""
+        return text_outcome(self.result)
+
+    @property
+    def text(self) -> str | None:
+        """The answer, or None if none came."""
+        return self.result.completion.text if self.result.completion else None
+
+
+def window_of(config: ModelConfig) -> Window | None:
+    """The context of a model, or None if its YAML does not say ``context_tokens``."""
+    return None if config.context_tokens is None else Window(config.context_tokens, config.max_output_tokens)
+
+
+def text_outcome(result: CallResult) -> str:
+    """``ok`` for an answer that can be used as text, whatever its form."""
+    completion = result.completion
+    if completion is None:
+        return call_outcome(result.failure or "invalid_response")
+    if completion.failure is not None:
+        return call_outcome(completion.failure)
+    if completion.finish_reason in ("refused", "content_filter"):
+        return call_outcome(completion.finish_reason)
+    if not completion.text.strip():
+        return format_outcome("truncated" if completion.finish_reason == "length" else "empty")
+    return OK
+
+
+class Conversation:
+    """Turns with one model, each of which is sent with all that was said before.
+
+    When the next turn would not fit into the window, the oldest turns are put into words by the model itself and left out;
+    their pictures stay, newest first, as far as there is room. Tokens are those that the provider counted for the turn before,
+    and an estimate of what comes on top.
+
+    Args:
+        call: asks the model.
+        sample_token: the frame the calls belong to.
+        window: what fits; None for a model whose context is not known, which is never summarised.
+        system: the system's words, sent with every turn.
+    """
+
+    def __init__(
+        self, call: Call, sample_token: str = "", window: Window | None = None, system: str | None = None
+    ) -> None:
+        self._call = call
+        self._sample_token = sample_token
+        self._window = window
+        self._head = (Message("system", (TextPart(system),)),) if system else ()
+        self._turns: list[Message] = []  # the user's and the model's, in turn
+        self._carried: tuple[Part, ...] = ()  # what is left of turns that were summarised; begins the next message
+        self._counted: int | None = None  # tokens of all turns so far, as the provider counted them
+        self._characters_per_token = _CHARACTERS_PER_TOKEN
+        self._picture_tokens = float(_PICTURE_TOKENS)
+
+    async def say(
+        self,
+        parts: Sequence[Part],
+        stage: Stage,
+        *,
+        schema: dict[str, Any] | None = None,
+        regex: str | None = None,
+    ) -> list[Said]:
+        """Says something and takes the answer into the conversation.
+
+        Args:
+            parts: the turn, pictures and text in order.
+            stage: what the call is for.
+            schema: JSON schema of the answer.
+            regex: regular expression of the answer.
+
+        Returns:
+            The calls made, in order: summaries if any were needed, then the answer. A summary that failed is the last.
+        """
+        calls: list[Said] = []
+        while self._window and self._turns and self._tokens_with(parts) > self._window.input_tokens:
+            summary = await self._summarise(parts, self._window)
+            calls.append(summary)
+            if summary.outcome != OK:
+                return calls
+        message = Message("user", (*self._carried, *parts))
+        turns = (*self._head, *self._turns, message)
+        result = await self._call(Request(turns, self._sample_token, stage, schema, regex))
+        calls.append(Said(stage, message, result))
+        if result.completion is not None and result.completion.text.strip():
+            self._turns += [message, Message("assistant", (TextPart(result.completion.text),))]
+            self._carried = ()
+            self._learn(turns, result)
+        return calls
+
+    def _tokens_with(self, parts: Sequence[Part]) -> float:
+        """Tokens of the next request, at a guess."""
+        said = (*self._head, *self._turns)
+        before = float(self._counted) if self._counted is not None else sum(self._tokens(m.parts) for m in said)
+        return before + self._tokens((*self._carried, *parts))
+
+    def _tokens(self, parts: Sequence[Part]) -> float:
+        text = sum(len(part.text) for part in parts if isinstance(part, TextPart))
+        pictures = sum(isinstance(part, PicturePart) for part in parts)
+        return _MESSAGE_TOKENS + text / self._characters_per_token + pictures * self._picture_tokens
+
+    def _learn(self, sent: Sequence[Message], result: CallResult) -> None:
+        """Takes over what the provider counted, and what that says about pictures and characters."""
+        completion = result.completion
+        usage = completion.usage if completion else None
+        if completion is None or usage is None or usage.source not in ("api", "tokenizer"):
+            self._counted = None
+            return
+        written = max(0, usage.output - usage.reasoning)
+        self._counted = usage.input + written
+        if written >= _TELLING_TOKENS:
+            self._characters_per_token = min(self._characters_per_token, max(1.0, len(completion.text) / written))
+        pictures = sum(isinstance(part, PicturePart) for message in sent for part in message.parts)
+        if pictures:
+            words = sum(len(message.text) for message in sent) / self._characters_per_token
+            self._picture_tokens = max(1.0, (usage.input - words) / pictures)
+
+    async def _summarise(self, parts: Sequence[Part], window: Window) -> Said:
+        """Has the model summarise as many of the oldest turns as are in the way of the next one."""
+        head = sum(self._tokens(message.parts) for message in self._head)
+        upcoming = head + self._tokens(parts) + _SUMMARY_TOKENS
+        room = _FILLED * window.input_tokens - upcoming
+        # All turns fitted, but with the request for a summary around them they may not.
+        most = max(200, int((window.input_tokens - 2 * _MESSAGE_TOKENS) * self._characters_per_token) - len(_REQUEST))
+        count = 2
+        while (
+            count < len(self._turns)
+            and sum(self._tokens(message.parts) for message in self._turns[count:]) > room
+            and len(_transcript(self._turns[: count + 2])) <= most
+        ):
+            count += 2
+        oldest, kept = self._turns[:count], self._turns[count:]
+        message = Message("user", (TextPart(_REQUEST + _shortened(_transcript(oldest), most)),))
+        said = Said(SUMMARY, message, await self._call(Request((message,), self._sample_token, SUMMARY)))
+        if said.outcome != OK or said.text is None:
+            return said
+        filled = upcoming + sum(self._tokens(turn.parts) for turn in kept)
+        pictures = self._newest_pictures(oldest, window.input_tokens - filled)
+        carried = (*pictures, TextPart(f"{_INTRODUCTION}{said.text.strip()}\n\n"))
+        if kept:
+            kept[0] = Message("user", (*carried, *kept[0].parts))
+        else:
+            self._carried = carried
+        self._turns, self._counted = kept, None
+        return said
+
+    def _newest_pictures(self, turns: Sequence[Message], room: float) -> list[Part]:
+        """The newest pictures that there is room for, in their order, each with the label before it."""
+        parts = [part for message in turns for part in message.parts]
+        chosen: list[Part] = []
+        for place in reversed(range(len(parts))):
+            if not isinstance(parts[place], PicturePart):
+                continue
+            labelled = place > 0 and isinstance(parts[place - 1], TextPart) and _is_label(parts[place - 1])
+            one = parts[place - labelled : place + 1]
+            room -= self._tokens(one)
+            if room < 0:
+                break
+            chosen = [*one, *chosen]
+        return chosen
+
+
+def _transcript(turns: Sequence[Message]) -> str:
+    return "\n\n".join(f"{message.role.capitalize()}: {message.text}" for message in turns)
+
+
+def _shortened(text: str, most: int) -> str:
+    """A text of at most so many characters: beginning and end where it is longer."""
+    return text if len(text) <= most else f"{text[: most // 2 - 2]} … {text[-(most // 2 - 2) :]}"
+
+
+def _is_label(part: Part) -> bool:
+    """Whether a text stands before a picture to say which one it is: one short line."""
+    return isinstance(part, TextPart) and part.text.endswith(":\n") and "\n" not in part.text[:-1]
