@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
-import re
-import secrets
 from array import array
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from lightemma.data.nuscenes_cache import ColumnsCache
 from lightemma.data.nuscenes_index import TextColumn
 from lightemma.data.nuscenes_tables import CHUNK_SIZE, read_table, stream_rows, table_path
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray
 from lightemma.kinematics import yaw_from_quaternion
-
-logger = logging.getLogger(__name__)
 
 #: Counted up whenever the columns or their meaning change; files of another format are built anew.
 FORMAT = 1
@@ -168,75 +161,8 @@ def _gathered(
     )
 
 
-class ColumnCache:
-    """The file that keeps the boxes of one version folder, believed only while the tables are unchanged.
-
-    Args:
-        cache_dir: where the files of all data sets lie; made when needed.
-        root: the data root.
-        version: the version folder's name.
-    """
-
-    def __init__(self, cache_dir: Path, root: Path, version: str) -> None:
-        place = root.resolve()
-        short = hashlib.sha256(str(place).encode(errors="surrogateescape")).hexdigest()[:8]
-        name = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{place.name}-{version}-boxes")
-        self.path = cache_dir / f"{name}-{short}.npz"
-        # Taken before the tables are read: tables that change meanwhile make the file stale, not wrong.
-        self._key = np.frombuffer(_state_of(place / version).encode(), dtype=np.uint8)
-
-    def load(self) -> AnnotationColumns | None:
-        """The boxes, or None where there is no file that fits the tables as they are now."""
-        try:
-            with np.load(self.path, allow_pickle=False) as stored:
-                if not np.array_equal(stored["key"], self._key):
-                    return None
-                columns: dict[str, Any] = {}
-                for field in fields(AnnotationColumns):
-                    if f"{field.name}.ends" in stored:
-                        columns[field.name] = TextColumn(stored[f"{field.name}.data"], stored[f"{field.name}.ends"])
-                    else:
-                        columns[field.name] = stored[field.name]
-        except FileNotFoundError:
-            return None
-        except Exception as error:  # a damaged archive raises many kinds, and each means the same: build it again
-            logger.debug("The boxes in %s cannot be read (%s); reading the tables again.", self.path, error)
-            return None
-        return AnnotationColumns(**columns)
-
-    def save(self, boxes: AnnotationColumns) -> None:
-        """Writes the file whole or not at all; where the folder cannot be written, goes on without."""
-        arrays: dict[str, Any] = {"key": self._key}
-        for field in fields(boxes):
-            column = getattr(boxes, field.name)
-            if isinstance(column, TextColumn):
-                arrays |= {f"{field.name}.data": column.data, f"{field.name}.ends": column.ends}
-            else:
-                arrays[field.name] = column
-        scratch = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}.part")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with scratch.open("xb") as file:
-                    np.savez(file, **arrays)
-                scratch.replace(self.path)
-            finally:
-                scratch.unlink(missing_ok=True)
-        except OSError as error:
-            logger.warning(
-                "The boxes of the tables cannot be kept in %s (%s); the next run reads the tables again.",
-                self.path.parent,
-                error.strerror or error,
-            )
-
-
-def _state_of(folder: Path) -> str:
-    """Format number, size and modification time of every table in use."""
-    tables: dict[str, Any] = {}
-    for table in TABLES:
-        try:
-            stat = (folder / f"{table}.json").stat()
-            tables[table] = [stat.st_size, stat.st_mtime_ns]
-        except OSError:
-            tables[table] = None
-    return json.dumps({"format": FORMAT, "tables": tables}, sort_keys=True)
+def box_cache(cache_dir: Path, root: Path, version: str) -> ColumnsCache[AnnotationColumns]:
+    """The file that keeps the boxes of one version folder."""
+    return ColumnsCache(
+        AnnotationColumns, cache_dir, root, version, tables=TABLES, columns_format=FORMAT, suffix="boxes"
+    )

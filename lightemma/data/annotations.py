@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lightemma.data.annotation_columns import AnnotationColumns, ColumnCache, read_annotations
+from lightemma.data.annotation_columns import AnnotationColumns, box_cache, read_annotations
 from lightemma.data.nuscenes import NuScenesSource
 from lightemma.data.nuscenes_index import KeyFrameIndex
 from lightemma.data.tracks import Tracks, wrapped
@@ -171,7 +171,7 @@ def load_boxes(root: Path, version: str, cache_dir: Path | None = None) -> Annot
         return NoAnnotations(f"{version} has no sample_annotation.json, so collisions are unknown.")
     if path.stat().st_size < 64 and b"".join(path.read_bytes().split()) == b"[]":
         return NoAnnotations(f"The sample_annotation.json of {version} is empty, so collisions are unknown.")
-    cache = None if cache_dir is None else ColumnCache(cache_dir, root, version)
+    cache = None if cache_dir is None else box_cache(cache_dir, root, version)
     boxes = cache.load() if cache else None
     if boxes is None:
         boxes = read_annotations(root / version)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from lightemma.data.base import DataInfo, FrameSource
-from lightemma.data.nuscenes_cache import IndexCache
+from lightemma.data.nuscenes_cache import index_cache
 from lightemma.data.nuscenes_index import KeyFrameIndex
 from lightemma.data.nuscenes_readers import read_devkit, read_tables
 from lightemma.data.scenes import SceneTrack, frames_of_track
@@ -46,7 +46,7 @@ class NuScenesSource(FrameSource):
     ) -> None:
         self._root, self._version, self._protocol = root, version, protocol
         _check_folders(root, version)
-        cache = None if cache_dir is None else IndexCache(cache_dir, root, version, reader)
+        cache = None if cache_dir is None else index_cache(cache_dir, root, version, reader)
         index = cache.load() if cache else None
         if index is None:
             index = read_devkit(root, version) if reader == "devkit" else read_tables(root / version)

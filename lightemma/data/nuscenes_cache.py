@@ -1,4 +1,4 @@
-"""The index kept on disk between runs: one uncompressed ``.npz`` file, believed only while the tables are unchanged."""
+"""What was read from tables, kept on disk between runs: an ``.npz`` file, believed only while the tables are unchanged."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import json
 import logging
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -18,36 +19,52 @@ from lightemma.data.nuscenes_tables import TABLES
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 # Counted up whenever the columns or their meaning change; files of another format are built anew.
 FORMAT = 1
 
 
-class IndexCache:
-    """The file that keeps the index of one version folder as read by one reader.
+class ColumnsCache(Generic[T]):
+    """The file that keeps the columns made from some tables of one version folder.
 
     Args:
+        kind: dataclass of the columns: arrays, and ``TextColumn`` for words.
         cache_dir: where the files of all data sets lie; made when needed.
         root: the data root.
         version: the version folder's name.
-        reader: which reader made the index, so that a check of one against the other is one.
+        tables: names of the tables the columns are made from.
+        columns_format: counted up whenever the columns or their meaning change; files of another are built anew.
+        suffix: tells the file from others of the same data; empty for none.
     """
 
-    def __init__(self, cache_dir: Path, root: Path, version: str, reader: str) -> None:
+    def __init__(
+        self,
+        kind: type[T],
+        cache_dir: Path,
+        root: Path,
+        version: str,
+        *,
+        tables: Sequence[str],
+        columns_format: int,
+        suffix: str = "",
+    ) -> None:
         place = root.resolve()
-        name = "-".join([place.name, version, *([reader] if reader != "tables" else [])])
+        name = "-".join([place.name, version, *([suffix] if suffix else [])])
         short = hashlib.sha256(str(place).encode(errors="surrogateescape")).hexdigest()[:8]
         self.path = cache_dir / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}-{short}.npz"
+        self._kind = kind
         # Taken before the tables are read: tables that change meanwhile make the file stale, not wrong.
-        self._key = np.frombuffer(_state_of(place / version).encode(), dtype=np.uint8)
+        self._key = np.frombuffer(_state_of(place / version, tables, columns_format).encode(), dtype=np.uint8)
 
-    def load(self) -> KeyFrameIndex | None:
-        """The index, or None where there is none that fits the tables as they are now."""
+    def load(self) -> T | None:
+        """The columns, or None where there is no file that fits the tables as they are now."""
         try:
             with np.load(self.path, allow_pickle=False) as stored:
                 if not np.array_equal(stored["key"], self._key):
                     return None
                 columns: dict[str, Any] = {}
-                for field in fields(KeyFrameIndex):
+                for field in fields(self._kind):  # type: ignore[arg-type]
                     if f"{field.name}.ends" in stored:
                         columns[field.name] = TextColumn(stored[f"{field.name}.data"], stored[f"{field.name}.ends"])
                     else:
@@ -55,15 +72,15 @@ class IndexCache:
         except FileNotFoundError:
             return None
         except Exception as error:  # a damaged archive raises many kinds, and each means the same: build it again
-            logger.debug("The index %s cannot be read (%s); building it again.", self.path, error)
+            logger.debug("%s cannot be read (%s); reading the tables again.", self.path, error)
             return None
-        return KeyFrameIndex(**columns)
+        return self._kind(**columns)
 
-    def save(self, index: KeyFrameIndex) -> None:
+    def save(self, columns: T) -> None:
         """Writes the file whole or not at all; where the folder cannot be written, goes on without."""
         arrays: dict[str, Any] = {"key": self._key}
-        for field in fields(index):
-            column = getattr(index, field.name)
+        for field in fields(columns):  # type: ignore[arg-type]
+            column = getattr(columns, field.name)
             if isinstance(column, TextColumn):
                 arrays |= {f"{field.name}.data": column.data, f"{field.name}.ends": column.ends}
             else:
@@ -79,19 +96,32 @@ class IndexCache:
                 scratch.unlink(missing_ok=True)
         except OSError as error:
             logger.warning(
-                "The index of the tables cannot be kept in %s (%s); the next run reads the tables again.",
+                "What was read from the tables cannot be kept in %s (%s); the next run reads them again.",
                 self.path.parent,
                 error.strerror or error,
             )
 
 
-def _state_of(folder: Path) -> str:
+def _state_of(folder: Path, names: Sequence[str], columns_format: int) -> str:
     """Format number, size and modification time of every table in use."""
     tables: dict[str, Any] = {}
-    for table in TABLES:
+    for table in names:
         try:
             stat = (folder / f"{table}.json").stat()
             tables[table] = [stat.st_size, stat.st_mtime_ns]
         except OSError:
             tables[table] = None
-    return json.dumps({"format": FORMAT, "tables": tables}, sort_keys=True)
+    return json.dumps({"format": columns_format, "tables": tables}, sort_keys=True)
+
+
+def index_cache(cache_dir: Path, root: Path, version: str, reader: str) -> ColumnsCache[KeyFrameIndex]:
+    """The file that keeps the key-frame index as read by one reader, so that a check of one against the other is one."""
+    return ColumnsCache(
+        KeyFrameIndex,
+        cache_dir,
+        root,
+        version,
+        tables=TABLES,
+        columns_format=FORMAT,
+        suffix="" if reader == "tables" else reader,
+    )

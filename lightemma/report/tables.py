@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -101,33 +101,61 @@ def write_tables(comparison: Comparison, folder: Path) -> list[Path]:
     Raises:
         UserError: if the folder cannot be written.
     """
-    written = []
+    return [
+        path
+        for table, row_type in TABLES.items()
+        for path in write_table(
+            folder,
+            table,
+            rows_of(comparison, table),
+            caption(comparison, table),
+            columns=columns_of(table),
+            page_columns=PAGE_COLUMNS if row_type is SummaryRow else None,
+        )
+    ]
+
+
+def write_table(
+    folder: Path,
+    name: str,
+    rows: Sequence[dict[str, Any]],
+    note: str,
+    *,
+    columns: Sequence[str],
+    page_columns: Collection[str] | None = None,
+) -> list[Path]:
+    """Writes one table as ``<name>.csv`` (all columns, full precision), ``.md`` and ``.tex`` (rounded).
+
+    Args:
+        folder: made if missing.
+        name: of the files.
+        rows: column -> cell.
+        note: one line that says what the numbers are.
+        columns: of the CSV, in order.
+        page_columns: those of a wide table that fit on a page; all if None.
+
+    Returns:
+        The files written.
+
+    Raises:
+        UserError: if they cannot be written.
+    """
+    page = [column for column in columns if page_columns is None or column in page_columns]
+    short = page_rows(rows)
+    texts = {".md": markdown(short, page, note), ".tex": latex(short, page, note)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for table, row_type in TABLES.items():
-            rows = rows_of(comparison, table)
-            columns = columns_of(table)
-            page = [name for name in columns if row_type is not SummaryRow or name in PAGE_COLUMNS]
-            note = caption(comparison, table)
-            short = page_rows(rows)
-            for suffix, text in (
-                (".md", markdown(short, page, note)),
-                (".tex", latex(short, page, note)),
-            ):
-                path = folder / f"{table}{suffix}"
-                path.write_text(text, encoding="utf-8")
-                written.append(path)
-            path = folder / f"{table}.csv"
-            with path.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, columns, lineterminator="\n")
-                writer.writeheader()
-                writer.writerows({name: _exact(value) for name, value in row.items()} for row in rows)
-            written.append(path)
+        for suffix, text in texts.items():
+            (folder / f"{name}{suffix}").write_text(text, encoding="utf-8")
+        with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows({column: _exact(value) for column, value in row.items()} for row in rows)
     except OSError as error:
         raise UserError(
             f"The tables cannot be written to '{folder}' ({error.strerror}); give another --out."
         ) from error
-    return written
+    return [folder / f"{name}{suffix}" for suffix in (*texts, ".csv")]
 
 
 def write_frame_scores(run: RunScores, folder: Path) -> Path:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import math
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from lightemma.errors import UserError
-from lightemma.report.tables import latex, markdown
+from lightemma.report.tables import write_table
 from lightemma.simulation.closed_loop.results import (
     ClosedLoopResults,
     ClosedLoopRow,
@@ -59,31 +56,15 @@ def write_tables(results: ClosedLoopResults, folder: Path) -> list[Path]:
     Raises:
         UserError: if the folder cannot be written.
     """
-    written = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for table, row_type in TABLES.items():
-            rows = rows_of(results, table)
-            columns = [field.name for field in fields(row_type)]
-            page = [name for name in columns if table != "closed_loop" or name in PAGE_COLUMNS]
-            note = caption(results, table)
-            for suffix, text in ((".md", markdown(rows, page, note)), (".tex", latex(rows, page, note))):
-                path = folder / f"{table}{suffix}"
-                path.write_text(text, encoding="utf-8")
-                written.append(path)
-            path = folder / f"{table}.csv"
-            with path.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, columns, lineterminator="\n")
-                writer.writeheader()
-                writer.writerows({name: _exact(value) for name, value in row.items()} for row in rows)
-            written.append(path)
-    except OSError as error:
-        raise UserError(
-            f"The tables cannot be written to '{folder}' ({error.strerror}); make room, or give another --out."
-        ) from error
-    return written
-
-
-def _exact(value: Any) -> Any:
-    """Full precision; empty where unknown."""
-    return "" if isinstance(value, float) and math.isnan(value) else value
+    return [
+        path
+        for table, row_type in TABLES.items()
+        for path in write_table(
+            folder,
+            table,
+            rows_of(results, table),
+            caption(results, table),
+            columns=[field.name for field in fields(row_type)],
+            page_columns=PAGE_COLUMNS if table == "closed_loop" else None,
+        )
+    ]
