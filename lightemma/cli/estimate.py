@@ -11,6 +11,7 @@ import typer
 from lightemma.cli import options
 
 if TYPE_CHECKING:
+    from lightemma.runs.cost_model import Card
     from lightemma.runs.estimate import RunEstimate
 
 
@@ -20,6 +21,9 @@ def estimate(
     model: options.Models = None,
     planner: options.Planners = None,
     prompts: options.Prompts = None,
+    dialogue: options.Dialogue = None,
+    frames: options.Frames = None,
+    answer: options.Answer = None,
     parser: options.Parser = None,
     scenes: options.Scenes = None,
     stride: options.Stride = None,
@@ -38,14 +42,25 @@ def estimate(
     # Without effect here, so that `run` in a command can simply become `estimate`.
     cache: Annotated[bool, typer.Option("--cache/--no-cache", hidden=True)] = True,
     batch: Annotated[bool, typer.Option("--batch", hidden=True)] = False,
+    executor: Annotated[str, typer.Option(hidden=True)] = "local",
+    replicas: Annotated[int | None, typer.Option(hidden=True)] = None,
+    gpus_per_replica: Annotated[float | None, typer.Option(hidden=True)] = None,
     quiet: Annotated[bool, typer.Option("--quiet", hidden=True)] = False,
     json_log: Annotated[bool, typer.Option("--json-log", hidden=True)] = False,
+    # Here alone.
+    gpu: Annotated[
+        str, typer.Option(help="Kind of card that open models would run on, such as H100, A100 or L4.")
+    ] = "H100",
+    gpus: Annotated[int, typer.Option(help="How many of them there are.", min=1)] = 1,
 ) -> None:
-    """Reckon calls, tokens and dollars of what `lightemma run` would do with the same words. Asks nobody, needs no key."""
+    """Reckon calls, tokens, dollars and GPU-hours of what `lightemma run` would do with the same words. Asks nobody."""
     from datetime import UTC, datetime
 
     from lightemma.runs.estimate import estimate_study, offline_backend
+    from lightemma.runs.gpu_estimate import card_named
     from lightemma.runs.job import Study
+
+    card = card_named(gpu)
 
     benchmark = options.benchmark_of(
         config,
@@ -55,6 +70,9 @@ def estimate(
         model=model,
         planner=planner,
         prompts=prompts,
+        dialogue=dialogue,
+        frames=frames,
+        answer=answer,
         parser=parser,
         integration=integration,
         scenes=scenes,
@@ -73,10 +91,12 @@ def estimate(
         runs,
         f"{study.source.info.name}: {study.frame_count:,} frames. An estimate, at prices of {now.date()}.",
         max_cost,
+        card,
+        gpus,
     )
 
 
-def _show(runs: Sequence[RunEstimate], title: str, max_cost: float | None) -> None:
+def _show(runs: Sequence[RunEstimate], title: str, max_cost: float | None, card: Card, gpus: int) -> None:
     from lightemma.cli.show import show
 
     rows = [
@@ -110,9 +130,43 @@ def _show(runs: Sequence[RunEstimate], title: str, max_cost: float | None) -> No
         if max_cost is not None:
             reach = 1.0 if online <= max_cost else max_cost / online
             typer.echo(f"${max_cost:g} reaches for about {reach:.0%} of it, online.")
+    _show_gpus(runs, card, gpus)
     typer.echo("How it is reckoned:")
     for line in reckoning(runs):
         typer.echo(f"  {line}")
+
+
+def _show_gpus(runs: Sequence[RunEstimate], card: Card, gpus: int) -> None:
+    """A second table, of the runs whose model would run on one's own cards."""
+    from lightemma.cli.show import show
+    from lightemma.runs.cost_model import FACTOR
+    from lightemma.runs.gpu_estimate import estimate_gpus
+
+    found = [one for run in runs if (one := estimate_gpus(run, card)) is not None]
+    if not found:
+        return
+    rows = [
+        {
+            "run": one.run,
+            "cards each": str(one.prediction.cards),
+            "calls at once": str(one.prediction.at_once),
+            "weights GB": f"{one.prediction.weights_gb:.0f}",
+            "calls GB": f"{one.prediction.calls_gb:.1f}",
+            "GPU s / frame": f"{one.prediction.gpu_s:.2f}",
+            "s / frame": f"{one.prediction.latency_s:.1f}",
+            "GPU-hours": _hours(one.gpu_hours),
+            f"hours on {gpus}": "too few" if (hours := one.wall_hours(gpus)) is None else _hours(hours),
+        }
+        for one in found
+    ]
+    show(
+        rows,
+        f"On your own {card.name}s, {gpus} of them. Right within a factor of {FACTOR:g}, as docs/scaling.md shows.",
+    )
+    total = sum(one.gpu_hours for one in found)
+    typer.echo(
+        f"Total: {_hours(total)} GPU-hours, {_hours(total / gpus)} hours with all {gpus} busy; loading comes on top."
+    )
 
 
 def reckoning(runs: Sequence[RunEstimate]) -> list[str]:
@@ -150,6 +204,10 @@ def no_price(run: RunEstimate) -> str:
     if run.config.provider == "transformers" or local_address(run.config):
         return "no price, since it runs on your own hardware"
     return "no price known; give `price` in its YAML"
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.1f}" if hours >= 1 else f"{hours:.2g}"
 
 
 def _dollars(amount: float | None) -> str:

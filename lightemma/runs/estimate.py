@@ -64,12 +64,14 @@ class CallEstimate:
         text: input tokens of the prompt.
         picture: input tokens of the picture.
         output: tokens of a typical answer, without thinking.
+        begun: input tokens with which an earlier call of the frame began too; a provider or server may have them cached.
     """
 
     stage: Stage
     text: int
     picture: int
     output: int
+    begun: int = 0
 
     @property
     def input(self) -> int:
@@ -163,27 +165,33 @@ def estimate_study(study: Study, at: datetime) -> list[RunEstimate]:
         for name, outcomes in finished.items():
             left[name] += is_call_error(outcomes.get(frame.sample_token, "call:"))
     size = picture_size(sample[0], study.benchmark.pictures.policy())
-    return [_estimate(job, study.frame_count, left[job.name], sample, size, at) for job in asking]
+    pictures = study.benchmark.frames
+    return [_estimate(job, study.frame_count, left[job.name], sample, size, at, pictures) for job in asking]
 
 
 def estimate_calls(
-    config: ModelConfig, prompts: PromptSet, frames: Sequence[Frame], size: Size
+    config: ModelConfig, prompts: PromptSet, frames: Sequence[Frame], size: Size, pictures: int = 1
 ) -> tuple[CallEstimate, ...]:
     """The mean calls of a frame, one per stage, with answers of typical length fed on.
 
     Args:
         config: the model.
-        prompts: the wording.
+        prompts: the wording; if its stages are turns of a dialogue, each sends all that was said before.
         frames: their histories fill the prompts, so a few are enough; not empty.
         size: width and height of a picture as sent.
+        pictures: with each frame.
     """
     per_token = characters_per_token(config.model)
-    picture = picture_tokens(config.model, size).tokens
+    picture = pictures * picture_tokens(config.model, size).tokens
     answers = {stage: "x" * round(tokens * CHARACTERS_PER_TOKEN) for stage, tokens in TYPICAL_ANSWERS.items()}
-    calls = []
+    calls: list[CallEstimate] = []
     for stage in STAGES:
         length = sum(len(prompts.prompt(stage, frame, answers)) for frame in frames) / len(frames)
-        calls.append(CallEstimate(stage, round(length / per_token), picture, round(len(answers[stage]) / per_token)))
+        text, begun = round(length / per_token), picture if calls else 0
+        if prompts.in_dialogue and calls:
+            begun = calls[-1].input + calls[-1].output
+            text += begun - picture
+        calls.append(CallEstimate(stage, text, picture, round(len(answers[stage]) / per_token), begun))
     return tuple(calls)
 
 
@@ -265,7 +273,9 @@ class _Unasked(Backend):
         raise CallError("not_recorded", "an estimate asks nobody")
 
 
-def _estimate(job: Job, frames: int, left: int, sample: Sequence[Frame], size: Size, at: datetime) -> RunEstimate:
+def _estimate(
+    job: Job, frames: int, left: int, sample: Sequence[Frame], size: Size, at: datetime, pictures: int
+) -> RunEstimate:
     if job.backend is None or job.prompts is None:
         raise ValueError(f"the run '{job.name}' asks no model")
     config = job.backend.config
@@ -275,7 +285,7 @@ def _estimate(job: Job, frames: int, left: int, sample: Sequence[Frame], size: S
         config=config,
         frames=frames,
         left=left,
-        calls=estimate_calls(config, job.prompts, sample, size),
+        calls=estimate_calls(config, job.prompts, sample, size, pictures),
         picture_rule=picture_tokens(config.model, size).rule,
         price=resolve_price(config, at),
         batch_price=resolve_price(config, at, batch=True),
