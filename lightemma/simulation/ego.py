@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lightemma.frame import Pose
 from lightemma.protocol import LIGHTEMMA, Protocol
-from lightemma.simulation.geometry import Segment
+from lightemma.simulation.geometry import arc_pose
 from lightemma.simulation.state import EgoState
 
 
@@ -112,4 +112,4 @@ class EgoCar:
         self.curvature = reached
 
     def _move(self, distance: float, curvature: float) -> None:
-        self.pose = Segment(self.pose.x, self.pose.y, self.pose.heading, curvature, distance).pose(distance)
+        self.pose = arc_pose(self.pose.x, self.pose.y, self.pose.heading, curvature, distance)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from lightemma.frame import FloatArray
-from lightemma.simulation.geometry import Area, box_corners, box_meets, boxes_overlap, time_of_contact, wrap
+from lightemma.simulation.geometry import Area, box_corners, box_meets, boxes_overlap, contact_within, wrap
 from lightemma.simulation.hazards import assess
 from lightemma.simulation.network import Group
 from lightemma.simulation.state import EGO_CENTRE_AHEAD, EGO_LENGTH, EGO_WIDTH
@@ -22,6 +22,8 @@ from lightemma.simulation.state import EGO_CENTRE_AHEAD, EGO_LENGTH, EGO_WIDTH
 if TYPE_CHECKING:
     from lightemma.simulation.world import World
 
+#: Centre x, y (metres), heading, length and width of the ego's box.
+Box = tuple[float, float, float, float, float]
 EventKind = Literal["collision", "off-road", "wrong-side", "red-light", "stuck", "goal"]
 
 TTC_BOUND = 0.95
@@ -109,6 +111,13 @@ class Referee:
         self._events: list[Event] = []
         self._touched_rows: list[int] = []
         self._near_rows: list[int] = []
+        reach = world.reach + OWN_REACH
+        self._near_square: FloatArray = (reach + NEAR) ** 2
+        self._reach_square: FloatArray = reach * reach
+        # A little more than what touching boxes can be apart, for rounding.
+        self._touch_square: list[float] = ((reach + 1e-3) ** 2).tolist()
+        #: A place of the ego's middle, and metres from there within which it touches no vehicle before the next look.
+        self._leeway = (0.0, 0.0, 0.0)
         self._off_road = False
         self._wrong_since = 0.0
         self._wrong_said = False
@@ -144,15 +153,9 @@ class Referee:
         if self._steps % 10 == 0:
             self._speeds.append(ego.speed)
         heading = ego.pose.heading
-        box = np.array(
-            (
-                ego.pose.x + EGO_CENTRE_AHEAD * math.cos(heading),
-                ego.pose.y + EGO_CENTRE_AHEAD * math.sin(heading),
-                heading,
-                EGO_LENGTH,
-                EGO_WIDTH,
-            )
-        )
+        x = ego.pose.x + EGO_CENTRE_AHEAD * math.cos(heading)
+        y = ego.pose.y + EGO_CENTRE_AHEAD * math.sin(heading)
+        box = (x, y, heading, EGO_LENGTH, EGO_WIDTH)
         self._look_for_contact(box)
         self._look_at_lights()
         along = float(world.traffic.at[0])
@@ -166,7 +169,8 @@ class Referee:
             self._goal_time = world.time
             self._say("goal", False)
         if self._steps % 4 == 0:
-            self._look_at_road(box)
+            if not self._off_road:
+                self._look_at_road(box)
             self._look_at_side(box)
         self._look_whether_stuck()
 
@@ -196,47 +200,69 @@ class Referee:
 
     # Contact
 
-    def _look_for_contact(self, box: FloatArray) -> None:
+    def _look_for_contact(self, box: Box) -> None:
         world = self._world
+        x, y = box[:2]
         if self._steps % 4 == 1:
-            delta = world.boxes[:, :2] - box[:2]
-            apart = np.einsum("ij,ij->i", delta, delta)
-            reach = world.reach + OWN_REACH
-            near = apart < (reach + NEAR) ** 2
-            near[0] = False
-            near[self._touched_rows] = False
-            self._near_rows = np.flatnonzero(near).tolist()
+            boxes = world.boxes
+            dx: FloatArray = boxes[:, 0] - x
+            dy: FloatArray = boxes[:, 1] - y
+            apart: FloatArray = dx * dx + dy * dy
+            near = np.flatnonzero(apart < self._near_square).tolist()
+            self._near_rows = [row for row in near if row and row not in self._touched_rows]
+            self._measure_leeway(box)
             if world.ego.speed > STANDING:
-                self._look_ahead(box, delta, apart, reach)
-        own = box.tolist()
+                self._look_ahead(box, dx, dy, apart)
+        from_x, from_y, leeway = self._leeway
+        far_from_vehicles = (x - from_x) ** 2 + (y - from_y) ** 2 < leeway * leeway
+        vehicles = len(world.traffic.at)
         for row in self._near_rows:
-            if row in self._touched_rows or not box_meets(own, world.boxes[row].tolist()):
+            if (row < vehicles and far_from_vehicles) or row in self._touched_rows:
+                continue
+            other = world.box(row)
+            if (other[0] - x) ** 2 + (other[1] - y) ** 2 > self._touch_square[row] or not box_meets(box, other):
                 continue
             self._touched_rows.append(row)
-            fault, why = self._fault(box, world.boxes[row], world.velocities[row])
+            fault, why = self._fault(np.array(box), world.boxes[row], world.velocities[row])
             self._say("collision", fault, world.number_of(row), why)
 
-    def _look_ahead(self, box: FloatArray, delta: FloatArray, apart: FloatArray, reach: FloatArray) -> None:
+    def _measure_leeway(self, box: Box) -> None:
+        """Notes how far the ego may go before it could touch a vehicle, whatever those do within the next 0.2 s."""
+        world = self._world
+        leeway = math.inf
+        for row in self._near_rows:
+            if row >= len(world.traffic.at):
+                break
+            other = world.box(row)
+            gap = math.hypot(other[0] - box[0], other[1] - box[1]) - float(world.reach[row]) - OWN_REACH
+            leeway = min(leeway, gap - 1.0 - 0.3 * float(world.traffic.speed[row]))
+        self._leeway = (box[0], box[1], max(leeway, 0.0))
+
+    def _look_ahead(self, box: Box, dx: FloatArray, dy: FloatArray, apart: FloatArray) -> None:
         """Takes note of the time to collision with what is ahead, all going on as they do."""
         world = self._world
         ego = world.ego
-        velocity = np.array((ego.speed * math.cos(ego.pose.heading), ego.speed * math.sin(ego.pose.heading)))
-        relative = world.velocities - velocity
+        velocity = (ego.speed * math.cos(ego.pose.heading), ego.speed * math.sin(ego.pose.heading))
+        velocities = world.velocities
+        relative_x, relative_y = velocities[:, 0] - velocity[0], velocities[:, 1] - velocity[1]
         # Circles around the boxes that never meet within the horizon need no closer look.
-        closing = -np.einsum("ij,ij->i", delta, relative)
-        square = np.maximum(np.einsum("ij,ij->i", relative, relative), 1e-9)
-        meet = np.clip(closing / square, 0.0, HORIZON)
+        closing = -(dx * relative_x + dy * relative_y)
+        square = np.maximum(relative_x * relative_x + relative_y * relative_y, 1e-9)
+        meet = np.minimum(np.maximum(closing / square, 0.0), HORIZON)
         nearest = apart - 2.0 * meet * closing + meet * meet * square
-        may = (nearest < reach * reach) & (delta @ velocity > 0.0)
-        may[0] = False
-        may[self._touched_rows] = False
-        if not may.any():
+        may = (nearest < self._reach_square) & (dx * velocity[0] + dy * velocity[1] > 0.0)
+        rows = [row for row in np.flatnonzero(may).tolist() if row and row not in self._touched_rows]
+        if not rows:
             return
-        rows = np.flatnonzero(may)
-        times = time_of_contact(box, world.boxes[rows], velocity, world.velocities[rows])
-        for row, time in zip(rows, times, strict=True):
-            if time < min(self._min_ttc, HORIZON) and not self._passes_by(world.boxes[row]):
-                self._min_ttc = float(time)
+        boxes = world.boxes[rows]
+        cos, sin = np.cos(boxes[:, 2]).tolist(), np.sin(boxes[:, 2]).tolist()
+        others = zip(rows, boxes.tolist(), velocities[rows].tolist(), cos, sin, strict=True)
+        for row, other, its_velocity, its_cos, its_sin in others:
+            within = min(self._min_ttc, HORIZON)
+            relative = (its_velocity[0] - velocity[0], its_velocity[1] - velocity[1])
+            time = contact_within(within, box, other, relative, its_cos, its_sin)
+            if time < within and not self._passes_by(world.boxes[row]):
+                self._min_ttc = time
 
     def _passes_by(self, other: FloatArray) -> bool:
         """Whether a vehicle comes the other way in its own lane while the ego is in its own.
@@ -274,7 +300,7 @@ class Referee:
     def _within_lane(self, box: FloatArray) -> bool:
         world = self._world
         corners = box_corners(*(float(value) for value in box))
-        for number in world.traffic.lanes_near(float(box[0]), float(box[1])):
+        for number in world.traffic.lanes.near(float(box[0]), float(box[1])):
             lane = world.traffic.network.lanes[number]
             if all(abs(lane.path.project(float(x), float(y))[1]) <= lane.width / 2 + 0.1 for x, y in corners):
                 along, _ = lane.path.project(float(box[0]), float(box[1]))
@@ -283,15 +309,12 @@ class Referee:
 
     # Road, side, lights, standing
 
-    def _look_at_road(self, box: FloatArray) -> None:
-        if self._off_road:
-            return
-        x, y, heading, length, width = (float(value) for value in box)
-        if not self._area.contains(box_corners(x, y, heading, length, width)).all():
+    def _look_at_road(self, box: Box) -> None:
+        if not self._area.contains(box_corners(*box)).all():
             self._off_road = True
             self._say("off-road")
 
-    def _look_at_side(self, box: FloatArray) -> None:
+    def _look_at_side(self, box: Box) -> None:
         world = self._world
         along = float(world.traffic.at[0])
         allowed = any(n.uses_oncoming and n.start - 30.0 < along < n.end + 30.0 for n in world.setup.narrowings)
@@ -303,12 +326,12 @@ class Referee:
         else:
             self._wrong_since = 0.0
 
-    def _oncoming_lane(self, box: FloatArray) -> bool:
+    def _oncoming_lane(self, box: Box) -> bool:
         world = self._world
-        x, y, heading = float(box[0]), float(box[1]), float(box[2])
+        x, y, heading = box[:3]
         if abs(world.traffic.offset[0]) < 1.6:
             return False
-        for number in world.traffic.lanes_near(x, y):
+        for number in world.traffic.lanes.near(x, y):
             lane = world.traffic.network.lanes[number]
             if lane.junction is not None:
                 continue
@@ -319,6 +342,8 @@ class Referee:
 
     def _ahead_of_lines(self) -> list[float]:
         """Metres by which the ego's front bumper is past each stop line; nan where it is not near the line in its lane."""
+        if not self._lines:
+            return []
         ego = self._world.ego
         reach = EGO_CENTRE_AHEAD + EGO_LENGTH / 2.0
         cos, sin = math.cos(ego.pose.heading), math.sin(ego.pose.heading)
@@ -336,6 +361,8 @@ class Referee:
 
     def _look_at_lights(self) -> None:
         past = self._ahead_of_lines()
+        if not past:
+            return
         for line, before, now in zip(self._lines, self._before_line, past, strict=True):
             if before < 0.0 <= now:
                 junction, phase = line.group

@@ -61,6 +61,8 @@ class RouteBook:
         #: (points, 4) x, y, heading, permitted speed.
         self.table: FloatArray = np.zeros((0, 4))
         self.lane: IntArray = np.zeros(0, dtype=np.int64)
+        #: The same as plain numbers.
+        self.lane_numbers: list[int] = []
         #: (routes, lanes + 1) metres along the route at which a lane begins, nan where it is not on it.
         self.starts: FloatArray = np.zeros((0, len(network.lanes) + 1))
 
@@ -92,6 +94,7 @@ class RouteBook:
         self.last = np.append(self.last, len(self.table) + count - 1)
         self.table = np.concatenate([self.table, table])
         self.lane = np.concatenate([self.lane, lanes])
+        self.lane_numbers += lanes.tolist()
         self.starts = np.vstack([self.starts, starts])
         ways = tuple(
             (lane, start)

@@ -14,8 +14,9 @@ import numpy as np
 
 from lightemma.frame import FloatArray, Pose
 from lightemma.simulation.actors import AHEAD, SIZES, Command, Thing, Vehicle
-from lightemma.simulation.geometry import BoolArray, box_corners, wrap
+from lightemma.simulation.geometry import BoolArray, wrap
 from lightemma.simulation.idm import idm_many
+from lightemma.simulation.lane_finder import LaneFinder, things_in_lanes
 from lightemma.simulation.network import Network
 from lightemma.simulation.pedestrians import Walker
 from lightemma.simulation.routes import STEP, IntArray, RouteBook
@@ -85,14 +86,37 @@ class Traffic:
         self.ego_driven = False
         self._ego_rows: list[tuple[int, float, float, float]] = []
         self._thing_rows = things_in_lanes(network, things)
-        #: (n, 5) boxes: centre x, y, heading, length, width; and (n, 2) velocities.
-        self.boxes: FloatArray = np.zeros((count, 5))
-        self.boxes[:, 3:] = self.size[:, :2]
-        self.velocities: FloatArray = np.zeros((count, 2))
+        # What is asked for by `boxes` and `velocities`; out of date while `_moved` is set.
+        self._boxes: FloatArray = np.zeros((count, 5))
+        self._boxes[:, 3:] = self.size[:, :2]
+        self._velocities: FloatArray = np.zeros((count, 2))
+        self._moved = True
+        self.lanes = LaneFinder(network)
         self._rerouted()
         self.rules = Rules(self, walkers, controllers)
         self._ticks = 0
-        self._place()
+
+    @property
+    def boxes(self) -> FloatArray:
+        """(n, 5) centre x, y (metres), heading, length and width of each vehicle's box; worked out when they are asked for."""
+        self.settle()
+        return self._boxes
+
+    @property
+    def velocities(self) -> FloatArray:
+        """(n, 2) m/s."""
+        self.settle()
+        return self._velocities
+
+    def settle(self) -> None:
+        """Works out `boxes` and `velocities` if they are out of date."""
+        if self._moved:
+            self._place()
+
+    def keep_boxes_in(self, boxes: FloatArray, velocities: FloatArray) -> None:
+        """Makes `boxes` and `velocities` views, (n, 5) and (n, 2), of arrays that hold others as well."""
+        boxes[:], velocities[:] = self.boxes, self.velocities
+        self._boxes, self._velocities = boxes, velocities
 
     @property
     def centre(self) -> FloatArray:
@@ -103,14 +127,14 @@ class Traffic:
     def place_ego(self, state: EgoState) -> None:
         """Puts the ego where it was driven to."""
         self.ego_driven = True
-        route = self.book.entries[self.route[0]].route
+        route = self._entries[0].route
         along, offset = route.path.project(state.pose.x, state.pose.y, near=float(self.at[0]))
         self.at[0], self.offset[0] = along, offset
         self.speed[0], self.acceleration[0] = state.speed, state.acceleration
         heading = state.pose.heading
         cos, sin = math.cos(heading), math.sin(heading)
-        self.boxes[0, :3] = (state.pose.x + EGO_CENTRE_AHEAD * cos, state.pose.y + EGO_CENTRE_AHEAD * sin, heading)
-        self.velocities[0] = (state.speed * cos, state.speed * sin)
+        self._boxes[0, :3] = (state.pose.x + EGO_CENTRE_AHEAD * cos, state.pose.y + EGO_CENTRE_AHEAD * sin, heading)
+        self._velocities[0] = (state.speed * cos, state.speed * sin)
 
     def step(self, time: float, dt: float) -> None:
         """Moves everybody (but an ego that is driven from outside) for ``dt`` seconds."""
@@ -130,7 +154,7 @@ class Traffic:
         self.speed[first:] = after
         if self._shifting:
             self._shift(dt)
-        self._place()
+        self._moved = True
         if self._ticks % DECIDE_EVERY == 0:
             self._leave()
 
@@ -140,19 +164,25 @@ class Traffic:
         """Notes where the vehicles' routes lie in the tables; to be called whenever a route has changed."""
         self._first: IntArray = self.book.first[self.route]
         self._last: IntArray = self.book.last[self.route] - self._first
+        self._ends: FloatArray = self._last * STEP - 1.0
+        self._entries = [self.book.entries[number] for number in self.route.tolist()]
+        self._table_rows: list[tuple[int, int]] = list(zip(self._first.tolist(), self._last.tolist(), strict=True))
 
     def _place(self) -> None:
+        """Works out boxes and velocities from the places along the routes."""
+        self._moved = False
         first = 1 if self.ego_driven else 0
         place = self.at[first:] / STEP
         index = np.minimum(np.maximum(place.astype(np.int64), 0), self._last[first:] - 1)
         rest = (place - index)[:, None]
         index += self._first[first:]
-        here = self.book.table[index, :3] * (1.0 - rest) + self.book.table[index + 1, :3] * rest
+        table = self.book.table
+        here = table.take(index, axis=0) * (1.0 - rest) + table.take(index + 1, axis=0) * rest
         heading = here[:, 2]
         cos, sin = np.cos(heading), np.sin(heading)
         offset = self.offset[first:]
         ahead = self.ahead[first:]
-        boxes = self.boxes[first:]
+        boxes = self._boxes[first:]
         if self._shifting:
             lean = self._lean()[first:]
             cos_nose, sin_nose = np.cos(heading + lean), np.sin(heading + lean)
@@ -163,8 +193,8 @@ class Traffic:
         boxes[:, 0] = here[:, 0] - offset * sin + ahead * cos_nose
         boxes[:, 1] = here[:, 1] + offset * cos + ahead * sin_nose
         speed = self.speed[first:]
-        self.velocities[first:, 0] = speed * cos_nose
-        self.velocities[first:, 1] = speed * sin_nose
+        self._velocities[first:, 0] = speed * cos_nose
+        self._velocities[first:, 1] = speed * sin_nose
 
     def _shift(self, dt: float) -> None:
         self._shifting = bool(self._shift_since.min() < CHANGE_TIME)
@@ -183,10 +213,11 @@ class Traffic:
         return lean
 
     def _leave(self) -> None:
-        lengths = self._last * STEP
-        if not (self.at + self.front > lengths - 1.0).any():
+        past = self.at + self.front > self._ends
+        if not past.any():
             return
-        for n in np.flatnonzero((self.at + self.front > lengths - 1.0) & self.active):
+        self.settle()  # who leaves is last seen at the end of the route
+        for n in np.flatnonzero(past & self.active):
             if n == 0:
                 continue
             vehicle = self.vehicles[n]
@@ -208,7 +239,7 @@ class Traffic:
                 self.active[n] = True
                 self.at[n], self.speed[n] = self.front[n] + 1.0, vehicle.desired * 0.8
                 self.number[n], self._next_number = self._next_number, self._next_number + 1
-                self._place()
+                self._moved = True
 
     # How hard everybody accelerates
 
@@ -218,51 +249,78 @@ class Traffic:
         lanes: IntArray = self.book.lane[index + self._first]
         return lanes
 
+    def _lane_at(self, n: int, along: float) -> int:
+        """`lanes_at` of one vehicle."""
+        first, last = self._table_rows[n]
+        return self.book.lane_numbers[min(max(int(along / STEP), 0), last) + first]
+
     def rows(self) -> tuple[IntArray, FloatArray, FloatArray, FloatArray, IntArray]:
         """Which ground is taken: lane, rear and centre along it (metres), speed (m/s) and owner (-1: a thing) of each row."""
-        rear, centre, front = self.at + self.back, self.centre, self.at + self.front
-        lane_front, lane_rear = self.lanes_at(front), self.lanes_at(rear)
+        columns = self._rows()
+        return (
+            np.array(columns[0], dtype=np.int64),
+            np.array(columns[1]),
+            np.array(columns[2]),
+            np.array(columns[3]),
+            np.array(columns[4], dtype=np.int64),
+        )
+
+    def _rows(self) -> tuple[list[int], list[float], list[float], list[float], list[int]]:
+        """`rows` in plain numbers: with so few vehicles these are faster than arrays."""
         none = len(self.network.lanes)
-        inactive = ~self.active
-        lane_front[inactive] = none
-        lane_rear[inactive] = none
+        rears, fronts = (self.at + self.back).tolist(), (self.at + self.front).tolist()
+        centres, speeds, active = self.centre.tolist(), self.speed.tolist(), self.active.tolist()
         if self.ego_driven:
-            lane_front[0] = lane_rear[0] = none
-        starts = self.book.starts
-        owner = np.arange(len(self.at))
-        lane = np.concatenate([lane_front, lane_rear])
-        twice = np.concatenate([owner, owner])
-        start = starts[self.route[twice], lane]
-        low, middle = rear[twice] - start, centre[twice] - start
-        speed = self.speed[twice]
-        extra = list(self._ego_rows) + [(row[0], row[1], row[2], 0.0) for row in self._thing_rows]
-        owners = [0] * len(self._ego_rows) + [-1] * len(self._thing_rows)
-        if (self._left_lane >= 0).any():
-            for n in np.flatnonzero(self._left_lane >= 0):
-                old = self.network.lanes[self._left_lane[n]].path
-                along = old.project(float(self.boxes[n, 0]), float(self.boxes[n, 1]))[0]
-                extra.append((int(self._left_lane[n]), along - self.size[n, 0] / 2, along, float(self.speed[n])))
-                owners.append(int(n))
-        if extra:
-            more = np.array(extra, dtype=np.float64)
-            lane = np.concatenate([lane, more[:, 0].astype(np.int64)])
-            low, middle = np.concatenate([low, more[:, 1]]), np.concatenate([middle, more[:, 2]])
-            speed = np.concatenate([speed, more[:, 3]])
-            twice = np.concatenate([twice, np.array(owners, dtype=np.int64)])
-        return lane, low, middle, speed, twice
+            active[0] = False
+        lanes: list[int] = []
+        lows: list[float] = []
+        middles: list[float] = []
+        for ends in (fronts, rears):
+            for n, end in enumerate(ends):
+                lane = self._lane_at(n, end) if active[n] else none
+                start = self._entries[n].route.start_of.get(lane, math.nan)
+                lanes.append(lane)
+                lows.append(rears[n] - start)
+                middles.append(centres[n] - start)
+        speeds += speeds
+        owners = [*range(len(rears)), *range(len(rears))]
+        extra = [(*row, 0) for row in self._ego_rows]
+        extra += [(*row, 0.0, -1) for row in self._thing_rows]
+        for n, left in enumerate(self._left_lane.tolist()):
+            if left >= 0:
+                along = self.network.lanes[left].path.project(*self.boxes[n, :2].tolist())[0]
+                extra.append((left, along - float(self.size[n, 0]) / 2, along, speeds[n], n))
+        for lane, low, middle, speed, owner in extra:
+            lanes.append(lane)
+            lows.append(low)
+            middles.append(middle)
+            speeds.append(speed)
+            owners.append(owner)
+        return lanes, lows, middles, speeds, owners
 
     def leaders(self) -> tuple[FloatArray, FloatArray, IntArray]:
         """The gap to whoever is ahead on the route (metres, inf without), its speed, its owner (-1: a thing, -2: nobody)."""
-        lane, low, middle, speed, owner = self.rows()
-        start = self.book.starts[self.route[:, None], lane[None, :]]
-        behind = (start + middle) - self.centre[:, None]
-        valid = (behind > 0.0) & (owner[None, :] != np.arange(len(self.at))[:, None])
-        gap = np.where(valid, start + low - (self.at + self.front)[:, None], np.inf)
-        nearest = np.argmin(gap, axis=1)
-        every = np.arange(len(self.at))
-        nearest_gap = gap[every, nearest]
-        who = np.where(np.isfinite(nearest_gap), owner[nearest], -2)
-        return nearest_gap, speed[nearest], who
+        lanes, lows, middles, speeds, owners = self._rows()
+        by_lane: dict[int, list[int]] = {}
+        for row, lane in enumerate(lanes):
+            by_lane.setdefault(lane, []).append(row)
+        fronts, centres = (self.at + self.front).tolist(), self.centre.tolist()
+        gaps: list[float] = []
+        leading: list[float] = []
+        who: list[int] = []
+        for n, entry in enumerate(self._entries):
+            nearest, first = math.inf, -1
+            for lane, start in entry.route.start_of.items():
+                for row in by_lane.get(lane, ()):
+                    if owners[row] == n or start + middles[row] - centres[n] <= 0.0:
+                        continue
+                    gap = start + lows[row] - fronts[n]
+                    if gap < nearest or (gap == nearest and row < first):
+                        nearest, first = gap, row
+            gaps.append(nearest)
+            leading.append(speeds[max(first, 0)])
+            who.append(owners[first] if first >= 0 else -2)
+        return np.array(gaps), np.array(leading), np.array(who, dtype=np.int64)
 
     def allowed(self) -> FloatArray:
         """(n,) m/s permitted by limits and bends where the vehicles are."""
@@ -274,19 +332,24 @@ class Traffic:
         gap, leading, _ = self.leaders()
         desired = np.minimum(self.desired, self.allowed())
         style = (self._headway, self._standstill, self._accelerate, self._brake)
-        chosen = idm_many(self.speed, desired, gap, self.speed - leading, *style)
+        closing = self.speed - leading
         line = self.stop - (self.at + self.front)
-        stopping = idm_many(self.speed, desired, np.maximum(line, 0.1) + 1.2, self.speed, *style)
-        chosen = np.where(np.isfinite(line), np.minimum(chosen, stopping), chosen)
-        over = self.speed > self.cap
-        if over.any():
+        stops = line < np.inf
+        if stops.any():
+            # The leader's row and the line's row at once.
+            gaps = np.stack([gap, np.maximum(line, 0.1) + 1.2])
+            chosen, stopping = idm_many(self.speed, desired, gaps, np.stack([closing, self.speed]), *style)
+            chosen = np.where(stops, np.minimum(chosen, stopping), chosen)
+        else:
+            chosen = idm_many(self.speed, desired, gap, closing, *style)
+        capped = self.cap < np.inf
+        if capped.any():
+            over = self.speed > self.cap
             need = -np.minimum(self._cap_brake, (self.speed - self.cap) / 0.1)
             chosen = np.where(over, np.minimum(chosen, need), chosen)
-        capped = np.isfinite(self.cap) & ~over
-        if capped.any():
-            chosen = np.where(capped, np.minimum(chosen, (self.cap - self.speed) / 0.5), chosen)
+            chosen = np.where(capped & ~over, np.minimum(chosen, (self.cap - self.speed) / 0.5), chosen)
         keep = self.acceleration[0]
-        self.acceleration = np.where(self.active, np.clip(chosen, -HARDEST, 3.0), 0.0)
+        self.acceleration = np.where(self.active, np.minimum(np.maximum(chosen, -HARDEST), 3.0), 0.0)
         if self.ego_driven:
             self.acceleration[0] = keep
 
@@ -294,49 +357,35 @@ class Traffic:
 
     def _ego_in_lanes(self) -> list[tuple[int, float, float, float]]:
         """Rows for the lanes that the ego's box reaches into, wherever it was driven to."""
-        x, y, heading, length, width = self.boxes[0]
+        x, y, heading, length, width = self._boxes[0].tolist()
+        at, speed = float(self.at[0]), float(self.speed[0])
+        rear, centre = at + float(self.back[0]), at + float(self.ahead[0])
         found = []
-        route_lane = int(self.lanes_at(self.at + self.front)[0])
-        tail_lane = int(self.lanes_at(self.at + self.back)[0])
-        start = self.book.starts[self.route[0]]
+        own: set[int] = set()
         if abs(self.offset[0]) < 2.2:
-            for lane in {route_lane, tail_lane}:
-                found.append(
-                    (
-                        lane,
-                        float(self.at[0] + self.back[0] - start[lane]),
-                        float(self.centre[0] - start[lane]),
-                        float(self.speed[0]),
-                    )
-                )
-        for lane in self.lanes_near(float(x), float(y)):
-            if lane in (route_lane, tail_lane) and abs(self.offset[0]) < 2.2:
+            own = {self._lane_at(0, at + float(self.front[0])), self._lane_at(0, rear)}
+            start_of = self._entries[0].route.start_of
+            found = [(lane, rear - start_of[lane], centre - start_of[lane], speed) for lane in own]
+        # A lane that the box reaches into has its middle within 4 m.
+        for lane in self.lanes.near(x, y, 4.5):
+            if lane in own:
                 continue
             path = self.network.lanes[lane].path
-            along, offset = path.project(float(x), float(y))
+            along, offset = path.project(x, y)
             if not -length / 2 < along < path.length + length / 2:
                 continue
-            turned = wrap(float(heading) - path.pose(along).heading)
+            turned = wrap(heading - path.pose(along).heading)
             reach = abs(math.sin(turned)) * length / 2 + abs(math.cos(turned)) * width / 2
             if abs(offset) < reach + 1.1:
                 half = abs(math.cos(turned)) * length / 2 + abs(math.sin(turned)) * width / 2
-                found.append((lane, along - half, along, float(self.speed[0]) * math.cos(turned)))
+                found.append((lane, along - half, along, speed * math.cos(turned)))
         return found
-
-    def lanes_near(self, x: float, y: float, within: float = 6.0) -> list[int]:
-        """Lanes whose surrounding rectangle holds a place."""
-        if not hasattr(self, "_lane_boxes"):
-            lines = [lane.path.line() for lane in self.network.lanes]
-            self._lane_boxes = np.array([(*line.min(axis=0), *line.max(axis=0)) for line in lines])
-        box = self._lane_boxes
-        near = (x > box[:, 0] - within) & (x < box[:, 2] + within) & (y > box[:, 1] - within) & (y < box[:, 3] + within)
-        return [int(n) for n in np.flatnonzero(near)]
 
     def indicator(self, n: int) -> Literal["off", "left", "right", "both"]:
         """Which indicator a vehicle shows: towards the lane it changes to or the turn it takes within 35 m."""
         if self.changes_lane(n):
             return "right" if self._shift_from[n] > 0 else "left"
-        for way, start in self.book.entries[self.route[n]].ways:
+        for way, start in self._entries[n].ways:
             lane = self.network.lanes[way]
             if -35.0 < self.at[n] - start < lane.path.length - 3.0:
                 return "off" if lane.turn == "straight" else lane.turn
@@ -364,7 +413,7 @@ class Traffic:
 
     def _gap_to_ego(self, n: int) -> float:
         """Metres from the ego's front to a vehicle's rear, along the ego's route."""
-        path = self.book.entries[self.route[0]].route.path
+        path = self._entries[0].route.path
         along, _ = path.project(float(self.boxes[n, 0]), float(self.boxes[n, 1]))
         return float(along - self.size[n, 0] / 2 - (self.at[0] + self.front[0]))
 
@@ -420,27 +469,6 @@ class Traffic:
                 if gap > gaps[n] + 8.0 and gap > 12.0 and safe:
                     self.start_change(n, target)
                     break
-
-
-def things_in_lanes(network: Network, things: Sequence[Thing]) -> list[tuple[int, float, float]]:
-    """Lane, rear and middle (metres along it) of each thing that reaches so far into a lane that no car passes in it."""
-    found = []
-    lines = [lane.path.line() for lane in network.lanes]
-    around = [(*line.min(axis=0), *line.max(axis=0)) for line in lines]
-    for thing in things:
-        length, width, _ = SIZES[thing.kind]
-        corners = box_corners(thing.pose.x, thing.pose.y, thing.pose.heading, length, width)
-        for lane, (left, bottom, right, top) in zip(network.lanes, around, strict=True):
-            if not (left - 8.0 < thing.pose.x < right + 8.0 and bottom - 8.0 < thing.pose.y < top + 8.0):
-                continue
-            places = [lane.path.project(float(x), float(y)) for x, y in corners]
-            along = [place[0] for place in places]
-            offsets = [place[1] for place in places]
-            if max(along) < 0.0 or min(along) > lane.path.length:
-                continue
-            if min(offsets) < 1.1 and max(offsets) > -1.1:
-                found.append((lane.number, min(along), sum(along) / 4.0))
-    return found
 
 
 def pose_of(box: FloatArray) -> Pose:

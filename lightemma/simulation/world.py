@@ -49,6 +49,7 @@ class World:
         traffic: all vehicles.
         walkers: all people.
         referee: what has happened so far.
+        reach: (n,) metres, half the diagonals of `boxes`.
     """
 
     def __init__(
@@ -77,11 +78,11 @@ class World:
         ).reshape(-1, 5)
         people = np.zeros((len(self.walkers), 5))
         people[:, 3:] = SIZES["pedestrian"][:2]
-        #: Boxes (n, 5) and velocities (n, 2) of all others, and half their diagonals: vehicles, things, people in this order.
-        #: The first row is the ego's own.
-        self.boxes: FloatArray = np.concatenate([self.traffic.boxes, self.thing_boxes, people])
-        self.velocities: FloatArray = np.zeros((len(self.boxes), 2))
-        self.reach: FloatArray = np.hypot(self.boxes[:, 3], self.boxes[:, 4]) / 2.0
+        self._boxes: FloatArray = np.concatenate([self.traffic.boxes, self.thing_boxes, people])
+        self._velocities: FloatArray = np.zeros((len(self._boxes), 2))
+        self.reach: FloatArray = np.hypot(self._boxes[:, 3], self._boxes[:, 4]) / 2.0
+        count = len(self.traffic.at)
+        self.traffic.keep_boxes_in(self._boxes[:count], self._velocities[:count])
         self._steps = -round(WARM_UP / STEP_TIME)
         self._hold_steps = round(protocol.dt / STEP_TIME)
         self._warm(limits)
@@ -117,6 +118,25 @@ class World:
         return self._steps * STEP_TIME
 
     @property
+    def boxes(self) -> FloatArray:
+        """(n, 5) boxes of vehicles, things and people in this order; the first row is the ego's own."""
+        self.traffic.settle()
+        return self._boxes
+
+    @property
+    def velocities(self) -> FloatArray:
+        """(n, 2) m/s of the same."""
+        self.traffic.settle()
+        return self._velocities
+
+    def box(self, row: int) -> list[float]:
+        """One row of `boxes`, without a look at the vehicles where it is none of them."""
+        if row < len(self.traffic.at):
+            self.traffic.settle()
+        values: list[float] = self._boxes[row].tolist()
+        return values
+
+    @property
     def route(self) -> Route:
         """The ego's route."""
         return self.traffic.book.entries[self.traffic.book.number(self.setup.lanes)].route
@@ -148,12 +168,9 @@ class World:
         self.track.append((self.ego.pose.x, self.ego.pose.y, self.ego.pose.heading))
 
     def _walk(self) -> None:
-        count = len(self.traffic.at)
-        self.boxes[:count] = self.traffic.boxes
-        self.velocities[:count] = self.traffic.velocities
         if self._steps % 2:
             return
-        row = count + len(self.thing_boxes) - 1
+        row = len(self.traffic.at) + len(self.thing_boxes) - 1
         for walker in self.walkers:
             row += 1
             if walker.stage == "wait" and self._steps % 4 == 0 and self.traffic.rules.may_step_off(walker, self.time):
@@ -161,8 +178,8 @@ class World:
             if walker.speed or self._steps % 20 == 0:
                 walker.step(2.0 * STEP_TIME)
                 pose, speed = walker.pose, walker.speed
-                self.boxes[row, :3] = (pose.x, pose.y, pose.heading)
-                self.velocities[row] = (speed * math.cos(pose.heading), speed * math.sin(pose.heading))
+                self._boxes[row, :3] = (pose.x, pose.y, pose.heading)
+                self._velocities[row] = (speed * math.cos(pose.heading), speed * math.sin(pose.heading))
 
     def number_of(self, row: int) -> int:
         """The actor's number of a row of `boxes`."""

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from lightemma.frame import Pose
 from lightemma.simulation import ground
-from lightemma.simulation.geometry import Area, Path, box_corners, box_meets, boxes_overlap, time_of_contact
+from lightemma.simulation.geometry import (
+    Area,
+    Path,
+    box_corners,
+    box_meets,
+    boxes_overlap,
+    contact_within,
+    time_of_contact,
+)
 from lightemma.simulation.scenarios import SCENARIOS, make_world
 from lightemma.simulation.signals import Controller
 from lightemma.simulation.streets import JunctionPlan, StreetPlan, Stretch, build_streets
@@ -67,6 +75,30 @@ def test_time_of_contact_is_when_moved_boxes_begin_to_overlap(one, other, veloci
             assert time <= when + 1e-9
         elif when < time < np.inf:
             assert time > 0.0
+
+
+@given(boxes, boxes, st.tuples(st.floats(-9, 9), st.floats(-9, 9)))
+def test_one_contact_is_the_same_as_one_of_many_unless_it_is_late(one, other, velocity):
+    a, b, v = np.array(one), np.array(other), np.array(velocity)
+    time = float(time_of_contact(a, b[None], np.zeros(2), v[None])[0])
+    cos, sin = float(np.cos(b[2:3])[0]), float(np.sin(b[2:3])[0])
+    assert contact_within(math.inf, one, other, velocity, cos, sin) == time
+    assert contact_within(1.0, one, other, velocity, cos, sin) == (time if time < 1.0 else math.inf)
+
+
+@given(st.floats(0.0, PATH.length), st.floats(-3.0, 3.0), st.floats(-4.0, 4.0))
+def test_projection_near_the_last_place_is_that_onto_the_whole_path(along: float, offset: float, moved: float):
+    pose = PATH.beside(along, offset)
+    assert PATH.project(pose.x, pose.y, near=along + moved) == PATH.project(pose.x, pose.y)
+
+
+@given(st.lists(st.tuples(st.floats(-3, 3), st.floats(-3, 3)), min_size=2, max_size=6))
+def test_an_area_answers_the_same_whatever_it_was_asked_before(places):
+    squares = [box_corners(x, 0.5 * x, 0.3, 2.0, 2.0) for x in (-2.0, -0.8, 0.4, 1.6)]
+    used = Area(squares)
+    for place in places:
+        points = np.array([place, (place[0] + 0.2, place[1])])
+        assert used.contains(points).tolist() == Area(squares).contains(points).tolist()
 
 
 @pytest.mark.parametrize("mirror", [False, True])

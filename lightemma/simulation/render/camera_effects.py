@@ -68,11 +68,17 @@ def _noise_tile() -> npt.NDArray[np.int8]:
     return tile
 
 
+@lru_cache(maxsize=2)
+def _noise_levels(strength: float) -> npt.NDArray[np.int16]:
+    """(512, 512, 3) the tile in grey levels."""
+    levels: npt.NDArray[np.int16] = np.rint(_noise_tile() * (strength / 16)).astype(np.int16)
+    return levels
+
+
 def _with_noise(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
     """Noise of so many grey levels: one tile from a random place, turned over at random, over and over."""
-    tile = np.roll(_noise_tile(), tuple(rng.integers(0, _TILE, 2)), axis=(0, 1))
-    tile = tile[:: int(rng.choice([-1, 1])), :: int(rng.choice([-1, 1]))]
-    levels = np.rint(tile * (strength / 16)).astype(np.int16)
+    tile = np.roll(_noise_levels(strength), tuple(rng.integers(0, _TILE, 2)), axis=(0, 1))
+    levels = tile[:: int(rng.choice([-1, 1])), :: int(rng.choice([-1, 1]))]
     noisy = pixels.astype(np.int16)
     for row in range(0, noisy.shape[0], _TILE):
         for column in range(0, noisy.shape[1], _TILE):

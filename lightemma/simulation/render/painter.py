@@ -24,12 +24,15 @@ from lightemma.simulation.render.meshes.scene import (
 from lightemma.simulation.render.meshes.shapes import Outfit, Shape
 from lightemma.simulation.render.painter_backdrop import Backdrop, backdrop
 from lightemma.simulation.render.painter_canvas import Canvas
+from lightemma.simulation.render.painter_view import beside_view, shape_reach
 from lightemma.simulation.render.pinhole import sized
 from lightemma.simulation.render.street_light import lamp_heads, street_light
 from lightemma.simulation.state import City, WorldState
 
 _FARTHEST = 190.0
 _FINE_NEARER = 28.0
+#: Metres beside the view from which on neither a thing nor its lamps' glow reach into the picture.
+_HALO_REACH = 15.0
 
 
 class PainterRenderer(Renderer):
@@ -57,6 +60,11 @@ class PainterRenderer(Renderer):
         mesh = city_mesh(city, self._look, fine=False)
         self._static = mesh.chosen(np.flatnonzero(mesh.layers != Layer.GROUND))
         self._reach = self._reaches(self._static)
+        #: The same with what is turned to the camera, and some room for rounding.
+        upright = np.linalg.norm(self._static.upright, axis=1)
+        self._extent = self._reach + 0.01
+        if len(upright):
+            self._extent += np.maximum.reduceat(upright, self._static.starts)
         self._ground = linear(np.array(ground_colour(city)))
         self._lights = street_light(city) if self._look.lamps > 0 else None
         self._heads = lamp_heads(city)
@@ -80,13 +88,19 @@ class PainterRenderer(Renderer):
         ahead = np.array([math.cos(ego.heading), math.sin(ego.heading)])
         away = self._static.anchors[:, :2] - (ego.x, ego.y)
         far = np.linalg.norm(away, axis=1)
+        beside = beside_view(camera, ego)
         near = (far < _FARTHEST + self._reach) & (away @ ahead > -self._reach)
+        near &= beside.by(self._static.anchors) < self._extent
         # Windows and the like that would be smaller than a pixel; leaves have their size elsewhere.
         near &= (self._static.surfaces == Surface.LEAF) | (2 * self._reach * camera.intrinsic[0, 0] > 1.3 * far)
         parts, glowing = [self._static.chosen(np.flatnonzero(near))], list(self._street_lamps)
         for thing in self._things(city, state):
+            out = float(beside.by(np.array([[thing.pose.x, thing.pose.y, thing.height]]))[0])
+            if out > _HALO_REACH:
+                continue
             shape = self._shape(thing)
-            parts.append(shape.mesh.placed(thing.pose, thing.height))
+            if out < shape_reach(shape.mesh):
+                parts.append(shape.mesh.placed(thing.pose, thing.height))
             if shape.halos:
                 glowing.append(PlacedHalos(thing.pose, thing.height, shape.halos))
         mesh = Mesh.joined(parts)

@@ -17,6 +17,7 @@ from lightemma.simulation.render.painter_view import cut_to_view, lit, view_of
 from lightemma.simulation.render.pinhole import project, project_seen, to_camera
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
 
@@ -24,12 +25,13 @@ class Canvas:
     """One picture while it is painted."""
 
     def __init__(self, behind: Backdrop, camera: Camera, look: Look, ego: Pose, fine: int) -> None:
-        from PIL import Image, ImageDraw
+        from PIL import Image as Pictures
+        from PIL import ImageDraw
 
         assert camera.size is not None
         self._behind, self._camera, self._look, self._ego, self._fine = behind, camera, look, ego, fine
         self._size = (camera.size[0] * fine, camera.size[1] * fine)
-        self._image = behind.picture.resize(self._size, Image.Resampling.NEAREST)
+        self._image = behind.picture.resize(self._size, Pictures.Resampling.NEAREST)
         self._solid = ImageDraw.Draw(self._image)
         self._thin = ImageDraw.Draw(self._image, "RGBA")
 
@@ -72,22 +74,35 @@ class Canvas:
 
     def _lay_haze(self, lamps: FloatArray) -> None:
         """Light of lamps, the sheen of a wet road and haze over all that is flat."""
-        from PIL import Image
-
         look = self._look
         if look.lamps > 0:
             self._light_pools(lamps)
         sky = tuple(as_bytes(shown(np.array([look.sky_low]), look.exposure))[0].tolist())
         for mask, wanted in ((self._behind.sheen, look.wet > 0), (self._behind.haze, True)):
             if wanted:
-                self._image.paste(sky, (0, 0), mask.resize(self._size, Image.Resampling.NEAREST))
+                self._lay(sky, mask)
+
+    def _lay(self, what: Image | tuple[int, ...], mask: Image) -> None:
+        """Lays a colour or a picture of the canvas's size over the canvas, as much as a mask of the backdrop says."""
+        from PIL import Image as Pictures
+
+        box = mask.getbbox()
+        if box is None:
+            return
+        left, top, right, bottom = (edge * self._fine for edge in box)
+        finer = mask.crop(box).resize((right - left, bottom - top), Pictures.Resampling.NEAREST)
+        if isinstance(what, tuple):
+            self._image.paste(what, (left, top, right, bottom), finer)
+        else:
+            self._image.paste(what.crop((left, top, right, bottom)), (left, top, right, bottom), finer)
 
     def _light_pools(self, lamps: FloatArray) -> None:
         """Brightens the ground under the street lamps and before the ego's head lamps."""
-        from PIL import Image, ImageDraw, ImageFilter
+        from PIL import Image as Pictures
+        from PIL import ImageDraw, ImageFilter
 
         coarse = 4
-        pools = Image.new("L", (self._size[0] // coarse, self._size[1] // coarse), 0)
+        pools = Pictures.new("L", (self._size[0] // coarse, self._size[1] // coarse), 0)
         draw = ImageDraw.Draw(pools)
         angles = np.arange(14) * (2 * np.pi / 14)
         ring = np.column_stack([np.cos(angles), np.sin(angles), np.zeros(14)])
@@ -100,13 +115,13 @@ class Canvas:
                 if len(part) > 2:
                     spots = self._spots(project_seen(part, self._camera).pixels) / coarse
                     draw.polygon(spots.ravel().tolist(), fill=level)
-        soft = pools.filter(ImageFilter.GaussianBlur(3)).resize(self._size, Image.Resampling.BILINEAR)
-        for mask, table in (
-            (soft, (2.1, 1.75, 1.35)),
-            (self._behind.beam.resize(self._size, Image.Resampling.NEAREST), (2.4, 2.2, 1.9)),
-        ):
-            brighter = self._image.point([min(int(level * gain), 255) for gain in table for level in range(256)])
-            self._image.paste(brighter, (0, 0), mask)
+        soft = pools.filter(ImageFilter.GaussianBlur(3)).resize(self._size, Pictures.Resampling.BILINEAR)
+        self._image.paste(self._brighter((2.1, 1.75, 1.35)), (0, 0), soft)
+        self._lay(self._brighter((2.4, 2.2, 1.9)), self._behind.beam)
+
+    def _brighter(self, gains: tuple[float, float, float]) -> Image:
+        """The picture with its red, green and blue multiplied."""
+        return self._image.point([min(int(level * gain), 255) for gain in gains for level in range(256)])
 
     def glow(self, groups: list[PlacedHalos]) -> None:
         """Rings of light around lamps, and their streaks on a wet road."""

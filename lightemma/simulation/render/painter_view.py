@@ -37,6 +37,42 @@ class View:
     cut: BoolArray
 
 
+@dataclass(frozen=True, slots=True)
+class BesideView:
+    """How far places of the world lie to the left or right of what a camera sees.
+
+    Attributes:
+        eye: (3,) metres, world frame: the camera.
+        normals: (3, 2) unit vectors that point out of the view, through its left and its right edge.
+    """
+
+    eye: FloatArray
+    normals: FloatArray
+
+    def by(self, points: FloatArray) -> FloatArray:
+        """(n,) metres by which (n, 3) metres of the world frame lie beside the view, negative within it."""
+        out: FloatArray = np.max(times(points - self.eye, self.normals), axis=1)
+        return out
+
+
+def beside_view(camera: Camera, ego: Pose) -> BesideView:
+    """The edges of a camera's view from a car at ``ego``; two pixels beyond the picture still count as seen."""
+    assert camera.size is not None
+    forward = np.array([0.0, 0.0, 1.0])
+    # A column is (intrinsic[0] @ p) / depth, so "column < -2" is a plane through the camera.
+    edges = np.array([-camera.intrinsic[0] - 2.0 * forward, camera.intrinsic[0] - (camera.size[0] + 2.0) * forward])
+    edges /= np.linalg.norm(edges, axis=1, keepdims=True)
+    normals = turned(times(edges, rotation_matrix(camera.rotation).T), ego.heading)
+    eye = turned(camera.translation[None], ego.heading)[0] + np.array([ego.x, ego.y, 0.0])
+    return BesideView(eye, normals.T)
+
+
+def shape_reach(mesh: Mesh) -> float:
+    """Metres from a shape's origin to its farthest corner, and some room for rounding."""
+    farthest = np.linalg.norm(mesh.corners, axis=1) + np.linalg.norm(mesh.upright, axis=1)
+    return float(farthest.max(initial=0.0)) + 0.01
+
+
 def view_of(whole: Mesh, camera: Camera) -> View | None:
     """What the camera may see of a mesh in the ego frame; None for nothing."""
     if not len(whole.counts):

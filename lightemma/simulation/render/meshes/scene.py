@@ -104,14 +104,15 @@ def city_halos(city: City, look: Look) -> list[PlacedHalos]:
 def placed_things(city: City, look: Look, state: WorldState, *, fine: bool) -> list[Placed]:
     """All that moves or changes, at a moment."""
     lamps = look.lamps > 0 or look.wet > 0
+    poses = [actor.pose for actor in state.actors] + [signal.pose for signal in state.signals]
+    heights = ground_heights(city, np.array([(pose.x, pose.y) for pose in poses]).reshape(-1, 2)).tolist()
     placed = []
-    for actor in state.actors:
+    for actor, height in zip(state.actors, heights, strict=False):
         walks = actor.kind not in ("car", "van", "truck", "bus")
-        height = _height(city, (actor.pose.x, actor.pose.y)) if walks else 0.0
-        placed.append(Placed(outfit_of(actor, state.time, lamps=lamps, fine=fine), actor.pose, height))
-    for signal in state.signals:
-        key = SignalLook(signal.colour, round(signal.arm, 2), lamps)
-        placed.append(Placed(key, signal.pose, _height(city, (signal.pose.x, signal.pose.y))))
+        outfit = outfit_of(actor, state.time, lamps=lamps, fine=fine)
+        placed.append(Placed(outfit, actor.pose, height if walks else 0.0))
+    for signal, height in zip(state.signals, heights[len(state.actors) :], strict=True):
+        placed.append(Placed(SignalLook(signal.colour, round(signal.arm, 2), lamps), signal.pose, height))
     return placed
 
 
