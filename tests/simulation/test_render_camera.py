@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from lightemma.camera import project
 from lightemma.errors import UserError
 from lightemma.simulation.render import encode_jpeg, front_camera, make_renderer
 from lightemma.simulation.render.camera_effects import as_taken
 from lightemma.simulation.render.looks import look_of
-from lightemma.simulation.render.pinhole import project
 from tests.simulation.made_up_city import CONDITIONS
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lightemma.camera import project
 from lightemma.frame import Pose
 from lightemma.simulation.render import RenderError, front_camera, make_renderer
-from lightemma.simulation.render.pinhole import project
 from lightemma.simulation.state import EgoState, Marking, Sign, WorldState
 from tests.simulation.made_up_city import CONDITIONS, actor, box, made_up_city, made_up_state
 

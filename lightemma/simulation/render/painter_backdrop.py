@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lightemma.camera import rotation_matrix, times
 from lightemma.frame import Camera, FloatArray
 from lightemma.simulation.render.base import Pixels
 from lightemma.simulation.render.looks import Look, shown
-from lightemma.simulation.render.meshes.mesh import times
-from lightemma.simulation.render.pinhole import rotation_matrix
 
 if TYPE_CHECKING:
     from PIL.Image import Image

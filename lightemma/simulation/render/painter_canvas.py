@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lightemma.camera import project, project_seen, to_camera
 from lightemma.frame import Camera, FloatArray, Pose
 from lightemma.simulation.render.base import Pixels
 from lightemma.simulation.render.looks import Look, shown
@@ -14,7 +15,6 @@ from lightemma.simulation.render.meshes.mesh import Layer, Mesh, turned
 from lightemma.simulation.render.meshes.scene import PlacedHalos
 from lightemma.simulation.render.painter_backdrop import Backdrop, as_bytes
 from lightemma.simulation.render.painter_view import cut_to_view, lit, view_of
-from lightemma.simulation.render.pinhole import project, project_seen, to_camera
 
 if TYPE_CHECKING:
     from PIL.Image import Image

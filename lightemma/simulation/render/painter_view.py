@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lightemma.camera import project_seen, rotation_matrix, times, to_camera
 from lightemma.frame import Camera, FloatArray, Pose
 from lightemma.simulation.render.looks import Look, linear, shown
-from lightemma.simulation.render.meshes.mesh import BoolArray, IntArray, Layer, Mesh, Surface, times, turned
-from lightemma.simulation.render.pinhole import clip, project_seen, rotation_matrix, to_camera
+from lightemma.simulation.render.meshes.mesh import BoolArray, IntArray, Layer, Mesh, Surface, turned
+from lightemma.simulation.render.pinhole import clip
 
 NEAR = 0.3
 """Metres in front of the camera; what lies nearer is cut off."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lightemma.camera import rotation_matrix
 from lightemma.frame import Camera, Pose
 from lightemma.simulation.render import panda_shaders as shaders
 from lightemma.simulation.render.looks import Look, look_of
@@ -16,7 +17,6 @@ from lightemma.simulation.render.meshes.scene import city_mesh
 from lightemma.simulation.render.panda_graphics import Graphics, Quality, noise_tile, vertices
 from lightemma.simulation.render.panda_movers import Movers, Viewpoint
 from lightemma.simulation.render.panda_views import SHADOWED, Shade, View
-from lightemma.simulation.render.pinhole import rotation_matrix
 from lightemma.simulation.render.street_light import street_light
 from lightemma.simulation.state import City, WorldState
 

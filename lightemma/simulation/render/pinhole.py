@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from lightemma.errors import UserError
 from lightemma.frame import Camera, FloatArray
-from lightemma.simulation.render.meshes.mesh import times
 
 FULL_SIZE = (1600, 900)
 """Width and height in pixels of a nuScenes picture."""
 
 _FOCAL, _COLUMN, _ROW = 1266.4, 816.3, 491.5
 _LARGEST = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Projected:
-    """Points as a camera sees them.
-
-    Attributes:
-        pixels: (n, 2) column and row, the centre of the upper left pixel is (0, 0); NaN for points not before the camera.
-        depth: (n,) metres along the optical axis; 0 or less is not before the camera.
-    """
-
-    pixels: FloatArray
-    depth: FloatArray
 
 
 def front_camera(size: tuple[int, int] = FULL_SIZE) -> Camera:
@@ -75,38 +61,6 @@ def sized(camera: Camera, size: tuple[int, int]) -> Camera:
     # Pixel (0, 0) is a pixel's centre, so its corner (-0.5, -0.5) is what stays when the grid changes.
     grid = np.array([[across, 0.0, (across - 1) / 2], [0.0, down, (down - 1) / 2], [0.0, 0.0, 1.0]])
     return replace(camera, intrinsic=grid @ camera.intrinsic, size=(width, height))
-
-
-def rotation_matrix(quaternion: FloatArray) -> FloatArray:
-    """The (3, 3) rotation of a (4,) quaternion w, x, y, z, which need not be of unit length."""
-    w, x, y, z = np.asarray(quaternion, dtype=np.float64) / np.linalg.norm(quaternion)
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )
-
-
-def to_camera(points: FloatArray, camera: Camera) -> FloatArray:
-    """(n, 3) metres of the ego frame in camera axes (x right, y down, z forward)."""
-    # Multiplying rows by the matrix itself applies its inverse: the rotation turns camera axes into the ego frame.
-    return times(np.asarray(points, dtype=np.float64) - camera.translation, rotation_matrix(camera.rotation))
-
-
-def project_seen(seen: FloatArray, camera: Camera) -> Projected:
-    """Where points in camera axes, (n, 3) metres, lie in the picture."""
-    depth = seen[:, 2]
-    ahead = depth > 0
-    scaled = times(seen, camera.intrinsic[:2].T)
-    pixels = np.where(ahead[:, None], scaled, np.nan) / np.where(ahead, depth, 1.0)[:, None]
-    return Projected(pixels, depth)
-
-
-def project(points: FloatArray, camera: Camera) -> Projected:
-    """Where a pinhole camera sees (n, 3) points of the ego frame (z = 0 on the road); pixels may lie outside the picture."""
-    return project_seen(to_camera(points, camera), camera)
 
 
 def clip(polygon: FloatArray, normal: FloatArray, offset: float) -> FloatArray:

@@ -9,6 +9,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
+from lightemma.camera import times
 from lightemma.frame import FloatArray, Pose
 
 Colour = tuple[float, float, float]
@@ -251,15 +252,6 @@ def turned(points: FloatArray, angle: float) -> FloatArray:
     """Points (n, 3) turned by an angle in radians about the upright axis."""
     cos, sin = np.cos(angle), np.sin(angle)
     return times(points, np.array([[cos, sin, 0.0], [-sin, cos, 0.0], [0.0, 0.0, 1.0]]))
-
-
-def times(points: FloatArray, matrix: FloatArray) -> FloatArray:
-    """``points @ matrix`` for (n, 3) points, the same to the last bit on every machine and on any number of cores."""
-    x, y, z = points[:, 0], points[:, 1], points[:, 2]
-    product = np.empty((len(points), matrix.shape[1]))
-    for column, (a, b, c) in enumerate(matrix.T.tolist()):
-        product[:, column] = a * x + b * y + c * z
-    return product
 
 
 def scaled(colour: Colour, share: float) -> Colour:
