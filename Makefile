@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TESTS := $(VENV)/.installed-tests
 TORCH ?= torch==2.13.0
+VLLM_ENV ?= .vllm-venv
 
-.PHONY: install demo test test-full check bench clean
+.PHONY: install demo test test-full check bench vllm clean
 
 install: $(STAMP)
 
@@ -31,7 +32,11 @@ demo: $(STAMP)
 test: $(TESTS)
 	$(BIN)/python -m pytest -m "not slow"
 
-test-full: $(TESTS)
+# vLLM's CPU build in an environment of its own, since its pins conflict with ours; minutes, and only for the slow tests.
+vllm: $(TESTS)
+	$(BIN)/python scripts/make_vllm_env.py $(VLLM_ENV)
+
+test-full: $(TESTS) vllm
 	$(BIN)/python -m pytest
 
 check: $(TESTS)
@@ -45,6 +50,11 @@ bench: $(TESTS)
 	$(BIN)/python scripts/bench_tables.py
 	$(BIN)/python scripts/bench_engine.py
 	$(BIN)/python scripts/bench_local.py
+	$(BIN)/python scripts/bench_report.py
+	$(BIN)/python scripts/bench_world.py
+	$(BIN)/python scripts/bench_render.py
+	$(BIN)/python scripts/bench_closed_loop.py
+	$(BIN)/python scripts/bench_ray.py
 
 clean:
-	rm -rf $(VENV) demo-out build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VLLM_ENV) demo-out build dist .mypy_cache .ruff_cache .pytest_cache

@@ -20,7 +20,9 @@ def main() -> int:
     arguments.add_argument("--seeds", default="5", help="how many, or which")
     arguments.add_argument("--scenarios", default="all")
     arguments.add_argument("--conditions", default="day")
-    arguments.add_argument("--drivers", default=",".join(DRIVERS), help="without one of them, its promises are not checked")
+    arguments.add_argument(
+        "--drivers", default=",".join(DRIVERS), help="without one of them, its promises are not checked"
+    )
     arguments.add_argument("--out", type=Path, help="keep the runs here")
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -51,7 +53,12 @@ def main() -> int:
         held[f"expert at least {EXPERT:g}"] = score["expert"] >= EXPERT
     if "constant-action" in score:
         held[f"constant-action at most {CONSTANT:g}"] = score["constant-action"] <= CONSTANT
-    for lower, higher in (("stop", "constant-action"), ("constant-action", "idm"), ("idm", "expert"), ("random", "idm")):
+    for lower, higher in (
+        ("stop", "constant-action"),
+        ("constant-action", "idm"),
+        ("idm", "expert"),
+        ("random", "idm"),
+    ):
         if lower in score and higher in score:
             held[f"{lower} < {higher}"] = score[lower] < score[higher]
     print()

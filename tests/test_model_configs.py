@@ -21,6 +21,8 @@ CONFIGS = {path.stem: load_config(path, ModelConfig) for path in FILES}
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 PROVIDERS = {"openai", "anthropic", "google", "openai-compatible", "transformers", "scripted"}
+#: Servers that the harness starts, or that the user has started.
+SERVED = {"vllm", "sglang", "transformers-serve", "endpoints"}
 
 PAPER = {
     "gpt-4o": "gpt-4o-2024-11-20",
@@ -45,7 +47,7 @@ UNPRICED = {
 
 
 def on_own_hardware(config: ModelConfig) -> bool:
-    return config.provider == "transformers" or local_address(config) is not None
+    return config.provider in {"transformers", *SERVED} or local_address(config) is not None
 
 
 def test_the_papers_models_are_all_there():
@@ -56,7 +58,7 @@ def test_the_papers_models_are_all_there():
 def test_name_file_and_provider(name):
     config = CONFIGS[name]
     assert config.name == name
-    assert config.provider in PROVIDERS
+    assert config.provider in PROVIDERS | SERVED
     assert config.base_url is None or config.base_url.endswith("/v1")
 
 
@@ -87,7 +89,7 @@ def test_keys_are_named_and_never_written(name):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_backends_options_are_left_alone(name):
-    assert not CONFIGS[name].options or name == "scripted-example"
+    assert not CONFIGS[name].options or name == "scripted-example" or CONFIGS[name].provider in SERVED
 
 
 @pytest.mark.parametrize("name", [name for name, config in CONFIGS.items() if config.gpus])

@@ -21,6 +21,7 @@ from lightemma.cli import (
     prompts,
     report,
     run,
+    serve,
     simulate,
     study,
     video,
@@ -66,5 +67,6 @@ app.add_typer(simulate.app, name="simulate")
 app.command("estimate")(estimate.estimate)
 app.command("models")(models.models)
 app.command("ask")(ask.ask)
+app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
 app.add_typer(prompts.app, name="prompts")

@@ -31,10 +31,7 @@ def evaluate(
         rows = [row for row in rows_of(comparison, "conventions") if row["run"] == scores.name]
         read_by = scores.manifest.parser if scores.manifest else "strict"
         show(
-            [
-                {name: row[name] for name in ("run", "convention", "l2_1s", "l2_2s", "l2_3s", "l2_avg")}
-                for row in rows
-            ],
+            [{name: row[name] for name in ("run", "convention", "l2_1s", "l2_2s", "l2_3s", "l2_avg")} for row in rows],
             f"{scores.name}: {summary['frames']} frames, {not_ok} not ok, parser {read_by}; FDE {summary['fde']:.4f} m, "
             f"miss rate {summary['miss_rate_2m']:.4f}",
         )

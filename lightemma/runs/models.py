@@ -29,6 +29,10 @@ PROVIDERS = {
     "openai-compatible": "lightemma.backends.openai_compatible:OpenAICompatibleBackend",
     "scripted": "lightemma.backends.scripted:ScriptedBackend",
     "transformers": "lightemma.backends.transformers:TransformersBackend",
+    "vllm": "lightemma.backends.vllm:VllmBackend",
+    "sglang": "lightemma.backends.vllm:SglangBackend",
+    "transformers-serve": "lightemma.backends.vllm:TransformersServeBackend",
+    "endpoints": "lightemma.backends.endpoints:EndpointsBackend",
 }
 
 

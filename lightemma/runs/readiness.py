@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lightemma.backends.config import ModelConfig
+from lightemma.errors import UserError
 
 #: Environment variables that hold a key where the YAML names none.
 DEFAULT_KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "google": "GEMINI_API_KEY"}
@@ -22,10 +24,17 @@ DEFAULT_KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "g
 _NEEDS = {
     "openai": (("openai",), "openai"),
     "openai-compatible": (("openai",), "openai"),
+    "endpoints": (("openai",), "openai"),
+    "vllm": (("openai",), "openai"),
+    "sglang": (("openai",), "openai"),
+    "transformers-serve": (("openai",), "openai"),
     "anthropic": (("anthropic",), "anthropic"),
     "google": (("google-genai",), "google"),
     "transformers": (("torch", "transformers", "accelerate"), "local"),
 }
+
+#: Providers that start a server of their own.
+_STARTED_HERE = frozenset({"vllm", "sglang", "transformers-serve"})
 
 #: Models that are switched off within this time are flagged.
 RETIRES_SOON = timedelta(days=30)
@@ -131,9 +140,60 @@ def readiness(
     if address and not listening(*address):
         host, port = address
         return Readiness(False, f"server at {host}:{port}", f"vllm serve {config.model} --port {port}")
+    if config.provider == "endpoints":
+        return _endpoints_ready(config, listening)
+    if config.provider in _STARTED_HERE:
+        return _server_ready(config, gpu)
     if config.provider == "transformers" and config.gpus and not gpu():
         return Readiness(False, f"GPU, {config.gpus}", f"run it on a machine with {config.gpus}, or serve it from one")
     return Readiness(True)
+
+
+def _endpoints_ready(config: ModelConfig, listening: Listens) -> Readiness:
+    """Whether any of the servers that are on this machine is up; those elsewhere are not asked."""
+    urls = config.options.get("urls")
+    addresses = [
+        local_address(config.model_copy(update={"base_url": str(url)}))
+        for url in (urls if isinstance(urls, list) else ())
+    ]
+    here = [address for address in addresses if address is not None]
+    if not addresses:
+        return Readiness(False, "options.urls", "write the servers' addresses under options: urls")
+    if len(here) == len(addresses) and not any(listening(*address) for address in here):
+        ports = ", ".join(str(port) for _, port in here)
+        return Readiness(False, f"a server at port {ports}", f"lightemma serve {config.model} --set port={here[0][1]}")
+    return Readiness(True)
+
+
+def _server_ready(config: ModelConfig, gpu: HasGpu) -> Readiness:
+    """Whether the engine's interpreter and a GPU are there; whether the weights fit shows when the server starts."""
+    from lightemma.serving.launch import find_interpreter
+    from lightemma.serving.options import ServerOptions
+
+    given = {name: value for name, value in config.options.items() if name in ServerOptions.model_fields}
+    try:
+        options = ServerOptions.model_validate(given)
+    except ValueError:
+        return Readiness(False, "valid options", f"lightemma models --provider {config.provider}")
+    try:
+        python = find_interpreter(options, config.name)
+    except UserError:
+        return Readiness(
+            False, f"environment {options.python or 'by uv'}", "make vllm, and name its folder in options.python"
+        )
+    if python == sys.executable and not _engine_installed(config.provider):
+        return Readiness(
+            False, f"environment for {config.provider}", "make vllm, and name its folder in options.python"
+        )
+    if not options.cpu and not gpu():
+        needs = config.gpus or f"{options.gpus} x GPU"
+        return Readiness(False, f"GPU, {needs}", "run it on a machine with one, or set cpu: true for a CPU build")
+    return Readiness(True)
+
+
+def _engine_installed(provider: str) -> bool:
+    name = {"transformers-serve": "transformers"}.get(provider, provider)
+    return importlib.util.find_spec(name) is not None
 
 
 def retirement(config: ModelConfig, today: date) -> str:

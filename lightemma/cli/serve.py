@@ -1,0 +1,201 @@
+"""lightemma serve: start a model's server in the foreground, or show the command that would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from lightemma.backends.config import ModelConfig
+    from lightemma.serving.launch import Launch
+    from lightemma.serving.server import Server
+
+#: Seconds between two looks at whether the server is well.
+_LOOK_S = 5.0
+
+
+def serve(
+    model: Annotated[
+        str,
+        typer.Argument(help="A name in configs/models, a YAML, a folder of weights, or a name on Hugging Face."),
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE over the YAML's options, such as port=8000; can be given several times."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command and start nothing.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the server's log; one under ~/.local/state if left out.")
+    ] = None,
+) -> None:
+    """Start a model's server, say when it answers, and end it on Ctrl-C; `provider: vllm` does the same within a run."""
+    import asyncio
+
+    from lightemma.serving.weights import old_rope
+
+    launch = launch_of(model, settings or ())
+    hint = old_rope(launch.served.model)
+    if hint:
+        typer.echo(f"Note: {hint}", err=True)
+    if dry_run:
+        _show(launch)
+        return
+    launch.check()
+    raise typer.Exit(asyncio.run(_until_interrupted(launch, out)))
+
+
+def launch_of(spec: str, settings: list[str] | tuple[str, ...] = ()) -> Launch:
+    """The server behind a model.
+
+    Models that are asked at an address on this machine are served there; those that run inside the harness are served too.
+
+    Args:
+        spec: as for the command.
+        settings: ``KEY=VALUE`` over the options.
+
+    Raises:
+        UserError: if there is no such model, an option is wrong, or the model is served by somebody else.
+    """
+    from lightemma.backends.vllm import VllmBackend
+    from lightemma.errors import UserError
+    from lightemma.runs.models import provider_class
+
+    config = _config_of(spec)
+    backend = provider_class(config.provider)
+    changes = dict(_setting(words) for words in settings)
+    if not issubclass(backend, VllmBackend):
+        config = _as_served_here(config)
+        backend = VllmBackend
+    made = backend(config.model_copy(update={"options": {**config.options, **changes}}))
+    if not isinstance(made, VllmBackend):
+        raise UserError(f"Model '{config.name}' has no server to start.")
+    return made.launch
+
+
+def _config_of(spec: str) -> ModelConfig:
+    import re
+
+    from lightemma.backends.config import ModelConfig
+    from lightemma.config_files import config_names, find_config, load_config
+
+    weights = Path(spec).expanduser().is_dir() or (spec.count("/") == 1 and not spec.endswith((".yaml", ".yml")))
+    if spec not in config_names("models") and weights:
+        name = re.sub(r"[^A-Za-z0-9._+-]+", "-", Path(spec).name).strip("-") or "model"
+        return ModelConfig(name=name, provider="vllm", model=spec)
+    return load_config(find_config("models", spec), ModelConfig)
+
+
+def _as_served_here(config: ModelConfig) -> ModelConfig:
+    """A model that is asked in another way, as its server on this machine."""
+    from lightemma.errors import UserError
+    from lightemma.runs.readiness import local_address
+
+    address = local_address(config)
+    if config.provider == "transformers":
+        options: dict[str, Any] = {}
+    elif config.provider == "openai-compatible" and address is not None:
+        options = {"host": "127.0.0.1" if address[0] == "localhost" else address[0], "port": address[1]}
+    else:
+        raise UserError(
+            f"Model '{config.name}' is served by its provider ({config.provider}), not by you; name a model with open weights, "
+            "such as vllm-7b, or a folder of weights."
+        )
+    return config.model_copy(update={"provider": "vllm", "base_url": None, "options": options})
+
+
+def _setting(words: str) -> tuple[str, Any]:
+    import yaml
+
+    from lightemma.errors import UserError
+
+    key, equals, value = words.partition("=")
+    if not equals:
+        raise UserError(f"--set {words} is no setting; write KEY=VALUE, such as --set port=8000.")
+    try:
+        return key.strip().replace("-", "_"), yaml.safe_load(value)
+    except yaml.YAMLError:
+        return key.strip().replace("-", "_"), value
+
+
+def _show(launch: Launch) -> None:
+    """Prints the exact command; on a machine without GPUs it is shown all the same."""
+    import os
+
+    from lightemma.errors import UserError
+    from lightemma.serving.command import shown
+    from lightemma.serving.gpus import visible_gpus
+    from lightemma.serving.launch import choose_port
+
+    try:
+        python = launch.interpreter()
+    except UserError as error:
+        python = launch.options.python or "python"
+        typer.echo(f"Note: {error}", err=True)
+    port = launch.options.port or choose_port(launch.options, launch.name)
+    typer.echo(shown(launch.command(python, port), launch.options))
+    if not launch.options.cpu and visible_gpus({**os.environ, **launch.options.env}) == 0:
+        typer.echo("Note: no GPU is visible here, so whether the sizes fit was not looked at.", err=True)
+        return
+    launch.check()
+
+
+async def _until_interrupted(launch: Launch, out: Path | None) -> int:
+    """Keeps the server up.
+
+    Returns:
+        The command's exit status: 0 when a person ended it.
+    """
+    import asyncio
+    import signal
+
+    from lightemma.serving.pool import ServerPool, default_home
+    from lightemma.serving.server import ServerLostError
+
+    folder = out or default_home() / "serve" / launch.name
+    servers = ServerPool(folder)
+    server = servers.join(launch, folder)
+    interrupted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        interrupted.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)  # a second one quits at once
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end)
+    typer.echo(f"Starting the server of {launch.name}; its log is {server.log_path}")
+    ending = asyncio.ensure_future(interrupted.wait())
+    keeping = asyncio.ensure_future(_keep_up(server))
+    try:
+        await asyncio.wait({ending, keeping}, return_when=asyncio.FIRST_COMPLETED)
+        if keeping.done():
+            keeping.result()
+    except ServerLostError as error:
+        typer.echo(f"Error: {error}.", err=True)
+        return 1
+    finally:
+        ending.cancel()
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+        await servers.leave(server)
+    typer.echo("Stopped.")
+    return 0
+
+
+async def _keep_up(server: Server) -> None:
+    """Starts the server, and again when it dies; says each time where it answers."""
+    import asyncio
+    import time
+
+    while True:
+        began = time.monotonic()
+        running = await server.ready()
+        typer.echo(
+            f"Healthy after {time.monotonic() - began:.0f} s: {running.model} at {running.address.base_url} (Ctrl-C stops it)"
+        )
+        while server.is_up:
+            await asyncio.sleep(_LOOK_S)
+            await server.doubt(running)

@@ -1,0 +1,53 @@
+"""Stands between the harness and a server: runs the server's command, and ends it when the harness is gone.
+
+Run as a program of its own, by path, with nothing but the standard library: ``python guard.py GRACE_S COMMAND…``. Its standard
+input is a pipe that the harness holds open and never writes to. However the harness ends, even by SIGKILL, the system
+closes the pipe, and the guard ends the server's whole process group, itself included.
+
+A death signal (``PR_SET_PDEATHSIG``) would do less: it reaches the first process only, comes when the *thread* that
+started it ends, and Linux alone has it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+
+#: Between two looks at whether the server has ended by itself.
+_LOOK_S = 0.2
+
+
+def main() -> int:
+    """Runs the command to its end, or ends it when standard input does.
+
+    Returns:
+        The command's exit status, negative if a signal ended it.
+    """
+    grace_s = float(sys.argv[1])
+    # SIGTERM goes to the whole group; the guard stays to give the server's status, and goes when the server does.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    server = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)
+    while (status := server.poll()) is None:
+        readable, _, _ = select.select([0], [], [], _LOOK_S)
+        if readable and not os.read(0, 1024):
+            os.killpg(0, signal.SIGTERM)
+            try:
+                server.wait(grace_s)
+            except subprocess.TimeoutExpired:
+                pass
+            else:
+                # Workers may take a moment longer than their parent.
+                time.sleep(min(1.0, grace_s))
+            os.killpg(0, signal.SIGKILL)
+    return status
+
+
+if __name__ == "__main__":
+    # A signal's number as shells give it.
+    code = main()
+    sys.exit(128 - code if code < 0 else code)

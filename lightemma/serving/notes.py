@@ -1,0 +1,94 @@
+"""What is written down of running servers, so that one whose harness was killed is found and ended by the next start."""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lightemma.serving.processes import Identity, boot_id, end, is_alive
+
+log = logging.getLogger(__name__)
+
+#: Folder of the notes beside the runs; one file per server.
+FOLDER = ".servers"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A server that was started.
+
+    Attributes:
+        token: what its processes carry in their environment.
+        host: the machine it runs on; folders of runs may be shared.
+        server: its first process, which leads the session of all others.
+        owner: the harness that started it.
+        command: as started, for whoever reads the note.
+        log: where it writes.
+        grace_s: seconds between asking it to end and killing it.
+    """
+
+    token: str
+    host: str
+    server: Identity
+    owner: Identity
+    command: list[str]
+    log: str
+    grace_s: float
+
+
+def write_note(folder: Path, note: Note) -> Path:
+    """Writes a server down.
+
+    Args:
+        folder: of the notes; made if missing.
+        note: what to write.
+
+    Returns:
+        The file, to be removed when the server has ended.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{note.token}.json"
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_text(json.dumps(asdict(note), indent=1) + "\n", encoding="utf-8")
+    unfinished.replace(path)
+    return path
+
+
+def read_notes(folder: Path) -> dict[Path, Note]:
+    """All notes in a folder; what is no note is left alone."""
+    notes = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            server, owner = Identity(**values.pop("server")), Identity(**values.pop("owner"))
+            notes[path] = Note(server=server, owner=owner, **values)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            continue
+    return notes
+
+
+def end_stale(folder: Path) -> list[Note]:
+    """Ends the servers whose harness is gone, and removes their notes.
+
+    Servers of harnesses that run, and those of other machines, are left alone.
+
+    Returns:
+        The notes of those that were still running.
+    """
+    ended = []
+    for path, note in read_notes(folder).items():
+        if note.host != platform.node() or is_alive(note.owner):
+            continue
+        # After a restart of the machine the same numbers belong to others, and the server is gone anyway.
+        if note.server.boot == boot_id() and end(note.server.pid, note.token, note.grace_s):
+            log.warning(
+                "ended the server of a run that was killed (process %d, %s)",
+                note.server.pid,
+                " ".join(note.command[:6]),
+            )
+            ended.append(note)
+        path.unlink(missing_ok=True)
+    return ended
