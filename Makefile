@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml
 # The tests drive the real SDKs, both table readers and local models, so they need all extras. TORCH names the build of torch;
 # make test TORCH= goes without, and the tests of local models say that they were skipped.
 $(TESTS): $(STAMP) pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[dev,nuscenes,openai,anthropic,google,maps,video,sim,ray]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,nuscenes,openai,anthropic,google,video,sim,ray]"
 	$(if $(TORCH),$(BIN)/python -m pip install --quiet $(TORCH) --editable ".[local]")
 	@touch $@
 

@@ -126,12 +126,10 @@ class DrivableMaps:
                 f"The data has no maps/expansion/*.json (nuScenes' map expansion) and no {FOLDER}/<scene>.json, so leaving "
                 "the road is unknown."
             )
-        # Our own files need shapely, the map expansion nuscenes-devkit, which brings it along.
-        package, extra = ("shapely", "maps") if own else ("nuscenes", "nuscenes")
-        if find_spec(package) is None:
+        if not own and find_spec("nuscenes") is None:
             return (
-                f"Maps are there, but the package {package} that reads them is not, so leaving the road is unknown; install "
-                f"it with: pip install 'lightemma[{extra}]'"
+                "Maps are there, but the package nuscenes-devkit that reads them is not, so leaving the road is unknown; "
+                "install it with: pip install 'lightemma[nuscenes]'"
             )
         return ""
 
