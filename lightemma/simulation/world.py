@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from lightemma.frame import FloatArray, Pose
+from lightemma.frame import FloatArray
 from lightemma.kinematics import actions_from_poses
 from lightemma.protocol import LIGHTEMMA, Protocol
 from lightemma.simulation.actors import SIZES, Vehicle
@@ -241,7 +241,3 @@ class World:
             braking=bool(traffic.acceleration[n] < -0.5 or traffic.speed[n] < 0.1),
             indicator=traffic.indicator(n),
         )
-
-    def goal_pose(self) -> Pose:
-        """The place on the route that is to be reached."""
-        return self.route.path.pose(self.setup.goal)

@@ -116,8 +116,8 @@ class Moment(msgspec.Struct, frozen=True, array_like=True):
     signals: list[tuple[int, str]]
 
 
-class EpisodeRecord(msgspec.Struct, frozen=True):
-    """One line of episodes.jsonl.
+class EpisodeNumbers(msgspec.Struct, frozen=True):
+    """The parts of an episode that tables need; reading only these is several times faster.
 
     Attributes:
         name: of the episode; the ``scene`` of its frames.
@@ -130,8 +130,6 @@ class EpisodeRecord(msgspec.Struct, frozen=True):
         failed_calls: of these, those whose call failed; the same command drives such an episode again.
         verdict: how it went.
         score: the driving score and its parts.
-        actors: all that took part.
-        trace: every half second, for a replay.
     """
 
     name: str
@@ -144,23 +142,18 @@ class EpisodeRecord(msgspec.Struct, frozen=True):
     failed_calls: int
     verdict: Verdict
     score: ScoreParts
+
+
+class EpisodeRecord(EpisodeNumbers, frozen=True):
+    """One line of episodes.jsonl: the numbers, and what a replay needs.
+
+    Attributes:
+        actors: all that took part.
+        trace: every half second.
+    """
+
     actors: list[ActorEntry] = []
     trace: list[Moment] = []
-
-
-class EpisodeNumbers(msgspec.Struct, frozen=True):
-    """The parts of an episode that tables need; reading only these is several times faster."""
-
-    name: str
-    scenario: str
-    seed: int
-    conditions: str
-    left_hand: bool
-    decisions: int
-    missing: int
-    failed_calls: int
-    verdict: Verdict
-    score: ScoreParts
 
 
 def read_episodes(folder: Path) -> list[EpisodeRecord]:

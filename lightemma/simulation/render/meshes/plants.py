@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lightemma.frame import FloatArray
-from lightemma.simulation.render.meshes.mesh import Colour, Layer, MeshBuilder, Surface, scaled
+from lightemma.simulation.render.meshes.mesh import Colour, MeshBuilder, Surface, scaled
 from lightemma.simulation.render.meshes.solids import add_ball, add_limb, circle
 from lightemma.simulation.state import Plant
 
@@ -129,9 +129,3 @@ def _add_bush(
             outlines.append(np.maximum(blob, (-99.0, 0.0)))
             colours.append(np.array(leaves) * light * rng.uniform(0.95, 1.05))
     builder.add_upright(place, np.array(outlines), np.array(colours))
-
-
-def add_plant_shadow(builder: MeshBuilder, plant: Plant) -> None:
-    """A soft dark spot under a plant, for light without a sun."""
-    reach = 0.24 * plant.height if plant.kind == "tree" else 0.5 * plant.height
-    builder.add(circle(10) * reach + plant.place, (0.0, 0.0, 0.0), layer=Layer.SHADOW)
