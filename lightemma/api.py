@@ -18,13 +18,13 @@ from typing import Any
 import msgspec
 import pandas as pd
 
+from lightemma.comparing.context import Evidence, evidence_for
 from lightemma.evaluation.comparison import Comparison, compare_runs
-from lightemma.evaluation.displacement import check_convention
 from lightemma.evaluation.frame_scores import frame_columns
+from lightemma.evaluation.metrics.displacement import check_convention
 from lightemma.evaluation.scores import RunScores, load_scores
-from lightemma.evidence import Evidence, evidence_for
 from lightemma.report.tables import columns_of, rows_of, write_tables
-from lightemma.runs.store import read_frames
+from lightemma.run_folder.store import read_frames
 
 #: Columns of ``Run.texts``.
 TEXT_COLUMNS = ("scene", "frame_index", "sample_token", "stage", "prompt", "response", "outcome", "error")

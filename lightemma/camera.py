@@ -140,8 +140,8 @@ def clip_polyline(points: FloatArray, normals: FloatArray, offsets: FloatArray) 
         crossing = starts / (starts - ends)
     entering = np.where((starts < 0) & (ends >= 0), crossing, 0.0).max(axis=1, initial=0.0)
     leaving = np.where((starts >= 0) & (ends < 0), crossing, 1.0).min(axis=1, initial=1.0)
-    outside = ((starts < 0) & (ends < 0)).any(axis=1)
-    finite = np.isfinite(heights).all(axis=1)
+    outside = np.any((starts < 0) & (ends < 0), axis=1)
+    finite = np.all(np.isfinite(heights), axis=1)
     kept = finite[:-1] & finite[1:] & ~outside & (entering <= leaving)
     pieces: list[list[FloatArray]] = []
     unbroken = False

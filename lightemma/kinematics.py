@@ -58,7 +58,7 @@ def speeds(positions: FloatArray, times: FloatArray, protocol: Protocol = LIGHTE
     gaps = np.diff(times)
     if np.any(gaps <= 0):
         raise ValueError("times must increase")
-    speed = np.linalg.norm(np.diff(positions, axis=0), axis=1) / gaps
+    speed: FloatArray = np.linalg.norm(np.diff(positions, axis=0), axis=1) / gaps
     speed = np.where(speed < protocol.min_speed, 0.0, speed)
     rounded: FloatArray = np.round(speed, protocol.decimals)
     return rounded
@@ -82,7 +82,7 @@ def curvatures(positions: FloatArray, protocol: Protocol = LIGHTEMMA) -> FloatAr
     cross = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
     sides = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1) * np.linalg.norm(c, axis=1)
     safe = sides > 1e-12
-    curvature = np.where(safe, 2.0 * cross / np.where(safe, sides, 1.0), 0.0)
+    curvature: FloatArray = np.where(safe, 2.0 * cross / np.where(safe, sides, 1.0), 0.0)
     curvature = np.where(np.abs(curvature) > protocol.max_curvature, 0.0, curvature)
     # Adding 0.0 turns -0.0 into 0.0, so that a prompt never reads "-0.0".
     rounded: FloatArray = np.round(curvature, protocol.decimals) + 0.0

@@ -28,7 +28,7 @@ import numpy.typing as npt
 from lightemma.errors import UserError, near_names
 from lightemma.frame import FloatArray
 from lightemma.protocol import LIGHTEMMA
-from lightemma.records import OK, format_outcome
+from lightemma.run_folder.records import OK, format_outcome
 
 Tier = Literal["strict", "tolerant", "first-numbers"]
 AnswerFormat = Literal["list", "json"]

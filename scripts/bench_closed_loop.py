@@ -15,10 +15,10 @@ from pathlib import Path
 
 from stand_in import StandIn, model_yaml
 
-from lightemma.simulation.closed_loop.records import read_episode_numbers
-from lightemma.simulation.closed_loop.set_up import make_tour
-from lightemma.simulation.closed_loop.spec import LoopRules, parse_size
-from lightemma.simulation.closed_loop.stage import ProcessStage
+from lightemma.closed_loop.records import read_episode_numbers
+from lightemma.closed_loop.set_up import make_tour
+from lightemma.closed_loop.spec import LoopRules, parse_size
+from lightemma.closed_loop.stage import ProcessStage
 
 
 def main() -> None:

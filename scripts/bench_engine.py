@@ -146,8 +146,8 @@ def peak_mb() -> float:
 
 
 def run_study(folder: Path, base_url: str) -> None:
-    from lightemma.runs.benchmark import Benchmark
-    from lightemma.runs.job import Study
+    from lightemma.sessions.benchmark import Benchmark
+    from lightemma.sessions.job import Study
 
     config = model_yaml(folder / "model.yaml", base_url, concurrency=16)
     study = Study(Benchmark(data=f"nuscenes:{folder}@{VERSION}", models=[str(config)]), folder / "results")
@@ -191,8 +191,8 @@ def encode(folder: Path) -> None:
 
 def long_run(folder: Path, frames: int) -> None:
     """A whole run with pictures, cache and records, against a model in this process."""
-    from lightemma.runs.benchmark import Benchmark
-    from lightemma.runs.job import Study
+    from lightemma.sessions.benchmark import Benchmark
+    from lightemma.sessions.job import Study
 
     study = Study(
         Benchmark(

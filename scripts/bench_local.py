@@ -30,13 +30,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lightemma.backends.base import Message, PicturePart, Request, TextPart
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.local_loading import LoadedModel, load_model
-from lightemma.backends.local_options import LocalOptions
+from lightemma.backends.local.loading import LoadedModel, load_model
+from lightemma.backends.local.options import LocalOptions
 from lightemma.backends.transformers import TransformersBackend
 from lightemma.frame import Picture
 from lightemma.prompts.sets import history_values, load_prompts
 from lightemma.prompts.template import fill
-from lightemma.records import STAGES
+from lightemma.run_folder.records import STAGES
 
 #: As long as models' answers to the first two stages usually are.
 FILLER = {

@@ -23,12 +23,12 @@ from lightemma.backends.config import Limits, ModelConfig
 from lightemma.backends.scripted import ScriptedBackend
 from lightemma.data.base import FrameSource
 from lightemma.data.sources import open_source
+from lightemma.executors import choose_executor, placing
+from lightemma.executors.replicated import ReplicatedBackend
 from lightemma.frame import Frame, Picture
-from lightemma.records import FrameRecord
-from lightemma.runs.benchmark import Benchmark
-from lightemma.runs.executors import choose_executor, placing
-from lightemma.runs.executors.replicated import ReplicatedBackend
-from lightemma.runs.job import Study
+from lightemma.run_folder.records import FrameRecord
+from lightemma.sessions.benchmark import Benchmark
+from lightemma.sessions.job import Study
 
 ANSWERS = {"scene": ["A road."], "intent": ["Go on."], "action": ["[" + ", ".join(["(5.0, 0.0)"] * 6) + "]"]}
 NEEDED = 1.8

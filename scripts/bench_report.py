@@ -20,10 +20,10 @@ from lightemma.evaluation.comparison import compare_runs
 from lightemma.evaluation.scores import load_scores
 from lightemma.kinematics import hold_last_action, integrate
 from lightemma.protocol import LIGHTEMMA
-from lightemma.records import FrameRecord, StageRecord, Usage
 from lightemma.report.page import write_report
-from lightemma.runs.manifest import DataEntry, Manifest, ModelEntry, PlannerEntry, frame_set_digest
-from lightemma.runs.store import RunWriter, find_runs
+from lightemma.run_folder.manifest import DataEntry, Manifest, ModelEntry, PlannerEntry, frame_set_digest
+from lightemma.run_folder.records import FrameRecord, StageRecord, Usage
+from lightemma.run_folder.store import RunWriter, find_runs
 
 RUNS, SCENES, FRAMES_PER_SCENE = 9, 150, 26
 WORDS = ("the", "road", "ahead", "is", "clear", "of", "traffic", "and", "a", "car", "waits", "while", "people", "cross")

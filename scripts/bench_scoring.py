@@ -21,10 +21,10 @@ from lightemma.evaluation.comparison import compare_runs
 from lightemma.evaluation.scores import load_scores
 from lightemma.kinematics import hold_last_action, integrate
 from lightemma.protocol import LIGHTEMMA
-from lightemma.records import FrameRecord, StageRecord, Usage
 from lightemma.report.tables import write_tables
-from lightemma.runs.manifest import DataEntry, Manifest, ModelEntry, PlannerEntry, frame_set_digest
-from lightemma.runs.store import FRAMES, RunWriter, find_runs
+from lightemma.run_folder.manifest import DataEntry, Manifest, ModelEntry, PlannerEntry, frame_set_digest
+from lightemma.run_folder.records import FrameRecord, StageRecord, Usage
+from lightemma.run_folder.store import FRAMES, RunWriter, find_runs
 
 SCENES, FRAMES_PER_SCENE = 150, 26
 WORDS = (

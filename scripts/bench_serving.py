@@ -32,10 +32,10 @@ from lightemma.backends.openai_compatible import OpenAICompatibleBackend
 from lightemma.backends.transformers import TransformersBackend
 from lightemma.data.sources import open_source
 from lightemma.frame import Frame, Picture
-from lightemma.planners.asking import Asking
 from lightemma.planners.chain_of_thought import ChainOfThought
+from lightemma.planners.prompt_style import Asking
 from lightemma.prompts.sets import load_prompts
-from lightemma.serving import asking as server_asking
+from lightemma.serving import probe as server_asking
 from lightemma.serving.command import Served
 from lightemma.serving.launch import Launch
 from lightemma.serving.options import ServerOptions

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lightemma.evaluation.statistics import SceneBootstrap
+from lightemma.evaluation.statistics.bootstrap import SceneBootstrap
 
 FRAMES_PER_SCENE = 26
 SCENE_SHARE = 0.36  # of a frame's variance

@@ -7,8 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lightemma.simulation.closed_loop.results import load_driven, results_of
-from lightemma.simulation.closed_loop.set_up import make_tour
+from lightemma.closed_loop.results import load_driven, results_of
+from lightemma.closed_loop.set_up import make_tour
 
 DRIVERS = ("stop", "random", "constant-action", "idm", "expert")
 #: What the score promises: at least so much for the expert, at most so much for the car that goes on as it came.

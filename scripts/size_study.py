@@ -12,12 +12,12 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lightemma.calls.prices import resolve_price
 from lightemma.data.sources import open_source
+from lightemma.preflight.cost_model import CallTokens, Card, Serving, architecture_of, predict
+from lightemma.preflight.estimate import DEFAULT_SIZE, RunEstimate, config_of, estimate_calls, picture_tokens
+from lightemma.preflight.gpu_estimate import card_named, estimate_gpus
 from lightemma.prompts.sets import load_prompts
-from lightemma.runs.cost_model import CallTokens, Card, Serving, architecture_of, predict
-from lightemma.runs.estimate import DEFAULT_SIZE, RunEstimate, config_of, estimate_calls, picture_tokens
-from lightemma.runs.gpu_estimate import card_named, estimate_gpus
-from lightemma.runs.pricing import resolve_price
 
 #: The thirteen models whose outputs LightEMMA published; the last six have open weights.
 MODELS = (

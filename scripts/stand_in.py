@@ -13,7 +13,7 @@ from typing import Any, Self
 import yaml
 
 from lightemma.backends.base import Backend, Completion, Request
-from lightemma.records import Usage
+from lightemma.run_folder.records import Usage
 
 ROOT = Path(__file__).resolve().parents[1]
 

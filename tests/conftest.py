@@ -17,10 +17,10 @@ from lightemma.frame import Camera, EgoHistory, FloatArray, Frame, Pose
 from lightemma.kinematics import integrate
 from lightemma.planners.base import Plan
 from lightemma.protocol import LIGHTEMMA
-from lightemma.records import FrameRecord, StageRecord
-from lightemma.runs.engine import frame_record
-from lightemma.runs.manifest import DataEntry, Manifest, ModelEntry, PlannerEntry, frame_set_digest
-from lightemma.runs.store import RunWriter
+from lightemma.run_folder.manifest import DataEntry, Manifest, ModelEntry, PlannerEntry, frame_set_digest
+from lightemma.run_folder.records import FrameRecord, StageRecord
+from lightemma.run_folder.store import RunWriter
+from lightemma.sessions.open_loop import frame_record
 
 TWO_SCENES = {"scene-0001": 3, "scene-0002": 2}
 

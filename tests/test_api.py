@@ -7,7 +7,7 @@ import pytest
 
 import lightemma
 from lightemma.errors import UserError
-from lightemma.runs.importing import import_archive
+from lightemma.sessions.importing import import_archive
 from tests.conftest import STEADY_TEXT, good_answer, make_frames, steady_run, write_archive
 from tests.report.test_tables import CONTRACT, columns
 
@@ -86,7 +86,7 @@ def test_a_comparison_has_the_columns_of_the_files(imported, tmp_path):
 
 
 def data_of(folder):
-    from lightemma.runs.store import read_manifest
+    from lightemma.run_folder.store import read_manifest
 
     return read_manifest(folder).data
 

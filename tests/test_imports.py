@@ -11,15 +11,16 @@ PACKAGE = Path(__file__).resolve().parents[1] / "lightemma"
 
 # Lowest first. A module may import from its own layer and from those below it.
 LAYERS = [
-    {"camera", "errors", "frame", "protocol", "records", "plugins", "config_files", "scene_facts", "surroundings"},
-    {"kinematics"},
-    {"data", "prompts", "parsing", "backends", "serving"},
-    {"planners"},
-    {"runs"},
-    {"evaluation"},
-    {"report"},
+    {"agents", "camera", "config_files", "errors", "frame", "kinematics", "plugins", "protocol", "scene_facts"},
+    {"run_folder"},
     {"simulation"},
-    {"evidence"},
+    {"data", "prompts", "parsing", "backends", "serving"},
+    {"calls"},
+    {"planners"},
+    {"executors"},
+    {"sessions"},
+    {"evaluation"},
+    {"report", "closed_loop", "preflight"},
     {"comparing"},
     {"api", "cli", "__main__"},
 ]
@@ -29,8 +30,8 @@ FORBIDDEN = {
     "serving": {"data", "prompts", "parsing", "backends"},
     "prompts": {"data", "backends", "parsing", "planners"},
     "parsing": {"data", "backends", "prompts"},
-    "evaluation": {"planners", "backends", "prompts", "data"},
-    "report": {"planners", "backends", "prompts", "data", "runs"},
+    "evaluation": {"planners", "backends", "prompts", "data", "calls", "sessions", "executors", "simulation"},
+    "report": {"planners", "backends", "prompts", "data", "sessions", "closed_loop"},
 }
 HEAVY = {
     "torch",

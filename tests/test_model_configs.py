@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from lightemma.backends.config import ModelConfig
+from lightemma.backends.keys import DEFAULT_KEYS
+from lightemma.calls.prices import resolve_price
 from lightemma.config_files import load_config
-from lightemma.runs.estimate import picture_tokens
-from lightemma.runs.pricing import resolve_price
-from lightemma.runs.readiness import DEFAULT_KEYS, local_address
+from lightemma.preflight.estimate import picture_tokens
+from lightemma.preflight.readiness import local_address
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "configs" / "models").glob("*.yaml"))

@@ -14,7 +14,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from lightemma.parsing import KINDS, TIERS, parse_answer
-from lightemma.records import OK
+from lightemma.run_folder.records import OK
 
 examples = settings(max_examples=300, deadline=None, derandomize=True)
 many_examples = settings(max_examples=500, deadline=None, derandomize=True)

@@ -23,16 +23,16 @@ from lightemma.backends.base import (
     refuse_regex,
 )
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.http_errors import (
+from lightemma.backends.http.errors import (
     BATCH_TIMEOUT_S,
     Failures,
     checked_address,
     hosted_key,
     missing_package,
 )
-from lightemma.backends.sdk_calls import attempt
+from lightemma.backends.http.sdk_calls import attempt
 from lightemma.errors import UserError
-from lightemma.records import Usage
+from lightemma.run_folder.records import Usage
 
 if TYPE_CHECKING:
     import anthropic

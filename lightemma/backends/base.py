@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from lightemma.backends.config import ModelConfig
 from lightemma.errors import UserError
 from lightemma.frame import Picture
-from lightemma.records import Stage, Usage
+from lightemma.run_folder.records import Stage, Usage
 
 if TYPE_CHECKING:
     from lightemma.serving.pool import ServerPool

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from lightemma.backends.base import Backend, CallError, Completion, Guide, Request
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.http_errors import shown_address
+from lightemma.backends.http.errors import shown_address
 from lightemma.backends.openai_compatible import OpenAICompatibleBackend
 from lightemma.errors import UserError
 

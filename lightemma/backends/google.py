@@ -23,7 +23,7 @@ from lightemma.backends.base import (
     refuse_regex,
 )
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.http_errors import (
+from lightemma.backends.http.errors import (
     BATCH_TIMEOUT_S,
     Failures,
     checked_address,
@@ -31,7 +31,7 @@ from lightemma.backends.http_errors import (
     missing_package,
 )
 from lightemma.errors import UserError
-from lightemma.records import Usage
+from lightemma.run_folder.records import Usage
 
 if TYPE_CHECKING:
     from google import genai

@@ -19,7 +19,7 @@ from lightemma.backends.base import (
     refuse_regex,
 )
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.http_errors import (
+from lightemma.backends.http.errors import (
     BATCH_TIMEOUT_S,
     Failures,
     checked_address,
@@ -28,7 +28,7 @@ from lightemma.backends.http_errors import (
     missing_package,
     sentence_of,
 )
-from lightemma.backends.openai_wire import (
+from lightemma.backends.http.openai_wire import (
     Detail,
     chat_messages,
     read_chat,
@@ -36,7 +36,7 @@ from lightemma.backends.openai_wire import (
     responses_input,
     strict_schema,
 )
-from lightemma.backends.sdk_calls import attempt
+from lightemma.backends.http.sdk_calls import attempt
 from lightemma.errors import UserError
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from lightemma.backends.base import Backend, Completion, Guide, Request
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.http_errors import Failures, missing_package, read_key, shown_address
-from lightemma.backends.openai_wire import chat_messages, read_chat, strict_schema
-from lightemma.backends.sdk_calls import attempt
+from lightemma.backends.http.errors import Failures, missing_package, read_key, shown_address
+from lightemma.backends.http.openai_wire import chat_messages, read_chat, strict_schema
+from lightemma.backends.http.sdk_calls import attempt
 from lightemma.errors import UserError
 
 if TYPE_CHECKING:

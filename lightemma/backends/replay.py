@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from lightemma.backends.base import Backend, CallError, Completion, Request
 from lightemma.backends.config import ModelConfig
-from lightemma.records import Stage
+from lightemma.run_folder.records import Stage
 
 Recording = Mapping[tuple[str, Stage], Completion | CallError]
 

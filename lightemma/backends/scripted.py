@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from lightemma.backends.base import Backend, CallError, CallKind, Completion, Guide, Request
 from lightemma.backends.config import ModelConfig
-from lightemma.records import Stage, Usage
+from lightemma.run_folder.records import Stage, Usage
 
 #: The queue that serves stages without one of their own.
 _ANY_STAGE = "*"

@@ -10,14 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 from lightemma.backends.base import Backend, Completion, Request, refuse_regex
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.local_batching import Answer, Batcher, BatchLimits
-from lightemma.backends.local_generation import BatchRunner, BatchWork, Sampling
-from lightemma.backends.local_inputs import PreparedCall, RequestEncoder
-from lightemma.backends.local_loading import LoadedModel, check_packages, load_model
-from lightemma.backends.local_memory import give_memory_back
-from lightemma.backends.local_options import LocalOptions
+from lightemma.backends.local.batching import Answer, Batcher, BatchLimits
+from lightemma.backends.local.generation import BatchRunner, BatchWork, Sampling
+from lightemma.backends.local.inputs import PreparedCall, RequestEncoder
+from lightemma.backends.local.loading import LoadedModel, check_packages, load_model
+from lightemma.backends.local.memory import give_memory_back
+from lightemma.backends.local.options import LocalOptions
 from lightemma.errors import UserError
-from lightemma.records import Usage
+from lightemma.run_folder.records import Usage
 
 _LOG = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from lightemma.backends.base import Backend, CallError, Completion, Guide, Request
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.http_errors import missing_package, read_key
+from lightemma.backends.http.errors import missing_package, read_key
 from lightemma.backends.openai_compatible import OpenAICompatibleBackend
 from lightemma.errors import UserError
 from lightemma.serving.command import Served

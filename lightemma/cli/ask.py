@@ -9,7 +9,7 @@ import typer
 from lightemma.cli import options
 
 if TYPE_CHECKING:
-    from lightemma.runs.asking import Asked, Turn
+    from lightemma.sessions.chat import Asked, Turn
 
 
 def ask(
@@ -33,8 +33,8 @@ def ask(
     import asyncio
 
     from lightemma.data.pictures import PicturePolicy
-    from lightemma.runs.asking import ask as ask_turns
-    from lightemma.runs.asking import backend_with, pictures_for
+    from lightemma.sessions.chat import ask as ask_turns
+    from lightemma.sessions.chat import backend_with, pictures_for
 
     changes = {"max_output_tokens": max_tokens, "temperature": temperature}
     backend = backend_with(model, **{name: value for name, value in changes.items() if value is not None})

@@ -27,8 +27,8 @@ def compare(
 
     Closed-loop runs are compared among themselves, over their episodes.
     """
-    from lightemma.runs.store import find_runs, read_manifest
-    from lightemma.simulation.closed_loop.records import SOURCE
+    from lightemma.closed_loop.records import SOURCE
+    from lightemma.run_folder.store import find_runs, read_manifest
 
     folders = find_runs(runs)
     if all(read_manifest(folder).data.source == SOURCE for folder in folders):
@@ -37,8 +37,8 @@ def compare(
         tell_driving(folders, out)
         return
     from lightemma.cli.show import show_notes, show_summary
-    from lightemma.comparing import load_and_compare
-    from lightemma.evaluation.displacement import check_convention
+    from lightemma.comparing.load import load_and_compare
+    from lightemma.evaluation.metrics.displacement import check_convention
     from lightemma.report.tables import write_tables
 
     compared = load_and_compare(

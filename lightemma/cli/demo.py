@@ -14,13 +14,13 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the
     from lightemma.cli.run import drive
     from lightemma.cli.show import show_notes, show_summary
     from lightemma.cli.study import write_all
-    from lightemma.comparing import compare_folders
+    from lightemma.comparing.load import compare_folders
+    from lightemma.data.data_locations import remember_source
     from lightemma.data.embedded_demo import open_embedded_demo
-    from lightemma.data.remembered import remember_source
     from lightemma.planners.registry import PLANNERS
-    from lightemma.runs.benchmark import Benchmark, ReportSettings
-    from lightemma.runs.job import Study, check_writable
-    from lightemma.runs.rehearsal import NAME, scripted_driver
+    from lightemma.sessions.benchmark import Benchmark, ReportSettings
+    from lightemma.sessions.demo_driver import NAME, scripted_driver
+    from lightemma.sessions.job import Study, check_writable
 
     check_writable(out)
     source = open_embedded_demo()

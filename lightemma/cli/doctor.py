@@ -20,8 +20,8 @@ def doctor(
     """Say what is there, what is missing and how to get it; exit status 0 if the demo can run. Keys are never shown."""
     from datetime import UTC, datetime
 
-    from lightemma.runs import doctor as look
-    from lightemma.runs.readiness import readiness
+    from lightemma.preflight import doctor as look
+    from lightemma.preflight.readiness import readiness
 
     today = datetime.now(UTC).date()
     configs, wrong = look.known_configs()

@@ -13,9 +13,9 @@ from lightemma.cli import options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lightemma.runs.engine import RunOutcome
-    from lightemma.simulation.closed_loop.drive import Tour
-    from lightemma.simulation.closed_loop.results import ClosedLoopResults
+    from lightemma.closed_loop.drive import Tour
+    from lightemma.closed_loop.results import ClosedLoopResults
+    from lightemma.sessions.open_loop import RunOutcome
 
 
 def drive(
@@ -54,10 +54,10 @@ def drive(
     quiet: options.Quiet = False,
 ) -> None:
     """Let planners drive in a made-up city and score how they drive; the same command again goes on where it stopped."""
+    from lightemma.calls.cancellation import INTERRUPTED
     from lightemma.cli.live import LiveView, choose_style
-    from lightemma.runs.stop import INTERRUPTED
-    from lightemma.simulation.closed_loop.set_up import make_tour
-    from lightemma.simulation.closed_loop.spec import LoopRules, parse_size
+    from lightemma.closed_loop.set_up import make_tour
+    from lightemma.closed_loop.spec import LoopRules, parse_size
 
     rules = LoopRules(replan, real_time, limits, parse_size(size), pictures, renderer)
     tour, note = make_tour(
@@ -108,8 +108,8 @@ def _say_how_it_ended(tour: Tour, outcomes: list[RunOutcome]) -> None:
 
 def tell_driving(folders: Sequence[Path], out: Path) -> None:
     """Writes the tables of closed-loop runs, and shows the main one."""
-    from lightemma.simulation.closed_loop.results import load_driven, results_of
-    from lightemma.simulation.closed_loop.tables import write_tables
+    from lightemma.closed_loop.results import load_driven, results_of
+    from lightemma.closed_loop.tables import write_tables
 
     results = results_of([load_driven(folder) for folder in folders])
     write_tables(results, out)
@@ -120,7 +120,7 @@ def tell_driving(folders: Sequence[Path], out: Path) -> None:
 def show_driving(results: ClosedLoopResults) -> None:
     """Prints the main table."""
     from lightemma.cli.show import show
-    from lightemma.simulation.closed_loop.tables import caption
+    from lightemma.closed_loop.tables import caption
 
     rows: list[dict[str, Any]] = []
     for row in results.closed_loop:

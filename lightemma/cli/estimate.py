@@ -11,8 +11,8 @@ import typer
 from lightemma.cli import options
 
 if TYPE_CHECKING:
-    from lightemma.runs.cost_model import Card
-    from lightemma.runs.estimate import RunEstimate
+    from lightemma.preflight.cost_model import Card
+    from lightemma.preflight.estimate import RunEstimate
 
 
 def estimate(
@@ -56,9 +56,9 @@ def estimate(
     """Reckon calls, tokens, dollars and GPU-hours of what `lightemma run` would do with the same words. Asks nobody."""
     from datetime import UTC, datetime
 
-    from lightemma.runs.estimate import estimate_study, offline_backend
-    from lightemma.runs.gpu_estimate import card_named
-    from lightemma.runs.job import Study
+    from lightemma.preflight.estimate import estimate_study, offline_backend
+    from lightemma.preflight.gpu_estimate import card_named
+    from lightemma.sessions.job import Study
 
     card = card_named(gpu)
 
@@ -139,8 +139,8 @@ def _show(runs: Sequence[RunEstimate], title: str, max_cost: float | None, card:
 def _show_gpus(runs: Sequence[RunEstimate], card: Card, gpus: int) -> None:
     """A second table, of the runs whose model would run on one's own cards."""
     from lightemma.cli.show import show
-    from lightemma.runs.cost_model import FACTOR
-    from lightemma.runs.gpu_estimate import estimate_gpus
+    from lightemma.preflight.cost_model import FACTOR
+    from lightemma.preflight.gpu_estimate import estimate_gpus
 
     found = [one for run in runs if (one := estimate_gpus(run, card)) is not None]
     if not found:
@@ -171,7 +171,7 @@ def _show_gpus(runs: Sequence[RunEstimate], card: Card, gpus: int) -> None:
 
 def reckoning(runs: Sequence[RunEstimate]) -> list[str]:
     """The estimate's assumptions, one sentence each."""
-    from lightemma.runs.estimate import CHARACTERS_PER_TOKEN, TYPICAL_ANSWERS, asks_nobody
+    from lightemma.preflight.estimate import CHARACTERS_PER_TOKEN, TYPICAL_ANSWERS, asks_nobody
 
     answers = ", ".join(f"{stage} {tokens}" for stage, tokens in TYPICAL_ANSWERS.items())
     lines = [
@@ -199,7 +199,7 @@ def reckoning(runs: Sequence[RunEstimate]) -> list[str]:
 
 def no_price(run: RunEstimate) -> str:
     """Why a run has no price, in a few words."""
-    from lightemma.runs.readiness import local_address
+    from lightemma.preflight.readiness import local_address
 
     if run.config.provider == "transformers" or local_address(run.config):
         return "no price, since it runs on your own hardware"

@@ -20,7 +20,7 @@ def evaluate(
     from lightemma.evaluation.comparison import compare_runs
     from lightemma.evaluation.scores import load_scores
     from lightemma.report.tables import rows_of, write_frame_scores
-    from lightemma.runs.store import find_runs
+    from lightemma.run_folder.store import find_runs
 
     for folder in find_runs(runs):
         scores = load_scores(folder, parser)

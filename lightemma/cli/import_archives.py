@@ -17,8 +17,8 @@ def import_archives(
     """Turn LightEMMA's published outputs into runs, to be scored like any other; archives stay packed."""
     from lightemma.errors import UserError
     from lightemma.parsing import check_tier
-    from lightemma.runs.importing import import_archive
-    from lightemma.runs.job import check_writable
+    from lightemma.sessions.importing import import_archive
+    from lightemma.sessions.job import check_writable
 
     if name is not None and len(archives) > 1:
         raise UserError("--name names one run; import several archives without it.")

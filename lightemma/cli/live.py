@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from lightemma.runs.monitor import Monitor
+    from lightemma.calls.monitor import Monitor
 
 Style = Literal["table", "lines", "json", "quiet"]
 

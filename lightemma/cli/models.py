@@ -35,7 +35,7 @@ def models(
 
 def _print_options(provider: str) -> None:
     """The options of a provider's backend, from its Options class: the same that checks the YAML."""
-    from lightemma.runs.models import provider_class
+    from lightemma.sessions.models import provider_class
 
     fields = provider_class(provider).Options.model_fields
     if not fields:
@@ -47,10 +47,10 @@ def _print_options(provider: str) -> None:
 
 
 def _list(now: datetime) -> None:
+    from lightemma.calls.prices import resolve_price, table_version
     from lightemma.cli.show import show
-    from lightemma.runs.doctor import known_configs
-    from lightemma.runs.pricing import resolve_price, table_version
-    from lightemma.runs.readiness import readiness, retirement
+    from lightemma.preflight.doctor import known_configs
+    from lightemma.preflight.readiness import readiness, retirement
 
     configs, wrong = known_configs()
     rows = []
@@ -85,8 +85,9 @@ def _list(now: datetime) -> None:
 
 def _print_one(name: str, now: datetime) -> None:
     from lightemma.backends.config import ModelConfig
+    from lightemma.backends.keys import key_variable
     from lightemma.config_files import find_config, load_config
-    from lightemma.runs.readiness import key_variable, readiness, retirement
+    from lightemma.preflight.readiness import readiness, retirement
 
     path = find_config("models", name)
     config = load_config(path, ModelConfig)
@@ -106,7 +107,7 @@ def _print_one(name: str, now: datetime) -> None:
 
 
 def _price_sentence(config: ModelConfig, now: datetime, *, batch: bool) -> str:
-    from lightemma.runs.pricing import resolve_price
+    from lightemma.calls.prices import resolve_price
 
     price = resolve_price(config, now, batch=batch)
     if price is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from lightemma.runs.benchmark import Benchmark
+    from lightemma.sessions.benchmark import Benchmark
 
 Config = Annotated[
     str | None, typer.Argument(help="A benchmark: a name in configs/benchmarks, or the path of such a YAML.")
@@ -107,7 +107,7 @@ def benchmark_of(config: str | None, **given: Any) -> Benchmark:
 
     from lightemma.config_files import find_config, load_config
     from lightemma.errors import UserError
-    from lightemma.runs.benchmark import Benchmark
+    from lightemma.sessions.benchmark import Benchmark
 
     for key, names in (("models", "model"), ("planners", "planner"), ("scenes", "scenes")):
         given[key] = _split(given.pop(names))

@@ -10,13 +10,13 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lightemma.evidence import Evidence
+    from lightemma.comparing.context import Evidence
     from lightemma.frame import FloatArray
     from lightemma.protocol import Protocol
-    from lightemma.records import FrameNumbers, FrameRecord
     from lightemma.report.figures.birdseye import PlannedPath
     from lightemma.report.figures.frame import FrameView
-    from lightemma.runs.manifest import Manifest
+    from lightemma.run_folder.manifest import Manifest
+    from lightemma.run_folder.records import FrameNumbers, FrameRecord
 
 app = typer.Typer(help="Draw one frame, or all charts of a comparison.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -47,7 +47,7 @@ def frame(
     """Draw one frame: its picture and a bird's-eye view with every run's path, and a table of actions and outcomes."""
     from lightemma.report.figures.frame import frame_figure
     from lightemma.report.figures.writing import check_format, save_figure
-    from lightemma.runs.store import find_runs, read_manifest, read_numbers
+    from lightemma.run_folder.store import find_runs, read_manifest, read_numbers
 
     if out is not None:
         check_format(out)
@@ -84,11 +84,11 @@ def charts(
 ) -> None:
     """Draw every chart of a comparison: differences, horizons, distributions, calibration, strata, outcomes, costs."""
     from lightemma.evaluation.comparison import compare_runs
-    from lightemma.evaluation.displacement import check_convention
+    from lightemma.evaluation.metrics.displacement import check_convention
     from lightemma.evaluation.scores import load_scores
     from lightemma.report.figures import write_figures
     from lightemma.report.figures.writing import check_format
-    from lightemma.runs.store import find_runs
+    from lightemma.run_folder.store import find_runs
 
     kinds = [kind.strip().lower() for kind in formats.split(",") if kind.strip()]
     for kind in kinds:
@@ -106,7 +106,7 @@ def open_evidence(data: str | None, run: Path, manifest: Manifest) -> Evidence:
     Raises:
         UserError: if what was given cannot be opened.
     """
-    from lightemma.evidence import Evidence, data_behind, evidence_of
+    from lightemma.comparing.context import Evidence, data_behind, evidence_of
 
     source = data_behind([manifest], run.parent, data)
     return Evidence() if source is None else evidence_of(source, run.parent)
@@ -153,7 +153,7 @@ def view_of(record: FrameNumbers | FrameRecord, evidence: Evidence, protocol: Pr
 
 def _boxes_now(record: FrameNumbers | FrameRecord, evidence: Evidence) -> FloatArray | None:
     """(k, 4, 2) corners of who is around in this moment, as far as annotations say."""
-    from lightemma.evaluation.boxes import corners
+    from lightemma.evaluation.metrics.boxes import corners
 
     look = evidence.safety.surroundings
     around = look(record.scene, record.sample_token) if look else None
@@ -168,8 +168,8 @@ def plan_of(run: str, record: FrameNumbers | FrameRecord) -> PlannedPath:
     """What a run planned in a frame."""
     import numpy as np
 
-    from lightemma.records import OK
     from lightemma.report.figures.birdseye import PlannedPath
+    from lightemma.run_folder.records import OK
 
     if record.outcome != OK or record.trajectory is None or record.actions is None:
         return PlannedPath(run, None, None, record.outcome)

@@ -40,7 +40,7 @@ def extract(
     """Recover the prompt set a published archive was made with, checked against every recorded prompt."""
     from lightemma.data.published import PublishedArchive
     from lightemma.prompts.sets import save_prompts
-    from lightemma.runs.importing import archive_prompts, recorded_prompts
+    from lightemma.sessions.importing import archive_prompts, recorded_prompts
 
     source = PublishedArchive(archive)
     recorded = recorded_prompts(source)

@@ -29,9 +29,9 @@ def report(
 ) -> None:
     """Write runs as one self-contained HTML page: answer, tables, charts, and a browser of frames with every word."""
     from lightemma.cli.show import show_notes
-    from lightemma.comparing import load_and_compare
+    from lightemma.comparing.load import load_and_compare
     from lightemma.errors import UserError
-    from lightemma.evaluation.displacement import check_convention
+    from lightemma.evaluation.metrics.displacement import check_convention
     from lightemma.report.page import write_report
 
     if out.suffix.lower() not in {".html", ".htm"}:

@@ -11,8 +11,8 @@ from lightemma.cli import options
 
 if TYPE_CHECKING:
     from lightemma.cli.live import Style
-    from lightemma.runs.engine import RunOutcome
-    from lightemma.runs.job import Spending, Study
+    from lightemma.sessions.job import Spending, Study
+    from lightemma.sessions.open_loop import RunOutcome
 
 
 def run(
@@ -50,12 +50,12 @@ def run(
     ] = False,
 ) -> None:
     """Drive planners over data and record every call; the same command again goes on where it stopped."""
+    from lightemma.calls.cancellation import INTERRUPTED
     from lightemma.cli.live import choose_style
     from lightemma.errors import UserError
-    from lightemma.runs.executors import LOCAL, choose_executor, placing
-    from lightemma.runs.job import Spending, Study
-    from lightemma.runs.models import make_backend
-    from lightemma.runs.stop import INTERRUPTED
+    from lightemma.executors import LOCAL, choose_executor, placing
+    from lightemma.sessions.job import Spending, Study
+    from lightemma.sessions.models import make_backend
 
     chosen = choose_executor(executor, replicas, gpus_per_replica)
     if batch and chosen.kind != LOCAL:

@@ -60,7 +60,7 @@ def launch_of(spec: str, settings: list[str] | tuple[str, ...] = ()) -> Launch:
     """
     from lightemma.backends.vllm import VllmBackend
     from lightemma.errors import UserError
-    from lightemma.runs.models import provider_class
+    from lightemma.sessions.models import provider_class
 
     config = _config_of(spec)
     backend = provider_class(config.provider)
@@ -90,7 +90,7 @@ def _config_of(spec: str) -> ModelConfig:
 def _as_served_here(config: ModelConfig) -> ModelConfig:
     """A model that is asked in another way, as its server on this machine."""
     from lightemma.errors import UserError
-    from lightemma.runs.readiness import local_address
+    from lightemma.preflight.readiness import local_address
 
     address = local_address(config)
     if config.provider == "transformers":

@@ -40,8 +40,8 @@ def data(
     version: Annotated[str, typer.Option(help="Name of the tables' folder.")] = "v1.0-sim",
 ) -> None:
     """Drive the simulated city and write what the car recorded as a nuScenes data set."""
+    from lightemma.closed_loop.spec import choose, parse_seeds, parse_size
     from lightemma.errors import UserError
-    from lightemma.simulation.closed_loop.spec import choose, parse_seeds, parse_size
     from lightemma.simulation.dataset.drives import drives_of, parse_conditions
     from lightemma.simulation.dataset.expert_drive import record
     from lightemma.simulation.dataset.writer import DatasetWriter, Layout, check_version

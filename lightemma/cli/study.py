@@ -10,9 +10,9 @@ import typer
 from lightemma.cli import options
 
 if TYPE_CHECKING:
-    from lightemma.comparing import Compared
+    from lightemma.comparing.load import Compared
     from lightemma.report.page import ReportFiles
-    from lightemma.runs.benchmark import ReportSettings
+    from lightemma.sessions.benchmark import ReportSettings
 
 
 def study(
@@ -39,16 +39,16 @@ def study(
     quiet: options.Quiet = False,
 ) -> None:
     """Drive everything a benchmark file names, then write its tables, figures and page; goes on where it stopped."""
+    from lightemma.calls.cancellation import INTERRUPTED
     from lightemma.cli.live import choose_style
     from lightemma.cli.report import say_written
     from lightemma.cli.run import drive
     from lightemma.cli.show import show_notes, show_summary
-    from lightemma.comparing import compare_folders
+    from lightemma.comparing.load import compare_folders
     from lightemma.config_files import find_config
-    from lightemma.runs.executors import choose_executor, placing
-    from lightemma.runs.job import Spending, Study
-    from lightemma.runs.models import make_backend
-    from lightemma.runs.stop import INTERRUPTED
+    from lightemma.executors import choose_executor, placing
+    from lightemma.sessions.job import Spending, Study
+    from lightemma.sessions.models import make_backend
 
     chosen = choose_executor(executor, replicas, gpus_per_replica)
     name = find_config("benchmarks", config).stem
@@ -88,8 +88,8 @@ def finished_runs(settings: ReportSettings, out: Path) -> list[Path]:
     Raises:
         UserError: if one of them is neither.
     """
-    from lightemma.runs.importing import import_archive
-    from lightemma.runs.store import find_runs, is_run
+    from lightemma.run_folder.store import find_runs, is_run
+    from lightemma.sessions.importing import import_archive
 
     folders: list[Path] = []
     for name in settings.also:

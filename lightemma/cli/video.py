@@ -10,8 +10,8 @@ import typer
 from lightemma.cli import plot
 
 if TYPE_CHECKING:
-    from lightemma.records import FrameRecord, StageRecord
     from lightemma.report.video import Words
+    from lightemma.run_folder.records import FrameRecord, StageRecord
 
 
 def video(
@@ -26,7 +26,7 @@ def video(
 ) -> None:
     """Film a scene: the picture with recorded and planned path, a bird's-eye view, and the model's words."""
     from lightemma.report.video import Shot, check_suffix, draw_shots, write_video
-    from lightemma.runs.store import find_runs, read_frames, read_manifest
+    from lightemma.run_folder.store import find_runs, read_frames, read_manifest
 
     folder = _one_run(find_runs([run]), run)
     manifest = read_manifest(folder)
@@ -71,8 +71,8 @@ def _scene_records(records: list[FrameRecord], scene: str, run: str) -> list[Fra
 
 
 def _words(stage: StageRecord) -> Words:
-    from lightemma.records import is_call_error
     from lightemma.report.video import Words
+    from lightemma.run_folder.records import is_call_error
 
     # Old archives hold the provider's error message where an answer should be; it is not what the model said.
     return Words(stage.stage, None if is_call_error(stage.outcome) else stage.response, stage.outcome)

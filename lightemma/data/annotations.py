@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from lightemma.agents import OTHER, PEDESTRIAN, VEHICLE, Agents, IntArray, Surroundings, plan_times
 from lightemma.data.annotation_columns import AnnotationColumns, box_cache, read_annotations
 from lightemma.data.nuscenes import NuScenesSource
 from lightemma.data.nuscenes_index import KeyFrameIndex
 from lightemma.data.tracks import Tracks, wrapped
 from lightemma.frame import FloatArray, Pose
 from lightemma.kinematics import to_ego_frame, yaw_from_quaternion
-from lightemma.surroundings import OTHER, PEDESTRIAN, VEHICLE, Agents, IntArray, Surroundings, plan_times
 
 
 @dataclass(frozen=True, slots=True)

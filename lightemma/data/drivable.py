@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from lightemma.agents import BoolArray, IntArray
 from lightemma.data.scene_descriptions import scene_facts
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray
-from lightemma.surroundings import BoolArray, IntArray
 
 if TYPE_CHECKING:
     from shapely import Geometry

@@ -159,7 +159,7 @@ def index_of(
 def _checked(values: list[tuple[float, ...]], width: int, tokens: Sequence[str]) -> FloatArray:
     """Pose values as an array, refused where they are not finite or (for four) far from a unit quaternion."""
     array = np.array(values, dtype=np.float64).reshape(-1, width)
-    good = np.isfinite(array).all(axis=1)
+    good = np.all(np.isfinite(array), axis=1)
     if width == 4:
         good &= np.abs(np.linalg.norm(array, axis=1) - 1.0) < 0.1
     if not good.all():

@@ -29,7 +29,7 @@ from lightemma.frame import Camera, EgoHistory, Frame, Pose
 from lightemma.kinematics import integrate
 from lightemma.parsing import Tier, parse_answer
 from lightemma.protocol import LIGHTEMMA, Protocol
-from lightemma.records import OK, FrameRecord, StageRecord, Usage, call_outcome
+from lightemma.run_folder.records import OK, FrameRecord, StageRecord, Usage, call_outcome
 
 #: What the published harness called the three stages, and where it kept question and answer.
 STAGE_KEYS = {

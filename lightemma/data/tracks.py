@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from lightemma.agents import BoolArray, IntArray
 from lightemma.frame import FloatArray
-from lightemma.surroundings import BoolArray, IntArray
 
 #: Seconds before its first and after its last place that a track is taken to stay where that place is.
 HOLD = 0.25

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from lightemma.evaluation.comparison_data import Study
 from lightemma.evaluation.rows import CalibrationRow
 from lightemma.evaluation.strata import LEAST_STEP
-from lightemma.evaluation.study import Study
 from lightemma.frame import FloatArray
 from lightemma.protocol import LIGHTEMMA
 

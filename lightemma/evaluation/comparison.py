@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from lightemma.errors import UserError
 from lightemma.evaluation.calibration import calibration_rows
-from lightemma.evaluation.cautions import cautions
+from lightemma.evaluation.comparison_data import Study, make_study
 from lightemma.evaluation.compatibility import check_comparable, shared_frames
 from lightemma.evaluation.copies import copy_rows
 from lightemma.evaluation.differences import paired_rows, pairs, strata_rows
-from lightemma.evaluation.displacement import Convention
 from lightemma.evaluation.feasibility import FeasibilityRow, feasibility_rows
 from lightemma.evaluation.horizons import horizon_rows
 from lightemma.evaluation.imputation import imputed_rows
 from lightemma.evaluation.influence import influence_rows
+from lightemma.evaluation.metrics.displacement import Convention
 from lightemma.evaluation.power import power_rows
 from lightemma.evaluation.ranks import rank_rows
 from lightemma.evaluation.references import reference_rows
@@ -38,9 +38,9 @@ from lightemma.evaluation.rows import (
 )
 from lightemma.evaluation.safety import SafetyEvidence, SafetyRow, safety_rows
 from lightemma.evaluation.scores import BASELINE, RunScores, baseline_scores
-from lightemma.evaluation.statistics import RESAMPLES, SEED
-from lightemma.evaluation.study import Study, make_study
+from lightemma.evaluation.statistics.bootstrap import RESAMPLES, SEED
 from lightemma.evaluation.summaries import common_rows, convention_rows, error_rows, removed_rows, summary_rows
+from lightemma.evaluation.warnings import cautions
 from lightemma.scene_facts import SceneFacts
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from lightemma.evaluation.comparison_data import Mask, Study
 from lightemma.evaluation.rows import CopyRow
 from lightemma.evaluation.scores import RunScores
 from lightemma.evaluation.strata import STANDING_SPEED
-from lightemma.evaluation.study import Mask, Study
 from lightemma.protocol import LIGHTEMMA
 
 

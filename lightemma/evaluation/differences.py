@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lightemma.evaluation.multiple_testing import LEVEL, holm, verdict
+from lightemma.evaluation.comparison_data import Study
 from lightemma.evaluation.rows import PairedRow, StratumRow
 from lightemma.evaluation.scores import RunScores
-from lightemma.evaluation.statistics import Interval
+from lightemma.evaluation.statistics.bootstrap import Interval
+from lightemma.evaluation.statistics.multiple_testing import LEVEL, holm, verdict
 from lightemma.evaluation.strata import SCENE_FAMILY, Stratum, strata
-from lightemma.evaluation.study import Study
 from lightemma.scene_facts import SceneFacts
 
 

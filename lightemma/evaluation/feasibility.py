@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lightemma.agents import BoolArray
 from lightemma.evaluation.scores import RunScores
 from lightemma.frame import FloatArray
 from lightemma.kinematics import actions_from_poses
 from lightemma.protocol import LIGHTEMMA
-from lightemma.surroundings import BoolArray
 
 #: The recorded car's own row.
 RECORDED = "recorded drive"
@@ -247,7 +247,7 @@ def _row(name: str, felt: Motion) -> FeasibilityRow:
 
 def _any(steps: BoolArray) -> BoolArray:
     """(n, 6) to (n,)."""
-    some: BoolArray = steps.any(axis=1)
+    some: BoolArray = np.any(steps, axis=1)
     return some
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lightemma.evaluation.displacement import CONVENTIONS, l2, misses
+from lightemma.evaluation.metrics.displacement import CONVENTIONS, l2, misses
 from lightemma.evaluation.scores import RunScores, baseline_scores
 from lightemma.evaluation.strata import MANOEUVRES, manoeuvres
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from lightemma.evaluation.comparison_data import Study
 from lightemma.evaluation.rows import HorizonRow
-from lightemma.evaluation.study import Study
 
 
 def horizon_rows(study: Study) -> list[HorizonRow]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lightemma.evaluation.displacement import l2
+from lightemma.evaluation.comparison_data import Study, column_means
+from lightemma.evaluation.metrics.displacement import l2
 from lightemma.evaluation.rows import ImputedRow
 from lightemma.evaluation.scores import RunScores
-from lightemma.evaluation.study import Study, column_means
 from lightemma.frame import FloatArray
 
 

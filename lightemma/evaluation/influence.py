@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from lightemma.evaluation.multiple_testing import LEVEL
+from lightemma.evaluation.comparison_data import Study
 from lightemma.evaluation.rows import InfluenceRow
 from lightemma.evaluation.scores import RunScores
-from lightemma.evaluation.statistics import Interval
-from lightemma.evaluation.study import Study
+from lightemma.evaluation.statistics.bootstrap import Interval
+from lightemma.evaluation.statistics.multiple_testing import LEVEL
 
 #: How many scenes per run the table shows, those whose absence shifts the difference most.
 SHOWN = 5

@@ -6,8 +6,8 @@ import math
 
 from lightemma.evaluation.differences import Pair
 from lightemma.evaluation.rows import PowerRow
-from lightemma.evaluation.statistics import CONFIDENCE, Interval
-from lightemma.evaluation.student_t import quantile
+from lightemma.evaluation.statistics.bootstrap import CONFIDENCE, Interval
+from lightemma.evaluation.statistics.student_t import quantile
 
 POWER = 0.80
 #: Metres; ``scenes_for_0_05`` is named after it.

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
+from lightemma.evaluation.comparison_data import Study
 from lightemma.evaluation.rows import RankRow
-from lightemma.evaluation.statistics import CONFIDENCE
-from lightemma.evaluation.study import Study
+from lightemma.evaluation.statistics.bootstrap import CONFIDENCE
 from lightemma.frame import FloatArray
 
 #: A run with a plan on less than this share of its frames is not ranked: it would leave the others few frames to share.

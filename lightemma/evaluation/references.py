@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lightemma.evaluation.displacement import final_error, l2, misses, step_errors
+from lightemma.evaluation.comparison_data import Study, column_means
+from lightemma.evaluation.metrics.displacement import final_error, l2, misses, step_errors
 from lightemma.evaluation.rows import ReferenceRow
 from lightemma.evaluation.scores import RunScores
-from lightemma.evaluation.study import Study, column_means
 from lightemma.frame import FloatArray
 
 LEAST_FOR_MEDIAN = 3

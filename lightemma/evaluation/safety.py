@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lightemma.agents import BoolArray
 from lightemma.errors import UserError
-from lightemma.evaluation.collisions import CONVENTIONS, Convention, collision_columns, step_hits
-from lightemma.evaluation.ground import Ground, MapLookup
+from lightemma.evaluation.metrics.agents_around import Lookup, Traffic, planned_poses
+from lightemma.evaluation.metrics.collisions import CONVENTIONS, Convention, collision_columns, step_hits
+from lightemma.evaluation.metrics.road_polygons import Ground, MapLookup
+from lightemma.evaluation.metrics.time_to_collision import TTC_BOUND, least_time_to_collision, recorded_touches
 from lightemma.evaluation.scores import BASELINE, RunScores, baseline_scores
-from lightemma.evaluation.statistics import RESAMPLES, SEED, Interval, SceneBootstrap
-from lightemma.evaluation.time_to_collision import TTC_BOUND, least_time_to_collision, recorded_touches
-from lightemma.evaluation.traffic import Lookup, Traffic, planned_poses
+from lightemma.evaluation.statistics.bootstrap import RESAMPLES, SEED, Interval, SceneBootstrap
 from lightemma.frame import FloatArray
-from lightemma.surroundings import BoolArray
 
 #: The recorded car's own row.
 RECORDED = "recorded drive"

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lightemma.errors import UserError
-from lightemma.evaluation.displacement import step_errors
+from lightemma.evaluation.metrics.displacement import step_errors
 from lightemma.frame import FloatArray
 from lightemma.kinematics import hold_last_action, integrate
 from lightemma.parsing import AnswerFormat, Tier, check_tier, parse_answer, plausible
 from lightemma.protocol import Protocol
-from lightemma.records import OK, STAGES, FrameNumbers, FrameRecord, is_call_error
-from lightemma.runs.manifest import Manifest
-from lightemma.runs.store import read_frames, read_manifest, read_numbers
+from lightemma.run_folder.manifest import Manifest
+from lightemma.run_folder.records import OK, STAGES, FrameNumbers, FrameRecord, is_call_error
+from lightemma.run_folder.store import read_frames, read_manifest, read_numbers
 
 BASELINE = "constant-action"
 

@@ -6,13 +6,13 @@ from collections import Counter
 
 import numpy as np
 
-from lightemma.evaluation.displacement import CONVENTIONS, final_error, l2, misses
+from lightemma.evaluation.comparison_data import Mask, Study, column_means
+from lightemma.evaluation.metrics.displacement import CONVENTIONS, final_error, l2, misses
 from lightemma.evaluation.rows import ConventionRow, ErrorRow, RemovedRow, SummaryRow
 from lightemma.evaluation.scores import RunScores
-from lightemma.evaluation.statistics import Interval
-from lightemma.evaluation.study import Mask, Study, column_means
+from lightemma.evaluation.statistics.bootstrap import Interval
 from lightemma.frame import FloatArray
-from lightemma.records import OK, is_call_error, is_format_error
+from lightemma.run_folder.records import OK, is_call_error, is_format_error
 
 
 def summary_rows(study: Study) -> list[SummaryRow]:

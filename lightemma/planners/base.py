@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from lightemma.backends.base import Call
 from lightemma.frame import FloatArray, Frame, Picture
-from lightemma.records import StageRecord
+from lightemma.run_folder.records import StageRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from lightemma.frame import FloatArray, Frame, Picture
 from lightemma.kinematics import hold_last_action
 from lightemma.planners.base import Plan, Planner
 from lightemma.protocol import LIGHTEMMA
-from lightemma.records import OK
+from lightemma.run_folder.records import OK
 
 #: Seconds from now to the end of each action, (6,).
-_ELAPSED = LIGHTEMMA.dt * np.arange(1, LIGHTEMMA.plan_steps + 1)
+_ELAPSED = LIGHTEMMA.dt * np.arange(1, LIGHTEMMA.plan_steps + 1, dtype=np.float64)
 
 
 class KinematicPlanner(Planner):

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 from lightemma.backends.base import Call, PicturePart, TextPart
 from lightemma.frame import Frame, Picture
 from lightemma.parsing import Tier, parse_answer
-from lightemma.planners.asking import Asking
 from lightemma.planners.base import Plan, Planner
 from lightemma.planners.conversation import Conversation, Part, Said, Window
+from lightemma.planners.prompt_style import Asking
 from lightemma.prompts.sets import PromptSet
-from lightemma.records import OK, STAGES, Stage, StageRecord
+from lightemma.run_folder.records import OK, STAGES, Stage, StageRecord
 
 _EARLIER = "Front camera {seconds:.1f} s ago:\n"
 _NOW = "Front camera now, the picture that is spoken of below:\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 from lightemma.backends.base import Call, CallResult, Message, PicturePart, Request, TextPart
 from lightemma.backends.config import ModelConfig
-from lightemma.records import OK, Stage, call_outcome, format_outcome
+from lightemma.run_folder.records import OK, Stage, call_outcome, format_outcome
 
 Part = TextPart | PicturePart
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from lightemma.errors import UserError, near_names
 from lightemma.parsing import Tier
-from lightemma.planners.asking import Asking
 from lightemma.planners.base import Planner
 from lightemma.planners.chain_of_thought import ChainOfThought
 from lightemma.planners.conversation import Window
+from lightemma.planners.prompt_style import Asking
 from lightemma.plugins import load_class
 from lightemma.prompts.sets import PromptSet
 

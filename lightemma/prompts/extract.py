@@ -9,7 +9,7 @@ from itertools import pairwise
 from lightemma.errors import UserError
 from lightemma.prompts.sets import ALLOWED_PLACES, PromptSet, PromptSettings
 from lightemma.prompts.template import fill, fold
-from lightemma.records import STAGES, Stage
+from lightemma.run_folder.records import STAGES, Stage
 
 #: How many frames to try as the one a template is cut from before giving up.
 TRIES = 200

@@ -14,7 +14,7 @@ from lightemma.errors import UserError, near_names
 from lightemma.frame import FloatArray, Frame
 from lightemma.prompts.template import fill, places
 from lightemma.protocol import LIGHTEMMA
-from lightemma.records import STAGES, Stage
+from lightemma.run_folder.records import STAGES, Stage
 
 SHIPPED = Path(__file__).parent
 SETTINGS_FILE = "prompt-set.yaml"

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightemma.errors import UserError
-from lightemma.evaluation.displacement import step_errors
-from lightemma.records import OK
+from lightemma.evaluation.metrics.displacement import step_errors
 from lightemma.report.figures.birdseye import PlannedPath, ViewLimits, draw_birdseye, view_limits
 from lightemma.report.figures.frame import FrameView
 from lightemma.report.figures.picture import Pixels, draw_picture
 from lightemma.report.figures.scale import short
 from lightemma.report.figures.style import FAINT, INK, shown, styled
 from lightemma.report.wrapping import wrap
+from lightemma.run_folder.records import OK
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

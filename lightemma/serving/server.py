@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from lightemma.errors import UserError
-from lightemma.serving import asking, guard
-from lightemma.serving.asking import Address, Unanswered
-from lightemma.serving.journal import LOG, Journal
+from lightemma.serving import probe as asking
+from lightemma.serving import watchdog as guard
 from lightemma.serving.launch import Launch, choose_port
 from lightemma.serving.logs import telling_line
-from lightemma.serving.notes import FOLDER, Note, end_stale, write_note
+from lightemma.serving.orphan_registry import FOLDER, Note, end_stale, write_note
+from lightemma.serving.probe import Address, Unanswered
 from lightemma.serving.processes import TOKEN_VARIABLE, end, identity
+from lightemma.serving.server_log import LOG, Journal
 from lightemma.serving.weights import old_rope
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from lightemma.agents import CAR_AHEAD, CAR_LENGTH, CAR_WIDTH
 from lightemma.frame import FloatArray, Pose
-from lightemma.surroundings import CAR_AHEAD, CAR_LENGTH, CAR_WIDTH
 
 #: The ego car's box is that of the evaluation's collision checks, so that both give one verdict.
 EGO_LENGTH, EGO_WIDTH, EGO_HEIGHT = CAR_LENGTH, CAR_WIDTH, 1.56

@@ -164,7 +164,7 @@ class Traffic:
         """Notes where the vehicles' routes lie in the tables; to be called whenever a route has changed."""
         self._first: IntArray = self.book.first[self.route]
         self._last: IntArray = self.book.last[self.route] - self._first
-        self._ends: FloatArray = self._last * STEP - 1.0
+        self._ends: FloatArray = self._last.astype(np.float64) * STEP - 1.0
         self._entries = [self.book.entries[number] for number in self.route.tolist()]
         self._table_rows: list[tuple[int, int]] = list(zip(self._first.tolist(), self._last.tolist(), strict=True))
 

@@ -10,13 +10,13 @@ from lightemma.frame import FloatArray
 from lightemma.kinematics import actions_from_poses
 from lightemma.protocol import LIGHTEMMA, Protocol
 from lightemma.simulation.actors import SIZES, Vehicle
-from lightemma.simulation.dressing import dress
 from lightemma.simulation.ego import EgoCar, Limits
 from lightemma.simulation.events import Referee
 from lightemma.simulation.network import Route
 from lightemma.simulation.pedestrians import Walker
 from lightemma.simulation.setup import WARM_UP, Setup
 from lightemma.simulation.state import ActorState, Conditions, EgoState, SignalState, WorldState
+from lightemma.simulation.static_city import dress
 from lightemma.simulation.traffic import Traffic, pose_of
 
 #: Seconds per step.
@@ -192,7 +192,7 @@ class World:
     def history(self) -> FloatArray:
         """The protocol's six (speed, curvature) pairs up to now, (6, 2), oldest first, the current one last."""
         positions = np.array(self.track[-8:])[:, :2]
-        return actions_from_poses(positions, np.arange(8) * self.protocol.dt, self.protocol)
+        return actions_from_poses(positions, np.arange(8, dtype=np.float64) * self.protocol.dt, self.protocol)
 
     def state(self) -> WorldState:
         """What the world looks like now."""

@@ -9,7 +9,7 @@ import pytest
 
 from lightemma.backends.base import CallError, PicturePart
 from lightemma.errors import UserError
-from lightemma.records import Usage
+from lightemma.run_folder.records import Usage
 from tests.backends.kit import (
     ALL,
     ANTHROPIC,

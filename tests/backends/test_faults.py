@@ -10,7 +10,7 @@ import pytest
 
 from lightemma.backends.base import FATAL_KINDS, CallError
 from lightemma.backends.config import Limits
-from lightemma.backends.http_errors import kind_of
+from lightemma.backends.http.errors import kind_of
 from tests.backends.kit import ALL, ANTHROPIC, GOOGLE, KEY, assert_hidden, each, request, turn
 from tests.fake_providers import Fault
 

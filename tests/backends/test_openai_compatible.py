@@ -20,7 +20,7 @@ from lightemma.backends.config import Limits, ModelConfig
 from lightemma.backends.openai_compatible import OpenAICompatibleBackend
 from lightemma.errors import UserError
 from lightemma.frame import Picture
-from lightemma.records import Usage
+from lightemma.run_folder.records import Usage
 from tests.backends.fake_openai_server import FakeOpenAIServer, Reply, answer, failure, unused_address
 
 KEY = "sk-secret-0123456789abcdef"

@@ -11,18 +11,18 @@ from lightemma.backends.base import CallError, Completion, Message, Request, Tex
 from lightemma.backends.config import Limits, ModelConfig
 from lightemma.backends.replay import ReplayBackend
 from lightemma.backends.scripted import ScriptedBackend
+from lightemma.calls.caller import Caller
 from lightemma.data.pictures import PicturePolicy
 from lightemma.data.published import PublishedArchive, PublishedSource
 from lightemma.planners.chain_of_thought import ChainOfThought
 from lightemma.prompts.sets import load_prompts
 from lightemma.prompts.template import fold
 from lightemma.protocol import LIGHTEMMA
-from lightemma.records import STAGES, Usage
-from lightemma.runs.calls import Caller
-from lightemma.runs.engine import execute
-from lightemma.runs.importing import archive_prompts
-from lightemma.runs.models import make_backend
-from lightemma.runs.store import RunWriter, read_frames
+from lightemma.run_folder.records import STAGES, Usage
+from lightemma.run_folder.store import RunWriter, read_frames
+from lightemma.sessions.importing import archive_prompts
+from lightemma.sessions.models import make_backend
+from lightemma.sessions.open_loop import execute
 from tests.conftest import STEADY_TEXT, make_frames, make_manifest, write_archive
 
 CONFIG = ModelConfig(name="tiny", provider="replay", model="tiny-vlm")

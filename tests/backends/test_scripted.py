@@ -12,7 +12,7 @@ from lightemma.backends.base import CallError, Completion, Message, Request, Tex
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.scripted import ScriptedBackend
 from lightemma.errors import UserError
-from lightemma.records import Usage
+from lightemma.run_folder.records import Usage
 
 
 def request(stage="scene", text="What is there?"):

@@ -26,16 +26,16 @@ transformers.utils.logging.disable_progress_bar()
 
 from lightemma.backends.base import CallError, Message, PicturePart, Request, TextPart  # noqa: E402
 from lightemma.backends.config import ModelConfig  # noqa: E402
-from lightemma.backends.local_batching import BatchLimits, Ticket, choose  # noqa: E402
-from lightemma.backends.local_inputs import PreparedCall, RequestEncoder, collate  # noqa: E402
-from lightemma.backends.local_loading import load_model  # noqa: E402
-from lightemma.backends.local_options import LocalOptions  # noqa: E402
-from lightemma.backends.local_pictures import LeastRecentlyUsed, VisionReuse  # noqa: E402
-from lightemma.backends.local_sampling import GumbelNoise, RepetitionPenalty, row_seed  # noqa: E402
+from lightemma.backends.local.batching import BatchLimits, Ticket, choose  # noqa: E402
+from lightemma.backends.local.inputs import PreparedCall, RequestEncoder, collate  # noqa: E402
+from lightemma.backends.local.loading import load_model  # noqa: E402
+from lightemma.backends.local.options import LocalOptions  # noqa: E402
+from lightemma.backends.local.pictures import LeastRecentlyUsed, VisionReuse  # noqa: E402
+from lightemma.backends.local.sampling import GumbelNoise, RepetitionPenalty, row_seed  # noqa: E402
 from lightemma.backends.transformers import TransformersBackend, _parted  # noqa: E402
 from lightemma.errors import UserError  # noqa: E402
 from lightemma.frame import Picture  # noqa: E402
-from lightemma.runs.models import make_backend, model_entry  # noqa: E402
+from lightemma.sessions.models import make_backend, model_entry  # noqa: E402
 from tests.backends import tiny_models  # noqa: E402
 
 ARCHITECTURES = tiny_models.ARCHITECTURES

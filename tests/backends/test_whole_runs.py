@@ -12,15 +12,15 @@ import pytest
 from PIL import Image
 
 from lightemma.backends.base import Backend
+from lightemma.calls.monitor import Monitor
 from lightemma.data.nuscenes import NuScenesSource
 from lightemma.evaluation.comparison import compare_runs
 from lightemma.evaluation.scores import load_scores
 from lightemma.frame import EgoHistory, Frame
 from lightemma.report.tables import TABLES, write_tables
-from lightemma.runs.benchmark import Benchmark
-from lightemma.runs.job import Spending, Study
-from lightemma.runs.monitor import Monitor
-from lightemma.runs.store import read_frames, read_manifest
+from lightemma.run_folder.store import read_frames, read_manifest
+from lightemma.sessions.benchmark import Benchmark
+from lightemma.sessions.job import Spending, Study
 from tests.backends.kit import CHAT, HOSTED, KEY, each
 from tests.conftest import MadeUpSource, make_frames, steady
 from tests.fake_providers import Fault

@@ -12,8 +12,8 @@ import yaml
 from PIL import Image
 
 from lightemma.backends.base import Backend, Completion, Request
-from lightemma.runs.cache import FILE, VERSION
-from lightemma.runs.models import make_backend, providers
+from lightemma.calls.cache import FILE, VERSION
+from lightemma.sessions.models import make_backend, providers
 from tests.cli.test_bad_input import SEES, TABLES, place, sentence, world  # noqa: F401 -- fixtures
 
 RUN = ("run", "--data", TABLES, "--limit", 2, "--out", "out")
@@ -107,7 +107,7 @@ class Offered(Backend):
 def test_a_package_can_offer_its_backend_by_name(tmp_path, monkeypatch):
     from importlib.metadata import EntryPoint
 
-    from lightemma.runs import models
+    from lightemma.sessions import models
 
     point = EntryPoint("offered", "tests.cli.test_bad_calls:Offered", models.ENTRY_POINTS)
     monkeypatch.setattr(models, "entry_points", lambda group: [point] if group == models.ENTRY_POINTS else [])

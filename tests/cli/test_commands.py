@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lightemma.records import STAGES
-from lightemma.runs.store import read_frames, read_manifest
+from lightemma.run_folder.records import STAGES
+from lightemma.run_folder.store import read_frames, read_manifest
 from tests.conftest import STEADY_TEXT, good_answer, make_frames, steady_run, write_archive
 
 NO_COMMAS = STEADY_TEXT.replace("), (", ") (")

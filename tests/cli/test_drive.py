@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lightemma.runs.store import read_frames, read_manifest
-from lightemma.simulation.closed_loop.driven_source import DrivenSource
-from lightemma.simulation.closed_loop.records import read_episodes
+from lightemma.closed_loop.driven_source import DrivenSource
+from lightemma.closed_loop.records import read_episodes
+from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.simulation.render import RenderError
 from tests.conftest import Cli
 
@@ -144,7 +144,7 @@ def test_a_model_is_shown_pictures_that_the_painter_can_draw_anywhere(drive, els
 
 
 def test_who_draws_instead_is_said_once(drive, elsewhere, monkeypatch):
-    from lightemma.simulation.closed_loop import pictures
+    from lightemma.closed_loop import pictures
     from lightemma.simulation.render.automatic import AutomaticRenderer
 
     def no_panda():
@@ -158,7 +158,7 @@ def test_who_draws_instead_is_said_once(drive, elsewhere, monkeypatch):
 
 
 def test_a_renderer_that_was_asked_for_and_fails_is_one_sentence(drive, elsewhere, monkeypatch):
-    from lightemma.simulation.closed_loop import pictures
+    from lightemma.closed_loop import pictures
 
     def no_panda(kind):
         raise RenderError("panda3d cannot draw here: there is no EGL.")

@@ -127,7 +127,7 @@ def test_doctor_with_data_and_model(cli, elsewhere, drive):
 
 
 def test_doctor_fails_where_the_demo_cannot_run(cli, elsewhere, monkeypatch):
-    from lightemma.runs import doctor
+    from lightemma.preflight import doctor
 
     monkeypatch.setattr(doctor, "installed_version", lambda _name: None)
     monkeypatch.setattr(doctor.check_packages, "__defaults__", (None, lambda _name: None))

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from lightemma.cli import plot, video
 from lightemma.data.lookup import FrameLookup, picture_pixels
 from lightemma.errors import UserError
-from lightemma.records import StageRecord
+from lightemma.run_folder.records import StageRecord
 from tests.conftest import (
     MadeUpSource,
     make_frame,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from lightemma.runs.store import read_frames, read_manifest
+from lightemma.run_folder.store import read_frames, read_manifest
 from tests.cli.test_bad_input import TABLES, place, sentence, world  # noqa: F401 -- fixtures
 
 # ruff: noqa: F811

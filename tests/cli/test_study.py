@@ -9,11 +9,11 @@ import pytest
 import yaml
 
 from lightemma.cli.study import finished_runs
+from lightemma.data.data_locations import recall_source
 from lightemma.data.embedded_demo import embedded_root
-from lightemma.data.remembered import recall_source
 from lightemma.errors import UserError
-from lightemma.runs.benchmark import ReportSettings
-from lightemma.runs.importing import import_archive
+from lightemma.sessions.benchmark import ReportSettings
+from lightemma.sessions.importing import import_archive
 from tests.conftest import good_answer, write_archive
 
 

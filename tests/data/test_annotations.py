@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lightemma.agents import OTHER, PEDESTRIAN, VEHICLE, Surroundings, plan_times
 from lightemma.data import annotation_columns
 from lightemma.data.annotation_columns import read_annotations
 from lightemma.data.annotations import AnnotationIndex, kind_of
@@ -19,7 +20,6 @@ from lightemma.data.scene_descriptions import scene_facts
 from lightemma.data.tracks import Tracks
 from lightemma.errors import UserError
 from lightemma.kinematics import to_ego_frame
-from lightemma.surroundings import OTHER, PEDESTRIAN, VEHICLE, Surroundings, plan_times
 from tests.data.nuscenes_tables_writer import LAYOUTS, World, make_world
 from tests.shared_data import TEST_POSES, needs_shared
 

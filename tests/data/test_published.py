@@ -13,7 +13,7 @@ import pytest
 
 from lightemma.data.published import PublishedArchive, PublishedSource, failure_of
 from lightemma.errors import UserError
-from lightemma.records import Usage
+from lightemma.run_folder.records import Usage
 
 PLAN = [[4.0, 0.0], [4.2, 0.01], [4.4, 0.01], [4.4, 0.0], [4.4, 0.0], [4.4, -0.01]]
 PLAN_TEXT = "[(4.0, 0.0), (4.2, 0.01), (4.4, 0.01), (4.4, 0.0), (4.4, 0.0), (4.4, -0.01)]"

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from lightemma.evaluation.comparison_data import Study, make_study
 from lightemma.evaluation.scores import BASELINE, RunScores, baseline_scores, score
-from lightemma.evaluation.study import Study, make_study
 from lightemma.frame import FloatArray, Frame
 from tests.conftest import make_frame, make_manifest, make_record, steady
 

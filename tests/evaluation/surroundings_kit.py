@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lightemma.agents import VEHICLE, Agents, Surroundings, plan_times
 from lightemma.evaluation.scores import RunScores, score
 from lightemma.frame import FloatArray, Frame, Pose
 from lightemma.kinematics import integrate
 from lightemma.protocol import LIGHTEMMA
-from lightemma.surroundings import VEHICLE, Agents, Surroundings, plan_times
 from tests.conftest import make_manifest, make_record
 
 CAR = (4.5, 2.0)

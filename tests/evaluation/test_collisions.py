@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightemma.evaluation.collisions import (
+from lightemma.agents import CAR_AHEAD, CAR_LENGTH, CAR_WIDTH, OTHER, PEDESTRIAN, VEHICLE, Surroundings
+from lightemma.evaluation.metrics.agents_around import Traffic, planned_poses
+from lightemma.evaluation.metrics.collisions import (
     CONVENTIONS,
     RASTERS,
     collision_columns,
     step_hits,
 )
-from lightemma.evaluation.occupancy import CAR_COLUMNS, CAR_ROWS, LIDAR_AHEAD
-from lightemma.evaluation.time_to_collision import least_time_to_collision, recorded_touches
-from lightemma.evaluation.traffic import Traffic, planned_poses
+from lightemma.evaluation.metrics.occupancy import CAR_COLUMNS, CAR_ROWS, LIDAR_AHEAD
+from lightemma.evaluation.metrics.time_to_collision import least_time_to_collision, recorded_touches
 from lightemma.kinematics import integrate
 from lightemma.protocol import LIGHTEMMA
-from lightemma.surroundings import CAR_AHEAD, CAR_LENGTH, CAR_WIDTH, OTHER, PEDESTRIAN, VEHICLE, Surroundings
 from tests.conftest import steady
 from tests.evaluation.surroundings_kit import PERSON, Box, around, poses
 

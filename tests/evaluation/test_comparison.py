@@ -10,8 +10,8 @@ import pytest
 from lightemma.errors import UserError
 from lightemma.evaluation.comparison import Comparison, compare_runs
 from lightemma.evaluation.scores import RunScores, baseline_scores, load_scores
-from lightemma.records import StageRecord, Usage
-from lightemma.runs.manifest import ModelEntry, PromptsEntry
+from lightemma.run_folder.manifest import ModelEntry, PromptsEntry
+from lightemma.run_folder.records import StageRecord, Usage
 from lightemma.scene_facts import SceneFacts
 from tests.conftest import make_frame, make_manifest, make_record, steady, steady_run, write_run
 from tests.evaluation.made_runs import made_run

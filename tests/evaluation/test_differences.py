@@ -7,7 +7,7 @@ import math
 import pytest
 
 from lightemma.evaluation.differences import paired_rows, pairs, strata_rows
-from lightemma.evaluation.multiple_testing import holm
+from lightemma.evaluation.statistics.multiple_testing import holm
 from lightemma.scene_facts import SceneFacts
 from tests.evaluation.made_runs import AVERAGE, drives, made_run, steady_study
 

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from lightemma.errors import UserError
-from lightemma.evaluation.displacement import CONVENTIONS, check_convention, final_error, l2, misses, step_errors
+from lightemma.evaluation.metrics.displacement import (
+    CONVENTIONS,
+    check_convention,
+    final_error,
+    l2,
+    misses,
+    step_errors,
+)
 
 STEP_ERRORS = arrays(np.float64, (4, 6), elements=st.floats(0, 1e6))
 POINTS = arrays(np.float64, (3, 6, 2), elements=st.floats(-1e6, 1e6))

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from lightemma.evaluation.feasibility import RECORDED, feasibility_rows, motion, recorded_actions
 from lightemma.evaluation.scores import load_scores
 from lightemma.kinematics import integrate
-from lightemma.runs.importing import import_archive
+from lightemma.sessions.importing import import_archive
 from tests.conftest import make_frame, make_frames, steady
 from tests.evaluation.surroundings_kit import run_of
 from tests.shared_data import PUBLISHED, needs_shared

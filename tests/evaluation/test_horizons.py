@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lightemma.evaluation.horizons import horizon_rows
-from lightemma.evaluation.statistics import SceneBootstrap
+from lightemma.evaluation.statistics.bootstrap import SceneBootstrap
 from tests.evaluation.made_runs import drives, made_run, steady_study
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightemma.evaluation.multiple_testing import holm, verdict
+from lightemma.evaluation.statistics.multiple_testing import holm, verdict
 
 P_VALUES = st.lists(st.floats(0, 1) | st.just(math.nan), max_size=12)
 

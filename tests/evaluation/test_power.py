@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from lightemma.evaluation.differences import pairs
 from lightemma.evaluation.power import detectable, power_rows, scenes_needed
-from lightemma.evaluation.statistics import Interval, SceneBootstrap
-from lightemma.evaluation.student_t import quantile
+from lightemma.evaluation.statistics.bootstrap import Interval, SceneBootstrap
+from lightemma.evaluation.statistics.student_t import quantile
 from tests.evaluation.made_runs import drives, made_run, steady_study
 
 

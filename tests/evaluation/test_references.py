@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightemma.evaluation.displacement import CONVENTIONS, l2
+from lightemma.evaluation.metrics.displacement import CONVENTIONS, l2
 from lightemma.evaluation.references import best_errors, median_trajectory, reference_rows
 from tests.evaluation.made_runs import AVERAGE, drives, made_run, random_runs, steady_study
 

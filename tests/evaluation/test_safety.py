@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lightemma.agents import PEDESTRIAN, Surroundings
 from lightemma.data.annotations import AnnotationIndex
 from lightemma.data.drivable import DrivableArea
 from lightemma.data.nuscenes import NuScenesSource
 from lightemma.data.sources import open_source
 from lightemma.errors import UserError
-from lightemma.evaluation.collisions import CONVENTIONS
+from lightemma.evaluation.metrics.collisions import CONVENTIONS
 from lightemma.evaluation.safety import (
     NO_ANNOTATIONS,
     NO_MAP,
@@ -23,7 +24,6 @@ from lightemma.evaluation.safety import (
     verdicts_in,
 )
 from lightemma.frame import Frame, Pose
-from lightemma.surroundings import PEDESTRIAN, Surroundings
 from tests.conftest import make_frames, steady
 from tests.evaluation.surroundings_kit import PERSON, Box, around, run_of
 

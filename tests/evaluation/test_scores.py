@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from lightemma.errors import UserError
-from lightemma.evaluation.displacement import l2
 from lightemma.evaluation.frame_scores import frame_columns
+from lightemma.evaluation.metrics.displacement import l2
 from lightemma.evaluation.scores import baseline_scores, load_scores
 from lightemma.kinematics import integrate
 from lightemma.protocol import protocol_named
-from lightemma.records import StageRecord, Usage
-from lightemma.runs.manifest import ModelEntry, PromptsEntry
+from lightemma.run_folder.manifest import ModelEntry, PromptsEntry
+from lightemma.run_folder.records import StageRecord, Usage
 from tests.conftest import (
     STEADY_TEXT,
     make_frame,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightemma.evaluation.statistics import FEWEST_SCENES_DRAWN, SceneBootstrap
+from lightemma.evaluation.statistics.bootstrap import FEWEST_SCENES_DRAWN, SceneBootstrap
 
 #: Four scenes of unequal length, so that frames and not scenes are averaged.
 UNEQUAL = [[1.0, 2.0, 3.0], [-4.0], [0.5, 0.5, 2.5, 1.0, 6.0], [-1.0, 0.2]]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightemma.evaluation.student_t import NORMAL_DOF, quantile, two_sided_p
+from lightemma.evaluation.statistics.student_t import NORMAL_DOF, quantile, two_sided_p
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from lightemma.parsing import TIERS, Parsed, parse_answer
 from lightemma.prompts.extract import RecordedPrompts
 from lightemma.prompts.sets import PromptSet
 from lightemma.prompts.template import fill, fold
-from lightemma.records import STAGES
-from lightemma.runs.importing import archive_prompts, recorded_prompts
+from lightemma.run_folder.records import STAGES
+from lightemma.sessions.importing import archive_prompts, recorded_prompts
 from tests.shared_data import PUBLISHED, TEST_POSES, needs_shared
 
 pytestmark = needs_shared(PUBLISHED)

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightemma.evaluation.displacement import l2
+from lightemma.evaluation.metrics.displacement import l2
 from lightemma.evaluation.scores import baseline_scores, load_scores
 from lightemma.prompts.template import fold
-from lightemma.runs.store import read_frames, read_manifest
+from lightemma.run_folder.store import read_frames, read_manifest
 from tests.shared_data import PUBLISHED, SHARED, TEST_POSES, needs_shared
 
 REAL_SCENES = SHARED / "real-scenes"

@@ -12,16 +12,16 @@ import pytest
 from lightemma.backends.base import CallError, Completion, PicturePart, TextPart
 from lightemma.backends.config import Limits, ModelConfig
 from lightemma.backends.scripted import ScriptedBackend
+from lightemma.calls.caller import Caller
 from lightemma.errors import UserError
 from lightemma.frame import EarlierPicture, Picture
-from lightemma.planners.asking import Asking
 from lightemma.planners.base import Planner
 from lightemma.planners.chain_of_thought import ChainOfThought
 from lightemma.planners.conversation import Window
+from lightemma.planners.prompt_style import Asking
 from lightemma.planners.registry import make_planner
 from lightemma.prompts.sets import ACTION_REGEX, ACTION_SCHEMA, load_prompts
-from lightemma.records import Usage
-from lightemma.runs.calls import Caller
+from lightemma.run_folder.records import Usage
 from tests.conftest import STEADY_TEXT, make_frame
 
 LIST, JSON = load_prompts("three-stage"), load_prompts("three-stage-json")

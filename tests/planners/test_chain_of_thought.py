@@ -11,12 +11,12 @@ import pytest
 from lightemma.backends.base import CallError, Completion, PicturePart, TextPart
 from lightemma.backends.config import Limits, ModelConfig
 from lightemma.backends.scripted import ScriptedBackend
+from lightemma.calls.caller import Caller
 from lightemma.errors import UserError
 from lightemma.frame import Picture
 from lightemma.planners.chain_of_thought import ChainOfThought
 from lightemma.prompts.sets import ACTION_SCHEMA, load_prompts
-from lightemma.records import STAGES, Usage
-from lightemma.runs.calls import Caller
+from lightemma.run_folder.records import STAGES, Usage
 from tests.conftest import make_frame
 
 LIST, JSON = load_prompts("three-stage"), load_prompts("three-stage-json")

@@ -10,7 +10,7 @@ from lightemma.backends.base import CallResult, Completion, PicturePart, TextPar
 from lightemma.backends.config import ModelConfig
 from lightemma.frame import Picture
 from lightemma.planners.conversation import SUMMARY, Conversation, Window, window_of
-from lightemma.records import Usage
+from lightemma.run_folder.records import Usage
 
 PICTURES = [Picture(bytes([n]), "image/jpeg", (16, 9), f"sha-{n}") for n in range(4)]
 #: What the model below counts a picture as.

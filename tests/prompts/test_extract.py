@@ -11,8 +11,8 @@ from lightemma.errors import UserError
 from lightemma.prompts.extract import RecordedPrompts, extract_prompts
 from lightemma.prompts.sets import PromptSet, PromptSettings
 from lightemma.prompts.template import fill, fold
-from lightemma.records import STAGES
-from lightemma.runs.importing import archive_prompts
+from lightemma.run_folder.records import STAGES
+from lightemma.sessions.importing import archive_prompts
 from tests.conftest import write_archive
 
 TEMPLATES = {

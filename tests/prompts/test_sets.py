@@ -22,7 +22,7 @@ from lightemma.prompts.sets import (
     shipped_names,
 )
 from lightemma.prompts.template import fill, fold, places
-from lightemma.records import STAGES
+from lightemma.run_folder.records import STAGES
 from tests.conftest import make_frame
 
 TEMPLATES = {

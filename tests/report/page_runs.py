@@ -13,8 +13,8 @@ from PIL import Image
 from lightemma.evaluation.comparison import Comparison, compare_runs
 from lightemma.evaluation.scores import RunScores, load_scores
 from lightemma.frame import Camera, Frame
-from lightemma.records import FrameRecord, StageRecord, Usage
 from lightemma.report.page import ReportFiles, write_report
+from lightemma.run_folder.records import FrameRecord, StageRecord, Usage
 from tests.conftest import make_frame, make_manifest, make_record, plan_text, steady, write_run
 
 #: What a page must show and never run; each ends a script element or starts something where it is not escaped.

@@ -17,7 +17,7 @@ from PIL import Image
 
 from lightemma.errors import UserError
 from lightemma.evaluation.comparison import Comparison, compare_runs
-from lightemma.evaluation.displacement import l2
+from lightemma.evaluation.metrics.displacement import l2
 from lightemma.evaluation.scores import RunScores, load_scores
 from lightemma.frame import Camera
 from lightemma.kinematics import driven_back, integrate

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from lightemma.errors import UserError
 from lightemma.evaluation.comparison import compare_runs
-from lightemma.evaluation.displacement import CONVENTIONS
+from lightemma.evaluation.metrics.displacement import CONVENTIONS
 from lightemma.evaluation.scores import baseline_scores
-from lightemma.evaluation.statistics import SceneBootstrap
+from lightemma.evaluation.statistics.bootstrap import SceneBootstrap
 from lightemma.report.page import files, write_report
 from lightemma.report.page.chosen import chosen_frames
 from lightemma.report.page.escape import page_json

@@ -11,11 +11,11 @@ import sys
 import pytest
 
 from lightemma.errors import UserError
-from lightemma.serving.asking import read_counters
 from lightemma.serving.gpus import check_gpus, visible_gpus
 from lightemma.serving.launch import DEFAULT_ENVIRONMENT, choose_port, find_interpreter
 from lightemma.serving.logs import telling_line
 from lightemma.serving.options import ServerOptions
+from lightemma.serving.probe import read_counters
 from lightemma.serving.weights import check_folder, old_rope
 
 
@@ -191,7 +191,7 @@ def test_counters_of_several_engines_are_added_up():
 
 def test_the_guard_needs_nothing_but_the_standard_library():
     code = "import sys; import runpy; runpy.run_path(sys.argv[1]); print([m for m in sys.modules if m.startswith('lightemma')])"
-    from lightemma.serving import guard
+    from lightemma.serving import watchdog as guard
 
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code, guard.__file__], capture_output=True, text=True, check=True

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from lightemma.backends.base import CallError, Message, Request, TextPart
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.endpoints import Endpoint, EndpointsBackend, choose
+from lightemma.calls.cache import call_key
 from lightemma.errors import UserError
-from lightemma.runs.cache import call_key
-from lightemma.runs.models import model_entry
+from lightemma.sessions.models import model_entry
 from tests.backends.fake_openai_server import FakeOpenAIServer, answer, failure
 
 ASKED = Request((Message("user", (TextPart("What is ahead?"),)),), "token", "scene")

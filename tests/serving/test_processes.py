@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lightemma.serving import guard
-from lightemma.serving.notes import Note, end_stale, read_notes, write_note
+from lightemma.serving import watchdog as guard
+from lightemma.serving.orphan_registry import Note, end_stale, read_notes, write_note
 from lightemma.serving.processes import TOKEN_VARIABLE, Identity, boot_id, end, family, identity, is_alive
 from tests.serving.kit import carrying, wait_until
 

@@ -19,7 +19,7 @@ from lightemma.backends.base import CallError, Message, PicturePart, Request, Te
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.vllm import VllmBackend
 from lightemma.report.tables import TABLES
-from lightemma.runs.store import read_frames
+from lightemma.run_folder.store import read_frames
 from lightemma.serving.pool import ServerPool
 from tests.backends import tiny_models
 from tests.serving.kit import carrying, wait_until

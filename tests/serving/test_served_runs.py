@@ -17,14 +17,14 @@ from PIL import Image
 from lightemma.backends.base import CallError, Message, PicturePart, Request, TextPart
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.vllm import SglangBackend, TransformersServeBackend, VllmBackend
+from lightemma.calls import caller as calls
+from lightemma.calls.cache import call_key
 from lightemma.errors import UserError
 from lightemma.frame import EgoHistory
-from lightemma.runs import calls
-from lightemma.runs.benchmark import Benchmark
-from lightemma.runs.cache import call_key
-from lightemma.runs.job import Study
-from lightemma.runs.models import make_backend, model_entry
-from lightemma.runs.store import read_frames, read_manifest
+from lightemma.run_folder.store import read_frames, read_manifest
+from lightemma.sessions.benchmark import Benchmark
+from lightemma.sessions.job import Study
+from lightemma.sessions.models import make_backend, model_entry
 from tests.conftest import MadeUpSource, make_frames, steady
 from tests.serving.kit import carrying, config, server_options, wait_until
 

@@ -12,9 +12,9 @@ import pytest
 
 from lightemma.errors import UserError
 from lightemma.serving import server as server_module
-from lightemma.serving.asking import counters
-from lightemma.serving.notes import FOLDER, read_notes
+from lightemma.serving.orphan_registry import FOLDER, read_notes
 from lightemma.serving.pool import ServerPool
+from lightemma.serving.probe import counters
 from lightemma.serving.server import Server, ServerLostError
 from tests.serving.kit import carrying, launch, wait_until
 

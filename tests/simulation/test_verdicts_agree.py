@@ -10,8 +10,8 @@ import pytest
 from lightemma.data.annotations import AnnotationIndex
 from lightemma.data.drivable import DrivableMaps
 from lightemma.data.nuscenes import NuScenesSource
+from lightemma.evaluation.metrics.agents_around import planned_poses
 from lightemma.evaluation.safety import SafetyEvidence, SafetyScene, verdicts_in
-from lightemma.evaluation.traffic import planned_poses
 from lightemma.frame import FloatArray, Pose
 from lightemma.kinematics import hold_last_action
 from lightemma.protocol import LIGHTEMMA

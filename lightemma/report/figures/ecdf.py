@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightemma.evaluation.displacement import Convention, l2
+from lightemma.evaluation.metrics.displacement import Convention, l2
 from lightemma.evaluation.scores import BASELINE, RunScores, baseline_scores
 from lightemma.frame import FloatArray
 from lightemma.report.figures.style import new_figure, plain_numbers, run_styles, shown, styled

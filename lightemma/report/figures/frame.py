@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightemma.evaluation.displacement import step_errors
+from lightemma.evaluation.metrics.displacement import step_errors
 from lightemma.frame import Camera, FloatArray
 from lightemma.report.figures.birdseye import TRUTH_NAME, PlannedPath, draw_birdseye
 from lightemma.report.figures.picture import Pixels, draw_picture

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightemma.evaluation.comparison import Comparison
-from lightemma.records import OK, is_call_error, is_format_error
 from lightemma.report.figures.style import COLOURS, new_figure, shown, styled
+from lightemma.run_folder.records import OK, is_call_error, is_format_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ import numpy as np
 
 from lightemma.evaluation.scores import RunScores
 from lightemma.frame import FloatArray
-from lightemma.records import OK
+from lightemma.run_folder.records import OK
 
 
 def chosen_frames(runs: Sequence[RunScores], baseline: RunScores, count: int) -> list[int]:

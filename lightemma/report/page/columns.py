@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lightemma.evaluation.displacement import CONVENTIONS, l2
+from lightemma.evaluation.metrics.displacement import CONVENTIONS, l2
 from lightemma.evaluation.scores import RunScores
 from lightemma.evaluation.strata import SCENE_FAMILY, strata
-from lightemma.records import OK
+from lightemma.run_folder.records import OK
 from lightemma.scene_facts import SceneFacts
 
 IMPLAUSIBLE = "ok:implausible"

@@ -16,10 +16,9 @@ from lightemma import __version__
 from lightemma.errors import UserError
 from lightemma.evaluation.comparison import Comparison
 from lightemma.evaluation.compatibility import shared_frames
-from lightemma.evaluation.frame_texts import FrameTexts
 from lightemma.evaluation.headline import headline
 from lightemma.evaluation.scores import BASELINE, RunScores, baseline_scores
-from lightemma.evaluation.statistics import SceneBootstrap
+from lightemma.evaluation.statistics.bootstrap import SceneBootstrap
 from lightemma.frame import Frame
 from lightemma.report.page.chosen import chosen_frames
 from lightemma.report.page.columns import frame_columns
@@ -28,6 +27,7 @@ from lightemma.report.page.escape import page_json
 from lightemma.report.page.scenes import SceneData
 from lightemma.report.page.summary import data_line, is_synthetic, page_tables, run_entries
 from lightemma.report.page.views import horizon_rows, view_rows
+from lightemma.run_folder.texts import FrameTexts
 from lightemma.scene_facts import SceneFacts
 
 #: Bytes of frames' data that a page holds; more goes into a folder beside it.

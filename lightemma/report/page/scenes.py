@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from lightemma.evaluation.frame_texts import FrameText, FrameTexts
 from lightemma.evaluation.scores import RunScores
 from lightemma.frame import FloatArray, Frame
-from lightemma.records import OK
 from lightemma.report.camera_view import paths_in_picture
 from lightemma.report.page.columns import page_outcomes
 from lightemma.report.page.prompts import PromptTemplates
 from lightemma.report.thumbnails import make_thumbnail
+from lightemma.run_folder.records import OK
+from lightemma.run_folder.texts import FrameText, FrameTexts
 
 #: Failed answers shown per run and kind, and characters of each.
 EXAMPLES = 2

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lightemma.evaluation.comparison import Comparison
-from lightemma.evaluation.displacement import CONVENTIONS, Convention, l2
+from lightemma.evaluation.comparison_data import column_means
+from lightemma.evaluation.metrics.displacement import CONVENTIONS, Convention, l2
 from lightemma.evaluation.rows import ConventionRow, SummaryRow
 from lightemma.evaluation.scores import RunScores
-from lightemma.evaluation.statistics import SceneBootstrap
-from lightemma.evaluation.study import column_means
+from lightemma.evaluation.statistics.bootstrap import SceneBootstrap
 from lightemma.frame import FloatArray
 
 SUBSETS = ("own", "common")

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from lightemma.frame import FloatArray, Pose
-from lightemma.simulation.dataset.between import state_between
 from lightemma.simulation.dataset.drives import Drive
+from lightemma.simulation.dataset.interpolate import state_between
 from lightemma.simulation.state import City, WorldState
 
 #: A nuScenes scene: 20 s with a key frame every 0.5 s, and the front camera looks six times as often.

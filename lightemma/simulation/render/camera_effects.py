@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lightemma.errors import UserError
 from lightemma.simulation.render.base import Pixels
-from lightemma.simulation.render.looks import Look
+from lightemma.simulation.render.palettes import Look
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -10,7 +10,6 @@ import numpy as np
 from lightemma.frame import Camera, FloatArray
 from lightemma.simulation.render.base import Pixels, Renderer, RenderError
 from lightemma.simulation.render.camera_effects import as_taken
-from lightemma.simulation.render.looks import linear, look_of
 from lightemma.simulation.render.meshes.ground import ground_colour
 from lightemma.simulation.render.meshes.mesh import Layer, Mesh, Surface
 from lightemma.simulation.render.meshes.scene import (
@@ -25,6 +24,7 @@ from lightemma.simulation.render.meshes.shapes import Outfit, Shape
 from lightemma.simulation.render.painter_backdrop import Backdrop, backdrop
 from lightemma.simulation.render.painter_canvas import Canvas
 from lightemma.simulation.render.painter_view import beside_view, shape_reach
+from lightemma.simulation.render.palettes import linear, look_of
 from lightemma.simulation.render.pinhole import sized
 from lightemma.simulation.render.street_light import lamp_heads, street_light
 from lightemma.simulation.state import City, WorldState

@@ -10,7 +10,7 @@ import numpy as np
 from lightemma.camera import rotation_matrix, times
 from lightemma.frame import Camera, FloatArray
 from lightemma.simulation.render.base import Pixels
-from lightemma.simulation.render.looks import Look, shown
+from lightemma.simulation.render.palettes import Look, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -39,9 +39,10 @@ def backdrop(camera: Camera, look: Look, ground: FloatArray) -> Backdrop:
 
     assert camera.size is not None
     width, height = camera.size
-    columns, rows = np.meshgrid(np.arange(width), np.arange(height))
+    columns, rows = np.meshgrid(np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64))
     pixels = np.column_stack([columns.ravel(), rows.ravel(), np.ones(width * height)])
-    rays = times(times(pixels, np.linalg.inv(camera.intrinsic).T), rotation_matrix(camera.rotation).T)
+    inverse: FloatArray = np.linalg.inv(camera.intrinsic).astype(np.float64, copy=False)
+    rays = times(times(pixels, inverse.T), rotation_matrix(camera.rotation).T)
     rays /= np.sqrt(np.sum(rays**2, axis=1, keepdims=True))
     up = rays[:, 2:]
     share = np.sqrt(np.clip(up * 1.25, 0.0, 1.0))

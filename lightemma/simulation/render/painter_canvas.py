@@ -10,11 +10,11 @@ import numpy as np
 from lightemma.camera import project, project_seen, to_camera
 from lightemma.frame import Camera, FloatArray, Pose
 from lightemma.simulation.render.base import Pixels
-from lightemma.simulation.render.looks import Look, shown
 from lightemma.simulation.render.meshes.mesh import Layer, Mesh, turned
 from lightemma.simulation.render.meshes.scene import PlacedHalos
 from lightemma.simulation.render.painter_backdrop import Backdrop, as_bytes
 from lightemma.simulation.render.painter_view import cut_to_view, lit, view_of
+from lightemma.simulation.render.palettes import Look, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image

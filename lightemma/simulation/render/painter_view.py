@@ -8,8 +8,8 @@ import numpy as np
 
 from lightemma.camera import project_seen, rotation_matrix, times, to_camera
 from lightemma.frame import Camera, FloatArray, Pose
-from lightemma.simulation.render.looks import Look, linear, shown
 from lightemma.simulation.render.meshes.mesh import BoolArray, IntArray, Layer, Mesh, Surface, turned
+from lightemma.simulation.render.palettes import Look, linear, shown
 from lightemma.simulation.render.pinhole import clip
 
 NEAR = 0.3

@@ -17,7 +17,7 @@ import numpy as np
 from lightemma.frame import Camera
 from lightemma.simulation.render.base import Pixels, Renderer, RenderError
 from lightemma.simulation.render.camera_effects import as_taken
-from lightemma.simulation.render.looks import look_of
+from lightemma.simulation.render.palettes import look_of
 from lightemma.simulation.render.panda_messages import (
     Done,
     Draw,

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from lightemma.frame import FloatArray
-from lightemma.simulation.render.looks import Look
 from lightemma.simulation.render.meshes.mesh import Layer
 from lightemma.simulation.render.meshes.scene import Placed, PlacedHalos, city_halos, placed_things, shape_of
 from lightemma.simulation.render.meshes.shapes import Halo
+from lightemma.simulation.render.palettes import Look
 from lightemma.simulation.render.panda_graphics import Graphics, vertices
 from lightemma.simulation.render.panda_views import SHADOWED
 from lightemma.simulation.state import City, WorldState

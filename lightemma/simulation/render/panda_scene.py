@@ -11,9 +11,9 @@ import numpy.typing as npt
 from lightemma.camera import rotation_matrix
 from lightemma.frame import Camera, Pose
 from lightemma.simulation.render import panda_shaders as shaders
-from lightemma.simulation.render.looks import Look, look_of
 from lightemma.simulation.render.meshes.mesh import Layer, Mesh
 from lightemma.simulation.render.meshes.scene import city_mesh
+from lightemma.simulation.render.palettes import Look, look_of
 from lightemma.simulation.render.panda_graphics import Graphics, Quality, noise_tile, vertices
 from lightemma.simulation.render.panda_movers import Movers, Viewpoint
 from lightemma.simulation.render.panda_views import SHADOWED, Shade, View

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightemma.frame import FloatArray, Pose
-from lightemma.simulation.render.looks import Look
 from lightemma.simulation.render.meshes.buildings import add_building
 from lightemma.simulation.render.meshes.cars import car_shape
 from lightemma.simulation.render.meshes.ground import KERB, add_ground
@@ -21,6 +20,7 @@ from lightemma.simulation.render.meshes.polygons import in_any
 from lightemma.simulation.render.meshes.posts import lamp_post_shape, signal_shape
 from lightemma.simulation.render.meshes.shapes import Halo, Outfit, Shape, outfit_of
 from lightemma.simulation.render.meshes.signs import sign_mesh
+from lightemma.simulation.render.palettes import Look
 from lightemma.simulation.state import ActorKind, City, SignalColour, WorldState
 
 

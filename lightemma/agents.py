@@ -1,0 +1,81 @@
+"""What stands and drives around one frame while a plan is carried out: recorded, for judging plans, never for planners."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from lightemma.frame import FloatArray, Pose
+from lightemma.protocol import LIGHTEMMA
+
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+#: Kinds of road users, as codes of ``Agents.kinds``.
+KINDS = ("vehicle", "pedestrian", "other")
+VEHICLE, PEDESTRIAN, OTHER = range(len(KINDS))
+
+#: nuScenes' car, a Renault Zoe: length by the maker, width as the field takes it (the body is 1.73 m, with mirrors 1.95 m).
+CAR_LENGTH, CAR_WIDTH = 4.084, 1.85
+#: Its middle lies ahead of the rear axle, where its pose is, by half its length less 0.657 m of rear overhang.
+CAR_AHEAD = CAR_LENGTH / 2 - 0.657
+
+
+def plan_times() -> FloatArray:
+    """(7,) seconds from now: now and the end of each step of a plan."""
+    return LIGHTEMMA.dt * np.arange(LIGHTEMMA.plan_steps + 1, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Agents:
+    """Boxes of ``a`` road users and obstacles at the seven times of a plan (0, 0.5, … 3 s from now).
+
+    Attributes:
+        centres: (a, 7, 2) metres, ego frame of the current key frame; NaN where not valid.
+        yaws: (a, 7) radians, ego frame; NaN where not valid.
+        sizes: (a, 2) length and width, metres.
+        kinds: (a,) codes, see ``KINDS``.
+        valid: (a, 7) whether it is known where the agent is.
+        categories: (a) names as the data set gives them, such as ``vehicle.car``.
+    """
+
+    centres: FloatArray
+    yaws: FloatArray
+    sizes: FloatArray
+    kinds: IntArray
+    valid: BoolArray
+    categories: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """One frame's surroundings during its plan.
+
+    Attributes:
+        pose: the car in the world now; its frame is the ego frame of all else here.
+        ego: (7, 3) x, y (metres) and heading (radians) of the recorded car at the times of a plan, ego frame; NaN where
+            the recording does not reach.
+        route: (m, 2) metres, ego frame: where the recorded car was from now to the end of its scene.
+        agents: everyone else; None where nobody wrote down who was there (which is not the same as nobody being there).
+    """
+
+    pose: Pose
+    ego: FloatArray
+    route: FloatArray
+    agents: Agents | None
+
+
+class GroundMap(Protocol):
+    """Where one may drive, in world coordinates."""
+
+    def contains(self, points: FloatArray) -> BoolArray:
+        """(p, 2) metres, world, to (p,) True on drivable ground."""
+        ...
+
+    def lanes_at(self, points: FloatArray) -> IntArray:
+        """(p, 2) metres, world, to (m, 2) pairs of point and lane: every lane that each point lies in."""
+        ...

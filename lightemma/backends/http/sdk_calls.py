@@ -1,0 +1,42 @@
+"""One attempt through the SDK of OpenAI or of Anthropic: they come from one generator and fail in the same ways."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from types import ModuleType
+from typing import Any
+
+from lightemma.backends.http.errors import Failures
+
+
+async def attempt(sdk: ModuleType, call: Awaitable[Any], timeout_s: float, failures: Failures) -> bytes:
+    """Awaits a call and gives the body of its answer as it came.
+
+    Args:
+        sdk: the module ``openai`` or ``anthropic``, for its exceptions.
+        call: what a ``with_raw_response`` method returned, or a ``get`` of text.
+        timeout_s: seconds for the whole answer, however slowly its bytes come.
+        failures: makes the errors.
+
+    Raises:
+        CallError: if no answer came.
+    """
+    any_error: type[Exception] = sdk.OpenAIError if sdk.__name__ == "openai" else sdk.AnthropicError
+    # Errors are raised without their cause: the cause's text has not been cleared of the key.
+    try:
+        # The client's own timeout starts anew with every chunk; this one covers the whole answer.
+        async with asyncio.timeout(timeout_s):
+            response = await call
+    except (sdk.APITimeoutError, TimeoutError):
+        raise failures.timeout(timeout_s) from None
+    except sdk.APIConnectionError as error:
+        raise failures.connection(error.__cause__ or error) from None
+    except sdk.APIStatusError as error:
+        answer = error.response
+        text = answer.text or answer.reason_phrase
+        raise failures.status(error.status_code, error.body, text, answer.headers) from None
+    except any_error as error:
+        raise failures.error("invalid_response", f"{type(error).__name__}: {error}") from None
+    body: bytes = response.encode() if isinstance(response, str) else response.http_response.content
+    return body

@@ -1,0 +1,199 @@
+"""Answers batches: one generate() for each, halved where the memory is too small."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lightemma.backends.local.batching import Answer, BatchLimits, Ticket
+from lightemma.backends.local.inputs import PreparedCall, collate, shortened
+from lightemma.backends.local.loading import LoadedModel, transformers_package
+from lightemma.backends.local.memory import give_memory_back, is_out_of_memory
+from lightemma.backends.local.pictures import VisionReuse
+from lightemma.backends.local.sampling import Abandonment, GumbelNoise, RepetitionPenalty, row_seed
+
+if TYPE_CHECKING:
+    import torch
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How answers are drawn.
+
+    Attributes:
+        max_output_tokens: longest answer.
+        temperature: None or 0 takes the likeliest token.
+        seed: None draws anew each time.
+    """
+
+    max_output_tokens: int
+    temperature: float | None
+    seed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchWork:
+    """What one batch took.
+
+    Attributes:
+        calls: answered at once.
+        width: tokens of the longest input in ``input_ids``, to which the others were padded.
+        input_tokens: of all calls, padding left out.
+        output_tokens: of all calls, padding left out.
+        seconds: of the device, from putting the batch together to the last token.
+    """
+
+    calls: int
+    width: int
+    input_tokens: int
+    output_tokens: int
+    seconds: float
+
+
+class BatchRunner:
+    """Answers batches of tickets with a loaded model.
+
+    Args:
+        loaded: the model.
+        sampling: how answers are drawn.
+        limits: of batches; made smaller for good when one did not fit into the memory.
+        cached_pictures: how many sets of encoded pictures are kept; 0 for none.
+
+    Attributes:
+        work: what every batch took, in order.
+        vision: what is reused of pictures, or None.
+    """
+
+    def __init__(self, loaded: LoadedModel, sampling: Sampling, limits: BatchLimits, cached_pictures: int) -> None:
+        self.work: list[BatchWork] = []
+        self.vision = VisionReuse(loaded.model, cached_pictures) if cached_pictures else None
+        self._model = loaded.model
+        self._tokenizer = getattr(loaded.processor, "tokenizer", loaded.processor)
+        self._sampling = sampling
+        self._limits = limits
+        self._penalty, self._ends = _settle(loaded.model.generation_config)
+        padding = loaded.model.generation_config.pad_token_id
+        if padding is None:
+            padding = self._tokenizer.pad_token_id
+        if padding is None:
+            padding = min(self._ends, default=0)
+        self._padding = int(padding)
+        self._model.generation_config.pad_token_id = self._padding
+
+    def __call__(self, tickets: Sequence[Ticket]) -> None:
+        """Answers the tickets; those whose call fails get a ``server_error``."""
+        failure = None
+        short_of_memory = False
+        try:
+            answers = self._answers(tickets)
+        except Exception as error:
+            failure, short_of_memory = shortened(error), is_out_of_memory(error)
+        # Outside the except clause, which would hold on to the failed batch's tensors.
+        if failure is None:
+            for ticket, answer in zip(tickets, answers, strict=True):
+                ticket.answer(answer)
+            return
+        if short_of_memory:
+            if self.vision:
+                self.vision.clear()
+            give_memory_back()
+        if len(tickets) == 1:
+            _LOG.warning("a call failed: %s", failure)
+            tickets[0].fail("server_error", self._sentence(tickets[0].call, failure, short_of_memory))
+            return
+        if short_of_memory:
+            self._limits.halve([ticket.call for ticket in tickets])
+        _LOG.warning("a batch of %d calls failed and is halved: %s", len(tickets), failure)
+        half = (len(tickets) + 1) // 2
+        self(tickets[:half])
+        self(tickets[half:])
+
+    def _answers(self, tickets: Sequence[Ticket]) -> list[Answer]:
+        import torch
+
+        calls = [ticket.call for ticket in tickets]
+        started = time.perf_counter()
+        inputs = {name: self._placed(value) for name, value in collate(calls, self._padding).items()}
+        width = inputs["input_ids"].shape[1]
+        if hasattr(getattr(self._model, "model", None), "rope_deltas"):
+            # Qwen keeps the last batch's picture positions, which a batch without pictures would take for its own.
+            self._model.model.rope_deltas = None
+        with torch.inference_mode():
+            if self.vision:
+                with self.vision.of(calls):
+                    output = self._generate(inputs, tickets)
+            else:
+                output = self._generate(inputs, tickets)
+            rows = output[:, width:].tolist()
+        seconds = time.perf_counter() - started
+        answers = [self._answer(row, seconds / len(rows)) for row in rows]
+        done = BatchWork(
+            len(calls), width, sum(call.tokens for call in calls), sum(answer.tokens for answer in answers), seconds
+        )
+        self.work.append(done)
+        _LOG.debug("%s", done)
+        return answers
+
+    def _generate(self, inputs: dict[str, Any], tickets: Sequence[Ticket]) -> torch.Tensor:
+        transformers = transformers_package()
+        steps: list[Any] = []
+        if self._penalty != 1.0:
+            steps.append(RepetitionPenalty(self._penalty, inputs["attention_mask"]))
+        if self._sampling.temperature:
+            seeds = [self._seed(ticket.call) for ticket in tickets]
+            steps.append(GumbelNoise(self._sampling.temperature, seeds, inputs["input_ids"].device))
+        output: torch.Tensor = self._model.generate(
+            **inputs,
+            max_new_tokens=self._sampling.max_output_tokens,
+            logits_processor=transformers.LogitsProcessorList(steps),
+            stopping_criteria=transformers.StoppingCriteriaList([Abandonment(tickets)]),
+        )
+        return output
+
+    def _seed(self, call: PreparedCall) -> int:
+        if self._sampling.seed is None:
+            return secrets.randbits(48)
+        return row_seed(self._sampling.seed, call.inputs["input_ids"][0].tolist(), call.pictures)
+
+    def _placed(self, tensor: torch.Tensor) -> torch.Tensor:
+        """On the model's device; pixels in the model's number format."""
+        dtype = self._model.dtype if tensor.is_floating_point() else None
+        return tensor.to(device=self._model.device, dtype=dtype)
+
+    def _answer(self, row: list[int], seconds: float) -> Answer:
+        end = next((place for place, token in enumerate(row) if token in self._ends), None)
+        tokens = row if end is None else row[: end + 1]
+        text = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return Answer(text, len(tokens), end is not None, seconds)
+
+    def _sentence(self, call: PreparedCall, failure: str, short_of_memory: bool) -> str:
+        if not short_of_memory:
+            return f"the model failed on the call: {failure}"
+        return (
+            f"the memory of {self._model.device} is too small for a single call of {call.tokens} tokens; lower "
+            f"max_output_tokens or max_pixels, or take a smaller model or dtype ({failure})"
+        )
+
+
+def _settle(settings: Any) -> tuple[float, frozenset[int]]:
+    """Makes a model's generation settings greedy; what it comes with for sampling is left out.
+
+    Returns:
+        The model's repetition penalty, which is applied row by row, and the tokens that end an answer.
+    """
+    penalty = float(settings.repetition_penalty or 1.0)
+    settings.repetition_penalty = None
+    settings.do_sample = False
+    settings.num_beams = 1
+    for name in ("temperature", "top_p", "top_k", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff", "max_length"):
+        setattr(settings, name, None)
+    ends = settings.eos_token_id
+    if ends is None:
+        return penalty, frozenset()
+    return penalty, frozenset(ends if isinstance(ends, list) else [ends])

@@ -1,0 +1,104 @@
+"""What a run is doing right now, in numbers: for the live view, the JSON log, and whoever looks."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from lightemma.calls.limits import Pool
+from lightemma.run_folder.records import FrameRecord, Usage, is_call_error, is_format_error
+
+#: Calls per second are taken over this many seconds.
+WINDOW_S = 20.0
+
+
+@dataclass
+class Monitor:
+    """Counters of one run.
+
+    Attributes:
+        name: the run.
+        frames: to be driven in all.
+        kept: finished by an earlier sitting.
+        done: finished now.
+        failed: of ``done``, those whose call failed.
+        misformed: of ``done``, those answered outside the format.
+        calls: answered now, by the provider.
+        cached: answered from the response cache.
+        retrying: calls waiting for another try at this moment.
+        retries: tries beyond the first.
+        refused: tries that were rate-limited or met an overloaded provider.
+        input_tokens: sent now.
+        output_tokens: received now.
+        dollars: spent now; None without a price.
+        pool: lets the calls through; shared by all runs of a provider.
+    """
+
+    name: str
+    frames: int = 0
+    kept: int = 0
+    done: int = 0
+    failed: int = 0
+    misformed: int = 0
+    calls: int = 0
+    cached: int = 0
+    retrying: int = 0
+    retries: int = 0
+    refused: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    dollars: float | None = None
+    pool: Pool | None = None
+    started: float = field(default_factory=time.monotonic)
+    _recent: deque[float] = field(default_factory=deque)
+
+    def frame_done(self, record: FrameRecord) -> None:
+        """Counts a finished frame."""
+        self.done += 1
+        self.failed += is_call_error(record.outcome)
+        self.misformed += is_format_error(record.outcome)
+
+    def call_done(self, usage: Usage | None, dollars: float | None, *, cached: bool) -> None:
+        """Counts an answer."""
+        if cached:
+            self.cached += 1
+            return
+        self.calls += 1
+        self._recent.append(time.monotonic())
+        if usage is not None:
+            self.input_tokens += usage.input
+            self.output_tokens += usage.output
+        if dollars is not None:
+            self.dollars = (self.dollars or 0.0) + dollars
+
+    @property
+    def level(self) -> float:
+        """Calls allowed at once at this moment."""
+        return self.pool.level if self.pool else 0.0
+
+    @property
+    def in_flight(self) -> int:
+        """Calls under way at this moment, over all runs of the pool."""
+        return self.pool.in_flight if self.pool else 0
+
+    @property
+    def calls_per_second(self) -> float:
+        """Answers per second over the last twenty seconds."""
+        now = time.monotonic()
+        while self._recent and self._recent[0] < now - WINDOW_S:
+            self._recent.popleft()
+        return len(self._recent) / max(min(WINDOW_S, now - self.started), 1e-9)
+
+    @property
+    def format_error_rate(self) -> float:
+        """Share of the frames answered now that were outside the format."""
+        return self.misformed / max(self.done - self.failed, 1)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds to the end at the pace so far; None before the first frame."""
+        left = self.frames - self.kept - self.done
+        if not self.done:
+            return None
+        return left * (time.monotonic() - self.started) / self.done

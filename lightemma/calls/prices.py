@@ -1,0 +1,176 @@
+"""What a call costs. Prices come from the model's YAML, else from genai-prices' table, which is read without any network."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING
+
+from lightemma.backends.config import ModelConfig
+from lightemma.run_folder.records import Usage
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelPrice, PriceCalculation, TieredPrices
+
+#: Our providers that are a price list of their own, and what genai-prices calls them.
+_PRICE_LISTS = {"openai": "openai", "anthropic": "anthropic", "google": "google"}
+
+#: Share of the online price of input and output that OpenAI, Anthropic and Google ask for a batch: every batch rate of
+#: theirs in genai-prices 0.2.3 is half the standard one. Used only where the price stands in a YAML.
+BATCH_SHARE = 0.5
+
+_BATCH = {"processing": "batch"}
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedPrice:
+    """Dollars per million tokens at one moment.
+
+    Attributes:
+        input: tokens sent, neither read from nor written to a cache.
+        output: tokens produced, reasoning included.
+        cached_input: tokens read from the provider's cache; as ``input`` where no price is known.
+        cache_write: tokens written to the provider's cache; as ``input`` where no price is known.
+        table: where the prices stand, with its version.
+    """
+
+    input: float
+    output: float
+    cached_input: float
+    cache_write: float
+    table: str
+
+    def as_dict(self) -> dict[str, float | None]:
+        """The four prices under the names of a YAML's ``price``, for manifests."""
+        return {name: value for name, value in asdict(self).items() if name != "table"}
+
+
+def resolve_price(config: ModelConfig, at: datetime, *, batch: bool = False) -> ResolvedPrice | None:
+    """What a model's tokens cost.
+
+    A ``price`` in the YAML stands above genai-prices. Prices that depend on a call's length (Gemini's and OpenAI's above
+    200,000 input tokens or so) are those of short calls: ours are a few thousand tokens long.
+
+    Args:
+        config: the model.
+        at: when the call is made; genai-prices knows when prices changed. Taken as UTC if it says no zone.
+        batch: through the provider's batch API. genai-prices states batch rates from the day they were checked on; for
+            calls before it, the first stated rate holds.
+
+    Returns:
+        The price, or None for models that no table knows, local ones among them, and for batches of models that no
+        batch rate is known of.
+    """
+    if config.price is not None:
+        price = config.price
+        if batch and config.provider not in _PRICE_LISTS:
+            return None
+        share = BATCH_SHARE if batch else 1.0
+        cached = price.input if price.cached_input is None else price.cached_input
+        write = price.input if price.cache_write is None else price.cache_write
+        return ResolvedPrice(
+            input=price.input * share,
+            output=price.output * share,
+            # Not every provider halves what is read from a cache, but none asks more for it than for other input.
+            cached_input=min(cached, price.input * share),
+            cache_write=write * share,
+            table=f"YAML of {config.name}",
+        )
+    found = _look_up(config, at, None)
+    if found is None:
+        return None
+    prices = found.model_price
+    if batch:
+        batched = _batch_prices(config, at, found)
+        if batched is None:
+            return None
+        prices = batched
+    return _resolved(prices)
+
+
+def cost(price: ResolvedPrice, usage: Usage) -> float:
+    """Dollars for one call.
+
+    Args:
+        price: per million tokens.
+        usage: what was counted; cached and cache-write tokens are parts of its input, reasoning of its output.
+    """
+    cached = min(usage.cached_input, usage.input)
+    written = min(usage.cache_write, usage.input - cached)
+    uncached = usage.input - cached - written
+    millionths = (
+        uncached * price.input + cached * price.cached_input + written * price.cache_write + usage.output * price.output
+    )
+    return millionths / 1e6
+
+
+def table_version() -> str:
+    """Name and version of the price table, such as ``genai-prices 0.2.3``."""
+    import genai_prices
+
+    return f"genai-prices {genai_prices.__version__}"
+
+
+def _look_up(config: ModelConfig, at: datetime, context: dict[str, str] | None) -> PriceCalculation | None:
+    """genai-prices' entry of a model, or None if it has none."""
+    if not _may_be_listed(config):
+        return None
+    import genai_prices
+
+    usage = genai_prices.Usage(input_tokens=0, output_tokens=0)
+    try:
+        if config.base_url:
+            return genai_prices.calc_price(
+                usage,
+                config.model,
+                provider_api_url=config.base_url,
+                genai_request_timestamp=at,
+                price_context=context,
+            )
+        return genai_prices.calc_price(
+            usage,
+            config.model,
+            provider_id=_PRICE_LISTS[config.provider],
+            genai_request_timestamp=at,
+            price_context=context,
+        )
+    except LookupError:
+        return None
+
+
+def _may_be_listed(config: ModelConfig) -> bool:
+    """Whether genai-prices can be asked: for a provider with its own list, or an address it may recognise."""
+    return config.provider in _PRICE_LISTS or (config.provider == "openai-compatible" and bool(config.base_url))
+
+
+def _batch_prices(config: ModelConfig, at: datetime, found: PriceCalculation) -> ModelPrice | None:
+    variants = [variant for variant in found.model.price_variants or () if variant.when == _BATCH]
+    if not variants:
+        return None
+    starts = [getattr(variant.constraint, "start_date", None) for variant in variants]
+    if None not in starts:
+        first = datetime.combine(min(start for start in starts if start is not None), time(), tzinfo=UTC)
+        at = max(at if at.tzinfo else at.replace(tzinfo=UTC), first)
+    batched = _look_up(config, at, _BATCH)
+    return batched.model_price if batched else None
+
+
+def _resolved(prices: ModelPrice) -> ResolvedPrice | None:
+    dear, output = _short(prices.input_mtok), _short(prices.output_mtok)
+    if dear is None or output is None:
+        return None
+    cached, write = _short(prices.cache_read_mtok), _short(prices.cache_write_mtok)
+    return ResolvedPrice(
+        input=dear,
+        output=output,
+        cached_input=dear if cached is None else cached,
+        cache_write=dear if write is None else write,
+        table=table_version(),
+    )
+
+
+def _short(price: object | TieredPrices | None) -> float | None:
+    """A price as a number; of prices by length, that of short calls."""
+    if price is None:
+        return None
+    return float(getattr(price, "base", price))  # type: ignore[arg-type]

@@ -1,0 +1,61 @@
+"""The driving score of one episode: how far it got, times what it did wrong on the way.
+
+    score = 100 x progress x collision x red_light x off_road x side x (1 + quality) / 2
+    quality = (5 ttc + 2 comfort) / 7
+
+The shape, the way driven times a product of penalties, is that of the CARLA leaderboard and of Bench2Drive (Jia et al.,
+NeurIPS 2024 data sets and benchmarks). The faults weigh as in NAVSIM's PDM score and its extended version (Dauner et al.,
+NeurIPS 2024 data sets and benchmarks; Cao et al., CoRL 2025): an at-fault collision with a person or a vehicle makes the whole
+episode worth nothing, one with a thing half. Whatever else is grave halves it. NAVSIM's 5 : 2 of closeness and comfort is kept
+for the quality of the way, which can take no more than half: it says how well the way was driven, not whether.
+"""
+
+from __future__ import annotations
+
+from lightemma.closed_loop.records import ScoreParts, Struck, Verdict
+
+#: What is left after an at-fault collision (NAVSIM's no-at-fault-collision term).
+COLLISION: dict[Struck, float] = {"person": 0.0, "vehicle": 0.0, "thing": 0.5}
+#: What is left after each red light that was run: between the CARLA leaderboard's 0.7 and NAVSIM's 0.
+RED_LIGHT = 0.5
+#: What is left after leaving the carriageway. NAVSIM makes it 0; here the episode ends if the car stays off, and what was
+#: driven before counts half, so that a touched kerb and a car in the meadow differ by the way not driven.
+OFF_ROAD = 0.5
+#: What is left after driving among oncoming traffic (NAVSIM's driving-direction term where it is broken in part).
+WRONG_SIDE = 0.5
+#: Weights of the soft terms (NAVSIM's of time to collision and comfort).
+TTC, COMFORT = 5.0, 2.0
+#: Seconds to collision below which it is too close (nuPlan, NAVSIM).
+TTC_BOUND = 0.95
+
+
+def score_of(verdict: Verdict) -> ScoreParts:
+    """The driving score, 0 … 100, and its factors."""
+    progress = _share(verdict.progress)
+    collision = min((COLLISION[crash.struck] for crash in verdict.crashes_at_fault), default=1.0)
+    red_light = RED_LIGHT**verdict.red_lights
+    off_road = OFF_ROAD if verdict.off_road else 1.0
+    side = WRONG_SIDE if verdict.wrong_side else 1.0
+    ttc = 1.0 if verdict.min_ttc_s is None else _share(verdict.min_ttc_s / TTC_BOUND)
+    comfort = _share(1.0 - verdict.harsh_s / max(verdict.time_s, 1e-9))
+    quality = (TTC * ttc + COMFORT * comfort) / (TTC + COMFORT)
+    return ScoreParts(
+        progress=progress,
+        collision=collision,
+        red_light=red_light,
+        off_road=off_road,
+        side=side,
+        ttc=ttc,
+        comfort=comfort,
+        score=100.0 * progress * collision * red_light * off_road * side * (1.0 + quality) / 2.0,
+        success=is_success(verdict),
+    )
+
+
+def is_success(verdict: Verdict) -> bool:
+    """Whether the goal was reached without an at-fault collision, a red light, or leaving the carriageway."""
+    return verdict.end == "goal" and not verdict.crashes_at_fault and not verdict.red_lights and not verdict.off_road
+
+
+def _share(value: float) -> float:
+    return min(max(value, 0.0), 1.0)

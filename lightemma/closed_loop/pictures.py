@@ -1,0 +1,103 @@
+"""What the front camera sees, ready to be sent: drawn, with the camera's own faults, as a JPEG."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+from lightemma.closed_loop.spec import LoopRules
+from lightemma.errors import UserError, near_names
+from lightemma.frame import Camera, Picture
+from lightemma.simulation.render import RendererKind, RenderError, encode_jpeg, front_camera, make_renderer
+from lightemma.simulation.state import City, WorldState
+
+#: Of the pictures as they are kept and sent.
+JPEG_QUALITY = 90
+
+
+class CityArtist:
+    """Draws through one of the city's renderers.
+
+    Args:
+        rules: renderer and size.
+
+    Raises:
+        UserError: if the renderer cannot draw, now or later.
+    """
+
+    def __init__(self, rules: LoopRules) -> None:
+        try:
+            self._renderer = make_renderer(_kind(rules.renderer))
+        except RenderError as error:
+            raise _failed(error) from error
+        self._camera = front_camera(rules.size)
+        self._size = rules.size
+
+    def load(self, city: City) -> None:
+        """Gets ready to draw a city."""
+        try:
+            self._renderer.load(city)
+        except RenderError as error:
+            raise _failed(error) from error
+
+    def picture(self, state: WorldState, seed: int) -> Picture:
+        """The picture of a moment; the same bytes for the same arguments."""
+        try:
+            pixels = self._renderer.draw(state, self._camera, self._size, seed)
+        except RenderError as error:
+            raise _failed(error) from error
+        data = encode_jpeg(pixels, JPEG_QUALITY)
+        return Picture(data, "image/jpeg", self._size, hashlib.sha256(data).hexdigest())
+
+    def close(self) -> None:
+        """Lets the renderer go."""
+        self._renderer.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Who draws.
+
+    Attributes:
+        rules: with the renderer by its own name: ``auto`` is decided once, so that all pictures of a run are alike.
+        words: name and details, for the manifest.
+        note: a sentence if it is not who was hoped for, or an empty string.
+    """
+
+    rules: LoopRules
+    words: dict[str, Any]
+    note: str
+
+
+def decide_renderer(rules: LoopRules) -> Drawing:
+    """Finds out who can draw here.
+
+    Raises:
+        UserError: if the renderer that was asked for cannot.
+    """
+    try:
+        with make_renderer(_kind(rules.renderer)) as renderer:
+            words = {"renderer": renderer.name, "jpeg_quality": JPEG_QUALITY, "details": renderer.details}
+            return Drawing(replace(rules, renderer=renderer.name), words, renderer.note or "")
+    except RenderError as error:
+        raise _failed(error) from error
+
+
+def camera_of(size: tuple[int, int]) -> Camera:
+    """The front camera for a picture size."""
+    return front_camera(size)
+
+
+def _kind(name: str) -> RendererKind:
+    kinds: tuple[RendererKind, ...] = get_args(RendererKind)
+    for kind in kinds:
+        if kind == name:
+            return kind
+    raise UserError(f"There is no renderer '{name}'; {near_names(name, kinds)}")
+
+
+def _failed(error: RenderError) -> UserError:
+    return UserError(
+        f"{str(error)[:1].upper()}{str(error)[1:].rstrip('.')}; give the same command again, or --renderer painter."
+    )

@@ -1,0 +1,278 @@
+"""What a closed-loop run writes beside its frames: one line of episodes.jsonl per finished episode."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+
+from lightemma.errors import UserError
+from lightemma.run_folder.records import FrameRecord
+from lightemma.run_folder.store import FRAMES
+
+EPISODES = "episodes.jsonl"
+#: The rules and the renderer, in words.
+SETTINGS = "drive.json"
+PICTURES = "pictures"
+#: What ``data.source`` of a closed-loop run's manifest says.
+SOURCE = "closed-loop"
+
+End = Literal["goal", "collision", "off-road", "time-out", "stuck"]
+#: What was hit: a person, another vehicle, or a thing such as a cone.
+Struck = Literal["person", "vehicle", "thing"]
+
+log = logging.getLogger(__name__)
+_ENCODER = msgspec.json.Encoder()
+_T = TypeVar("_T")
+
+
+class Crash(msgspec.Struct, frozen=True):
+    """The ego car and another road user (or thing) touched.
+
+    Attributes:
+        time: seconds since the episode's start.
+        struck: what it was.
+        at_fault: whether the ego car is to blame.
+    """
+
+    time: float
+    struck: Struck
+    at_fault: bool
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """How an episode went, in numbers; what the driving score is made of.
+
+    Attributes:
+        end: why it ended.
+        time_s: seconds it lasted.
+        progress: 0 … 1, of the way to the goal.
+        crashes: in order of time.
+        red_lights: stop lines crossed at red.
+        off_road: whether a corner ever left the carriageway.
+        wrong_side: how often it drove among oncoming traffic for longer than overtaking takes.
+        min_ttc_s: smallest time to collision, None if nobody was ever that near on a collision course.
+        harsh_s: seconds beyond the comfort bounds.
+        standing_s: seconds stood still, for whatever reason.
+    """
+
+    end: End
+    time_s: float
+    progress: float
+    crashes: list[Crash] = []
+    red_lights: int = 0
+    off_road: bool = False
+    wrong_side: int = 0
+    min_ttc_s: float | None = None
+    harsh_s: float = 0.0
+    standing_s: float = 0.0
+
+    @property
+    def crashes_at_fault(self) -> list[Crash]:
+        """Those the ego car is to blame for."""
+        return [crash for crash in self.crashes if crash.at_fault]
+
+
+class ScoreParts(msgspec.Struct, frozen=True):
+    """The factors of the driving score, each 0 … 1 (see ``driving_score``), and their product times 100."""
+
+    progress: float
+    collision: float
+    red_light: float
+    off_road: float
+    side: float
+    ttc: float
+    comfort: float
+    score: float
+    success: bool
+
+
+class ActorEntry(msgspec.Struct, frozen=True, array_like=True):
+    """A road user as it is throughout: number, kind, length and width in metres."""
+
+    number: int
+    kind: str
+    length: float
+    width: float
+
+
+class Moment(msgspec.Struct, frozen=True, array_like=True):
+    """One moment of the replay, every half second.
+
+    Attributes:
+        time: seconds.
+        ego: x, y, heading, speed, curvature.
+        actors: number, x, y, heading, speed of each.
+        signals: number and colour of each.
+    """
+
+    time: float
+    ego: tuple[float, float, float, float, float]
+    actors: list[tuple[int, float, float, float, float]]
+    signals: list[tuple[int, str]]
+
+
+class EpisodeNumbers(msgspec.Struct, frozen=True):
+    """The parts of an episode that tables need; reading only these is several times faster.
+
+    Attributes:
+        name: of the episode; the ``scene`` of its frames.
+        scenario: of its specification, as are the next three.
+        seed: see there.
+        conditions: see there.
+        left_hand: see there.
+        decisions: plans asked for, and so frames of this episode.
+        missing: decisions without a plan.
+        failed_calls: of these, those whose call failed; the same command drives such an episode again.
+        verdict: how it went.
+        score: the driving score and its parts.
+    """
+
+    name: str
+    scenario: str
+    seed: int
+    conditions: str
+    left_hand: bool
+    decisions: int
+    missing: int
+    failed_calls: int
+    verdict: Verdict
+    score: ScoreParts
+
+
+class EpisodeRecord(EpisodeNumbers, frozen=True):
+    """One line of episodes.jsonl: the numbers, and what a replay needs.
+
+    Attributes:
+        actors: all that took part.
+        trace: every half second.
+    """
+
+    actors: list[ActorEntry] = []
+    trace: list[Moment] = []
+
+
+def read_episodes(folder: Path) -> list[EpisodeRecord]:
+    """All finished episodes of a run, with their replays."""
+    return list({record.name: record for record in _lines(folder / EPISODES, EpisodeRecord)}.values())
+
+
+def read_episode_numbers(folder: Path) -> list[EpisodeNumbers]:
+    """All finished episodes of a run, without their replays."""
+    return list({record.name: record for record in _lines(folder / EPISODES, EpisodeNumbers)}.values())
+
+
+class _Scene(msgspec.Struct, frozen=True, gc=False):
+    scene: str
+
+
+class _Name(msgspec.Struct, frozen=True, gc=False):
+    name: str
+
+
+def keep_only(folder: Path, finished: set[str]) -> None:
+    """Drops every line about an episode that is not finished, since it is driven again from its start.
+
+    Raises:
+        UserError: if a file cannot be read or written.
+    """
+    scene, name = msgspec.json.Decoder(_Scene), msgspec.json.Decoder(_Name)
+    _filter(folder / FRAMES, lambda line: scene.decode(line).scene in finished)
+    _filter(folder / EPISODES, lambda line: name.decode(line).name in finished)
+
+
+class EpisodeWriter:
+    """Appends finished episodes, one whole line each.
+
+    Args:
+        folder: the run's folder, which must exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / EPISODES
+        try:
+            self._file = self._path.open("ab", buffering=0)
+        except OSError as error:
+            raise _not_written(self._path, error) from error
+
+    def append(self, record: EpisodeRecord) -> None:
+        """Adds one episode; on return the line is with the operating system.
+
+        Raises:
+            UserError: if it cannot be written (a full disk).
+        """
+        line = memoryview(_ENCODER.encode(record) + b"\n")
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError as error:
+            raise _not_written(self._path, error) from error
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+def write_settings(folder: Path, settings: dict[str, object]) -> None:
+    """Writes drive.json.
+
+    Raises:
+        UserError: if it cannot be written.
+    """
+    path = folder / SETTINGS
+    try:
+        path.write_bytes(msgspec.json.format(_ENCODER.encode(settings), indent=2) + b"\n")
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+def failed_calls(frames: Iterable[FrameRecord]) -> int:
+    """How many of an episode's decisions have a call that failed."""
+    return sum(frame.outcome.startswith("call:") for frame in frames)
+
+
+def _lines(path: Path, kind: type[_T]) -> Iterator[_T]:
+    decoder = msgspec.json.Decoder(kind)
+    for number, line in enumerate(_whole_lines(path), start=1):
+        try:
+            yield decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise UserError(
+                f"Line {number} of '{path}' is damaged ({error}); delete that line, and drive again to fill the gap."
+            ) from error
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UserError(f"'{path}' cannot be read ({error.strerror}).") from error
+    if lines.pop():
+        log.warning("%s ends in a torn line (the run was interrupted); it is dropped", path)
+    return lines
+
+
+def _filter(path: Path, keep: Callable[[bytes], bool]) -> None:
+    lines = _whole_lines(path)
+    try:
+        kept = [line for line in lines if keep(line)]
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"'{path}' is damaged ({error}); delete that line, and give the same command again.") from error
+    try:
+        text = b"".join(line + b"\n" for line in kept)
+        if path.exists() and path.stat().st_size != len(text):
+            part = path.with_name(f".{path.name}.part")
+            part.write_bytes(text)
+            os.replace(part, path)  # noqa: PTH105 -- the same in one word
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> UserError:
+    return UserError(f"'{path}' cannot be written ({error.strerror}); make room and give the same command again.")

@@ -1,0 +1,135 @@
+"""What the data behind runs adds to their scores: pictures, who was around, maps, and where and when a scene was driven."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lightemma.closed_loop.driven_source import DrivenSource
+from lightemma.closed_loop.records import SOURCE as CLOSED_LOOP
+from lightemma.data import sources
+from lightemma.data.base import FrameSource
+from lightemma.data.data_locations import recall_source
+from lightemma.data.lookup import FrameLookup
+from lightemma.data.nuscenes import NuScenesSource
+from lightemma.data.sources import INDEX_FOLDER
+from lightemma.errors import UserError
+from lightemma.evaluation.safety import NO_ANNOTATIONS, NO_MAP, SafetyEvidence
+from lightemma.evaluation.scores import RunScores
+from lightemma.frame import Frame
+from lightemma.run_folder.manifest import Manifest
+from lightemma.run_folder.store import is_run
+from lightemma.scene_facts import SceneFacts, facts_from_text
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The data behind a comparison, as far as it is there.
+
+    Attributes:
+        frame: finds a frame, with its camera and picture, by scene name and sample token; None without data.
+        scene_facts: place, light and weather by scene name.
+        safety: who was around and where the road is; says why where it does not know.
+    """
+
+    frame: Callable[[str, str], Frame | None] | None = None
+    scene_facts: Mapping[str, SceneFacts] = field(default_factory=dict)
+    safety: SafetyEvidence = field(default_factory=SafetyEvidence)
+
+
+def evidence_for(
+    runs: Sequence[RunScores], results: Path, *, source: FrameSource | None = None, data: str | None = None
+) -> Evidence:
+    """Opens the data behind runs, with all that it says about them.
+
+    Args:
+        runs: what is compared.
+        results: the folder of the runs, beside which indices are kept and which knows where the data was.
+        source: the data, if it is open already.
+        data: the data, as ``--data``; None takes what was noted when the runs were driven, and goes without if nothing
+            was, or it has moved.
+
+    Raises:
+        UserError: if ``data`` is given and cannot be opened, or has none of the runs' frames.
+    """
+    if source is None:
+        source = data_behind([run.manifest for run in runs if run.manifest], results, data)
+    if source is None:
+        return Evidence()
+    if data is not None:
+        _check_frames(source, runs[0], data)
+    return evidence_of(source, results)
+
+
+def evidence_of(source: FrameSource, results: Path) -> Evidence:
+    """All that an open source says.
+
+    Raises:
+        UserError: if its annotations are broken.
+    """
+    lookup = FrameLookup(source)
+    if not isinstance(source, NuScenesSource):
+        return Evidence(lookup.frame)
+    return Evidence(lookup.frame, _facts(source), _safety(source, results / INDEX_FOLDER))
+
+
+def data_behind(manifests: Sequence[Manifest], results: Path, data: str | None = None) -> FrameSource | None:
+    """The data that runs were driven on.
+
+    Args:
+        manifests: of the runs.
+        results: their folder.
+        data: as ``--data``; None takes what was noted when the runs were driven.
+
+    Returns:
+        None where nobody noted it, or it has moved since.
+
+    Raises:
+        UserError: if ``data`` is given and cannot be opened.
+    """
+    if data is not None:
+        return sources.open_source(data, results)
+    for manifest in manifests:
+        entry = manifest.data
+        if entry.source == CLOSED_LOOP and is_run(results / manifest.run):
+            return DrivenSource(results / manifest.run)
+        spec = recall_source(results, entry.source, entry.name, entry.version)
+        if spec is None:
+            continue
+        try:
+            return sources.open_source(spec, results)
+        except UserError as error:  # scores do not need it
+            log.info("the data noted for %s cannot be opened: %s", manifest.run, error)
+    return None
+
+
+def _check_frames(source: FrameSource, run: RunScores, data: str) -> None:
+    lookup = FrameLookup(source)
+    if not any(lookup.frame(scene, token) for scene, token in zip(run.scenes, run.tokens, strict=True)):
+        raise UserError(
+            f"'{data}' has none of the frames of run '{run.name}'; give the data that the run was driven on."
+        )
+
+
+def _facts(source: NuScenesSource) -> dict[str, SceneFacts]:
+    from lightemma.data.scene_descriptions import scene_facts
+
+    return {name: facts_from_text(*texts) for name, texts in scene_facts(source.root, source.version).items()}
+
+
+def _safety(source: NuScenesSource, cache: Path) -> SafetyEvidence:
+    from lightemma.data.annotations import AnnotationIndex
+    from lightemma.data.drivable import DrivableMaps
+
+    maps = DrivableMaps(source.root, source.version)
+    annotations = AnnotationIndex.load(source.root, source.version, cache)
+    return SafetyEvidence(
+        surroundings=annotations.surroundings,
+        drivable=None if maps.missing else maps.of,
+        no_annotations=annotations.missing or NO_ANNOTATIONS,
+        no_map=maps.missing or NO_MAP,
+    )

@@ -1,0 +1,131 @@
+"""The surroundings of many frames as flat arrays, gathered once and used for every run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightemma.agents import Agents, BoolArray, IntArray, Surroundings, plan_times
+from lightemma.frame import FloatArray
+from lightemma.protocol import Protocol
+
+#: Looks up the surroundings of a scene's key frame by the frame's sample token; None where there are none.
+Lookup = Callable[[str, str], Surroundings | None]
+
+#: Metres (and radians) beyond which a planned place is as good as this one, so that no sum overflows.
+_FARTHEST = 1e6
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What is around ``n`` frames; their ``a`` agents stand one frame after the other.
+
+    Attributes:
+        scenes: (n) scene names.
+        known: (n,) whether the frame's agents are known (there may be none).
+        poses: (n, 3) x, y (metres) and heading (radians) of the car in the world now; NaN without surroundings.
+        ego: (n, 7, 3) recorded car at the times of a plan, ego frame; NaN where unknown.
+        routes: (n) recorded places to the scene's end, (m, 2) metres, ego frame.
+        owners: (a,) which frame an agent belongs to.
+        centres: (a, 7, 2) metres, ego frame; NaN where not valid.
+        yaws: (a, 7) radians.
+        sizes: (a, 2) length and width, metres.
+        kinds: (a,) codes of ``lightemma.agents.KINDS``.
+        valid: (a, 7) whether the agent's place is known.
+    """
+
+    scenes: Sequence[str]
+    known: BoolArray
+    poses: FloatArray
+    ego: FloatArray
+    routes: Sequence[FloatArray]
+    owners: IntArray
+    centres: FloatArray
+    yaws: FloatArray
+    sizes: FloatArray
+    kinds: IntArray
+    valid: BoolArray
+
+    @classmethod
+    def gather(cls, scenes: Sequence[str], tokens: Sequence[str], lookup: Lookup) -> Traffic:
+        """The surroundings of all frames, given by scene name and sample token."""
+        found = [lookup(scene, token) for scene, token in zip(scenes, tokens, strict=True)]
+        agents = [around.agents if around else None for around in found]
+        present = [some for some in agents if some is not None]
+        counts = [0 if some is None else len(some.kinds) for some in agents]
+        times = len(plan_times())
+        unknown_pose, unknown_ego = np.full(3, np.nan), np.full((times, 3), np.nan)
+        return cls(
+            scenes=scenes,
+            known=np.array([some is not None for some in agents], dtype=np.bool_),
+            poses=np.array(
+                [[a.pose.x, a.pose.y, a.pose.heading] if a else unknown_pose for a in found], dtype=np.float64
+            ).reshape(-1, 3),
+            ego=np.array([a.ego if a else unknown_ego for a in found], dtype=np.float64).reshape(-1, times, 3),
+            routes=[a.route if a else np.empty((0, 2)) for a in found],
+            owners=np.repeat(np.arange(len(found)), counts),
+            centres=_stacked(present, "centres", (0, times, 2)),
+            yaws=_stacked(present, "yaws", (0, times)),
+            sizes=_stacked(present, "sizes", (0, 2)),
+            kinds=_stacked(present, "kinds", (0,)).astype(np.int64),
+            valid=_stacked(present, "valid", (0, times)).astype(np.bool_),
+        )
+
+    def between(self, share: float) -> tuple[FloatArray, FloatArray]:
+        """Agents inside each of the six steps, places and headings (shortest arc) taken linearly from its two ends.
+
+        An agent is there inside a step if it is at both ends, and at the end (``share`` 1) if it is there.
+
+        Args:
+            share: of the step gone by, in (0, 1].
+
+        Returns:
+            (a, 6, 2) metres and (a, 6) radians; NaN where the agent is not there.
+        """
+        if share == 1.0:
+            return self.centres[:, 1:], self.yaws[:, 1:]
+        centres = self.centres[:, :-1] + share * np.diff(self.centres, axis=1)
+        return centres, self.yaws[:, :-1] + share * _shortest(np.diff(self.yaws, axis=1))
+
+
+def planned_poses(trajectory: FloatArray, actions: FloatArray, protocol: Protocol) -> FloatArray:
+    """Where a plan's car stands and looks: its points, headed as its actions turn it (curvature x speed x dt each).
+
+    Args:
+        trajectory: (n, 6, 2) metres, ego frame.
+        actions: (n, 6, 2) speed (m/s) and curvature (1/m).
+        protocol: gives ``dt``.
+
+    Returns:
+        (n, 7, 3) x, y (metres) and heading (radians), now (zeros) first; NaN where there is no plan.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # a model may write any number
+        headings = np.cumsum(actions[..., 0] * actions[..., 1] * protocol.dt, axis=1)
+        poses = np.concatenate([trajectory, headings[..., None]], axis=2)
+    planned = ~np.isnan(actions).any(axis=(1, 2), keepdims=True)
+    poses = np.where(planned, np.clip(np.nan_to_num(poses), -_FARTHEST, _FARTHEST), np.nan)
+    start = np.where(np.isnan(poses[:, :1]), np.nan, 0.0)
+    whole: FloatArray = np.concatenate([start, poses], axis=1)
+    return whole
+
+
+def poses_between(poses: FloatArray, share: float) -> FloatArray:
+    """(n, 7, 3) poses to (n, 6, 3) inside each step, headings by the shortest arc; ``share`` of the step gone by."""
+    steps = np.diff(poses, axis=1)
+    steps[..., 2] = _shortest(steps[..., 2])
+    inside: FloatArray = poses[:, :-1] + share * steps
+    return inside
+
+
+def _shortest(turns: FloatArray) -> FloatArray:
+    """Turns brought into [-pi, pi)."""
+    wrapped: FloatArray = np.mod(turns + np.pi, 2 * np.pi) - np.pi
+    return wrapped
+
+
+def _stacked(agents: Sequence[Agents], name: str, empty: tuple[int, ...]) -> FloatArray:
+    parts = [getattr(some, name) for some in agents]
+    stacked: FloatArray = np.concatenate(parts) if parts else np.empty(empty)
+    return stacked

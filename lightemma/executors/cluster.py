@@ -1,0 +1,208 @@
+"""Ray: started on this machine or joined, kept quiet, and left again."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lightemma.backends.base import Backend, Request
+from lightemma.backends.config import ModelConfig
+from lightemma.errors import UserError
+from lightemma.executors.placement import Node, Placement
+from lightemma.executors.replicas import ReplicaLost
+from lightemma.executors.worker import Hello, Refused, Reply, Worker, without_pictures
+from lightemma.frame import Picture
+
+#: Calls that a replica takes at once where the model's limits name no number.
+_ANY_CALLS = 1000
+#: Seconds that a replica is given to let its model go.
+_CLOSE_S = 30.0
+#: Pictures that are kept ready for the later stages of their frames.
+_SHELF_BYTES = 128_000_000
+#: Of the memory that a Ray on this machine alone shares between processes.
+_STORE_BYTES = 512_000_000
+
+#: Set before Ray is loaded, unless the user has set them.
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+@dataclass
+class PictureShelf:
+    """Pictures in Ray's store: sent to a machine once, however many calls show them."""
+
+    bytes: int = 0
+    _kept: OrderedDict[str, tuple[Any, int]] = field(default_factory=OrderedDict)
+
+    def put(self, picture: Picture) -> Any:
+        """The reference under which replicas find a picture."""
+        found = self._kept.get(picture.sha256)
+        if found is not None:
+            self._kept.move_to_end(picture.sha256)
+            return found[0]
+        reference = _ray().put(picture)
+        self._kept[picture.sha256] = (reference, len(picture.data))
+        self.bytes += len(picture.data)
+        while self.bytes > _SHELF_BYTES and len(self._kept) > 1:
+            _, (_, size) = self._kept.popitem(last=False)
+            self.bytes -= size
+        return reference
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The machines."""
+
+    nodes: tuple[Node, ...]
+    shelf: PictureShelf = field(default_factory=PictureShelf)
+
+    def launch(
+        self, kind: type[Backend], config: ModelConfig, placement: Placement, folder: Path | None = None
+    ) -> RayReplica:
+        """Asks Ray for a replica; it comes up when its machine has room.
+
+        Args:
+            kind: class of the backend that it holds.
+            config: the model.
+            placement: what the replica is given.
+            folder: of the run.
+        """
+        actor = (
+            _ray()
+            .remote(Worker)
+            .options(
+                num_cpus=placement.cpus,
+                num_gpus=placement.gpus,
+                max_concurrency=2 * placement.calls if placement.calls else _ANY_CALLS,
+                # Lost replicas are replaced here, where it is known which calls they had.
+                max_restarts=0,
+                max_task_retries=0,
+            )
+            .remote(kind, config, folder, Path.cwd())
+        )
+        return RayReplica(actor, self.shelf)
+
+
+class RayReplica:
+    """A replica that is a Ray actor.
+
+    Args:
+        actor: holds a ``Worker``.
+        shelf: where pictures are put.
+    """
+
+    def __init__(self, actor: Any, shelf: PictureShelf) -> None:
+        self._actor = actor
+        self._shelf = shelf
+        self._up = False
+
+    async def hello(self) -> Hello | Refused:
+        """Who it is, once it is up.
+
+        Raises:
+            ReplicaLost: if it died on the way.
+        """
+        said: Hello | Refused = await _outcome(self._actor.hello.remote())
+        self._up = True
+        return said
+
+    async def ask(self, request: Request) -> Reply:
+        """One call.
+
+        Raises:
+            ReplicaLost: if the process or its machine is gone.
+        """
+        bare, places, pictures = without_pictures(request)
+        references = [self._shelf.put(picture) for picture in pictures]
+        reply: Reply = await _outcome(self._actor.generate.remote(bare, places, *references))
+        return reply
+
+    async def close(self) -> None:
+        """Lets the model go and ends the process."""
+        if self._up:  # one that waits for a GPU would never answer
+            with suppress(Exception):
+                # What went wrong with letting go is no more of interest: the process is ended in any case.
+                async with asyncio.timeout(_CLOSE_S):
+                    await self._actor.close.remote()
+        with suppress(Exception):
+            _ray().kill(self._actor)
+
+
+@contextmanager
+def ray_cluster(address: str | None) -> Iterator[Cluster]:
+    """Ray while a block lasts: the cluster at ``address``, or one on this machine alone.
+
+    A Ray that this process has joined already is used and left as it is.
+
+    Raises:
+        UserError: if Ray is not installed, or there is no cluster at the address.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    try:
+        ray = _ray()
+    except ImportError as error:
+        raise UserError("--executor ray needs Ray; pip install 'lightemma[ray]' on every machine.") from error
+    if ray.is_initialized():
+        yield Cluster(_nodes())
+        return
+    alone: dict[str, Any] = {"include_dashboard": False, "object_store_memory": _STORE_BYTES} if address is None else {}
+    try:
+        # Workers' output goes to Ray's own logs (/tmp/ray/session_latest/logs), not between the lines of the live view.
+        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.CRITICAL, **alone)
+    except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
+        if address is None:
+            raise UserError(f"Ray did not start on this machine ({_first_line(error)}).") from error
+        raise UserError(
+            f"There is no Ray cluster at '{address}' ({_first_line(error)}); start one with `ray start --head`, and join it "
+            "from the other machines with `ray start --address=HOST:PORT`."
+        ) from error
+    try:
+        yield Cluster(_nodes())
+    finally:
+        ray.shutdown()
+
+
+async def _outcome(reference: Any) -> Any:
+    ray = _ray()
+    try:
+        return await reference
+    except asyncio.CancelledError:
+        # Nobody waits for it any more: the model need not go on with it.
+        with suppress(Exception):
+            ray.cancel(reference)
+        raise
+    except ray.exceptions.RayTaskError as error:
+        # Something was raised over there: it is raised here as it would have been without Ray.
+        cause = getattr(error, "cause", None)
+        raise (cause if isinstance(cause, Exception) else RuntimeError(_first_line(error))) from None
+    except ray.exceptions.RayError as error:
+        raise ReplicaLost(_first_line(error)) from error
+
+
+def _ray() -> Any:
+    """The package; imported only when it is asked for."""
+    return importlib.import_module("ray")
+
+
+def _nodes() -> tuple[Node, ...]:
+    return tuple(
+        Node(float(node["Resources"].get("CPU", 0.0)), float(node["Resources"].get("GPU", 0.0)))
+        for node in _ray().nodes()
+        if node["Alive"]
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    words = str(error).strip()
+    return words.splitlines()[0].rstrip(".:") if words else type(error).__name__

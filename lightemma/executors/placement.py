@@ -1,0 +1,111 @@
+"""How many replicas of a model a cluster takes, and what each of them is given. Knows no Ray."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lightemma.backends.base import Backend
+from lightemma.backends.config import ModelConfig
+from lightemma.backends.keys import key_variable
+from lightemma.errors import UserError
+
+#: Client processes of a model behind an address: each sends a few hundred calls a second, more than one driver hands out.
+CLIENTS = 4
+#: Cores that a replica on a GPU is given at the most, to prepare pictures and text.
+MOST_CPUS = 8
+
+#: Providers that load the weights, or start the server, themselves.
+_HOLDERS = frozenset({"transformers", "vllm", "sglang", "transformers-serve"})
+#: Providers that balance over servers that run already.
+_CLIENTS = frozenset({"endpoints"})
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine of the cluster.
+
+    Attributes:
+        cpus: cores that Ray may give away.
+        gpus: likewise.
+    """
+
+    cpus: float
+    gpus: float
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What a model is given.
+
+    Attributes:
+        replicas: at the most; they are started as frames need them.
+        gpus: of each.
+        cpus: of each.
+        calls: at once in each, or None if that adapts.
+        holds: whether each replica holds the model itself; False for clients of one service.
+    """
+
+    replicas: int
+    gpus: float
+    cpus: float
+    calls: int | None
+    holds: bool
+
+
+def holds_model(config: ModelConfig) -> bool:
+    """Whether a model lives in the process that asks it, so that another process is another model's worth of answers."""
+    if config.provider in _HOLDERS:
+        return True
+    return config.provider not in _CLIENTS and config.base_url is None and key_variable(config) is None
+
+
+def place(backend: Backend, nodes: tuple[Node, ...], replicas: int | None, gpus: float | None) -> Placement:
+    """How a model is spread.
+
+    A model on GPUs gets as many replicas as fit on them. One on CPUs uses all cores by itself, so it gets one replica per
+    machine. A model behind an address is served elsewhere; its clients share the work of sending.
+
+    Args:
+        backend: as made on the driver.
+        nodes: the machines.
+        replicas: as asked, or None.
+        gpus: of each replica as asked, or None.
+
+    Raises:
+        UserError: if no machine has enough GPUs for one replica.
+    """
+    config = backend.config
+    calls = config.limits.concurrency
+    cores = int(sum(node.cpus for node in nodes))
+    if not holds_model(config):
+        return Placement(replicas or max(1, min(CLIENTS, cores)), gpus or 0.0, 0.0, None, False)
+    each = gpus_of(backend, nodes) if gpus is None else gpus
+    if each > 0:
+        fits = [int(node.gpus / each + 1e-9) for node in nodes]
+        most = max((node.gpus for node in nodes), default=0.0)
+        if not any(fits):
+            raise UserError(
+                f"A replica of '{config.name}' needs {each:g} GPUs, and no machine of the cluster has more than {most:g}; "
+                "add machines, or give --gpus-per-replica (0 for the CPU)."
+            )
+        shares = [int(node.cpus // fit) for node, fit in zip(nodes, fits, strict=True) if fit]
+        return Placement(replicas or sum(fits), each, float(min([MOST_CPUS, *shares])), calls, True)
+    if config.provider in _HOLDERS:
+        count = replicas or len(nodes)
+        return Placement(count, 0.0, float(max(cores // count, 0)), calls, True)
+    return Placement(replicas or max(1, cores), 0.0, 0.0, calls, True)
+
+
+def gpus_of(backend: Backend, nodes: tuple[Node, ...]) -> float:
+    """GPUs that one replica needs: what its server is told to take, else what its YAML says, else one if there are any."""
+    if backend.accelerators:
+        return float(backend.accelerators)
+    if (
+        backend.config.provider == "scripted"
+        or backend.config.options.get("cpu")
+        or not any(node.gpus for node in nodes)
+    ):
+        return 0.0
+    said = re.match(r"\s*(\d+)\s*x", backend.config.gpus or "")
+    return float(said.group(1)) if said else 1.0

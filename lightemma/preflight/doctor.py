@@ -1,0 +1,375 @@
+"""What is there, what is missing, and how to get it. Functions that look and report; nothing is changed, no key is shown."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from lightemma.backends.config import ModelConfig
+from lightemma.backends.keys import key_variable
+from lightemma.calls.cache import FILE as CACHE_FILE
+from lightemma.config_files import config_names, load_config
+from lightemma.data.missing import missing_pictures
+from lightemma.data.sources import open_source
+from lightemma.errors import UserError
+from lightemma.preflight.estimate import config_of
+from lightemma.preflight.readiness import (
+    HasGpu,
+    Listens,
+    Readiness,
+    Versions,
+    has_gpu,
+    installed_version,
+    listens,
+    readiness,
+    retirement,
+)
+
+State = Literal["ok", "missing", "warning"]
+
+#: What each extra is for, in the order of the report.
+_EXTRAS = {
+    "openai": "OpenAI's models and every OpenAI-compatible server",
+    "anthropic": "Anthropic's models",
+    "google": "Google's models",
+    "local": "models inside this process",
+    "nuscenes": "the devkit as a second reader of nuScenes",
+}
+
+_PYTHON = (3, 11)
+_LITTLE_SPACE = 1 << 30  # bytes; a run over v1.0-test takes some 40 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        what: the thing.
+        state: ``ok``, ``missing``, or ``warning`` (works without it, or will not for long).
+        detail: what was found.
+        next: the next command or sentence, empty if there is nothing to do.
+        demo: whether `lightemma demo` needs it.
+    """
+
+    what: str
+    state: State
+    detail: str
+    next: str = ""
+    demo: bool = False
+
+
+# --- looking at the machine ------------------------------------------------------------------------------------------
+
+
+def check_python(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> Finding:
+    """Whether Python is new enough."""
+    words = ".".join(str(part) for part in version)
+    if version >= _PYTHON:
+        return Finding("Python", "ok", words, demo=True)
+    return Finding(
+        "Python", "missing", words, "install Python 3.11 or newer, then `make install PYTHON=python3.11`", True
+    )
+
+
+def check_packages(requirements: Iterable[str] | None = None, versions: Versions = installed_version) -> list[Finding]:
+    """The packages that lightemma needs, one finding, and one for each extra.
+
+    Args:
+        requirements: as package metadata lists them; lightemma's own if left out.
+        versions: tells what is installed.
+    """
+    if requirements is None:
+        try:
+            requirements = importlib.metadata.requires("lightemma") or ()
+        except importlib.metadata.PackageNotFoundError:
+            requirements = ()
+    wanted: dict[str, list[tuple[str, str]]] = {}
+    for requirement in requirements:
+        name, bounds, extra = _parsed(requirement)
+        wanted.setdefault(extra, []).append((name, bounds))
+    core = _package_finding("packages", wanted.get("", []), versions, "pip install lightemma", needed=True)
+    extras = [
+        _package_finding(
+            f"extra {extra}", wanted[extra], versions, f"pip install 'lightemma[{extra}]'   # {purpose}", needed=False
+        )
+        for extra, purpose in _EXTRAS.items()
+        if extra in wanted
+    ]
+    return [core, *extras]
+
+
+def check_gpu(
+    torch_names: Callable[[], list[str] | None] | None = None,
+    which: Callable[[str], str | None] = shutil.which,
+    nvidia_smi: Callable[[str], list[str]] | None = None,
+) -> Finding:
+    """Which GPUs there are: as torch sees them if it is installed, else as nvidia-smi does.
+
+    Args:
+        torch_names: names by torch, None where torch is not installed.
+        which: finds a program.
+        nvidia_smi: names by the program at a path.
+    """
+    names = (torch_names or _torch_gpus)()
+    if names:
+        return Finding("GPU", "ok", ", ".join(names))
+    tool = which("nvidia-smi")
+    seen = (nvidia_smi or _nvidia_smi_gpus)(tool) if tool else []
+    if seen and names is not None:
+        return Finding(
+            "GPU",
+            "warning",
+            f"{', '.join(seen)}, which torch does not see",
+            "install a torch built for this driver's CUDA",
+        )
+    if seen:
+        return Finding("GPU", "ok", ", ".join(seen))
+    return Finding("GPU", "warning", "none found; models behind an API or on another server need none")
+
+
+def check_keys(configs: Iterable[ModelConfig], environ: Mapping[str, str] = os.environ) -> list[Finding]:
+    """One finding per environment variable that models want. Of a key only its presence is told."""
+    users: dict[str, list[str]] = {}
+    for config in configs:
+        variable = key_variable(config)
+        if variable:
+            users.setdefault(variable, []).append(config.name)
+    findings = []
+    for variable, names in users.items():
+        for_whom = f"for {', '.join(names)}"
+        if environ.get(variable, "").strip():
+            findings.append(Finding(f"key {variable}", "ok", f"is set, {for_whom}"))
+        else:
+            findings.append(Finding(f"key {variable}", "warning", f"is not set, {for_whom}", f"export {variable}=…"))
+    return findings
+
+
+def check_data(spec: str, results: Path) -> list[Finding]:
+    """Whether a ``--data`` source can be read, and whether its pictures are there.
+
+    Args:
+        spec: as on the command line.
+        results: folder beside whose runs an index of the tables is kept.
+    """
+    what = f"data {spec}"
+    count, lacking = 0, list[str]()
+    try:
+        source = open_source(spec, results)
+        for frame in source.frames():
+            count += 1
+            lacking += missing_pictures([frame])
+    except UserError as error:
+        return [
+            Finding(what, "missing", str(error), "lightemma run --data demo --planner constant-action   # needs none")
+        ]
+    except OSError as error:
+        return [Finding(what, "missing", str(error), "give a folder that can be read")]
+    if not count:
+        return [Finding(what, "missing", "no scene with 15 key frames or more", "give another version or folder")]
+    found = Finding(what, "ok", f"{source.info.scenes} scenes, {count:,} benchmark frames")
+    there = f"{count - len(lacking):,} of {count:,} front-camera pictures"
+    if not lacking:
+        return [found, Finding("pictures", "ok", there)]
+    if len(lacking) < count:
+        next_step = f"unpack the CAM_FRONT key frames; the first missing is {lacking[0]}"
+        return [found, Finding("pictures", "missing", there, next_step)]
+    next_step = "unpack samples/CAM_FRONT into the data root; baselines and replays run without it"
+    return [found, Finding("pictures", "warning", there, next_step)]
+
+
+def check_folder(what: str, folder: Path, *, demo: bool = False) -> Finding:
+    """Whether a folder, or the nearest one above it that exists, can be written, and how much room is there."""
+    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        return Finding(
+            what, "missing", f"{folder} cannot be written", "go to a folder of your own, or give --out", demo
+        )
+    free = shutil.disk_usage(existing).free
+    room = f"{free / (1 << 30):.1f} GiB free"
+    detail = f"{folder} can be written, {room}" if folder.exists() else f"{folder} can be made, {room}"
+    if free < _LITTLE_SPACE:
+        return Finding(
+            what, "warning", detail, "make room: a run over v1.0-test takes some 40 MB, pictures 20 GB", demo
+        )
+    return Finding(what, "ok", detail, demo=demo)
+
+
+def check_cache(results: Path) -> Finding:
+    """Whether the store of answers, which runs go on from, can be written."""
+    path = results / CACHE_FILE
+    if not path.exists():
+        return Finding("answers kept", "ok", f"{path} will be made by the first call")
+    if os.access(path, os.R_OK | os.W_OK):
+        return Finding("answers kept", "ok", f"{path}, {path.stat().st_size / (1 << 20):.1f} MiB")
+    return Finding("answers kept", "missing", f"{path} cannot be written", f"chmod u+rw {path}")
+
+
+# --- looking at models -----------------------------------------------------------------------------------------------
+
+
+def known_configs() -> tuple[dict[str, ModelConfig], list[Finding]]:
+    """All models in configs/models by name, and a finding for each YAML that is wrong."""
+    configs, wrong = {}, []
+    for name, path in config_names("models").items():
+        try:
+            configs[name] = load_config(path, ModelConfig)
+        except UserError as error:
+            wrong.append(Finding(f"model {name}", "warning", str(error), f"edit {path}"))
+    return configs, wrong
+
+
+def check_models(configs: Iterable[ModelConfig], ready: Callable[[ModelConfig], Readiness]) -> Finding:
+    """Which models can be asked now; scripts are none."""
+    names = [config.name for config in configs if config.provider != "scripted" and ready(config).ready]
+    if names:
+        return Finding("models ready", "ok", ", ".join(names))
+    return Finding("models ready", "warning", "none", "lightemma models   # says what each of them lacks")
+
+
+def check_model(
+    spec: str,
+    today: date,
+    environ: Mapping[str, str] = os.environ,
+    versions: Versions = installed_version,
+    listening: Listens = listens,
+    gpu: HasGpu = has_gpu,
+) -> Finding:
+    """Whether the model behind one ``--model`` value can be asked now; the rest as for ``readiness``.
+
+    Args:
+        spec: as on the command line.
+        today: models that retired before are not ready.
+        environ: where keys are looked for.
+        versions: tells what is installed.
+        listening: tells whether a local server is up.
+        gpu: tells whether there is a GPU.
+    """
+    what = f"model {spec}"
+    try:
+        config = config_of(spec)
+    except UserError as error:
+        return Finding(what, "missing", str(error), "lightemma models")
+    state = readiness(config, today, environ, versions, listening, gpu)
+    if not state.ready:
+        return Finding(what, "missing", f"lacks {state.lacks}", state.next)
+    soon = retirement(config, today)
+    if soon.endswith("days)"):
+        return Finding(
+            what, "warning", f"ready, but switched off on {soon}", "lightemma models   # lists those that stay"
+        )
+    return Finding(what, "ok", "ready")
+
+
+# --- making sense of it ----------------------------------------------------------------------------------------------
+
+
+def demo_runs(findings: Iterable[Finding]) -> bool:
+    """Whether everything that `lightemma demo` needs is there."""
+    return not any(finding.demo and finding.state == "missing" for finding in findings)
+
+
+def next_step(findings: Sequence[Finding], data: str | None = None, model: str | None = None) -> str:
+    """The single most useful thing to do now.
+
+    Args:
+        findings: all of them.
+        data: the source that was asked about.
+        model: the model that was asked about.
+    """
+    for finding in findings:
+        if finding.demo and finding.state == "missing" and finding.next:
+            return finding.next
+    asked = [
+        f for f in findings if f.what.startswith(("model ", "data ", "pictures")) and f.state == "missing" and f.next
+    ]
+    if asked:
+        return asked[0].next
+    if data and model:
+        return f"lightemma estimate --data {data} --model {model} --limit 30"
+    ready = next((f for f in findings if f.what == "models ready"), None)
+    usable = ready is not None and ready.state == "ok"
+    if model:
+        return f"lightemma run --data demo --model {model} --limit 3"
+    if data and usable and ready is not None:
+        return f"lightemma estimate --data {data} --model {ready.detail.split(', ')[0]} --limit 30"
+    if data:
+        return f"lightemma run --data {data} --planner constant-action,damped-acceleration"
+    return "lightemma demo"
+
+
+def _parsed(requirement: str) -> tuple[str, str, str]:
+    """Name, version bounds and extra of a requirement such as ``openai>=2.0; extra == "openai"``."""
+    before, _, marker = requirement.partition(";")
+    match = re.match(r"\s*([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*\(?([^)]*)\)?", before)
+    name, bounds = (match.group(1), match.group(2).strip()) if match else (before.strip(), "")
+    extra = re.search(r"extra\s*==\s*['\"]([^'\"]+)['\"]", marker)
+    return name, bounds, extra.group(1) if extra else ""
+
+
+def _package_finding(
+    what: str, wanted: Sequence[tuple[str, str]], versions: Versions, install: str, *, needed: bool
+) -> Finding:
+    there, wrong = [], []
+    for name, bounds in wanted:
+        version = versions(name)
+        if version is None:
+            wrong.append(f"{name} is not installed")
+        elif not _within(version, bounds):
+            wrong.append(f"{name} {version} is not {bounds}")
+        else:
+            there.append(f"{name} {version}")
+    if wrong:
+        return Finding(what, "missing" if needed else "warning", ", ".join(wrong), install, needed)
+    return Finding(what, "ok", ", ".join(there), demo=needed)
+
+
+def _within(version: str, bounds: str) -> bool:
+    """Whether a version keeps to ``>=`` and ``<`` bounds; other bounds are not looked at."""
+    have = _numbers(version)
+    for sign, bound in re.findall(r"(>=|<(?!=))\s*([0-9][0-9.]*)", bounds):
+        limit = _numbers(bound)
+        if (sign == ">=" and have < limit) or (sign == "<" and have >= limit):
+            return False
+    return True
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """``1.26.4.post1`` as (1, 26, 4), zeros at the end cut off."""
+    numbers = [int(part) for part in re.match(r"[0-9.]*", version).group().split(".") if part]  # type: ignore[union-attr]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def _torch_gpus() -> list[str] | None:
+    if importlib.util.find_spec("torch") is None:
+        return None
+    try:
+        import torch
+
+        return [
+            f"{torch.cuda.get_device_name(i)}, {torch.cuda.get_device_properties(i).total_memory / (1 << 30):.0f} GiB"
+            for i in range(torch.cuda.device_count())
+        ]
+    except Exception:  # a torch that does not fit its driver fails in many ways
+        return []
+
+
+def _nvidia_smi_gpus(path: str) -> list[str]:
+    command = [path, "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [line.strip() for line in done.stdout.splitlines() if line.strip()]

@@ -1,0 +1,93 @@
+"""What a run on one's own cards will take: GPU-hours, time and memory beside the dollars of ``estimate``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lightemma.backends.config import ModelConfig
+from lightemma.errors import UserError, near_names
+from lightemma.preflight.cost_model import CARDS, CallTokens, Card, Prediction, Serving, architecture_of, predict
+from lightemma.preflight.estimate import RunEstimate, asks_nobody
+
+#: Calls at once at a server whose YAML names no number.
+_AT_ONCE = 16
+#: Of transformers in this process, as its backend has it.
+_BATCH = 8
+#: Bytes of a weight in saved forms that are smaller than 16 bits, scales included.
+_BYTES = {"fp8": 1.05, "int8": 1.05, "awq": 0.6, "gptq": 0.6, "bitsandbytes": 0.6}
+_MOST_CARDS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class GpuEstimate:
+    """A run on cards of one kind.
+
+    Attributes:
+        run: its name.
+        frames: still to be driven.
+        card: of which kind.
+        prediction: of a frame.
+        how: how it is asked, in words.
+    """
+
+    run: str
+    frames: int
+    card: Card
+    prediction: Prediction
+    how: str
+
+    @property
+    def gpu_hours(self) -> float:
+        """Card-hours."""
+        return self.prediction.gpu_hours(self.frames)
+
+    def wall_hours(self, cards: int) -> float | None:
+        """Hours on so many cards, loading left out; None where a replica needs more of them."""
+        return None if cards < self.prediction.cards else self.prediction.wall_hours(self.frames, cards)
+
+
+def card_named(name: str) -> Card:
+    """A card by name, such as ``h100``.
+
+    Raises:
+        UserError: if it is not known here.
+    """
+    found = CARDS.get(name.strip().lower())
+    if found is None:
+        raise UserError(f"There is no GPU '{name}' in the table; {near_names(name.lower(), CARDS)}")
+    return found
+
+
+def estimate_gpus(run: RunEstimate, card: Card) -> GpuEstimate | None:
+    """What a run takes on one's own cards, or None for models that others serve, or whose architecture is not known.
+
+    Args:
+        run: as reckoned from its prompts.
+        card: of which kind the cards are.
+    """
+    config = run.config
+    architecture = architecture_of(config.model)
+    if architecture is None or run.price is not None or asks_nobody(config):
+        return None
+    form = str(config.options.get("quantization") or "").lower()
+    if form in _BYTES:
+        architecture = replace(architecture, bytes_per_weight=_BYTES[form])
+    calls = [CallTokens(call.input, call.output, call.begun) for call in run.calls]
+    engine = config.provider != "transformers"
+    at_once = _at_once(config)
+    cards = 1
+    while cards <= _MOST_CARDS:
+        prediction = predict(architecture, calls, Serving(card, cards, at_once, engine))
+        if prediction is not None:
+            asked = "with an engine" if engine else "inside a Python process"
+            return GpuEstimate(run.run, run.left, card, prediction, f"{prediction.at_once} calls at once, {asked}")
+        cards *= 2
+    return None
+
+
+def _at_once(config: ModelConfig) -> int:
+    limit = config.limits.concurrency
+    if config.provider != "transformers":
+        return limit or _AT_ONCE
+    batch = int(config.options.get("max_batch", _BATCH))
+    return min(batch, limit or batch)

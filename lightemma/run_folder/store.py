@@ -1,0 +1,243 @@
+"""A run's folder: manifest.json and frames.jsonl. Lines are appended and flushed, never rewritten."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import msgspec
+
+from lightemma.errors import UserError
+from lightemma.run_folder.manifest import FORMAT, Manifest
+from lightemma.run_folder.records import FrameNumbers, FrameRecord
+
+MANIFEST = "manifest.json"
+FRAMES = "frames.jsonl"
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+_R = TypeVar("_R", FrameRecord, FrameNumbers)
+_ENCODER = msgspec.json.Encoder()
+#: What decoding a damaged file raises; bytes that are no UTF-8 inside a string get Python's own error.
+_DAMAGE = (msgspec.DecodeError, UnicodeDecodeError)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds a run."""
+    return (folder / MANIFEST).is_file()
+
+
+def check_run_name(name: str) -> None:
+    """Makes sure that a run's name is one folder inside the results folder, and no hidden one.
+
+    Raises:
+        UserError: if not.
+    """
+    if not name or name.startswith(".") or not name.isprintable() or any(sign in name for sign in "/\\"):
+        raise UserError(
+            f"A run cannot be called {name!r}, since its folder is; give a --name without slashes that starts with no dot."
+        )
+
+
+def find_runs(paths: Iterable[Path]) -> list[Path]:
+    """Run folders among ``paths``: a run itself, or the runs directly inside a results folder; plain files are passed over.
+
+    Raises:
+        UserError: if a path does not exist or holds no run.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if is_run(path):
+            found.append(path)
+        elif path.is_dir():
+            inside = sorted(child for child in path.iterdir() if is_run(child))
+            if not inside:
+                raise UserError(f"'{path}' is no run and holds none; a run is a folder with a {MANIFEST} in it.")
+            found.extend(inside)
+        elif not path.exists():
+            raise UserError(f"There is no run '{path}'; make one with `lightemma run` or `lightemma import`.")
+    if not found:
+        raise UserError("No run was given; name one or more folders under results/.")
+    unique = list(dict.fromkeys(folder.resolve() for folder in found))
+    return unique
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a run.
+
+    Raises:
+        UserError: if there is none, or it is broken, or a newer program wrote it.
+    """
+    path = folder / MANIFEST
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"'{folder}' is no run: its {MANIFEST} cannot be read ({error.strerror}).") from error
+    try:
+        version = msgspec.json.decode(data, type=dict[str, object]).get("format")
+        if isinstance(version, int) and version > FORMAT:
+            raise UserError(f"'{path}' has format {version}, this program knows {FORMAT}; install a newer lightemma.")
+        return msgspec.json.decode(data, type=Manifest)
+    except _DAMAGE as error:
+        raise UserError(
+            f"'{path}' is not a run's manifest ({error}); restore it or run again under another name."
+        ) from error
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Writes the manifest whole or not at all."""
+    temporary = folder / f".{MANIFEST}.part"
+    temporary.write_bytes(msgspec.json.format(_ENCODER.encode(manifest), indent=2) + b"\n")
+    temporary.replace(folder / MANIFEST)
+
+
+def read_frames(folder: Path) -> list[FrameRecord]:
+    """All frames of a run, with their texts."""
+    return _latest(_read(folder, FrameRecord))
+
+
+def read_numbers(folder: Path) -> list[FrameNumbers]:
+    """All frames of a run, without their texts: several times faster."""
+    return _latest(_read(folder, FrameNumbers))
+
+
+class _Outcome(msgspec.Struct, frozen=True, gc=False):
+    sample_token: str
+    outcome: str
+
+
+def read_outcomes(folder: Path) -> dict[str, str]:
+    """Sample token -> outcome of every frame a run has; as it last ended."""
+    return {record.sample_token: record.outcome for record in _read(folder, _Outcome)}
+
+
+def _latest(records: Iterable[_R]) -> list[_R]:
+    """One record per key frame: a frame that was tried again counts as it last ended, at its first place."""
+    return list({record.sample_token: record for record in records}.values())
+
+
+def _read(folder: Path, kind: type[_T]) -> Iterator[_T]:
+    path = folder / FRAMES
+    decoder = msgspec.json.Decoder(kind)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UserError(f"'{path}' cannot be read ({error.strerror}).") from error
+    lines = data.split(b"\n")
+    torn = lines.pop()  # empty when the last line was finished
+    if torn:
+        log.warning("%s ends in a torn line (the run was interrupted); that frame is dropped", path)
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield decoder.decode(line)
+        except _DAMAGE as error:
+            raise UserError(
+                f"Line {number} of '{path}' is damaged ({error}); delete that line, and run again to fill the gap."
+            ) from error
+
+
+class RunWriter:
+    """Appends frames to a run, one whole line each, flushed before the next.
+
+    Args:
+        folder: the run's folder; made if missing.
+        manifest: what the run is. An existing run goes on if its manifest says the same, and is refused otherwise.
+
+    Raises:
+        UserError: if the folder cannot be written or holds another run.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if is_run(folder):
+                manifest = self._go_on(manifest)
+            write_manifest(folder, manifest)
+            self._mend()
+            # Unbuffered: a line that did not fit on the disk must not come back when the file is closed.
+            self._file = (folder / FRAMES).open("ab", buffering=0)
+        except OSError as error:
+            raise UserError(
+                f"The run folder '{folder}' cannot be written ({error.strerror}); give another place with --out."
+            ) from error
+        self.manifest = manifest
+
+    def _go_on(self, manifest: Manifest) -> Manifest:
+        existing = read_manifest(self.folder)
+        differs = existing.differences(manifest)
+        if differs:
+            raise UserError(
+                f"'{self.folder}' holds a run with other {' and '.join(differs)}; give this run its own name with --name, "
+                "or remove that folder."
+            )
+        if existing.model and manifest.model and manifest.model.answered_as is None:
+            # A sitting that asks nothing must not forget who answered before.
+            model = msgspec.structs.replace(manifest.model, answered_as=existing.model.answered_as)
+            manifest = msgspec.structs.replace(manifest, model=model)
+        return msgspec.structs.replace(manifest, started=existing.started, gpu_seconds=existing.gpu_seconds)
+
+    def _mend(self) -> None:
+        """Cuts a torn last line off, so that the next line does not continue it."""
+        path = self.folder / FRAMES
+        if not path.exists():
+            return
+        with path.open("rb+") as file:
+            end = file.seek(0, os.SEEK_END)
+            if end == 0:
+                return
+            keep = 0
+            while end > 0:
+                start = max(0, end - 65536)
+                file.seek(start)
+                newline = file.read(end - start).rfind(b"\n")
+                if newline >= 0:
+                    keep = start + newline + 1
+                    break
+                end = start
+            file.truncate(keep)
+
+    def append(self, record: FrameRecord) -> None:
+        """Adds one frame; on return the line is with the operating system.
+
+        Raises:
+            UserError: if it cannot be written (a full disk); the torn line is cut off when the run goes on.
+        """
+        line = memoryview(_ENCODER.encode(record) + b"\n")
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError as error:
+            raise self._not_written(FRAMES, error) from error
+
+    def finish(self, manifest: Manifest) -> None:
+        """Writes the final manifest.
+
+        Raises:
+            UserError: if it cannot be written.
+        """
+        self.manifest = manifest
+        try:
+            write_manifest(self.folder, manifest)
+        except OSError as error:
+            raise self._not_written(MANIFEST, error) from error
+
+    def _not_written(self, name: str, error: OSError) -> UserError:
+        return UserError(
+            f"'{self.folder / name}' cannot be written ({error.strerror}); make room and give the same command again."
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()

@@ -1,0 +1,114 @@
+"""The words of a run, frame by frame: what was asked and what came back, without holding a whole run in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from lightemma.errors import UserError
+from lightemma.run_folder.records import StageRecord
+from lightemma.run_folder.store import FRAMES
+
+log = logging.getLogger(__name__)
+
+#: What decoding a damaged line raises; bytes that are no UTF-8 inside a string get Python's own error.
+_DAMAGE = (msgspec.DecodeError, UnicodeDecodeError)
+
+_T = TypeVar("_T")
+
+
+class FrameText(msgspec.Struct, frozen=True):
+    """The stages of one frame.
+
+    Attributes:
+        sample_token: the key frame's token.
+        stages: the calls, in order; none for a planner without a model.
+    """
+
+    sample_token: str
+    stages: list[StageRecord]
+
+
+class _Answer(msgspec.Struct, frozen=True, gc=False):
+    response: str | None = None
+
+
+class _Measured(msgspec.Struct, frozen=True, gc=False):
+    sample_token: str
+    stages: list[_Answer]
+
+
+class FrameTexts:
+    """Where each frame's line lies in a run's frames.jsonl, read on demand.
+
+    A token's last line counts, as in ``runs.store``; a torn last line is dropped.
+
+    Args:
+        folder: the run.
+
+    Attributes:
+        answer_characters: how long all answers are together, of the lines that count.
+
+    Raises:
+        UserError: if the file cannot be read or a line is damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FRAMES
+        self._places: dict[str, int] = {}
+        lengths: dict[str, int] = {}
+        decoder = msgspec.json.Decoder(_Measured)
+        place = 0
+        try:
+            with self._path.open("rb") as file:
+                for number, line in enumerate(file, start=1):
+                    if not line.endswith(b"\n"):
+                        log.warning(
+                            "%s ends in a torn line (the run was interrupted); that frame is dropped", self._path
+                        )
+                        break
+                    found = self._decode(decoder, line, number)
+                    self._places[found.sample_token] = place
+                    lengths[found.sample_token] = sum(len(stage.response or "") for stage in found.stages)
+                    place += len(line)
+        except FileNotFoundError:
+            pass  # a run without frames yet has no words
+        except OSError as error:
+            raise UserError(f"'{self._path}' cannot be read ({error.strerror}).") from error
+        self.answer_characters = sum(lengths.values())
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def read(self, tokens: Iterable[str]) -> dict[str, FrameText]:
+        """The words of some frames, by token; tokens the run does not have are left out.
+
+        Raises:
+            UserError: if the file cannot be read any more.
+        """
+        places = sorted((self._places[token], token) for token in tokens if token in self._places)
+        if not places:
+            return {}
+        decoder = msgspec.json.Decoder(FrameText)
+        found = {}
+        try:
+            with self._path.open("rb") as file:
+                for place, token in places:
+                    file.seek(place)
+                    found[token] = self._decode(decoder, file.readline())
+        except OSError as error:
+            raise UserError(f"'{self._path}' cannot be read ({error.strerror}).") from error
+        return found
+
+    def _decode(self, decoder: msgspec.json.Decoder[_T], line: bytes, number: int | None = None) -> _T:
+        try:
+            return decoder.decode(line)
+        except _DAMAGE as error:
+            where = f"Line {number} of" if number else "A line of"
+            raise UserError(
+                f"{where} '{self._path}' is damaged ({error}); delete that line, and run again to fill the gap."
+            ) from error

@@ -1,1 +1,0 @@
-"""Runs: schedules frames, records every call, goes on where it stopped."""

@@ -1,0 +1,1 @@
+"""What one command does: plans the runs, drives them over frames or episodes, records every call."""

@@ -1,0 +1,187 @@
+"""One request, or a few turns, outside any run: to see whether a model is there and answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightemma.backends.base import Backend, CallError, CallResult, PicturePart, Request, TextPart
+from lightemma.backends.config import ModelConfig
+from lightemma.config_files import find_config, load_config
+from lightemma.data.fetched import fetch_picture, is_address, picture_at
+from lightemma.data.pictures import PicturePolicy, load_picture
+from lightemma.frame import Picture
+from lightemma.planners.conversation import SUMMARY, Conversation, Part, Said, window_of
+from lightemma.run_folder.records import OK, STAGES, Usage
+from lightemma.sessions.models import make_backend, provider_class, providers
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn and its answer.
+
+    Attributes:
+        prompt: what was said.
+        answer: the model's words.
+        finish_reason: why it ended.
+        usage: tokens, or None if nobody counted.
+        latency_s: seconds from sending to the whole answer.
+        answered_as: the model as the provider names it.
+        summary: what the oldest turns were summarised to before this one, or None.
+    """
+
+    prompt: str
+    answer: str
+    finish_reason: str
+    usage: Usage | None
+    latency_s: float | None
+    answered_as: str | None
+    summary: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A turn that was not answered.
+
+    Attributes:
+        kind: in the harness's words.
+        message: in the provider's.
+    """
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of all turns.
+
+    Attributes:
+        turns: those that were answered.
+        failure: of the turn after them, or None if all were answered.
+    """
+
+    turns: tuple[Turn, ...]
+    failure: Failure | None = None
+
+
+def backend_with(spec: str, **changes: Any) -> Backend:
+    """The backend behind a ``MODEL`` argument, with some of its settings changed.
+
+    Args:
+        spec: as ``make_backend`` takes it.
+        changes: fields of ``ModelConfig``.
+
+    Raises:
+        UserError: if there is none, or its settings are wrong.
+    """
+    if not changes or spec.startswith("replay:"):
+        return make_backend(spec)
+    if ":" in spec and not spec.endswith((".yaml", ".yml")):
+        backend = make_backend(spec)  # a class, whose settings are all in its configuration
+        return type(backend)(backend.config.model_copy(update=changes))
+    config = load_config(find_config("models", spec), ModelConfig)
+    if config.provider not in providers() and ":" not in config.provider:
+        return make_backend(spec)  # says what is wrong
+    return provider_class(config.provider)(config.model_copy(update=changes))
+
+
+def pictures_for(backend: Backend, places: Sequence[str], policy: PicturePolicy | None = None) -> list[Picture]:
+    """Pictures from files and addresses, ready to be sent.
+
+    Args:
+        backend: some pass addresses on for the provider to fetch; for the others pictures are fetched here.
+        places: files, or http and https addresses.
+        policy: how they are sent; as they are if left out.
+
+    Raises:
+        UserError: if one cannot be had.
+    """
+    policy = policy or PicturePolicy()
+    pictures = []
+    for place in places:
+        if not is_address(place):
+            pictures.append(load_picture(Path(place).expanduser(), policy))
+        elif backend.takes_urls:
+            pictures.append(picture_at(place))
+        else:
+            pictures.append(fetch_picture(place, policy))
+    return pictures
+
+
+async def ask(
+    backend: Backend,
+    turns: Sequence[str],
+    pictures: Sequence[Picture] = (),
+    system: str | None = None,
+    told: Callable[[Turn], None] | None = None,
+) -> Asked:
+    """Has a conversation: one attempt per turn, nothing cached, nothing recorded. Closes the backend.
+
+    Args:
+        backend: who is asked.
+        turns: the user's, in order; each is sent with all that was said before.
+        pictures: come before the first turn's words.
+        system: the system's words.
+        told: is given every answered turn at once.
+    """
+
+    async def call(request: Request) -> CallResult:
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(backend.config.limits.timeout_s):
+                completion = await backend.generate(request)
+        except TimeoutError:
+            return CallResult(None, "timeout", f"no answer within {backend.config.limits.timeout_s:g} s")
+        except CallError as error:
+            return CallResult(None, error.kind, error.message)
+        latency = completion.latency_s
+        return CallResult(completion, latency_s=time.perf_counter() - started if latency is None else latency)
+
+    answered: list[Turn] = []
+    conversation = Conversation(call, window=window_of(backend.config), system=system)
+    try:
+        for number, text in enumerate(turns):
+            shown: list[Part] = [PicturePart(picture) for picture in pictures if not number]
+            parts = [*shown, TextPart(text)]
+            calls = await conversation.say(parts, STAGES[0])
+            if calls[-1].outcome != OK:
+                return Asked(tuple(answered), _failure(calls[-1]))
+            turn = _turn(text, calls)
+            answered.append(turn)
+            if told:
+                told(turn)
+    finally:
+        await backend.aclose()
+    return Asked(tuple(answered))
+
+
+def _turn(prompt: str, calls: Sequence[Said]) -> Turn:
+    said = calls[-1]
+    completion = said.result.completion
+    if completion is None:
+        raise ValueError("an answered turn has an answer")
+    summary = next((one.text for one in reversed(calls) if one.stage == SUMMARY), None)
+    return Turn(
+        prompt,
+        completion.text,
+        completion.finish_reason,
+        completion.usage,
+        said.result.latency_s,
+        completion.model,
+        summary,
+    )
+
+
+def _failure(said: Said) -> Failure:
+    kind = said.outcome.partition(":")[2]
+    words = said.result.error or (said.text or "").strip() or {"empty": "the answer is empty"}.get(kind, "")
+    if kind == "truncated":
+        words = "the answer is empty, since thinking took all of its tokens (see --max-tokens)"
+    if said.stage == SUMMARY:
+        words = f"the oldest turns could not be summarised: {words}"
+    return Failure(kind, words)

@@ -1,0 +1,60 @@
+"""A scripted driver for the demo: answers written in advance from each frame's history, slips included. No model at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from lightemma.backends.base import CallError, Completion
+from lightemma.backends.config import ModelConfig
+from lightemma.backends.replay import ReplayBackend
+from lightemma.frame import FloatArray, Frame
+from lightemma.kinematics import hold_last_action
+from lightemma.protocol import LIGHTEMMA
+from lightemma.run_folder.records import Usage
+
+NAME = "scripted-driver"
+
+#: Every so many frames an answer lacks its commas, or a call fails: so that the demo's tables show what these look like.
+COMMAS_MISSING_EVERY = 15
+CALL_FAILS_EVERY = 40
+
+_SCENE = "This answer was written in advance; nobody has looked at the picture."
+
+
+def scripted_driver(frames: Iterable[Frame]) -> ReplayBackend:
+    """A backend that knows its answers to ``frames`` by heart."""
+    recording: dict[tuple[str, str], Completion | CallError] = {}
+    for number, frame in enumerate(frames, start=1):
+        actions = _plan(frame.history.actions)
+        text = "[" + ", ".join(f"({v:.3f}, {c:.3f})" for v, c in actions) + "]"
+        if number % COMMAS_MISSING_EVERY == 0:
+            text = text.replace("), (", ") (")
+        token = frame.sample_token
+        recording[token, "scene"] = _completion(_SCENE)
+        recording[token, "intent"] = _completion(_intent(frame.history.actions))
+        recording[token, "action"] = _completion(text)
+        if number % CALL_FAILS_EVERY == 0:
+            recording[token, "intent"] = CallError("overloaded", "a failure written in advance")
+    return ReplayBackend(ModelConfig(name=NAME, provider="scripted", model=NAME), recording)
+
+
+def _plan(history: FloatArray) -> FloatArray:
+    """Goes on with half of the mean acceleration of the last second, and straightens out of bends."""
+    actions = hold_last_action(history)
+    acceleration = (history[-1, 0] - history[-3, 0]) / (2 * LIGHTEMMA.dt)
+    ahead = LIGHTEMMA.dt * np.arange(1, LIGHTEMMA.plan_steps + 1)
+    actions[:, 0] = np.maximum(actions[:, 0] + 0.5 * acceleration * ahead, 0.0)
+    actions[:, 1] *= 0.9 ** np.arange(LIGHTEMMA.plan_steps)
+    return actions
+
+
+def _intent(history: FloatArray) -> str:
+    change = history[-1, 0] - history[0, 0]
+    moved = "held its speed" if abs(change) < 0.5 else f"{'gained' if change > 0 else 'lost'} {abs(change):.1f} m/s"
+    return f"Over the past three seconds the car {moved}; it should go on like that, more gently."
+
+
+def _completion(text: str) -> Completion:
+    return Completion(text, usage=Usage(input=0, output=max(1, len(text) // 4), source="estimate"))

@@ -1,0 +1,163 @@
+"""Published archives become runs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lightemma.data.published import ArchiveFrame, PublishedArchive, frame_record
+from lightemma.errors import UserError
+from lightemma.parsing import Tier
+from lightemma.prompts.extract import RecordedPrompts, extract_prompts
+from lightemma.prompts.sets import PromptSet, history_values
+from lightemma.prompts.template import fold
+from lightemma.protocol import LIGHTEMMA
+from lightemma.run_folder.manifest import (
+    DataEntry,
+    Manifest,
+    ModelEntry,
+    PlannerEntry,
+    PromptsEntry,
+    frame_set_digest,
+    now,
+    package_versions,
+    python_version,
+)
+from lightemma.run_folder.records import STAGES, FrameRecord, is_call_error
+from lightemma.run_folder.store import RunWriter, check_run_name, is_run, read_manifest, read_numbers
+
+
+def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str | None = None) -> Path:
+    """Writes one published archive as a run.
+
+    Args:
+        path: the archive's folder or .zip.
+        results: folder of runs.
+        tier: how the recorded answers are read.
+        name: the run's name; the archive's by default.
+
+    Returns:
+        The run's folder. If it holds this import already, nothing is done; an import that was cut short is finished.
+
+    Raises:
+        UserError: if the archive is broken, or the folder holds another run.
+    """
+    archive = PublishedArchive(path)
+    run = archive.name if name is None else name
+    check_run_name(run)
+    frames = list(archive.frames())
+    records = [frame_record(scene, frame, tier) for scene, frame in frames]
+    if not records:
+        raise UserError(f"'{path}' has scenes but no frames; there is nothing to import.")
+    upstream = sum(any(is_call_error(stage.outcome) for stage in record.stages[:-1]) for record in records)
+    digest = hashlib.sha256()
+    for record in records:
+        digest.update((record.sample_token + "\0" + (record.stages[-1].response or "")).encode())
+    manifest = Manifest(
+        run=run,
+        protocol=LIGHTEMMA.as_dict(),
+        data=DataEntry(
+            source="published",
+            name=archive.name,
+            version="",
+            scenes=len(archive.scene_names),
+            frames=len(records),
+            frame_set=frame_set_digest(record.sample_token for record in records),
+        ),
+        planner=PlannerEntry("chain-of-thought", {"parser": tier}),
+        parser=tier,
+        model=ModelEntry(name=run, provider="published", model=archive.model),
+        prompts=_prompts_entry(archive, frames),
+        imported={
+            "archive": archive.name,
+            "answers": digest.hexdigest()[:16],
+            "frames_with_failed_earlier_stage": upstream,
+            **_stored_predictions([frame for _, frame in frames], records),
+        },
+        packages=package_versions(),
+        python=python_version(),
+        started=now(),
+        ended=now(),
+    )
+    folder = results / run
+    written: set[str] = set()
+    if is_run(folder):
+        existing = read_manifest(folder)
+        if existing.imported != manifest.imported or existing.parser != tier:
+            raise UserError(
+                f"'{folder}' already holds another run; import under another name with --name, or remove that folder."
+            )
+        written = {record.sample_token for record in read_numbers(folder)}
+        if len(written) == len(records):
+            return folder
+    with RunWriter(folder, manifest) as writer:
+        for record in records:
+            if record.sample_token not in written:
+                writer.append(record)
+    return folder
+
+
+def _stored_predictions(frames: Sequence[ArchiveFrame], records: Sequence[FrameRecord]) -> dict[str, int]:
+    """How v1's own readings of the answers compare with ours; nothing for v2, which stores none.
+
+    v1 took any non-empty list for a plan, so that some of its plans are shorter than six actions.
+    """
+    counts = Counter[str]()
+    for frame, record in zip(frames, records, strict=True):
+        stored = frame.predictions
+        if stored is None:
+            continue
+        if stored.trajectory is None:
+            counts["stored_none"] += 1
+        elif record.trajectory is None:
+            counts["stored_but_refused"] += 1
+        else:
+            same = np.shape(stored.trajectory) == np.shape(record.trajectory) and np.allclose(
+                stored.trajectory, record.trajectory, atol=1e-6
+            )
+            counts["stored_alike" if same else "stored_otherwise"] += 1
+    return dict(counts)
+
+
+def recorded_prompts(
+    archive: PublishedArchive, frames: Iterable[tuple[str, ArchiveFrame]] | None = None
+) -> list[RecordedPrompts]:
+    """The prompts of every frame with the values filled into them, white space folded.
+
+    Args:
+        archive: where they are recorded.
+        frames: its frames, if they have been read already.
+    """
+    return [
+        RecordedPrompts(
+            where=f"{scene}, frame {frame.frame_index}",
+            prompts={stage: fold(frame.prompt(stage)) for stage in STAGES},
+            values={
+                "scene": fold(frame.answer("scene")),
+                "intent": fold(frame.answer("intent")),
+                **history_values(np.array(frame.ego_info.obs_actions, dtype=np.float64)),
+            },
+        )
+        for scene, frame in (archive.frames() if frames is None else frames)
+    ]
+
+
+def archive_prompts(archive: PublishedArchive, recorded: Sequence[RecordedPrompts] | None = None) -> PromptSet:
+    """The prompt set an archive was recorded with; ``recorded`` saves reading the prompts twice.
+
+    Raises:
+        UserError: if its prompts do not come from one template.
+    """
+    return extract_prompts(archive.name, recorded_prompts(archive) if recorded is None else recorded)
+
+
+def _prompts_entry(archive: PublishedArchive, frames: Iterable[tuple[str, ArchiveFrame]]) -> PromptsEntry | None:
+    try:
+        prompts = archive_prompts(archive, recorded_prompts(archive, frames))
+    except UserError:
+        return None  # mixed wording: the texts themselves are in the records
+    return PromptsEntry("recorded", prompts.sha256, prompts.settings.answer)

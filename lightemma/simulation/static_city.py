@@ -1,0 +1,39 @@
+"""Puts together everything of a scenario's place that stands still."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lightemma.simulation import ground, paint
+from lightemma.simulation import scenery as surroundings
+from lightemma.simulation.paint import Head
+from lightemma.simulation.setup import Setup
+from lightemma.simulation.state import City, Conditions
+
+
+def dress(setup: Setup, seed: int, conditions: Conditions) -> tuple[City, tuple[Head, ...]]:
+    """The city around a setup, and its signal heads.
+
+    Args:
+        setup: gives the streets.
+        seed: of houses, plants and lamps; each is drawn by a generator of its own.
+        conditions: light and weather.
+    """
+    streets = setup.streets
+    clearance = surroundings.Clearance(streets)
+    houses = surroundings.buildings(streets, np.random.default_rng([seed, 11]), clearance)
+    city = City(
+        name=setup.name,
+        drivable=tuple(ground.drivable(streets)),
+        lanes=tuple(ground.lanes(streets)),
+        walkways=tuple(ground.walkways(streets)),
+        markings=tuple(paint.markings(streets)),
+        signs=tuple(paint.signs(setup)),
+        buildings=tuple(houses),
+        plants=tuple(surroundings.plants(streets, np.random.default_rng([seed, 12]), clearance, houses)),
+        lamp_posts=tuple(surroundings.lamp_posts(streets, np.random.default_rng([seed, 13]))),
+        left_hand=streets.side < 0,
+        conditions=conditions,
+        seed=seed,
+    )
+    return city, tuple(paint.heads(setup))

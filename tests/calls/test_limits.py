@@ -1,0 +1,206 @@
+"""The pool finds a provider's limit by itself, holds it, and gives way when it moves."""
+
+import asyncio
+import heapq
+import itertools
+import random
+
+import pytest
+
+from lightemma.backends.config import Limits
+from lightemma.calls.limits import COLLAPSE, LATENCY_WINDOW, Gate, Pool, RateCap
+
+
+class World:
+    """A provider with a capacity, in simulated time: no test waits, none depends on the machine."""
+
+    def __init__(self, pool: Pool, capacity: int, latency: float = 1.0, seed: int = 3) -> None:
+        self.pool, self.capacity, self.latency = pool, capacity, latency
+        self.rng = random.Random(seed)
+        self.now = 0.0
+        self.flying = 0
+        self.log: list[tuple[float, bool]] = []
+        self._events: list[tuple[float, int, float, bool]] = []
+        self._order = itertools.count()
+
+    def clock(self) -> float:
+        return self.now
+
+    async def run(self, seconds: float) -> None:
+        end = self.now + seconds
+        while self.now < end:
+            while self.pool.room > 0:
+                started = await self.pool.acquire()
+                served = self.flying < self.capacity
+                self.flying += served
+                takes = self.latency * self.rng.uniform(0.7, 1.3) if served else 0.02
+                heapq.heappush(self._events, (self.now + takes, next(self._order), started, served))
+            self.now, _, started, served = heapq.heappop(self._events)
+            self.flying -= served
+            self.log.append((self.now, served))
+            self.pool.release(started, None if served else "rate_limited", None if served else 1.0)
+
+    def since(self, moment: float) -> tuple[float, float]:
+        """Share of the capacity used, and share of calls refused, from a moment on."""
+        served = sum(ok for when, ok in self.log if when >= moment)
+        refused = sum(not ok for when, ok in self.log if when >= moment)
+        return served * self.latency / (self.capacity * (self.now - moment)), refused / (served + refused)
+
+
+def world(capacity: int, **settings) -> World:
+    pool = Pool(clock=lambda: made.now)
+    made = World(pool, capacity, **settings)
+    return made
+
+
+@pytest.mark.parametrize("capacity", [5, 10, 40, 150])
+def test_a_limit_is_found_and_held(capacity):
+    there = world(capacity)
+    asyncio.run(there.run(120))
+    used, refused = there.since(30)
+    assert used >= 0.90
+    assert refused < 0.02
+
+
+def test_the_level_follows_a_limit_that_moves():
+    there = world(60)
+    asyncio.run(there.run(60))
+    there.capacity = 20
+    asyncio.run(there.run(60))
+    assert there.pool.level < 23
+    there.capacity = 80
+    asyncio.run(there.run(400))
+    assert there.pool.level > 60
+
+
+def test_a_fixed_pool_never_moves_and_never_lets_more_through():
+    async def drive() -> int:
+        pool, most = Pool(fixed=4), 0
+
+        async def call() -> None:
+            nonlocal most
+            started = await pool.acquire()
+            most = max(most, pool.in_flight)
+            await asyncio.sleep(0)
+            pool.release(started, "rate_limited", 1.0)
+
+        await asyncio.gather(*(call() for _ in range(50)))
+        assert pool.level == 4
+        assert pool.in_flight == 0
+        return most
+
+    assert asyncio.run(drive()) == 4
+
+
+def test_a_level_that_is_not_used_does_not_grow():
+    async def drive() -> float:
+        pool = Pool()
+        for _ in range(500):
+            pool.release(await pool.acquire())
+        return pool.level
+
+    assert asyncio.run(drive()) == 8.0
+
+
+def test_slow_answers_lower_the_level():
+    now = 0.0
+
+    async def drive() -> tuple[float, float]:
+        nonlocal now
+        pool = Pool(clock=lambda: now)
+
+        async def round_of(latency: float) -> None:
+            nonlocal now
+            started = [await pool.acquire() for _ in range(max(pool.room, 1))]
+            now += latency
+            for one in started:
+                pool.release(one)
+
+        for _ in range(6):
+            await round_of(1.0)
+        before = pool.level
+        for _ in range(2 + LATENCY_WINDOW // 4):
+            await round_of(2.0 * COLLAPSE)
+        return before, pool.level
+
+    before, after = asyncio.run(drive())
+    assert after < before
+
+
+def test_later_stages_go_first_and_ties_by_arrival():
+    async def drive() -> list[str]:
+        pool, order = Pool(fixed=1), []
+        first = await pool.acquire()
+
+        async def call(name: str, priority: int) -> None:
+            started = await pool.acquire(priority)
+            order.append(name)
+            pool.release(started)
+
+        tasks = [
+            asyncio.create_task(call(*one)) for one in (("scene", 0), ("intent", -1), ("scene 2", 0), ("action", -2))
+        ]
+        await asyncio.sleep(0)
+        pool.release(first)
+        await asyncio.gather(*tasks)
+        return order
+
+    assert asyncio.run(drive()) == ["action", "intent", "scene", "scene 2"]
+
+
+def test_abandoned_waiters_leave_no_place_behind():
+    async def drive() -> int:
+        pool = Pool(fixed=2)
+        held = [await pool.acquire() for _ in range(2)]
+        waiting = [asyncio.create_task(pool.acquire()) for _ in range(5)]
+        await asyncio.sleep(0)
+        for task in waiting[:3]:
+            task.cancel()
+        pool.release(held[0])
+        waiting[3].cancel()  # may have its place already
+        await asyncio.gather(*waiting, return_exceptions=True)
+        pool.release(held[1])
+        if not waiting[4].cancelled():
+            pool.release(waiting[4].result())
+        return pool.in_flight
+
+    assert asyncio.run(drive()) == 0
+
+
+def test_a_closed_door_is_left_alone_until_the_time_is_up():
+    async def drive() -> tuple[bool, float]:
+        loop = asyncio.get_running_loop()
+        pool = Pool(clock=loop.time)
+        for _ in range(30):
+            pool.release(await pool.acquire(), "rate_limited", 0.2)
+            if pool.room <= 0 or not pool._free():
+                break
+        shut = not pool._free()
+        begun = loop.time()
+        pool.release(await pool.acquire())
+        return shut, loop.time() - begun
+
+    shut, waited = asyncio.run(drive())
+    assert shut
+    assert waited > 0.05
+
+
+def test_a_rate_cap_lets_through_its_rate_and_no_more():
+    async def drive() -> float:
+        cap = RateCap(60_000)  # 1,000 a second, 5,000 in hand
+        begun = asyncio.get_running_loop().time()
+        for _ in range(52):
+            await cap.take(100)
+        return asyncio.get_running_loop().time() - begun
+
+    assert asyncio.run(drive()) >= 0.19  # 200 beyond what was in hand
+
+
+def test_no_cap_never_waits_and_a_gate_takes_its_limits():
+    async def drive() -> None:
+        await asyncio.wait_for(RateCap(None).take(1e12), 0.1)
+
+    asyncio.run(drive())
+    assert Gate(Limits(concurrency=7)).pool.level == 7
+    assert Gate(Limits(concurrency=7), fixed=3).pool.level == 3
+    assert Gate(Limits()).pool.adapts

@@ -1,0 +1,110 @@
+"""The loop in the real city: who should rank above whom does, and faults end as the page says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lightemma.closed_loop.city_world import CityWorld, open_world
+from lightemma.closed_loop.driving_score import score_of
+from lightemma.closed_loop.records import Verdict
+from lightemma.closed_loop.results import load_driven, results_of
+from lightemma.closed_loop.set_up import make_tour
+from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
+
+
+def drive(scenario: str, command, seed: int = 0) -> tuple[Verdict, CityWorld]:
+    """An episode in which ``command`` gives speed and curvature at each step."""
+    world = open_world(EpisodeSpec(scenario, seed), LoopRules())
+    while not world.over:
+        world.step(*command(world))
+    return world.verdict(), world
+
+
+def test_known_drivers_rank_as_they_must(tmp_path):
+    names = ["stop", "constant-action", "idm", "expert"]
+    tour, _ = make_tour(
+        planners=names,
+        out=tmp_path,
+        scenarios="lead-car-braking,red-light,bend",
+        seeds="1",
+        workers=0,
+    )
+    tour.run()
+    rows = results_of([load_driven(tmp_path / job.name) for job in tour.jobs]).closed_loop
+    scores = [row.driving_score for row in rows]
+    assert scores == sorted(scores)
+    assert scores[-1] > 90.0
+    assert scores[1] < 50.0
+
+
+def test_running_into_the_car_ahead_is_worth_nothing():
+    verdict, _ = drive("lead-car-braking", lambda world: (14.0, 0.0))
+    assert verdict.end == "collision"
+    assert [crash.struck for crash in verdict.crashes_at_fault] == ["vehicle"]
+    assert score_of(verdict).score == 0.0
+
+
+def test_running_down_a_person_is_worth_nothing():
+    def blind(world):
+        pose = world.world.ego.pose
+        for walker in world.world.walkers:
+            distance = np.hypot(walker.pose.x - pose.x, walker.pose.y - pose.y)
+            bearing = np.arctan2(walker.pose.y - pose.y, walker.pose.x - pose.x) - pose.heading
+            bearing = (bearing + np.pi) % (2 * np.pi) - np.pi
+            if distance < 15.0 and abs(bearing) < 1.0:
+                return 7.0, float(np.clip(2 * np.sin(bearing) / distance, -0.2, 0.2))
+        return 7.0, 0.0
+
+    ends = [drive("pedestrian-crossing", blind, seed)[0] for seed in range(3)]
+    struck = [crash.struck for verdict in ends for crash in verdict.crashes_at_fault]
+    assert "person" in struck
+    assert all(score_of(verdict).score == 0.0 for verdict in ends if verdict.crashes_at_fault)
+
+
+def test_a_red_light_halves_the_score():
+    verdict, _ = drive("red-light", lambda world: (9.0, 0.0))
+    assert verdict.red_lights == 1
+    parts = score_of(verdict)
+    assert parts.red_light == 0.5
+    assert not parts.success
+
+
+def test_leaving_the_road_ends_the_episode_a_second_later():
+    verdict, world = drive("turned-then-straight", lambda world: (8.0, 0.05))
+    assert verdict.end == "off-road"
+    off = next(event.time for event in world.world.referee.verdict().events if event.kind == "off-road")
+    assert verdict.time_s == pytest.approx(off + 1.0, abs=0.11)
+    assert score_of(verdict).off_road == 0.5
+
+
+def test_standing_without_a_reason_ends_as_stuck_and_scores_next_to_nothing():
+    verdict, _ = drive("cruise", lambda world: (0.0, 0.0))
+    assert verdict.end == "stuck"
+    assert 8.0 <= verdict.time_s < 15.0
+    assert verdict.standing_s >= 7.5
+    assert score_of(verdict).score < 15.0
+
+
+def test_without_limits_the_car_does_at_once_what_it_is_told():
+    spec = EpisodeSpec("cruise", 0)
+    for limits, speed in ((False, 1.0), (True, 5.0)):
+        world = open_world(spec, LoopRules(limits=limits))
+        world.step(1.0, 0.0)
+        assert (world.world.ego.speed == speed) is not limits
+
+
+def test_an_episode_is_the_same_every_time(tmp_path: Path):
+    for name in ("one", "two"):
+        tour, _ = make_tour(
+            planners=["random"],
+            out=tmp_path / name,
+            scenarios="left-turn",
+            seeds="2",
+            workers=0 if name == "one" else 2,
+        )
+        tour.run()
+    one, two = (load_driven(tmp_path / name / "drive-random") for name in ("one", "two"))
+    assert one.episodes == two.episodes

@@ -1,0 +1,255 @@
+"""Whole closed-loop runs: records, resuming, the cache, failures, budgets, processes."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from lightemma.backends.base import Backend, CallError, Completion, Request
+from lightemma.backends.config import Limits, ModelConfig, Price
+from lightemma.backends.scripted import ScriptedBackend
+from lightemma.closed_loop.drive import Tour
+from lightemma.closed_loop.drivers import make_jobs
+from lightemma.closed_loop.records import read_episodes
+from lightemma.closed_loop.spec import LoopRules, episodes
+from lightemma.closed_loop.stage import HereStage, ProcessStage
+from lightemma.errors import UserError
+from lightemma.run_folder.records import Usage
+from lightemma.run_folder.store import read_frames, read_manifest
+from tests.closed_loop.fake_world import company
+from tests.conftest import plan_text, steady
+
+GOOD = {"scene": ["A road."], "intent": ["Go on."], "action": [plan_text(steady(5.0))]}
+
+
+def scripted(answers=GOOD, **more) -> ScriptedBackend:
+    config = ModelConfig(name="scripted", provider="scripted", model="scripted", limits=Limits(attempts=1))
+    return ScriptedBackend.from_answers(answers, repeat=True, config=config, **more)
+
+
+def tour(
+    out: Path,
+    planners=("chain-of-thought",),
+    backend: Backend | None = None,
+    scenarios=("open", "light"),
+    seeds=(0, 1),
+    rules: LoopRules | None = None,
+    make_stage=None,
+    **more,
+) -> Tour:
+    rules = rules or LoopRules()
+    jobs = make_jobs(planners, ["m"], rules, lambda _: backend or scripted())
+    specs = episodes(list(scenarios), list(seeds))
+    stage = make_stage or (lambda: HereStage(company()))
+    return Tour(jobs, specs, rules, out, stage, renderer={"renderer": "fake"}, **{"concurrency": 1, **more})
+
+
+class Sight(Backend):
+    """Answers by what it is shown, costs money, and counts what it was asked."""
+
+    def __init__(self, **config) -> None:
+        values = {"limits": Limits(attempts=1), "price": Price(input=1000.0, output=0.0)} | config
+        super().__init__(ModelConfig(name="sight", provider="made-up", model="sight", **values))
+        self.asked = 0
+        self.fails_from: int | None = None
+
+    async def generate(self, request: Request) -> Completion:
+        self.asked += 1
+        if self.fails_from is not None and self.asked >= self.fails_from:
+            raise CallError("overloaded", "too much")
+        picture = request.messages[0].parts[0].picture
+        if request.stage != "action":
+            return Completion("Yes.", Usage(input=1000, output=1), latency_s=0.2)
+        slow = picture.data.startswith(b"light")
+        return Completion(plan_text(steady(3.0 if slow else 6.0)), Usage(input=1000, output=1), latency_s=0.2)
+
+
+def test_a_run_has_a_frame_per_decision_and_a_line_per_episode(tmp_path):
+    (outcome,) = tour(tmp_path).run()
+    assert (outcome.frames, outcome.done, outcome.kept, outcome.failed, outcome.stopped) == (4, 4, 0, 0, None)
+    folder = tmp_path / "drive-scripted"
+    records = {one.name: one for one in read_episodes(folder)}
+    assert list(records) == ["open.day.000", "open.day.001", "light.day.000", "light.day.001"]
+    good, red = records["open.day.000"], records["light.day.000"]
+    assert (good.verdict.end, good.decisions, good.score.score, good.score.success) == ("goal", 24, 100.0, True)
+    assert (red.verdict.red_lights, red.score.score, red.score.success) == (1, pytest.approx(50.0), False)
+    frames = read_frames(folder)
+    assert len(frames) == 96
+    assert [frame.frame_index for frame in frames if frame.scene == "open.day.001"] == list(range(24))
+    assert all((folder / frame.image).is_file() and frame.image_sha256 for frame in frames)
+    assert all(len(frame.stages) == 3 for frame in frames)
+    manifest = read_manifest(folder)
+    assert (manifest.data.source, manifest.data.scenes, manifest.data.frames) == ("closed-loop", 4, 96)
+    assert manifest.images == {"size": [800, 450], "renderer": "fake"}
+    assert manifest.ended is not None
+    assert json.loads((folder / "drive.json").read_text())["rules"]["replan"] == 1
+
+
+def test_the_same_command_again_asks_nothing_and_changes_nothing(tmp_path):
+    backend = scripted()
+    tour(tmp_path, backend=backend).run()
+    before = (tmp_path / "drive-scripted" / "frames.jsonl").read_bytes()
+    asked = len(backend.requests)
+    (outcome,) = tour(tmp_path, backend=backend).run()
+    assert (outcome.kept, outcome.done, len(backend.requests)) == (4, 0, asked)
+    assert (tmp_path / "drive-scripted" / "frames.jsonl").read_bytes() == before
+    assert read_manifest(tmp_path / "drive-scripted").data.frames == 96
+
+
+def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(tmp_path):
+    class KilledError(Exception):
+        pass
+
+    def die_after_two(record):
+        died.append(record.name)
+        if len(died) == 2:
+            raise KilledError
+
+    died = []
+    with pytest.raises(KilledError):
+        tour(tmp_path / "killed", backend=Sight()).run(progress=die_after_two)
+    folder = tmp_path / "killed" / "drive-sight"
+    # As a process that ends between two writes leaves it: frames of an episode whose own line never came, and a torn line.
+    whole = (folder / "episodes.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "episodes.jsonl").write_bytes(whole[0] + whole[1][:50])
+    (outcome,) = tour(tmp_path / "killed", backend=Sight()).run()
+    assert (outcome.kept, outcome.done) == (1, 3)
+    tour(tmp_path / "whole", backend=Sight()).run()
+    mine, other = folder, tmp_path / "whole" / "drive-sight"
+    assert (mine / "episodes.jsonl").read_bytes() == (other / "episodes.jsonl").read_bytes()
+    assert stripped(mine) == stripped(other)
+
+
+def stripped(folder: Path) -> list[object]:
+    """The frames without what a cached answer says otherwise."""
+
+    def plain(stage):
+        return msgspec.structs.replace(stage, cached=False, attempts=1)
+
+    return [
+        msgspec.structs.replace(frame, stages=[plain(stage) for stage in frame.stages]) for frame in read_frames(folder)
+    ]
+
+
+def test_an_episode_driven_before_is_not_paid_for_again(tmp_path):
+    first, second = Sight(), Sight()
+    tour(tmp_path, backend=first).run()
+    (tmp_path / "drive-sight" / "episodes.jsonl").unlink()
+    (outcome,) = tour(tmp_path, backend=second).run()
+    assert first.asked > 0
+    assert (outcome.done, second.asked) == (4, 0)
+    assert all(stage.cached for frame in read_frames(tmp_path / "drive-sight") for stage in frame.stages)
+
+
+def test_a_planner_without_answers_is_counted_and_brakes_to_a_stand(tmp_path):
+    backend = scripted(GOOD | {"action": ["I would rather not."]})
+    (outcome,) = tour(tmp_path, backend=backend, scenarios=["open"], seeds=[0]).run()
+    assert (outcome.done, outcome.failed) == (1, 0)
+    (record,) = read_episodes(tmp_path / "drive-scripted")
+    assert (record.missing, record.decisions, record.failed_calls) == (40, 40, 0)
+    assert record.verdict.end == "time-out"
+    assert [moment.ego[3] for moment in record.trace][:7] == [5.0, 5.0, 3.5, 2.0, 0.5, 0.0, 0.0]
+    assert {frame.outcome for frame in read_frames(tmp_path / "drive-scripted")} == {"format:prose"}
+
+
+def test_an_episode_with_failed_calls_is_driven_again_and_leaves_nothing_behind(tmp_path):
+    shaky = Sight()
+    shaky.fails_from = 10
+    (outcome,) = tour(tmp_path, backend=shaky, scenarios=["open"], seeds=[0]).run()
+    assert (outcome.done, outcome.failed) == (1, 1)
+    folder = tmp_path / "drive-sight"
+    (record,) = read_episodes(folder)
+    assert (record.failed_calls, record.decisions) == (37, 40)
+    sound = Sight()
+    (outcome,) = tour(tmp_path, backend=sound, scenarios=["open"], seeds=[0]).run()
+    assert (outcome.done, outcome.kept, outcome.failed) == (1, 0, 0)
+    (record,) = read_episodes(folder)
+    assert (record.failed_calls, record.decisions) == (0, 20)
+    assert len(read_frames(folder)) == 20
+    assert sound.asked == 3 * 20 - 9
+
+
+def test_a_model_that_sees_drives_by_what_it_sees(tmp_path):
+    tour(tmp_path, backend=Sight(), seeds=[0]).run()
+    ends = {one.scenario: one for one in read_episodes(tmp_path / "drive-sight")}
+    assert ends["open"].trace[-1].ego[3] == 6.0
+    assert ends["light"].trace[-1].ego[3] == 3.0
+
+
+def test_in_real_time_latency_costs_way(tmp_path):
+    rules = LoopRules(real_time=True)
+    tour(tmp_path, backend=Sight(), scenarios=["open"], seeds=[0], rules=rules).run()
+    folder = tmp_path / "drive-sight+real-time"
+    stamps = [frame.timestamp for frame in read_frames(folder)]
+    # Three calls of 0.2 s each: a picture every 0.6 s.
+    assert {after - before for before, after in pairwise(stamps)} == {600_000}
+    tour(tmp_path, backend=Sight(), scenarios=["open"], seeds=[0]).run()
+    slow, quick = (read_episodes(tmp_path / name)[0] for name in ("drive-sight+real-time", "drive-sight"))
+    assert slow.verdict.time_s > quick.verdict.time_s
+
+
+def test_other_rules_go_to_a_run_of_their_own(tmp_path):
+    tour(tmp_path, ["constant-action"], scenarios=["open"], seeds=[0]).run()
+    with pytest.raises(UserError, match="holds a run with other frames"):
+        tour(tmp_path, ["constant-action"], scenarios=["open"], seeds=[0, 1]).run()
+    tour(tmp_path, ["constant-action"], rules=LoopRules(replan=2, limits=False)).run()
+    assert (tmp_path / "drive-constant-action+replan-2+no-limits").is_dir()
+
+
+def test_drivers_without_a_model_draw_nothing_unless_told_to(tmp_path):
+    planners = ["constant-action", "stop", "expert", "random"]
+    tour(tmp_path, planners, scenarios=["open"], seeds=[0]).run()
+    scores = {name: read_episodes(tmp_path / f"drive-{name}")[0].score.score for name in planners}
+    assert scores["expert"] == scores["constant-action"] == 100.0
+    assert scores["stop"] < 5.0
+    assert not list(tmp_path.glob("drive-*/pictures"))
+    assert read_manifest(tmp_path / "drive-stop").images is None
+    tour(tmp_path / "seen", ["stop"], scenarios=["open"], seeds=[0], rules=LoopRules(pictures=True)).run()
+    assert len(list((tmp_path / "seen" / "drive-stop" / "pictures" / "open.day.000").iterdir())) == 40
+
+
+def test_a_budget_ends_the_run_and_the_same_command_goes_on(tmp_path):
+    # A call costs a dollar; an episode 60.
+    (outcome,) = tour(tmp_path, backend=Sight(), scenarios=["open"], max_cost=100.0).run()
+    assert outcome.done == 1
+    assert "--max-cost 100" in outcome.stopped
+    assert read_manifest(tmp_path / "drive-sight").ended is None
+    (outcome,) = tour(tmp_path, backend=Sight(), scenarios=["open"]).run()
+    assert (outcome.kept, outcome.done, outcome.stopped) == (1, 1, None)
+
+
+def test_a_cap_without_a_price_is_refused(tmp_path):
+    with pytest.raises(UserError, match="Nobody knows the price"):
+        tour(tmp_path, backend=Sight(price=None), max_cost=1.0).run()
+
+
+def test_processes_of_their_own_give_the_same_records(tmp_path):
+    tour(tmp_path / "here", backend=Sight()).run()
+    stage = lambda: ProcessStage(company(), workers=2)  # noqa: E731
+    tour(tmp_path / "there", backend=Sight(), make_stage=stage, concurrency=4).run()
+    here, there = (
+        {one.name: one for one in read_episodes(tmp_path / name / "drive-sight")} for name in ("here", "there")
+    )
+    assert here == there
+
+
+def test_a_process_that_dies_is_one_sentence(tmp_path):
+    stage = lambda: ProcessStage(company(), workers=1)  # noqa: E731
+    with pytest.raises(UserError, match="--renderer painter"):
+        tour(tmp_path, backend=Sight(), scenarios=["hard"], make_stage=stage).run()
+
+
+def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
+    def full(path, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(
+        Path, "write_bytes", lambda path, data: full(path, data) if path.suffix == ".jpg" else len(data)
+    )
+    monkeypatch.setattr("lightemma.run_folder.store.write_manifest", lambda folder, manifest: None)
+    with pytest.raises(UserError, match=r"No space left on device\); make room"):
+        tour(tmp_path, backend=Sight()).run()

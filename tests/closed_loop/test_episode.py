@@ -1,0 +1,205 @@
+"""One episode: frames by the protocol, plans carried out, silence answered by braking, time passing while one thinks."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lightemma.closed_loop.episode import Episode, View
+from lightemma.closed_loop.handover import Hands
+from lightemma.closed_loop.spec import (
+    EpisodeSpec,
+    LoopRules,
+    choose,
+    episodes,
+    parse_seeds,
+    parse_size,
+)
+from lightemma.errors import UserError
+from lightemma.kinematics import integrate
+from lightemma.simulation.scenarios import CONDITIONS
+from tests.closed_loop.fake_world import FakeArtist, FakeWorld, camera
+from tests.conftest import steady
+
+
+def open_episode(folder: Path, scenario: str = "open", **rules) -> tuple[Episode, FakeWorld]:
+    spec, loop = EpisodeSpec(scenario, 3), LoopRules(**rules)
+    world = FakeWorld(spec, loop)
+    artist = FakeArtist(loop)
+    artist.load(world.city)
+    return Episode(spec, loop, world, camera(loop.size), folder, artist), world
+
+
+def test_the_first_frame_is_what_the_protocol_says(tmp_path):
+    episode, _ = open_episode(tmp_path)
+    frame = episode.view().frame
+    assert frame.scene == "open.day.003"
+    assert (frame.frame_index, frame.timestamp) == (0, 1_600_000_000_000_000)
+    np.testing.assert_allclose(frame.history.positions, [(2.5 * k, 0.0) for k in range(-7, 1)], atol=1e-12)
+    np.testing.assert_array_equal(frame.history.actions, steady(5.0))
+    np.testing.assert_allclose(frame.future, integrate(steady(5.0)))
+    assert frame.image == "pictures/open.day.003/0000.jpg"
+    assert (tmp_path / frame.image).read_bytes() == b"open 0.00 0.000 " + str(
+        EpisodeSpec("open", 3).picture_seed(0)
+    ).encode()
+
+
+def test_tokens_depend_on_everything_that_makes_an_episode():
+    specs = [
+        EpisodeSpec("a", 1),
+        EpisodeSpec("b", 1),
+        EpisodeSpec("a", 2),
+        EpisodeSpec("a", 1, "fog"),
+        EpisodeSpec("a", 1, left_hand=True),
+    ]
+    tokens = {spec.token(step) for spec in specs for step in range(3)}
+    assert len(tokens) == 15
+    assert EpisodeSpec("a", 1).token(2) == EpisodeSpec("a", 1).token(2)
+
+
+@pytest.mark.parametrize("replan", [1, 3, 6])
+def test_so_many_actions_are_driven_before_the_next_picture(tmp_path, replan):
+    episode, world = open_episode(tmp_path, replan=replan)
+    episode.view()
+    plan = np.column_stack([np.arange(1.0, 7.0), np.zeros(6)])
+    view = episode.go_on(plan)
+    assert world.x == pytest.approx(0.5 * plan[:replan, 0].sum())
+    assert view.frame.timestamp - 1_600_000_000_000_000 == 500_000 * replan
+    assert view.frame.history.actions[-1, 0] == pytest.approx(plan[replan - 1, 0])
+
+
+def test_history_is_in_the_car_s_own_frame_after_a_turn(tmp_path):
+    episode, world = open_episode(tmp_path, replan=2)
+    episode.view()
+    frame = episode.go_on(steady(6.0, 0.1)).frame
+    assert frame.history.positions[-1] == pytest.approx([0.0, 0.0])
+    assert frame.pose.heading == pytest.approx(world.heading)
+    # It turned left: where it came from lies behind and to the left.
+    assert frame.history.positions[0, 0] < -10.0
+    assert frame.history.positions[0, 1] > 1.0
+
+
+def test_without_an_answer_the_car_holds_then_brakes_then_drives_again(tmp_path):
+    episode, world = open_episode(tmp_path, replan=2)
+    episode.view()
+    episode.go_on(steady(4.0))
+    speeds = []
+    for _ in range(5):
+        episode.go_on(None)
+        speeds.append(world.speed)
+    assert speeds == pytest.approx([4.0, 2.5, 1.0, 0.0, 0.0])
+    episode.go_on(steady(7.0))
+    assert world.speed == 7.0
+    episode.go_on(None)
+    assert world.speed == 7.0
+
+
+def test_before_the_first_answer_the_car_goes_on_as_it_came(tmp_path):
+    episode, world = open_episode(tmp_path)
+    episode.view()
+    episode.go_on(None)
+    assert world.speed == 5.0
+    assert world.x == pytest.approx(2.5)
+    episode.go_on(None)
+    assert world.speed == pytest.approx(3.5)
+
+
+def test_in_real_time_the_old_plan_holds_while_the_planner_thinks(tmp_path):
+    episode, world = open_episode(tmp_path, real_time=True)
+    episode.view()
+    view = episode.go_on(steady(10.0), latency_s=1.2)
+    # 1.2 s at the 5 m/s it came with; the picture is due at once, since half a second has long passed.
+    assert world.x == pytest.approx(6.0)
+    assert view.frame.timestamp - 1_600_000_000_000_000 == 1_200_000
+    assert view.frame.history.actions[-1, 0] == pytest.approx(5.0)
+    episode.go_on(steady(2.0), latency_s=0.2)
+    # 0.2 s of the plan before, made 1.2 s ago, then 0.3 s of the new one.
+    assert world.x == pytest.approx(6.0 + 0.2 * 10.0 + 0.3 * 2.0)
+
+
+def test_in_real_time_what_a_plan_said_of_the_past_is_skipped(tmp_path):
+    episode, world = open_episode(tmp_path, real_time=True)
+    episode.view()
+    plan = np.column_stack([np.arange(1.0, 7.0), np.zeros(6)])
+    episode.go_on(plan, latency_s=1.1)
+    before = world.x
+    episode.go_on(steady(0.0), latency_s=0.4)
+    # From 1.1 to 1.5 s the third action, then 0.1 s of standing.
+    assert world.x - before == pytest.approx(0.4 * 3.0)
+
+
+def test_in_real_time_a_plan_that_has_run_out_ends_in_braking(tmp_path):
+    episode, world = open_episode(tmp_path, real_time=True)
+    episode.view()
+    episode.go_on(steady(5.0), latency_s=4.0)
+    # 3 s of the motion it came with, half a second held, half a second of braking by 1.5 m/s.
+    assert world.x == pytest.approx(3.5 * 5.0 + 0.5 * 3.5)
+    assert world.speed == pytest.approx(3.5)
+
+
+@given(st.floats(0.0, 30.0), st.integers(0, 100), st.integers(0, 400))
+def test_a_silent_car_never_speeds_up_and_comes_to_a_stand(speed, silent_from, ticks):
+    hands = Hands(steady(speed))
+    commands = []
+    for tick in range(ticks):
+        if tick == silent_from:
+            hands.miss(tick)
+        commands.append(hands.command(tick)[0])
+    assert all(after <= before for before, after in pairwise(commands))
+    assert all(0.0 <= command <= speed for command in commands)
+    fallen_silent = min(silent_from, 60)
+    if ticks > fallen_silent + 20 * (1.5 + speed / 3.0):
+        assert commands[-1] == 0.0
+
+
+def test_the_end_brings_a_verdict_and_a_replay_of_every_half_second(tmp_path):
+    episode, world = open_episode(tmp_path, "wall")
+    view: View = episode.view()
+    decisions = 0
+    while view.finished is None:
+        decisions += 1
+        view = episode.go_on(steady(5.0))
+    assert view.frame is None
+    assert view.finished.verdict.end == "collision"
+    assert decisions == 11  # 26 m at 5 m/s are 5.2 s
+    assert [moment.time for moment in view.finished.trace] == [*(0.5 * k for k in range(11)), world.ticks * 0.05]
+    assert view.finished.trace[-1].actors == [(1, 30.0, 0.0, 0.0, 0.0)]
+    assert [(one.number, one.kind) for one in view.finished.actors] == [(1, "car")]
+    assert len(list((tmp_path / "pictures" / "wall.day.003").iterdir())) == decisions
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: LoopRules(replan=7), "--replan is 7"),
+        (lambda: LoopRules(replan=0), "--replan is 0"),
+        (lambda: LoopRules(size=(10, 10)), "--size is 10x10"),
+        (lambda: LoopRules(size=(9000, 5000)), "--size is 9000x5000"),
+        (lambda: parse_size("big"), "--size is 'big'"),
+        (lambda: parse_size("800x"), "--size is '800x'"),
+        (lambda: parse_seeds("x"), "--seeds is 'x'"),
+        (lambda: parse_seeds(""), "--seeds is ''"),
+        (lambda: parse_seeds("0"), "--seeds is 0"),
+        (lambda: choose("fogg", CONDITIONS, "condition"), "did you mean fog?"),
+        (lambda: choose(" , ", CONDITIONS, "condition"), "No condition is named"),
+    ],
+)
+def test_wrong_values_are_one_sentence(call, words):
+    with pytest.raises(UserError, match=words.replace("?", r"\?")):
+        call()
+
+
+def test_seeds_sizes_and_names_are_read():
+    assert parse_seeds("3") == [0, 1, 2]
+    assert parse_seeds("5,") == [5]
+    assert parse_seeds("1, 5,9,5") == [1, 5, 9]
+    assert parse_size("1600X900") == (1600, 900)
+    assert choose("all", CONDITIONS, "condition") == ["day", "dusk", "rain", "fog"]
+    names = [spec.name for spec in episodes(["a", "b"], [0, 7], ["day", "fog"], left_hand=True)]
+    assert names[:3] == ["a.day.left.000", "a.day.left.007", "a.fog.left.000"]
+    assert len(names) == len(set(names)) == 8

@@ -1,0 +1,173 @@
+"""Batches: three waves, nothing paid twice, picked up again after days, the same records as a run call by call."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from lightemma.backends.base import BatchBackend, BatchStatus, CallError, Completion
+from lightemma.backends.config import ModelConfig
+from lightemma.calls.cache import ResponseCache
+from lightemma.calls.cancellation import Stop, Stopped
+from lightemma.data.pictures import PicturePolicy
+from lightemma.errors import UserError
+from lightemma.frame import EgoHistory
+from lightemma.planners.chain_of_thought import ChainOfThought
+from lightemma.prompts.sets import load_prompts
+from lightemma.run_folder.records import Usage
+from lightemma.sessions import batch as batches
+from lightemma.sessions.batch import TRIES, BatchRun
+from tests.conftest import make_frames, steady
+
+
+@pytest.fixture
+def frames():
+    """Five frames, each with a history of its own, so that no two prompts are alike."""
+    made = make_frames()
+    return [
+        replace(frame, history=EgoHistory(frame.history.positions, steady(4.0 + n))) for n, frame in enumerate(made)
+    ]
+
+
+LIST = "[" + ", ".join(["(5.0, 0.0)"] * 6) + "]"
+
+
+class Provider(BatchBackend):
+    """A batch endpoint in memory; a batch is done after so many looks."""
+
+    reads_pictures = False
+
+    def __init__(self, looks: int = 2) -> None:
+        super().__init__(ModelConfig(name="m", provider="test", model="m"))
+        self.looks, self.batches, self.waits = looks, {}, {}
+        self.fails: dict[str, CallError] = {}
+        self.forgets = False
+
+    async def generate(self, request):
+        raise AssertionError("a batch run makes no single calls")
+
+    async def submit_batch(self, requests):
+        name = f"batch-{len(self.batches)}"
+        self.batches[name], self.waits[name] = dict(requests), self.looks
+        return name
+
+    async def batch_status(self, batch_id):
+        if self.forgets:
+            self.forgets = False
+            raise CallError("model_not_found", "no such batch")
+        self.waits[batch_id] -= 1
+        return BatchStatus(self.waits[batch_id] <= 0, 0, len(self.batches[batch_id]), "in progress")
+
+    async def fetch_batch(self, batch_id):
+        return {
+            key: self.fails.get(request.stage)
+            or Completion(LIST if request.stage == "action" else "text", Usage(9, 0, 3))
+            for key, request in self.batches[batch_id].items()
+        }
+
+
+def wave(provider, folder, frames, stop=None, said=None):
+    """Answers all frames of a chain-of-thought run, then plans them with what came."""
+
+    async def drive():
+        planner = ChainOfThought(load_prompts("three-stage"))
+        with ResponseCache(folder / "c.sqlite") as cache:
+            run = BatchRun(
+                provider, cache, folder, stop or Stop(), (said if said is not None else []).append, poll_s=0.0
+            )
+            call = await run.answer(lambda: frames, planner, PicturePolicy())
+            return [await planner.plan(frame, None, call) for frame in frames]
+
+    return asyncio.run(drive())
+
+
+def test_three_waves_answer_three_stages(tmp_path, frames):
+    provider = Provider()
+    plans = wave(provider, tmp_path, frames)
+    assert [len(batch) for batch in provider.batches.values()] == [1, len(frames), len(frames)]
+    stages = [{request.stage for request in batch.values()} for batch in provider.batches.values()]
+    assert stages == [{"scene"}, {"intent"}, {"action"}]
+    assert all(plan.outcome == "ok" and len(plan.stages) == 3 for plan in plans)
+    assert all(stage.usage == Usage(9, 0, 3) for plan in plans for stage in plan.stages)
+
+
+def test_large_waves_are_cut(tmp_path, frames, monkeypatch):
+    monkeypatch.setattr(Provider, "max_batch_requests", 2)
+    provider = Provider()
+    wave(provider, tmp_path, frames)
+    assert max(len(batch) for batch in provider.batches.values()) == 2
+
+
+def test_batches_stay_under_what_the_provider_takes_in_bytes(tmp_path, frames, monkeypatch):
+    monkeypatch.setattr(Provider, "max_batch_bytes", 8_000)
+    provider = Provider()
+    plans = wave(provider, tmp_path, frames)
+    assert all(plan.outcome == "ok" for plan in plans)
+    assert len(provider.batches) > 3
+    assert all(
+        sum(len(request.messages[0].text) for request in batch.values()) < 8_000 for batch in provider.batches.values()
+    )
+
+
+def test_what_is_out_is_picked_up_by_the_next_sitting(tmp_path, frames):
+    provider, stop = Provider(looks=10**6), Stop()
+    said = []
+
+    class Impatient(list):
+        def append(self, sentence):
+            said.append(sentence)
+            if "in progress" in sentence:
+                stop.request("interrupted")
+
+    with pytest.raises(Stopped):
+        wave(provider, tmp_path, frames, stop, Impatient())
+    handed_over = len(provider.batches)
+    provider.looks = 1
+    provider.waits = dict.fromkeys(provider.waits, 1)
+    plans = wave(provider, tmp_path, frames)
+    assert all(plan.outcome == "ok" for plan in plans)
+    asked = [request for batch in provider.batches.values() for request in batch.values()]
+    assert handed_over == 1
+    assert sum(request.stage == "scene" for request in asked) == 1
+
+
+def test_a_second_run_hands_nothing_over(tmp_path, frames):
+    provider = Provider()
+    wave(provider, tmp_path, frames)
+    before = len(provider.batches)
+    wave(provider, tmp_path, frames)
+    assert len(provider.batches) == before
+
+
+def test_calls_that_fail_again_and_again_fail_the_frame(tmp_path, frames):
+    provider = Provider()
+    provider.fails["intent"] = CallError("content_filter", "not this one")
+    plans = wave(provider, tmp_path, frames)
+    assert {plan.outcome for plan in plans} == {"call:content_filter"}
+    assert all(plan.stages[-1].attempts == TRIES and plan.stages[-1].error == "not this one" for plan in plans)
+
+
+def test_a_batch_the_provider_forgot_is_handed_over_again(tmp_path, frames):
+    provider = Provider()
+    provider.forgets = True
+    plans = wave(provider, tmp_path, frames)
+    assert all(plan.outcome == "ok" for plan in plans)
+    assert len(provider.batches) == 4
+
+
+def test_a_refused_batch_is_one_sentence(tmp_path, frames):
+    provider = Provider()
+
+    async def refuse(requests):
+        raise CallError("bad_request", "too large")
+
+    provider.submit_batch = refuse
+    with pytest.raises(UserError, match=r"did not take a batch.*too large"):
+        wave(provider, tmp_path, frames)
+
+
+def test_a_broken_note_of_batches_is_not_thrown_away(tmp_path, frames):
+    (tmp_path / batches.FILE).write_text("{")
+    with pytest.raises(UserError, match="paid for"):
+        wave(Provider(), tmp_path, frames)
+    assert (tmp_path / batches.FILE).read_text() == "{"
