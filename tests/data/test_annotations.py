@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -21,6 +20,7 @@ from lightemma.data.tracks import Tracks
 from lightemma.errors import UserError
 from lightemma.kinematics import to_ego_frame
 from tests.data.nuscenes_tables_writer import LAYOUTS, World, make_world
+from tests.devkit import needs_devkit
 from tests.shared_data import TEST_POSES, needs_shared
 
 VERSION = "v1.0-tiny"
@@ -28,11 +28,6 @@ SCENE = "scene-0001"
 CATEGORIES = ("vehicle.car", "human.pedestrian.adult", "movable_object.barrier")
 #: Samples are this much later than the camera's pictures, as the lidar's are in nuScenes. Microseconds.
 LATE = 43_000
-
-needs_devkit = pytest.mark.skipif(
-    importlib.util.find_spec("nuscenes") is None,
-    reason="nuscenes-devkit is not installed (pip install 'lightemma[nuscenes]')",
-)
 
 
 def place_at(seconds: float) -> tuple[float, float]:

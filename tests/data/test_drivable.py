@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from lightemma.data import drivable
 from lightemma.data.drivable import DrivableArea, DrivableMaps, read_drivable
 from lightemma.errors import UserError
 from tests.data.nuscenes_tables_writer import make_world
+from tests.devkit import needs_devkit
 from tests.shared_data import SHARED, needs_shared
 
 VERSION = "v1.0-tiny"
@@ -153,12 +153,6 @@ def expansion(root: Path, location: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(city | {"version": "1.3", "canvas_edge": [500.0, 500.0]}))
     return path
-
-
-needs_devkit = pytest.mark.skipif(
-    importlib.util.find_spec("nuscenes") is None,
-    reason="nuscenes-devkit is not installed (pip install 'lightemma[nuscenes]')",
-)
 
 
 @needs_devkit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import pickle
@@ -19,12 +18,9 @@ from lightemma.errors import UserError
 from lightemma.frame import Frame
 from lightemma.protocol import Protocol
 from tests.data.nuscenes_tables_writer import World, make_world
+from tests.devkit import needs_devkit
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared"
-needs_devkit = pytest.mark.skipif(
-    importlib.util.find_spec("nuscenes") is None,
-    reason="nuscenes-devkit is not installed (pip install 'lightemma[nuscenes]')",
-)
 
 
 def shared(name: str) -> Path:

@@ -20,6 +20,7 @@ from lightemma.evaluation.metrics.time_to_collision import least_time_to_collisi
 from lightemma.kinematics import integrate
 from lightemma.protocol import LIGHTEMMA
 from tests.conftest import steady
+from tests.devkit import needs_devkit
 from tests.evaluation.surroundings_kit import PERSON, Box, around, poses
 
 NEVER = [0] * 6
@@ -146,6 +147,7 @@ def drawn_hits(convention: str, place: tuple[float, float], box: Box) -> bool:
     return bool(grid[np.ix_(rows, columns)].any())
 
 
+@needs_devkit  # OpenCV comes with it
 @settings(deadline=None, max_examples=150)
 @given(
     st.sampled_from(sorted(RASTERS)),
@@ -159,7 +161,6 @@ def drawn_hits(convention: str, place: tuple[float, float], box: Box) -> bool:
     ),
 )
 def test_rasters_are_what_opencv_draws(convention, place, box):
-    pytest.importorskip("cv2", reason="OpenCV, which comes with nuscenes-devkit, is not installed")
     drive = np.zeros((1, 7, 3))
     drive[:, 1:, :2] = place
     found = step_hits(convention, drive, traffic(around(box)))

@@ -25,6 +25,7 @@ from lightemma.frame import Camera
 from lightemma.kinematics import integrate
 from lightemma.report.camera_view import boxes_in_picture, paths_in_picture, points_in_picture
 from tests.conftest import steady
+from tests.devkit import needs_devkit
 from tests.shared_data import SHARED, TEST_POSES, needs_shared
 
 REAL = SHARED / "real-scenes"
@@ -59,10 +60,11 @@ def calibrations():
     return found or [pytest.param(None, id="absent")]
 
 
+@needs_devkit
 @needs_shared(REAL, TEST_POSES)
 @pytest.mark.parametrize("row", calibrations())
 def test_projection_agrees_with_the_devkit(row):
-    geometry = pytest.importorskip("nuscenes.utils.geometry_utils", reason="nuscenes-devkit is not installed")
+    from nuscenes.utils import geometry_utils as geometry
     from nuscenes.utils.data_classes import PointCloud
     from pyquaternion import Quaternion
 

@@ -21,6 +21,7 @@ from lightemma.simulation.dataset.ground import placement_of
 from lightemma.simulation.dataset.tables import TABLES
 from lightemma.simulation.dataset.writer import FACTS, DatasetWriter, Layout, check_version
 from lightemma.simulation.render import RenderError
+from tests.devkit import needs_devkit
 from tests.simulation.made_up_city import made_up_city
 from tests.simulation.made_up_drive import KEY_FRAMES, SPEED, Plain, made_up_recording
 
@@ -69,6 +70,7 @@ class TestReading:
             with Image.open(frame.image_path) as picture:
                 assert (picture.format, picture.size) == ("JPEG", (160, 90))
 
+    @needs_devkit
     def test_devkit_frames_are_the_same(self, root):
         own, other = (NuScenesSource(root, LAYOUT.version, reader=reader) for reader in ("tables", "devkit"))
         for one, two in zip(own.frames(), other.frames(), strict=True):
@@ -98,6 +100,7 @@ class TestReading:
         assert not ground.contains(places + np.array([0.0, 30.0])).any()
         assert {lane for _, lane in ground.lanes_at(places).tolist()} == {0}
 
+    @needs_devkit
     def test_the_mask_is_under_the_car_for_the_devkit(self, devkit, root):
         city = made_up_city()
         placement = placement_of(city)
@@ -110,6 +113,7 @@ class TestReading:
         with Image.open(root / "maps" / "sim-made-up-000.png") as picture:
             assert picture.size == (placement.width * 10, placement.height * 10)
 
+    @needs_devkit
     def test_the_devkit_finds_scenes_boxes_and_sensors(self, devkit):
         assert len(devkit.scene) == 2
         sample = devkit.get("sample", devkit.scene[0]["first_sample_token"])
