@@ -13,6 +13,9 @@ from tests.browser.chromium import BINARIES, Chromium, find_chromium
 def chromium() -> Iterator[Chromium]:
     binary = find_chromium()
     if binary is None:
-        pytest.skip(f"no browser: none of {', '.join(BINARIES)} is on the PATH")
+        pytest.skip(
+            f"no browser: none of {', '.join(BINARIES)} is there; apt-get install chromium (Debian), "
+            "brew install --cask google-chrome (macOS)"
+        )
     with Chromium(binary) as browser:
         yield browser
