@@ -403,7 +403,9 @@ def main() -> None:
         print(json.dumps(opened.__dict__))
         return
     if importlib.util.find_spec("nuscenes") is None:
-        raise SystemExit("There is nothing to compare with: install it with pip install 'lightemma[nuscenes]'.")
+        raise SystemExit(
+            "There is nothing to compare with: pip install 'lightemma[nuscenes]', as make bench does in an environment for it."
+        )
     if options.dir:
         options.dir.mkdir(parents=True, exist_ok=True)
     root = options.dir or Path(tempfile.mkdtemp(prefix="bench-tables-"))
