@@ -99,7 +99,8 @@ class Frame:
         camera: the front camera.
         pose: the car in the world at this key frame.
         history: the motion up to here.
-        future: (6, 2) metres, ego frame: where the recorded car was 0.5 … 3 s later. Ground truth, not for planners.
+        future: (6, 2) metres, ego frame: where the recorded car was 0.5 … 3 s later. Ground truth, not for planners; None in
+            worlds that have none.
         earlier: the key frames before this one, oldest first, as many as the history spans; empty when the source has no
             pictures.
     """
@@ -113,5 +114,5 @@ class Frame:
     camera: Camera
     pose: Pose
     history: EgoHistory
-    future: FloatArray
+    future: FloatArray | None
     earlier: tuple[EarlierPicture, ...] = ()

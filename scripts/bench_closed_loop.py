@@ -13,12 +13,12 @@ import threading
 import time
 from pathlib import Path
 
+from lightemma.closed_loop.stage import ProcessStage
 from stand_in import StandIn, model_yaml
 
 from lightemma.closed_loop.records import read_episode_numbers
 from lightemma.closed_loop.set_up import make_tour
 from lightemma.closed_loop.spec import LoopRules, parse_size
-from lightemma.closed_loop.stage import ProcessStage
 
 
 def main() -> None:

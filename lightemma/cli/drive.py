@@ -24,6 +24,9 @@ def drive(
         typer.Option(help="Who drives: any planner, or expert, idm, random, which know the city; several with commas."),
     ] = "chain-of-thought",
     model: options.Models = None,
+    world: Annotated[
+        str, typer.Option(help="Where to drive: city, another world by name, or module:Class of your own.")
+    ] = "city",
     scenarios: Annotated[str, typer.Option(help="Names with commas, or all.")] = "all",
     seeds: Annotated[str, typer.Option(help="How many seeds, such as 3, or which, such as 1,5,9.")] = "3",
     conditions: Annotated[str, typer.Option(help="day, dusk, rain, fog, with commas, or all.")] = "day",
@@ -63,6 +66,7 @@ def drive(
     tour, note = make_tour(
         planners=_names(planner),
         models=_names(model or ""),
+        world=world,
         out=out,
         scenarios=scenarios,
         seeds=seeds,

@@ -18,9 +18,10 @@ app = typer.Typer(
 @app.command("scenarios")
 def scenarios() -> None:
     """List the scenarios: what happens in each, and what a good driver does."""
-    from lightemma.simulation.scenarios import SCENARIOS
+    from lightemma.simulation.scenarios import scenario_named, scenario_names
 
-    for name, scenario in SCENARIOS.items():
+    for name in scenario_names():
+        scenario = scenario_named(name)
         typer.echo(f"{name}\n    {scenario.description}\n    Right: {scenario.right_answer}")
 
 
@@ -40,17 +41,17 @@ def data(
     version: Annotated[str, typer.Option(help="Name of the tables' folder.")] = "v1.0-sim",
 ) -> None:
     """Drive the simulated city and write what the car recorded as a nuScenes data set."""
-    from lightemma.closed_loop.spec import choose, parse_seeds, parse_size
+    from lightemma.closed_loop.spec import parse_seeds, parse_size
     from lightemma.errors import UserError
-    from lightemma.simulation.dataset.drives import drives_of, parse_conditions
+    from lightemma.simulation.conditions import parse_conditions
+    from lightemma.simulation.dataset.drives import drives_of
     from lightemma.simulation.dataset.expert_drive import record
     from lightemma.simulation.dataset.writer import DatasetWriter, Layout, check_version
     from lightemma.simulation.render import RendererKind, RenderError, make_renderer
-    from lightemma.simulation.scenarios import SCENARIOS
+    from lightemma.simulation.scenarios import choose_scenarios
 
-    drives = drives_of(
-        choose(scenarios, SCENARIOS, "scenario"), parse_seeds(seeds), parse_conditions(conditions), left_hand
-    )
+    chosen = {scenario.name: place for place, scenario in choose_scenarios(scenarios).items()}
+    drives = drives_of(list(chosen), parse_seeds(seeds), parse_conditions(conditions), left_hand)
     check_version(version)
     pixels = parse_size(size)
     try:
@@ -67,7 +68,7 @@ def data(
                 typer.echo(f"{place}: there already")
                 continue
             started = time.monotonic()
-            recording = record(drive, sweeps)
+            recording = record(drive, sweeps, place=chosen[drive.scenario])
             writer.write(recording, artist)
             seconds = time.monotonic() - started
             typer.echo(f"{place}: {len(recording.looks)} pictures by {artist.name} in {seconds:.0f} s")

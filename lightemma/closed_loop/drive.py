@@ -22,20 +22,21 @@ from lightemma.calls.concurrency import side_by_side
 from lightemma.calls.limits import Gate
 from lightemma.calls.monitor import Monitor
 from lightemma.calls.prices import ResolvedPrice
-from lightemma.closed_loop.drivers import KnowsTheWorld
 from lightemma.closed_loop.driving_score import score_of
-from lightemma.closed_loop.episode import Finished, View
-from lightemma.closed_loop.manifests import closed_loop_manifest, current_price
+from lightemma.closed_loop.episode import DecisionPoint, Finished
+from lightemma.closed_loop.hosts import EpisodeTask, WorldHost
+from lightemma.closed_loop.manifests import PLACE, closed_loop_manifest, current_price
+from lightemma.closed_loop.privileged import PrivilegedDriver
 from lightemma.closed_loop.records import (
     EpisodeRecord,
     EpisodeWriter,
     failed_calls,
     keep_only,
-    read_episode_numbers,
+    read_episodes,
     write_settings,
 )
+from lightemma.closed_loop.replay import write_replay
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
-from lightemma.closed_loop.stage import Part, Stage
 from lightemma.frame import FloatArray
 from lightemma.planners.base import Plan, Planner
 from lightemma.protocol import LIGHTEMMA
@@ -48,8 +49,8 @@ from lightemma.sessions.open_loop import RunOutcome, frame_record
 #: Episodes under way at once for drivers that ask no model: enough that no processor waits.
 SIDE_BY_SIDE = 8
 
-#: Opens the stage that a command's episodes are driven on.
-StageMaker = Callable[[], AbstractContextManager[Any]]
+#: Opens the host of a command's worlds.
+HostMaker = Callable[[], AbstractContextManager[Any]]
 #: Told of every run's counters once, before it begins.
 Watch = Callable[[Monitor], None]
 #: Told of every finished episode.
@@ -65,8 +66,9 @@ class Tour:
         specs: the episodes.
         rules: how the loop is closed.
         results: folder of runs.
-        make_stage: opens the stage.
+        make_host: opens the host of the worlds.
         renderer: who draws, as it goes into the manifest; None where nobody does.
+        place: what the manifests call the world.
         parser: how answers are read.
         concurrency: calls (or episodes of drivers without a model) at once; None finds out.
         max_cost: dollars for all runs together; None sets no cap.
@@ -77,8 +79,9 @@ class Tour:
     specs: Sequence[EpisodeSpec]
     rules: LoopRules
     results: Path
-    make_stage: StageMaker
+    make_host: HostMaker
     renderer: dict[str, Any] | None = None
+    place: str = PLACE
     parser: str = "strict"
     concurrency: int | None = None
     max_cost: float | None = None
@@ -108,14 +111,14 @@ class Tour:
                 cache = stack.enter_context(ResponseCache(self.results / CACHE_FILE))
             stack.enter_context(stopping_on_interrupt(stop))
             writers = {job.name: stack.enter_context(self._writer(job, prices[job.name])) for job in self.jobs}
-            stage: Stage = stack.enter_context(self.make_stage())
+            host: WorldHost = stack.enter_context(self.make_host())
             self._gates.clear()
             room = asyncio.Semaphore(self.most_open or len(self.specs) * len(self.jobs) or 1)
             runs = [
                 _Run(
                     job,
                     self,
-                    stage,
+                    host,
                     room,
                     writers[job.name],
                     self._services(job, stop, budget, prices[job.name], cache),
@@ -149,12 +152,14 @@ class Tour:
         """Opens a run's folder, without what an earlier sitting left of episodes it did not finish."""
         folder, manifest = self.results / job.name, self._manifest(job, price)
         if is_run(folder) and not read_manifest(folder).differences(manifest):
-            keep_only(folder, {one.name for one in read_episode_numbers(folder) if not one.failed_calls})
+            keep_only(folder, {one.name for one in read_episodes(folder) if not one.failed_calls})
         return RunWriter(folder, manifest)
 
     def _manifest(self, job: Job, price: ResolvedPrice | None) -> Manifest:
         renderer = self.renderer if draws(job, self.rules) else None
-        return closed_loop_manifest(job, self.specs, self.rules, price, parser=self.parser, renderer=renderer)
+        return closed_loop_manifest(
+            job, self.specs, self.rules, price, parser=self.parser, renderer=renderer, place=self.place
+        )
 
 
 class _Run:
@@ -164,12 +169,12 @@ class _Run:
         self,
         job: Job,
         tour: Tour,
-        stage: Stage,
+        host: WorldHost,
         room: asyncio.Semaphore,
         writer: RunWriter,
         services: CallServices,
     ) -> None:
-        self._tour, self._stage, self._room = tour, stage, room
+        self._tour, self._host, self._room = tour, host, room
         self._writer, self._services = writer, services
         self._job = job
         self._planner: Planner = job.planner
@@ -179,7 +184,7 @@ class _Run:
 
     async def drive(self, watch: Watch | None, progress: Progress | None) -> RunOutcome:
         folder, specs = self._writer.folder, self._tour.specs
-        kept = {one.name: one for one in read_episode_numbers(folder)}
+        kept = {one.name: one for one in read_episodes(folder)}
         monitor = self._services.monitor
         monitor.frames, monitor.kept = len(specs), len(kept)
         if watch:
@@ -217,28 +222,28 @@ class _Run:
 
     async def _one(self, spec: EpisodeSpec, progress: Progress | None) -> None:
         rules = self._tour.rules
-        driver = self._planner.name if isinstance(self._planner, KnowsTheWorld) else None
-        part = Part(self._writer.folder, spec, rules, driver, draws(self._job, rules))
+        driver = self._planner if isinstance(self._planner, PrivilegedDriver) else None
+        task = EpisodeTask(self._writer.folder, spec, rules, driver, draws(self._job, rules))
         frames: list[FrameRecord] = []
         finished: Finished | None = None
         try:
-            view = await self._stage.begin(part)
-            while view.finished is None:
-                actions, latency = await self._decide(view, frames)
-                view = await self._stage.go_on(part, actions, latency)
-            finished = view.finished
+            point = await self._host.begin(task)
+            while point.finished is None:
+                actions, latency = await self._decide(point, frames)
+                point = await self._host.go_on(task, actions, latency)
+            finished = point.finished
         finally:
             if finished is None:
-                await self._stage.leave(part)
+                await self._host.leave(task)
         self._record(spec, finished, frames, progress)
 
-    async def _decide(self, view: View, frames: list[FrameRecord]) -> tuple[FloatArray | None, float]:
+    async def _decide(self, point: DecisionPoint, frames: list[FrameRecord]) -> tuple[FloatArray | None, float]:
         """Asks for a plan: the plan, and the seconds it took."""
         self._services.stop.check()
-        frame, picture = view.frame, view.picture
+        frame, picture = point.frame, point.picture
         assert frame is not None
-        if isinstance(self._planner, KnowsTheWorld):
-            plan = Plan(view.own_plan, OK)
+        if isinstance(self._planner, PrivilegedDriver):
+            plan = Plan(point.driver_plan, OK)
         else:
             plan = await self._planner.plan(frame, picture, self._caller)
         frames.append(frame_record(frame, plan, LIGHTEMMA, picture.sha256 if picture else None))
@@ -248,7 +253,8 @@ class _Run:
     def _record(
         self, spec: EpisodeSpec, finished: Finished, frames: Sequence[FrameRecord], progress: Progress | None
     ) -> None:
-        """Writes an episode: its frames together, then the line that says that it is finished."""
+        """Writes an episode: its replay and its frames, then the line that says that it is finished."""
+        write_replay(self._writer.folder, spec.name, finished.replay)
         for frame in frames:
             self._writer.append(frame)
         record = EpisodeRecord(
@@ -260,10 +266,8 @@ class _Run:
             decisions=len(frames),
             missing=sum(frame.actions is None for frame in frames),
             failed_calls=failed_calls(frames),
-            verdict=finished.verdict,
-            score=score_of(finished.verdict),
-            actors=finished.actors,
-            trace=finished.trace,
+            outcome=finished.outcome,
+            score=score_of(finished.outcome),
         )
         self._episodes.append(record)
         self._done += 1

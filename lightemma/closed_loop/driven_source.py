@@ -66,5 +66,5 @@ class DrivenSource(FrameSource):
             camera=front_camera(),
             pose=Pose(0.0, 0.0, 0.0),
             history=EgoHistory(driven_back(history, self._protocol), history),
-            future=np.array(record.ground_truth, dtype=np.float64),
+            future=None if record.ground_truth is None else np.array(record.ground_truth, dtype=np.float64),
         )

@@ -2,55 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
 
-from lightemma.backends.base import Backend, Call
+from lightemma.backends.base import Backend
+from lightemma.closed_loop.privileged import PrivilegedDriver
 from lightemma.closed_loop.spec import LoopRules
+from lightemma.closed_loop.world_factory import WorldFactory
 from lightemma.errors import UserError, near_names
-from lightemma.frame import Frame, Picture
 from lightemma.parsing import Tier
-from lightemma.planners.base import Plan, Planner
 from lightemma.planners.registry import PLANNERS, make_planner, planner_class
 from lightemma.prompts.sets import load_prompts
 from lightemma.sessions.job import DEFAULT_PLANNER, DEFAULT_PROMPTS, Job
 
 #: Names of closed-loop runs begin so, and never meet those of the open loop in one folder.
 PREFIX = "drive-"
-
-
-class KnowsTheWorld(Planner):
-    """A driver that is given the world itself; its plans are made where the world is, not here."""
-
-    async def plan(self, frame: Frame, picture: Picture | None, call: Call | None) -> Plan:
-        """Not to be asked: a frame says too little.
-
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError(f"'{self.name}' plans with the world, not with a frame")
-
-
-class Expert(KnowsTheWorld):
-    """Knows the way, the rules and everybody's place and speed: what a good driver would do."""
-
-    name: ClassVar[str] = "expert"
-
-
-class IdmDriver(KnowsTheWorld):
-    """Follows its lane and keeps its distance by the intelligent driver model; knows nothing of lights and signs."""
-
-    name: ClassVar[str] = "idm"
-
-
-class RandomDriver(KnowsTheWorld):
-    """Draws speeds and curvatures by lot, from the episode's seed."""
-
-    name: ClassVar[str] = "random"
-
-
-#: Drivers that only the closed loop has.
-WORLD_DRIVERS: dict[str, type[KnowsTheWorld]] = {cls.name: cls for cls in (Expert, IdmDriver, RandomDriver)}
 
 
 def make_jobs(
@@ -61,8 +26,9 @@ def make_jobs(
     prompts: str = DEFAULT_PROMPTS,
     tier: Tier = "strict",
     name: str | None = None,
+    drivers: Mapping[str, type[PrivilegedDriver]] = WorldFactory.drivers,
 ) -> list[Job]:
-    """The runs of a command: every planner, those that ask a model once per model.
+    """The runs of a command: every planner, those that ask a model once per model; and the world's own drivers.
 
     Raises:
         UserError: if a name is unknown, a planner lacks its model, or two runs would be called alike.
@@ -70,14 +36,12 @@ def make_jobs(
     wording = load_prompts(prompts)
     jobs: list[Job] = []
     for planner_name in planners:
-        if planner_name in WORLD_DRIVERS:
-            driver = WORLD_DRIVERS[planner_name]()
+        if planner_name in drivers:
+            driver = drivers[planner_name]()
             jobs.append(Job(_run_name(planner_name, rules), driver, None, None))
             continue
         if ":" not in planner_name and planner_name not in PLANNERS:
-            raise UserError(
-                f"There is no planner '{planner_name}'; {near_names(planner_name, [*PLANNERS, *WORLD_DRIVERS])}"
-            )
+            raise UserError(f"There is no planner '{planner_name}'; {near_names(planner_name, [*PLANNERS, *drivers])}")
         planner = make_planner(planner_name, wording, tier)
         if not planner_class(planner_name).asks_model:
             jobs.append(Job(_run_name(planner.name, rules), planner, None, None))

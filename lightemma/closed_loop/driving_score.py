@@ -12,7 +12,7 @@ for the quality of the way, which can take no more than half: it says how well t
 
 from __future__ import annotations
 
-from lightemma.closed_loop.records import ScoreParts, Struck, Verdict
+from lightemma.closed_loop.records import EpisodeOutcome, ScoreParts, Struck
 
 #: What is left after an at-fault collision (NAVSIM's no-at-fault-collision term).
 COLLISION: dict[Struck, float] = {"person": 0.0, "vehicle": 0.0, "thing": 0.5}
@@ -29,16 +29,22 @@ TTC, COMFORT = 5.0, 2.0
 TTC_BOUND = 0.95
 
 
-def score_of(verdict: Verdict) -> ScoreParts:
-    """The driving score, 0 … 100, and its factors."""
-    progress = _share(verdict.progress)
-    collision = min((COLLISION[crash.struck] for crash in verdict.crashes_at_fault), default=1.0)
-    red_light = RED_LIGHT**verdict.red_lights
-    off_road = OFF_ROAD if verdict.off_road else 1.0
-    side = WRONG_SIDE if verdict.wrong_side else 1.0
-    ttc = 1.0 if verdict.min_ttc_s is None else _share(verdict.min_ttc_s / TTC_BOUND)
-    comfort = _share(1.0 - verdict.harsh_s / max(verdict.time_s, 1e-9))
-    quality = (TTC * ttc + COMFORT * comfort) / (TTC + COMFORT)
+def score_of(outcome: EpisodeOutcome) -> ScoreParts:
+    """The driving score, 0 … 100, and its factors; what is unknown takes nothing off, but without progress there is none."""
+    progress = None if outcome.progress is None else _share(outcome.progress)
+    collision = None
+    if outcome.crashes is not None:
+        collision = min((COLLISION[crash.struck] for crash in outcome.crashes_at_fault), default=1.0)
+    red_light = None if outcome.red_lights is None else RED_LIGHT**outcome.red_lights
+    off_road = None if outcome.off_road is None else OFF_ROAD if outcome.off_road else 1.0
+    side = None if outcome.wrong_side is None else WRONG_SIDE if outcome.wrong_side else 1.0
+    ttc = 1.0 if outcome.min_ttc_s is None else _share(outcome.min_ttc_s / TTC_BOUND)
+    comfort = None if outcome.harsh_s is None else _share(1.0 - outcome.harsh_s / max(outcome.time_s, 1e-9))
+    quality = (TTC * ttc + COMFORT * _known(comfort)) / (TTC + COMFORT)
+    faults = _known(collision), _known(red_light), _known(off_road), _known(side)
+    score = None
+    if progress is not None:
+        score = 100.0 * progress * faults[0] * faults[1] * faults[2] * faults[3] * (1.0 + quality) / 2.0
     return ScoreParts(
         progress=progress,
         collision=collision,
@@ -47,14 +53,18 @@ def score_of(verdict: Verdict) -> ScoreParts:
         side=side,
         ttc=ttc,
         comfort=comfort,
-        score=100.0 * progress * collision * red_light * off_road * side * (1.0 + quality) / 2.0,
-        success=is_success(verdict),
+        score=score,
+        success=is_success(outcome),
     )
 
 
-def is_success(verdict: Verdict) -> bool:
-    """Whether the goal was reached without an at-fault collision, a red light, or leaving the carriageway."""
-    return verdict.end == "goal" and not verdict.crashes_at_fault and not verdict.red_lights and not verdict.off_road
+def is_success(outcome: EpisodeOutcome) -> bool:
+    """Whether the goal was reached without a known at-fault collision, red light, or leaving of the carriageway."""
+    return outcome.end == "goal" and not outcome.crashes_at_fault and not outcome.red_lights and not outcome.off_road
+
+
+def _known(factor: float | None) -> float:
+    return 1.0 if factor is None else factor
 
 
 def _share(value: float) -> float:

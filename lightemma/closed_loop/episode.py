@@ -5,41 +5,23 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 
-from lightemma.closed_loop.handover import TICKS_PER_ACTION, TICKS_PER_S, Hands
-from lightemma.closed_loop.records import PICTURES, ActorEntry, Moment, Verdict
+from lightemma.closed_loop.plan_follower import TICKS_PER_ACTION, TICKS_PER_S, PlanFollower
+from lightemma.closed_loop.privileged import WorldPlan
+from lightemma.closed_loop.records import PICTURES, EpisodeOutcome
+from lightemma.closed_loop.replay import ActorEntry, Replay, ReplayStep
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
-from lightemma.closed_loop.worlds import World
-from lightemma.frame import Camera, EgoHistory, FloatArray, Frame, Picture, Pose
-from lightemma.kinematics import actions_from_poses, hold_last_action, integrate, to_ego_frame
+from lightemma.closed_loop.world import CarState, Observation, World
+from lightemma.errors import UserError
+from lightemma.frame import EgoHistory, FloatArray, Frame, Picture, Pose
+from lightemma.kinematics import actions_from_poses, hold_last_action, to_ego_frame
 from lightemma.protocol import LIGHTEMMA
-from lightemma.simulation.state import City, WorldState
 
 #: Microseconds since 1970 at which every episode begins: a made-up day, so that time stamps look like a data set's.
 BEGINNING_US = 1_600_000_000_000_000
-
-
-class Artist(Protocol):
-    """Draws what the front camera sees."""
-
-    def load(self, city: City) -> None:
-        """Gets ready to draw a city."""
-
-    def picture(self, state: WorldState, seed: int) -> Picture:
-        """The picture of a moment, as a JPEG; the same bytes for the same arguments."""
-
-    def close(self) -> None:
-        """Lets go of whatever it draws with."""
-
-
-class WorldDriver(Protocol):
-    """A driver that knows the world it drives in."""
-
-    def plan(self, world: World) -> FloatArray:
-        """(6, 2) pairs of speed (m/s) and curvature (1/m)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +29,28 @@ class Finished:
     """How an episode ended.
 
     Attributes:
-        verdict: its numbers.
-        actors: all that took part.
-        trace: every half second.
+        outcome: its numbers.
+        replay: everybody's place every half second.
     """
 
-    verdict: Verdict
-    actors: list[ActorEntry]
-    trace: list[Moment]
+    outcome: EpisodeOutcome
+    replay: Replay
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class DecisionPoint:
     """What there is to decide on next.
 
     Attributes:
         frame: what a planner is given; None once the episode is over.
         picture: as it is sent, or None where none is drawn.
-        own_plan: (6, 2) the plan of a driver that knows the world, or None where somebody else plans.
+        driver_plan: (6, 2) the plan of a driver that knows the world, or None where a planner plans.
         finished: how it ended, once it is over.
     """
 
     frame: Frame | None
     picture: Picture | None = None
-    own_plan: FloatArray | None = None
+    driver_plan: FloatArray | None = None
     finished: Finished | None = None
 
 
@@ -81,50 +61,47 @@ class Episode:
         spec: which episode.
         rules: how the loop is closed.
         world: its world, at its start.
-        camera: the front camera.
-        artist: draws pictures, with the city loaded; None where nobody looks.
-        driver: plans with knowledge of the world; None where somebody else plans.
         folder: the run's folder, where pictures go.
+        driver: plans with knowledge of the world; None where a planner plans.
+
+    Raises:
+        UserError: if the world does not keep to its contract; the sentence names its class.
     """
 
     def __init__(
-        self,
-        spec: EpisodeSpec,
-        rules: LoopRules,
-        world: World,
-        camera: Camera,
-        folder: Path,
-        artist: Artist | None = None,
-        driver: WorldDriver | None = None,
+        self, spec: EpisodeSpec, rules: LoopRules, world: World, folder: Path, driver: WorldPlan | None = None
     ) -> None:
         self._spec, self._rules, self._world = spec, rules, world
-        self._camera, self._folder, self._artist, self._driver = camera, folder, artist, driver
-        past = np.asarray(world.past, dtype=np.float64)
+        self._folder, self._driver = folder, driver
+        past = _history(world)
         half_seconds = np.arange(-len(past), 0) * TICKS_PER_ACTION
         self._ticks: list[int] = half_seconds.tolist()
         self._poses: list[tuple[float, float, float]] = [(x, y, heading) for x, y, heading in past.tolist()]
-        self._trace: list[Moment] = []
+        self._replay: list[ReplayStep] = []
         self._actors: dict[int, ActorEntry] = {}
         self._tick = 0
         self._step = 0
         self._note()
-        self._hands = Hands(hold_last_action(self._history().actions))
+        self._follower = PlanFollower(hold_last_action(self._history().actions))
 
-    def view(self) -> View:
-        """Looks: draws the picture, and makes the frame of this moment."""
+    def look(self) -> DecisionPoint:
+        """Looks at the world: the picture, and the frame of this moment."""
         world = self._world
         if world.over:
-            return View(None, finished=Finished(world.verdict(), list(self._actors.values()), self._trace))
-        state = world.state()
-        picture, image, path = None, "", None
-        if self._artist is not None:
-            picture = self._artist.picture(state, self._spec.picture_seed(self._step))
+            return DecisionPoint(None, finished=Finished(_outcome(world), self._made_replay()))
+        seen = _observation(world)
+        image, path = "", None
+        if seen.picture is not None:
             image = f"{PICTURES}/{self._spec.name}/{self._step:04d}.jpg"
             path = self._folder / image
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(picture.data)
-        pose = state.ego.pose
-        expert = world.expert_plan()
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(seen.picture.data)
+            except OSError as error:
+                raise UserError(
+                    f"The picture '{path}' cannot be written ({error.strerror}); make room and give the same command again."
+                ) from error
+        pose = world.car.pose
         frame = Frame(
             scene=self._spec.name,
             frame_index=self._step,
@@ -132,55 +109,55 @@ class Episode:
             timestamp=BEGINNING_US + round(self._tick * 1e6 / TICKS_PER_S),
             image=image,
             image_path=path,
-            camera=self._camera,
+            camera=seen.camera,
             pose=Pose(pose.x, pose.y, math.remainder(pose.heading, 2.0 * math.pi)),
             history=self._history(),
-            future=integrate(expert),
+            future=seen.ground_truth,
         )
-        return View(frame, picture, self._driver.plan(world) if self._driver else None)
+        return DecisionPoint(frame, seen.picture, self._driver(world) if self._driver else None)
 
-    def go_on(self, actions: FloatArray | None, latency_s: float = 0.0) -> View:
+    def go_on(self, actions: FloatArray | None, latency_s: float = 0.0) -> DecisionPoint:
         """Drives on until the next decision is due.
 
         Args:
-            actions: (6, 2) the plan for the frame of the last view, or None if there was none.
+            actions: (6, 2) the plan for the frame of the last decision, or None if there was none.
             latency_s: how long the planner thought; the world has gone on for so long if the rules say so.
 
         Returns:
-            The next view.
+            The next decision.
         """
         seen = self._tick
         if self._rules.real_time:
             self._drive_until(seen + math.ceil(round(latency_s * TICKS_PER_S, 6)))
         if actions is None:
-            self._hands.miss(self._tick)
+            self._follower.miss(self._tick)
             # Asked again after half a second, however rarely plans are made.
             self._drive_until(self._tick + TICKS_PER_ACTION)
         else:
-            self._hands.take(actions, seen)
+            self._follower.take(actions, seen)
             self._drive_until(seen + self._rules.replan * TICKS_PER_ACTION)
         self._step += 1
-        return self.view()
+        return self.look()
 
     def _drive_until(self, tick: int) -> None:
         while self._tick < tick and not self._world.over:
-            self._world.step(*self._hands.command(self._tick))
+            self._world.step(*self._follower.command(self._tick))
             self._tick += 1
             self._note()
 
     def _note(self) -> None:
-        """Keeps the pose of every step, and a moment of the replay every half second and at the end."""
-        pose = self._world.ego_state().pose
+        """Keeps the pose of every step, and a step of the replay every half second and at the end."""
+        car = self._world.car
         self._ticks.append(self._tick)
-        self._poses.append((pose.x, pose.y, pose.heading))
+        self._poses.append((car.pose.x, car.pose.y, car.pose.heading))
         if self._tick % TICKS_PER_ACTION and not self._world.over:
             return
-        state = self._world.state()
-        for actor in state.actors:
-            if actor.number not in self._actors:
-                entry = ActorEntry(actor.number, actor.kind, actor.length, actor.width)
-                self._actors[actor.number] = entry
-        self._trace.append(moment_of(state))
+        for actor in self._world.actors():
+            self._actors.setdefault(actor.number, actor)
+        self._replay.append(self._world.replay_step() or _car_alone(self._tick / TICKS_PER_S, car))
+
+    def _made_replay(self) -> Replay:
+        return Replay(list(self._actors.values()), self._replay)
 
     def _history(self) -> EgoHistory:
         """The last eight half seconds; between two known poses of the time before the start, on the straight line."""
@@ -197,16 +174,46 @@ class Episode:
         )
 
 
-def moment_of(state: WorldState) -> Moment:
-    """One moment of the replay, to the millimetre and tenth of a milliradian."""
-    ego = state.ego
-    return Moment(
-        time=round(state.time, 3),
-        ego=(*_place(ego.pose), round(ego.speed, 3), round(ego.curvature, 5)),
-        actors=[(actor.number, *_place(actor.pose), round(actor.speed, 3)) for actor in state.actors],
-        signals=[(signal.number, signal.colour) for signal in state.signals],
-    )
+def _car_alone(time: float, car: CarState) -> ReplayStep:
+    """A step of the replay of a world that shows nobody else."""
+    pose = car.pose
+    place = (round(pose.x, 3), round(pose.y, 3), round(math.remainder(pose.heading, 2.0 * math.pi), 4))
+    return ReplayStep(round(time, 3), (*place, round(car.speed, 3), round(car.curvature, 5)))
 
 
-def _place(pose: Pose) -> tuple[float, float, float]:
-    return round(pose.x, 3), round(pose.y, 3), round(math.remainder(pose.heading, 2.0 * math.pi), 4)
+# A world may be the user's own: what it gives is looked at before anything else trips over it.
+
+
+def _history(world: World) -> FloatArray:
+    count = LIGHTEMMA.history_positions - 1
+    past = np.asarray(world.history(), dtype=np.float64)
+    if past.shape != (count, 3) or not np.isfinite(past).all():
+        raise _broken(world, f"its history has the shape {past.shape} or is not finite; it must be ({count}, 3)")
+    pose = world.car.pose
+    if not all(math.isfinite(value) for value in (pose.x, pose.y, pose.heading)):
+        raise _broken(world, "its car has a pose that is not finite")
+    return past
+
+
+def _observation(world: World) -> Observation:
+    seen: Any = world.observe()
+    if not isinstance(seen, Observation):
+        raise _broken(world, f"observe() gives {type(seen).__name__}; it must give an Observation")
+    truth: Any = seen.ground_truth
+    if truth is not None and (np.shape(truth) != (LIGHTEMMA.plan_steps, 2) or not np.isfinite(truth).all()):
+        raise _broken(
+            world, f"its ground truth has the shape {np.shape(truth)} or is not finite; it must be (6, 2) or None"
+        )
+    return seen
+
+
+def _outcome(world: World) -> EpisodeOutcome:
+    outcome: Any = world.outcome()
+    if not isinstance(outcome, EpisodeOutcome):
+        raise _broken(world, f"outcome() gives {type(outcome).__name__}; it must give an EpisodeOutcome")
+    return outcome
+
+
+def _broken(world: World, what: str) -> UserError:
+    cls = type(world)
+    return UserError(f"The world {cls.__module__}:{cls.__qualname__} does not keep to its contract: {what}.")

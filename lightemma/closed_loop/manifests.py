@@ -26,7 +26,7 @@ from lightemma.run_folder.manifest import (
 from lightemma.sessions.job import Job
 from lightemma.sessions.models import model_entry
 
-#: ``data.name`` of every closed-loop run.
+#: ``data.name`` of closed-loop runs in the city.
 PLACE = "made-up city"
 
 
@@ -38,6 +38,7 @@ def closed_loop_manifest(
     *,
     parser: str,
     renderer: dict[str, Any] | None,
+    place: str = PLACE,
 ) -> Manifest:
     """The manifest of a run that begins.
 
@@ -50,7 +51,7 @@ def closed_loop_manifest(
         protocol=LIGHTEMMA.as_dict(),
         data=DataEntry(
             source=SOURCE,
-            name=PLACE,
+            name=place,
             version=rules.words,
             scenes=len(specs),
             frames=0,

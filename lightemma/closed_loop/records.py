@@ -44,8 +44,8 @@ class Crash(msgspec.Struct, frozen=True):
     at_fault: bool
 
 
-class Verdict(msgspec.Struct, frozen=True):
-    """How an episode went, in numbers; what the driving score is made of.
+class EpisodeOutcome(msgspec.Struct, frozen=True):
+    """How an episode went, in numbers; what the driving score is made of. None is unknown: the world does not judge it.
 
     Attributes:
         end: why it ended.
@@ -55,69 +55,47 @@ class Verdict(msgspec.Struct, frozen=True):
         red_lights: stop lines crossed at red.
         off_road: whether a corner ever left the carriageway.
         wrong_side: how often it drove among oncoming traffic for longer than overtaking takes.
-        min_ttc_s: smallest time to collision, None if nobody was ever that near on a collision course.
+        min_ttc_s: smallest time to collision; None also if nobody was ever that near on a collision course.
         harsh_s: seconds beyond the comfort bounds.
         standing_s: seconds stood still, for whatever reason.
     """
 
     end: End
     time_s: float
-    progress: float
-    crashes: list[Crash] = []
-    red_lights: int = 0
-    off_road: bool = False
-    wrong_side: int = 0
+    progress: float | None = None
+    crashes: list[Crash] | None = None
+    red_lights: int | None = None
+    off_road: bool | None = None
+    wrong_side: int | None = None
     min_ttc_s: float | None = None
-    harsh_s: float = 0.0
-    standing_s: float = 0.0
+    harsh_s: float | None = None
+    standing_s: float | None = None
 
     @property
     def crashes_at_fault(self) -> list[Crash]:
-        """Those the ego car is to blame for."""
-        return [crash for crash in self.crashes if crash.at_fault]
+        """Those known that the car is to blame for."""
+        return [crash for crash in self.crashes or () if crash.at_fault]
 
 
 class ScoreParts(msgspec.Struct, frozen=True):
-    """The factors of the driving score, each 0 … 1 (see ``driving_score``), and their product times 100."""
+    """The factors of the driving score (see ``driving_score``), each 0 … 1, and their product times 100.
 
-    progress: float
-    collision: float
-    red_light: float
-    off_road: float
-    side: float
+    A factor is None where the world does not judge it, and left out of the product; without progress there is no score.
+    """
+
+    progress: float | None
+    collision: float | None
+    red_light: float | None
+    off_road: float | None
+    side: float | None
     ttc: float
-    comfort: float
-    score: float
+    comfort: float | None
+    score: float | None
     success: bool
 
 
-class ActorEntry(msgspec.Struct, frozen=True, array_like=True):
-    """A road user as it is throughout: number, kind, length and width in metres."""
-
-    number: int
-    kind: str
-    length: float
-    width: float
-
-
-class Moment(msgspec.Struct, frozen=True, array_like=True):
-    """One moment of the replay, every half second.
-
-    Attributes:
-        time: seconds.
-        ego: x, y, heading, speed, curvature.
-        actors: number, x, y, heading, speed of each.
-        signals: number and colour of each.
-    """
-
-    time: float
-    ego: tuple[float, float, float, float, float]
-    actors: list[tuple[int, float, float, float, float]]
-    signals: list[tuple[int, str]]
-
-
-class EpisodeNumbers(msgspec.Struct, frozen=True):
-    """The parts of an episode that tables need; reading only these is several times faster.
+class EpisodeRecord(msgspec.Struct, frozen=True):
+    """One line of episodes.jsonl. What a line of version 0.1 has besides (its replay) is passed over.
 
     Attributes:
         name: of the episode; the ``scene`` of its frames.
@@ -128,7 +106,7 @@ class EpisodeNumbers(msgspec.Struct, frozen=True):
         decisions: plans asked for, and so frames of this episode.
         missing: decisions without a plan.
         failed_calls: of these, those whose call failed; the same command drives such an episode again.
-        verdict: how it went.
+        outcome: how it went; ``verdict`` in the file.
         score: the driving score and its parts.
     """
 
@@ -140,30 +118,13 @@ class EpisodeNumbers(msgspec.Struct, frozen=True):
     decisions: int
     missing: int
     failed_calls: int
-    verdict: Verdict
+    outcome: EpisodeOutcome = msgspec.field(name="verdict")
     score: ScoreParts
 
 
-class EpisodeRecord(EpisodeNumbers, frozen=True):
-    """One line of episodes.jsonl: the numbers, and what a replay needs.
-
-    Attributes:
-        actors: all that took part.
-        trace: every half second.
-    """
-
-    actors: list[ActorEntry] = []
-    trace: list[Moment] = []
-
-
 def read_episodes(folder: Path) -> list[EpisodeRecord]:
-    """All finished episodes of a run, with their replays."""
+    """All finished episodes of a run."""
     return list({record.name: record for record in _lines(folder / EPISODES, EpisodeRecord)}.values())
-
-
-def read_episode_numbers(folder: Path) -> list[EpisodeNumbers]:
-    """All finished episodes of a run, without their replays."""
-    return list({record.name: record for record in _lines(folder / EPISODES, EpisodeNumbers)}.values())
 
 
 class _Scene(msgspec.Struct, frozen=True, gc=False):
@@ -237,7 +198,7 @@ def failed_calls(frames: Iterable[FrameRecord]) -> int:
 
 def _lines(path: Path, kind: type[_T]) -> Iterator[_T]:
     decoder = msgspec.json.Decoder(kind)
-    for number, line in enumerate(_whole_lines(path), start=1):
+    for number, line in enumerate(whole_lines(path), start=1):
         try:
             yield decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -246,7 +207,12 @@ def _lines(path: Path, kind: type[_T]) -> Iterator[_T]:
             ) from error
 
 
-def _whole_lines(path: Path) -> list[bytes]:
+def whole_lines(path: Path) -> list[bytes]:
+    """The lines of a file; none if there is no such file. A last line that was not written to its end is dropped.
+
+    Raises:
+        UserError: if the file cannot be read.
+    """
     try:
         lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
@@ -259,7 +225,7 @@ def _whole_lines(path: Path) -> list[bytes]:
 
 
 def _filter(path: Path, keep: Callable[[bytes], bool]) -> None:
-    lines = _whole_lines(path)
+    lines = whole_lines(path)
     try:
         kept = [line for line in lines if keep(line)]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

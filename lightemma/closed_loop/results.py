@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lightemma.closed_loop.records import SOURCE, EpisodeNumbers, read_episode_numbers
+from lightemma.closed_loop.records import SOURCE, EpisodeOutcome, EpisodeRecord, read_episodes
 from lightemma.errors import UserError
 from lightemma.evaluation.scores import RunScores, load_scores
 from lightemma.evaluation.statistics.bootstrap import RESAMPLES, SEED, SceneBootstrap
@@ -107,7 +107,7 @@ class ScenarioRow:
 
 @dataclass(frozen=True, slots=True)
 class EpisodeRow:
-    """One episode of one run: its verdict, and the factors of its score."""
+    """One episode of one run: its outcome, and the factors of its score; empty where the world does not judge it."""
 
     run: str
     episode: str
@@ -126,11 +126,11 @@ class EpisodeRow:
     ttc_term: float
     comfort_term: float
     time_s: float
-    crashes: int
-    crashes_at_fault: int
-    red_lights: int
-    off_road: bool
-    wrong_side: int
+    crashes: int | None
+    crashes_at_fault: int | None
+    red_lights: int | None
+    off_road: bool | None
+    wrong_side: int | None
     min_ttc_s: float
     harsh_s: float
     standing_s: float
@@ -166,7 +166,7 @@ class DrivenRun:
     """
 
     manifest: Manifest
-    episodes: dict[str, EpisodeNumbers]
+    episodes: dict[str, EpisodeRecord]
     scores: RunScores
 
     @property
@@ -194,7 +194,7 @@ def load_driven(folder: Path) -> DrivenRun:
     manifest = read_manifest(folder)
     if manifest.data.source != SOURCE:
         raise UserError(f"'{folder}' is no closed-loop run; make one with `lightemma drive`.")
-    episodes = {one.name: one for one in sorted(read_episode_numbers(folder), key=lambda one: one.name)}
+    episodes = {one.name: one for one in sorted(read_episodes(folder), key=lambda one: one.name)}
     if not episodes:
         raise UserError(f"The run '{folder}' has no finished episode yet; go on with it by the same `lightemma drive`.")
     return DrivenRun(manifest, episodes, load_scores(folder))
@@ -204,9 +204,14 @@ def results_of(runs: Sequence[DrivenRun], resamples: int = RESAMPLES, seed: int 
     """The tables of runs, each on its own finished episodes; pairs on those that both have.
 
     Raises:
-        UserError: if runs were driven under unlike rules.
+        UserError: if runs were driven in unlike worlds or under unlike rules.
     """
     for run in runs[1:]:
+        if run.manifest.data.name != runs[0].manifest.data.name:
+            raise UserError(
+                f"'{runs[0].name}' was driven in another world ({runs[0].manifest.data.name}) than '{run.name}' "
+                f"({run.manifest.data.name}); such scores do not compare."
+            )
         if run.manifest.data.version != runs[0].manifest.data.version:
             raise UserError(
                 f"'{runs[0].name}' was driven by other rules ({runs[0].manifest.data.version}) than '{run.name}' "
@@ -222,7 +227,7 @@ def results_of(runs: Sequence[DrivenRun], resamples: int = RESAMPLES, seed: int 
     )
 
 
-def clusters(episodes: Sequence[EpisodeNumbers]) -> list[str]:
+def clusters(episodes: Sequence[EpisodeRecord]) -> list[str]:
     """What each episode is resampled with: its scenario, since episodes of one scenario are alike; its seed if all are of one.
 
     Returns:
@@ -232,15 +237,15 @@ def clusters(episodes: Sequence[EpisodeNumbers]) -> list[str]:
     return names if len(set(names)) > 1 else [str(one.seed) for one in episodes]
 
 
-def bootstrap(episodes: Sequence[EpisodeNumbers], resamples: int = RESAMPLES, seed: int = SEED) -> SceneBootstrap:
+def bootstrap(episodes: Sequence[EpisodeRecord], resamples: int = RESAMPLES, seed: int = SEED) -> SceneBootstrap:
     """Draws of these episodes' clusters."""
     return SceneBootstrap(np.unique(clusters(episodes), return_inverse=True)[1].astype(np.int64), resamples, seed)
 
 
 def _row(run: DrivenRun, resamples: int, seed: int) -> ClosedLoopRow:
     episodes, scores = list(run.episodes.values()), run.scores
-    interval = bootstrap(episodes, resamples, seed).interval(_column(episodes, lambda one: one.score.score))
-    verdicts = [one.verdict for one in episodes]
+    interval = bootstrap(episodes, resamples, seed).interval(_column(episodes, lambda one: _number(one.score.score)))
+    verdicts = [one.outcome for one in episodes]
     time = sum(verdict.time_s for verdict in verdicts)
     outcomes = scores.outcomes
     ttc = [verdict.min_ttc_s for verdict in verdicts if verdict.min_ttc_s is not None]
@@ -257,11 +262,11 @@ def _row(run: DrivenRun, resamples: int, seed: int) -> ClosedLoopRow:
         ci_low=float(np.clip(interval.low, 0.0, 100.0)),
         ci_high=float(np.clip(interval.high, 0.0, 100.0)),
         success_rate=_mean(one.score.success for one in episodes),
-        collision_rate=_mean(bool(verdict.crashes) for verdict in verdicts),
-        collision_at_fault_rate=_mean(bool(verdict.crashes_at_fault) for verdict in verdicts),
+        collision_rate=_mean(None if one.crashes is None else bool(one.crashes) for one in verdicts),
+        collision_at_fault_rate=_mean(_at_fault(verdict) for verdict in verdicts),
         off_road_rate=_mean(verdict.off_road for verdict in verdicts),
-        wrong_side_rate=_mean(verdict.wrong_side > 0 for verdict in verdicts),
-        red_light_rate=_mean(verdict.red_lights > 0 for verdict in verdicts),
+        wrong_side_rate=_mean(_any(verdict.wrong_side) for verdict in verdicts),
+        red_light_rate=_mean(_any(verdict.red_lights) for verdict in verdicts),
         stuck_rate=_mean(verdict.end in ("stuck", "time-out") for verdict in verdicts),
         progress=_mean(one.score.progress for one in episodes),
         min_ttc_mean_s=_mean(ttc),
@@ -282,12 +287,12 @@ def _row(run: DrivenRun, resamples: int, seed: int) -> ClosedLoopRow:
 
 
 def _scenario_rows(run: DrivenRun) -> list[ScenarioRow]:
-    groups: dict[tuple[str, str], list[EpisodeNumbers]] = {}
+    groups: dict[tuple[str, str], list[EpisodeRecord]] = {}
     for one in run.episodes.values():
         groups.setdefault((one.scenario, one.conditions), []).append(one)
     rows = []
     for (scenario, conditions), episodes in groups.items():
-        ends = [one.verdict.end for one in episodes]
+        ends = [one.outcome.end for one in episodes]
         rows.append(
             ScenarioRow(
                 run=run.name,
@@ -296,9 +301,9 @@ def _scenario_rows(run: DrivenRun) -> list[ScenarioRow]:
                 episodes=len(episodes),
                 driving_score=_mean(one.score.score for one in episodes),
                 success_rate=_mean(one.score.success for one in episodes),
-                collision_at_fault_rate=_mean(bool(one.verdict.crashes_at_fault) for one in episodes),
-                off_road_rate=_mean(one.verdict.off_road for one in episodes),
-                red_light_rate=_mean(one.verdict.red_lights > 0 for one in episodes),
+                collision_at_fault_rate=_mean(_at_fault(one.outcome) for one in episodes),
+                off_road_rate=_mean(one.outcome.off_road for one in episodes),
+                red_light_rate=_mean(_any(one.outcome.red_lights) for one in episodes),
                 progress=_mean(one.score.progress for one in episodes),
                 ends=" ".join(f"{end}:{ends.count(end)}" for end in sorted(set(ends))),
             )
@@ -306,8 +311,8 @@ def _scenario_rows(run: DrivenRun) -> list[ScenarioRow]:
     return rows
 
 
-def _episode_row(run: str, one: EpisodeNumbers) -> EpisodeRow:
-    verdict, score = one.verdict, one.score
+def _episode_row(run: str, one: EpisodeRecord) -> EpisodeRow:
+    verdict, score = one.outcome, one.score
     return EpisodeRow(
         run=run,
         episode=one.name,
@@ -317,23 +322,23 @@ def _episode_row(run: str, one: EpisodeNumbers) -> EpisodeRow:
         left_hand=one.left_hand,
         end=verdict.end,
         success=score.success,
-        driving_score=score.score,
-        progress=score.progress,
-        collision_factor=score.collision,
-        red_light_factor=score.red_light,
-        off_road_factor=score.off_road,
-        side_factor=score.side,
+        driving_score=_number(score.score),
+        progress=_number(score.progress),
+        collision_factor=_number(score.collision),
+        red_light_factor=_number(score.red_light),
+        off_road_factor=_number(score.off_road),
+        side_factor=_number(score.side),
         ttc_term=score.ttc,
-        comfort_term=score.comfort,
+        comfort_term=_number(score.comfort),
         time_s=verdict.time_s,
-        crashes=len(verdict.crashes),
-        crashes_at_fault=len(verdict.crashes_at_fault),
+        crashes=None if verdict.crashes is None else len(verdict.crashes),
+        crashes_at_fault=None if verdict.crashes is None else len(verdict.crashes_at_fault),
         red_lights=verdict.red_lights,
         off_road=verdict.off_road,
         wrong_side=verdict.wrong_side,
-        min_ttc_s=float("nan") if verdict.min_ttc_s is None else verdict.min_ttc_s,
-        harsh_s=verdict.harsh_s,
-        standing_s=verdict.standing_s,
+        min_ttc_s=_number(verdict.min_ttc_s),
+        harsh_s=_number(verdict.harsh_s),
+        standing_s=_number(verdict.standing_s),
         decisions=one.decisions,
         missing=one.missing,
         failed_calls=one.failed_calls,
@@ -345,7 +350,7 @@ def _paired(run: DrivenRun, reference: DrivenRun, resamples: int, seed: int) -> 
     if not shared:
         return None
     mine = [run.episodes[name] for name in shared]
-    diff = np.array([one.score.score - reference.episodes[one.name].score.score for one in mine])
+    diff = np.array([_number(one.score.score) - _number(reference.episodes[one.name].score.score) for one in mine])
     interval = bootstrap(mine, resamples, seed).interval(diff)
     return PairedEpisodesRow(
         run=run.name,
@@ -361,13 +366,26 @@ def _paired(run: DrivenRun, reference: DrivenRun, resamples: int, seed: int) -> 
     )
 
 
-def _column(episodes: Sequence[EpisodeNumbers], value: Callable[[EpisodeNumbers], float]) -> FloatArray:
+def _column(episodes: Sequence[EpisodeRecord], value: Callable[[EpisodeRecord], float]) -> FloatArray:
     return np.array([value(one) for one in episodes], dtype=np.float64)
 
 
-def _mean(values: Iterable[float]) -> float:
-    array = np.array(list(values), dtype=np.float64)
+def _mean(values: Iterable[float | None]) -> float:
+    """The mean of what is known; NaN if nothing is."""
+    array = np.array([value for value in values if value is not None], dtype=np.float64)
     return float(array.mean()) if array.size else float("nan")
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _any(count: int | None) -> bool | None:
+    return None if count is None else count > 0
+
+
+def _at_fault(outcome: EpisodeOutcome) -> bool | None:
+    return None if outcome.crashes is None else bool(outcome.crashes_at_fault)
 
 
 def _known_mean(values: FloatArray) -> float:

@@ -1,4 +1,4 @@
-"""A closed-loop command from words: scenarios, seeds, drivers and models to a tour over the city."""
+"""A closed-loop command from its options: a world, scenarios, seeds, drivers and models to a tour."""
 
 from __future__ import annotations
 
@@ -7,32 +7,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lightemma.backends.base import Backend
-from lightemma.closed_loop.city_world import open_world
-from lightemma.closed_loop.drive import StageMaker, Tour, draws
+from lightemma.closed_loop.drive import HostMaker, Tour, draws
 from lightemma.closed_loop.drivers import make_jobs
-from lightemma.closed_loop.episode import WorldDriver
-from lightemma.closed_loop.pictures import CityArtist, camera_of, decide_renderer
-from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, choose, episodes, parse_seeds
-from lightemma.closed_loop.stage import Company, HereStage, ProcessStage
-from lightemma.closed_loop.world_drivers import ExpertDriver, IdmDriver, LotteryDriver
+from lightemma.closed_loop.hosts import InProcessHost, ProcessHost
+from lightemma.closed_loop.spec import LoopRules
+from lightemma.closed_loop.world_factory import EpisodeChoice, WorldFactory
+from lightemma.closed_loop.worlds import DEFAULT_WORLD, choose_episodes, open_factory
 from lightemma.parsing import check_tier
 from lightemma.sessions.job import DEFAULT_PROMPTS
 from lightemma.sessions.models import make_backend
 
 #: From so many episodes on, processes of their own are worth their start.
 MANY = 12
-#: Memory of one city in panda3d with Mesa's software driver, with something to spare.
-CITY_BYTES = 600 * 2**20
-
-
-def city_company() -> Company:
-    """What episodes in the city are made of."""
-    drivers: dict[str, Callable[[EpisodeSpec], WorldDriver]] = {
-        "expert": ExpertDriver,
-        "idm": IdmDriver,
-        "random": LotteryDriver,
-    }
-    return Company(open_world, CityArtist, camera_of, drivers)
 
 
 def make_tour(
@@ -40,6 +26,7 @@ def make_tour(
     planners: Sequence[str],
     out: Path,
     models: Sequence[str] = (),
+    world: str = DEFAULT_WORLD,
     scenarios: str = "all",
     seeds: str = "3",
     conditions: str = "day",
@@ -53,12 +40,13 @@ def make_tour(
     backends: Callable[[str], Backend] = make_backend,
     workers: int | None = None,
 ) -> tuple[Tour, str]:
-    """A tour over the city.
+    """A tour over a world.
 
     Args:
         planners: names of drivers.
         out: folder of runs.
         models: for the drivers that ask one.
+        world: where to drive, as ``--world``.
         scenarios: names with commas, or ``all``.
         seeds: how many, or which.
         conditions: names with commas, or ``all``.
@@ -78,23 +66,15 @@ def make_tour(
     Raises:
         UserError: if anything is wrong that can be known before the first picture.
     """
-    from lightemma.simulation.scenarios import CONDITIONS, SCENARIOS
-
     rules = rules or LoopRules()
-    camera_of(rules.size)  # a size that no renderer takes is refused now
-    specs = episodes(
-        choose(scenarios, SCENARIOS, "scenario"),
-        parse_seeds(seeds),
-        choose(conditions, CONDITIONS, "condition"),
-        left_hand=left_hand,
-    )
+    factory = open_factory(world)
+    factory.prepare(rules, pictures=False)  # a size that no renderer takes is refused now
+    specs = choose_episodes(factory, EpisodeChoice(scenarios, seeds, conditions, left_hand))
     tier = check_tier(parser)
-    jobs = make_jobs(planners, models, rules, backends, prompts, tier, name)
+    jobs = make_jobs(planners, models, rules, backends, prompts, tier, name, factory.drivers)
     drawing = any(draws(job, rules) for job in jobs)
-    renderer, note = None, ""
-    if drawing:
-        decided = decide_renderer(rules)
-        rules, renderer, note = decided.rules, decided.words, decided.note
+    prepared = factory.prepare(rules, pictures=drawing)
+    rules = prepared.rules
     if workers is None:
         many = drawing or len(specs) * len(jobs) >= MANY
         workers = min(os.cpu_count() or 1, len(specs) * len(jobs)) if many else 0
@@ -103,26 +83,27 @@ def make_tour(
         specs,
         rules,
         out,
-        stage_maker(city_company(), workers),
-        renderer=renderer,
+        host_maker(factory, workers),
+        renderer=prepared.pictures,
+        place=factory.place,
         parser=tier,
         concurrency=concurrency,
         max_cost=max_cost,
-        most_open=most_open() if drawing else None,
+        most_open=most_open(factory.memory_bytes) if drawing else None,
     )
-    return tour, note
+    return tour, prepared.note
 
 
-def most_open() -> int:
-    """How many cities may be drawn side by side: each takes memory of its own; at least two, at most 32."""
+def most_open(memory_bytes: int) -> int:
+    """How many worlds that draw may be open at once, ``memory_bytes`` each; at least two, at most 32."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration, ValueError):
         free = 8 * 2**30  # a system that does not say so
-    return min(max(free // CITY_BYTES, 2), 32)
+    return min(max(free // memory_bytes, 2), 32)
 
 
-def stage_maker(company: Company, workers: int) -> StageMaker:
-    """Opens a stage with so many processes of its own, or in this one."""
-    return lambda: ProcessStage(company, workers) if workers else HereStage(company)
+def host_maker(factory: WorldFactory, workers: int) -> HostMaker:
+    """Opens a host with that many processes, or in this process for 0."""
+    return lambda: ProcessHost(factory, workers) if workers else InProcessHost(factory)

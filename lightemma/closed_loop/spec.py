@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lightemma.errors import UserError, near_names
@@ -18,25 +18,27 @@ SMALLEST, LARGEST = (160, 90), (3840, 2160)
 
 @dataclass(frozen=True, slots=True)
 class EpisodeSpec:
-    """One drive: a scenario, a seed for whatever is left open in it, light and weather, and the side of the road.
+    """One episode of a world: a scenario, a seed for whatever is left open in it, light and weather, the side of the road.
 
     Attributes:
-        scenario: name of the scenario.
-        seed: of traffic, looks and places.
-        conditions: a name in ``scenarios.CONDITIONS``.
+        scenario: name of the scenario; what a scenario is, is the world's to say (a recorded scene, a first frame).
+        seed: of everything that is drawn at random.
+        conditions: light and weather, such as ``day``; empty in a world that knows no others.
         left_hand: whether traffic keeps to the left.
+        options: whatever else the world needs to open the episode; not part of its name.
     """
 
     scenario: str
     seed: int
     conditions: str = "day"
     left_hand: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def name(self) -> str:
         """Such as ``red-light.day.003`` or ``red-light.rain.left.003``."""
-        side = ".left" if self.left_hand else ""
-        return f"{self.scenario}.{self.conditions}{side}.{self.seed:03d}"
+        parts = [self.scenario, self.conditions, "left" if self.left_hand else "", f"{self.seed:03d}"]
+        return ".".join(part for part in parts if part)
 
     def token(self, step: int) -> str:
         """The sample token of the decision number ``step``: 32 hex digits, the same on every machine."""

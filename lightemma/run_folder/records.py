@@ -92,7 +92,7 @@ class FrameRecord(msgspec.Struct, frozen=True):
         image_sha256: digest of the picture as sent, or None when none was.
         timestamp: microseconds.
         history: 6 pairs (m/s, 1/m), oldest first.
-        ground_truth: 6 points (metres, ego frame).
+        ground_truth: 6 points (metres, ego frame); None in a world that has none.
         stages: the calls, in order; none for a planner without a model.
         actions: the plan, 6 pairs, or None if there is none.
         trajectory: 6 points, or None.
@@ -105,7 +105,7 @@ class FrameRecord(msgspec.Struct, frozen=True):
     image: str
     timestamp: int
     history: list[Pair]
-    ground_truth: list[Pair]
+    ground_truth: list[Pair] | None
     stages: list[StageRecord]
     actions: list[Pair] | None
     trajectory: list[Pair] | None
@@ -129,7 +129,7 @@ class FrameNumbers(msgspec.Struct, frozen=True):
     frame_index: int
     sample_token: str
     history: list[Pair]
-    ground_truth: list[Pair]
+    ground_truth: list[Pair] | None
     stages: list[StageNumbers]
     actions: list[Pair] | None
     trajectory: list[Pair] | None

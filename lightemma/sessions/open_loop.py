@@ -153,7 +153,7 @@ def frame_record(frame: Frame, plan: Plan, protocol: Protocol, image_sha256: str
         image=frame.image,
         timestamp=frame.timestamp,
         history=frame.history.actions.tolist(),
-        ground_truth=frame.future.tolist(),
+        ground_truth=None if frame.future is None else frame.future.tolist(),
         stages=plan.stages,
         actions=None if actions is None else actions.tolist(),
         trajectory=None if actions is None else integrate(actions, protocol).tolist(),

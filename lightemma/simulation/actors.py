@@ -7,20 +7,7 @@ from typing import Final
 
 from lightemma.frame import Pose
 from lightemma.simulation.idm import Style
-from lightemma.simulation.state import ActorKind
 
-#: Length, width and height of each kind in metres.
-SIZES: Final[dict[ActorKind, tuple[float, float, float]]] = {
-    "car": (4.4, 1.82, 1.48),
-    "van": (5.4, 2.0, 2.3),
-    "truck": (8.2, 2.45, 3.2),
-    "bus": (11.5, 2.5, 3.1),
-    "pedestrian": (0.5, 0.6, 1.72),
-    "officer": (0.5, 0.65, 1.8),
-    "worker": (0.5, 0.65, 1.76),
-    "cone": (0.36, 0.36, 0.72),
-    "barrier": (0.45, 2.2, 1.0),
-}
 #: The box's centre lies this share of its length ahead of the rear axle.
 AHEAD: Final = 0.3
 
@@ -47,7 +34,7 @@ class Vehicle:
     """A vehicle that drives.
 
     Attributes:
-        kind: what it is.
+        kind: what it is, a name of ``actor_kinds.ACTOR_KINDS``.
         lanes: the numbers of the lanes of its route.
         at: metres along the route of its rear axle at the start.
         speed: m/s at the start.
@@ -60,7 +47,7 @@ class Vehicle:
         changes: whether its driver changes lanes to get on.
     """
 
-    kind: ActorKind
+    kind: str
     lanes: tuple[int, ...]
     at: float
     speed: float
@@ -78,11 +65,11 @@ class Thing:
     """Something or somebody that stands still.
 
     Attributes:
-        kind: what it is.
+        kind: what it is, a name of ``actor_kinds.ACTOR_KINDS``.
         pose: of its box's centre.
         colour: of its paint or coat.
     """
 
-    kind: ActorKind
+    kind: str
     pose: Pose
     colour: tuple[float, float, float] = (0.6, 0.6, 0.62)

@@ -1,15 +1,13 @@
-"""What happened in an episode: collisions and whose fault they are, leaving the road, red lights, progress, comfort.
+"""What happened in an episode: collisions and whose fault they are, leaving the road, red lights, progress, nearness.
 
-Rules and bounds are those of nuPlan's closed-loop metrics (Karnchanachari et al., 2024) and NAVSIM (Dauner et al., 2024):
-time to collision at constant velocity of at least 0.95 s, accelerations from -4.05 to 2.40 m/s² along and 4.89 m/s² across,
-jerk up to 4.13 m/s³ along.
+The rules are those of nuPlan's closed-loop metrics (Karnchanachari et al., 2024) and NAVSIM (Dauner et al., 2024).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -18,9 +16,7 @@ from lightemma.simulation.geometry import Area, box_corners, box_meets, boxes_ov
 from lightemma.simulation.hazards import assess
 from lightemma.simulation.network import Group
 from lightemma.simulation.state import EGO_CENTRE_AHEAD, EGO_LENGTH, EGO_WIDTH
-
-if TYPE_CHECKING:
-    from lightemma.simulation.world import World
+from lightemma.simulation.world import World
 
 #: Centre x, y (metres), heading, length and width of the ego's box.
 Box = tuple[float, float, float, float, float]
@@ -30,8 +26,7 @@ TTC_BOUND = 0.95
 #: Seconds that are looked ahead for it.
 HORIZON = 3.0
 #: Half the diagonal of the ego's box (metres).
-OWN_REACH = math.hypot(EGO_LENGTH, EGO_WIDTH) / 2.0
-ACCELERATE_BOUND, BRAKE_BOUND, LATERAL_BOUND, JERK_BOUND = 2.40, -4.05, 4.89, 4.13
+OWN_HALF_DIAGONAL = math.hypot(EGO_LENGTH, EGO_WIDTH) / 2.0
 #: Metres beyond touch within which others are watched at every step; they come no nearer within 0.2 s.
 NEAR = 7.0
 #: Seconds in an oncoming lane, and standing without a reason, after which it is an event.
@@ -60,50 +55,34 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """An episode's account.
+class EpisodeAccount:
+    """What happened in an episode.
 
     Attributes:
         events: in order.
         goal_reached: whether the goal was reached within the time limit.
-        goal_time: seconds, or None.
         progress: metres along the route.
         progress_share: of the way to the goal, 0 … 1.
         min_ttc: seconds, the smallest time to collision at constant velocity (inf: none within 3 s).
-        max_acceleration: m/s².
-        max_braking: m/s², positive.
-        max_lateral: m/s².
-        max_jerk: m/s³ between half seconds.
     """
 
     events: tuple[Event, ...]
     goal_reached: bool
-    goal_time: float | None
     progress: float
     progress_share: float
     min_ttc: float
-    max_acceleration: float
-    max_braking: float
-    max_lateral: float
-    max_jerk: float
 
     def count(self, kind: EventKind, at_fault: bool = True) -> int:
-        """How many events of a kind there were (those the ego is to blame for, unless told otherwise)."""
+        """How many events of a kind there were (those the ego is to blame for, or all of them)."""
         return sum(event.kind == kind and (event.at_fault or not at_fault) for event in self.events)
-
-    @property
-    def comfortable(self) -> bool:
-        """Whether accelerations and jerk kept within nuPlan's bounds."""
-        return (
-            self.max_acceleration <= ACCELERATE_BOUND
-            and self.max_braking <= -BRAKE_BOUND
-            and self.max_lateral <= LATERAL_BOUND
-            and self.max_jerk <= JERK_BOUND
-        )
 
 
 class Referee:
-    """Watches a world and writes down what happens."""
+    """Watches a world and writes down what happens; it must look after every step.
+
+    Args:
+        world: at its start.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -111,24 +90,21 @@ class Referee:
         self._events: list[Event] = []
         self._touched_rows: list[int] = []
         self._near_rows: list[int] = []
-        reach = world.reach + OWN_REACH
+        reach = world.half_diagonal + OWN_HALF_DIAGONAL
         self._near_square: FloatArray = (reach + NEAR) ** 2
         self._reach_square: FloatArray = reach * reach
         # A little more than what touching boxes can be apart, for rounding.
         self._touch_square: list[float] = ((reach + 1e-3) ** 2).tolist()
         #: A place of the ego's middle, and metres from there within which it touches no vehicle before the next look.
-        self._leeway = (0.0, 0.0, 0.0)
+        self._free_distance = (0.0, 0.0, 0.0)
         self._off_road = False
         self._wrong_since = 0.0
         self._wrong_said = False
         self._still = 0.0
         self._stuck_said = False
-        self._goal_time: float | None = None
+        self._goal_reached = False
         self._furthest = world.start
         self._min_ttc = math.inf
-        self._accelerations: list[float] = []
-        self._laterals: list[float] = []
-        self._speeds: list[float] = [world.ego.speed]
         self._lines = _stop_lines(world)
         self._before_line = self._ahead_of_lines()
         self._steps = 0
@@ -136,7 +112,7 @@ class Referee:
     @property
     def goal_reached(self) -> bool:
         """Whether the goal has been reached."""
-        return self._goal_time is not None
+        return self._goal_reached
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -148,10 +124,6 @@ class Referee:
         self._steps += 1
         world = self._world
         ego = world.ego
-        self._accelerations.append(ego.acceleration)
-        self._laterals.append(ego.speed * ego.speed * ego.curvature)
-        if self._steps % 10 == 0:
-            self._speeds.append(ego.speed)
         heading = ego.pose.heading
         x = ego.pose.x + EGO_CENTRE_AHEAD * math.cos(heading)
         y = ego.pose.y + EGO_CENTRE_AHEAD * math.sin(heading)
@@ -162,11 +134,11 @@ class Referee:
         if along > self._furthest and abs(world.traffic.offset[0]) < 4.0:
             self._furthest = along
         if (
-            self._goal_time is None
+            not self._goal_reached
             and self._furthest >= world.setup.goal
             and world.time <= world.setup.time_limit + 1e-9
         ):
-            self._goal_time = world.time
+            self._goal_reached = True
             self._say("goal", False)
         if self._steps % 4 == 0:
             if not self._off_road:
@@ -174,25 +146,22 @@ class Referee:
             self._look_at_side(box)
         self._look_whether_stuck()
 
-    def verdict(self) -> Verdict:
-        """The account so far."""
+    @property
+    def finished(self) -> bool:
+        """Whether the goal is reached or the time is up. The world can be stepped on all the same."""
+        return self._goal_reached or self._world.time >= self._world.setup.time_limit - 1e-9
+
+    def account(self) -> EpisodeAccount:
+        """What happened so far."""
         world = self._world
         way = max(world.setup.goal - world.start, 1e-6)
         progress = self._furthest - world.start
-        speeds = np.array(self._speeds)
-        accelerations = np.diff(speeds) / 0.5
-        jerks = np.diff(accelerations) / 0.5
-        return Verdict(
+        return EpisodeAccount(
             events=tuple(self._events),
-            goal_reached=self.goal_reached,
-            goal_time=self._goal_time,
+            goal_reached=self._goal_reached,
             progress=progress,
             progress_share=min(max(progress / way, 0.0), 1.0),
             min_ttc=self._min_ttc,
-            max_acceleration=max(float(accelerations.max(initial=0.0)), 0.0),
-            max_braking=max(float(-accelerations.min(initial=0.0)), 0.0),
-            max_lateral=float(np.abs(self._laterals).max(initial=0.0)),
-            max_jerk=float(np.abs(jerks).max(initial=0.0)),
         )
 
     def _say(self, kind: EventKind, at_fault: bool = True, actor: int | None = None, detail: str = "") -> None:
@@ -210,11 +179,11 @@ class Referee:
             apart: FloatArray = dx * dx + dy * dy
             near = np.flatnonzero(apart < self._near_square).tolist()
             self._near_rows = [row for row in near if row and row not in self._touched_rows]
-            self._measure_leeway(box)
+            self._measure_free_distance(box)
             if world.ego.speed > STANDING:
                 self._look_ahead(box, dx, dy, apart)
-        from_x, from_y, leeway = self._leeway
-        far_from_vehicles = (x - from_x) ** 2 + (y - from_y) ** 2 < leeway * leeway
+        from_x, from_y, free = self._free_distance
+        far_from_vehicles = (x - from_x) ** 2 + (y - from_y) ** 2 < free * free
         vehicles = len(world.traffic.at)
         for row in self._near_rows:
             if (row < vehicles and far_from_vehicles) or row in self._touched_rows:
@@ -226,17 +195,17 @@ class Referee:
             fault, why = self._fault(np.array(box), world.boxes[row], world.velocities[row])
             self._say("collision", fault, world.number_of(row), why)
 
-    def _measure_leeway(self, box: Box) -> None:
+    def _measure_free_distance(self, box: Box) -> None:
         """Notes how far the ego may go before it could touch a vehicle, whatever those do within the next 0.2 s."""
         world = self._world
-        leeway = math.inf
+        free = math.inf
         for row in self._near_rows:
             if row >= len(world.traffic.at):
                 break
             other = world.box(row)
-            gap = math.hypot(other[0] - box[0], other[1] - box[1]) - float(world.reach[row]) - OWN_REACH
-            leeway = min(leeway, gap - 1.0 - 0.3 * float(world.traffic.speed[row]))
-        self._leeway = (box[0], box[1], max(leeway, 0.0))
+            gap = math.hypot(other[0] - box[0], other[1] - box[1]) - float(world.half_diagonal[row]) - OWN_HALF_DIAGONAL
+            free = min(free, gap - 1.0 - 0.3 * float(world.traffic.speed[row]))
+        self._free_distance = (box[0], box[1], max(free, 0.0))
 
     def _look_ahead(self, box: Box, dx: FloatArray, dy: FloatArray, apart: FloatArray) -> None:
         """Takes note of the time to collision with what is ahead, all going on as they do."""

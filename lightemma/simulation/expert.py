@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lightemma.frame import FloatArray
 from lightemma.simulation.ego import EgoCar, Limits
 from lightemma.simulation.geometry import wrap
-from lightemma.simulation.hazards import Concern, Situation, assess, sideways
+from lightemma.simulation.hazards import Concern, Situation, assess, lateral_offset
 from lightemma.simulation.idm import Style, calm_idm, idm
 from lightemma.simulation.routes import permitted_speeds
-
-if TYPE_CHECKING:
-    from lightemma.simulation.world import World
+from lightemma.simulation.world import World
 
 #: m/s² to the side in bends, and of slowing down before them.
 LATERAL, EASE = 2.0, 1.3
@@ -37,7 +34,7 @@ TICK = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ExpertPlan:
     """What the expert is about to do.
 
     Attributes:
@@ -60,7 +57,7 @@ class Expert:
         self._style = style
         self._tables: dict[int, FloatArray] = {}
 
-    def plan(self, world: World) -> Plan:
+    def plan(self, world: World) -> ExpertPlan:
         """The next 3 s.
 
         Raises:
@@ -98,7 +95,7 @@ class Expert:
             for tick in range(ticks):
                 car.step(speed, curvature, TICK, protocol.dt - tick * TICK)
             at = path.project(car.pose.x, car.pose.y, near=at)[0]
-        return Plan(np.round(actions, 4) + 0.0, situation, governing, bend)
+        return ExpertPlan(np.round(actions, 4) + 0.0, situation, governing, bend)
 
     def _allowed(self, world: World) -> FloatArray:
         if id(world) not in self._tables:
@@ -154,14 +151,14 @@ class Expert:
         hold = max(speed * world.protocol.dt, 1.2)
 
         def heading(place: float) -> float:
-            slope = sideways(narrowings, place + 0.5) - sideways(narrowings, place - 0.5)
+            slope = lateral_offset(narrowings, place + 0.5) - lateral_offset(narrowings, place - 0.5)
             return path.pose(place).heading + math.atan(slope)
 
         # The front wheels take a moment to turn, so the line is read a little ahead.
         begin = at + 0.12 * speed
         along = (heading(begin + hold) - heading(begin)) / hold
         reach = CORRECTION * hold
-        error = offset - sideways(narrowings, at)
+        error = offset - lateral_offset(narrowings, at)
         askew = wrap(car.pose.heading - heading(at))
         return along - (error + 1.5 * askew * reach) / reach**2
 

@@ -9,24 +9,14 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from lightemma.simulation.expert import Plan
+from lightemma.simulation.actor_kinds import ACTOR_KINDS
+from lightemma.simulation.expert import ExpertPlan
 from lightemma.simulation.hazards import LAG, LEAD, RAMP, Concern
 from lightemma.simulation.network import Turn
+from lightemma.simulation.world import World
 
-if TYPE_CHECKING:
-    from lightemma.simulation.world import World
-
-NAMES: Final = {
-    "car": "car",
-    "van": "van",
-    "truck": "lorry",
-    "bus": "bus",
-    "barrier": "barrier",
-    "pedestrian": "pedestrian",
-    None: "car",
-}
 #: m/s below which a car is said to stand.
 STANDING: Final = 0.3
 #: m/s by which a speed must change to be said to.
@@ -48,7 +38,7 @@ class Explanation:
     reason: str
 
 
-def explain(world: World, plan: Plan) -> Explanation:
+def explain(world: World, plan: ExpertPlan) -> Explanation:
     """Puts a plan into words.
 
     Args:
@@ -62,7 +52,7 @@ def explain(world: World, plan: Plan) -> Explanation:
 class _Words:
     """Finds the words for one moment."""
 
-    def __init__(self, world: World, plan: Plan) -> None:
+    def __init__(self, world: World, plan: ExpertPlan) -> None:
         self._world = world
         self._plan = plan
         self._situation = plan.situation
@@ -113,7 +103,7 @@ class _Words:
 
     def _fact(self, concern: Concern) -> str:
         distance = max(concern.distance, 0.0)
-        name = NAMES.get(concern.actor_kind, "car")
+        name = _spoken(concern.actor_kind)
         if concern.kind == "leader":
             if concern.actor is None:
                 return f"Something blocks the lane {distance:.0f} m ahead."
@@ -222,7 +212,7 @@ class _Words:
 
     def _because(self, concern: Concern, stopping: bool) -> str:
         distance = max(concern.distance, 0.0)
-        name = NAMES.get(concern.actor_kind, "car")
+        name = _spoken(concern.actor_kind)
         standing = self._now < STANDING and self._then < STANDING
         act = "so I wait" if standing else "so I slow down and stop at the line" if stopping else "so I slow down"
         if concern.kind == "light":
@@ -283,3 +273,9 @@ class _Words:
             if network.lanes[lane].junction is None and abs(curvature) > 1.0 / 150.0:
                 return ("left" if curvature > 0.0 else "right"), ahead
         return None
+
+
+def _spoken(kind: str | None) -> str:
+    """What a road user is called; a car where it is not known."""
+    found = ACTOR_KINDS.get(kind or "car")
+    return found.spoken if found else "car"

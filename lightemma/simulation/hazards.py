@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -12,10 +12,8 @@ from lightemma.simulation.geometry import wrap
 from lightemma.simulation.pedestrians import Walker
 from lightemma.simulation.routes import Control
 from lightemma.simulation.setup import Narrowing
-from lightemma.simulation.state import ActorKind, SignalColour
-
-if TYPE_CHECKING:
-    from lightemma.simulation.world import World
+from lightemma.simulation.state import SignalColour
+from lightemma.simulation.world import World
 
 ConcernKind = Literal["leader", "light", "person", "give-way", "no-room", "junction", "narrowing", "oncoming"]
 
@@ -50,7 +48,7 @@ class Concern:
     speed: float = 0.0
     acceleration: float = 0.0
     actor: int | None = None
-    actor_kind: ActorKind | None = None
+    actor_kind: str | None = None
     colour: SignalColour | None = None
     gap: float | None = None
     cuts_in: bool = False
@@ -106,7 +104,7 @@ def _leader(world: World, front: float) -> list[Concern]:
     """The vehicle ahead on the route within 80 m; things to be passed are not leaders."""
     traffic = world.traffic
     lane, low, middle, speed, owner = traffic.rows()
-    start = traffic.book.starts[traffic.route[0], lane]
+    start = traffic.starts_of(0)[lane]
     with np.errstate(invalid="ignore"):
         valid = (start + middle > float(traffic.centre[0])) & (owner != 0)
         if world.setup.narrowings:
@@ -136,7 +134,7 @@ def _controls(world: World, front: float) -> list[Concern]:
     traffic = world.traffic
     rules = traffic.rules
     found = []
-    for control in traffic.book.entries[traffic.route[0]].controls:
+    for control in traffic.controls_of(0):
         distance = control.stop - front
         if distance < -0.8:
             continue
@@ -252,7 +250,7 @@ def _comes_against(world: World, narrowing: Narrowing) -> int | None:
     return None
 
 
-def sideways(narrowings: tuple[Narrowing, ...], at: float) -> float:
+def lateral_offset(narrowings: tuple[Narrowing, ...], at: float) -> float:
     """Metres to the left by which the rear axle at ``at`` metres of the route should be off its lane's middle."""
     offset = 0.0
     for narrowing in narrowings:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from lightemma.simulation.actors import SIZES, Thing
+from lightemma.simulation.actor_kinds import kind_named
+from lightemma.simulation.actors import Thing
 from lightemma.simulation.geometry import box_corners
 from lightemma.simulation.network import Network
 
@@ -58,7 +59,7 @@ def things_in_lanes(network: Network, things: Sequence[Thing]) -> list[tuple[int
     found = []
     around = lane_rectangles(network)
     for thing in things:
-        length, width, _ = SIZES[thing.kind]
+        length, width, _ = kind_named(thing.kind).size
         corners = box_corners(thing.pose.x, thing.pose.y, thing.pose.heading, length, width)
         for lane, (left, bottom, right, top) in zip(network.lanes, around, strict=True):
             if not (left - 8.0 < thing.pose.x < right + 8.0 and bottom - 8.0 < thing.pose.y < top + 8.0):

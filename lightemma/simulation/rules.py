@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lightemma.frame import FloatArray
+from lightemma.simulation.fleet import Fleet
 from lightemma.simulation.network import Conflict
+from lightemma.simulation.pedestrians import Walker
 from lightemma.simulation.routes import Control
 from lightemma.simulation.signals import Controller
-
-if TYPE_CHECKING:
-    from lightemma.simulation.pedestrians import Walker
-    from lightemma.simulation.traffic import Traffic
 
 #: How far ahead (metres) places to stop at are looked at.
 LOOK = 55.0
@@ -24,35 +21,35 @@ LIGHT_BRAKE = 3.2
 
 
 class Rules:
-    """The rules of the road for all vehicles of the traffic.
+    """The rules of the road for all vehicles.
 
     Args:
-        traffic: the vehicles.
+        fleet: the vehicles.
         walkers: the people.
         controllers: lights by junction.
     """
 
-    def __init__(self, traffic: Traffic, walkers: Sequence[Walker], controllers: dict[int, Controller]) -> None:
-        self._traffic = traffic
+    def __init__(self, fleet: Fleet, walkers: Sequence[Walker], controllers: dict[int, Controller]) -> None:
+        self._fleet = fleet
         self.walkers = [walker for walker in walkers if walker.person.crossing is not None]
         self._controllers = controllers
-        self._entry = {way: lane for lane in traffic.network.lanes for way in lane.successors}
+        self._entry = {way: lane for lane in fleet.network.lanes for way in lane.successors}
         self._across: dict[tuple[int, int], float] = {}
-        for crossing in traffic.network.crossings:
+        for crossing in fleet.network.crossings:
             for lane, along in crossing.lanes:
-                pose = traffic.network.lanes[lane].path.pose(along)
+                pose = fleet.network.lanes[lane].path.pose(along)
                 self._across[crossing.number, lane] = math.dist(crossing.start, (pose.x, pose.y))
 
     def stops(self, time: float) -> FloatArray:
         """(n,) metres along each vehicle's route of the first line it must stop at, inf for none."""
-        traffic = self._traffic
-        result = np.full(len(traffic.at), np.inf)
-        fronts = traffic.at + traffic.front
-        for n in range(1 if traffic.ego_driven else 0, len(traffic.at)):
-            if not traffic.active[n]:
+        fleet = self._fleet
+        result = np.full(len(fleet.at), np.inf)
+        fronts = fleet.at + fleet.front
+        for n in range(1 if fleet.ego_driven else 0, len(fleet.at)):
+            if not fleet.active[n]:
                 continue
             front = float(fronts[n])
-            for control in traffic.book.entries[traffic.route[n]].controls:
+            for control in fleet.controls_of(n):
                 if control.stop < front - 0.8:
                     continue
                 if control.stop > front + LOOK:
@@ -73,30 +70,30 @@ class Rules:
 
     def light_stops(self, n: int, control: Control, time: float) -> bool:
         """Whether a vehicle must stop for the light at a control: red, or amber that it can still stop for."""
-        traffic = self._traffic
-        group = traffic.network.lanes[control.number].group
+        fleet = self._fleet
+        group = fleet.network.lanes[control.number].group
         if group is None or group[0] not in self._controllers:
             return False
         colour = self._controllers[group[0]].colour(group[1], time)
         if colour == "green":
             return False
-        distance = control.stop - float(traffic.at[n] + traffic.front[n])
+        distance = control.stop - float(fleet.at[n] + fleet.front[n])
         if distance < -0.5:
             return False
-        needed = float(traffic.speed[n]) ** 2 / (2.0 * max(distance, 0.1))
+        needed = float(fleet.speed[n]) ** 2 / (2.0 * max(distance, 0.1))
         return needed < (LIGHT_BRAKE if colour == "amber" else 7.0)
 
     def person_in_the_way(self, n: int, control: Control, time: float) -> Walker | None:
         """Whoever is on the crossing ahead, or about to step on it, in or before the vehicle's lane."""
-        traffic = self._traffic
-        crossing = traffic.network.crossings[control.number]
-        route = traffic.book.entries[traffic.route[n]].route
+        fleet = self._fleet
+        crossing = fleet.network.crossings[control.number]
+        route = fleet.route_of(n)
         lane = next((number for number, _ in crossing.lanes if number in route.start_of), None)
         if lane is None:
             return None
         across = self._across[crossing.number, lane]
-        distance = control.stop - float(traffic.at[n] + traffic.front[n])
-        if float(traffic.speed[n]) ** 2 / (2.0 * max(distance, 0.1)) > 7.5:
+        distance = control.stop - float(fleet.at[n] + fleet.front[n])
+        if float(fleet.speed[n]) ** 2 / (2.0 * max(distance, 0.1)) > 7.5:
             return None
         for walker in self.walkers:
             if walker.person.crossing != crossing.number:
@@ -115,21 +112,21 @@ class Rules:
 
     def may_step_off(self, walker: Walker, time: float) -> bool:
         """Whether a person who waits may walk: the light says so, and everybody who comes can still stop."""
-        traffic = self._traffic
-        crossing = traffic.network.crossings[walker.person.crossing or 0]
+        fleet = self._fleet
+        crossing = fleet.network.crossings[walker.person.crossing or 0]
         if time < walker.person.ready:
             return False
         if crossing.group is not None and crossing.group[0] in self._controllers:
             colour, left = self._controllers[crossing.group[0]].look(crossing.group[1], time)
             if colour != "red" or left < crossing.length / walker.person.speed + 1.0:
                 return False
-        rear, front = traffic.at + traffic.back, traffic.at + traffic.front
+        rear, front = fleet.at + fleet.back, fleet.at + fleet.front
         for lane, along in crossing.lanes:
-            at = traffic.book.starts[traffic.route, lane] + along
+            at = fleet.starts_along(lane) + along
             near = at - crossing.width / 2.0 - front
             stop = np.maximum(near - 1.0, 0.01)
-            comes = traffic.active & (rear < at + crossing.width / 2.0) & (near < 60.0)
-            if (comes & (traffic.speed > 0.3) & (traffic.speed**2 / (2.0 * stop) > 2.6)).any():
+            comes = fleet.active & (rear < at + crossing.width / 2.0) & (near < 60.0)
+            if (comes & (fleet.speed > 0.3) & (fleet.speed**2 / (2.0 * stop) > 2.6)).any():
                 return False
             if (comes & (near < 0.0)).any():
                 return False
@@ -146,8 +143,8 @@ class Rules:
 
     def first_goes(self, n: int, control: Control, way: int, time: float) -> int | None:
         """The vehicle that a vehicle at a control must let go before it takes its way, or None."""
-        network = self._traffic.network
-        start = float(self._traffic.book.starts[self._traffic.route[n], way])
+        network = self._fleet.network
+        start = float(self._fleet.starts_of(n)[way])
         for conflict in network.conflicts.get(way, ()):
             if control.kind == "signal" and conflict.yields and network.lanes[way].waits_inside:
                 continue  # waits inside the junction
@@ -158,7 +155,7 @@ class Rules:
 
     def way_of(self, n: int, control: Control) -> int | None:
         """The way through the junction that follows on a control of a vehicle's route."""
-        route = self._traffic.book.entries[self._traffic.route[n]].route
+        route = self._fleet.route_of(n)
         if control.kind == "inside":
             return control.number
         index = route.lanes.index(control.number) + 1
@@ -166,13 +163,13 @@ class Rules:
 
     def room_beyond(self, n: int, way: int) -> int | None:
         """The vehicle that stands so near beyond the junction that there is no room behind it, or None."""
-        traffic = self._traffic
-        exit_lane = traffic.network.lanes[way].successors[0]
-        start = traffic.book.starts[traffic.route, exit_lane]
-        place = traffic.at + traffic.back - start
-        lane = traffic.lanes_at(traffic.at + traffic.front)
-        need = float(traffic.size[n, 0]) + 3.5
-        standing = traffic.active & (traffic.speed < 1.5) & (lane == exit_lane) & (place < need) & (place > -4.0)
+        fleet = self._fleet
+        exit_lane = fleet.network.lanes[way].successors[0]
+        start = fleet.starts_along(exit_lane)
+        place = fleet.at + fleet.back - start
+        lane = fleet.lanes_at(fleet.at + fleet.front)
+        need = float(fleet.size[n, 0]) + 3.5
+        standing = fleet.active & (fleet.speed < 1.5) & (lane == exit_lane) & (place < need) & (place > -4.0)
         standing[n] = False
         who = np.flatnonzero(standing)
         return int(who[0]) if len(who) else None
@@ -186,29 +183,29 @@ class Rules:
             start: metres along its route where its way begins.
             time: seconds.
         """
-        traffic = self._traffic
-        own_front = float(traffic.at[n] + traffic.front[n])
+        fleet = self._fleet
+        own_front = float(fleet.at[n] + fleet.front[n])
         enter, leave = start + conflict.enter, start + conflict.leave
         if own_front > enter + 0.5:
             return None  # already there: the others wait
         first, last = _times(
-            max(enter - own_front, 0.0), leave - own_front + float(traffic.size[n, 0]), float(traffic.speed[n])
+            max(enter - own_front, 0.0), leave - own_front + float(fleet.size[n, 0]), float(fleet.speed[n])
         )
-        starts = traffic.book.starts[traffic.route, conflict.other]
-        for m in np.flatnonzero(traffic.active & np.isfinite(starts)):
+        starts = fleet.starts_along(conflict.other)
+        for m in np.flatnonzero(fleet.active & np.isfinite(starts)):
             if m == n:
                 continue
-            front = float(traffic.at[m] + traffic.front[m] - starts[m])
-            rear = float(traffic.at[m] + traffic.back[m] - starts[m])
+            front = float(fleet.at[m] + fleet.front[m] - starts[m])
+            rear = float(fleet.at[m] + fleet.back[m] - starts[m])
             if rear > conflict.other_leave or front < -75.0:
                 continue
             if front > conflict.other_enter:
-                if conflict.merges and rear > conflict.other_enter + 2.0 and traffic.speed[m] > 3.0:
+                if conflict.merges and rear > conflict.other_enter + 2.0 and fleet.speed[m] > 3.0:
                     continue
                 return int(m)
-            speed = float(traffic.speed[m])
+            speed = float(fleet.speed[m])
             arrive = (conflict.other_enter - front) / max(speed, 0.3)
-            gone = (conflict.other_leave - front + float(traffic.size[m, 0])) / max(speed, 0.3)
+            gone = (conflict.other_leave - front + float(fleet.size[m, 0])) / max(speed, 0.3)
             if conflict.yields:
                 if speed < 0.5 and front < 0.0:
                     continue
@@ -231,19 +228,19 @@ class Rules:
 
     def ground_taken(self, n: int, front: float) -> float:
         """Where a vehicle already inside a junction must stop because somebody is on the ground ahead."""
-        traffic = self._traffic
+        fleet = self._fleet
         result = math.inf
-        for way, start in traffic.book.entries[traffic.route[n]].ways:
-            if not start - 3.0 < front < start + traffic.network.lanes[way].path.length:
+        for way, start in fleet.ways_of(n):
+            if not start - 3.0 < front < start + fleet.network.lanes[way].path.length:
                 continue
-            for conflict in traffic.network.conflicts.get(way, ()):
+            for conflict in fleet.network.conflicts.get(way, ()):
                 enter = start + conflict.enter
                 if front > enter + 0.5:
                     continue
-                starts = traffic.book.starts[traffic.route, conflict.other]
-                there = traffic.at + traffic.front - starts
-                gone = traffic.at + traffic.back - starts
-                inside = traffic.active & (there > conflict.other_enter + 0.5) & (gone < conflict.other_leave)
+                starts = fleet.starts_along(conflict.other)
+                there = fleet.at + fleet.front - starts
+                gone = fleet.at + fleet.back - starts
+                inside = fleet.active & (there > conflict.other_enter + 0.5) & (gone < conflict.other_leave)
                 inside[n] = False
                 if inside.any():
                     result = min(result, enter - 1.0)

@@ -55,7 +55,6 @@ class Setup:
         people: on foot.
         controllers: lights by junction.
         narrowings: to be passed by moving over.
-        parked: which things are parked for good.
     """
 
     name: str

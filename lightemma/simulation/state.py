@@ -16,7 +16,6 @@ EGO_LENGTH, EGO_WIDTH, EGO_HEIGHT = CAR_LENGTH, CAR_WIDTH, 1.56
 #: The pose is that of the rear axle, as in nuScenes; the box's centre lies this far ahead of it (metres).
 EGO_CENTRE_AHEAD = CAR_AHEAD
 
-ActorKind = Literal["car", "van", "truck", "bus", "pedestrian", "officer", "worker", "cone", "barrier"]
 Light = Literal["day", "dusk"]
 Weather = Literal["clear", "rain", "fog"]
 SignalColour = Literal["red", "amber", "green"]
@@ -40,7 +39,7 @@ class ActorState:
 
     Attributes:
         number: unique within the episode.
-        kind: what it is.
+        kind: what it is, a name of ``actor_kinds.ACTOR_KINDS``.
         pose: centre of its box on the ground.
         speed: m/s along its heading.
         length: metres along its heading.
@@ -54,7 +53,7 @@ class ActorState:
     """
 
     number: int
-    kind: ActorKind
+    kind: str
     pose: Pose
     speed: float
     length: float

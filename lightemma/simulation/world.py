@@ -7,22 +7,23 @@ import math
 import numpy as np
 
 from lightemma.frame import FloatArray
-from lightemma.kinematics import actions_from_poses
 from lightemma.protocol import LIGHTEMMA, Protocol
-from lightemma.simulation.actors import SIZES, Vehicle
+from lightemma.simulation.actor_kinds import kind_named
+from lightemma.simulation.actors import Vehicle
 from lightemma.simulation.ego import EgoCar, Limits
-from lightemma.simulation.events import Referee
+from lightemma.simulation.fleet import pose_of
 from lightemma.simulation.network import Route
 from lightemma.simulation.pedestrians import Walker
 from lightemma.simulation.setup import WARM_UP, Setup
 from lightemma.simulation.state import ActorState, Conditions, EgoState, SignalState, WorldState
 from lightemma.simulation.static_city import dress
-from lightemma.simulation.traffic import Traffic, pose_of
+from lightemma.simulation.traffic import Traffic
 
 #: Seconds per step.
 STEP_TIME = 0.05
 #: Actors' numbers: vehicles count from 1, things and people from here.
 FIRST_THING, FIRST_PERSON = 400, 700
+_PERSON = kind_named("pedestrian").size
 
 
 class World:
@@ -41,15 +42,14 @@ class World:
     Attributes:
         setup: as given.
         city: everything that stands still.
-        past: (7, 3) x, y, heading of the ego's rear axle at -3.5 … -0.5 s.
+        history_poses: (7, 3) x, y, heading of the ego's rear axle at -3.5 … -0.5 s.
         warm_up: the world at those times.
-        track: x, y, heading of the rear axle every 0.5 s, the past and time 0 included.
+        track: x, y, heading of the rear axle every 0.5 s, the history and time 0 included.
         time: seconds since the start.
         ego: the car.
         traffic: all vehicles.
         walkers: all people.
-        referee: what has happened so far.
-        reach: (n,) metres, half the diagonals of `boxes`.
+        half_diagonal: (n,) metres, half the diagonals of `boxes`.
     """
 
     def __init__(
@@ -70,17 +70,17 @@ class World:
             setup.streets.network, (ego, *setup.vehicles), setup.things, self.walkers, setup.controllers
         )
         self._thing_states = tuple(
-            ActorState(FIRST_THING + i, t.kind, t.pose, 0.0, *SIZES[t.kind], t.colour, parked=True)
+            ActorState(FIRST_THING + i, t.kind, t.pose, 0.0, *kind_named(t.kind).size, t.colour, parked=True)
             for i, t in enumerate(setup.things)
         )
         self.thing_boxes: FloatArray = np.array(
-            [(t.pose.x, t.pose.y, t.pose.heading, *SIZES[t.kind][:2]) for t in setup.things]
+            [(t.pose.x, t.pose.y, t.pose.heading, *kind_named(t.kind).size[:2]) for t in setup.things]
         ).reshape(-1, 5)
         people = np.zeros((len(self.walkers), 5))
-        people[:, 3:] = SIZES["pedestrian"][:2]
+        people[:, 3:] = _PERSON[:2]
         self._boxes: FloatArray = np.concatenate([self.traffic.boxes, self.thing_boxes, people])
         self._velocities: FloatArray = np.zeros((len(self._boxes), 2))
-        self.reach: FloatArray = np.hypot(self._boxes[:, 3], self._boxes[:, 4]) / 2.0
+        self.half_diagonal: FloatArray = np.hypot(self._boxes[:, 3], self._boxes[:, 4]) / 2.0
         count = len(self.traffic.at)
         self.traffic.keep_boxes_in(self._boxes[:count], self._velocities[:count])
         self._steps = -round(WARM_UP / STEP_TIME)
@@ -105,12 +105,13 @@ class World:
             self.ego.curvature = path.curvature(along)
             self.ego.acceleration = float(self.traffic.acceleration[0])
         self.warm_up = tuple(states)
-        self.past: FloatArray = np.array([(pose.x, pose.y, pose.heading) for pose in poses])
-        self.track: list[tuple[float, float, float]] = [(float(x), float(y), float(h)) for x, y, h in self.past]
+        self.history_poses: FloatArray = np.array([(pose.x, pose.y, pose.heading) for pose in poses])
+        self.track: list[tuple[float, float, float]] = [
+            (float(x), float(y), float(h)) for x, y, h in self.history_poses
+        ]
         self._remember()
         self.traffic.place_ego(self.ego.state())
         self.start = float(self.traffic.at[0])
-        self.referee = Referee(self)
 
     @property
     def time(self) -> float:
@@ -139,12 +140,7 @@ class World:
     @property
     def route(self) -> Route:
         """The ego's route."""
-        return self.traffic.book.entries[self.traffic.book.number(self.setup.lanes)].route
-
-    @property
-    def finished(self) -> bool:
-        """Whether the goal is reached or the time is up. The world can be stepped on all the same."""
-        return self.referee.goal_reached or self.time >= self.setup.time_limit - 1e-9
+        return self.traffic.route_of(0)
 
     def step(self, speed: float, curvature: float) -> None:
         """Moves the world on by 0.05 s, with the ego told this speed (m/s) and curvature (1/m, positive = left)."""
@@ -154,15 +150,8 @@ class World:
         self.traffic.place_ego(self.ego.state())
         self.traffic.step(self.time, STEP_TIME)
         self._walk()
-        self.referee.look()
         if self._steps % self._hold_steps == 0:
             self._remember()
-
-    def hold(self, speed: float, curvature: float) -> None:
-        """Steps until the protocol's next half second with one pair held."""
-        self.step(speed, curvature)
-        while self._steps % self._hold_steps:
-            self.step(speed, curvature)
 
     def _remember(self) -> None:
         self.track.append((self.ego.pose.x, self.ego.pose.y, self.ego.pose.heading))
@@ -189,18 +178,13 @@ class World:
         row -= count
         return FIRST_THING + row if row < len(self.thing_boxes) else FIRST_PERSON + row - len(self.thing_boxes)
 
-    def history(self) -> FloatArray:
-        """The protocol's six (speed, curvature) pairs up to now, (6, 2), oldest first, the current one last."""
-        positions = np.array(self.track[-8:])[:, :2]
-        return actions_from_poses(positions, np.arange(8, dtype=np.float64) * self.protocol.dt, self.protocol)
-
     def state(self) -> WorldState:
         """What the world looks like now."""
         traffic = self.traffic
         actors = [self._vehicle(n) for n in range(1, len(traffic.at)) if traffic.active[n]]
         actors.extend(self._thing_states)
         for walker in self.walkers:
-            length, width, _ = SIZES["pedestrian"]
+            length, width, _ = _PERSON
             person = walker.person
             actors.append(
                 ActorState(

@@ -11,6 +11,7 @@ from PIL import Image
 
 from lightemma.closed_loop.driven_source import DrivenSource
 from lightemma.closed_loop.records import read_episodes
+from lightemma.closed_loop.replay import read_replay
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.simulation.render import RenderError
 from tests.conftest import Cli
@@ -55,7 +56,8 @@ def test_the_same_seed_gives_the_same_episode_and_another_seed_another(drive):
     one, two = read_episodes(Path("one/drive-idm"))
     (again,) = read_episodes(Path("two/drive-idm"))
     assert two == again
-    assert one.trace != two.trace
+    assert read_replay(Path("one/drive-idm"), one.name) != read_replay(Path("one/drive-idm"), two.name)
+    assert read_replay(Path("one/drive-idm"), two.name) == read_replay(Path("two/drive-idm"), two.name)
 
 
 def test_left_hand_traffic_and_conditions_make_episodes_of_their_own(drive):
@@ -144,13 +146,13 @@ def test_a_model_is_shown_pictures_that_the_painter_can_draw_anywhere(drive, els
 
 
 def test_who_draws_instead_is_said_once(drive, elsewhere, monkeypatch):
-    from lightemma.closed_loop import pictures
+    from lightemma.closed_loop.worlds import city_camera
     from lightemma.simulation.render.automatic import AutomaticRenderer
 
     def no_panda():
         raise RenderError("panda3d cannot draw here: there is no EGL.")
 
-    monkeypatch.setattr(pictures, "make_renderer", lambda kind: AutomaticRenderer(no_panda))
+    monkeypatch.setattr(city_camera, "make_renderer", lambda kind: AutomaticRenderer(no_panda))
     (elsewhere / "steady.yaml").write_text(STEADY)
     ended = drive("--model", "steady.yaml", *SMALL, "--renderer", "auto")
     assert ended.status == 0
@@ -158,12 +160,12 @@ def test_who_draws_instead_is_said_once(drive, elsewhere, monkeypatch):
 
 
 def test_a_renderer_that_was_asked_for_and_fails_is_one_sentence(drive, elsewhere, monkeypatch):
-    from lightemma.closed_loop import pictures
+    from lightemma.closed_loop.worlds import city_camera
 
     def no_panda(kind):
         raise RenderError("panda3d cannot draw here: there is no EGL.")
 
-    monkeypatch.setattr(pictures, "make_renderer", no_panda)
+    monkeypatch.setattr(city_camera, "make_renderer", no_panda)
     (elsewhere / "steady.yaml").write_text(STEADY)
     ended = drive("--model", "steady.yaml", *SMALL, "--renderer", "panda3d")
     assert ended.status == 2

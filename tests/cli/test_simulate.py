@@ -55,7 +55,7 @@ def test_data_writes_a_data_set_and_says_how_to_use_it(tmp_path):
     [
         (("--scenarios", "no-such"), "There is no scenario 'no-such'"),
         (("--seeds", "none"), "--seeds"),
-        (("--conditions", "snow"), "no conditions 'snow'"),
+        (("--conditions", "snow"), "There is no condition 'snow'"),
         (("--size", "wide"), "--size"),
         (("--size", "100x100"), "16 : 9"),
         (("--version", "../up"), "--version"),

@@ -8,12 +8,13 @@ import os
 
 import numpy as np
 
-from lightemma.closed_loop.records import Crash, Verdict
+from lightemma.closed_loop.records import Crash, EpisodeOutcome
+from lightemma.closed_loop.replay import ActorEntry, ReplayStep
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
-from lightemma.closed_loop.stage import Company
-from lightemma.closed_loop.world_drivers import ExpertDriver, LotteryDriver
+from lightemma.closed_loop.world import CarState, Observation, World
+from lightemma.closed_loop.world_factory import EpisodeChoice, WorldFactory
 from lightemma.frame import Camera, FloatArray, Picture, Pose
-from lightemma.simulation.state import ActorState, City, EgoState, SignalState, WorldState
+from lightemma.kinematics import integrate
 
 GOAL = 60.0
 START_SPEED = 5.0
@@ -21,34 +22,43 @@ TIME_LIMIT = 20.0
 SCENARIOS = ("open", "wall", "light", "walker", "hard")
 
 
-class FakeWorld:
-    """The car obeys at once. ``wall`` and ``walker`` put somebody at 30 m, ``light`` a red light at 20 m."""
+class FakeWorld(World):
+    """The car obeys at once. ``wall`` and ``walker`` put somebody at 30 m, ``light`` a red light at 20 m.
 
-    def __init__(self, spec: EpisodeSpec, rules: LoopRules) -> None:
-        self.spec, self.rules = spec, rules
-        self.city = City(spec.scenario, (), (), (), (), (), (), (), (), seed=spec.seed)
-        self.past = np.array([(START_SPEED * t, 0.0, 0.0) for t in np.arange(-3.5, 0.0, 0.5)])
+    Pictures have bytes that say what is drawn, and can be read as pictures by nobody.
+    """
+
+    def __init__(self, spec: EpisodeSpec, rules: LoopRules, pictures: bool = False) -> None:
+        self.spec, self.rules, self.pictures = spec, rules, pictures
         self.x = self.y = self.heading = 0.0
         self.speed, self.curvature = START_SPEED, 0.0
-        self.ticks = 0
+        self.ticks = self.decisions = 0
         self.red_lights = 0
         self.crashes: list[Crash] = []
         self.end: str | None = None
+
+    def history(self) -> FloatArray:
+        return np.array([(START_SPEED * t, 0.0, 0.0) for t in np.arange(-3.5, 0.0, 0.5)])
 
     @property
     def over(self) -> bool:
         return self.end is not None
 
-    def state(self) -> WorldState:
-        actors = []
-        if self.spec.scenario in ("wall", "walker"):
-            kind = "car" if self.spec.scenario == "wall" else "pedestrian"
-            actors.append(ActorState(1, kind, Pose(30.0, 0.0, 0.0), 0.0, 4.0, 2.0, 1.5, (1.0, 0.0, 0.0)))
-        signals = (SignalState(1, Pose(20.0, -3.0, 0.0), 0.0, "red"),) if self.spec.scenario == "light" else ()
-        return WorldState(self.ticks * 0.05, self.ego_state(), tuple(actors), signals)
+    @property
+    def car(self) -> CarState:
+        return CarState(Pose(self.x, self.y, self.heading), self.speed, self.curvature)
 
-    def ego_state(self) -> EgoState:
-        return EgoState(Pose(self.x, self.y, self.heading), self.speed, self.curvature)
+    def observe(self) -> Observation:
+        camera = Camera(np.eye(3), np.array([0.5, -0.5, 0.5, -0.5]), np.array([1.7, 0.0, 1.5]), self.rules.size)
+        picture = self.picture(self.spec.picture_seed(self.decisions)) if self.pictures else None
+        self.decisions += 1
+        return Observation(camera, picture, integrate(self.expert_plan()))
+
+    def picture(self, seed: int) -> Picture:
+        if self.spec.scenario == "hard":
+            os._exit(3)  # what a fault of the graphics driver does
+        data = f"{self.spec.scenario} {self.ticks * 0.05:.2f} {self.x:.3f} {seed}".encode()
+        return Picture(data, "image/jpeg", self.rules.size, hashlib.sha256(data).hexdigest())
 
     def step(self, speed: float, curvature: float) -> None:
         before = self.x
@@ -73,41 +83,36 @@ class FakeWorld:
     def expert_plan(self) -> FloatArray:
         return np.tile([START_SPEED, 0.0], (6, 1))
 
-    def verdict(self) -> Verdict:
-        return Verdict(
+    def outcome(self) -> EpisodeOutcome:
+        return EpisodeOutcome(
             end=self.end or "time-out",
             time_s=self.ticks * 0.05,
             progress=min(max(self.x / GOAL, 0.0), 1.0),
             crashes=self.crashes,
             red_lights=self.red_lights,
             off_road=abs(self.y) > 6.0,
+            wrong_side=0,
+            harsh_s=0.0,
+            standing_s=0.0,
         )
 
+    def replay_step(self) -> ReplayStep:
+        there = [(1, 30.0, 0.0, 0.0, 0.0)] if self.actors() else []
+        signals = [(1, "red")] if self.spec.scenario == "light" else []
+        ego = (self.x, self.y, self.heading, self.speed, self.curvature)
+        return ReplayStep(self.ticks * 0.05, ego, there, signals)
 
-class FakeArtist:
-    """Pictures whose bytes say what is drawn, and which can be read as pictures by nobody."""
-
-    def __init__(self, rules: LoopRules) -> None:
-        self.size = rules.size
-        self.city = ""
-
-    def load(self, city: City) -> None:
-        self.city = city.name
-
-    def picture(self, state: WorldState, seed: int) -> Picture:
-        if self.city == "hard":
-            os._exit(3)  # what a fault of the graphics driver does
-        data = f"{self.city} {state.time:.2f} {state.ego.pose.x:.3f} {seed}".encode()
-        return Picture(data, "image/jpeg", self.size, hashlib.sha256(data).hexdigest())
-
-    def close(self) -> None:
-        pass
+    def actors(self) -> list[ActorEntry]:
+        kinds = {"wall": "car", "walker": "pedestrian"}
+        kind = kinds.get(self.spec.scenario)
+        return [ActorEntry(1, kind, 4.0, 2.0)] if kind else []
 
 
-def camera(size: tuple[int, int]) -> Camera:
-    return Camera(np.eye(3), np.array([0.5, -0.5, 0.5, -0.5]), np.array([1.7, 0.0, 1.5]), size)
+class FakeFactory(WorldFactory):
+    name = "fake"
 
+    def episodes(self, choice: EpisodeChoice) -> list[EpisodeSpec]:
+        return [EpisodeSpec(name, seed) for name in choice.scenarios.split(",") for seed in range(int(choice.seeds))]
 
-def company() -> Company:
-    drivers = {"expert": ExpertDriver, "random": LotteryDriver}
-    return Company(FakeWorld, FakeArtist, camera, drivers)
+    def open(self, spec: EpisodeSpec, rules: LoopRules, *, pictures: bool) -> FakeWorld:
+        return FakeWorld(spec, rules, pictures)

@@ -7,20 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightemma.closed_loop.city_world import CityWorld, open_world
 from lightemma.closed_loop.driving_score import score_of
-from lightemma.closed_loop.records import Verdict
+from lightemma.closed_loop.records import EpisodeOutcome
 from lightemma.closed_loop.results import load_driven, results_of
 from lightemma.closed_loop.set_up import make_tour
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
+from lightemma.closed_loop.worlds.city import CityFactory, CityWorld
 
 
-def drive(scenario: str, command, seed: int = 0) -> tuple[Verdict, CityWorld]:
+def drive(scenario: str, command, seed: int = 0) -> tuple[EpisodeOutcome, CityWorld]:
     """An episode in which ``command`` gives speed and curvature at each step."""
-    world = open_world(EpisodeSpec(scenario, seed), LoopRules())
+    world = CityFactory().open(EpisodeSpec(scenario, seed), LoopRules(), pictures=False)
     while not world.over:
         world.step(*command(world))
-    return world.verdict(), world
+    return world.outcome(), world
 
 
 def test_known_drivers_rank_as_they_must(tmp_path):
@@ -41,16 +41,16 @@ def test_known_drivers_rank_as_they_must(tmp_path):
 
 
 def test_running_into_the_car_ahead_is_worth_nothing():
-    verdict, _ = drive("lead-car-braking", lambda world: (14.0, 0.0))
-    assert verdict.end == "collision"
-    assert [crash.struck for crash in verdict.crashes_at_fault] == ["vehicle"]
-    assert score_of(verdict).score == 0.0
+    outcome, _ = drive("lead-car-braking", lambda world: (14.0, 0.0))
+    assert outcome.end == "collision"
+    assert [crash.struck for crash in outcome.crashes_at_fault] == ["vehicle"]
+    assert score_of(outcome).score == 0.0
 
 
 def test_running_down_a_person_is_worth_nothing():
     def blind(world):
-        pose = world.world.ego.pose
-        for walker in world.world.walkers:
+        pose = world.simulation.ego.pose
+        for walker in world.simulation.walkers:
             distance = np.hypot(walker.pose.x - pose.x, walker.pose.y - pose.y)
             bearing = np.arctan2(walker.pose.y - pose.y, walker.pose.x - pose.x) - pose.heading
             bearing = (bearing + np.pi) % (2 * np.pi) - np.pi
@@ -59,41 +59,41 @@ def test_running_down_a_person_is_worth_nothing():
         return 7.0, 0.0
 
     ends = [drive("pedestrian-crossing", blind, seed)[0] for seed in range(3)]
-    struck = [crash.struck for verdict in ends for crash in verdict.crashes_at_fault]
+    struck = [crash.struck for outcome in ends for crash in outcome.crashes_at_fault]
     assert "person" in struck
-    assert all(score_of(verdict).score == 0.0 for verdict in ends if verdict.crashes_at_fault)
+    assert all(score_of(outcome).score == 0.0 for outcome in ends if outcome.crashes_at_fault)
 
 
 def test_a_red_light_halves_the_score():
-    verdict, _ = drive("red-light", lambda world: (9.0, 0.0))
-    assert verdict.red_lights == 1
-    parts = score_of(verdict)
+    outcome, _ = drive("red-light", lambda world: (9.0, 0.0))
+    assert outcome.red_lights == 1
+    parts = score_of(outcome)
     assert parts.red_light == 0.5
     assert not parts.success
 
 
 def test_leaving_the_road_ends_the_episode_a_second_later():
-    verdict, world = drive("turned-then-straight", lambda world: (8.0, 0.05))
-    assert verdict.end == "off-road"
-    off = next(event.time for event in world.world.referee.verdict().events if event.kind == "off-road")
-    assert verdict.time_s == pytest.approx(off + 1.0, abs=0.11)
-    assert score_of(verdict).off_road == 0.5
+    outcome, world = drive("turned-then-straight", lambda world: (8.0, 0.05))
+    assert outcome.end == "off-road"
+    off = next(event.time for event in world.referee.account().events if event.kind == "off-road")
+    assert outcome.time_s == pytest.approx(off + 1.0, abs=0.11)
+    assert score_of(outcome).off_road == 0.5
 
 
 def test_standing_without_a_reason_ends_as_stuck_and_scores_next_to_nothing():
-    verdict, _ = drive("cruise", lambda world: (0.0, 0.0))
-    assert verdict.end == "stuck"
-    assert 8.0 <= verdict.time_s < 15.0
-    assert verdict.standing_s >= 7.5
-    assert score_of(verdict).score < 15.0
+    outcome, _ = drive("cruise", lambda world: (0.0, 0.0))
+    assert outcome.end == "stuck"
+    assert 8.0 <= outcome.time_s < 15.0
+    assert outcome.standing_s >= 7.5
+    assert score_of(outcome).score < 15.0
 
 
 def test_without_limits_the_car_does_at_once_what_it_is_told():
     spec = EpisodeSpec("cruise", 0)
     for limits, speed in ((False, 1.0), (True, 5.0)):
-        world = open_world(spec, LoopRules(limits=limits))
+        world = CityFactory().open(spec, LoopRules(limits=limits), pictures=False)
         world.step(1.0, 0.0)
-        assert (world.world.ego.speed == speed) is not limits
+        assert (world.simulation.ego.speed == speed) is not limits
 
 
 def test_an_episode_is_the_same_every_time(tmp_path: Path):

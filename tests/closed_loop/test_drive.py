@@ -14,13 +14,14 @@ from lightemma.backends.config import Limits, ModelConfig, Price
 from lightemma.backends.scripted import ScriptedBackend
 from lightemma.closed_loop.drive import Tour
 from lightemma.closed_loop.drivers import make_jobs
+from lightemma.closed_loop.hosts import InProcessHost, ProcessHost
 from lightemma.closed_loop.records import read_episodes
+from lightemma.closed_loop.replay import read_replay
 from lightemma.closed_loop.spec import LoopRules, episodes
-from lightemma.closed_loop.stage import HereStage, ProcessStage
 from lightemma.errors import UserError
 from lightemma.run_folder.records import Usage
 from lightemma.run_folder.store import read_frames, read_manifest
-from tests.closed_loop.fake_world import company
+from tests.closed_loop.fake_world import FakeFactory
 from tests.conftest import plan_text, steady
 
 GOOD = {"scene": ["A road."], "intent": ["Go on."], "action": [plan_text(steady(5.0))]}
@@ -38,14 +39,14 @@ def tour(
     scenarios=("open", "light"),
     seeds=(0, 1),
     rules: LoopRules | None = None,
-    make_stage=None,
+    make_host=None,
     **more,
 ) -> Tour:
     rules = rules or LoopRules()
     jobs = make_jobs(planners, ["m"], rules, lambda _: backend or scripted())
     specs = episodes(list(scenarios), list(seeds))
-    stage = make_stage or (lambda: HereStage(company()))
-    return Tour(jobs, specs, rules, out, stage, renderer={"renderer": "fake"}, **{"concurrency": 1, **more})
+    host = make_host or (lambda: InProcessHost(FakeFactory()))
+    return Tour(jobs, specs, rules, out, host, renderer={"renderer": "fake"}, **{"concurrency": 1, **more})
 
 
 class Sight(Backend):
@@ -75,8 +76,8 @@ def test_a_run_has_a_frame_per_decision_and_a_line_per_episode(tmp_path):
     records = {one.name: one for one in read_episodes(folder)}
     assert list(records) == ["open.day.000", "open.day.001", "light.day.000", "light.day.001"]
     good, red = records["open.day.000"], records["light.day.000"]
-    assert (good.verdict.end, good.decisions, good.score.score, good.score.success) == ("goal", 24, 100.0, True)
-    assert (red.verdict.red_lights, red.score.score, red.score.success) == (1, pytest.approx(50.0), False)
+    assert (good.outcome.end, good.decisions, good.score.score, good.score.success) == ("goal", 24, 100.0, True)
+    assert (red.outcome.red_lights, red.score.score, red.score.success) == (1, pytest.approx(50.0), False)
     frames = read_frames(folder)
     assert len(frames) == 96
     assert [frame.frame_index for frame in frames if frame.scene == "open.day.001"] == list(range(24))
@@ -151,8 +152,16 @@ def test_a_planner_without_answers_is_counted_and_brakes_to_a_stand(tmp_path):
     assert (outcome.done, outcome.failed) == (1, 0)
     (record,) = read_episodes(tmp_path / "drive-scripted")
     assert (record.missing, record.decisions, record.failed_calls) == (40, 40, 0)
-    assert record.verdict.end == "time-out"
-    assert [moment.ego[3] for moment in record.trace][:7] == [5.0, 5.0, 3.5, 2.0, 0.5, 0.0, 0.0]
+    assert record.outcome.end == "time-out"
+    assert [step.ego[3] for step in read_replay(tmp_path / "drive-scripted", record.name).steps][:7] == [
+        5.0,
+        5.0,
+        3.5,
+        2.0,
+        0.5,
+        0.0,
+        0.0,
+    ]
     assert {frame.outcome for frame in read_frames(tmp_path / "drive-scripted")} == {"format:prose"}
 
 
@@ -175,9 +184,9 @@ def test_an_episode_with_failed_calls_is_driven_again_and_leaves_nothing_behind(
 
 def test_a_model_that_sees_drives_by_what_it_sees(tmp_path):
     tour(tmp_path, backend=Sight(), seeds=[0]).run()
-    ends = {one.scenario: one for one in read_episodes(tmp_path / "drive-sight")}
-    assert ends["open"].trace[-1].ego[3] == 6.0
-    assert ends["light"].trace[-1].ego[3] == 3.0
+    folder = tmp_path / "drive-sight"
+    assert read_replay(folder, "open.day.000").steps[-1].ego[3] == 6.0
+    assert read_replay(folder, "light.day.000").steps[-1].ego[3] == 3.0
 
 
 def test_in_real_time_latency_costs_way(tmp_path):
@@ -189,7 +198,7 @@ def test_in_real_time_latency_costs_way(tmp_path):
     assert {after - before for before, after in pairwise(stamps)} == {600_000}
     tour(tmp_path, backend=Sight(), scenarios=["open"], seeds=[0]).run()
     slow, quick = (read_episodes(tmp_path / name)[0] for name in ("drive-sight+real-time", "drive-sight"))
-    assert slow.verdict.time_s > quick.verdict.time_s
+    assert slow.outcome.time_s > quick.outcome.time_s
 
 
 def test_other_rules_go_to_a_run_of_their_own(tmp_path):
@@ -229,8 +238,8 @@ def test_a_cap_without_a_price_is_refused(tmp_path):
 
 def test_processes_of_their_own_give_the_same_records(tmp_path):
     tour(tmp_path / "here", backend=Sight()).run()
-    stage = lambda: ProcessStage(company(), workers=2)  # noqa: E731
-    tour(tmp_path / "there", backend=Sight(), make_stage=stage, concurrency=4).run()
+    host = lambda: ProcessHost(FakeFactory(), workers=2)  # noqa: E731
+    tour(tmp_path / "there", backend=Sight(), make_host=host, concurrency=4).run()
     here, there = (
         {one.name: one for one in read_episodes(tmp_path / name / "drive-sight")} for name in ("here", "there")
     )
@@ -238,9 +247,9 @@ def test_processes_of_their_own_give_the_same_records(tmp_path):
 
 
 def test_a_process_that_dies_is_one_sentence(tmp_path):
-    stage = lambda: ProcessStage(company(), workers=1)  # noqa: E731
+    host = lambda: ProcessHost(FakeFactory(), workers=1)  # noqa: E731
     with pytest.raises(UserError, match="--renderer painter"):
-        tour(tmp_path, backend=Sight(), scenarios=["hard"], make_stage=stage).run()
+        tour(tmp_path, backend=Sight(), scenarios=["hard"], make_host=host).run()
 
 
 def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightemma.closed_loop.episode import Episode, View
-from lightemma.closed_loop.handover import Hands
+from lightemma.closed_loop.episode import DecisionPoint, Episode
+from lightemma.closed_loop.plan_follower import PlanFollower
 from lightemma.closed_loop.spec import (
     EpisodeSpec,
     LoopRules,
@@ -23,21 +23,19 @@ from lightemma.closed_loop.spec import (
 from lightemma.errors import UserError
 from lightemma.kinematics import integrate
 from lightemma.simulation.scenarios import CONDITIONS
-from tests.closed_loop.fake_world import FakeArtist, FakeWorld, camera
+from tests.closed_loop.fake_world import FakeWorld
 from tests.conftest import steady
 
 
 def open_episode(folder: Path, scenario: str = "open", **rules) -> tuple[Episode, FakeWorld]:
     spec, loop = EpisodeSpec(scenario, 3), LoopRules(**rules)
-    world = FakeWorld(spec, loop)
-    artist = FakeArtist(loop)
-    artist.load(world.city)
-    return Episode(spec, loop, world, camera(loop.size), folder, artist), world
+    world = FakeWorld(spec, loop, pictures=True)
+    return Episode(spec, loop, world, folder), world
 
 
 def test_the_first_frame_is_what_the_protocol_says(tmp_path):
     episode, _ = open_episode(tmp_path)
-    frame = episode.view().frame
+    frame = episode.look().frame
     assert frame.scene == "open.day.003"
     assert (frame.frame_index, frame.timestamp) == (0, 1_600_000_000_000_000)
     np.testing.assert_allclose(frame.history.positions, [(2.5 * k, 0.0) for k in range(-7, 1)], atol=1e-12)
@@ -65,17 +63,17 @@ def test_tokens_depend_on_everything_that_makes_an_episode():
 @pytest.mark.parametrize("replan", [1, 3, 6])
 def test_so_many_actions_are_driven_before_the_next_picture(tmp_path, replan):
     episode, world = open_episode(tmp_path, replan=replan)
-    episode.view()
+    episode.look()
     plan = np.column_stack([np.arange(1.0, 7.0), np.zeros(6)])
-    view = episode.go_on(plan)
+    point = episode.go_on(plan)
     assert world.x == pytest.approx(0.5 * plan[:replan, 0].sum())
-    assert view.frame.timestamp - 1_600_000_000_000_000 == 500_000 * replan
-    assert view.frame.history.actions[-1, 0] == pytest.approx(plan[replan - 1, 0])
+    assert point.frame.timestamp - 1_600_000_000_000_000 == 500_000 * replan
+    assert point.frame.history.actions[-1, 0] == pytest.approx(plan[replan - 1, 0])
 
 
 def test_history_is_in_the_car_s_own_frame_after_a_turn(tmp_path):
     episode, world = open_episode(tmp_path, replan=2)
-    episode.view()
+    episode.look()
     frame = episode.go_on(steady(6.0, 0.1)).frame
     assert frame.history.positions[-1] == pytest.approx([0.0, 0.0])
     assert frame.pose.heading == pytest.approx(world.heading)
@@ -86,7 +84,7 @@ def test_history_is_in_the_car_s_own_frame_after_a_turn(tmp_path):
 
 def test_without_an_answer_the_car_holds_then_brakes_then_drives_again(tmp_path):
     episode, world = open_episode(tmp_path, replan=2)
-    episode.view()
+    episode.look()
     episode.go_on(steady(4.0))
     speeds = []
     for _ in range(5):
@@ -101,7 +99,7 @@ def test_without_an_answer_the_car_holds_then_brakes_then_drives_again(tmp_path)
 
 def test_before_the_first_answer_the_car_goes_on_as_it_came(tmp_path):
     episode, world = open_episode(tmp_path)
-    episode.view()
+    episode.look()
     episode.go_on(None)
     assert world.speed == 5.0
     assert world.x == pytest.approx(2.5)
@@ -111,12 +109,12 @@ def test_before_the_first_answer_the_car_goes_on_as_it_came(tmp_path):
 
 def test_in_real_time_the_old_plan_holds_while_the_planner_thinks(tmp_path):
     episode, world = open_episode(tmp_path, real_time=True)
-    episode.view()
-    view = episode.go_on(steady(10.0), latency_s=1.2)
+    episode.look()
+    point = episode.go_on(steady(10.0), latency_s=1.2)
     # 1.2 s at the 5 m/s it came with; the picture is due at once, since half a second has long passed.
     assert world.x == pytest.approx(6.0)
-    assert view.frame.timestamp - 1_600_000_000_000_000 == 1_200_000
-    assert view.frame.history.actions[-1, 0] == pytest.approx(5.0)
+    assert point.frame.timestamp - 1_600_000_000_000_000 == 1_200_000
+    assert point.frame.history.actions[-1, 0] == pytest.approx(5.0)
     episode.go_on(steady(2.0), latency_s=0.2)
     # 0.2 s of the plan before, made 1.2 s ago, then 0.3 s of the new one.
     assert world.x == pytest.approx(6.0 + 0.2 * 10.0 + 0.3 * 2.0)
@@ -124,7 +122,7 @@ def test_in_real_time_the_old_plan_holds_while_the_planner_thinks(tmp_path):
 
 def test_in_real_time_what_a_plan_said_of_the_past_is_skipped(tmp_path):
     episode, world = open_episode(tmp_path, real_time=True)
-    episode.view()
+    episode.look()
     plan = np.column_stack([np.arange(1.0, 7.0), np.zeros(6)])
     episode.go_on(plan, latency_s=1.1)
     before = world.x
@@ -135,7 +133,7 @@ def test_in_real_time_what_a_plan_said_of_the_past_is_skipped(tmp_path):
 
 def test_in_real_time_a_plan_that_has_run_out_ends_in_braking(tmp_path):
     episode, world = open_episode(tmp_path, real_time=True)
-    episode.view()
+    episode.look()
     episode.go_on(steady(5.0), latency_s=4.0)
     # 3 s of the motion it came with, half a second held, half a second of braking by 1.5 m/s.
     assert world.x == pytest.approx(3.5 * 5.0 + 0.5 * 3.5)
@@ -144,12 +142,12 @@ def test_in_real_time_a_plan_that_has_run_out_ends_in_braking(tmp_path):
 
 @given(st.floats(0.0, 30.0), st.integers(0, 100), st.integers(0, 400))
 def test_a_silent_car_never_speeds_up_and_comes_to_a_stand(speed, silent_from, ticks):
-    hands = Hands(steady(speed))
+    follower = PlanFollower(steady(speed))
     commands = []
     for tick in range(ticks):
         if tick == silent_from:
-            hands.miss(tick)
-        commands.append(hands.command(tick)[0])
+            follower.miss(tick)
+        commands.append(follower.command(tick)[0])
     assert all(after <= before for before, after in pairwise(commands))
     assert all(0.0 <= command <= speed for command in commands)
     fallen_silent = min(silent_from, 60)
@@ -157,19 +155,19 @@ def test_a_silent_car_never_speeds_up_and_comes_to_a_stand(speed, silent_from, t
         assert commands[-1] == 0.0
 
 
-def test_the_end_brings_a_verdict_and_a_replay_of_every_half_second(tmp_path):
+def test_the_end_brings_an_outcome_and_a_replay_of_every_half_second(tmp_path):
     episode, world = open_episode(tmp_path, "wall")
-    view: View = episode.view()
+    point: DecisionPoint = episode.look()
     decisions = 0
-    while view.finished is None:
+    while point.finished is None:
         decisions += 1
-        view = episode.go_on(steady(5.0))
-    assert view.frame is None
-    assert view.finished.verdict.end == "collision"
+        point = episode.go_on(steady(5.0))
+    assert point.frame is None
+    assert point.finished.outcome.end == "collision"
     assert decisions == 11  # 26 m at 5 m/s are 5.2 s
-    assert [moment.time for moment in view.finished.trace] == [*(0.5 * k for k in range(11)), world.ticks * 0.05]
-    assert view.finished.trace[-1].actors == [(1, 30.0, 0.0, 0.0, 0.0)]
-    assert [(one.number, one.kind) for one in view.finished.actors] == [(1, "car")]
+    assert [step.time for step in point.finished.replay.steps] == [*(0.5 * k for k in range(11)), world.ticks * 0.05]
+    assert point.finished.replay.steps[-1].actors == [(1, 30.0, 0.0, 0.0, 0.0)]
+    assert [(one.number, one.kind) for one in point.finished.replay.actors] == [(1, "car")]
     assert len(list((tmp_path / "pictures" / "wall.day.003").iterdir())) == decisions
 
 

@@ -13,17 +13,28 @@ from hypothesis import strategies as st
 
 from lightemma.closed_loop.comfort import harsh_seconds, standing_seconds
 from lightemma.closed_loop.driving_score import score_of
-from lightemma.closed_loop.records import Crash, Verdict
+from lightemma.closed_loop.records import Crash, EpisodeOutcome
 from lightemma.closed_loop.results import ClosedLoopRow, load_driven, results_of
 from lightemma.closed_loop.spec import LoopRules
 from lightemma.closed_loop.tables import write_tables
 from lightemma.errors import UserError
 from tests.closed_loop.test_drive import Sight, scripted, tour
 
-CLEAN = Verdict(end="goal", time_s=20.0, progress=1.0, min_ttc_s=2.0)
+CLEAN = EpisodeOutcome(
+    end="goal",
+    time_s=20.0,
+    progress=1.0,
+    crashes=[],
+    red_lights=0,
+    off_road=False,
+    wrong_side=0,
+    min_ttc_s=2.0,
+    harsh_s=0.0,
+    standing_s=0.0,
+)
 
 
-def changed(**changes) -> Verdict:
+def changed(**changes) -> EpisodeOutcome:
     return msgspec.structs.replace(CLEAN, **changes)
 
 
@@ -33,7 +44,7 @@ def test_a_clean_drive_to_the_goal_is_worth_100():
 
 
 @pytest.mark.parametrize(
-    ("verdict", "score"),
+    ("outcome", "score"),
     [
         (changed(end="time-out", progress=0.4), 40.0),
         (changed(end="stuck", progress=0.0), 0.0),
@@ -50,8 +61,8 @@ def test_a_clean_drive_to_the_goal_is_worth_100():
         (changed(harsh_s=10.0), 100.0 * (1 + (5 + 1) / 7) / 2),
     ],
 )
-def test_every_fault_costs_what_the_page_says(verdict, score):
-    assert score_of(verdict).score == pytest.approx(score)
+def test_every_fault_costs_what_the_page_says(outcome, score):
+    assert score_of(outcome).score == pytest.approx(score)
 
 
 @pytest.mark.parametrize(
@@ -67,8 +78,8 @@ def test_a_fault_is_no_success(faults):
     assert not score_of(changed(**faults)).success
 
 
-verdicts = st.builds(
-    Verdict,
+outcomes = st.builds(
+    EpisodeOutcome,
     end=st.sampled_from(["goal", "collision", "off-road", "time-out", "stuck"]),
     time_s=st.floats(0.05, 60.0),
     progress=st.floats(0.0, 1.0),
@@ -81,15 +92,15 @@ verdicts = st.builds(
 )
 
 
-@given(verdicts)
-def test_the_score_lies_between_0_and_100_and_below_the_progress(verdict):
-    assert 0.0 <= score_of(verdict).score <= 100.0 * verdict.progress + 1e-9
+@given(outcomes)
+def test_the_score_lies_between_0_and_100_and_below_the_progress(outcome):
+    assert 0.0 <= score_of(outcome).score <= 100.0 * outcome.progress + 1e-9
 
 
-@given(verdicts, st.sampled_from(["red_lights", "wrong_side", "harsh_s"]))
-def test_one_more_fault_never_pays(verdict, what):
-    worse = msgspec.structs.replace(verdict, **{what: getattr(verdict, what) + 1})
-    assert score_of(worse).score <= score_of(verdict).score
+@given(outcomes, st.sampled_from(["red_lights", "wrong_side", "harsh_s"]))
+def test_one_more_fault_never_pays(outcome, what):
+    worse = msgspec.structs.replace(outcome, **{what: getattr(outcome, what) + 1})
+    assert score_of(worse).score <= score_of(outcome).score
 
 
 def test_harshness_counts_what_is_beyond_the_bounds():

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
+from lightemma.closed_loop.driving_score import TTC_BOUND
 from lightemma.kinematics import integrate
 from lightemma.protocol import Protocol
-from lightemma.simulation.events import TTC_BOUND
 from lightemma.simulation.expert import Expert, stop_at
-from lightemma.simulation.scenarios import CONDITIONS, SCENARIOS, make_world
-from lightemma.simulation.world import World
+from lightemma.simulation.scenarios import CONDITIONS, SCENARIOS
+from tests.simulation.refereed import Refereed, make_world
 
 
-def driven(world: World) -> World:
+def driven(world: Refereed) -> Refereed:
     expert = Expert()
     while not world.finished:
         world.hold(*expert.plan(world).actions[0])
@@ -23,10 +23,10 @@ def test_clean_in_every_scenario(name: str):
     index = list(SCENARIOS).index(name)
     condition = list(CONDITIONS)[index % 4]
     world = driven(make_world(name, 100 + index, CONDITIONS[condition], left_hand=index % 3 == 2))
-    verdict = world.referee.verdict()
-    assert [event.kind for event in verdict.events] == ["goal"]
-    assert verdict.comfortable
-    assert verdict.min_ttc >= TTC_BOUND
+    account = world.referee.account()
+    assert [event.kind for event in account.events] == ["goal"]
+    assert world.harsh_s == 0.0
+    assert account.min_ttc >= TTC_BOUND
 
 
 def test_a_plan_is_six_pairs_that_end_near_the_lane():

@@ -7,7 +7,8 @@ import pytest
 from lightemma.simulation.expert import Expert
 from lightemma.simulation.explain import Explanation, explain
 from lightemma.simulation.hazards import assess
-from lightemma.simulation.scenarios import CONDITIONS, SCENARIOS, make_world
+from lightemma.simulation.scenarios import CONDITIONS, SCENARIOS
+from tests.simulation.refereed import make_world
 
 
 def told(name: str, seed: int = 0, condition: str = "day", holds: int = 45) -> list[tuple[float, Explanation]]:

@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightemma.frame import Pose
-from lightemma.kinematics import integrate
+from lightemma.kinematics import actions_from_poses, integrate
 from lightemma.protocol import LIGHTEMMA, Protocol
 from lightemma.simulation.ego import EgoCar, Limits
 from lightemma.simulation.geometry import boxes_overlap
 from lightemma.simulation.idm import Style, calm_idm, idm
-from lightemma.simulation.scenarios import make_world
 from lightemma.simulation.setup import WARM_UP
 from lightemma.simulation.world import STEP_TIME
 from tests.simulation.ordinary_traffic import busy_traffic, run
+from tests.simulation.refereed import make_world
 
 plans = st.lists(st.tuples(st.floats(0.0, 20.0), st.floats(-0.2, 0.2)), min_size=6, max_size=6)
 ARC = Protocol(integration="arc")
@@ -84,13 +84,13 @@ def test_same_seed_same_states_byte_for_byte(name: str):
     assert repr(one.state()) == repr(two.state())
     assert one.boxes.tobytes() == two.boxes.tobytes()
     assert repr(one.city) == repr(two.city)
-    assert one.referee.verdict() == two.referee.verdict()
+    assert one.referee.account() == two.referee.account()
     assert repr(drive(name, 5, 12.0).state()) != repr(one.state())
 
 
 def test_the_past_leads_to_the_start_as_a_car_drives():
     world = make_world("turned-then-straight", 1)
-    assert world.past.shape == (7, 3)
+    assert world.history_poses.shape == (7, 3)
     assert [state.time for state in world.warm_up] == pytest.approx(np.arange(-WARM_UP, 0.0, 0.5))
     assert world.time == 0.0
     track = np.array(world.track)
@@ -98,7 +98,7 @@ def test_the_past_leads_to_the_start_as_a_car_drives():
     steps = np.linalg.norm(np.diff(track[:, :2], axis=0), axis=1)
     assert np.all((steps > 1.0) & (steps < 6.0))
     assert abs(track[-1, 2] - track[0, 2]) > 0.8, "it has just turned"
-    history = world.history()
+    history = actions_from_poses(track[:, :2], np.arange(8) * 0.5)
     assert history.shape == (6, 2)
     assert np.abs(history[:, 1]).max() > 0.04
     assert world.ego.speed == pytest.approx(steps[-1] / 0.5, abs=0.6)
@@ -173,7 +173,7 @@ def test_vehicles_behind_brake_for_an_ego_that_stands():
     world = next(w for w in (make_world("cruise", seed) for seed in range(20)) if _somebody_behind(w))
     for _ in range(400):
         world.step(0.0, 0.0)
-    assert not world.referee.verdict().count("collision", at_fault=False)
+    assert not world.referee.account().count("collision", at_fault=False)
     assert min(state.speed for state in world.state().actors if state.kind != "pedestrian") < 0.1
 
 
@@ -193,15 +193,15 @@ def test_driving_into_a_queue_is_the_egos_fault():
     (event, *_) = (e for e in world.referee.events if e.kind == "collision")
     assert event.at_fault
     assert event.actor in {actor.number for actor in world.state().actors}
-    verdict = world.referee.verdict()
-    assert verdict.min_ttc < 0.95
+    account = world.referee.account()
+    assert account.min_ttc < 0.95
 
 
 def test_hitting_a_person_who_crosses_is_the_egos_fault():
     world = next(
         w for w in (drive("pedestrian-crossing", s, 9.0, speed=9.0) for s in range(8)) if "collision" in kinds(w)
     )
-    assert world.referee.verdict().count("collision") >= 1
+    assert world.referee.account().count("collision") >= 1
     assert any(e.actor is not None and e.actor >= 700 for e in world.referee.events)
 
 
@@ -226,7 +226,7 @@ def test_leaving_the_road():
     for _ in range(80):
         world.step(8.0, -0.05)
     assert "off-road" in kinds(world)
-    assert world.referee.verdict().count("off-road") == 1
+    assert world.referee.account().count("off-road") == 1
     assert "off-road" not in kinds(drive("lead-car-braking", 2, 2.0, speed=8.0))
 
 
@@ -262,8 +262,8 @@ def test_standing_without_a_reason_is_being_stuck_and_waiting_at_red_is_not():
 
 def test_progress_and_goal():
     world = drive("bend", 0, 2.0, speed=8.0)
-    verdict = world.referee.verdict()
-    assert 10.0 < verdict.progress < 25.0
-    assert 0.0 < verdict.progress_share < 1.0
-    assert not verdict.goal_reached
+    account = world.referee.account()
+    assert 10.0 < account.progress < 25.0
+    assert 0.0 < account.progress_share < 1.0
+    assert not account.goal_reached
     assert not world.finished

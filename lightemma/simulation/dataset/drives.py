@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import get_args
 
-from lightemma.errors import UserError
 from lightemma.simulation.state import Conditions, Light, Weather
-
-_LIGHTS: tuple[Light, ...] = get_args(Light)
-_WEATHERS: tuple[Weather, ...] = get_args(Weather)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,32 +47,6 @@ class Drive:
         """A seed of 32 bits for one purpose within the drive, unlike that of any other drive or purpose."""
         text = "/".join([self.name, *map(str, purpose)])
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
-
-
-def parse_conditions(text: str) -> list[Conditions]:
-    """Conditions of a comma-separated list such as ``day,dusk,rain,dusk-fog``; ``all`` means all there are.
-
-    Raises:
-        UserError: if a word is no light and no weather.
-    """
-    if text.strip() == "all":
-        return [Conditions(light, weather) for light in _LIGHTS for weather in _WEATHERS]
-    found: list[Conditions] = []
-    for part in (part.strip() for part in text.split(",") if part.strip()):
-        words = part.split("-")
-        lights = [light for light in _LIGHTS if light in words]
-        weathers = [weather for weather in _WEATHERS if weather in words]
-        if len(lights) + len(weathers) != len(words) or len(lights) > 1 or len(weathers) > 1:
-            raise UserError(
-                f"There are no conditions '{part}'; join a light ({', '.join(_LIGHTS)}) and a weather "
-                f"({', '.join(_WEATHERS)}) by a hyphen, such as dusk-rain; what is left out is day and clear."
-            )
-        conditions = Conditions(lights[0] if lights else "day", weathers[0] if weathers else "clear")
-        if conditions not in found:
-            found.append(conditions)
-    if not found:
-        raise UserError("--conditions is empty; give day, dusk, rain, dusk-rain or several with commas.")
-    return found
 
 
 def drives_of(

@@ -12,7 +12,7 @@ from lightemma.simulation.scenarios import make_world
 from lightemma.simulation.world import STEP_TIME
 
 
-def record(drive: Drive, sweeps: bool = False, key_frames: int = KEY_FRAMES) -> Recording:
+def record(drive: Drive, sweeps: bool = False, key_frames: int = KEY_FRAMES, place: str | None = None) -> Recording:
     """Drives and records; the first pair of each plan is driven, then the expert looks again.
 
     The recording begins with the warm-up, so that the first benchmark frame is the first moment of the episode.
@@ -21,11 +21,12 @@ def record(drive: Drive, sweeps: bool = False, key_frames: int = KEY_FRAMES) -> 
         drive: which.
         sweeps: whether the camera looks six times as often.
         key_frames: how many, two a second.
+        place: where the drive's scenario is to be found, if not by its name (``module:NAME``).
 
     Raises:
         UserError: if there is no such scenario.
     """
-    world = make_world(drive.scenario, drive.seed, drive.conditions, drive.left_hand)
+    world = make_world(place or drive.scenario, drive.seed, drive.conditions, drive.left_hand)
     expert = Expert()
     states = [*world.warm_up, world.state()]
     notes: list[Note | None] = [None] * len(world.warm_up)

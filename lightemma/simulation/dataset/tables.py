@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lightemma.frame import Camera, Pose
+from lightemma.simulation.actor_kinds import ACTOR_KINDS, kind_named
 from lightemma.simulation.dataset.drives import Drive
 from lightemma.simulation.dataset.ground import Placement, placement_of
 from lightemma.simulation.dataset.recording import Look, Recording
 from lightemma.simulation.dataset.visibility import visibility_token, visible_shares
-from lightemma.simulation.state import ActorKind, ActorState
+from lightemma.simulation.state import ActorState
 
 TABLES = (
     *("category", "attribute", "visibility", "instance", "sensor", "calibrated_sensor", "ego_pose", "log"),
@@ -28,17 +29,6 @@ CHANNEL = "CAM_FRONT"
 ANNOTATED = 80.0
 _STANDING = 0.2  # m/s: slower is standing
 
-_CATEGORIES: dict[ActorKind, tuple[str, str]] = {
-    "car": ("vehicle.car", "A car."),
-    "van": ("vehicle.truck", "A delivery van, or a truck."),
-    "truck": ("vehicle.truck", "A delivery van, or a truck."),
-    "bus": ("vehicle.bus.rigid", "A bus."),
-    "pedestrian": ("human.pedestrian.adult", "A person on foot."),
-    "officer": ("human.pedestrian.police_officer", "A police officer who directs traffic."),
-    "worker": ("human.pedestrian.construction_worker", "A person who works on the road."),
-    "cone": ("movable_object.trafficcone", "A traffic cone."),
-    "barrier": ("movable_object.barrier", "A barrier of a construction site."),
-}
 _ATTRIBUTES = {
     "vehicle.moving": "The vehicle moves.",
     "vehicle.stopped": "The vehicle stands and will go on.",
@@ -71,7 +61,7 @@ def sample_tokens(recording: Recording) -> list[str]:
 def common_rows(camera: Camera) -> Tables:
     """The rows that belong to no scene: what there can be, and the camera."""
     tables: Tables = {name: [] for name in TABLES}
-    for name, description in dict(_CATEGORIES.values()).items():
+    for name, description in {kind.category: kind.described for kind in ACTOR_KINDS.values()}.items():
         tables["category"].append({"token": token("category", name), "name": name, "description": description})
     for name, description in _ATTRIBUTES.items():
         tables["attribute"].append({"token": token("attribute", name), "name": name, "description": description})
@@ -213,7 +203,7 @@ def _add_annotations(
         tables["instance"].append(
             {
                 "token": instance,
-                "category_token": token("category", _CATEGORIES[seen[0][1].kind][0]),
+                "category_token": token("category", kind_named(seen[0][1].kind).category),
                 "nbr_annotations": len(names),
                 "first_annotation_token": names[0],
                 "last_annotation_token": names[-1],
@@ -240,10 +230,10 @@ def _add_annotations(
 def _attributes(actor: ActorState) -> list[str]:
     """What a road user is doing, in nuScenes' words; things that never move by themselves have none."""
     moving = actor.speed > _STANDING
-    kind = _CATEGORIES[actor.kind][0].split(".")[0]
-    if kind == "human":
+    struck = kind_named(actor.kind).struck
+    if struck == "person":
         return ["pedestrian.moving" if moving else "pedestrian.standing"]
-    if kind == "vehicle":
+    if struck == "vehicle":
         return ["vehicle.parked" if actor.parked else "vehicle.moving" if moving else "vehicle.stopped"]
     return []
 

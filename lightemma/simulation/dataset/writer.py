@@ -23,7 +23,6 @@ from lightemma.simulation.dataset.ground import mask_png, placement_of, polygons
 from lightemma.simulation.dataset.recording import Recording, note_rows
 from lightemma.simulation.dataset.tables import (
     TABLES,
-    Tables,
     common_rows,
     joined,
     picture_name,
@@ -250,12 +249,6 @@ def scene_files(recording: Recording) -> dict[str, bytes]:
         f"drivable/{name}.json": _json(polygons_of(recording.city, placement)),
         f"expert/{name}.jsonl": b"".join(_json(row) for row in notes),
     }
-
-
-def tables_of(recordings: list[Recording], camera: Camera) -> Tables:
-    """The tables of these drives as the writer would write them."""
-    ordered = sorted(recordings, key=lambda recording: recording.drive.name)
-    return joined([common_rows(camera), *(scene_rows(recording, camera) for recording in ordered)])
 
 
 def _json(value: Any, indent: int | None = None) -> bytes:

@@ -9,7 +9,6 @@ from typing import Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from lightemma.errors import UserError
 from lightemma.frame import Camera
 from lightemma.simulation.state import City, WorldState
 
@@ -79,27 +78,3 @@ class Renderer(abc.ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def make_renderer(kind: RendererKind = "auto") -> Renderer:
-    """A renderer by name.
-
-    Args:
-        kind: ``panda3d`` draws with OpenGL and shaders in a process of its own, ``painter`` with Pillow on any machine,
-            ``auto`` takes panda3d where it works and the painter elsewhere, with a :attr:`Renderer.note` on why.
-
-    Raises:
-        UserError: if there is no such renderer.
-        RenderError: if panda3d was asked for and cannot start.
-    """
-    from lightemma.simulation.render.automatic import AutomaticRenderer
-    from lightemma.simulation.render.painter import PainterRenderer
-    from lightemma.simulation.render.panda import PandaRenderer
-
-    if kind == "auto":
-        return AutomaticRenderer()
-    if kind == "panda3d":
-        return PandaRenderer()
-    if kind == "painter":
-        return PainterRenderer()
-    raise UserError(f"there is no renderer '{kind}'; take auto, panda3d or painter.")

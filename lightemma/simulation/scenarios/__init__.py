@@ -1,30 +1,71 @@
-"""The scenarios: fourteen situations with a known right answer, drawn anew by every seed."""
+"""The scenarios: situations with a known right answer, drawn anew by every seed; other packages may add theirs."""
 
 from __future__ import annotations
 
+import inspect
 import zlib
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
 
 import numpy as np
 
 from lightemma.errors import UserError, near_names
 from lightemma.protocol import LIGHTEMMA, Protocol
+from lightemma.simulation.conditions import CONDITIONS
 from lightemma.simulation.ego import Limits
 from lightemma.simulation.scenarios import following, junctions, obstacles, open_road
-from lightemma.simulation.scenarios.base import Scenario, Stage
+from lightemma.simulation.scenarios.base import Scenario, ScenarioBuilder
 from lightemma.simulation.state import Conditions
 from lightemma.simulation.world import World
 
+#: The scenarios shipped here, by name.
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario for module in (open_road, following, junctions, obstacles) for scenario in module.SCENARIOS
 }
+#: Other packages offer scenarios by entry points of this group.
+ENTRY_POINTS = "lightemma.scenarios"
 
-#: Light and weather by name.
-CONDITIONS: dict[str, Conditions] = {
-    "day": Conditions(),
-    "dusk": Conditions("dusk"),
-    "rain": Conditions(weather="rain"),
-    "fog": Conditions(weather="fog"),
-}
+
+def scenario_names() -> list[str]:
+    """Names of all scenarios that are installed, those shipped here first."""
+    return [*SCENARIOS, *_offered()]
+
+
+def scenario_named(text: str) -> Scenario:
+    """A scenario by its name, or by ``module:NAME`` of the user's own.
+
+    Args:
+        text: a name in ``scenario_names``, or where a ``Scenario``, or a function or class that gives one, is to be found.
+
+    Raises:
+        UserError: if there is none.
+    """
+    if text in SCENARIOS:
+        return SCENARIOS[text]
+    place = _offered().get(text, text)
+    if ":" not in place:
+        raise UserError(f"There is no scenario '{text}'; {near_names(text, scenario_names())}")
+    return _loaded(place)
+
+
+def choose_scenarios(text: str) -> dict[str, Scenario]:
+    """Scenarios of a list with commas, each under the text that names it; all that are installed for ``all``.
+
+    Raises:
+        UserError: if one is unknown, two have one name, or none is named.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if names == ["all"]:
+        names = scenario_names()
+    if not names:
+        raise UserError(f"No scenario is named; give one or more of {', '.join(scenario_names())}, or all.")
+    chosen = {name: scenario_named(name) for name in names}
+    called = [scenario.name for scenario in chosen.values()]
+    twice = next((name for name in called if called.count(name) > 1), None)
+    if twice:
+        raise UserError(f"Two of the scenarios are called '{twice}'; name one of them.")
+    return chosen
 
 
 def make_world(
@@ -38,7 +79,7 @@ def make_world(
     """A world at time 0 of an episode.
 
     Args:
-        name: of a scenario.
+        name: of a scenario, or ``module:NAME``.
         seed: draws speeds, distances, times, traffic and surroundings.
         conditions: light and weather.
         left_hand: whether traffic keeps to the left.
@@ -46,20 +87,57 @@ def make_world(
         protocol: see `World`.
 
     Raises:
-        UserError: if there is no such scenario.
+        UserError: if there is no such scenario, or it builds no setup.
     """
-    if name not in SCENARIOS:
-        raise UserError(f"There is no scenario {name!r}; {near_names(name, SCENARIOS)}")
-    scenario = SCENARIOS[name]
-    key = zlib.crc32(name.encode())
-    stage = Stage(
+    scenario = scenario_named(name)
+    key = zlib.crc32(scenario.name.encode())
+    builder = ScenarioBuilder(
         scenario,
         np.random.default_rng([seed, key, 0]),
         np.random.default_rng([seed, key, 1]),
         conditions,
         left_hand,
     )
-    return World(scenario.build(stage), seed, conditions, limits, protocol)
+    return World(scenario.build(builder), seed, conditions, limits, protocol)
 
 
-__all__ = ["CONDITIONS", "SCENARIOS", "Scenario", "make_world"]
+def _offered() -> dict[str, str]:
+    """Name -> place of the scenarios of other packages."""
+    return {point.name: point.value for point in entry_points(group=ENTRY_POINTS) if point.name not in SCENARIOS}
+
+
+@cache
+def _loaded(place: str) -> Scenario:
+    module_name, _, name = place.partition(":")
+    try:
+        found = getattr(import_module(module_name), name)
+    except (ImportError, ValueError) as error:
+        raise UserError(f"The scenario '{place}' cannot be imported ({error}); is its folder on PYTHONPATH?") from error
+    except AttributeError as error:
+        raise UserError(f"Module '{module_name}' has no '{name}' for the scenario '{place}'.") from error
+    if callable(found) and not isinstance(found, Scenario):
+        try:
+            inspect.signature(found).bind()
+        except TypeError as error:
+            raise UserError(
+                f"The scenario '{place}' needs arguments ({error}); give a Scenario, or a function without arguments that "
+                "gives one."
+            ) from error
+        found = found()
+    if not isinstance(found, Scenario):
+        raise UserError(
+            f"'{place}' is no scenario but {type(found).__name__}; give a lightemma.simulation.scenarios:Scenario."
+        )
+    return found
+
+
+__all__ = [
+    "CONDITIONS",
+    "SCENARIOS",
+    "Scenario",
+    "ScenarioBuilder",
+    "choose_scenarios",
+    "make_world",
+    "scenario_named",
+    "scenario_names",
+]

@@ -1,4 +1,4 @@
-"""What the scenarios share: how one is described, and a stage on which streets, traffic and people are put."""
+"""What the scenarios share: how one is described, and a builder on which streets, traffic and people are put."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lightemma.frame import Pose
-from lightemma.simulation.actors import AHEAD, SIZES, Command, Thing, Vehicle
+from lightemma.simulation.actor_kinds import kind_named
+from lightemma.simulation.actors import AHEAD, Command, Thing, Vehicle
 from lightemma.simulation.geometry import Path
 from lightemma.simulation.idm import Style
 from lightemma.simulation.network import Turn
 from lightemma.simulation.pedestrians import Person
 from lightemma.simulation.setup import WARM_UP, Narrowing, Setup
 from lightemma.simulation.signals import Controller
-from lightemma.simulation.state import ActorKind, Conditions
+from lightemma.simulation.state import Conditions
 from lightemma.simulation.streets import (
     BUILD_OUT,
     CROSSING_WIDTH,
@@ -29,7 +30,7 @@ from lightemma.simulation.streets import (
     build_streets,
 )
 
-Build = Callable[["Stage"], Setup]
+Build = Callable[["ScenarioBuilder"], Setup]
 
 PAINTS = (
     (0.82, 0.82, 0.83),
@@ -61,7 +62,7 @@ class Scenario:
         name: as it is asked for.
         description: one sentence on what happens.
         right_answer: one sentence on what a good driver does.
-        build: puts it on a stage.
+        build: puts it on a builder.
     """
 
     name: str
@@ -71,7 +72,7 @@ class Scenario:
 
 
 @dataclass
-class Stage:
+class ScenarioBuilder:
     """Where a scenario is put together.
 
     Attributes:
@@ -118,9 +119,9 @@ class Stage:
         """The colour of a car."""
         return PAINTS[int(self.extras.integers(len(PAINTS)))]
 
-    def kind(self) -> ActorKind:
+    def kind(self) -> str:
         """What drives past: mostly cars."""
-        kinds: tuple[ActorKind, ...] = ("car", "car", "car", "car", "van", "truck", "bus")
+        kinds = ("car", "car", "car", "car", "van", "truck", "bus")
         return kinds[int(self.extras.integers(len(kinds)))]
 
     def car(
@@ -129,13 +130,13 @@ class Stage:
         at: float,
         speed: float,
         desired: float,
-        kind: ActorKind = "car",
+        kind: str = "car",
         commands: tuple[Command, ...] = (),
         pace: float | None = None,
         style: Style | None = None,
     ) -> None:
         """Adds a vehicle whose rear bumper stands ``at`` metres along its route."""
-        axle = at + SIZES[kind][0] * (0.5 - AHEAD)
+        axle = at + kind_named(kind).size[0] * (0.5 - AHEAD)
         self.vehicles.append(
             Vehicle(kind, lanes, axle, speed, desired, self.paint(), style or self.style(), commands, pace)
         )
@@ -199,8 +200,8 @@ class Stage:
     def _park_side(self, streets: Streets, road: Road, direction: int, share: float) -> None:
         place = BUILD_OUT + 3.0
         while place < road.middle.length - BUILD_OUT - 3.0:
-            kind: ActorKind = "van" if self.extras.random() < 0.12 else "car"
-            length = SIZES[kind][0]
+            kind = "van" if self.extras.random() < 0.12 else "car"
+            length = kind_named(kind).size[0]
             middle = place + length / 2.0
             free = all(abs(middle - c) > CROSSING_WIDTH / 2.0 + 11.0 for c in road.crossings)
             if free and self.extras.random() < share:
@@ -257,7 +258,7 @@ class Stage:
         goal: float,
         time_limit: float = 25.0,
     ) -> Setup:
-        """The setup of what has been put on the stage; the goal is brought back if it lies beyond the route."""
+        """The setup of what has been put on the builder; the goal is brought back if it lies beyond the route."""
         length = streets.network.route(lanes).path.length
         return Setup(
             name=self.scenario.name,

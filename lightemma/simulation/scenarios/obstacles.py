@@ -7,69 +7,70 @@ import math
 import numpy as np
 
 from lightemma.frame import Pose
-from lightemma.simulation.actors import SIZES, Thing
-from lightemma.simulation.scenarios.base import HIGH_VISIBILITY, ORANGE, Scenario, Stage
+from lightemma.simulation.actor_kinds import kind_named
+from lightemma.simulation.actors import Thing
+from lightemma.simulation.scenarios.base import HIGH_VISIBILITY, ORANGE, Scenario, ScenarioBuilder
 from lightemma.simulation.scenarios.following import NOSE
 from lightemma.simulation.setup import WARM_UP, Narrowing, Setup
-from lightemma.simulation.state import EGO_WIDTH, ActorKind
+from lightemma.simulation.state import EGO_WIDTH
 from lightemma.simulation.streets import Streets, Stretch
 
 
-def _pedestrian(stage: Stage) -> Setup:
-    rng = stage.rng
-    desired = stage.cruise_speed(8.5, 12.0)
-    parking = (bool(stage.extras.random() < 0.5), bool(stage.extras.random() < 0.5))
+def _pedestrian(builder: ScenarioBuilder) -> Setup:
+    rng = builder.rng
+    desired = builder.cruise_speed(8.5, 12.0)
+    parking = (bool(builder.extras.random() < 0.5), bool(builder.extras.random() < 0.5))
     middle = float(rng.uniform(125.0, 145.0))
-    streets = stage.lay(Stretch(((420.0, 0.0),), parking, (middle,)))
+    streets = builder.lay(Stretch(((420.0, 0.0),), parking, (middle,)))
     lanes = streets.network.onward(streets.stretches[0].forward[0])
     speed = desired * 0.95
     distance = float(rng.uniform(38.0, 55.0))
     at = middle - NOSE - 3.0 - speed * WARM_UP - distance
     ready = float(rng.uniform(0.5, 2.0))
     for i in range(int(rng.integers(1, 4))):
-        stage.crosser(streets, 0, ready + 0.4 * i, bool(rng.random() < 0.6), 0.7 * (i - 1))
-    stage.behind(lanes, at, speed, desired)
-    stage.oncoming(streets, float(stage.extras.uniform(0.3, 1.5)))
-    stage.park(streets)
-    stage.strollers(streets, int(stage.extras.integers(1, 5)))
-    return stage.finish(streets, lanes, at, speed, desired, middle + 60.0)
+        builder.crosser(streets, 0, ready + 0.4 * i, bool(rng.random() < 0.6), 0.7 * (i - 1))
+    builder.behind(lanes, at, speed, desired)
+    builder.oncoming(streets, float(builder.extras.uniform(0.3, 1.5)))
+    builder.park(streets)
+    builder.strollers(streets, int(builder.extras.integers(1, 5)))
+    return builder.finish(streets, lanes, at, speed, desired, middle + 60.0)
 
 
-def _against(stage: Stage, streets: Streets, meets: float, count: int) -> None:
+def _against(builder: ScenarioBuilder, streets: Streets, meets: float, count: int) -> None:
     """Oncoming cars of which the first reaches ``meets`` metres along the street at about the ego's own time."""
     lanes = streets.network.onward(streets.stretches[-1].backward[0])
     length = streets.network.route(lanes).path.length
-    speed = float(stage.rng.uniform(8.5, 10.0)) * stage.caution
-    place = length - meets - speed * (WARM_UP + float(stage.rng.uniform(3.0, 5.5)))
+    speed = float(builder.rng.uniform(8.5, 10.0)) * builder.caution
+    place = length - meets - speed * (WARM_UP + float(builder.rng.uniform(3.0, 5.5)))
     for _ in range(count):
-        stage.car(lanes, place, speed, speed)
-        place -= float(stage.rng.uniform(18.0, 26.0))
+        builder.car(lanes, place, speed, speed)
+        place -= float(builder.rng.uniform(18.0, 26.0))
 
 
-def _parked(stage: Stage) -> Setup:
-    rng = stage.rng
-    desired = stage.cruise_speed(8.5, 11.5)
-    streets = stage.lay(Stretch(((420.0, 0.0),)))
+def _parked(builder: ScenarioBuilder) -> Setup:
+    rng = builder.rng
+    desired = builder.cruise_speed(8.5, 11.5)
+    streets = builder.lay(Stretch(((420.0, 0.0),)))
     road = streets.stretches[0]
     lanes = streets.network.onward(road.forward[0])
     speed = desired * 0.95
-    kind: ActorKind = "van" if rng.random() < 0.4 else "car"
-    length, width, _ = SIZES[kind]
+    kind = "van" if rng.random() < 0.4 else "car"
+    length, width, _ = kind_named(kind).size
     middle = float(rng.uniform(130.0, 150.0))
     off_kerb = float(rng.uniform(0.15, 0.4))
     from_middle = road.half - off_kerb - width / 2.0
-    stage.things.append(Thing(kind, streets.beside(middle, -from_middle), stage.paint()))
-    _pass(stage, streets, middle - length / 2.0, middle + length / 2.0, from_middle - width / 2.0, "parked-car", 7.0)
+    builder.things.append(Thing(kind, streets.beside(middle, -from_middle), builder.paint()))
+    _pass(builder, streets, middle - length / 2.0, middle + length / 2.0, from_middle - width / 2.0, "parked-car", 7.0)
     at = middle - speed * WARM_UP - float(rng.uniform(50.0, 65.0))
-    _against(stage, streets, middle, int(rng.integers(0, 3)))
-    stage.strollers(streets, int(stage.extras.integers(1, 5)))
-    return stage.finish(streets, lanes, at, speed, desired, middle + 40.0, time_limit=28.0)
+    _against(builder, streets, middle, int(rng.integers(0, 3)))
+    builder.strollers(streets, int(builder.extras.integers(1, 5)))
+    return builder.finish(streets, lanes, at, speed, desired, middle + 40.0, time_limit=28.0)
 
 
-def _roadworks(stage: Stage) -> Setup:
-    rng = stage.rng
-    desired = stage.cruise_speed(8.5, 11.0)
-    streets = stage.lay(Stretch(((420.0, 0.0),)))
+def _roadworks(builder: ScenarioBuilder) -> Setup:
+    rng = builder.rng
+    desired = builder.cruise_speed(8.5, 11.0)
+    streets = builder.lay(Stretch(((420.0, 0.0),)))
     road = streets.stretches[0]
     lanes = streets.network.onward(road.forward[0])
     speed = desired * 0.95
@@ -79,42 +80,44 @@ def _roadworks(stage: Stage) -> Setup:
     edge = road.half - closed
     side = streets.side
     for place in np.arange(begin, end + 0.1, 3.0):
-        stage.things.append(Thing("cone", streets.beside(float(place), -(edge + 0.2)), ORANGE))
+        builder.things.append(Thing("cone", streets.beside(float(place), -(edge + 0.2)), ORANGE))
     taper = [(begin - 3.0 * (i + 1), edge + 0.2 + closed * (i + 1) / 4.0) for i in range(3)]
-    stage.things.extend(Thing("cone", streets.beside(place, -offset), ORANGE) for place, offset in taper)
+    builder.things.extend(Thing("cone", streets.beside(place, -offset), ORANGE) for place, offset in taper)
     for place in (begin + 1.5, end - 0.5):
         pose = streets.beside(place, -(edge + 1.5))
-        stage.things.append(Thing("barrier", pose, ORANGE))
+        builder.things.append(Thing("barrier", pose, ORANGE))
     for i in range(int(rng.integers(1, 3))):
         place = begin + 4.0 + 4.0 * i + float(rng.uniform(0.0, 2.0))
         pose = streets.beside(place, -(road.half - 0.3))
-        stage.things.append(
+        builder.things.append(
             Thing("worker", Pose(pose.x, pose.y, float(rng.uniform(-math.pi, math.pi))), HIGH_VISIBILITY)
         )
     officer = streets.beside(begin - 6.5, -(road.half + 0.1))
-    stage.things.append(
+    builder.things.append(
         Thing("officer", Pose(officer.x, officer.y, officer.heading + side * math.pi * 0.85), HIGH_VISIBILITY)
     )
-    _pass(stage, streets, begin - 1.0, end, edge, "roadworks", 5.5)
+    _pass(builder, streets, begin - 1.0, end, edge, "roadworks", 5.5)
     at = begin - speed * WARM_UP - float(rng.uniform(50.0, 65.0))
-    _against(stage, streets, begin + 8.0, int(rng.integers(0, 3)))
-    stage.strollers(streets, int(stage.extras.integers(0, 3)))
-    return stage.finish(streets, lanes, at, speed, desired, end + 25.0, time_limit=28.0)
+    _against(builder, streets, begin + 8.0, int(rng.integers(0, 3)))
+    builder.strollers(streets, int(builder.extras.integers(0, 3)))
+    return builder.finish(streets, lanes, at, speed, desired, end + 25.0, time_limit=28.0)
 
 
-def _pass(stage: Stage, streets: Streets, start: float, end: float, edge: float, kind: str, speed: float) -> None:
+def _pass(
+    builder: ScenarioBuilder, streets: Streets, start: float, end: float, edge: float, kind: str, speed: float
+) -> None:
     """Adds the narrowing left by something whose border lies ``edge`` metres from the street's middle."""
     lane = streets.lane_width / 2.0
     beside = 0.75 + EGO_WIDTH / 2.0
     offset = lane - edge + beside  # towards the middle, from the lane's middle
-    stage.narrowings.append(
+    builder.narrowings.append(
         Narrowing(
             "parked-car" if kind == "parked-car" else "roadworks",
             start,
             end,
             offset * streets.side,
             uses_oncoming=offset + EGO_WIDTH / 2.0 > lane,
-            speed=speed * max(stage.caution, 0.9),
+            speed=speed * max(builder.caution, 0.9),
         )
     )
 

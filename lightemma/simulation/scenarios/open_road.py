@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from lightemma.simulation.network import Turn
-from lightemma.simulation.scenarios.base import Scenario, Stage, green_at, way_start
+from lightemma.simulation.scenarios.base import Scenario, ScenarioBuilder, green_at, way_start
 from lightemma.simulation.setup import WARM_UP, Setup
 from lightemma.simulation.streets import JunctionPlan, Stretch
 
 
-def _cruise(stage: Stage) -> Setup:
-    rng = stage.rng
-    desired = stage.cruise_speed(10.0, 13.5)
+def _cruise(builder: ScenarioBuilder) -> Setup:
+    rng = builder.rng
+    desired = builder.cruise_speed(10.0, 13.5)
     slight = float(rng.uniform(-1.0, 1.0)) * 0.0012
-    parking = (bool(stage.extras.random() < 0.7), bool(stage.extras.random() < 0.7))
+    parking = (bool(builder.extras.random() < 0.7), bool(builder.extras.random() < 0.7))
     junction = JunctionPlan(left=bool(rng.random() < 0.6), right=True, signals=False)
-    streets = stage.lay(
+    streets = builder.lay(
         Stretch(((110.0, 0.0), (120.0, slight)), parking), junction, Stretch(((90.0, -slight), (220.0, 0.0)), parking)
     )
     lanes = streets.network.onward(streets.stretches[0].forward[0])
@@ -24,51 +24,51 @@ def _cruise(stage: Stage) -> Setup:
     speed = desired * float(rng.uniform(0.9, 1.0))
     if rng.random() < 0.6:
         ahead = float(rng.uniform(45.0, 75.0))
-        stage.car(lanes, at + ahead, desired, desired * float(rng.uniform(0.97, 1.1)), stage.kind())
-    stage.behind(lanes, at, speed, desired)
-    stage.oncoming(streets, float(stage.extras.uniform(0.5, 2.2)))
-    stage.park(streets)
-    stage.strollers(streets, int(stage.extras.integers(1, 6)))
-    return stage.finish(streets, lanes, at, speed, desired, at + desired * (WARM_UP + 15.0))
+        builder.car(lanes, at + ahead, desired, desired * float(rng.uniform(0.97, 1.1)), builder.kind())
+    builder.behind(lanes, at, speed, desired)
+    builder.oncoming(streets, float(builder.extras.uniform(0.5, 2.2)))
+    builder.park(streets)
+    builder.strollers(streets, int(builder.extras.integers(1, 6)))
+    return builder.finish(streets, lanes, at, speed, desired, at + desired * (WARM_UP + 15.0))
 
 
-def _bend(stage: Stage) -> Setup:
-    rng = stage.rng
-    desired = stage.cruise_speed(9.5, 12.5)
+def _bend(builder: ScenarioBuilder) -> Setup:
+    rng = builder.rng
+    desired = builder.cruise_speed(9.5, 12.5)
     radius = float(rng.uniform(28.0, 60.0))
     angle = float(np.radians(rng.uniform(40.0, 85.0)))
     turn = 1.0 if rng.random() < 0.5 else -1.0
     before = float(rng.uniform(105.0, 130.0))
-    streets = stage.lay(Stretch(((before, 0.0), (radius * angle, turn / radius), (260.0, 0.0))))
+    streets = builder.lay(Stretch(((before, 0.0), (radius * angle, turn / radius), (260.0, 0.0))))
     lanes = streets.network.onward(streets.stretches[0].forward[0])
     speed = desired * float(rng.uniform(0.9, 1.0))
     at = before - speed * WARM_UP - float(rng.uniform(30.0, 50.0))
-    stage.behind(lanes, at, speed, desired)
-    stage.oncoming(streets, float(stage.extras.uniform(0.3, 1.5)))
-    stage.strollers(streets, int(stage.extras.integers(0, 4)))
-    return stage.finish(streets, lanes, at, speed, desired, before + radius * angle + 30.0)
+    builder.behind(lanes, at, speed, desired)
+    builder.oncoming(streets, float(builder.extras.uniform(0.3, 1.5)))
+    builder.strollers(streets, int(builder.extras.integers(0, 4)))
+    return builder.finish(streets, lanes, at, speed, desired, before + radius * angle + 30.0)
 
 
-def _turned(stage: Stage) -> Setup:
-    rng = stage.rng
-    desired = stage.cruise_speed(9.0, 12.0)
+def _turned(builder: ScenarioBuilder) -> Setup:
+    rng = builder.rng
+    desired = builder.cruise_speed(9.0, 12.0)
     turn: Turn = "left" if rng.random() < 0.5 else "right"
-    streets = stage.lay(
+    streets = builder.lay(
         Stretch(((80.0, 0.0),)),
         JunctionPlan(signals=bool(rng.random() < 0.5), side_length=330.0),
         Stretch(((120.0, 0.0),)),
     )
     lanes = streets.network.onward(streets.stretches[0].forward[0], turn)
     if streets.junctions[0].plan.signals:
-        stage.controllers[0] = green_at(-8.0, main=60.0)
+        builder.controllers[0] = green_at(-8.0, main=60.0)
     _, start = way_start(streets, lanes)
     length = streets.network.lanes[lanes[1]].path.length
     at = start + length - 3.5 * 4.6 - float(rng.uniform(0.5, 3.0))
     if rng.random() < 0.5:
-        stage.car(lanes, start + length + float(rng.uniform(45.0, 70.0)), desired, desired * 1.05, stage.kind())
-    stage.strollers(streets, 3)
+        builder.car(lanes, start + length + float(rng.uniform(45.0, 70.0)), desired, desired * 1.05, builder.kind())
+    builder.strollers(streets, 3)
     goal = start + length + desired * 11.0
-    return stage.finish(streets, lanes, at, 4.6, desired, goal)
+    return builder.finish(streets, lanes, at, 4.6, desired, goal)
 
 
 SCENARIOS = (

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from lightemma.errors import UserError
 from lightemma.frame import Pose
-from lightemma.simulation.dataset.drives import Drive, drives_of, parse_conditions
+from lightemma.simulation.conditions import parse_conditions
+from lightemma.simulation.dataset.drives import Drive, drives_of
 from lightemma.simulation.dataset.ground import placement_of, polygons_of
 from lightemma.simulation.dataset.interpolate import state_between
 from lightemma.simulation.dataset.recording import note_rows
@@ -305,7 +306,7 @@ class TestDrives:
 
     @pytest.mark.parametrize("text", ["snow", "day-dusk", "rain-fog", "", "day-"])
     def test_conditions_that_are_none(self, text):
-        with pytest.raises(UserError, match="conditions"):
+        with pytest.raises(UserError, match="condition"):
             parse_conditions(text)
 
     def test_every_drive_has_a_name_of_its_own(self):

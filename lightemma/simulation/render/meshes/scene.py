@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 
 import numpy as np
 
 from lightemma.frame import FloatArray, Pose
+from lightemma.simulation.actor_kinds import kind_named
 from lightemma.simulation.render.meshes.buildings import add_building
-from lightemma.simulation.render.meshes.cars import car_shape
 from lightemma.simulation.render.meshes.ground import KERB, add_ground
-from lightemma.simulation.render.meshes.lorries import bus_shape, truck_shape
 from lightemma.simulation.render.meshes.mesh import Mesh, MeshBuilder
-from lightemma.simulation.render.meshes.obstacles import barrier_shape, cone_shape
-from lightemma.simulation.render.meshes.people import person_shape
 from lightemma.simulation.render.meshes.plants import add_plant
 from lightemma.simulation.render.meshes.polygons import in_any
 from lightemma.simulation.render.meshes.posts import lamp_post_shape, signal_shape
 from lightemma.simulation.render.meshes.shapes import Halo, Outfit, Shape, outfit_of
 from lightemma.simulation.render.meshes.signs import sign_mesh
 from lightemma.simulation.render.palettes import Look
-from lightemma.simulation.state import ActorKind, City, SignalColour, WorldState
+from lightemma.simulation.state import City, SignalColour, WorldState
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +107,9 @@ def placed_things(city: City, look: Look, state: WorldState, *, fine: bool) -> l
     heights = ground_heights(city, np.array([(pose.x, pose.y) for pose in poses]).reshape(-1, 2)).tolist()
     placed = []
     for actor, height in zip(state.actors, heights, strict=False):
-        walks = actor.kind not in ("car", "van", "truck", "bus")
+        on_road = kind_named(actor.kind).is_vehicle
         outfit = outfit_of(actor, state.time, lamps=lamps, fine=fine)
-        placed.append(Placed(outfit, actor.pose, height if walks else 0.0))
+        placed.append(Placed(outfit, actor.pose, 0.0 if on_road else height))
     for signal, height in zip(state.signals, heights[len(state.actors) :], strict=True):
         placed.append(Placed(SignalLook(signal.colour, round(signal.arm, 2), lamps), signal.pose, height))
     return placed
@@ -120,18 +119,17 @@ def shape_of(key: Outfit | SignalLook) -> Shape:
     """The shape of an actor or a signal head."""
     if isinstance(key, SignalLook):
         return signal_shape(key.colour, key.arm, key.dark)
-    makers: dict[ActorKind, Callable[[Outfit], Shape]] = {
-        "car": car_shape,
-        "van": car_shape,
-        "truck": truck_shape,
-        "bus": bus_shape,
-        "pedestrian": person_shape,
-        "officer": person_shape,
-        "worker": person_shape,
-        "cone": cone_shape,
-        "barrier": barrier_shape,
-    }
-    return makers[key.kind](key)
+    return _mesh_maker(kind_named(key.kind).mesh)(key)
+
+
+@cache
+def _mesh_maker(place: str) -> Callable[[Outfit], Shape]:
+    """The function at ``module:function``; a module without dots is one of this folder."""
+    module, _, name = place.partition(":")
+    if "." not in module:
+        module = f"{__package__}.{module}"
+    maker: Callable[[Outfit], Shape] = getattr(import_module(module), name)
+    return maker
 
 
 def _height(city: City, place: tuple[float, float]) -> float:

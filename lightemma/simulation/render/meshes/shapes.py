@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lightemma.simulation.actor_kinds import kind_named
 from lightemma.simulation.render.meshes.mesh import Colour, Mesh
-from lightemma.simulation.state import ActorKind, ActorState
+from lightemma.simulation.state import ActorState
 
 BLINKS = 1.5
 """Hertz at which indicators blink."""
@@ -58,7 +59,7 @@ class Outfit:
         fine: whether small parts are wanted.
     """
 
-    kind: ActorKind
+    kind: str
     size: tuple[float, float, float]
     colour: Colour
     variant: int
@@ -73,7 +74,7 @@ class Outfit:
 def outfit_of(actor: ActorState, time: float, *, lamps: bool, fine: bool) -> Outfit:
     """How an actor looks at a time in seconds; ``lamps``: whether it is dark enough for lights."""
     on = (time * BLINKS) % 1.0 < 0.5
-    walks = actor.kind in ("pedestrian", "officer", "worker")
+    walks = kind_named(actor.kind).walks
     # A person who stands has phase 0 and no speed; one in mid-stride keeps the phase.
     stands = actor.gait == 0.0 and abs(actor.speed) < 0.05
     steps = -1

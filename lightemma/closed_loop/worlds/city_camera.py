@@ -1,14 +1,15 @@
-"""What the front camera sees, ready to be sent: drawn, with the camera's own faults, as a JPEG."""
+"""What the city's front camera sees, ready to be sent: drawn, with the camera's own faults, as a JPEG."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
-from typing import Any, get_args
+from dataclasses import replace
+from typing import get_args
 
 from lightemma.closed_loop.spec import LoopRules
+from lightemma.closed_loop.world_factory import Prepared
 from lightemma.errors import UserError, near_names
-from lightemma.frame import Camera, Picture
+from lightemma.frame import Picture
 from lightemma.simulation.render import RendererKind, RenderError, encode_jpeg, front_camera, make_renderer
 from lightemma.simulation.state import City, WorldState
 
@@ -16,8 +17,8 @@ from lightemma.simulation.state import City, WorldState
 JPEG_QUALITY = 90
 
 
-class CityArtist:
-    """Draws through one of the city's renderers.
+class CameraRenderer:
+    """The city's front camera, drawn by one of its renderers.
 
     Args:
         rules: renderer and size.
@@ -51,42 +52,22 @@ class CityArtist:
         return Picture(data, "image/jpeg", self._size, hashlib.sha256(data).hexdigest())
 
     def close(self) -> None:
-        """Lets the renderer go."""
+        """Closes the renderer."""
         self._renderer.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """Who draws.
-
-    Attributes:
-        rules: with the renderer by its own name: ``auto`` is decided once, so that all pictures of a run are alike.
-        words: name and details, for the manifest.
-        note: a sentence if it is not who was hoped for, or an empty string.
-    """
-
-    rules: LoopRules
-    words: dict[str, Any]
-    note: str
-
-
-def decide_renderer(rules: LoopRules) -> Drawing:
-    """Finds out who can draw here.
+def decide_renderer(rules: LoopRules) -> Prepared:
+    """Finds out who can draw here: ``auto`` is decided once, so that all pictures of a run are alike.
 
     Raises:
         UserError: if the renderer that was asked for cannot.
     """
     try:
         with make_renderer(_kind(rules.renderer)) as renderer:
-            words = {"renderer": renderer.name, "jpeg_quality": JPEG_QUALITY, "details": renderer.details}
-            return Drawing(replace(rules, renderer=renderer.name), words, renderer.note or "")
+            facts = {"renderer": renderer.name, "jpeg_quality": JPEG_QUALITY, "details": renderer.details}
+            return Prepared(replace(rules, renderer=renderer.name), facts, renderer.note or "")
     except RenderError as error:
         raise _failed(error) from error
-
-
-def camera_of(size: tuple[int, int]) -> Camera:
-    """The front camera for a picture size."""
-    return front_camera(size)
 
 
 def _kind(name: str) -> RendererKind:

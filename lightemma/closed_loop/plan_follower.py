@@ -12,7 +12,7 @@ TICKS_PER_ACTION = round(LIGHTEMMA.dt * TICKS_PER_S)
 FALLBACK_BRAKE = 3.0
 
 
-class Hands:
+class PlanFollower:
     """Turns plans into commands, tick by tick.
 
     An action of a plan holds for half a second, counted from the moment its picture was taken. A car without a plan in

@@ -1,0 +1,301 @@
+"""Hosts of worlds: they hold the worlds of many episodes, in this process or in several others."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from lightemma.closed_loop.episode import DecisionPoint, Episode
+from lightemma.closed_loop.privileged import PrivilegedDriver
+from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
+from lightemma.closed_loop.world import World
+from lightemma.closed_loop.world_factory import WorldFactory
+from lightemma.errors import UserError
+from lightemma.frame import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeTask:
+    """An episode as one run drives it.
+
+    Attributes:
+        run: folder of the run.
+        spec: the episode.
+        rules: how the loop is closed.
+        driver: a driver that knows the world, or None where a planner plans.
+        pictures: whether pictures are drawn.
+    """
+
+    run: Path
+    spec: EpisodeSpec
+    rules: LoopRules
+    driver: PrivilegedDriver | None
+    pictures: bool
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Identifies the task: its run and its episode."""
+        return str(self.run), self.spec.name
+
+
+class WorldHost(Protocol):
+    """Where episodes are driven."""
+
+    async def begin(self, task: EpisodeTask) -> DecisionPoint:
+        """Opens an episode, up to its first decision."""
+
+    async def go_on(self, task: EpisodeTask, actions: FloatArray | None, latency_s: float) -> DecisionPoint:
+        """Drives on to the next decision."""
+
+    async def leave(self, task: EpisodeTask) -> None:
+        """Closes an episode that is given up."""
+
+
+class WorldHostCore:
+    """The open episodes of one process.
+
+    Args:
+        factory: opens the worlds.
+    """
+
+    def __init__(self, factory: WorldFactory) -> None:
+        self._factory = factory
+        self._episodes: dict[tuple[str, str], tuple[Episode, World]] = {}
+
+    def begin(self, task: EpisodeTask) -> DecisionPoint:
+        """Opens an episode, up to its first decision."""
+        with self._telling(task):
+            world = self._factory.open(task.spec, task.rules, pictures=task.pictures)
+            if not isinstance(world, World):
+                raise UserError(f"{_place_of(type(self._factory))} opens {type(world).__name__}, which is no World.")
+            try:
+                driver = task.driver.begin(task.spec) if task.driver else None
+                episode = Episode(task.spec, task.rules, world, task.run, driver)
+                self._episodes[task.key] = episode, world
+            except BaseException:
+                world.close()
+                raise
+            return self._ended(task, episode.look())
+
+    def go_on(self, task: EpisodeTask, actions: FloatArray | None, latency_s: float) -> DecisionPoint:
+        """Drives on to the next decision; an episode that ends is closed."""
+        with self._telling(task):
+            return self._ended(task, self._episodes[task.key][0].go_on(actions, latency_s))
+
+    def leave(self, task: EpisodeTask) -> None:
+        """Closes an episode."""
+        if task.key in self._episodes:
+            self._episodes.pop(task.key)[1].close()
+
+    def close(self) -> None:
+        """Closes all episodes, and what the factory opened for them."""
+        while self._episodes:
+            self._episodes.popitem()[1][1].close()
+        self._factory.close()
+
+    def _ended(self, task: EpisodeTask, point: DecisionPoint) -> DecisionPoint:
+        if point.finished is not None:
+            self.leave(task)
+        return point
+
+    @contextmanager
+    def _telling(self, task: EpisodeTask) -> Iterator[None]:
+        """Says in one sentence what a world that is not shipped here did wrong."""
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception as error:
+            cls = type(self._factory)
+            if cls.__module__.split(".")[0] == __name__.split(".")[0]:
+                raise
+            raise UserError(
+                f"The world {_place_of(cls)} failed in the episode '{task.spec.name}': {type(error).__name__}: {error}; "
+                "mend it, and give the same command again."
+            ) from error
+
+
+def _place_of(cls: type) -> str:
+    """A class by its name and file."""
+    try:
+        file = inspect.getsourcefile(cls)
+    except (TypeError, OSError):
+        file = None
+    return f"{cls.__module__}:{cls.__qualname__}" + (f" ({file})" if file else "")
+
+
+class InProcessHost:
+    """Holds worlds in this process: one thing at a time, off the event loop.
+
+    Args:
+        factory: opens the worlds.
+    """
+
+    def __init__(self, factory: WorldFactory) -> None:
+        self._core = WorldHostCore(factory)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="worlds")
+
+    async def begin(self, task: EpisodeTask) -> DecisionPoint:
+        """Opens an episode, up to its first decision."""
+        return await self._off(self._core.begin, task)
+
+    async def go_on(self, task: EpisodeTask, actions: FloatArray | None, latency_s: float) -> DecisionPoint:
+        """Drives on to the next decision."""
+        return await self._off(self._core.go_on, task, actions, latency_s)
+
+    async def leave(self, task: EpisodeTask) -> None:
+        """Closes an episode that is given up."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._core.leave, task)
+
+    async def _off(self, act: Callable[..., DecisionPoint], *arguments: Any) -> DecisionPoint:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, act, *arguments)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._thread.shutdown()
+        self._core.close()
+
+
+class _Worker:
+    """One process that holds worlds, and the thread here that talks to it."""
+
+    def __init__(self, factory: WorldFactory, number: int) -> None:
+        context = get_context("spawn")
+        self._ours, theirs = context.Pipe()
+        self._process: SpawnProcess = context.Process(
+            target=_serve, args=(theirs, factory), name=f"worlds-{number}", daemon=False
+        )
+        self._process.start()
+        theirs.close()
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix=f"worlds-{number}")
+        self.episodes = 0
+        self.seconds = 0.0
+
+    def ask(self, what: str, *arguments: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            self._ours.send((what, *arguments))
+            done, answer = self._ours.recv()
+        except (EOFError, OSError) as error:
+            raise UserError(
+                "A process that draws pictures ended by itself (out of memory, or a fault of the graphics driver); give the "
+                "same command again, with --renderer painter if it happens twice."
+            ) from error
+        finally:
+            self.seconds += time.perf_counter() - started
+        if not done:
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        self.thread.shutdown(cancel_futures=True)
+        self._ours.close()
+        self._process.join(timeout=5)
+        if self._process.is_alive():
+            self._process.terminate()
+            self._process.join()
+
+
+class ProcessHost:
+    """Holds worlds in several processes. Each episode stays with the process that opened it.
+
+    Args:
+        factory: opens the worlds; it is sent to each process.
+        workers: processes; one per processor if left out.
+    """
+
+    def __init__(self, factory: WorldFactory, workers: int | None = None) -> None:
+        self._workers = [_Worker(factory, number) for number in range(workers or os.cpu_count() or 1)]
+        self._of: dict[tuple[str, str], _Worker] = {}
+
+    @property
+    def seconds(self) -> list[float]:
+        """How long each process has worked."""
+        return [worker.seconds for worker in self._workers]
+
+    async def begin(self, task: EpisodeTask) -> DecisionPoint:
+        """Opens an episode, in the process that has fewest, up to its first decision."""
+        worker = min(self._workers, key=lambda one: one.episodes)
+        worker.episodes += 1
+        self._of[task.key] = worker
+        point = await self._ask(task, "begin")
+        if point.finished is not None:
+            self._forget(task)
+        return point
+
+    async def go_on(self, task: EpisodeTask, actions: FloatArray | None, latency_s: float) -> DecisionPoint:
+        """Drives on to the next decision."""
+        point = await self._ask(task, "go_on", actions, latency_s)
+        if point.finished is not None:
+            self._forget(task)
+        return point
+
+    async def leave(self, task: EpisodeTask) -> None:
+        """Closes an episode that is given up."""
+        if task.key in self._of:
+            worker = self._forget(task)
+            await asyncio.get_running_loop().run_in_executor(worker.thread, worker.ask, "leave", task)
+
+    async def _ask(self, task: EpisodeTask, what: str, *arguments: Any) -> DecisionPoint:
+        worker = self._of[task.key]
+        loop = asyncio.get_running_loop()
+        point: DecisionPoint = await loop.run_in_executor(worker.thread, worker.ask, what, task, *arguments)
+        return point
+
+    def _forget(self, task: EpisodeTask) -> _Worker:
+        worker = self._of.pop(task.key)
+        worker.episodes -= 1
+        return worker
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for worker in self._workers:
+            worker.close()
+
+
+def _serve(connection: Connection, factory: WorldFactory) -> None:
+    """The other process: does what it is asked until the connection ends."""
+    import signal
+    import traceback
+
+    # Ctrl-C reaches the whole group of processes; what is to end is decided where the run is.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    core = WorldHostCore(factory)
+    while True:
+        try:
+            what, *arguments = connection.recv()
+        except (EOFError, OSError):
+            break
+        try:
+            answer: tuple[bool, Any] = True, getattr(core, what)(*arguments)
+        except Exception as error:
+            if not isinstance(error, UserError):
+                error.add_note(traceback.format_exc())  # what is sent has no traceback of its own
+            answer = False, error
+        try:
+            connection.send(answer)
+        except OSError:
+            break
+        except Exception:  # an error that cannot be sent as it is
+            connection.send((False, RuntimeError(repr(answer[1]))))
+    core.close()

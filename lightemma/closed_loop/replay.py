@@ -1,0 +1,131 @@
+"""What an episode leaves to be watched again: everybody's place every half second, one compressed file per episode."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from pathlib import Path
+
+import msgspec
+
+from lightemma.closed_loop.records import EPISODES, whole_lines
+from lightemma.errors import UserError
+
+#: Folder of a run's replays.
+REPLAYS = "replays"
+
+_ENCODER = msgspec.json.Encoder()
+
+
+class ActorEntry(msgspec.Struct, frozen=True, array_like=True):
+    """A road user as it is throughout: number, kind, length and width in metres."""
+
+    number: int
+    kind: str
+    length: float
+    width: float
+
+
+class ReplayStep(msgspec.Struct, frozen=True, array_like=True):
+    """One moment of the replay, every half second.
+
+    Attributes:
+        time: seconds.
+        ego: x, y, heading, speed, curvature.
+        actors: number, x, y, heading, speed of each.
+        signals: number and colour of each.
+    """
+
+    time: float
+    ego: tuple[float, float, float, float, float]
+    actors: list[tuple[int, float, float, float, float]] = []
+    signals: list[tuple[int, str]] = []
+
+
+class Replay(msgspec.Struct, frozen=True):
+    """An episode to be watched again.
+
+    Attributes:
+        actors: all that took part.
+        steps: every half second, and the end.
+    """
+
+    actors: list[ActorEntry] = []
+    steps: list[ReplayStep] = []
+
+
+def replay_path(folder: Path, episode: str) -> Path:
+    """Where the replay of an episode is kept in its run's folder."""
+    return folder / REPLAYS / f"{episode}.json.gz"
+
+
+def write_replay(folder: Path, episode: str, replay: Replay) -> None:
+    """Writes a replay as a whole; one of an earlier attempt is replaced.
+
+    Args:
+        folder: of the run.
+        episode: its name.
+        replay: what happened.
+
+    Raises:
+        UserError: if it cannot be written.
+    """
+    path = replay_path(folder, episode)
+    # No name and no time in the header: the same episode gives the same bytes.
+    data = gzip.compress(_ENCODER.encode(replay), compresslevel=6, mtime=0)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        draft.write_bytes(data)
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise UserError(
+            f"'{path}' cannot be written ({error.strerror}); make room and give the same command again."
+        ) from error
+
+
+def read_replay(folder: Path, episode: str) -> Replay | None:
+    """The replay of one episode; None where the run has none for it.
+
+    Args:
+        folder: of the run; one written by version 0.1 has the replays in episodes.jsonl.
+        episode: its name.
+
+    Raises:
+        UserError: if the file is damaged.
+    """
+    path = replay_path(folder, episode)
+    try:
+        return msgspec.json.decode(gzip.decompress(path.read_bytes()), type=Replay)
+    except FileNotFoundError:
+        return _read_from_line(folder / EPISODES, episode)
+    except (OSError, EOFError, zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"The replay '{path}' is damaged ({error}); delete it: all but pictures of the episode works without."
+        ) from error
+
+
+class _OldLine(msgspec.Struct, frozen=True):
+    """A line of episodes.jsonl of version 0.1, as far as the replay goes."""
+
+    name: str
+    actors: list[ActorEntry] = []
+    trace: list[ReplayStep] = []
+
+
+def _read_from_line(path: Path, episode: str) -> Replay | None:
+    decoder = msgspec.json.Decoder(_OldLine)
+    wanted = f'"name":"{episode}"'.encode()
+    found = None
+    for line in whole_lines(path):
+        if wanted not in line:
+            continue
+        try:
+            old = decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise UserError(f"A line of '{path}' about '{episode}' is damaged ({error}).") from error
+        if old.name == episode and old.trace:
+            found = Replay(old.actors, old.trace)
+    return found

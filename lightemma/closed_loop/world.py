@@ -1,0 +1,90 @@
+"""The contract of a world: something to drive in, step by step, as far as the closed loop needs to know it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lightemma.closed_loop.records import EpisodeOutcome
+from lightemma.closed_loop.replay import ActorEntry, ReplayStep
+from lightemma.frame import Camera, FloatArray, Picture, Pose
+
+
+@dataclass(frozen=True, slots=True)
+class CarState:
+    """The car that is driven, now.
+
+    Attributes:
+        pose: of its rear axle, in the world: x and y in metres, heading in radians.
+        speed: m/s.
+        curvature: 1/m of the path it is on, positive = left.
+    """
+
+    pose: Pose
+    speed: float
+    curvature: float
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What the world shows at a decision.
+
+    Attributes:
+        camera: the front camera; its size is that of the picture where there is one.
+        picture: what the camera sees, ready to be sent; None where none is wanted or none can be drawn.
+        ground_truth: (6, 2) metres, ego frame: where a good driver would be 0.5 … 3 s from now; None where it is unknown.
+    """
+
+    camera: Camera
+    picture: Picture | None = None
+    ground_truth: FloatArray | None = None
+
+
+class World(ABC):
+    """One episode of a world, at its start when it is made. It goes on only by ``step``.
+
+    A world without streets, road users or an expert needs the five abstract members and no more: a learned world, a
+    recorded drive. What it does not know it leaves out of its outcome.
+    """
+
+    @abstractmethod
+    def history(self) -> FloatArray:
+        """(7, 3) x, y (metres) and heading (radians) of the rear axle at -3.5, -3 … -0.5 s, before the episode."""
+
+    @property
+    @abstractmethod
+    def car(self) -> CarState:
+        """The car now; read after every step, so it should be quick."""
+
+    @property
+    @abstractmethod
+    def over(self) -> bool:
+        """Whether the episode has ended."""
+
+    @abstractmethod
+    def observe(self) -> Observation:
+        """What the car sees now; called once for each decision, in order."""
+
+    @abstractmethod
+    def step(self, speed: float, curvature: float) -> None:
+        """Moves on by 0.05 s, with the car told this speed (m/s) and curvature (1/m, positive = left)."""
+
+    @abstractmethod
+    def outcome(self) -> EpisodeOutcome:
+        """How the episode went so far, in numbers; what the world cannot judge is None."""
+
+    def expert_plan(self) -> FloatArray | None:
+        """(6, 2) pairs of speed (m/s) and curvature (1/m) of a driver that knows this world, or None without one."""
+        return None
+
+    def replay_step(self) -> ReplayStep | None:
+        """This moment as it goes into the replay, asked for every half second; None for the car alone."""
+        return None
+
+    def actors(self) -> Sequence[ActorEntry]:
+        """The road users of the replay that are there now."""
+        return ()
+
+    def close(self) -> None:  # noqa: B027 -- most worlds hold nothing
+        """Gives back what the episode held; called once, at its end or when it is given up."""

@@ -1,0 +1,68 @@
+"""The worlds that can be driven in: those shipped here, and those that other packages offer."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+from lightemma.closed_loop.spec import EpisodeSpec
+from lightemma.closed_loop.world_factory import EpisodeChoice, WorldFactory
+from lightemma.errors import UserError, near_names
+from lightemma.plugins import load_class
+
+#: Name -> where its factory is; loaded when it is asked for.
+WORLDS = {"city": "lightemma.closed_loop.worlds.city:CityFactory"}
+#: Other packages offer worlds by entry points of this group.
+ENTRY_POINTS = "lightemma.worlds"
+DEFAULT_WORLD = "city"
+
+
+def world_names() -> list[str]:
+    """Names of all worlds that are installed."""
+    return list(_places())
+
+
+def open_factory(text: str = DEFAULT_WORLD) -> WorldFactory:
+    """The factory that ``--world`` names.
+
+    Args:
+        text: ``NAME``, ``NAME:argument``, ``module:Class`` or ``module:Class:argument``.
+
+    Raises:
+        UserError: if there is no such world, or it cannot be made.
+    """
+    places = _places()
+    name, _, rest = text.partition(":")
+    if name in places:
+        place, argument = places[name], rest
+    elif rest:
+        attribute, _, argument = rest.partition(":")
+        place = f"{name}:{attribute}"
+    else:
+        raise UserError(f"There is no world '{name}'; {near_names(name, places)}")
+    return load_class(place, WorldFactory, "world")(argument)
+
+
+def choose_episodes(factory: WorldFactory, choice: EpisodeChoice) -> list[EpisodeSpec]:
+    """The episodes of a world that are wanted, each with a name of its own that a file can have.
+
+    Raises:
+        UserError: if there are none, or a name is not fit.
+    """
+    specs = factory.episodes(choice)
+    if not specs:
+        raise UserError(
+            f"The world '{factory.place}' has no episode for what was asked; ask for other scenarios or seeds."
+        )
+    seen: set[str] = set()
+    for spec in specs:
+        if spec.name in seen or not spec.name.strip(".") or not set(spec.name).isdisjoint('/\\:*?"<>|\0\n'):
+            raise UserError(
+                f"The world '{factory.place}' ({type(factory).__module__}:{type(factory).__qualname__}) has an episode "
+                f"called '{spec.name}', which is no fit name for a file, or is taken by another episode."
+            )
+        seen.add(spec.name)
+    return specs
+
+
+def _places() -> dict[str, str]:
+    return WORLDS | {point.name: point.value for point in entry_points(group=ENTRY_POINTS) if point.name not in WORLDS}

@@ -1,0 +1,327 @@
+"""The simulated city as a world of the closed loop: with an end, an outcome, pictures, and an expert."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from lightemma.closed_loop.comfort import harsh_seconds, standing_seconds
+from lightemma.closed_loop.plan_follower import TICKS_PER_ACTION, TICKS_PER_S
+from lightemma.closed_loop.privileged import ExpertDriver, PrivilegedDriver, RandomDriver, WorldPlan
+from lightemma.closed_loop.records import Crash, End, EpisodeOutcome, Struck
+from lightemma.closed_loop.replay import ActorEntry, ReplayStep
+from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, parse_seeds
+from lightemma.closed_loop.world import CarState, Observation, World
+from lightemma.closed_loop.world_factory import EpisodeChoice, Prepared, WorldFactory
+from lightemma.closed_loop.worlds.city_camera import CameraRenderer, decide_renderer
+from lightemma.errors import UserError
+from lightemma.frame import FloatArray, Picture, Pose
+from lightemma.kinematics import integrate
+from lightemma.protocol import LIGHTEMMA
+from lightemma.simulation.actor_kinds import kind_named
+from lightemma.simulation.conditions import conditions_name, conditions_named, parse_conditions
+from lightemma.simulation.ego import Limits
+from lightemma.simulation.events import Event, Referee
+from lightemma.simulation.expert import Expert
+from lightemma.simulation.geometry import Area, Segment, box_corners
+from lightemma.simulation.hazards import assess
+from lightemma.simulation.idm import Style, idm
+from lightemma.simulation.render import front_camera
+from lightemma.simulation.scenarios import choose_scenarios, make_world
+from lightemma.simulation.state import EGO_CENTRE_AHEAD, EGO_LENGTH, EGO_WIDTH, WorldState
+from lightemma.simulation.world import World as CitySimulation
+
+#: Seconds in a row with a corner off the carriageway after which the episode is over.
+OFF_ROAD_S = 1.0
+#: m/s² beyond which the IDM driver does not brake.
+HARDEST = -8.0
+#: The point on the route it steers for: seconds and metres ahead; and 1/m, its sharpest turn.
+AIM_S, AIM_M, SHARPEST = 0.55, 1.6, 0.2
+
+
+class CityWorld(World):
+    """One episode in the city.
+
+    Args:
+        simulation: at time 0.
+        spec: the episode; seeds of the camera's noise come from it.
+        rules: the size of the pictures.
+        camera: draws what the front camera sees, with the city loaded; None where no pictures are wanted.
+        give_back: takes the camera back at the end.
+
+    Attributes:
+        simulation: as given, for drivers that know the city.
+        referee: what has happened so far.
+    """
+
+    def __init__(
+        self,
+        simulation: CitySimulation,
+        spec: EpisodeSpec,
+        rules: LoopRules,
+        camera: CameraRenderer | None = None,
+        give_back: Callable[[CameraRenderer], None] | None = None,
+    ) -> None:
+        self.simulation = simulation
+        self.referee = Referee(simulation)
+        self._spec, self._renderer, self._give_back = spec, camera, give_back
+        self._camera = front_camera(rules.size)
+        self._area = Area(simulation.city.drivable)
+        self._expert = Expert()
+        self._seen = 0
+        self._crashes: list[Crash] = []
+        self._red_lights = self._wrong_side = self._off_ticks = 0
+        self._off_road = False
+        self._end: End | None = None
+        self._ticks = self._decisions = 0
+        self._planned: tuple[int, FloatArray] = -1, np.zeros((0, 2))
+        self._state: tuple[int, WorldState] = 0, simulation.state()
+        self._motion = [(simulation.ego.speed, simulation.ego.curvature)]
+
+    def history(self) -> FloatArray:
+        """(7, 3) x, y, heading at -3.5 … -0.5 s."""
+        return self.simulation.history_poses
+
+    @property
+    def car(self) -> CarState:
+        """The car now."""
+        ego = self.simulation.ego
+        return CarState(ego.pose, ego.speed, ego.curvature)
+
+    @property
+    def over(self) -> bool:
+        """Whether the episode has ended."""
+        return self._end is not None
+
+    def observe(self) -> Observation:
+        """What the car sees now, and where the expert would be in the next 3 s."""
+        picture: Picture | None = None
+        if self._renderer is not None:
+            picture = self._renderer.picture(self._state_now(), self._spec.picture_seed(self._decisions))
+        self._decisions += 1
+        return Observation(self._camera, picture, integrate(self.expert_plan()))
+
+    def step(self, speed: float, curvature: float) -> None:
+        """Moves on by 0.05 s."""
+        self.simulation.step(speed, curvature)
+        self.referee.look()
+        self._ticks += 1
+        if self._ticks % TICKS_PER_ACTION == 0:
+            self._motion.append((self.simulation.ego.speed, self.simulation.ego.curvature))
+        events = self.referee.events
+        for event in events[self._seen :]:
+            self._take_note(event)
+        self._seen = len(events)
+        if self._off_road:
+            self._off_ticks = self._off_ticks + 1 if self._is_off_road() else 0
+            if self._off_ticks >= OFF_ROAD_S * TICKS_PER_S:
+                self._end = self._end or "off-road"
+        if self._end is None and self.referee.finished:
+            self._end = "time-out"
+
+    def expert_plan(self) -> FloatArray:
+        """(6, 2) what the expert would do."""
+        tick, plan = self._planned
+        if tick != self._ticks:
+            plan = self._expert.plan(self.simulation).actions
+            self._planned = self._ticks, plan
+        return plan
+
+    def outcome(self) -> EpisodeOutcome:
+        """How it went so far."""
+        account = self.referee.account()
+        speeds, curvatures = np.array(self._motion).T
+        return EpisodeOutcome(
+            end=self._end or "time-out",
+            time_s=round(self._ticks / TICKS_PER_S, 3),
+            progress=1.0 if account.goal_reached else account.progress_share,
+            crashes=self._crashes,
+            red_lights=self._red_lights,
+            off_road=self._off_road,
+            wrong_side=self._wrong_side,
+            min_ttc_s=account.min_ttc if math.isfinite(account.min_ttc) else None,
+            harsh_s=harsh_seconds(speeds, curvatures),
+            standing_s=standing_seconds(speeds),
+        )
+
+    def replay_step(self) -> ReplayStep:
+        """This moment of the replay, to the millimetre and tenth of a milliradian."""
+        state = self._state_now()
+        ego = state.ego
+        return ReplayStep(
+            time=round(state.time, 3),
+            ego=(*_place(ego.pose), round(ego.speed, 3), round(ego.curvature, 5)),
+            actors=[(actor.number, *_place(actor.pose), round(actor.speed, 3)) for actor in state.actors],
+            signals=[(signal.number, signal.colour) for signal in state.signals],
+        )
+
+    def actors(self) -> Sequence[ActorEntry]:
+        """All road users and things there are now."""
+        return [ActorEntry(one.number, one.kind, one.length, one.width) for one in self._state_now().actors]
+
+    def close(self) -> None:
+        """Gives the camera back."""
+        if self._renderer is not None and self._give_back is not None:
+            self._give_back(self._renderer)
+        self._renderer = None
+
+    def _state_now(self) -> WorldState:
+        if self._state[0] != self._ticks:
+            self._state = self._ticks, self.simulation.state()
+        return self._state[1]
+
+    def _take_note(self, event: Event) -> None:
+        if event.kind == "collision":
+            self._crashes.append(Crash(round(event.time, 3), self._struck(event.actor), event.at_fault))
+            self._end = self._end or "collision"
+        elif event.kind == "red-light":
+            self._red_lights += 1
+        elif event.kind == "wrong-side":
+            self._wrong_side += 1
+        elif event.kind == "off-road":
+            self._off_road = True
+        else:
+            self._end = self._end or event.kind
+
+    def _struck(self, number: int | None) -> Struck:
+        kind = next((actor.kind for actor in self._state_now().actors if actor.number == number), "car")
+        return kind_named(kind).struck
+
+    def _is_off_road(self) -> bool:
+        pose = self.simulation.ego.pose
+        x = pose.x + EGO_CENTRE_AHEAD * math.cos(pose.heading)
+        y = pose.y + EGO_CENTRE_AHEAD * math.sin(pose.heading)
+        return not self._area.contains(box_corners(x, y, pose.heading, EGO_LENGTH, EGO_WIDTH)).all()
+
+
+def _place(pose: Pose) -> tuple[float, float, float]:
+    return round(pose.x, 3), round(pose.y, 3), round(math.remainder(pose.heading, 2.0 * math.pi), 4)
+
+
+class IdmDriver(PrivilegedDriver):
+    """Follows its route and keeps its distance by the intelligent driver model; knows nothing of lights, signs and people."""
+
+    name: ClassVar[str] = "idm"
+
+    def begin(self, spec: EpisodeSpec) -> WorldPlan:
+        """Plans of constant acceleration, and of arcs towards the route.
+
+        Raises:
+            UserError: at the first plan, if the world is not the city.
+        """
+
+        def plan(world: World) -> FloatArray:
+            if not isinstance(world, CityWorld):
+                raise UserError("The driver 'idm' drives in the city only; let another planner drive.")
+            return _idm_plan(world.simulation)
+
+        return plan
+
+
+def _idm_plan(simulation: CitySimulation) -> FloatArray:
+    """(6, 2) a plan of constant acceleration, and of arcs towards the route."""
+    steps, dt = LIGHTEMMA.plan_steps, LIGHTEMMA.dt
+    ego = simulation.ego
+    leader = next((concern for concern in assess(simulation).concerns if concern.kind == "leader"), None)
+    gap, other = (leader.distance, leader.speed) if leader else (math.inf, 0.0)
+    path, pose, speed = simulation.route.path, ego.pose, ego.speed
+    actions = np.zeros((steps, 2))
+    for step in range(steps):
+        wanted = idm(speed, simulation.setup.desired, gap, speed - other, Style())
+        before, speed = speed, max(0.0, speed + max(wanted, HARDEST) * dt)
+        gap += (other - (before + speed) / 2.0) * dt
+        at, _ = path.project(pose.x, pose.y)
+        curvature = _pursue(pose, path.pose(at + AIM_S * speed + AIM_M))
+        actions[step] = speed, min(max(curvature, -SHARPEST), SHARPEST)
+        distance = (before + speed) / 2.0 * dt
+        pose = Segment(pose.x, pose.y, pose.heading, curvature, distance).pose(distance)
+    return actions
+
+
+def _pursue(pose: Pose, aim: Pose) -> float:
+    """Curvature of the arc from a pose through a point: 2 y / d² (pure pursuit, Coulter 1992)."""
+    dx, dy = aim.x - pose.x, aim.y - pose.y
+    left = dy * math.cos(pose.heading) - dx * math.sin(pose.heading)
+    return 2.0 * left / max(dx * dx + dy * dy, 1e-6)
+
+
+class CityFactory(WorldFactory):
+    """Episodes in the city: every scenario, under every condition, with every seed.
+
+    Raises:
+        UserError: if something follows the name.
+    """
+
+    name: ClassVar[str] = "city"
+    drivers: ClassVar[Mapping[str, type[PrivilegedDriver]]] = {
+        driver.name: driver for driver in (ExpertDriver, IdmDriver, RandomDriver)
+    }
+    #: One city in panda3d with Mesa's software driver, with something to spare.
+    memory_bytes: ClassVar[int] = 600 * 2**20
+
+    def __init__(self, argument: str = "") -> None:
+        if argument:
+            raise UserError(f"The world 'city' takes nothing after its name; leave ':{argument}' out.")
+        super().__init__(argument)
+        self._free: list[CameraRenderer] = []
+
+    @property
+    def place(self) -> str:
+        """``data.name`` of every run in the city."""
+        return "made-up city"
+
+    def episodes(self, choice: EpisodeChoice) -> list[EpisodeSpec]:
+        """Every scenario under every condition with every seed.
+
+        Raises:
+            UserError: if a scenario, a condition or a seed is none.
+        """
+        scenarios = choose_scenarios(choice.scenarios)
+        seeds = parse_seeds(choice.seeds)
+        conditions = [conditions_name(each) for each in parse_conditions(choice.conditions)]
+        return [
+            EpisodeSpec(
+                scenario.name, seed, when, choice.left_hand, {} if text == scenario.name else {"scenario": text}
+            )
+            for text, scenario in scenarios.items()
+            for when in conditions
+            for seed in seeds
+        ]
+
+    def prepare(self, rules: LoopRules, *, pictures: bool) -> Prepared:
+        """Refuses a size that no renderer takes, and decides who draws.
+
+        Raises:
+            UserError: if the size is none, or the renderer that was asked for cannot draw.
+        """
+        front_camera(rules.size)
+        return decide_renderer(rules) if pictures else Prepared(rules)
+
+    def open(self, spec: EpisodeSpec, rules: LoopRules, *, pictures: bool) -> CityWorld:
+        """The city of an episode, after its warm-up.
+
+        Raises:
+            UserError: if there is no such scenario, or the renderer fails.
+        """
+        scenario = str(spec.options.get("scenario", spec.scenario))
+        limits = Limits() if rules.limits else None
+        simulation = make_world(
+            scenario, spec.seed, conditions_named(spec.conditions), left_hand=spec.left_hand, limits=limits
+        )
+        camera = None
+        if pictures:
+            camera = self._free.pop() if self._free else CameraRenderer(rules)
+            try:
+                camera.load(simulation.city)
+            except BaseException:
+                camera.close()
+                raise
+        return CityWorld(simulation, spec, rules, camera, self._free.append)
+
+    def close(self) -> None:
+        """Closes the renderers of episodes that have ended."""
+        while self._free:
+            self._free.pop().close()

@@ -1,0 +1,52 @@
+"""A world with a referee who looks after every step, as the closed loop has it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lightemma.closed_loop.comfort import harsh_seconds
+from lightemma.simulation import scenarios
+from lightemma.simulation.events import Referee
+from lightemma.simulation.world import STEP_TIME, World
+
+
+class Refereed:
+    """All else is the world's."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.referee = world, Referee(world)
+        self.motion = [(world.ego.speed, world.ego.curvature)]
+        self.steps = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.world, name)
+
+    def step(self, speed: float, curvature: float) -> None:
+        self.world.step(speed, curvature)
+        self.referee.look()
+        self.steps += 1
+        if self.steps % round(0.5 / STEP_TIME) == 0:
+            self.motion.append((self.world.ego.speed, self.world.ego.curvature))
+
+    def hold(self, speed: float, curvature: float) -> None:
+        """Steps until the next half second with one pair held."""
+        self.step(speed, curvature)
+        while self.steps % round(0.5 / STEP_TIME):
+            self.step(speed, curvature)
+
+    @property
+    def finished(self) -> bool:
+        return self.referee.finished
+
+    @property
+    def harsh_s(self) -> float:
+        """Seconds beyond the comfort bounds."""
+        speeds, curvatures = np.array(self.motion).T
+        return harsh_seconds(speeds, curvatures)
+
+
+def make_world(*arguments: Any, **named: Any) -> Any:
+    """`scenarios.make_world` with a referee."""
+    return Refereed(scenarios.make_world(*arguments, **named))
