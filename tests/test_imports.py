@@ -11,7 +11,18 @@ PACKAGE = Path(__file__).resolve().parents[1] / "lightemma"
 
 # Lowest first. A module may import from its own layer and from those below it.
 LAYERS = [
-    {"agents", "camera", "config_files", "errors", "frame", "kinematics", "plugins", "protocol", "scene_facts"},
+    {
+        "agents",
+        "camera",
+        "config_files",
+        "errors",
+        "failures",
+        "frame",
+        "kinematics",
+        "plugins",
+        "protocol",
+        "scene_facts",
+    },
     {"run_folder"},
     {"simulation"},
     {"data", "prompts", "parsing", "backends", "serving"},

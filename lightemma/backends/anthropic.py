@@ -15,7 +15,7 @@ from lightemma.backends.base import (
     BatchStatus,
     CallError,
     Completion,
-    Guide,
+    Constraint,
     Message,
     PicturePart,
     Request,
@@ -158,7 +158,7 @@ class AnthropicBackend(BatchBackend):
         )
 
     @property
-    def guides(self) -> frozenset[Guide]:
+    def constraints(self) -> frozenset[Constraint]:
         """JSON schemas, unless the options keep them from the model."""
         return frozenset({"json"}) if self.options.structured_output else frozenset()
 

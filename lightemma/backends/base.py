@@ -12,22 +12,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lightemma.backends.config import ModelConfig
 from lightemma.errors import UserError
+from lightemma.failures import CallKind
 from lightemma.frame import Picture
 from lightemma.run_folder.records import Stage, Usage
 
 if TYPE_CHECKING:
     from lightemma.serving.pool import ServerPool
 
-CallKind = Literal[
-    "timeout", "rate_limited", "overloaded", "server_error", "connection", "invalid_response",
-    "refused", "content_filter", "bad_request", "auth", "no_credit", "model_not_found", "not_recorded",
-]  # fmt: skip
-
-#: What an answer can be held to: a JSON schema, or a regular expression.
-Guide = Literal["json", "regex"]
-
-#: Failures that no retry mends: the run stops at once instead of failing 3,908 times.
-FATAL_KINDS: frozenset[str] = frozenset({"auth", "no_credit", "model_not_found"})
+#: What an answer can be made to follow: a JSON schema, or a regular expression.
+Constraint = Literal["json", "regex"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,22 +175,22 @@ class Backend(ABC):
         """
 
     @property
-    def pool(self) -> str:
+    def rate_key(self) -> str:
         """Name of what calls share: models with the same pool are served by the same provider account or server."""
         config = self.config
         return "|".join((config.provider, config.base_url or "", config.api_key_env or ""))
 
     @property
-    def guides(self) -> frozenset[Guide]:
+    def constraints(self) -> frozenset[Constraint]:
         """What the model's answers can be held to; nothing, unless a subclass makes sure of it."""
         return frozenset()
 
     @property
-    def accelerators(self) -> int:
+    def gpu_count(self) -> int:
         """How many GPUs of this machine the model holds; what open models cost is their time."""
         return 0
 
-    def attach(self, folder: Path, servers: ServerPool) -> None:
+    def prepare_run(self, folder: Path, servers: ServerPool) -> None:
         """Told before the first call what it is for.
 
         Args:

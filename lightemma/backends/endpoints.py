@@ -12,16 +12,15 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from lightemma.backends.base import Backend, CallError, Completion, Guide, Request
+from lightemma.backends.base import Backend, CallError, Completion, Constraint, Request
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.http.errors import shown_address
 from lightemma.backends.openai_compatible import OpenAICompatibleBackend
 from lightemma.errors import UserError
+from lightemma.failures import failure_kind
 
 log = logging.getLogger(__name__)
 
-#: Failures that are the server's, not the request's.
-_SERVERS_FAULT = frozenset({"connection", "timeout", "server_error", "overloaded", "rate_limited", "invalid_response"})
 #: A server that goes on failing rests longer and longer, to this many times the first rest.
 _LONGEST_REST = 16.0
 #: A frame's later calls go to the server of its first one while it has at most this many calls more than the least busy.
@@ -40,7 +39,7 @@ class Endpoint:
         under_way: calls that it has not answered yet.
         served: answers that it gave.
         failures: failures in a row.
-        rests_until: moment before which it is not asked.
+        cooldown_until: moment before which it is not asked.
     """
 
     address: str
@@ -48,7 +47,7 @@ class Endpoint:
     under_way: int = 0
     served: int = 0
     failures: int = 0
-    rests_until: float = float("-inf")
+    cooldown_until: float = float("-inf")
 
 
 def choose(endpoints: Sequence[Endpoint], now: float, before: Endpoint | None = None) -> Endpoint:
@@ -65,13 +64,13 @@ def choose(endpoints: Sequence[Endpoint], now: float, before: Endpoint | None = 
     awake = [
         endpoint
         for endpoint in endpoints
-        if endpoint.rests_until <= now and not (endpoint.failures and endpoint.under_way)
+        if endpoint.cooldown_until <= now and not (endpoint.failures and endpoint.under_way)
     ]
     if before in awake and before.under_way <= min(endpoint.under_way for endpoint in awake) + _FAITHFUL:
         return before
     if awake:
         return min(awake, key=lambda endpoint: (endpoint.under_way, endpoint.served))
-    return min(endpoints, key=lambda endpoint: (endpoint.rests_until, endpoint.under_way))
+    return min(endpoints, key=lambda endpoint: (endpoint.cooldown_until, endpoint.under_way))
 
 
 class EndpointsBackend(Backend):
@@ -118,14 +117,14 @@ class EndpointsBackend(Backend):
         ]
 
     @property
-    def pool(self) -> str:
+    def rate_key(self) -> str:
         """Models behind the same servers share their places."""
         return "|".join(("endpoints", *sorted(str(endpoint.client.config.base_url) for endpoint in self.endpoints)))
 
     @property
-    def guides(self) -> frozenset[Guide]:
+    def constraints(self) -> frozenset[Constraint]:
         """As the OpenAI-compatible backend's."""
-        return self.endpoints[0].client.guides
+        return self.endpoints[0].client.constraints
 
     async def generate(self, request: Request) -> Completion:
         """Ask the least busy server once.
@@ -141,7 +140,7 @@ class EndpointsBackend(Backend):
         try:
             completion = await endpoint.client.generate(request)
         except CallError as error:
-            if error.kind in _SERVERS_FAULT:
+            if failure_kind(error.kind).retried:  # another server may answer it
                 self._set_aside(endpoint, error)
             raise
         finally:
@@ -149,7 +148,7 @@ class EndpointsBackend(Backend):
         endpoint.served += 1
         if endpoint.failures:
             log.warning("%s answers again", endpoint.address)
-        endpoint.failures, endpoint.rests_until = 0, float("-inf")
+        endpoint.failures, endpoint.cooldown_until = 0, float("-inf")
         return completion
 
     async def aclose(self) -> None:
@@ -158,9 +157,9 @@ class EndpointsBackend(Backend):
 
     def _set_aside(self, endpoint: Endpoint, error: CallError) -> None:
         now = self._clock()
-        if endpoint.rests_until > now:
+        if endpoint.cooldown_until > now:
             return  # one of the calls that were under way when it failed; it is resting already
         endpoint.failures += 1
         rest = self.options.rest_s * min(2.0 ** (endpoint.failures - 1), _LONGEST_REST)
-        endpoint.rests_until = now + max(rest, error.retry_after_s or 0.0)
+        endpoint.cooldown_until = now + max(rest, error.retry_after_s or 0.0)
         log.warning("%s rests for %.0f s (%s: %s)", endpoint.address, rest, error.kind, error.message)

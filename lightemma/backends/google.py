@@ -14,9 +14,8 @@ from lightemma.backends.base import (
     BatchBackend,
     BatchStatus,
     CallError,
-    CallKind,
     Completion,
-    Guide,
+    Constraint,
     PicturePart,
     Request,
     TextPart,
@@ -31,6 +30,7 @@ from lightemma.backends.http.errors import (
     missing_package,
 )
 from lightemma.errors import UserError
+from lightemma.failures import CallKind
 from lightemma.run_folder.records import Usage
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class GoogleBackend(BatchBackend):
         )
 
     @property
-    def guides(self) -> frozenset[Guide]:
+    def constraints(self) -> frozenset[Constraint]:
         """JSON schemas, unless the options keep them from the model."""
         return frozenset({"json"}) if self.options.structured_output else frozenset()
 

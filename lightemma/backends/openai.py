@@ -14,7 +14,7 @@ from lightemma.backends.base import (
     BatchStatus,
     CallError,
     Completion,
-    Guide,
+    Constraint,
     Request,
     refuse_regex,
 )
@@ -138,7 +138,7 @@ class OpenAIBackend(BatchBackend):
         )
 
     @property
-    def guides(self) -> frozenset[Guide]:
+    def constraints(self) -> frozenset[Constraint]:
         """JSON schemas, unless the options keep them from the model."""
         return frozenset({"json"}) if self.options.structured_output else frozenset()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from lightemma.backends.base import Backend, Completion, Guide, Request
+from lightemma.backends.base import Backend, Completion, Constraint, Request
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.http.errors import Failures, missing_package, read_key, shown_address
 from lightemma.backends.http.openai_wire import chat_messages, read_chat, strict_schema
@@ -79,7 +79,7 @@ class OpenAICompatibleBackend(Backend):
         )
 
     @property
-    def guides(self) -> frozenset[Guide]:
+    def constraints(self) -> frozenset[Constraint]:
         """JSON schemas and regular expressions, unless the options keep them from the server."""
         return frozenset({"json", "regex"}) if self.options.structured_output else frozenset()
 

@@ -9,8 +9,9 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from lightemma.backends.base import Backend, CallError, CallKind, Completion, Guide, Request
+from lightemma.backends.base import Backend, CallError, Completion, Constraint, Request
 from lightemma.backends.config import ModelConfig
+from lightemma.failures import CallKind
 from lightemma.run_folder.records import Stage, Usage
 
 #: The queue that serves stages without one of their own.
@@ -116,7 +117,7 @@ class ScriptedBackend(Backend):
         return backend
 
     @property
-    def guides(self) -> frozenset[Guide]:
+    def constraints(self) -> frozenset[Constraint]:
         """Anything: a script is held to nothing, and rehearses all."""
         return frozenset({"json", "regex"})
 

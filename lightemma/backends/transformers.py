@@ -94,7 +94,7 @@ class TransformersBackend(Backend):
         self.config = config.model_copy(update={"limits": limits})
         self._engine: _Engine | None = None
         self._failure: UserError | None = None
-        self._accelerators = 0
+        self._gpu_count = 0
         # One thread: tokenizers are not safe to share, and the first call must load the model only once.
         self._preparer = _one_thread()
 
@@ -104,9 +104,9 @@ class TransformersBackend(Backend):
         return self._engine.runner.work if self._engine else ()
 
     @property
-    def accelerators(self) -> int:
+    def gpu_count(self) -> int:
         """GPUs that hold the weights; known once the model is loaded, and kept when it is freed."""
-        return self._accelerators
+        return self._gpu_count
 
     async def generate(self, request: Request) -> Completion:
         """Ask the model once; the answer comes with its batch.
@@ -152,7 +152,7 @@ class TransformersBackend(Backend):
             try:
                 loaded = self.load()
                 self._engine = _Engine(loaded, self.config, self.options)
-                self._accelerators = len({weight.device for weight in loaded.model.parameters() if weight.is_cuda})
+                self._gpu_count = len({weight.device for weight in loaded.model.parameters() if weight.is_cuda})
             except UserError as error:
                 self._failure = error
                 raise

@@ -9,19 +9,17 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from lightemma.backends.base import Backend, CallError, Completion, Guide, Request
+from lightemma.backends.base import Backend, CallError, Completion, Constraint, Request
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.http.errors import missing_package, read_key
 from lightemma.backends.openai_compatible import OpenAICompatibleBackend
 from lightemma.errors import UserError
+from lightemma.failures import failure_kind
 from lightemma.serving.command import Served
 from lightemma.serving.launch import Launch
 from lightemma.serving.options import Engine, ServerOptions
 from lightemma.serving.pool import ServerPool
 from lightemma.serving.server import Running, Server, ServerLostError
-
-#: Failures after which the server is looked at.
-_DOUBTFUL = frozenset({"connection", "timeout", "server_error", "overloaded", "invalid_response"})
 
 
 class VllmBackend(Backend):
@@ -86,23 +84,23 @@ class VllmBackend(Backend):
         return self._launch
 
     @property
-    def pool(self) -> str:
+    def rate_key(self) -> str:
         """Models on the same server share its places."""
         return f"server|{self._launch.key}"
 
     @property
-    def guides(self) -> frozenset[Guide]:
+    def constraints(self) -> frozenset[Constraint]:
         """What the engine can hold answers to."""
         if self.options.engine == "transformers" or not self.options.structured_output:
             return frozenset()
         return frozenset({"json", "regex"})
 
     @property
-    def accelerators(self) -> int:
+    def gpu_count(self) -> int:
         """GPUs that the server holds: tensor x pipeline x data."""
-        return self._launch.accelerators
+        return self._launch.gpu_count
 
-    def attach(self, folder: Path, servers: ServerPool) -> None:
+    def prepare_run(self, folder: Path, servers: ServerPool) -> None:
         """The server's log goes into the run's folder; runs that want the same server share it from now on."""
         if self._server is None:
             self._folder, self._servers = folder, servers
@@ -126,7 +124,7 @@ class VllmBackend(Backend):
         try:
             completion = await client.generate(request)
         except CallError as error:
-            if error.kind in _DOUBTFUL:
+            if failure_kind(error.kind).server_suspect:
                 await server.doubt(running, timed_out_since=started if error.kind == "timeout" else None)
             raise
         running.answered()

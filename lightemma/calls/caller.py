@@ -7,15 +7,16 @@ import random
 import time
 from dataclasses import dataclass, field, replace
 
-from lightemma.backends.base import FATAL_KINDS, Backend, CallError, CallResult, Completion, Request
+from lightemma.backends.base import Backend, CallError, CallResult, Completion, Request
 from lightemma.calls.budget import Budget, BudgetSpent, most_input_tokens
 from lightemma.calls.cache import ResponseCache, call_key
 from lightemma.calls.cancellation import Stop, Stopped
-from lightemma.calls.limits import Gate
+from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
 from lightemma.calls.prices import ResolvedPrice, cost
-from lightemma.calls.retry import is_retried, wait_before
+from lightemma.calls.retry import wait_before
 from lightemma.errors import UserError
+from lightemma.failures import failure_kind
 from lightemma.run_folder.records import STAGES, Usage
 
 #: Later stages go first: a frame that is begun is finished before another is.
@@ -36,7 +37,7 @@ class CallServices:
         rng: of the waiting times.
     """
 
-    gate: Gate
+    gate: ProviderLimits
     monitor: Monitor
     stop: Stop
     budget: Budget = field(default_factory=lambda: Budget(None))
@@ -63,7 +64,9 @@ class Caller:
         self.answered_as: str | None = None
         self._backend = backend
         self._options = backend.options.model_dump(mode="json")
-        self._services = services or CallServices(Gate(backend.config.limits), Monitor(backend.config.name), Stop())
+        self._services = services or CallServices(
+            ProviderLimits(backend.config.limits), Monitor(backend.config.name), Stop()
+        )
 
     async def __call__(self, request: Request) -> CallResult:
         """Asks until there is an answer, or no further try is worth it.
@@ -93,9 +96,9 @@ class Caller:
                 completion, latency = await self._attempt(request)
             except CallError as error:
                 latency = time.perf_counter() - started
-                if error.kind in FATAL_KINDS:
+                if failure_kind(error.kind).fatal:
                     raise UserError(_fatal_sentence(self._backend, error)) from error
-                if attempt >= attempts or not is_retried(error.kind):
+                if attempt >= attempts or not failure_kind(error.kind).retried:
                     return CallResult(None, error.kind, error.message, latency, attempt)
                 services.monitor.retries += 1
                 services.monitor.retrying += 1
@@ -163,11 +166,12 @@ class Caller:
             services.gate.pool.cancel()
         else:
             services.gate.pool.release(place, failure, retry_after_s)
-        if failure in ("rate_limited", "overloaded"):
+        if failure_kind(failure).slows_down:
             services.monitor.refused += 1
         answered = failure is None
         # An answer nobody counted, or a call given up half-way, may have been charged: it stays booked at its dearest.
-        spent = self._cost(usage) if usage else (reserved if answered or failure in ("timeout", "cancelled") else 0.0)
+        unsure = answered or failure == "cancelled" or failure_kind(failure).may_be_charged
+        spent = self._cost(usage) if usage else (reserved if unsure else 0.0)
         services.budget.settle(reserved, spent)
         if config.limits.tokens_per_minute is not None:
             used = usage.input + usage.output if usage else (0 if not answered else most_input)
@@ -189,9 +193,10 @@ class Caller:
 
 def _fatal_sentence(backend: Backend, error: CallError) -> str:
     config = backend.config
-    if error.kind == "auth":
-        where = f"the key in {config.api_key_env}" if config.api_key_env else "api_key_env in its YAML"
-        return f"{config.provider} refused the key for model '{config.name}' ({error.message}); check {where}."
-    if error.kind == "no_credit":
-        return f"{config.provider} says the account of model '{config.name}' has no credit left ({error.message}); top it up."
-    return f"{config.provider} knows no model '{config.model}' ({error.message}); check `model` in '{config.name}'."
+    return failure_kind(error.kind).ends_run.format(
+        provider=config.provider,
+        name=config.name,
+        model=config.model,
+        message=error.message,
+        key=f"the key in {config.api_key_env}" if config.api_key_env else "api_key_env in its YAML",
+    )

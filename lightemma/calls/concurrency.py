@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from lightemma.calls.caller import CallServices
 from lightemma.calls.cancellation import GRACE_S, Stopped
-from lightemma.calls.limits import Pool
+from lightemma.calls.limits import CallPool
 from lightemma.errors import UserError
 
 #: Items begun beyond the calls that are let through, so that one is always ready to take a free place: at least so many,
@@ -70,7 +70,7 @@ async def side_by_side(
         raise next((error for error in errors if isinstance(error, UserError)), errors[0])
 
 
-def _items_at_once(pool: Pool) -> float:
+def _items_at_once(pool: CallPool) -> float:
     """How many items to keep under way; with one call at a time, item after item in order."""
     return 1.0 if pool.level < 2.0 else pool.level + max(SPARE_ITEMS, SPARE_SHARE * pool.level)
 

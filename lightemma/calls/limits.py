@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from lightemma.backends.config import Limits
+from lightemma.failures import failure_kind
 
 Clock = Callable[[], float]
 
@@ -32,11 +33,8 @@ ROUNDS_PER_PROBE = 12
 COLLAPSE = 3.0
 LATENCY_WINDOW = 24
 
-#: Failures that say "too much at once".
-PUSHBACK = frozenset({"rate_limited", "overloaded"})
 
-
-class Pool:
+class CallPool:
     """Lets calls through, so many at once.
 
     Args:
@@ -102,7 +100,7 @@ class Pool:
         flying = self.in_flight
         self.in_flight -= 1
         if self.adapts:
-            if failure in PUSHBACK:
+            if failure_kind(failure).slows_down:
                 self._refused(started, flying, retry_after_s)
             elif failure is None:
                 self._answered(started, full)
@@ -222,10 +220,10 @@ class RateCap:
         self._credit -= amount
 
 
-class Gate:
+class ProviderLimits:
     """All that stands before a call to one provider: the pool and the caps per minute."""
 
     def __init__(self, limits: Limits, fixed: int | None = None, clock: Clock = time.monotonic) -> None:
-        self.pool = Pool(fixed if fixed is not None else limits.concurrency, clock=clock)
+        self.pool = CallPool(fixed if fixed is not None else limits.concurrency, clock=clock)
         self.requests = RateCap(limits.requests_per_minute, clock)
         self.tokens = RateCap(limits.tokens_per_minute, clock)

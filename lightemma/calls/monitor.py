@@ -6,7 +6,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from lightemma.calls.limits import Pool
+from lightemma.calls.limits import CallPool
 from lightemma.run_folder.records import FrameRecord, Usage, is_call_error, is_format_error
 
 #: Calls per second are taken over this many seconds.
@@ -49,7 +49,7 @@ class Monitor:
     input_tokens: int = 0
     output_tokens: int = 0
     dollars: float | None = None
-    pool: Pool | None = None
+    pool: CallPool | None = None
     started: float = field(default_factory=time.monotonic)
     _recent: deque[float] = field(default_factory=deque)
 

@@ -1,19 +1,11 @@
-"""Which failures are worth another try, and when."""
+"""When a failed call is tried again; which kinds are is in ``lightemma.failures``."""
 
 from __future__ import annotations
 
 import random
 
-#: May well go through a moment later.
-RETRIED = frozenset({"timeout", "rate_limited", "overloaded", "server_error", "connection", "invalid_response"})
-
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 60.0
-
-
-def is_retried(kind: str) -> bool:
-    """Whether a failure of this kind may go away by itself."""
-    return kind in RETRIED
 
 
 def wait_before(attempt: int, retry_after_s: float | None, rng: random.Random) -> float:

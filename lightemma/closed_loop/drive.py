@@ -19,7 +19,7 @@ from lightemma.calls.cache import ResponseCache
 from lightemma.calls.caller import Caller, CallServices
 from lightemma.calls.cancellation import Stop, stopping_on_interrupt
 from lightemma.calls.concurrency import side_by_side
-from lightemma.calls.limits import Gate
+from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
 from lightemma.calls.prices import ResolvedPrice
 from lightemma.closed_loop.driving_score import score_of
@@ -86,7 +86,7 @@ class Tour:
     concurrency: int | None = None
     max_cost: float | None = None
     most_open: int | None = None
-    _gates: dict[str, Gate] = field(default_factory=dict)
+    _gates: dict[str, ProviderLimits] = field(default_factory=dict)
 
     def run(self, watch: Watch | None = None, progress: Progress | None = None) -> list[RunOutcome]:
         """Drives all runs; goes on where an earlier sitting stopped.
@@ -140,11 +140,11 @@ class Tour:
         backend = job.backend
         monitor = Monitor(job.name)
         if backend is None:
-            gate = Gate(Limits(), self.concurrency or SIDE_BY_SIDE)
+            gate = ProviderLimits(Limits(), self.concurrency or SIDE_BY_SIDE)
             return CallServices(gate, monitor, stop)
-        if backend.pool not in self._gates:
-            self._gates[backend.pool] = Gate(backend.config.limits, self.concurrency)
-        gate = self._gates[backend.pool]
+        if backend.rate_key not in self._gates:
+            self._gates[backend.rate_key] = ProviderLimits(backend.config.limits, self.concurrency)
+        gate = self._gates[backend.rate_key]
         monitor.pool = gate.pool
         return CallServices(gate, monitor, stop, budget, price, cache if backend.cacheable else None)
 

@@ -43,17 +43,17 @@ class Placement:
         gpus: of each.
         cpus: of each.
         calls: at once in each, or None if that adapts.
-        holds: whether each replica holds the model itself; False for clients of one service.
+        loads_weights: whether each replica holds the model itself; False for clients of one service.
     """
 
     replicas: int
     gpus: float
     cpus: float
     calls: int | None
-    holds: bool
+    loads_weights: bool
 
 
-def holds_model(config: ModelConfig) -> bool:
+def loads_weights_itself(config: ModelConfig) -> bool:
     """Whether a model lives in the process that asks it, so that another process is another model's worth of answers."""
     if config.provider in _HOLDERS:
         return True
@@ -78,7 +78,7 @@ def place(backend: Backend, nodes: tuple[Node, ...], replicas: int | None, gpus:
     config = backend.config
     calls = config.limits.concurrency
     cores = int(sum(node.cpus for node in nodes))
-    if not holds_model(config):
+    if not loads_weights_itself(config):
         return Placement(replicas or max(1, min(CLIENTS, cores)), gpus or 0.0, 0.0, None, False)
     each = gpus_of(backend, nodes) if gpus is None else gpus
     if each > 0:
@@ -99,8 +99,8 @@ def place(backend: Backend, nodes: tuple[Node, ...], replicas: int | None, gpus:
 
 def gpus_of(backend: Backend, nodes: tuple[Node, ...]) -> float:
     """GPUs that one replica needs: what its server is told to take, else what its YAML says, else one if there are any."""
-    if backend.accelerators:
-        return float(backend.accelerators)
+    if backend.gpu_count:
+        return float(backend.gpu_count)
     if (
         backend.config.provider == "scripted"
         or backend.config.options.get("cpu")

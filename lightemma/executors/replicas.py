@@ -12,6 +12,7 @@ from typing import Protocol
 from lightemma.backends.base import CallError, Request
 from lightemma.errors import UserError
 from lightemma.executors.worker import Failed, Hello, Refused, Reply, introduction
+from lightemma.failures import failure_kind
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,6 @@ LOSSES_PER_CALL = 3
 #: Calls that may fail in a row in one replica, while nothing is answered there, before it is taken for broken: a card that
 #: failed once fails every later call, and a replica that fails at once would draw all calls to itself.
 MOST_FAILURES = 4
-_BREAKAGES = frozenset({"server_error", "connection"})
 #: Frames whose replica is remembered.
 _REMEMBERED = 4096
 #: Seconds after which a replica that is still to come is spoken of.
@@ -198,7 +198,7 @@ class ReplicaSet:
     def _note(self, seat: _Seat, reply: Reply) -> None:
         if not isinstance(reply, Failed):
             seat.failures = self._lost_in_a_row = 0
-        elif reply.kind in _BREAKAGES and not self._paid:
+        elif failure_kind(reply.kind).process_suspect and not self._paid:
             seat.failures += 1
             if seat.failures >= MOST_FAILURES and seat in self._seats:
                 self._drop(seat, f"{seat.failures} calls failed in a row: {reply.message}")

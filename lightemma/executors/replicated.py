@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from lightemma.backends.base import Backend, CallError, Completion, Guide, Request
+from lightemma.backends.base import Backend, CallError, Completion, Constraint, Request
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.replay import ReplayBackend
 from lightemma.errors import UserError
@@ -64,7 +64,12 @@ class ReplicatedBackend(Backend):
             return cluster.launch(type(inner), config_for_replicas(inner), placement, self._folder)
 
         self.replicas = ReplicaSet(
-            inner.config.name, launch, placement.replicas, placement.calls, limits.timeout_s, paid=not placement.holds
+            inner.config.name,
+            launch,
+            placement.replicas,
+            placement.calls,
+            limits.timeout_s,
+            paid=not placement.loads_weights,
         )
 
     async def generate(self, request: Request) -> Completion:
@@ -81,23 +86,23 @@ class ReplicatedBackend(Backend):
             raise UserError(reply.sentence)
         return reply.completion
 
-    def attach(self, folder: Path, servers: ServerPool) -> None:
+    def prepare_run(self, folder: Path, servers: ServerPool) -> None:
         """Replicas are told the run's folder, and start servers of their own."""
         self._folder = folder.absolute()
 
     @property
-    def guides(self) -> frozenset[Guide]:
+    def constraints(self) -> frozenset[Constraint]:
         """What the model's answers can be held to."""
-        return self._inner.guides
+        return self._inner.constraints
 
     @property
-    def pool(self) -> str:
+    def rate_key(self) -> str:
         """A model held by replicas shares its room with nobody; clients share that of their service."""
-        own = self._inner.pool
-        return f"{own}|{self.config.name}" if self.placement.holds else own
+        own = self._inner.rate_key
+        return f"{own}|{self.config.name}" if self.placement.loads_weights else own
 
     @property
-    def accelerators(self) -> int:
+    def gpu_count(self) -> int:
         """GPUs of all replicas that were up at once."""
         return math.ceil(self.placement.gpus * min(self.replicas.started, self.placement.replicas))
 
@@ -108,7 +113,7 @@ class ReplicatedBackend(Backend):
 
     def _widened(self, config: ModelConfig) -> ModelConfig:
         changes: dict[str, object] = {"timeout_s": _WAIT_S}
-        if self.placement.holds and self.placement.calls is not None:
+        if self.placement.loads_weights and self.placement.calls is not None:
             changes["concurrency"] = self.placement.calls * self.placement.replicas
         return config.model_copy(update={"limits": config.limits.model_copy(update=changes)})
 

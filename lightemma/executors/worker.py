@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lightemma.backends.base import Backend, CallError, CallKind, Completion, Message, PicturePart, Request
+from lightemma.backends.base import Backend, CallError, Completion, Message, PicturePart, Request
 from lightemma.backends.config import ModelConfig
 from lightemma.errors import UserError
+from lightemma.failures import CallKind
 from lightemma.frame import Picture
 from lightemma.serving.pool import ServerPool, default_home
 
@@ -96,7 +97,7 @@ class Worker:
         said = introduction()
         beside = self._folder if self._folder is not None and self._folder.is_dir() else default_home()
         # Each replica may start a server of its own, so each has a place of its own.
-        self._backend.attach(beside / FOLDER / f"{said.host}-{said.pid}", ServerPool())
+        self._backend.prepare_run(beside / FOLDER / f"{said.host}-{said.pid}", ServerPool())
         return said
 
     async def generate(self, request: Request, places: Places, *pictures: Picture) -> Reply:

@@ -64,14 +64,15 @@ class CallEstimate:
         text: input tokens of the prompt.
         picture: input tokens of the picture.
         output: tokens of a typical answer, without thinking.
-        begun: input tokens with which an earlier call of the frame began too; a provider or server may have them cached.
+        shared_prefix_tokens: input tokens with which an earlier call of the frame began too; a provider or server may
+            have them cached.
     """
 
     stage: Stage
     text: int
     picture: int
     output: int
-    begun: int = 0
+    shared_prefix_tokens: int = 0
 
     @property
     def input(self) -> int:
@@ -187,11 +188,11 @@ def estimate_calls(
     calls: list[CallEstimate] = []
     for stage in STAGES:
         length = sum(len(prompts.prompt(stage, frame, answers)) for frame in frames) / len(frames)
-        text, begun = round(length / per_token), picture if calls else 0
+        text, shared = round(length / per_token), picture if calls else 0
         if prompts.in_dialogue and calls:
-            begun = calls[-1].input + calls[-1].output
-            text += begun - picture
-        calls.append(CallEstimate(stage, text, picture, round(len(answers[stage]) / per_token), begun))
+            shared = calls[-1].input + calls[-1].output
+            text += shared - picture
+        calls.append(CallEstimate(stage, text, picture, round(len(answers[stage]) / per_token), shared))
     return tuple(calls)
 
 

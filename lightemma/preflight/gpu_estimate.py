@@ -72,7 +72,7 @@ def estimate_gpus(run: RunEstimate, card: Card) -> GpuEstimate | None:
     form = str(config.options.get("quantization") or "").lower()
     if form in _BYTES:
         architecture = replace(architecture, bytes_per_weight=_BYTES[form])
-    calls = [CallTokens(call.input, call.output, call.begun) for call in run.calls]
+    calls = [CallTokens(call.input, call.output, call.shared_prefix_tokens) for call in run.calls]
     engine = config.provider != "transformers"
     at_once = _at_once(config)
     cards = 1

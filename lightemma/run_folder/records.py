@@ -20,7 +20,7 @@ def format_outcome(kind: str) -> str:
 
 
 def call_outcome(kind: str) -> str:
-    """The model did not answer; ``kind`` says why (see backends.base.CALL_KINDS)."""
+    """The model did not answer; ``kind`` says why (see failures.CALL_KINDS)."""
     return f"call:{kind}"
 
 

@@ -49,7 +49,7 @@ class Launch:
         return self.options.served_model_name or self.served.model
 
     @property
-    def accelerators(self) -> int:
+    def gpu_count(self) -> int:
         """GPUs that the server holds."""
         return 0 if self.options.cpu else self.options.gpus
 

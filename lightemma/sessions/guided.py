@@ -17,10 +17,10 @@ def check_guided(planner: Planner, backend: Backend) -> None:
     if not (isinstance(planner, ChainOfThought) and planner.asking.guided):
         return
     config, prompts = backend.config, planner.prompts
-    if ("json" if prompts.response_schema is not None else "regex") in backend.guides:
+    if ("json" if prompts.response_schema is not None else "regex") in backend.constraints:
         return
     who = f"Model '{config.name}' (provider {config.provider})"
-    if "json" in backend.guides:
+    if "json" in backend.constraints:
         raise UserError(
             f"{who} can be held to a JSON schema only, and the prompt set '{prompts.name}' asks for a list; add "
             "--prompts three-stage-json."

@@ -16,7 +16,7 @@ from lightemma.calls.cache import FILE as CACHE_FILE
 from lightemma.calls.cache import ResponseCache
 from lightemma.calls.caller import CallServices
 from lightemma.calls.cancellation import Stop, Stopped, stopping_on_interrupt
-from lightemma.calls.limits import Gate
+from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
 from lightemma.calls.prices import ResolvedPrice, resolve_price
 from lightemma.data.base import FrameSource
@@ -92,16 +92,16 @@ class _Shared:
 
     stop: Stop
     budget: Budget
-    gates: dict[str, Gate]
+    gates: dict[str, ProviderLimits]
     cache: ResponseCache | None = None
 
     def services(
         self, backend: Backend, monitor: Monitor, price: ResolvedPrice | None, concurrency: int | None
     ) -> CallServices:
         """What stands between a planner and ``backend``; models of one provider share its gate."""
-        if backend.pool not in self.gates:
-            self.gates[backend.pool] = Gate(backend.config.limits, concurrency)
-        gate = self.gates[backend.pool]
+        if backend.rate_key not in self.gates:
+            self.gates[backend.rate_key] = ProviderLimits(backend.config.limits, concurrency)
+        gate = self.gates[backend.rate_key]
         monitor.pool = gate.pool
         return CallServices(gate, monitor, self.stop, self.budget, price, self.cache if backend.cacheable else None)
 
@@ -196,7 +196,7 @@ class Study:
             servers = ServerPool(self.results)
             for job in jobs:
                 if job.backend is not None:
-                    job.backend.attach(self.results / job.name, servers)
+                    job.backend.prepare_run(self.results / job.name, servers)
             ended = await asyncio.gather(
                 *(
                     self._run_job(job, writer, prices[job.name], shared, spending, watch, progress)

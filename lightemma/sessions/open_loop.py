@@ -13,7 +13,7 @@ from lightemma.backends.base import Backend, Call
 from lightemma.calls.caller import Caller, CallServices
 from lightemma.calls.cancellation import Stop
 from lightemma.calls.concurrency import side_by_side
-from lightemma.calls.limits import Gate
+from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
 from lightemma.data.pictures import PicturePolicy, load_picture, with_earlier_pictures
 from lightemma.frame import Frame
@@ -80,7 +80,7 @@ async def execute(
         UserError: if the run cannot go on (a wrong key, an unknown model, a broken picture); what is done is kept.
     """
     if services is None:
-        gate = Gate(backend.config.limits, concurrency) if backend else None
+        gate = ProviderLimits(backend.config.limits, concurrency) if backend else None
         services = CallServices(gate, Monitor(writer.manifest.run), Stop()) if gate else None
     caller = Caller(backend, services) if backend else None
     call = call or caller
@@ -104,8 +104,8 @@ async def execute(
     # A run that was through when it was told to end is through all the same.
     stopped = services.stop.reason if services and kept + drive.done < total else None
     manifest = writer.manifest
-    if backend and backend.accelerators:
-        spent = (time.monotonic() - started) * backend.accelerators
+    if backend and backend.gpu_count:
+        spent = (time.monotonic() - started) * backend.gpu_count
         manifest = msgspec.structs.replace(manifest, gpu_seconds=(manifest.gpu_seconds or 0.0) + spent)
     if caller and caller.answered_as and manifest.model:
         model = msgspec.structs.replace(manifest.model, answered_as=caller.answered_as)

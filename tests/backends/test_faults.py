@@ -8,7 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from lightemma.backends.base import FATAL_KINDS, CallError
+from lightemma.backends.base import CallError
 from lightemma.backends.config import Limits
 from lightemma.backends.http.errors import kind_of
 from tests.backends.kit import ALL, ANTHROPIC, GOOGLE, KEY, assert_hidden, each, request, turn
@@ -180,7 +180,3 @@ def test_errors_without_a_status(body, kind):
 )
 def test_errors_with_a_status(status, body, kind):
     assert kind_of(status, body) == kind
-
-
-def test_an_empty_purse_ends_the_run():
-    assert {"auth", "no_credit", "model_not_found"} == FATAL_KINDS

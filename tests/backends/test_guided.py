@@ -88,8 +88,8 @@ def test_a_provider_without_regular_expressions_never_answers_unguided(server, p
 
 @each
 def test_backends_say_what_they_can_hold_answers_to(server, provider):
-    assert provider.make(server).guides == ({"json", "regex"} if provider is COMPATIBLE else {"json"})
-    assert provider.make(server, options={"structured_output": False}).guides == frozenset()
+    assert provider.make(server).constraints == ({"json", "regex"} if provider is COMPATIBLE else {"json"})
+    assert provider.make(server, options={"structured_output": False}).constraints == frozenset()
 
 
 def test_the_option_for_old_servers_leaves_kept_answers_alone(server):
@@ -106,7 +106,7 @@ def test_local_models_refuse_what_they_cannot_hold():
     from lightemma.backends.transformers import TransformersBackend
 
     backend = TransformersBackend(ModelConfig(name="local", provider="transformers", model="some/model"))
-    assert backend.guides == frozenset()
+    assert backend.constraints == frozenset()
     with pytest.raises(CallError, match="regular expression"):
         asyncio.run(backend.generate(LIST))
 

@@ -43,7 +43,7 @@ def test_the_configuration_may_name_another_variable(server, provider, monkeypat
 def test_the_usual_variable_becomes_part_of_the_configuration(server, provider):
     backend = provider.make(server)
     assert backend.config.api_key_env == provider.key_variable
-    assert provider.key_variable in backend.pool
+    assert provider.key_variable in backend.rate_key
 
 
 @each

@@ -13,11 +13,12 @@ from lightemma.calls.budget import Budget
 from lightemma.calls.cache import ResponseCache
 from lightemma.calls.caller import Caller, CallServices
 from lightemma.calls.cancellation import Stop, Stopped
-from lightemma.calls.limits import Gate
+from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
 from lightemma.calls.prices import ResolvedPrice
-from lightemma.calls.retry import RETRIED, wait_before
+from lightemma.calls.retry import wait_before
 from lightemma.errors import UserError
+from lightemma.failures import FAILURES
 from lightemma.run_folder.records import Usage
 
 
@@ -64,7 +65,9 @@ def ask(backend, *requests, **services):
 
     async def drive():
         stop = services.pop("stop", None) or NoWaiting()
-        between = CallServices(Gate(backend.config.limits), Monitor("m"), stop, rng=random.Random(1), **services)
+        between = CallServices(
+            ProviderLimits(backend.config.limits), Monitor("m"), stop, rng=random.Random(1), **services
+        )
         caller = Caller(backend, between)
         results = [await caller(one) for one in requests or (request(),)]
         assert between.gate.pool.in_flight == 0
@@ -73,7 +76,7 @@ def ask(backend, *requests, **services):
     return asyncio.run(drive())
 
 
-@pytest.mark.parametrize("kind", sorted(RETRIED))
+@pytest.mark.parametrize("kind", [kind for kind, follows in FAILURES.items() if follows.retried])
 def test_passing_failures_are_tried_again_until_there_is_an_answer(kind):
     backend = Served(CallError(kind, "later"), CallError(kind, "later"), ANSWER)
     (result,), between = ask(backend)
@@ -169,7 +172,7 @@ def test_the_cap_holds_with_calls_under_way():
     async def drive():
         stop, budget = Stop(), Budget(cap)
         backend = Served(ANSWER, delay=0.01, concurrency=16)
-        between = CallServices(Gate(backend.config.limits), Monitor("m"), stop, budget, PRICE)
+        between = CallServices(ProviderLimits(backend.config.limits), Monitor("m"), stop, budget, PRICE)
         caller = Caller(backend, between)
         results = await asyncio.gather(*(caller(request(f"{n} {LONG}")) for n in range(100)), return_exceptions=True)
         return backend, budget, stop, results

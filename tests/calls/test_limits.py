@@ -8,13 +8,13 @@ import random
 import pytest
 
 from lightemma.backends.config import Limits
-from lightemma.calls.limits import COLLAPSE, LATENCY_WINDOW, Gate, Pool, RateCap
+from lightemma.calls.limits import COLLAPSE, LATENCY_WINDOW, CallPool, ProviderLimits, RateCap
 
 
 class World:
     """A provider with a capacity, in simulated time: no test waits, none depends on the machine."""
 
-    def __init__(self, pool: Pool, capacity: int, latency: float = 1.0, seed: int = 3) -> None:
+    def __init__(self, pool: CallPool, capacity: int, latency: float = 1.0, seed: int = 3) -> None:
         self.pool, self.capacity, self.latency = pool, capacity, latency
         self.rng = random.Random(seed)
         self.now = 0.0
@@ -48,7 +48,7 @@ class World:
 
 
 def world(capacity: int, **settings) -> World:
-    pool = Pool(clock=lambda: made.now)
+    pool = CallPool(clock=lambda: made.now)
     made = World(pool, capacity, **settings)
     return made
 
@@ -75,7 +75,7 @@ def test_the_level_follows_a_limit_that_moves():
 
 def test_a_fixed_pool_never_moves_and_never_lets_more_through():
     async def drive() -> int:
-        pool, most = Pool(fixed=4), 0
+        pool, most = CallPool(fixed=4), 0
 
         async def call() -> None:
             nonlocal most
@@ -94,7 +94,7 @@ def test_a_fixed_pool_never_moves_and_never_lets_more_through():
 
 def test_a_level_that_is_not_used_does_not_grow():
     async def drive() -> float:
-        pool = Pool()
+        pool = CallPool()
         for _ in range(500):
             pool.release(await pool.acquire())
         return pool.level
@@ -107,7 +107,7 @@ def test_slow_answers_lower_the_level():
 
     async def drive() -> tuple[float, float]:
         nonlocal now
-        pool = Pool(clock=lambda: now)
+        pool = CallPool(clock=lambda: now)
 
         async def round_of(latency: float) -> None:
             nonlocal now
@@ -129,7 +129,7 @@ def test_slow_answers_lower_the_level():
 
 def test_later_stages_go_first_and_ties_by_arrival():
     async def drive() -> list[str]:
-        pool, order = Pool(fixed=1), []
+        pool, order = CallPool(fixed=1), []
         first = await pool.acquire()
 
         async def call(name: str, priority: int) -> None:
@@ -150,7 +150,7 @@ def test_later_stages_go_first_and_ties_by_arrival():
 
 def test_abandoned_waiters_leave_no_place_behind():
     async def drive() -> int:
-        pool = Pool(fixed=2)
+        pool = CallPool(fixed=2)
         held = [await pool.acquire() for _ in range(2)]
         waiting = [asyncio.create_task(pool.acquire()) for _ in range(5)]
         await asyncio.sleep(0)
@@ -170,7 +170,7 @@ def test_abandoned_waiters_leave_no_place_behind():
 def test_a_closed_door_is_left_alone_until_the_time_is_up():
     async def drive() -> tuple[bool, float]:
         loop = asyncio.get_running_loop()
-        pool = Pool(clock=loop.time)
+        pool = CallPool(clock=loop.time)
         for _ in range(30):
             pool.release(await pool.acquire(), "rate_limited", 0.2)
             if pool.room <= 0 or not pool._free():
@@ -201,6 +201,6 @@ def test_no_cap_never_waits_and_a_gate_takes_its_limits():
         await asyncio.wait_for(RateCap(None).take(1e12), 0.1)
 
     asyncio.run(drive())
-    assert Gate(Limits(concurrency=7)).pool.level == 7
-    assert Gate(Limits(concurrency=7), fixed=3).pool.level == 3
-    assert Gate(Limits()).pool.adapts
+    assert ProviderLimits(Limits(concurrency=7)).pool.level == 7
+    assert ProviderLimits(Limits(concurrency=7), fixed=3).pool.level == 3
+    assert ProviderLimits(Limits()).pool.adapts

@@ -15,7 +15,7 @@ from lightemma.backends.config import Limits, ModelConfig
 from lightemma.backends.scripted import ScriptedBackend
 from lightemma.errors import UserError
 from lightemma.executors import choose_executor, placing
-from lightemma.executors.placement import CLIENTS, Node, holds_model, place
+from lightemma.executors.placement import CLIENTS, Node, loads_weights_itself, place
 from lightemma.executors.replicas import LOSSES_PER_CALL, MOST_FAILURES, MOST_LOSSES, ReplicaLost, ReplicaSet
 from lightemma.executors.replicated import config_for_replicas
 from lightemma.executors.worker import (
@@ -90,14 +90,14 @@ def test_without_ray_there_is_one_sentence(monkeypatch):
 
 
 def test_who_holds_a_model():
-    assert holds_model(backend("transformers").config)
-    assert holds_model(backend("vllm").config)
-    assert holds_model(backend("scripted").config)
-    assert holds_model(backend("my.module:Model").config)
-    assert not holds_model(backend("openai").config)
-    assert not holds_model(backend("openai-compatible", base_url="http://localhost:8000/v1").config)
-    assert not holds_model(backend("endpoints").config)
-    assert not holds_model(backend("my.module:Model", api_key_env="MY_KEY").config)
+    assert loads_weights_itself(backend("transformers").config)
+    assert loads_weights_itself(backend("vllm").config)
+    assert loads_weights_itself(backend("scripted").config)
+    assert loads_weights_itself(backend("my.module:Model").config)
+    assert not loads_weights_itself(backend("openai").config)
+    assert not loads_weights_itself(backend("openai-compatible", base_url="http://localhost:8000/v1").config)
+    assert not loads_weights_itself(backend("endpoints").config)
+    assert not loads_weights_itself(backend("my.module:Model", api_key_env="MY_KEY").config)
 
 
 def test_as_many_replicas_as_fit_on_the_gpus():
@@ -127,7 +127,7 @@ def test_on_cpus_a_model_takes_a_whole_machine():
 
 def test_clients_of_a_service_are_few_and_need_nothing():
     placement = place(backend("openai"), (GPU_NODE,), None, None)
-    assert (placement.replicas, placement.gpus, placement.cpus, placement.holds) == (CLIENTS, 0.0, 0.0, False)
+    assert (placement.replicas, placement.gpus, placement.cpus, placement.loads_weights) == (CLIENTS, 0.0, 0.0, False)
 
 
 picture = st.binary(min_size=1, max_size=8).map(lambda data: Picture(data, "image/jpeg", (2, 2), data.hex()))
@@ -331,6 +331,6 @@ def test_limits_are_per_replica_where_it_holds_the_model():
     assert (wide.config.limits.concurrency, wide.config.limits.requests_per_minute) == (32, 60)
     shared = backend("openai", limits=Limits(concurrency=4))
     assert spread(shared, cluster, choose_executor("ray")).config.limits.concurrency == 4
-    assert wide.pool != held.pool
-    assert spread(shared, cluster, choose_executor("ray")).pool == shared.pool
+    assert wide.rate_key != held.rate_key
+    assert spread(shared, cluster, choose_executor("ray")).rate_key == shared.rate_key
     assert (wide.reads_pictures, wide.cacheable) == (held.reads_pictures, held.cacheable)

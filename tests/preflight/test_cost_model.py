@@ -147,8 +147,8 @@ def test_more_pictures_cost_more_and_a_dialogue_reads_its_beginning_once():
     one, four, talk = run_of(config), run_of(config, 4), run_of(config, dialogue=True)
     assert [call.picture for call in four.calls] == [4 * call.picture for call in one.calls]
     for before, after in zip(talk.calls, talk.calls[1:], strict=False):
-        assert after.begun == before.input + before.output
-        assert after.input > after.begun
+        assert after.shared_prefix_tokens == before.input + before.output
+        assert after.input > after.shared_prefix_tokens
     hours = [found.gpu_hours for run in (one, four) if (found := estimate_gpus(run, H100)) is not None]
     assert hours[1] > 1.3 * hours[0]
 

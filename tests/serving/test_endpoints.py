@@ -130,7 +130,7 @@ def test_the_addresses_are_part_of_neither_key_nor_manifest():
     keys = {call_key(backend.config, backend.options.model_dump(mode="json"), ASKED) for backend in (one, two)}
     assert len(keys) == 1
     assert "http" not in str(model_entry(one).parameters)
-    assert one.pool != two.pool
+    assert one.rate_key != two.rate_key
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_the_least_busy_of_those_that_are_awake(states):
     well = [endpoint for endpoint in endpoints if not endpoint.failures]
     if well:
         # One that comes back may be tried, but with one call only, and never one that rests.
-        assert chosen.rests_until <= now
+        assert chosen.cooldown_until <= now
         assert chosen.under_way <= min(endpoint.under_way for endpoint in well)
         assert not (chosen.failures and chosen.under_way)
 
@@ -172,7 +172,7 @@ def test_a_frames_later_calls_go_where_its_first_went_unless_others_are_idle():
     assert choose((one, two), 0.0, one) is one
     one.under_way = 3
     assert choose((one, two), 0.0, one) is two
-    one.under_way, one.rests_until = 0, 5.0
+    one.under_way, one.cooldown_until = 0, 5.0
     assert choose((one, two), 0.0, one) is two
 
 

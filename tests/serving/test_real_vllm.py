@@ -161,7 +161,7 @@ def test_pictures_turns_and_one_too_many(folder, model):
 
     async def scenario():
         backend = VllmBackend(ModelConfig(**settings(model, str(folder))))
-        backend.attach(folder / "run", ServerPool(folder))
+        backend.prepare_run(folder / "run", ServerPool(folder))
         try:
             inputs = [(await backend.generate(asked([*pictures[:n], "What is ahead?"]))).usage.input for n in range(5)]
             with pytest.raises(CallError, match=r"HTTP 400: At most 4 image\(s\)") as refused:

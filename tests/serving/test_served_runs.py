@@ -80,8 +80,8 @@ def test_a_run_starts_its_server_counts_as_it_does_and_ends_it(tmp_path, marker)
 
 def test_gpu_seconds_are_those_of_all_cards(tmp_path):
     cards = {"tensor_parallel": 4, "pipeline_parallel": 2, "data_parallel": 3}
-    assert VllmBackend(config(options={**cards, "cpu": False})).accelerators == 24
-    assert VllmBackend(config(options=cards)).accelerators == 0
+    assert VllmBackend(config(options={**cards, "cpu": False})).gpu_count == 24
+    assert VllmBackend(config(options=cards)).gpu_count == 0
 
 
 def test_a_server_that_dies_is_started_again_and_the_calls_are_made_again(tmp_path, marker):
@@ -133,7 +133,7 @@ def test_a_server_that_cannot_start_ends_the_run_in_a_sentence(tmp_path, marker)
 
 def test_runs_of_one_command_share_their_server(tmp_path, marker):
     backends = [VllmBackend(config(marker, name=name)) for name in ("one", "two")]
-    assert backends[0].pool == backends[1].pool
+    assert backends[0].rate_key == backends[1].rate_key
     both = study(tmp_path, backends)
     outcomes = both.run_jobs(both.jobs)
     assert [outcome.failed for outcome in outcomes] == [0, 0]
@@ -194,8 +194,8 @@ def test_providers_and_what_they_refuse():
     assert SglangBackend(config(provider="sglang")).launch.options.engine == "sglang"
     served = TransformersServeBackend(config(provider="transformers-serve"))
     assert served.launch.options.engine == "transformers"
-    assert served.guides == frozenset()
-    assert VllmBackend(config()).guides == {"json", "regex"}
+    assert served.constraints == frozenset()
+    assert VllmBackend(config()).constraints == {"json", "regex"}
     with pytest.raises(UserError, match=r"has a base_url, but the provider vllm starts a server of its own"):
         VllmBackend(config(base_url="http://localhost:8000/v1"))
     with pytest.raises(UserError, match=r"option 'tensor' is wrong"):

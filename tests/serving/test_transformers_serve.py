@@ -41,7 +41,7 @@ def test_a_picture_is_answered_and_nothing_is_left(tmp_path):
 
     async def scenario():
         backend = TransformersServeBackend(config)
-        backend.attach(tmp_path / "run", ServerPool(tmp_path))
+        backend.prepare_run(tmp_path / "run", ServerPool(tmp_path))
         try:
             question = Message("user", (PicturePart(tiny_models.picture(1)), TextPart("What is ahead?")))
             return await backend.generate(Request((question,), "token", "scene"))

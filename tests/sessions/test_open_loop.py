@@ -16,7 +16,7 @@ from lightemma.backends.replay import ReplayBackend
 from lightemma.backends.scripted import ScriptedBackend
 from lightemma.calls.caller import CallServices
 from lightemma.calls.cancellation import Stop
-from lightemma.calls.limits import Gate
+from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
 from lightemma.data.pictures import PicturePolicy
 from lightemma.errors import UserError
@@ -302,7 +302,7 @@ def test_the_live_view_counts_what_an_earlier_sitting_kept(tmp_path):
 
     async def drive():
         with RunWriter(tmp_path / "vlm", read_manifest(tmp_path / "vlm")) as writer:
-            between = CallServices(Gate(backend.config.limits, 1), seen, Stop())
+            between = CallServices(ProviderLimits(backend.config.limits, 1), seen, Stop())
             await execute(
                 FRAMES[:2],
                 ChainOfThought(load_prompts("three-stage")),

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
-from lightemma.backends.base import CallError, CallKind
+from lightemma.backends.base import CallError
 from lightemma.backends.config import ModelConfig
 from lightemma.errors import UserError
+from lightemma.failures import CallKind
 
 #: Seconds for one step of a batch: files of hundreds of megabytes are sent and fetched.
 BATCH_TIMEOUT_S = 600.0

@@ -10,8 +10,9 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from lightemma.backends.base import CallError, CallKind
+from lightemma.backends.base import CallError
 from lightemma.backends.local.inputs import PreparedCall
+from lightemma.failures import CallKind
 
 _LOG = logging.getLogger(__name__)
 
