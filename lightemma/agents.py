@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -79,3 +79,23 @@ class GroundMap(Protocol):
     def lanes_at(self, points: FloatArray) -> IntArray:
         """(p, 2) metres, world, to (m, 2) pairs of point and lane: every lane that each point lies in."""
         ...
+
+
+#: Finds the surroundings of a scene's key frame by the scene's name and the frame's sample token; None where unknown.
+AgentLookup = Callable[[str, str], Surroundings | None]
+#: Finds the map under a scene by the scene's name; None where there is none.
+MapLookup = Callable[[str], GroundMap | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """An answer that a data source cannot give.
+
+    Attributes:
+        reason: one sentence that says why, such as "v1.0-test has no annotations, so collisions are unknown."
+        motion: where agents are unknown: finds surroundings with the car's poses and route and no agents, as far as the
+            source has them. Judging a plan by a map needs these.
+    """
+
+    reason: str
+    motion: AgentLookup | None = None

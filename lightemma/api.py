@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import pandas as pd
 
-from lightemma.comparing.context import Evidence, evidence_for
+from lightemma.comparing.context import SceneContext, context_for
 from lightemma.evaluation.comparison import Comparison, compare_runs
 from lightemma.evaluation.frame_scores import frame_columns
 from lightemma.evaluation.metrics.displacement import check_convention
@@ -151,7 +151,7 @@ def compare(
     """
     loaded = [run if isinstance(run, Run) else load_run(run) for run in runs]
     scores = [run.scores for run in loaded]
-    evidence = evidence_for(scores, loaded[0].folder.parent, data=data) if loaded else Evidence()
+    evidence = context_for(scores, loaded[0].folder.parent, data=data) if loaded else SceneContext()
     return Tables(
         compare_runs(
             scores,

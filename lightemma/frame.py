@@ -96,7 +96,7 @@ class Frame:
         timestamp: microseconds, of the picture.
         image: the picture's name as the data set gives it (relative to the data root).
         image_path: where the picture lies, or None when the source has no pictures.
-        camera: the front camera.
+        camera: the front camera, or None when the source does not describe it.
         pose: the car in the world at this key frame.
         history: the motion up to here.
         future: (6, 2) metres, ego frame: where the recorded car was 0.5 … 3 s later. Ground truth, not for planners; None in
@@ -111,7 +111,7 @@ class Frame:
     timestamp: int
     image: str
     image_path: Path | None
-    camera: Camera
+    camera: Camera | None
     pose: Pose
     history: EgoHistory
     future: FloatArray | None

@@ -25,6 +25,21 @@ def yaw_from_quaternion(rotation: FloatArray) -> FloatArray:
     return yaw
 
 
+def quaternion_from_yaw(yaw: FloatArray) -> FloatArray:
+    """Unit quaternions of headings on level ground.
+
+    Args:
+        yaw: (...) radians.
+
+    Returns:
+        (..., 4) w, x, y, z.
+    """
+    half = np.asarray(yaw, dtype=np.float64) / 2.0
+    zero = np.zeros_like(half)
+    rotation: FloatArray = np.stack([np.cos(half), zero, zero, np.sin(half)], axis=-1)
+    return rotation
+
+
 def to_ego_frame(points: FloatArray, origin: FloatArray, heading: float) -> FloatArray:
     """World points as the car at ``origin`` with ``heading`` sees them.
 

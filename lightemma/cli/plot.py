@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lightemma.comparing.context import Evidence
+    from lightemma.comparing.context import SceneContext
     from lightemma.frame import FloatArray
     from lightemma.protocol import Protocol
     from lightemma.report.figures.birdseye import PlannedPath
@@ -100,16 +100,16 @@ def charts(
     typer.echo(f"Figures: {out} ({len({path.stem for path in written})} figures, {len(written)} files)")
 
 
-def open_evidence(data: str | None, run: Path, manifest: Manifest) -> Evidence:
+def open_evidence(data: str | None, run: Path, manifest: Manifest) -> SceneContext:
     """The data behind a run: as given, else as noted when it was driven; empty where nobody says or it is gone.
 
     Raises:
         UserError: if what was given cannot be opened.
     """
-    from lightemma.comparing.context import Evidence, data_behind, evidence_of
+    from lightemma.comparing.context import SceneContext, context_of, data_behind
 
     source = data_behind([manifest], run.parent, data)
-    return Evidence() if source is None else evidence_of(source, run.parent)
+    return SceneContext() if source is None else context_of(source)
 
 
 def protocol_of(manifest: Manifest) -> Protocol:
@@ -119,11 +119,11 @@ def protocol_of(manifest: Manifest) -> Protocol:
     return Protocol(**manifest.protocol)
 
 
-def view_of(record: FrameNumbers | FrameRecord, evidence: Evidence, protocol: Protocol) -> tuple[FrameView, str]:
+def view_of(record: FrameNumbers | FrameRecord, evidence: SceneContext, protocol: Protocol) -> tuple[FrameView, str]:
     """A recorded frame with what its data adds, and a sentence about what is missing (or nothing)."""
     import numpy as np
 
-    from lightemma.data.lookup import picture_pixels
+    from lightemma.data.pictures import picture_pixels
     from lightemma.kinematics import driven_back
     from lightemma.report.figures.frame import FrameView
 
@@ -151,7 +151,7 @@ def view_of(record: FrameNumbers | FrameRecord, evidence: Evidence, protocol: Pr
     return view, note
 
 
-def _boxes_now(record: FrameNumbers | FrameRecord, evidence: Evidence) -> FloatArray | None:
+def _boxes_now(record: FrameNumbers | FrameRecord, evidence: SceneContext) -> FloatArray | None:
     """(k, 4, 2) corners of who is around in this moment, as far as annotations say."""
     from lightemma.evaluation.metrics.boxes import corners
 

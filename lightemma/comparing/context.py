@@ -5,29 +5,31 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
+from lightemma.agents import AgentLookup, Surroundings, Unknown
 from lightemma.closed_loop.driven_source import DrivenSource
 from lightemma.closed_loop.records import SOURCE as CLOSED_LOOP
 from lightemma.data import sources
 from lightemma.data.base import FrameSource
 from lightemma.data.data_locations import recall_source
-from lightemma.data.lookup import FrameLookup
-from lightemma.data.nuscenes import NuScenesSource
-from lightemma.data.sources import INDEX_FOLDER
+from lightemma.data.frame_lookup import FrameLookup
+from lightemma.data.source_answers import agents_of, facts_of, maps_of
+from lightemma.data.surroundings import SceneSurroundings, surroundings_of_frames
 from lightemma.errors import UserError
 from lightemma.evaluation.safety import NO_ANNOTATIONS, NO_MAP, SafetyEvidence
 from lightemma.evaluation.scores import RunScores
 from lightemma.frame import Frame
 from lightemma.run_folder.manifest import Manifest
 from lightemma.run_folder.store import is_run
-from lightemma.scene_facts import SceneFacts, facts_from_text
+from lightemma.scene_facts import SceneFacts
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Evidence:
+class SceneContext:
     """The data behind a comparison, as far as it is there.
 
     Attributes:
@@ -41,9 +43,9 @@ class Evidence:
     safety: SafetyEvidence = field(default_factory=SafetyEvidence)
 
 
-def evidence_for(
+def context_for(
     runs: Sequence[RunScores], results: Path, *, source: FrameSource | None = None, data: str | None = None
-) -> Evidence:
+) -> SceneContext:
     """Opens the data behind runs, with all that it says about them.
 
     Args:
@@ -59,22 +61,48 @@ def evidence_for(
     if source is None:
         source = data_behind([run.manifest for run in runs if run.manifest], results, data)
     if source is None:
-        return Evidence()
+        return SceneContext()
     if data is not None:
         _check_frames(source, runs[0], data)
-    return evidence_of(source, results)
+    return context_of(source)
 
 
-def evidence_of(source: FrameSource, results: Path) -> Evidence:
-    """All that an open source says.
+def context_of(source: FrameSource) -> SceneContext:
+    """All that an open source says; what it does not know stays unknown, with a sentence.
 
     Raises:
-        UserError: if its annotations are broken.
+        UserError: if its annotations or maps are broken, or a source of the user's own fails.
     """
     lookup = FrameLookup(source)
-    if not isinstance(source, NuScenesSource):
-        return Evidence(lookup.frame)
-    return Evidence(lookup.frame, _facts(source), _safety(source, results / INDEX_FOLDER))
+    agents, maps = agents_of(source), maps_of(source)
+    if maps is not None and not isinstance(maps, Unknown) and agents is None:
+        # The frames alone say where the car was, which is all that judging plans by a map needs.
+        agents = Unknown(NO_ANNOTATIONS, _motion(source))
+    return SceneContext(
+        frame=lookup.frame,
+        scene_facts=facts_of(source),
+        safety=SafetyEvidence(
+            surroundings=agents.motion if isinstance(agents, Unknown) else agents,
+            drivable=None if isinstance(maps, Unknown) else maps,
+            no_annotations=agents.reason if isinstance(agents, Unknown) else NO_ANNOTATIONS,
+            no_map=maps.reason if isinstance(maps, Unknown) else NO_MAP,
+        ),
+    )
+
+
+def _motion(source: FrameSource) -> AgentLookup:
+    names = frozenset(source.scene_names)
+
+    @lru_cache(maxsize=4)
+    def scene(name: str) -> SceneSurroundings | None:
+        frames = source.checked_frames(name) if name in names else []
+        return surroundings_of_frames(frames) if frames else None
+
+    def look(name: str, token: str) -> Surroundings | None:
+        found = scene(name)
+        return found.at(token) if found else None
+
+    return look
 
 
 def data_behind(manifests: Sequence[Manifest], results: Path, data: str | None = None) -> FrameSource | None:
@@ -113,23 +141,3 @@ def _check_frames(source: FrameSource, run: RunScores, data: str) -> None:
         raise UserError(
             f"'{data}' has none of the frames of run '{run.name}'; give the data that the run was driven on."
         )
-
-
-def _facts(source: NuScenesSource) -> dict[str, SceneFacts]:
-    from lightemma.data.scene_descriptions import scene_facts
-
-    return {name: facts_from_text(*texts) for name, texts in scene_facts(source.root, source.version).items()}
-
-
-def _safety(source: NuScenesSource, cache: Path) -> SafetyEvidence:
-    from lightemma.data.annotations import AnnotationIndex
-    from lightemma.data.drivable import DrivableMaps
-
-    maps = DrivableMaps(source.root, source.version)
-    annotations = AnnotationIndex.load(source.root, source.version, cache)
-    return SafetyEvidence(
-        surroundings=annotations.surroundings,
-        drivable=None if maps.missing else maps.of,
-        no_annotations=annotations.missing or NO_ANNOTATIONS,
-        no_map=maps.missing or NO_MAP,
-    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightemma.closed_loop.records import SOURCE as CLOSED_LOOP
-from lightemma.comparing.context import Evidence, evidence_for
+from lightemma.comparing.context import SceneContext, context_for
 from lightemma.data.base import FrameSource
 from lightemma.errors import UserError
 from lightemma.evaluation.comparison import Comparison, compare_runs
@@ -32,7 +32,7 @@ class Compared:
     comparison: Comparison
     runs: Sequence[RunScores]
     folders: Mapping[str, Path]
-    evidence: Evidence
+    evidence: SceneContext
 
 
 def load_and_compare(
@@ -81,7 +81,7 @@ def compare_folders(
     _check_open_loop(runs)
     if shared_only and len(runs) > 1:
         runs = shared_frames(runs)
-    evidence = evidence_for(runs, folders[0].parent, source=source, data=data)
+    evidence = context_for(runs, folders[0].parent, source=source, data=data)
     comparison = compare_runs(
         runs,
         convention,

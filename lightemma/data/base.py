@@ -1,14 +1,21 @@
-"""What every source of frames offers."""
+"""What every source of frames offers. docs/data.md shows how to add one."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
+from typing import Literal
 
+from lightemma.agents import AgentLookup, MapLookup, Unknown
+from lightemma.data.frame_checks import FrameChecks, UniqueTokens
+from lightemma.data.source_faults import described, failures_of
 from lightemma.errors import UserError, near_names
 from lightemma.frame import Frame
+from lightemma.protocol import LIGHTEMMA, Protocol
+from lightemma.scene_facts import SceneFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +23,7 @@ class DataInfo:
     """Where frames came from, for the manifest.
 
     Attributes:
-        source: kind of source: ``nuscenes``, ``published`` or ``demo``.
+        source: kind of source, such as ``nuscenes``, ``published`` or ``demo``.
         name: folder or archive name, without the path that leads to it.
         version: nuScenes version such as ``v1.0-test``, empty where the source does not say.
         scenes: how many scenes the source has.
@@ -28,8 +35,43 @@ class DataInfo:
     scenes: int
 
 
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """What a command tells a source when it opens it.
+
+    Attributes:
+        protocol: how scenes are cut into frames.
+        index_folder: where a source may keep what it can make again at any time; None where there is no such folder.
+        reader: for nuScenes tables, lightemma's own reader or nuscenes-devkit's.
+    """
+
+    protocol: Protocol = LIGHTEMMA
+    index_folder: Path | None = None
+    reader: Literal["tables", "devkit"] = "tables"
+
+
 class FrameSource(ABC):
-    """A set of scenes cut into benchmark frames."""
+    """A set of scenes cut into benchmark frames.
+
+    A source must answer ``info``, ``scene_names`` and ``scene_frames``. What else it knows about its scenes it may answer
+    in ``agents``, ``maps`` and ``facts``; tables that need an answer it does not have stay empty and say so.
+    """
+
+    @classmethod
+    def open(cls, place: str, settings: SourceSettings) -> FrameSource:
+        """The source behind ``--data NAME:PLACE``.
+
+        Left as it is, the class is made without arguments where there is no place, and with the place alone where there
+        is one.
+
+        Args:
+            place: what follows the name and a colon; empty where nothing does.
+            settings: of the command.
+
+        Raises:
+            UserError: if there is nothing at ``place``, or it is broken.
+        """
+        return cls(place) if place else cls()  # type: ignore[call-arg]
 
     @property
     @abstractmethod
@@ -50,20 +92,64 @@ class FrameSource(ABC):
             KeyError: if there is no such scene.
         """
 
+    def agents(self) -> AgentLookup | Unknown | None:
+        """Who was around each frame: a function of scene name and sample token; None where the source does not know.
+
+        Raises:
+            UserError: if the annotations are broken.
+        """
+        return None
+
+    def maps(self) -> MapLookup | Unknown | None:
+        """Where one may drive in each scene: a function of the scene's name; None where the source does not know.
+
+        Raises:
+            UserError: if the maps are broken.
+        """
+        return None
+
+    def facts(self) -> Mapping[str, SceneFacts] | None:
+        """Place, light and weather by scene name, as far as known; None where the source does not know.
+
+        Raises:
+            UserError: if the file that holds them is broken.
+        """
+        return None
+
+    def checked_frames(self, scene: str) -> list[Frame]:
+        """The benchmark frames of one scene, known to fit the protocol. All of lightemma reads frames through this.
+
+        Raises:
+            UserError: if they contradict the protocol, or the source fails.
+            KeyError: if there is no such scene.
+        """
+        with failures_of(type(self), "scene_frames"):
+            frames = self.scene_frames(scene)
+        return self._checks().checked(frames, scene)
+
     def frames(self, scenes: Sequence[str] | None = None, stride: int = 1, limit: int | None = None) -> Iterator[Frame]:
         """Frames of the named scenes (all if None): every ``stride``-th of each scene, ``limit`` in all.
 
         Raises:
-            UserError: if a name is unknown (near names are offered), or ``stride`` or ``limit`` is below 1.
+            UserError: if a name is unknown (near names are offered), ``stride`` or ``limit`` is below 1, or frames
+                contradict the protocol.
         """
         if stride < 1:
             raise UserError(f"--stride is {stride}; give 1 (every frame) or more.")
         if limit is not None and limit < 1:
             raise UserError(f"--limit is {limit}; give 1 or more frames.")
-        known = set(self.scene_names)
+        with failures_of(type(self), "scene_names"):
+            names = list(self.scene_names)
+        known = set(names)
         for name in scenes or ():
             if name not in known:
                 raise UserError(f"There is no scene '{name}' in {self.info.name}; {near_names(name, known)}")
-        wanted = list(dict.fromkeys(scenes)) if scenes else list(self.scene_names)
-        every = (frame for name in wanted for frame in self.scene_frames(name)[::stride])
+        wanted = list(dict.fromkeys(scenes)) if scenes else names
+        unique = UniqueTokens(described(type(self)))
+        every = (frame for name in wanted for frame in unique.checked(self.checked_frames(name))[::stride])
         return islice(every, limit)
+
+    def _checks(self) -> FrameChecks:
+        # Made here and not in __init__, which a subclass need not call.
+        made: FrameChecks = self.__dict__.setdefault("_frame_checks", FrameChecks(described(type(self))))
+        return made

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 from lightemma.data.base import DataInfo
-from lightemma.data.sources import INDEX_FOLDER
+from lightemma.data.sources import INDEX_FOLDER, absolute_spec
 
 FILE = "sources.json"
 
@@ -23,7 +23,7 @@ def remember_source(results: Path, info: DataInfo, spec: str) -> None:
         spec: as on the command line.
     """
     known = _read(results)
-    spec = _absolute(spec)
+    spec = absolute_spec(spec)
     if known.get(_key(info.source, info.name, info.version)) == spec:
         return
     known[_key(info.source, info.name, info.version)] = spec
@@ -44,11 +44,6 @@ def recall_source(results: Path, source: str, name: str, version: str) -> str | 
 
 def _key(source: str, name: str, version: str) -> str:
     return f"{source}:{name}@{version}"
-
-
-def _absolute(spec: str) -> str:
-    kind, colon, place = spec.partition(":")
-    return f"{kind}{colon}{Path(place).expanduser().absolute()}" if place else spec
 
 
 def _read(results: Path) -> dict[str, str]:

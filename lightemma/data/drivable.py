@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from lightemma.agents import BoolArray, IntArray
-from lightemma.data.scene_descriptions import scene_facts
+from lightemma.data.scene_texts import read_scene_texts
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray
 
@@ -93,7 +93,7 @@ class DrivableMaps:
 
     def __init__(self, root: Path, version: str) -> None:
         self._root = root
-        self._locations = {name: location for name, (location, _) in scene_facts(root, version).items()}
+        self._locations = {name: location for name, (location, _) in read_scene_texts(root, version).items()}
         self._expansions: dict[str, DrivableArea | None] = {}
         #: Why scenes have no map, as a sentence; empty where some have one.
         self.missing = self._why_not()

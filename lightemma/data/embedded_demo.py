@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lightemma.data.base import SourceSettings
 from lightemma.data.nuscenes import NuScenesSource
 from lightemma.errors import UserError
 from lightemma.protocol import LIGHTEMMA, Protocol
@@ -41,3 +42,18 @@ def open_embedded_demo(protocol: Protocol = LIGHTEMMA) -> NuScenesSource:
         UserError: if the package came without them.
     """
     return NuScenesSource(embedded_root(), VERSION, cache_dir=None, protocol=protocol)
+
+
+class DemoSource(NuScenesSource):
+    """The embedded drives, as ``--data demo`` opens them."""
+
+    @classmethod
+    def open(cls, place: str, settings: SourceSettings) -> NuScenesSource:
+        """The source behind ``demo``.
+
+        Raises:
+            UserError: if a place is given, or the package came without the drives.
+        """
+        if place:
+            raise UserError(f"The data source 'demo:{place}' is wrong: the demo drives have no place; write demo.")
+        return open_embedded_demo(settings.protocol)

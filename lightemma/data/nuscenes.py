@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
-from lightemma.data.base import DataInfo, FrameSource
-from lightemma.data.nuscenes_cache import index_cache
+from lightemma.agents import AgentLookup, MapLookup, Unknown
+from lightemma.data.annotations import AnnotationIndex, load_boxes
+from lightemma.data.base import DataInfo, FrameSource, SourceSettings
+from lightemma.data.drivable import DrivableMaps
 from lightemma.data.nuscenes_index import KeyFrameIndex
-from lightemma.data.nuscenes_readers import read_devkit, read_tables
+from lightemma.data.nuscenes_readers import Reader, load_index
+from lightemma.data.scene_texts import read_scene_texts
 from lightemma.data.scenes import SceneTrack, frames_of_track
 from lightemma.errors import UserError, near_names
 from lightemma.frame import Frame
 from lightemma.protocol import LIGHTEMMA, Protocol
-
-Reader = Literal["tables", "devkit"]
+from lightemma.scene_facts import SceneFacts, facts_from_text
 
 
 class NuScenesSource(FrameSource):
@@ -44,16 +45,22 @@ class NuScenesSource(FrameSource):
         cache_dir: Path | None = None,
         protocol: Protocol = LIGHTEMMA,
     ) -> None:
-        self._root, self._version, self._protocol = root, version, protocol
+        self._root, self._version, self._protocol, self._cache_dir = root, version, protocol, cache_dir
         _check_folders(root, version)
-        cache = None if cache_dir is None else index_cache(cache_dir, root, version, reader)
-        index = cache.load() if cache else None
-        if index is None:
-            index = read_devkit(root, version) if reader == "devkit" else read_tables(root / version)
-            if cache:
-                cache.save(index)
-        self._index = index
+        self._index = load_index(root, version, reader, cache_dir)
         self._picture_root = root if (root / "samples").is_dir() else None
+
+    @classmethod
+    def open(cls, place: str, settings: SourceSettings) -> NuScenesSource:
+        """The source behind ``nuscenes:ROOT@VERSION``."""
+        root, version = parse_spec(place)
+        return cls(
+            root,
+            version,
+            reader=settings.reader,
+            cache_dir=settings.index_folder,
+            protocol=settings.protocol,
+        )
 
     @property
     def root(self) -> Path:
@@ -101,6 +108,25 @@ class NuScenesSource(FrameSource):
             root=self._picture_root,
         )
         return frames_of_track(track, self._protocol)
+
+    def agents(self) -> AgentLookup | Unknown:
+        """Who was around each frame, from ``sample_annotation``.
+
+        Raises:
+            UserError: if the tables of the annotations are broken.
+        """
+        found = AnnotationIndex(self._index, load_boxes(self._root, self._version, self._cache_dir))
+        return Unknown(found.missing, found.surroundings) if found.missing else found.surroundings
+
+    def maps(self) -> MapLookup | Unknown:
+        """The maps under the scenes, from ``drivable/`` or nuScenes' map expansion."""
+        found = DrivableMaps(self._root, self._version)
+        return Unknown(found.missing) if found.missing else found.of
+
+    def facts(self) -> Mapping[str, SceneFacts]:
+        """Place, light and weather, as the tables' texts say."""
+        texts = read_scene_texts(self._root, self._version)
+        return {name: facts_from_text(*text) for name, text in texts.items()}
 
 
 def parse_spec(spec: str) -> tuple[Path, str]:

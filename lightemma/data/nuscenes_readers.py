@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from lightemma.data.nuscenes_cache import index_cache
 from lightemma.data.nuscenes_index import KeyFrameIndex, index_of
 from lightemma.data.nuscenes_tables import (
     CHUNK_SIZE,
@@ -28,6 +29,29 @@ from lightemma.data.nuscenes_tables import (
     table_path,
 )
 from lightemma.errors import UserError
+
+Reader = Literal["tables", "devkit"]
+
+
+def load_index(root: Path, version: str, reader: Reader = "tables", cache_dir: Path | None = None) -> KeyFrameIndex:
+    """The index of a version folder, from its tables or from what an earlier run kept of them.
+
+    Args:
+        root: the data root.
+        version: the version folder's name.
+        reader: ``tables`` reads them itself; ``devkit`` asks nuscenes-devkit.
+        cache_dir: where the index is kept between runs; None keeps none.
+
+    Raises:
+        UserError: if a table is missing, broken or incomplete, or the devkit is asked for and not there.
+    """
+    cache = None if cache_dir is None else index_cache(cache_dir, root, version, reader)
+    index = cache.load() if cache else None
+    if index is None:
+        index = read_devkit(root, version) if reader == "devkit" else read_tables(root / version)
+        if cache:
+            cache.save(index)
+    return index
 
 
 def read_tables(folder: Path, chunk_size: int = CHUNK_SIZE) -> KeyFrameIndex:

@@ -10,6 +10,8 @@ import zlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -87,6 +89,19 @@ def load_picture(path: Path, policy: PicturePolicy) -> Picture:
     except OSError as error:
         raise UserError(f"The picture {path} cannot be read ({error.strerror}); check its permissions.") from error
     return make_picture(data, path, policy)
+
+
+def picture_pixels(frame: Frame) -> npt.NDArray[np.uint8] | None:
+    """A frame's picture, (height, width, 3); None where the source has none or the file is not there.
+
+    Raises:
+        UserError: if the file is torn or no picture.
+    """
+    if frame.image_path is None or not frame.image_path.is_file():
+        return None
+    whole = load_picture(frame.image_path, PicturePolicy())  # refuses what is torn, huge or no picture
+    with Image.open(io.BytesIO(whole.data)) as image:
+        return np.asarray(image.convert("RGB"), dtype=np.uint8)
 
 
 def with_earlier_pictures(frame: Frame, policy: PicturePolicy, count: int) -> Frame:

@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from lightemma.data.base import DataInfo, FrameSource
+from lightemma.data.base import DataInfo, FrameSource, SourceSettings
 from lightemma.errors import UserError
 from lightemma.frame import Camera, EgoHistory, Frame, Pose
 from lightemma.kinematics import integrate
@@ -238,6 +238,11 @@ class PublishedSource(FrameSource):
 
     def __init__(self, path: Path) -> None:
         self.archive = PublishedArchive(path)
+
+    @classmethod
+    def open(cls, place: str, settings: SourceSettings) -> PublishedSource:
+        """The source behind ``published:ARCHIVE``."""
+        return cls(Path(place).expanduser())
 
     @property
     def info(self) -> DataInfo:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from lightemma.agents import BoolArray
+from lightemma.data.frame_checks import LEAST_STEP, MOST_STEP, unit_of_step
 from lightemma.errors import UserError
 from lightemma.frame import Camera, EarlierPicture, EgoHistory, FloatArray, Frame, Pose
 from lightemma.kinematics import actions_from_poses, to_ego_frame, yaw_from_quaternion
 from lightemma.protocol import LIGHTEMMA, Protocol
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,7 @@ class SceneTrack:
         positions: (n, 2) metres, world: the ego pose of each picture.
         rotations: (n, 4) quaternions w, x, y, z.
         images: (n) picture names relative to the data root.
-        cameras: (n) cameras (the same object where the calibration is the same).
+        cameras: (n) cameras (the same object where the calibration is the same), or None where unknown.
         root: the data root, or None when the source has no pictures.
     """
 
@@ -35,15 +40,18 @@ class SceneTrack:
     positions: FloatArray
     rotations: FloatArray
     images: Sequence[str]
-    cameras: Sequence[Camera]
+    cameras: Sequence[Camera | None]
     root: Path | None
 
 
 def frames_of_track(track: SceneTrack, protocol: Protocol = LIGHTEMMA) -> list[Frame]:
     """Benchmark frames of one scene: n key frames give n - 14 of them under LightEMMA's protocol, or none if shorter.
 
+    Where neighbouring key frames are not 0.25 to 0.75 s apart there is a gap, and frames whose history or future would
+    reach across it are left out; the others keep their index.
+
     Raises:
-        UserError: if the time stamps do not increase.
+        UserError: if the time stamps do not increase, are in another unit, or most key frames are not 0.5 s apart.
     """
     before = protocol.history_positions - 1
     after = protocol.plan_steps
@@ -55,6 +63,7 @@ def frames_of_track(track: SceneTrack, protocol: Protocol = LIGHTEMMA) -> list[F
         )
     if count <= 0:
         return []
+    whole = _without_gaps(track, before + after + 1)
     headings = yaw_from_quaternion(track.rotations)
     seconds = (track.timestamps - track.timestamps[0]) / 1e6
     # Neither speed nor curvature depends on the frame of reference, so the whole track's are taken at once.
@@ -63,6 +72,8 @@ def frames_of_track(track: SceneTrack, protocol: Protocol = LIGHTEMMA) -> list[F
     pictures = [] if track.root is None else _pictures(track, track.root)
     frames = []
     for index in range(count):
+        if not whole[index]:
+            continue
         now = index + before
         here, heading = track.positions[now], float(headings[now])
         around = to_ego_frame(track.positions[index : now + 1 + after], here, heading)
@@ -85,6 +96,29 @@ def frames_of_track(track: SceneTrack, protocol: Protocol = LIGHTEMMA) -> list[F
             )
         )
     return frames
+
+
+def _without_gaps(track: SceneTrack, length: int) -> BoolArray:
+    """(n - length + 1,) whether the ``length`` key frames from each on are one step apart.
+
+    Raises:
+        UserError: if most are not.
+    """
+    steps = np.diff(track.timestamps) / 1e6
+    gaps = (steps < LEAST_STEP) | (steps > MOST_STEP)
+    if np.count_nonzero(gaps) * 2 > len(gaps):
+        middle = float(np.median(steps))
+        unit = unit_of_step(middle * 1e6)
+        what = f"its times seem to be in {unit}" if unit else f"its key frames are {middle:g} s apart"
+        raise UserError(
+            f"Scene '{track.scene}' does not fit the protocol: {what}; times are microseconds and key frames "
+            f"{LIGHTEMMA.dt:g} s apart."
+        )
+    met = np.concatenate([[0], np.cumsum(gaps)])
+    whole: BoolArray = met[length - 1 :] == met[: len(met) - length + 1]
+    if not whole.any():
+        log.warning("Scene '%s' has no frames: it has gaps between its key frames.", track.scene)
+    return whole
 
 
 def _pictures(track: SceneTrack, root: Path) -> list[EarlierPicture]:

@@ -19,7 +19,7 @@ from lightemma.backends.config import ModelConfig
 from lightemma.backends.keys import key_variable
 from lightemma.calls.cache import FILE as CACHE_FILE
 from lightemma.config_files import config_names, load_config
-from lightemma.data.missing import missing_pictures
+from lightemma.data.pictures_check import missing_pictures
 from lightemma.data.sources import open_source
 from lightemma.errors import UserError
 from lightemma.preflight.estimate import config_of

@@ -203,7 +203,7 @@ def picture_size(frame: Frame, policy: PicturePolicy) -> Size:
         frame: any; all pictures of a data set have one size.
         policy: what it is scaled down to.
     """
-    width, height = _size_on_disk(frame.image_path) or frame.camera.size or DEFAULT_SIZE
+    width, height = _size_on_disk(frame.image_path) or (frame.camera and frame.camera.size) or DEFAULT_SIZE
     if policy.max_side is not None and max(width, height) > policy.max_side:
         scale = policy.max_side / max(width, height)
         width, height = max(1, round(width * scale)), max(1, round(height * scale))

@@ -12,7 +12,7 @@ from typing import Any
 from lightemma.backends.base import Backend, CallError, CallResult, PicturePart, Request, TextPart
 from lightemma.backends.config import ModelConfig
 from lightemma.config_files import find_config, load_config
-from lightemma.data.fetched import fetch_picture, is_address, picture_at
+from lightemma.data.picture_url import fetch_picture, is_address, picture_at
 from lightemma.data.pictures import PicturePolicy, load_picture
 from lightemma.frame import Picture
 from lightemma.planners.conversation import SUMMARY, Conversation, Part, Said, window_of

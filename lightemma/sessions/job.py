@@ -21,7 +21,7 @@ from lightemma.calls.monitor import Monitor
 from lightemma.calls.prices import ResolvedPrice, resolve_price
 from lightemma.data.base import FrameSource
 from lightemma.data.data_locations import remember_source
-from lightemma.data.missing import missing_pictures
+from lightemma.data.pictures_check import missing_pictures
 from lightemma.data.sources import open_source
 from lightemma.errors import UserError
 from lightemma.frame import Frame

@@ -113,7 +113,7 @@ def test_local_models_refuse_what_they_cannot_hold():
 
 @pytest.mark.parametrize("provider", [CHAT, COMPATIBLE, RESPONSES], ids=lambda provider: provider.name)
 def test_addresses_of_pictures_are_passed_on_where_the_provider_fetches_them(server, provider):
-    from lightemma.data.fetched import picture_at
+    from lightemma.data.picture_url import picture_at
 
     assert provider.backend.takes_urls
     address = "https://example.org/road.jpg?key=1"

@@ -12,7 +12,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from lightemma.cli import plot, video
-from lightemma.data.lookup import FrameLookup, picture_pixels
+from lightemma.data.frame_lookup import FrameLookup
+from lightemma.data.pictures import picture_pixels
 from lightemma.errors import UserError
 from lightemma.run_folder.records import StageRecord
 from tests.conftest import (

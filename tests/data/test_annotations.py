@@ -15,7 +15,7 @@ from lightemma.data.annotation_columns import read_annotations
 from lightemma.data.annotations import AnnotationIndex, kind_of
 from lightemma.data.nuscenes import NuScenesSource
 from lightemma.data.nuscenes_tables import read_table
-from lightemma.data.scene_descriptions import scene_facts
+from lightemma.data.scene_texts import read_scene_texts
 from lightemma.data.tracks import Tracks
 from lightemma.errors import UserError
 from lightemma.kinematics import to_ego_frame
@@ -310,6 +310,6 @@ def test_devkit_has_the_same_boxes(tmp_path):
 def test_scene_facts_are_the_tables_own(tmp_path):
     world = make_world()
     folder = world.write(tmp_path)
-    assert scene_facts(tmp_path, VERSION) == dict.fromkeys(world.truth, ("here", "rain, bus in samples/CAM_FRONT/"))
+    assert read_scene_texts(tmp_path, VERSION) == dict.fromkeys(world.truth, ("here", "rain, bus in samples/CAM_FRONT/"))
     (folder / "log.json").unlink()
-    assert {place for place, _ in scene_facts(tmp_path, VERSION).values()} == {""}
+    assert {place for place, _ in read_scene_texts(tmp_path, VERSION).values()} == {""}

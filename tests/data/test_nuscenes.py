@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightemma.data import nuscenes, nuscenes_cache
-from lightemma.data.missing import missing_pictures
+from lightemma.data import nuscenes, nuscenes_cache, nuscenes_readers
+from lightemma.data.pictures_check import missing_pictures
 from lightemma.data.nuscenes import NuScenesSource, parse_spec
 from lightemma.errors import UserError
 from lightemma.frame import Frame
@@ -144,8 +144,8 @@ class Count:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.reads = 0
-        self._read = nuscenes.read_tables
-        monkeypatch.setattr(nuscenes, "read_tables", self)
+        self._read = nuscenes_readers.read_tables
+        monkeypatch.setattr(nuscenes_readers, "read_tables", self)
 
     def __call__(self, folder: Path):
         self.reads += 1

@@ -137,7 +137,7 @@ class SceneData:
         for run in self.runs:
             if not np.isnan(run.errors[number, 0]):
                 trajectories[run.name] = run.trajectory[number]
-        drawn = paths_in_picture(frame.camera, trajectories, thumbnail.size)
+        drawn = paths_in_picture(frame.camera, trajectories, thumbnail.size) if frame.camera else {}
         return {
             "src": thumbnail.uri,
             "size": list(thumbnail.size),

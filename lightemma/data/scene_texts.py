@@ -24,7 +24,7 @@ class _LogRow(msgspec.Struct, frozen=True, gc=False):
     location: str = ""
 
 
-def scene_facts(root: Path, version: str) -> dict[str, tuple[str, str]]:
+def read_scene_texts(root: Path, version: str) -> dict[str, tuple[str, str]]:
     """Location and description of every scene by its name; empty strings where the tables do not say.
 
     Args:

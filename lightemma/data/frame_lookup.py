@@ -1,12 +1,8 @@
-"""One frame of a source by its scene and token, and its picture."""
+"""One frame of a source by its scene and sample token."""
 
 from __future__ import annotations
 
-import io
 from collections import OrderedDict
-
-import numpy as np
-import numpy.typing as npt
 
 from lightemma.data.base import FrameSource
 from lightemma.frame import Frame
@@ -37,24 +33,7 @@ class FrameLookup:
         if scene in self._kept:
             self._kept.move_to_end(scene)
         else:
-            self._kept[scene] = {frame.sample_token: frame for frame in self.source.scene_frames(scene)}
+            self._kept[scene] = {frame.sample_token: frame for frame in self.source.checked_frames(scene)}
             if len(self._kept) > self._limit:
                 self._kept.popitem(last=False)
         return self._kept[scene].get(token)
-
-
-def picture_pixels(frame: Frame) -> npt.NDArray[np.uint8] | None:
-    """A frame's picture, (height, width, 3); None where the source has none or the file is not there.
-
-    Raises:
-        UserError: if the file is torn or no picture.
-    """
-    if frame.image_path is None or not frame.image_path.is_file():
-        return None
-    from PIL import Image
-
-    from lightemma.data.pictures import PicturePolicy, load_picture
-
-    whole = load_picture(frame.image_path, PicturePolicy())  # refuses what is torn, huge or no picture
-    with Image.open(io.BytesIO(whole.data)) as image:
-        return np.asarray(image.convert("RGB"), dtype=np.uint8)

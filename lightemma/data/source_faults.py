@@ -1,0 +1,49 @@
+"""What is said when a user's own source of frames fails: its class, its file and what went wrong, in one sentence."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lightemma.errors import UserError
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+def described(source: type) -> str:
+    """A source's class in a message: ``the source my_data:MyDrives (in /home/me/my_data.py)``."""
+    if _is_built_in(source):
+        return f"the source {source.__name__}"
+    try:
+        file = inspect.getfile(source)
+    except (TypeError, OSError):  # a class made in a notebook has no file
+        file = "no file"
+    return f"the source {source.__module__}:{source.__qualname__} (in {file})"
+
+
+@contextmanager
+def failures_of(source: type, what: str) -> Iterator[None]:
+    """Turns what a user's source raises into one sentence. Exceptions of lightemma's own sources pass unchanged.
+
+    Args:
+        source: the class.
+        what: the method or property that is called.
+
+    Raises:
+        UserError: if the source raises; its own ``UserError`` passes unchanged.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if _is_built_in(source):
+            raise
+        raise UserError(
+            f"In {described(source)} `{what}` failed with {type(error).__name__}: {error or 'no message'}; mend the class."
+        ) from error
+
+
+def _is_built_in(source: type) -> bool:
+    return source.__module__.partition(".")[0] == _PACKAGE
