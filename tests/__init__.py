@@ -1,0 +1,7 @@
+"""The tests. Their matrices are small: threads that wait for each other would cost more than they save, most of all on a busy machine."""
+
+import os
+
+# Before anything imports numpy or torch; processes that tests start inherit it.
+for _library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
