@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import redirect_stdout
 from dataclasses import replace
 from io import StringIO
+from itertools import product
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from lightemma.camera import project, rotation_matrix
+from lightemma.frame import Camera
 from lightemma.simulation.dataset.recording import looks_of
 from lightemma.simulation.dataset.writer import DatasetWriter, Layout
-from lightemma.simulation.render import make_renderer
+from lightemma.simulation.render import front_camera, make_renderer
+from tests.devkit import needs_devkit
 from tests.simulation.made_up_city import actor, made_up_city, made_up_state
 from tests.simulation.made_up_drive import made_up_recording, made_up_states
 
+pytestmark = pytest.mark.pictures
 SIZE = (800, 450)
 #: Colours that nothing else in the city has, and where cars of them stand: near and far, turned, on both sides.
 CARS = (
@@ -46,27 +52,36 @@ def artist(request):
 
 
 @pytest.fixture(scope="module")
-def devkit(artist, tmp_path_factory):
-    from nuscenes import NuScenes
-
-    root = tmp_path_factory.mktemp(artist.name)
-    writer = DatasetWriter(root, Layout(size=SIZE, renderer=artist.name, quality=95))
+def root(artist, tmp_path_factory):
+    """A data set with one of the cars in each scene."""
+    folder = tmp_path_factory.mktemp(artist.name)
+    writer = DatasetWriter(folder, Layout(size=SIZE, renderer=artist.name, quality=95))
     for car in CARS:
         writer.write(one_car_recording(car), artist)
-    with redirect_stdout(StringIO()):
-        return NuScenes("v1.0-sim", str(root), verbose=False)
+    return folder
+
+
+def turned(points: np.ndarray, row: dict) -> np.ndarray:
+    """Points of a box or of the ego frame in the frame that the row's rotation and translation lead to."""
+    return points @ rotation_matrix(np.array(row["rotation"])).T + row["translation"]
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
-def test_a_coloured_car_fills_its_box_and_nothing_else(devkit, number):
-    from nuscenes.utils.geometry_utils import view_points
-
-    sample = devkit.get("sample", devkit.scene[number]["first_sample_token"])
-    path, (box,), intrinsic = devkit.get_sample_data(sample["data"]["CAM_FRONT"])
-    corners = view_points(box.corners(), np.asarray(intrinsic), normalize=True)[:2]
-    left, top = corners.min(axis=1)
-    right, bottom = corners.max(axis=1)
-    found = magenta(np.asarray(Image.open(path)))
+def test_a_coloured_car_fills_its_box_and_nothing_else(root, number):
+    """As the tables say it, by the devkit's formulas: box to world, world to ego, ego to camera, camera to pixel."""
+    tables = {path.stem: json.loads(path.read_text()) for path in (root / "v1.0-sim").glob("*.json")}
+    row = {name: {one["token"]: one for one in rows} for name, rows in tables.items()}
+    sample = next(one for one in tables["sample"] if one["scene_token"] == tables["scene"][number]["token"])
+    (annotation,) = (one for one in tables["sample_annotation"] if one["sample_token"] == sample["token"])
+    (data,) = (one for one in tables["sample_data"] if one["sample_token"] == sample["token"] and one["is_key_frame"])
+    ego, sensor = row["ego_pose"][data["ego_pose_token"]], row["calibrated_sensor"][data["calibrated_sensor_token"]]
+    width, length, height = annotation["size"]
+    corners = turned(np.array(list(product((-0.5, 0.5), repeat=3))) * (length, width, height), annotation)
+    ahead = (corners - ego["translation"]) @ rotation_matrix(np.array(ego["rotation"]))
+    calibration = [np.array(sensor[name]) for name in ("camera_intrinsic", "rotation", "translation")]
+    pixels = project(ahead, Camera(*calibration, SIZE)).pixels
+    (left, top), (right, bottom) = pixels.min(axis=0), pixels.max(axis=0)
+    found = magenta(np.asarray(Image.open(root / data["filename"])))
     rows, columns = np.nonzero(found)
     # JPEG spreads colours over blocks of 16 pixels; the box is drawn to the pixel.
     slack = 3.0
@@ -78,12 +93,16 @@ def test_a_coloured_car_fills_its_box_and_nothing_else(devkit, number):
     assert right - columns.max() < 0.15 * (right - left)
 
 
-def test_the_devkit_draws_the_boxes_on_the_pictures(devkit, tmp_path):
+@needs_devkit
+def test_the_devkit_draws_the_boxes_on_the_pictures(root, tmp_path):
     import matplotlib as mpl
+    from nuscenes import NuScenes
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
+    with redirect_stdout(StringIO()):
+        devkit = NuScenes("v1.0-sim", str(root), verbose=False)
     sample = devkit.get("sample", devkit.scene[0]["first_sample_token"])
     for name, boxes in (("with", True), ("without", False)):
         devkit.render_sample_data(
@@ -101,7 +120,7 @@ def test_the_same_drive_gives_the_same_pictures(artist, tmp_path):
     pictures = []
     for name in ("one", "other"):
         recording = made_up_recording(key_frames=2)
-        DatasetWriter(tmp_path / name, Layout(size=SIZE, renderer=artist.name)).write(recording, artist)
+        DatasetWriter(tmp_path / name, Layout(size=(320, 180), renderer=artist.name)).write(recording, artist)
         folder = tmp_path / name / "samples" / "CAM_FRONT"
         pictures.append(sorted(folder.iterdir()))
     for one, other in zip(*pictures, strict=True):
@@ -116,7 +135,5 @@ def test_the_picture_is_of_the_moment_in_the_tables(artist):
     """A look between two steps of the world is drawn between them."""
     near, far = (made_up_state(actors=(actor(1, "car", x, -1.75, colour=(1.0, 0.0, 0.9)),)) for x in (14.0, 15.0))
     artist.load(made_up_city(bare=True))
-    from lightemma.simulation.render import front_camera
-
     areas = [magenta(artist.draw(state, front_camera(SIZE), SIZE, 0)).sum() for state in (near, far)]
     assert areas[0] > areas[1] * 1.08
