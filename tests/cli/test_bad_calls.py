@@ -89,8 +89,9 @@ def picture_of(kind: str) -> bytes:
 def test_a_picture_that_cannot_be_sent_is_named_and_what_is_done_is_kept(place, cli, kind, complaint):  # noqa: F811
     assert cli(*RUN, *SEES.split(), "--concurrency", 1).status == 0
     done = (place / "out" / "Seeing" / "frames.jsonl").read_bytes()
+    broken = picture_of(kind)
     for path in (place / "nuscenes" / "samples" / "CAM_FRONT").iterdir():
-        path.write_bytes(picture_of(kind))
+        path.write_bytes(broken)
     said = sentence(cli, "run", "--data", TABLES, "--limit", 2, "--out", "other", *SEES.split())
     assert re.search(complaint, said), said
     assert "CAM_FRONT" in said

@@ -186,13 +186,33 @@ def test_closed_loop_runs_are_compared_among_themselves_and_not_with_others(else
 
 
 def test_a_driven_episode_can_be_watched(elsewhere, cli):
-    common = ("--scenarios", "red-light", "--seeds", "1", "--pictures", "--renderer", "painter", "--size", "320x180")
-    assert cli("drive", "--planner", "stop", *common, "--out", "out", "--quiet").status == 0
-    frames = DrivenSource(Path("out/drive-stop")).scene_frames("red-light.day.000")
+    common = (
+        "--scenarios",
+        "lead-car-braking",
+        "--seeds",
+        "1",
+        "--pictures",
+        "--renderer",
+        "painter",
+        "--size",
+        "160x90",
+    )
+    assert cli("drive", "--planner", "constant-action", *common, "--out", "out", "--quiet").status == 0
+    frames = DrivenSource(Path("out/drive-constant-action")).scene_frames("lead-car-braking.day.000")
+    assert len(frames) > 3
     assert [frame.frame_index for frame in frames] == list(range(len(frames)))
     assert all(frame.image_path is not None and frame.image_path.is_file() for frame in frames)
     assert frames[-1].history.positions[-1].tolist() == [0.0, 0.0]
-    ended = cli("video", "out/drive-stop", "--scene", "red-light.day.000", "--out", "film.gif", "--width", "640")
+    ended = cli(
+        "video",
+        "out/drive-constant-action",
+        "--scene",
+        "lead-car-braking.day.000",
+        "--out",
+        "film.gif",
+        "--width",
+        "640",
+    )
     assert (ended.status, ended.err) == (0, "")
     with Image.open("film.gif") as film:
         assert film.n_frames == len(frames)
