@@ -18,12 +18,14 @@ from typing import Any
 import msgspec
 import pandas as pd
 
-from lightemma.comparing.context import SceneContext, context_for
-from lightemma.evaluation.comparison import Comparison, compare_runs
+from lightemma.comparing.load import compare_loaded
+from lightemma.evaluation.comparison import Comparison
 from lightemma.evaluation.frame_scores import frame_columns
 from lightemma.evaluation.metrics.displacement import check_convention
 from lightemma.evaluation.scores import RunScores, load_scores
-from lightemma.report.tables import columns_of, rows_of, write_tables
+from lightemma.evaluation.statistics.bootstrap import RESAMPLES, SEED
+from lightemma.evaluation.tables.files import write_tables
+from lightemma.report.page import ReportFiles, write_report
 from lightemma.run_folder.store import read_frames
 
 #: Columns of ``Run.texts``.
@@ -79,30 +81,30 @@ class Run:
 
 
 class Tables:
-    """A comparison as DataFrames, one attribute per table.
+    """A comparison as DataFrames, one attribute per table, such as ``summary``.
 
     The columns are those of the CSV files (docs/metrics.md).
+
+    Attributes:
+        comparison: what the tables are of.
     """
 
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
-        self.summary = self._table("summary")
-        self.common = self._table("common")
-        self.common_removed = self._table("common_removed")
-        self.conventions = self._table("conventions")
-        self.errors = self._table("errors")
-        self.paired = self._table("paired")
-        self.strata = self._table("strata")
-        self.ranks = self._table("ranks")
-        self.influence = self._table("influence")
-        self.power = self._table("power")
-        self.imputed = self._table("imputed")
-        self.references = self._table("references")
-        self.copies = self._table("copies")
-        self.horizons = self._table("horizons")
-        self.calibration = self._table("calibration")
-        self.feasibility = self._table("feasibility")
-        self.safety = self._table("safety")
+        self._frames: dict[str, pd.DataFrame] = {}
+
+    def __getattr__(self, name: str) -> pd.DataFrame:
+        if name.startswith("_") or name == "comparison":
+            raise AttributeError(name)
+        built = self.comparison.tables.get(name)
+        if built is None:
+            raise AttributeError(f"a comparison has no table '{name}'; it has {', '.join(self.comparison.tables)}")
+        if name not in self._frames:
+            self._frames[name] = pd.DataFrame(built.cells(), columns=built.columns)
+        return self._frames[name]
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.comparison.tables]
 
     def write(self, folder: str | PathLike[str]) -> list[Path]:
         """Writes every table as .csv, .md and .tex.
@@ -112,8 +114,17 @@ class Tables:
         """
         return write_tables(self.comparison, Path(folder))
 
-    def _table(self, name: str) -> pd.DataFrame:
-        return pd.DataFrame(rows_of(self.comparison, name), columns=columns_of(name))
+    def report(self, page: str | PathLike[str], title: str | None = None) -> ReportFiles:
+        """Writes the comparison as one HTML page.
+
+        Args:
+            page: the file, ``.html``.
+            title: of the page.
+
+        Raises:
+            UserError: if it cannot be written.
+        """
+        return write_report(self.comparison, Path(page), title=title)
 
 
 def load_run(path: str | PathLike[str], parser: str | None = None) -> Run:
@@ -136,6 +147,9 @@ def compare(
     *,
     shared_frames: bool = False,
     data: str | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+    tables: Sequence[str] = (),
 ) -> Tables:
     """Compares runs over the same frames.
 
@@ -145,19 +159,22 @@ def compare(
         shared_frames: cut all runs to the frames they share, instead of refusing unlike ones.
         data: the data behind the runs, for safety and strata by place, light and weather; as noted when they were driven
             if None.
+        resamples: how many draws of scenes.
+        seed: of the draws.
+        tables: further tables, as ``package.module:Class``.
 
     Raises:
-        UserError: if they cannot be compared, or ``data`` cannot be opened.
+        UserError: if they cannot be compared, ``data`` cannot be opened, or one of ``tables`` cannot be used.
     """
     loaded = [run if isinstance(run, Run) else load_run(run) for run in runs]
-    scores = [run.scores for run in loaded]
-    evidence = context_for(scores, loaded[0].folder.parent, data=data) if loaded else SceneContext()
     return Tables(
-        compare_runs(
-            scores,
-            check_convention(convention),
+        compare_loaded(
+            [(run.folder, run.scores) for run in loaded],
+            data=data,
+            convention=check_convention(convention),
             shared_only=shared_frames,
-            scene_facts=evidence.scene_facts,
-            safety=evidence.safety,
+            resamples=resamples,
+            seed=seed,
+            tables=tables,
         )
     )

@@ -90,10 +90,10 @@ def main() -> None:
             make_runs(results)
         folders = find_runs([results])
         runs = [load_scores(folder) for folder in folders]
-        comparison = compare_runs(runs)
         texts = {run.name: folder for run, folder in zip(runs, folders, strict=True)}
+        comparison = compare_runs(runs, folders=texts)
         started = time.perf_counter()
-        written = write_report(comparison, runs, texts, Path(temporary) / "report.html")
+        written = write_report(comparison, Path(temporary) / "report.html")
         seconds = time.perf_counter() - started
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(

@@ -19,9 +19,9 @@ import numpy as np
 
 from lightemma.evaluation.comparison import compare_runs
 from lightemma.evaluation.scores import load_scores
+from lightemma.evaluation.tables.files import write_tables
 from lightemma.kinematics import hold_last_action, integrate
 from lightemma.protocol import LIGHTEMMA
-from lightemma.report.tables import write_tables
 from lightemma.run_folder.manifest import DataEntry, Manifest, ModelEntry, PlannerEntry, frame_set_digest
 from lightemma.run_folder.records import FrameRecord, StageRecord, Usage
 from lightemma.run_folder.store import FRAMES, RunWriter, find_runs

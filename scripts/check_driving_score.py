@@ -7,8 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lightemma.closed_loop.results import load_driven, results_of
+from lightemma.closed_loop.results import results_of
 from lightemma.closed_loop.set_up import make_tour
+from lightemma.closed_loop.study import load_driven
 
 DRIVERS = ("stop", "random", "constant-action", "idm", "expert")
 #: What the score promises: at least so much for the expert, at most so much for the car that goes on as it came.

@@ -20,6 +20,7 @@ def compare(
     figures: Annotated[
         bool, typer.Option("--figures", help="Draw the figures too (.pdf, .svg, .png), into figures/.")
     ] = False,
+    table: options.MoreTables = None,
     resamples: options.Resamples = 10_000,
     seed: options.Seed = 20_250_501,
 ) -> None:
@@ -34,28 +35,24 @@ def compare(
     if all(read_manifest(folder).data.source == SOURCE for folder in folders):
         from lightemma.cli.drive import tell_driving
 
-        tell_driving(folders, out)
+        tell_driving(folders, out, resamples, seed)
         return
     from lightemma.cli.show import show_notes, show_summary
     from lightemma.comparing.load import load_and_compare
-    from lightemma.evaluation.metrics.displacement import check_convention
-    from lightemma.report.tables import write_tables
+    from lightemma.evaluation.tables.files import write_tables
 
-    compared = load_and_compare(
+    comparison = load_and_compare(
         folders,
-        check_convention(convention),
         data=data,
         parser=parser,
-        shared_only=shared_frames,
-        resamples=resamples,
-        seed=seed,
+        **options.choices(convention, shared_frames=shared_frames, resamples=resamples, seed=seed, tables=table),
     )
-    write_tables(compared.comparison, out)
-    show_summary(compared.comparison)
-    show_notes(compared.comparison)
+    write_tables(comparison, out)
+    show_summary(comparison)
+    show_notes(comparison)
     typer.echo(f"Tables: {out}")
     if figures:
         from lightemma.report.figures import write_figures
 
-        write_figures(compared.comparison, compared.runs, out / "figures")
+        write_figures(comparison, out / "figures")
         typer.echo(f"Figures: {out / 'figures'}")

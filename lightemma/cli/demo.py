@@ -14,7 +14,7 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the
     from lightemma.cli.run import drive
     from lightemma.cli.show import show_notes, show_summary
     from lightemma.cli.study import write_all
-    from lightemma.comparing.load import compare_folders
+    from lightemma.comparing.load import load_and_compare
     from lightemma.data.data_locations import remember_source
     from lightemma.data.embedded_demo import open_embedded_demo
     from lightemma.planners.registry import PLANNERS
@@ -32,10 +32,12 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the
     )
     remember_source(study.results, source.info, "demo")
     drive(study, "quiet")
-    compared = compare_folders([study.results / job.name for job in study.jobs], source=source)
-    files = write_all(compared, out / "report", ReportSettings(title="The embedded demo drives", figures=False), "demo")
-    show_summary(compared.comparison)
-    show_notes(compared.comparison)
+    comparison = load_and_compare([study.results / job.name for job in study.jobs], source=source)
+    files = write_all(
+        comparison, out / "report", ReportSettings(title="The embedded demo drives", figures=False), "demo"
+    )
+    show_summary(comparison)
+    show_notes(comparison)
     typer.echo(
         f"{NAME} is no model: its answers were written in advance, slips included, to show what a model's row looks like."
     )

@@ -110,12 +110,13 @@ def _say_how_it_ended(tour: Tour, outcomes: list[RunOutcome]) -> None:
         typer.echo(", ".join(parts) + f" -> {tour.results / job.name}")
 
 
-def tell_driving(folders: Sequence[Path], out: Path) -> None:
+def tell_driving(folders: Sequence[Path], out: Path, resamples: int = 10_000, seed: int = 20_250_501) -> None:
     """Writes the tables of closed-loop runs, and shows the main one."""
-    from lightemma.closed_loop.results import load_driven, results_of
-    from lightemma.closed_loop.tables import write_tables
+    from lightemma.closed_loop.results import results_of
+    from lightemma.closed_loop.study import load_driven
+    from lightemma.evaluation.tables.files import write_tables
 
-    results = results_of([load_driven(folder) for folder in folders])
+    results = results_of([load_driven(folder) for folder in folders], resamples, seed)
     write_tables(results, out)
     show_driving(results)
     typer.echo(f"Tables: {out}")
@@ -124,10 +125,10 @@ def tell_driving(folders: Sequence[Path], out: Path) -> None:
 def show_driving(results: ClosedLoopResults) -> None:
     """Prints the main table."""
     from lightemma.cli.show import show
-    from lightemma.closed_loop.tables import caption
 
     rows: list[dict[str, Any]] = []
-    for row in results.closed_loop:
+    main = results.tables["closed_loop"]
+    for row in main.rows:
         interval = "" if math.isnan(row.ci_low) else f"[{row.ci_low:.1f}, {row.ci_high:.1f}]"
         rows.append(
             {
@@ -145,7 +146,7 @@ def show_driving(results: ClosedLoopResults) -> None:
                 "no answer": f"{row.answers_missing_rate:.1%}",
             }
         )
-    show(rows, caption(results, "closed_loop"))
+    show(rows, main.caption)
 
 
 def _names(text: str) -> list[str]:

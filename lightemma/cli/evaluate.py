@@ -17,23 +17,26 @@ def evaluate(
 ) -> None:
     """Score stored answers again, without any call: every L2 convention, and scores.csv with one line per frame."""
     from lightemma.cli.show import show
-    from lightemma.evaluation.comparison import compare_runs
     from lightemma.evaluation.scores import load_scores
-    from lightemma.report.tables import rows_of, write_frame_scores
+    from lightemma.evaluation.study import make_study
+    from lightemma.evaluation.tables.base import build
+    from lightemma.evaluation.tables.conventions import Conventions
+    from lightemma.evaluation.tables.errors import Errors
+    from lightemma.evaluation.tables.summary import Summary
+    from lightemma.report.frame_scores import write_frame_scores
     from lightemma.run_folder.store import find_runs
 
     for folder in find_runs(runs):
         scores = load_scores(folder, parser)
         path = write_frame_scores(scores, folder)
-        comparison = compare_runs([scores], shared_only=True)
-        summary = rows_of(comparison, "summary")[0]
-        not_ok = summary["frames"] - summary["ok_frames"]
-        rows = [row for row in rows_of(comparison, "conventions") if row["run"] == scores.name]
+        study = make_study([scores], shared_only=True)
+        summary, *_ = build(Summary(), study).rows
+        rows = [row for row in build(Conventions(), study).cells() if row["run"] == scores.name]
         read_by = scores.manifest.parser if scores.manifest else "strict"
         show(
             [{name: row[name] for name in ("run", "convention", "l2_1s", "l2_2s", "l2_3s", "l2_avg")} for row in rows],
-            f"{scores.name}: {summary['frames']} frames, {not_ok} not ok, parser {read_by}; FDE {summary['fde']:.4f} m, "
-            f"miss rate {summary['miss_rate_2m']:.4f}",
+            f"{scores.name}: {summary.frames} frames, {summary.frames - summary.ok_frames} not ok, parser {read_by}; "
+            f"FDE {summary.fde:.4f} m, miss rate {summary.miss_rate_2m:.4f}",
         )
-        outcomes = [row for row in rows_of(comparison, "errors") if row["run"] == scores.name]
-        typer.echo("  " + ", ".join(f"{row['outcome']} {row['frames']}" for row in outcomes) + f"\n  {path}")
+        outcomes = [row for row in build(Errors(), study).rows if row.run == scores.name]
+        typer.echo("  " + ", ".join(f"{row.outcome} {row.frames}" for row in outcomes) + f"\n  {path}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from lightemma.evaluation.comparison import Choices
     from lightemma.sessions.benchmark import Benchmark
 
 Config = Annotated[
@@ -95,6 +96,33 @@ SharedFrames = Annotated[
 ]
 Resamples = Annotated[int, typer.Option(help="Bootstrap draws of scenes.", min=100)]
 Seed = Annotated[int, typer.Option(help="Seed of the draws.")]
+MoreTables = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--table", help="A table of your own, package.module:Class; may be given several times.", show_default=False
+    ),
+]
+
+
+def choices(
+    convention: str, *, shared_frames: bool, resamples: int, seed: int, tables: list[str] | None = None
+) -> Choices:
+    """How finished runs are compared, from the options above.
+
+    Raises:
+        UserError: if there is no such convention, or one of the tables cannot be used.
+    """
+    from lightemma.evaluation.metrics.displacement import check_convention
+    from lightemma.evaluation.tables.plugin_tables import outside_tables
+
+    outside_tables(tables or ())  # what is wrong with them is said before anything is read or driven
+    return {
+        "convention": check_convention(convention),
+        "shared_only": shared_frames,
+        "resamples": resamples,
+        "seed": seed,
+        "tables": tables or (),
+    }
 
 
 def benchmark_of(config: str | None, **given: Any) -> Benchmark:

@@ -24,6 +24,7 @@ def report(
     thumbnails: Annotated[
         int | None, typer.Option(help="At most that many pictures; chosen for what they show if left out.", min=0)
     ] = None,
+    table: options.MoreTables = None,
     resamples: options.Resamples = 10_000,
     seed: options.Seed = 20_250_501,
 ) -> None:
@@ -31,31 +32,18 @@ def report(
     from lightemma.cli.show import show_notes
     from lightemma.comparing.load import load_and_compare
     from lightemma.errors import UserError
-    from lightemma.evaluation.metrics.displacement import check_convention
     from lightemma.report.page import write_report
 
     if out.suffix.lower() not in {".html", ".htm"}:
         raise UserError(f"--out is '{out}', which is no page; give a file that ends in .html.")
-    compared = load_and_compare(
+    comparison = load_and_compare(
         runs,
-        check_convention(convention),
         data=data,
         parser=parser,
-        shared_only=shared_frames,
-        resamples=resamples,
-        seed=seed,
+        **options.choices(convention, shared_frames=shared_frames, resamples=resamples, seed=seed, tables=table),
     )
-    files = write_report(
-        compared.comparison,
-        compared.runs,
-        compared.folders,
-        out,
-        frame_lookup=compared.evidence.frame,
-        scene_facts=compared.evidence.scene_facts,
-        title=title,
-        max_thumbnails=thumbnails,
-    )
-    show_notes(compared.comparison)
+    files = write_report(comparison, out, title=title, max_thumbnails=thumbnails)
+    show_notes(comparison)
     say_written(files)
 
 

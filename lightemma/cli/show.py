@@ -18,14 +18,13 @@ _COLUMNS = ("run", "frames", "ok_frames", "l2_1s", "l2_2s", "l2_3s", "l2_avg", "
 
 def show_summary(comparison: Comparison) -> None:
     """Prints the summary with each run's difference to the baseline and its interval."""
-    from lightemma.report.tables import caption, rows_of
-
+    summary = comparison.tables["summary"]
     rows = []
-    for row in rows_of(comparison, "summary"):
+    for row in summary.cells():
         failed = row["format_error_rate"] + row["call_error_rate"]
         shown = {name: row[name] for name in _COLUMNS}
         rows.append({**shown, "not_ok": f"{failed:.2%}", "vs constant-action [95 %]": _difference(row)})
-    show(rows, caption(comparison, "summary"))
+    show(rows, summary.caption)
 
 
 def show_notes(comparison: Comparison) -> None:
@@ -54,7 +53,7 @@ def show(rows: Sequence[dict[str, Any]], title: str, words: Collection[str] = WO
     from rich.markup import escape
     from rich.table import Table
 
-    from lightemma.report.tables import rounded
+    from lightemma.table_files import rounded
 
     console = Console(soft_wrap=True)
     table = Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="")

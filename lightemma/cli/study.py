@@ -10,7 +10,7 @@ import typer
 from lightemma.cli import options
 
 if TYPE_CHECKING:
-    from lightemma.comparing.load import Compared
+    from lightemma.evaluation.comparison import Comparison
     from lightemma.report.page import ReportFiles
     from lightemma.sessions.benchmark import ReportSettings
 
@@ -32,6 +32,17 @@ def study(
             help="Folder for page, tables and figures; <out>/reports/<study> if left out.", show_default=False
         ),
     ] = None,
+    convention: Annotated[
+        str | None,
+        typer.Option(
+            help="L2 convention: lightemma, endpoint or cumulative; as the benchmark says if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    shared_frames: options.SharedFrames = False,
+    table: options.MoreTables = None,
+    resamples: options.Resamples = 10_000,
+    seed: options.Seed = 20_250_501,
     max_cost: options.MaxCost = None,
     executor: options.Executor = "local",
     replicas: options.Replicas = None,
@@ -44,7 +55,7 @@ def study(
     from lightemma.cli.report import say_written
     from lightemma.cli.run import drive
     from lightemma.cli.show import show_notes, show_summary
-    from lightemma.comparing.load import compare_folders
+    from lightemma.comparing.load import load_and_compare
     from lightemma.config_files import find_config
     from lightemma.executors import choose_executor, placing
     from lightemma.sessions.job import Spending, Study
@@ -63,6 +74,13 @@ def study(
         concurrency=concurrency,
         max_side=None,
     )
+    choices = options.choices(
+        convention or benchmark.report.convention,
+        shared_frames=shared_frames,
+        resamples=resamples,
+        seed=seed,
+        tables=table,
+    )
     with placing(chosen, make_backend) as backends:
         driven = Study(benchmark, out, backends=backends)
         others = finished_runs(benchmark.report, out)
@@ -72,12 +90,14 @@ def study(
         typer.echo(f"The report waits until all runs are finished ({stopped[0]}); the same command goes on.")
         raise typer.Exit(130 if INTERRUPTED in stopped else 1)
     folder = report or out / "reports" / name
-    compared = compare_folders(
-        [*(out / job.name for job in driven.jobs), *others], benchmark.report.convention, source=driven.source
+    comparison = load_and_compare(
+        [*(out / job.name for job in driven.jobs), *others],
+        source=driven.source,
+        **choices,
     )
-    files = write_all(compared, folder, benchmark.report, name)
-    show_summary(compared.comparison)
-    show_notes(compared.comparison)
+    files = write_all(comparison, folder, benchmark.report, name)
+    show_summary(comparison)
+    show_notes(comparison)
     say_written(files)
     raise typer.Exit(1 if any(outcome.failed for outcome in outcomes) else 0)
 
@@ -99,22 +119,14 @@ def finished_runs(settings: ReportSettings, out: Path) -> list[Path]:
     return folders
 
 
-def write_all(compared: Compared, folder: Path, settings: ReportSettings, name: str) -> ReportFiles:
+def write_all(comparison: Comparison, folder: Path, settings: ReportSettings, name: str) -> ReportFiles:
     """Writes page, tables and, if wanted, figures into a folder."""
+    from lightemma.evaluation.tables.files import write_tables
     from lightemma.report.page import write_report
-    from lightemma.report.tables import write_tables
 
-    write_tables(compared.comparison, folder / "tables")
+    write_tables(comparison, folder / "tables")
     if settings.figures:
         from lightemma.report.figures import write_figures
 
-        write_figures(compared.comparison, compared.runs, folder / "figures")
-    return write_report(
-        compared.comparison,
-        compared.runs,
-        compared.folders,
-        folder / f"{name}.html",
-        frame_lookup=compared.evidence.frame,
-        scene_facts=compared.evidence.scene_facts,
-        title=settings.title,
-    )
+        write_figures(comparison, folder / "figures")
+    return write_report(comparison, folder / f"{name}.html", title=settings.title)

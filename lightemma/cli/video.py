@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lightemma.cli import plot
+from lightemma.cli import options
 
 if TYPE_CHECKING:
     from lightemma.report.video import Words
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def video(
     run: Annotated[Path, typer.Argument(help="The run's folder.")],
     scene: Annotated[str, typer.Option(help="Name of the scene.")],
-    data: plot.Data = None,
+    data: options.Behind = None,
     out: Annotated[
         Path | None, typer.Option(help="The file (.mp4 or .gif); RUN-SCENE.mp4 if left out.", show_default=False)
     ] = None,
@@ -25,24 +25,27 @@ def video(
     width: Annotated[int, typer.Option(help="Width in pixels; the height is 9/16 of it.")] = 1280,
 ) -> None:
     """Film a scene: the picture with recorded and planned path, a bird's-eye view, and the model's words."""
+    from lightemma.comparing.frame_view import frame_view, open_context, planned_path
+    from lightemma.protocol import Protocol
+    from lightemma.report.figures.writing import file_name
     from lightemma.report.video import Shot, check_suffix, draw_shots, write_video
     from lightemma.run_folder.store import find_runs, read_frames, read_manifest
 
     folder = _one_run(find_runs([run]), run)
     manifest = read_manifest(folder)
-    path = out or Path(f"{plot.file_name(manifest.run)}-{plot.file_name(scene)}.mp4")
+    path = out or Path(f"{file_name(manifest.run)}-{file_name(scene)}.mp4")
     check_suffix(path)
     records = _scene_records(read_frames(folder), scene, manifest.run)
-    protocol = plot.protocol_of(manifest)
-    evidence = plot.open_evidence(data, folder, manifest)
-    views = [plot.view_of(record, evidence, protocol) for record in records]
+    protocol = Protocol(**manifest.protocol)
+    context = open_context(data, folder, manifest)
+    views = [frame_view(record, context, protocol) for record in records]
     notes = [note for _, note in views if note]
     if notes:
         typer.echo(f"{notes[0]} ({len(notes)} of {len(views)} frames)", err=True)
     shots = [
         Shot(
             view,
-            plot.plan_of(manifest.run, record),
+            planned_path(manifest.run, record),
             [_words(stage) for stage in record.stages],
             (record.timestamp - records[0].timestamp) / 1e6,
         )

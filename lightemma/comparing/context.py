@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,29 +17,12 @@ from lightemma.data.frame_lookup import FrameLookup
 from lightemma.data.source_answers import agents_of, facts_of, maps_of
 from lightemma.data.surroundings import SceneSurroundings, surroundings_of_frames
 from lightemma.errors import UserError
-from lightemma.evaluation.safety import NO_ANNOTATIONS, NO_MAP, SafetyEvidence
+from lightemma.evaluation.scene_context import NO_AGENTS, NO_MAPS, SceneContext
 from lightemma.evaluation.scores import RunScores
-from lightemma.frame import Frame
 from lightemma.run_folder.manifest import Manifest
 from lightemma.run_folder.store import is_run
-from lightemma.scene_facts import SceneFacts
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class SceneContext:
-    """The data behind a comparison, as far as it is there.
-
-    Attributes:
-        frame: finds a frame, with its camera and picture, by scene name and sample token; None without data.
-        scene_facts: place, light and weather by scene name.
-        safety: who was around and where the road is; says why where it does not know.
-    """
-
-    frame: Callable[[str, str], Frame | None] | None = None
-    scene_facts: Mapping[str, SceneFacts] = field(default_factory=dict)
-    safety: SafetyEvidence = field(default_factory=SafetyEvidence)
 
 
 def context_for(
@@ -77,16 +59,14 @@ def context_of(source: FrameSource) -> SceneContext:
     agents, maps = agents_of(source), maps_of(source)
     if maps is not None and not isinstance(maps, Unknown) and agents is None:
         # The frames alone say where the car was, which is all that judging plans by a map needs.
-        agents = Unknown(NO_ANNOTATIONS, _motion(source))
+        agents = Unknown(NO_AGENTS, _motion(source))
     return SceneContext(
-        frame=lookup.frame,
-        scene_facts=facts_of(source),
-        safety=SafetyEvidence(
-            surroundings=agents.motion if isinstance(agents, Unknown) else agents,
-            drivable=None if isinstance(maps, Unknown) else maps,
-            no_annotations=agents.reason if isinstance(agents, Unknown) else NO_ANNOTATIONS,
-            no_map=maps.reason if isinstance(maps, Unknown) else NO_MAP,
-        ),
+        frames=lookup.frame,
+        facts=facts_of(source),
+        agents=agents.motion if isinstance(agents, Unknown) else agents,
+        maps=None if isinstance(maps, Unknown) else maps,
+        no_agents=agents.reason if isinstance(agents, Unknown) else NO_AGENTS,
+        no_maps=maps.reason if isinstance(maps, Unknown) else NO_MAPS,
     )
 
 
@@ -98,11 +78,11 @@ def _motion(source: FrameSource) -> AgentLookup:
         frames = source.checked_frames(name) if name in names else []
         return surroundings_of_frames(frames) if frames else None
 
-    def look(name: str, token: str) -> Surroundings | None:
+    def get_surroundings(name: str, token: str) -> Surroundings | None:
         found = scene(name)
         return found.at(token) if found else None
 
-    return look
+    return get_surroundings
 
 
 def data_behind(manifests: Sequence[Manifest], results: Path, data: str | None = None) -> FrameSource | None:

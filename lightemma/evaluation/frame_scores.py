@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from lightemma.evaluation.metrics.displacement import CONVENTIONS, l2, misses
+from lightemma.evaluation.metrics.manoeuvres import MANOEUVRES, manoeuvres
 from lightemma.evaluation.scores import RunScores, baseline_scores
-from lightemma.evaluation.strata import MANOEUVRES, manoeuvres
 
 STEPS = ("error_0.5s", "error_1.0s", "error_1.5s", "error_2.0s", "error_2.5s", "error_3.0s")
 

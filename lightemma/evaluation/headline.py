@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lightemma.evaluation.comparison import Comparison
-from lightemma.evaluation.ranks import LEAST_OK
-from lightemma.evaluation.rows import PairedRow, StratumRow
 from lightemma.evaluation.scores import BASELINE
+from lightemma.evaluation.tables.paired import Paired, PairedRow
+from lightemma.evaluation.tables.ranks import LEAST_OK
+from lightemma.evaluation.tables.strata import Strata, StratumRow
+from lightemma.evaluation.tables.summary import Summary
 
 #: How many runs a sentence names before it only counts them.
 NAMED = 3
@@ -56,9 +58,9 @@ class _Words:
 
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
-        self.summary = {row.run: row for row in comparison.summary}
-        self.paired = {row.run: row for row in comparison.paired if row.reference == comparison.baseline}
-        others = [row for row in comparison.summary if row.run != comparison.baseline]
+        self.summary = {row.run: row for row in comparison.rows(Summary)}
+        self.paired = {row.run: row for row in comparison.rows(Paired) if row.reference == comparison.baseline}
+        others = [row for row in comparison.rows(Summary) if row.run != comparison.baseline]
         self.models = [row.run for row in others if row.model]
         self.formulas = [row.run for row in others if not row.model]
         self.held = "holding the last action" + (f" ({comparison.baseline})" if comparison.baseline != BASELINE else "")
@@ -197,10 +199,10 @@ class _Words:
         return found
 
     def _tested_strata(self) -> list[StratumRow]:
-        return [row for row in self.comparison.strata if row.run in self.models and not math.isnan(row.p_value)]
+        return [row for row in self.comparison.rows(Strata) if row.run in self.models and not math.isnan(row.p_value)]
 
     def _row(self, run: str, stratum: str) -> StratumRow:
-        return next(row for row in self.comparison.strata if (row.run, row.stratum) == (run, stratum))
+        return next(row for row in self.comparison.rows(Strata) if (row.run, row.stratum) == (run, stratum))
 
     def _how(self) -> str:
         scenes = self.comparison.scenes

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-from lightemma.evaluation.comparison_data import Study
-from lightemma.evaluation.ranks import LEAST_OK
-from lightemma.evaluation.rows import CopyRow, PowerRow
+import numpy as np
+
+from lightemma.evaluation.metrics.repeated_action import repeats_action
+from lightemma.evaluation.statistics.power import detectable
+from lightemma.evaluation.study import Study
+from lightemma.evaluation.tables.ranks import LEAST_OK
 
 #: With fewer scenes only large differences show.
 FEW_SCENES = 30
@@ -19,18 +21,19 @@ MANY_IMPLAUSIBLE = 0.01
 MANY_COPIES = 0.5
 
 
-def cautions(study: Study, power: Sequence[PowerRow], copies: Sequence[CopyRow]) -> list[str]:
+def warnings_about(study: Study) -> list[str]:
     """Warnings in the order in which they matter; none where all is well."""
-    return [*_few_scenes(study, power), *_failed(study), *_implausible(study), *_copies(study, copies)]
+    return [*_few_scenes(study), *_failed(study), *_implausible(study), *_copies(study)]
 
 
-def _few_scenes(study: Study, power: Sequence[PowerRow]) -> list[str]:
-    scenes = len(study.scene_names)
+def _few_scenes(study: Study) -> list[str]:
+    scenes = study.scenes
     if scenes < 2:
         return ["One scene gives no interval and no test: its numbers say nothing about other scenes."]
     if scenes >= FEW_SCENES:
         return []
-    found = [row.mdd_80 for row in power if row.reference == study.baseline.name and not math.isnan(row.mdd_80)]
+    against_baseline = [pair.difference for pair in study.pairs if pair.reference == study.baseline.name]
+    found = [size for size in map(detectable, against_baseline) if not math.isnan(size)]
     if not found:
         return [f"{scenes} scenes are few: intervals over them are wide."]
     least, most = f"{min(found):.2f}", f"{max(found):.2f}"
@@ -64,10 +67,13 @@ def _implausible(study: Study) -> list[str]:
     ]
 
 
-def _copies(study: Study, copies: Sequence[CopyRow]) -> list[str]:
-    models = {run.name for run in study.models}
-    return [
-        f"{row.run} repeats the last action on {100 * row.share:.1f} % of its frames; there it is the baseline itself."
-        for row in copies
-        if row.run in models and row.share > MANY_COPIES
-    ]
+def _copies(study: Study) -> list[str]:
+    found = []
+    for run in study.models:
+        ok = int(run.ok.sum())
+        share = float(np.sum(repeats_action(run.actions, run.history))) / ok if ok else 0.0
+        if share > MANY_COPIES:
+            found.append(
+                f"{run.name} repeats the last action on {100 * share:.1f} % of its frames; there it is the baseline itself."
+            )
+    return found

@@ -16,8 +16,9 @@ from lightemma.calls.monitor import Monitor
 from lightemma.data.nuscenes import NuScenesSource
 from lightemma.evaluation.comparison import compare_runs
 from lightemma.evaluation.scores import load_scores
+from lightemma.evaluation.tables import TABLES
+from lightemma.evaluation.tables.files import write_tables
 from lightemma.frame import EgoHistory, Frame
-from lightemma.report.tables import TABLES, write_tables
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.job import Spending, Study
@@ -71,7 +72,7 @@ def test_a_run_is_complete_paid_once_and_keeps_its_key_to_itself(server, provide
 
     scores = [load_scores(tmp_path / "results" / name) for name in ("m", "again")]
     write_tables(compare_runs(scores), tmp_path / "tables")
-    for table in TABLES:
+    for table in (one.name for one in TABLES):
         with (tmp_path / "tables" / f"{table}.csv").open() as file:
             assert list(csv.DictReader(file)), table
     manifest = read_manifest(tmp_path / "results" / "m")

@@ -10,6 +10,7 @@ import pytest
 from lightemma.data.published import PublishedArchive, PublishedSource, frame_record
 from lightemma.data.sources import open_source
 from lightemma.evaluation.comparison import compare_runs
+from lightemma.evaluation.scene_context import SceneContext
 from lightemma.evaluation.scores import load_scores
 from lightemma.planners.baselines import ConstantAction, DampedAcceleration
 from lightemma.report.page import files, write_report
@@ -218,7 +219,7 @@ def test_published_answers_are_shown(chromium, tmp_path):
         folders[path.stem] = write_run(tmp_path / "results", make_manifest(path.stem, frames), records)
     runs = [load_scores(folder) for folder in folders.values()]
     out = tmp_path / "page" / "report.html"
-    write_report(compare_runs(runs, resamples=200), runs, folders, out)
+    write_report(compare_runs(runs, resamples=200, folders=folders), out)
     chromium.resize(390, 844)
     chromium.open(out, READY)
     assert chromium.evaluate("document.querySelectorAll('#summary tbody tr:not(.reference)').length") == 10
@@ -243,8 +244,9 @@ def test_real_pictures_show_the_paths(chromium, tmp_path):
     }
     runs = [load_scores(folder) for folder in folders.values()]
     out = tmp_path / "page" / "report.html"
-    made = Made(compare_runs(runs, resamples=200), runs, folders, frames)
-    assert made.write(out).pictures == len(frames)
+    context = SceneContext(frames=lambda _, token: frames.get(token))
+    written = write_report(compare_runs(runs, resamples=200, context=context, folders=folders), out)
+    assert written.pictures == len(frames)
     chromium.resize(1280)
     chromium.open(out, READY)
     chromium.evaluate("document.querySelector('#rows .row').click()")

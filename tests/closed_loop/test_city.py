@@ -9,9 +9,10 @@ import pytest
 
 from lightemma.closed_loop.driving_score import score_of
 from lightemma.closed_loop.records import EpisodeOutcome
-from lightemma.closed_loop.results import load_driven, results_of
+from lightemma.closed_loop.results import results_of
 from lightemma.closed_loop.set_up import make_tour
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
+from lightemma.closed_loop.study import load_driven
 from lightemma.closed_loop.worlds.city import CityFactory, CityWorld
 
 

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from lightemma.closed_loop.comfort import harsh_seconds, standing_seconds
 from lightemma.closed_loop.driving_score import score_of
 from lightemma.closed_loop.records import Crash, EpisodeOutcome
-from lightemma.closed_loop.results import ClosedLoopRow, load_driven, results_of
+from lightemma.closed_loop.results import results_of
 from lightemma.closed_loop.spec import LoopRules
-from lightemma.closed_loop.tables import write_tables
+from lightemma.closed_loop.study import load_driven
+from lightemma.closed_loop.tables.closed_loop import ClosedLoopRow
 from lightemma.errors import UserError
+from lightemma.evaluation.tables.files import write_tables
 from tests.closed_loop.test_drive import Sight, scripted, tour
 
 CLEAN = EpisodeOutcome(

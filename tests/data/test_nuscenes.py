@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from lightemma.data import nuscenes, nuscenes_cache, nuscenes_readers
-from lightemma.data.pictures_check import missing_pictures
 from lightemma.data.nuscenes import NuScenesSource, parse_spec
+from lightemma.data.pictures_check import missing_pictures
 from lightemma.errors import UserError
 from lightemma.frame import Frame
 from lightemma.protocol import Protocol

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from lightemma.evaluation.comparison_data import Study, make_study
-from lightemma.evaluation.scores import BASELINE, RunScores, baseline_scores, score
+from lightemma.evaluation.scores import RunScores, score
+from lightemma.evaluation.study import Study, make_study
 from lightemma.frame import FloatArray, Frame
 from tests.conftest import make_frame, make_manifest, make_record, steady
 
@@ -42,9 +42,7 @@ def made_run(
 
 def steady_study(*runs: RunScores, convention: str = "lightemma", resamples: int = 400) -> Study:
     """A study of these runs and the computed baseline."""
-    baseline = next((run for run in runs if run.name == BASELINE), None) or baseline_scores(runs[0])
-    everyone = list(runs) if any(run is baseline for run in runs) else [*runs, baseline]
-    return make_study(everyone, baseline, convention, resamples, 1)
+    return make_study(runs, convention, resamples=resamples, seed=1)
 
 
 def random_runs(count: int, scenes: int, seed: int, failed: float = 0.0) -> list[RunScores]:

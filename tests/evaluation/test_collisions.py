@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightemma.agents import CAR_AHEAD, CAR_LENGTH, CAR_WIDTH, OTHER, PEDESTRIAN, VEHICLE, Surroundings
-from lightemma.evaluation.metrics.agents_around import Traffic, planned_poses
+from lightemma.evaluation.metrics.agents_around import AgentsAround, planned_poses
 from lightemma.evaluation.metrics.collisions import (
     CONVENTIONS,
     RASTERS,
@@ -16,7 +16,7 @@ from lightemma.evaluation.metrics.collisions import (
     step_hits,
 )
 from lightemma.evaluation.metrics.occupancy import CAR_COLUMNS, CAR_ROWS, LIDAR_AHEAD
-from lightemma.evaluation.metrics.time_to_collision import least_time_to_collision, recorded_touches
+from lightemma.evaluation.metrics.time_to_collision import min_ttc, recorded_touches
 from lightemma.kinematics import integrate
 from lightemma.protocol import LIGHTEMMA
 from tests.conftest import steady
@@ -26,9 +26,9 @@ from tests.evaluation.surroundings_kit import PERSON, Box, around, poses
 NEVER = [0] * 6
 
 
-def traffic(*frames: Surroundings) -> Traffic:
+def traffic(*frames: Surroundings) -> AgentsAround:
     found = dict(enumerate(frames))
-    return Traffic.gather(["a"] * len(frames), [str(i) for i in found], lambda scene, token: found[int(token)])
+    return AgentsAround.gather(["a"] * len(frames), [str(i) for i in found], lambda scene, token: found[int(token)])
 
 
 def hits(actions: np.ndarray, *boxes: Box) -> dict[str, list[int]]:
@@ -178,7 +178,7 @@ def test_the_cars_cells_are_its_rectangle_half_a_metre_ahead_of_the_lidar():
 
 def least(actions: np.ndarray, *boxes: Box, recorded: np.ndarray | None = None) -> float:
     there = traffic(around(*boxes, recorded=recorded))
-    return float(least_time_to_collision(poses(actions)[None], there, recorded_touches(there))[0])
+    return float(min_ttc(poses(actions)[None], there, recorded_touches(there))[0])
 
 
 def test_time_to_collision_is_the_gap_over_the_closing_speed():
@@ -204,7 +204,7 @@ def test_time_to_collision_is_unknown_without_a_plan_or_agents():
     there = traffic(around(), around(), nobody_knows)
     plans = np.stack([poses(steady(5.0))] * 3)
     plans[1] = np.nan
-    found = least_time_to_collision(plans, there, recorded_touches(there))
+    found = min_ttc(plans, there, recorded_touches(there))
     assert found[0] == np.inf
     assert np.isnan(found[1:]).all()
 

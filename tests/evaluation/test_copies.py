@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from lightemma.evaluation.copies import copy_rows
+from lightemma.evaluation.tables.copies import Copies
 from tests.conftest import steady
 from tests.evaluation.made_runs import drives, made_run, steady_study
 
 
 def copies(run):
-    return copy_rows(steady_study(run))[0]
+    return Copies().build(steady_study(run))[0]
 
 
 def test_a_copy_is_all_six_actions_to_three_decimals():
@@ -31,7 +31,7 @@ def test_a_standing_car_is_told_apart():
 
 def test_the_baseline_is_all_copies_and_a_dead_run_unknown():
     frames = drives({"s-1": [5.0, 6.0]})
-    dead, baseline = copy_rows(steady_study(made_run("dead", frames, [None, None])))
+    dead, baseline = Copies().build(steady_study(made_run("dead", frames, [None, None])))
     assert baseline.share == 1.0
     assert (dead.frames, dead.copies) == (0, 0)
     assert math.isnan(dead.share)

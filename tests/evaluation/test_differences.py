@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from lightemma.evaluation.differences import paired_rows, pairs, strata_rows
+from lightemma.evaluation.scene_context import SceneContext
 from lightemma.evaluation.statistics.multiple_testing import holm
+from lightemma.evaluation.tables.paired import Paired
+from lightemma.evaluation.tables.strata import Strata
 from lightemma.scene_facts import SceneFacts
 from tests.evaluation.made_runs import AVERAGE, drives, made_run, steady_study
 
@@ -28,7 +31,7 @@ def study():
 
 
 def test_holm_runs_over_all_pairs(study):
-    rows = paired_rows(pairs(study))
+    rows = Paired().build(study)
     assert len(rows) == 6
     assert [row.p_holm for row in rows] == holm([row.p_value for row in rows])
     for row in rows:
@@ -40,20 +43,20 @@ def test_holm_runs_over_all_pairs(study):
 
 def test_a_run_against_its_twin_is_a_tie():
     twin = steady_study(seeing("a", 5.3, 2.6), seeing("b", 5.3, 2.6))
-    (row,) = (row for row in paired_rows(pairs(twin)) if (row.run, row.reference) == ("a", "b"))
+    (row,) = (row for row in Paired().build(twin) if (row.run, row.reference) == ("a", "b"))
     assert (row.diff, row.p_value, row.p_holm, row.tie) == (0.0, 1.0, 1.0, "tie")
 
 
 def test_one_scene_has_neither_p_nor_tie():
     frames = drives({"only": [5.0, 6.0]})
-    (row,) = paired_rows(pairs(steady_study(made_run("a", frames, [5.5, 5.5]))))
+    (row,) = Paired().build(steady_study(made_run("a", frames, [5.5, 5.5])))
     assert math.isnan(row.p_value)
     assert math.isnan(row.p_holm)
     assert row.tie == ""
 
 
 def test_better_where_it_brakes_and_worse_where_it_does_not(study):
-    found = {row.stratum: row for row in strata_rows(study, None) if row.run == "seer"}
+    found = {row.stratum: row for row in Strata().build(study) if row.run == "seer"}
     braking, steady = found["course: straight and braking"], found["course: straight and steady"]
     assert (braking.frames, braking.share, braking.significant) == (12, 0.5, "better")
     assert (steady.frames, steady.significant) == (12, "worse")
@@ -62,7 +65,7 @@ def test_better_where_it_brakes_and_worse_where_it_does_not(study):
 
 
 def test_holm_runs_over_the_tests_of_the_whole_table(study):
-    rows = strata_rows(study, None)
+    rows = Strata().build(study)
     tests = [row for row in rows if not math.isnan(row.p_value)]
     assert len(tests) == 3 * 5, "three runs, on two manoeuvres, two courses and one speed band"
     assert [row.p_holm for row in tests] == holm([row.p_value for row in tests])
@@ -71,7 +74,7 @@ def test_holm_runs_over_the_tests_of_the_whole_table(study):
 
 
 def test_scenes_are_rows_without_intervals(study):
-    rows = [row for row in strata_rows(study, None) if row.stratum.startswith("scene: ")]
+    rows = [row for row in Strata().build(study) if row.stratum.startswith("scene: ")]
     assert len(rows) == 4 * 12, "the baseline's too"
     far = next(row for row in rows if (row.run, row.stratum) == ("far", "scene: s-00"))
     assert (far.frames, far.share) == (2, 2 / 24)
@@ -81,6 +84,7 @@ def test_scenes_are_rows_without_intervals(study):
 
 def test_facts_make_strata_of_their_own(study):
     facts = {scene: SceneFacts("hill", "night" if scene > "s-08" else "day", "") for scene in (*STEADY, *BRAKING)}
-    found = {row.stratum: row.frames for row in strata_rows(study, facts) if row.run == "far"}
+    rows = Strata().build(replace(study, context=SceneContext(facts=facts)))
+    found = {row.stratum: row.frames for row in rows if row.run == "far"}
     assert (found["light: night"], found["light: day"], found["location: hill"]) == (6, 18, 24)
     assert not any(name.startswith("weather") for name in found)

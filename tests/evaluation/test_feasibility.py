@@ -8,11 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lightemma.evaluation.feasibility import RECORDED, feasibility_rows, motion, recorded_actions
+from lightemma.evaluation.metrics.comfort import motion
+from lightemma.evaluation.metrics.recorded_actions import actions_from_later_frames
 from lightemma.evaluation.scores import load_scores
+from lightemma.evaluation.tables.feasibility import RECORDED, Feasibility
 from lightemma.kinematics import integrate
 from lightemma.sessions.importing import import_archive
 from tests.conftest import make_frame, make_frames, steady
+from tests.evaluation.made_runs import steady_study
 from tests.evaluation.surroundings_kit import run_of
 from tests.shared_data import PUBLISHED, needs_shared
 
@@ -74,7 +77,9 @@ def test_left_and_right_feel_the_same(actions, history):
 def test_a_row_counts_the_plans_there_are():
     frames = make_frames({"a": 4})
     harsh = steady(8.0)
-    (row, recorded) = feasibility_rows([run_of("model", frames, [steady(5.0), harsh, None, steady(5.0, 0.25)])])
+    row, _, recorded = Feasibility().build(
+        steady_study(run_of("model", frames, [steady(5.0), harsh, None, steady(5.0, 0.25)]))
+    )
     assert (row.run, row.frames) == ("model", 3)
     assert row.share_comfortable == pytest.approx(1 / 3)
     assert row.share_feasible == pytest.approx(2 / 3)
@@ -87,15 +92,14 @@ def test_a_row_counts_the_plans_there_are():
 
 
 def test_a_run_without_plans_has_nothing_to_say():
-    row = feasibility_rows([run_of("mute", make_frames({"a": 2}), [None, None])])[0]
+    row = Feasibility().build(steady_study(run_of("mute", make_frames({"a": 2}), [None, None])))[0]
     assert row.frames == 0
     assert all(np.isnan(value) for value in (row.share_comfortable, row.jerk_p95, row.first_speed_jump_max))
-    assert feasibility_rows([]) == []
 
 
 def test_the_recorded_drive_is_the_history_six_frames_later():
     frames = [make_frame("a", index, history=steady(float(index))) for index in range(8)]
-    actions = recorded_actions(run_of("model", frames, [steady(1.0)] * 8))
+    actions = actions_from_later_frames(run_of("model", frames, [steady(1.0)] * 8))
     assert actions[0] == pytest.approx(steady(6.0))
     assert actions[1] == pytest.approx(steady(7.0))
     assert np.isnan(actions[2:]).all()
@@ -104,7 +108,7 @@ def test_the_recorded_drive_is_the_history_six_frames_later():
 def test_the_recorded_drive_of_a_short_scene_comes_from_its_places():
     driven = plan([5, 5, 4, 4, 3, 3], [0.01, 0.01, 0.02, 0.02, 0.0, 0.0])
     frame = make_frame("a", 0, driven=driven)
-    actions = recorded_actions(run_of("model", [frame], [steady(1.0)]))
+    actions = actions_from_later_frames(run_of("model", [frame], [steady(1.0)]))
     assert frame.future == pytest.approx(integrate(driven))
     assert actions[0, :, 0] == pytest.approx(driven[:, 0], abs=1e-3)
     # A chord's end turns as its neighbours do, half a step later than the plan that drew it.
@@ -113,7 +117,9 @@ def test_the_recorded_drive_of_a_short_scene_comes_from_its_places():
 
 @needs_shared(PUBLISHED / "gpt-4o.zip")
 def test_people_drive_comfortably_and_models_of_the_published_runs_less_so(tmp_path):
-    model, recorded = feasibility_rows([load_scores(import_archive(PUBLISHED / "gpt-4o.zip", tmp_path))])
+    model, _, recorded = Feasibility().build(
+        steady_study(load_scores(import_archive(PUBLISHED / "gpt-4o.zip", tmp_path)))
+    )
     assert (model.frames, recorded.frames) == (3604, 3008)
     assert model.share_comfortable == pytest.approx(0.985, abs=0.001)
     assert recorded.share_comfortable == pytest.approx(0.995, abs=0.001)

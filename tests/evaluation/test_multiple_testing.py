@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightemma.evaluation.statistics.multiple_testing import holm, verdict
+from lightemma.evaluation.statistics.multiple_testing import holm, significance
 
 P_VALUES = st.lists(st.floats(0, 1) | st.just(math.nan), max_size=12)
 
@@ -48,7 +48,12 @@ def test_one_more_test_makes_no_other_more_significant(p_values, another):
 
 
 def test_verdicts():
-    assert [verdict(-1.0, 0.01), verdict(1.0, 0.01), verdict(-1.0, 0.05), verdict(1.0, math.nan)] == [
+    assert [
+        significance(-1.0, 0.01),
+        significance(1.0, 0.01),
+        significance(-1.0, 0.05),
+        significance(1.0, math.nan),
+    ] == [
         "better",
         "worse",
         "",

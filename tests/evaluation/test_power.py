@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightemma.evaluation.differences import pairs
-from lightemma.evaluation.power import detectable, power_rows, scenes_needed
 from lightemma.evaluation.statistics.bootstrap import Interval, SceneBootstrap
+from lightemma.evaluation.statistics.power import detectable, scenes_needed
 from lightemma.evaluation.statistics.student_t import quantile
+from lightemma.evaluation.tables.power import Power
 from tests.evaluation.made_runs import drives, made_run, steady_study
 
 
@@ -58,7 +58,7 @@ def test_a_difference_of_that_size_is_found_four_times_in_five():
 def test_every_pair_has_a_row():
     frames = drives({f"s-{n}": [5.0, 6.0] for n in range(9)})
     study = steady_study(made_run("a", frames, [6.0] * 18), made_run("b", frames, [5.0 + n / 9 for n in range(18)]))
-    rows = power_rows(pairs(study))
+    rows = Power().build(study)
     assert [(row.run, row.reference) for row in rows] == [
         ("a", "constant-action"),
         ("b", "constant-action"),

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightemma.evaluation.ranks import rank_rows
+from lightemma.evaluation.tables.ranks import Ranks
 from tests.evaluation.made_runs import AVERAGE, drives, made_run, random_runs, steady_study
 
 FRAMES = drives({f"s-{n}": [5.0, 5.0] for n in range(10)})
 
 
 def ranks(*runs):
-    return {row.run: row for row in rank_rows(steady_study(*runs))}
+    return {row.run: row for row in Ranks().build(steady_study(*runs))}
 
 
 def test_clear_differences_are_clear_places():
@@ -53,7 +53,7 @@ def test_no_shared_frame_is_no_ranking():
 @given(st.integers(0, 10_000), st.integers(1, 4), st.sampled_from([0.0, 0.1]))
 @settings(max_examples=25, deadline=None)
 def test_an_interval_holds_its_place(seed, count, failed):
-    rows = rank_rows(steady_study(*random_runs(count, 9, seed, failed)))
+    rows = Ranks().build(steady_study(*random_runs(count, 9, seed, failed)))
     ranked = [row for row in rows if row.rank is not None]
     assert all(1 <= row.rank_low <= row.rank <= row.rank_high <= len(ranked) for row in ranked)
     if ranked:

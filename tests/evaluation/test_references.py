@@ -8,14 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightemma.evaluation.metrics.displacement import CONVENTIONS, l2
-from lightemma.evaluation.references import best_errors, median_trajectory, reference_rows
+from lightemma.evaluation.metrics.ensembles import best_errors, median_trajectory
+from lightemma.evaluation.tables.references import References
 from tests.evaluation.made_runs import AVERAGE, drives, made_run, random_runs, steady_study
 
 FRAMES = drives({"s-1": [6.0, 7.0], "s-2": [5.0, 8.0]})
 
 
 def rows(*runs):
-    return {row.run: row for row in reference_rows(steady_study(*runs))}
+    return {row.run: row for row in References().build(steady_study(*runs))}
 
 
 def test_three_identical_runs_have_themselves_as_median_and_best():

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lightemma.evaluation.strata import COURSES, MANOEUVRES, SPEED_BANDS, courses, manoeuvres, speed_bands, strata
+from lightemma.evaluation.metrics.manoeuvres import COURSES, MANOEUVRES, SPEED_BANDS, courses, manoeuvres, speed_bands
+from lightemma.evaluation.strata import strata
 from lightemma.kinematics import integrate
 from lightemma.scene_facts import SceneFacts
 from tests.conftest import steady

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from lightemma.evaluation.copies import copy_rows
-from lightemma.evaluation.differences import pairs
-from lightemma.evaluation.power import power_rows
-from lightemma.evaluation.warnings import cautions
+from lightemma.evaluation.tables.power import Power
+from lightemma.evaluation.warnings import warnings_about
 from tests.conftest import steady
 from tests.evaluation.made_runs import drives, made_run, steady_study
 
@@ -14,8 +12,7 @@ TEN = drives({f"s-{n}": [5.0, 5.0 + n / 9] for n in range(10)})
 
 
 def said(*runs) -> list[str]:
-    study = steady_study(*runs)
-    return cautions(study, power_rows(pairs(study)), copy_rows(study))
+    return warnings_about(steady_study(*runs))
 
 
 def test_thirty_scenes_and_good_answers_need_no_words():
@@ -24,7 +21,7 @@ def test_thirty_scenes_and_good_answers_need_no_words():
 
 def test_ten_scenes_say_how_small_a_difference_they_show():
     run = made_run("vlm", TEN, [6.0] * 20)
-    (power,) = power_rows(pairs(steady_study(run)))
+    (power,) = Power().build(steady_study(run))
     (sentence,) = said(run)
     assert sentence.startswith(
         f"10 scenes can only show differences to constant-action above {power.mdd_80:.2f} m (80 %"

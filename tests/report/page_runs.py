@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from lightemma.evaluation.comparison import Comparison, compare_runs
+from lightemma.evaluation.scene_context import SceneContext
 from lightemma.evaluation.scores import RunScores, load_scores
 from lightemma.frame import Camera, Frame
 from lightemma.report.page import ReportFiles, write_report
@@ -39,13 +40,11 @@ class Made:
     comparison: Comparison
     runs: list[RunScores]
     folders: dict[str, Path]
-    frames: dict[str, Frame]
+    context: SceneContext
 
     def write(self, out: Path, **more: Any) -> ReportFiles:
         """The report, with pictures."""
-        return write_report(
-            self.comparison, self.runs, self.folders, out, frame_lookup=lambda _, token: self.frames.get(token), **more
-        )
+        return write_report(self.comparison, out, **more)
 
 
 def stages(frame: Frame, answer: str, said: str = "A quiet road lies ahead of us.") -> list[StageRecord]:
@@ -107,4 +106,6 @@ def make_runs(root: Path, scenes: int = 4, each: int = 3) -> Made:
         ),
     }
     runs = [load_scores(folder) for folder in folders.values()]
-    return Made(compare_runs(runs, resamples=200), runs, folders, {frame.sample_token: frame for frame in frames})
+    by_token = {frame.sample_token: frame for frame in frames}
+    context = SceneContext(frames=lambda _, token: by_token.get(token))
+    return Made(compare_runs(runs, resamples=200, context=context, folders=folders), runs, folders, context)

@@ -18,12 +18,11 @@ from lightemma.errors import UserError
 from lightemma.evaluation.comparison import compare_runs
 from lightemma.evaluation.metrics.displacement import CONVENTIONS
 from lightemma.evaluation.scores import baseline_scores
-from lightemma.evaluation.statistics.bootstrap import SceneBootstrap
 from lightemma.report.page import files, write_report
 from lightemma.report.page.chosen import chosen_frames
 from lightemma.report.page.escape import page_json
 from lightemma.report.page.prompts import PromptTemplates
-from lightemma.report.page.views import horizon_rows, view_rows
+from lightemma.report.page.views import horizon_curves, view_rows
 from lightemma.report.thumbnails import make_thumbnail
 from tests.report.page_runs import HOSTILE, make_runs, picture
 
@@ -104,12 +103,8 @@ def test_chosen_frames_have_the_worst_the_best_and_every_kind_of_failure(made):
 
 
 def test_switched_numbers_are_those_of_the_tables(made):
-    baseline = next(run for run in [*made.runs, baseline_scores(made.runs[0])] if run.planner == "constant-action")
-    runs = [*made.runs, baseline]
-    codes = {scene: code for code, scene in enumerate(dict.fromkeys(baseline.scenes))}
-    bootstrap = SceneBootstrap(np.array([codes[scene] for scene in baseline.scenes]))
     comparison = compare_runs(made.runs)
-    views = view_rows(comparison, runs, baseline, bootstrap)
+    views = view_rows(comparison)
     for convention in CONVENTIONS:
         alone = compare_runs(made.runs, convention)
         for subset, table in (("own", alone.summary), ("common", alone.common)):
@@ -120,7 +115,7 @@ def test_switched_numbers_are_those_of_the_tables(made):
             got = [astuple(row) for row in views[convention][subset]]
             assert [row[0] for row in got] == [row[0] for row in wanted]
             np.testing.assert_allclose([row[1:] for row in got], [row[1:] for row in wanted])
-    curves = horizon_rows(runs, bootstrap)
+    curves = horizon_curves(comparison.study)
     for row in comparison.horizons:
         second, mean, low, high = curves["endpoint"]["own"][row.run][round(2 * row.horizon_s) - 1]
         np.testing.assert_allclose([second, mean, low, high], [row.horizon_s, row.error, row.ci_low, row.ci_high])
@@ -200,7 +195,7 @@ def test_scene_names_do_not_choose_where_files_go(tmp_path, monkeypatch):
         for run in made.runs
     ]
     out = tmp_path / "out" / "page.html"
-    write_report(compare_runs(odd, resamples=100), odd, made.folders, out)
+    write_report(compare_runs(odd, resamples=100, folders=made.folders), out)
     assert sorted(path.name for path in out.parent.rglob("*.js")) == ["0001-etc-0001.js", "0002-etc-0002.js"]
 
 

@@ -11,7 +11,11 @@ import pytest
 from lightemma.errors import UserError
 from lightemma.evaluation.comparison import Comparison, compare_runs
 from lightemma.evaluation.scores import RunScores, load_scores
-from lightemma.report.tables import columns_of, latex, markdown, rounded, rows_of, write_frame_scores, write_tables
+from lightemma.evaluation.tables import TABLES
+from lightemma.evaluation.tables.base import columns_of
+from lightemma.evaluation.tables.files import write_tables
+from lightemma.report.frame_scores import write_frame_scores
+from lightemma.table_files import latex, markdown, rounded
 from tests.conftest import make_frame, make_frames, make_manifest, make_record, steady, steady_run, write_run
 
 # The contract of the table files.
@@ -93,7 +97,7 @@ def test_every_table_is_written_three_times(comparison, tmp_path):
 def test_a_csv_holds_every_number_at_full_precision(comparison, tmp_path, table):
     write_tables(comparison, tmp_path)
     found = read(tmp_path / f"{table}.csv")
-    expected = rows_of(comparison, table)
+    expected = comparison.tables[table].cells()
     assert len(found) == len(expected) > 0
     for row, wanted in zip(found, expected, strict=True):
         for name, value in wanted.items():
@@ -124,7 +128,7 @@ def test_the_convention_is_printed_wherever_an_l2_is(comparison, tmp_path):
 
 def test_names_with_signs_survive_latex_and_markdown(tmp_path):
     comparison = compare_runs([scores(tmp_path / "results", "plain")], resamples=200)
-    rows = rows_of(comparison, "summary")[:1]
+    rows = comparison.tables["summary"].cells()[:1]
     rows[0]["run"] = NASTY
     tex = latex(rows, ["run", "l2_avg"])
     body = tex.splitlines()[tex.splitlines().index(r"\midrule") + 1]
@@ -161,7 +165,7 @@ def test_pages_leave_out_single_scenes_that_the_csv_has(comparison, tmp_path):
 
 def test_a_latex_table_has_as_many_cells_as_columns(comparison):
     for table in CONTRACT:
-        text = latex(rows_of(comparison, table), columns(table), "note")
+        text = latex(comparison.tables[table].cells(), columns(table), "note")
         spec = text.split(r"\begin{tabular}{")[1].split("}")[0]
         assert len(spec) == len(columns(table))
         rows = [line for line in text.splitlines() if line.endswith(r"\\")]
@@ -215,7 +219,7 @@ def test_scores_that_cannot_be_written_are_named(tmp_path):
 
 
 def test_the_row_types_have_no_column_beside_the_contract():
-    assert {table: columns_of(table) for table in CONTRACT} == {table: columns(table) for table in CONTRACT}
+    assert {table.name: columns_of(table.Row) for table in TABLES} == {table: columns(table) for table in CONTRACT}
 
 
 def test_a_run_of_one_scene_writes_its_tables(tmp_path):

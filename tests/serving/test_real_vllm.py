@@ -18,7 +18,7 @@ import yaml
 from lightemma.backends.base import CallError, Message, PicturePart, Request, TextPart
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.vllm import VllmBackend
-from lightemma.report.tables import TABLES
+from lightemma.evaluation.tables import TABLES
 from lightemma.run_folder.store import read_frames
 from lightemma.serving.pool import ServerPool
 from tests.backends import tiny_models
@@ -93,7 +93,7 @@ def test_a_complete_run_counts_as_the_server_does(folder, model):
     compare = [sys.executable, "-m", "lightemma", "compare", str(run), "--out", str(tables)]
     subprocess.run(compare, cwd=folder, check=True, capture_output=True)
     rows = {}
-    for table in TABLES:
+    for table in (one.name for one in TABLES):
         with (tables / f"{table}.csv").open() as file:
             rows[table] = list(csv.DictReader(file))
         assert rows[table] or table == "references", table  # those are made of several models

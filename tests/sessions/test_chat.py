@@ -16,8 +16,8 @@ from lightemma.backends.scripted import ScriptedBackend
 from lightemma.errors import UserError
 from lightemma.evaluation.comparison import compare_runs
 from lightemma.evaluation.scores import load_scores
+from lightemma.evaluation.tables.files import write_tables
 from lightemma.frame import EarlierPicture, EgoHistory, Frame
-from lightemma.report.tables import write_tables
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.job import Spending, Study

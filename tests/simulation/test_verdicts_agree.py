@@ -11,7 +11,8 @@ from lightemma.data.annotations import AnnotationIndex
 from lightemma.data.drivable import DrivableMaps
 from lightemma.data.nuscenes import NuScenesSource
 from lightemma.evaluation.metrics.agents_around import planned_poses
-from lightemma.evaluation.safety import SafetyEvidence, SafetyScene, verdicts_in
+from lightemma.evaluation.metrics.plan_safety import SafetyJudge
+from lightemma.evaluation.scene_context import SceneContext
 from lightemma.frame import FloatArray, Pose
 from lightemma.kinematics import hold_last_action
 from lightemma.protocol import LIGHTEMMA
@@ -105,8 +106,8 @@ def test_collisions_and_road_are_judged_alike_on_every_frame(root, recordings, n
     frames = list(source.scene_frames(drive.name))
     plans = [hold_last_action(frame.history.actions) if plan is None else plan for frame in frames]
     run = run_of(name, frames, plans)
-    scene = SafetyScene(run.scenes, run.tokens, SafetyEvidence(index.surroundings, maps.of))
-    found = verdicts_in(scene, run)
+    scene = SafetyJudge(run.scenes, run.tokens, SceneContext(agents=index.surroundings, maps=maps.of))
+    found = scene.judge_run(run)
     poses = planned_poses(run.trajectory, run.actions, LIGHTEMMA)
     by_name = {recording.drive.name: recording for recording in recordings}
     hits = sure = doubtful = 0

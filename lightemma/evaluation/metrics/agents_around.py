@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from lightemma.agents import Agents, BoolArray, IntArray, Surroundings, plan_times
+from lightemma.agents import AgentLookup, Agents, BoolArray, IntArray, plan_times
 from lightemma.frame import FloatArray
 from lightemma.protocol import Protocol
-
-#: Looks up the surroundings of a scene's key frame by the frame's sample token; None where there are none.
-Lookup = Callable[[str, str], Surroundings | None]
 
 #: Metres (and radians) beyond which a planned place is as good as this one, so that no sum overflows.
 _FARTHEST = 1e6
 
 
 @dataclass(frozen=True)
-class Traffic:
+class AgentsAround:
     """What is around ``n`` frames; their ``a`` agents stand one frame after the other.
 
     Attributes:
@@ -49,7 +46,7 @@ class Traffic:
     valid: BoolArray
 
     @classmethod
-    def gather(cls, scenes: Sequence[str], tokens: Sequence[str], lookup: Lookup) -> Traffic:
+    def gather(cls, scenes: Sequence[str], tokens: Sequence[str], lookup: AgentLookup) -> AgentsAround:
         """The surroundings of all frames, given by scene name and sample token."""
         found = [lookup(scene, token) for scene, token in zip(scenes, tokens, strict=True)]
         agents = [around.agents if around else None for around in found]

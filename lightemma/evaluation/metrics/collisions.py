@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from lightemma.agents import CAR_AHEAD, CAR_LENGTH, CAR_WIDTH, PEDESTRIAN, VEHICLE, BoolArray, IntArray
-from lightemma.evaluation.metrics.agents_around import Traffic, poses_between
+from lightemma.evaluation.metrics.agents_around import AgentsAround, poses_between
 from lightemma.evaluation.metrics.boxes import overlap
 from lightemma.evaluation.metrics.occupancy import RasterRule, raster_hits
 from lightemma.frame import FloatArray
@@ -39,41 +39,41 @@ def car_centres(poses: FloatArray) -> FloatArray:
     return centres
 
 
-def step_hits(convention: Convention, poses: FloatArray, traffic: Traffic) -> BoolArray:
+def step_hits(convention: Convention, poses: FloatArray, around: AgentsAround) -> BoolArray:
     """Whether a drive hits somebody in each step: at its end (rasters) or at any look inside it (exact).
 
     Args:
         convention: which one.
         poses: (n, 7, 3) of the rear axle: x, y (metres), heading (radians), ego frame, now first; NaN hits nothing.
-        traffic: of the same frames.
+        around: of the same frames.
 
     Returns:
         (n, 6) booleans.
     """
     rule = RASTERS.get(convention)
     if rule is not None:
-        return raster_hits(poses, traffic, rule)
+        return raster_hits(poses, around, rule)
     hits: BoolArray = np.zeros((len(poses), poses.shape[1] - 1), dtype=np.bool_)
-    agents, steps = exact_contacts(poses, traffic)
-    hits[traffic.owners[agents], steps] = True
+    agents, steps = exact_contacts(poses, around)
+    hits[around.owners[agents], steps] = True
     return hits
 
 
-def exact_contacts(poses: FloatArray, traffic: Traffic) -> tuple[IntArray, IntArray]:
-    """Who is touched when: pairs of agent (index into ``traffic``) and step (0 … 5), by oriented boxes, all kinds."""
+def exact_contacts(poses: FloatArray, around: AgentsAround) -> tuple[IntArray, IntArray]:
+    """Who is touched when: pairs of agent (index into ``around``) and step (0 … 5), by oriented boxes, all kinds."""
     size = car_size()
-    near = (np.linalg.norm(traffic.sizes, axis=1) + np.linalg.norm(size))[:, None] / 2
+    near = (np.linalg.norm(around.sizes, axis=1) + np.linalg.norm(size))[:, None] / 2
     found: list[IntArray] = []
     for share in LOOKS:
         drive = poses_between(poses, share)
         middles = car_centres(drive)
-        centres, yaws = traffic.between(share)
-        apart = np.linalg.norm(centres - middles[traffic.owners], axis=2)
+        centres, yaws = around.between(share)
+        apart = np.linalg.norm(centres - middles[around.owners], axis=2)
         agents, steps = np.nonzero(apart <= near)
-        owners = traffic.owners[agents]
+        owners = around.owners[agents]
         touching = overlap(
             middles[owners, steps], drive[owners, steps, 2], size,
-            centres[agents, steps], yaws[agents, steps], traffic.sizes[agents],
+            centres[agents, steps], yaws[agents, steps], around.sizes[agents],
         )  # fmt: skip
         found.append(np.column_stack([agents, steps])[touching])
     pairs = np.unique(np.concatenate(found), axis=0)

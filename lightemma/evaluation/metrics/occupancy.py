@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightemma.agents import BoolArray, IntArray
-from lightemma.evaluation.metrics.agents_around import Traffic
+from lightemma.evaluation.metrics.agents_around import AgentsAround
 from lightemma.evaluation.metrics.boxes import corners
 from lightemma.frame import FloatArray
 
@@ -41,12 +41,12 @@ class RasterRule:
     rounds_forward: bool
 
 
-def raster_hits(poses: FloatArray, traffic: Traffic, rule: RasterRule) -> BoolArray:
+def raster_hits(poses: FloatArray, around: AgentsAround, rule: RasterRule) -> BoolArray:
     """Whether a cell of the car is occupied at the end of each step.
 
     Args:
         poses: (n, 7, 3) of the rear axle: x, y (metres), heading (radians), ego frame, now first; NaN hits nothing.
-        traffic: of the same frames.
+        around: of the same frames.
         rule: which raster.
 
     Returns:
@@ -54,18 +54,18 @@ def raster_hits(poses: FloatArray, traffic: Traffic, rule: RasterRule) -> BoolAr
     """
     hits: BoolArray = np.zeros((len(poses), poses.shape[1] - 1), dtype=np.bool_)
     lidar = _lidar_places(poses[:, 1:])
-    drawn = np.isin(traffic.kinds, rule.kinds)
+    drawn = np.isin(around.kinds, rule.kinds)
     # A place far outside lands on the raster's edge, as in the published code.
-    rough = np.clip(lidar, -REACH, REACH)[traffic.owners]
-    centres = traffic.centres[:, 1:] - [LIDAR_AHEAD, 0.0]
-    near = np.linalg.norm(traffic.sizes, axis=1)[:, None] / 2 + _NEAR
+    rough = np.clip(lidar, -REACH, REACH)[around.owners]
+    centres = around.centres[:, 1:] - [LIDAR_AHEAD, 0.0]
+    near = np.linalg.norm(around.sizes, axis=1)[:, None] / 2 + _NEAR
     apart = np.linalg.norm(centres - rough, axis=2)  # NaN where nobody is, and then not near
     agents, steps = np.nonzero((apart <= near) & drawn[:, None])
     if not agents.size:
         return hits
-    owners = traffic.owners[agents]
+    owners = around.owners[agents]
     rows, columns = _car_cells(lidar[owners, steps], rule)
-    outline = _outline(centres[agents, steps], traffic.yaws[agents, steps + 1], traffic.sizes[agents])
+    outline = _outline(centres[agents, steps], around.yaws[agents, steps + 1], around.sizes[agents])
     met = _filled(outline, rows, columns).any(axis=(1, 2))
     hits[owners[met], steps[met]] = True
     return hits

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from lightemma.agents import BoolArray, GroundMap, IntArray
-from lightemma.evaluation.metrics.agents_around import Traffic
+from lightemma.agents import BoolArray, GroundMap, IntArray, MapLookup
+from lightemma.evaluation.metrics.agents_around import AgentsAround
 from lightemma.evaluation.metrics.boxes import corners
 from lightemma.evaluation.metrics.collisions import car_centres, car_size
 from lightemma.frame import FloatArray
-
-#: Looks up the map under a scene by its name; None where there is none.
-MapLookup = Callable[[str], GroundMap | None]
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class _SceneGround:
 
 
 @dataclass(frozen=True)
-class GroundVerdicts:
+class RoadDepartures:
     """What a run's plans did on the ground.
 
     Attributes:
@@ -53,16 +50,16 @@ class Ground:
     """The ground under many frames, gathered once and used for every run.
 
     Args:
-        traffic: of the frames.
+        around: of the frames.
         maps: scene name to map.
     """
 
-    def __init__(self, traffic: Traffic, maps: MapLookup) -> None:
-        self._traffic = traffic
+    def __init__(self, around: AgentsAround, maps: MapLookup) -> None:
+        self._around = around
         self._scenes: list[_SceneGround] = []
-        names = np.array(traffic.scenes, dtype=object)
-        placed = ~np.isnan(traffic.poses[:, 0])
-        for scene in dict.fromkeys(traffic.scenes):
+        names = np.array(around.scenes, dtype=object)
+        placed = ~np.isnan(around.poses[:, 0])
+        for scene in dict.fromkeys(around.scenes):
             rows = np.flatnonzero((names == scene) & placed)
             ground = maps(scene) if rows.size else None
             if ground is not None:
@@ -73,7 +70,7 @@ class Ground:
         """Whether any frame has a map under it."""
         return bool(self._scenes)
 
-    def judge(self, poses: FloatArray) -> GroundVerdicts:
+    def judge(self, poses: FloatArray) -> RoadDepartures:
         """Verdicts on a drive.
 
         Args:
@@ -89,12 +86,12 @@ class Ground:
             strayed = self._strayed(scene.rows, scene.ground, scene.lanes, driven) & ~scene.strayed
             judged = there & np.array([bool(lanes) for lanes in scene.lanes])[:, None]
             departure[scene.rows] = np.where(judged, strayed, np.nan)
-        return GroundVerdicts(off_road, departure)
+        return RoadDepartures(off_road, departure)
 
     def _scene(self, rows: IntArray, ground: GroundMap) -> _SceneGround:
-        routes = [self._world(np.array([row]), self._traffic.routes[row][None])[0] for row in rows.tolist()]
+        routes = [self._world(np.array([row]), self._around.routes[row][None])[0] for row in rows.tolist()]
         lanes = _lanes_of(ground, routes)
-        recorded = self._traffic.ego[rows, 1:]
+        recorded = self._around.ego[rows, 1:]
         unknown = np.isnan(recorded).any(axis=2)
         recorded = np.nan_to_num(recorded)
         return _SceneGround(
@@ -124,13 +121,13 @@ class Ground:
             frame, step = divmod(point, steps)
             if lane in lanes[frame]:
                 inside[frame, step] = True
-        past = np.array([_past(driven[i, :, :2], self._traffic.routes[row]) for i, row in enumerate(rows.tolist())])
+        past = np.array([_past(driven[i, :, :2], self._around.routes[row]) for i, row in enumerate(rows.tolist())])
         strayed: BoolArray = ~inside & ~past.reshape(inside.shape)
         return strayed
 
     def _world(self, rows: IntArray, points: FloatArray) -> FloatArray:
         """(f, k, 2) places in the ego frames of ``rows`` to the world. NaN stays."""
-        x, y, heading = self._traffic.poses[rows].T[..., None]
+        x, y, heading = self._around.poses[rows].T[..., None]
         cos, sin = np.cos(heading), np.sin(heading)
         ahead, left = points[..., 0], points[..., 1]
         world: FloatArray = np.stack([x + cos * ahead - sin * left, y + sin * ahead + cos * left], axis=-1)

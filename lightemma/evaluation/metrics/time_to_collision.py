@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lightemma.agents import BoolArray
-from lightemma.evaluation.metrics.agents_around import Traffic
+from lightemma.evaluation.metrics.agents_around import AgentsAround
 from lightemma.evaluation.metrics.boxes import first_contact
 from lightemma.evaluation.metrics.collisions import car_centres, car_size, exact_contacts
 from lightemma.frame import FloatArray
@@ -21,15 +21,15 @@ STANDING = 5e-3
 BEHIND = np.radians(150.0)
 
 
-def recorded_touches(traffic: Traffic) -> BoolArray:
+def recorded_touches(around: AgentsAround) -> BoolArray:
     """(a,) Agents whose box the recorded car touches during the plan: annotations that cannot be right."""
-    touched: BoolArray = np.zeros(len(traffic.owners), dtype=np.bool_)
-    agents, _ = exact_contacts(traffic.ego, traffic)
+    touched: BoolArray = np.zeros(len(around.owners), dtype=np.bool_)
+    agents, _ = exact_contacts(around.ego, around)
     touched[agents] = True
     return touched
 
 
-def least_time_to_collision(poses: FloatArray, traffic: Traffic, left_out: BoolArray) -> FloatArray:
+def min_ttc(poses: FloatArray, around: AgentsAround, left_out: BoolArray) -> FloatArray:
     """The least time to collision over the seven states of a drive.
 
     At each state the car and all agents but those behind it go on at their velocity of that moment, without turning, for
@@ -38,35 +38,35 @@ def least_time_to_collision(poses: FloatArray, traffic: Traffic, left_out: BoolA
 
     Args:
         poses: (n, 7, 3) of the rear axle: x, y (metres), heading (radians), ego frame, now first.
-        traffic: of the same frames.
+        around: of the same frames.
         left_out: (a,) agents that do not count, see :func:`recorded_touches`.
 
     Returns:
         (n,) seconds; infinite where nobody is met within 3 s; NaN where there is no drive or the agents are not known.
     """
-    middles, owners = car_centres(poses), traffic.owners
-    drive, theirs = _drive_velocities(poses), _agent_velocities(traffic.centres)
-    between = traffic.centres - middles[owners]
+    middles, owners = car_centres(poses), around.owners
+    drive, theirs = _drive_velocities(poses), _agent_velocities(around.centres)
+    between = around.centres - middles[owners]
     speed = np.linalg.norm(drive, axis=2)
     velocities = theirs - drive[owners]
-    counts = traffic.valid & ~left_out[:, None] & (speed[owners] > STANDING)
-    near = (np.linalg.norm(traffic.sizes, axis=1) + np.linalg.norm(car_size()))[:, None] / 2
+    counts = around.valid & ~left_out[:, None] & (speed[owners] > STANDING)
+    near = (np.linalg.norm(around.sizes, axis=1) + np.linalg.norm(car_size()))[:, None] / 2
     counts &= _closest(between, velocities) <= near
     agents, states = np.nonzero(counts)
     owner = owners[agents]
     here = poses[owner, states]
-    seen = traffic.centres[agents, states] - here[:, :2]
+    seen = around.centres[agents, states] - here[:, :2]
     angle = np.arctan2(seen[:, 1], seen[:, 0]) - here[:, 2]
     ahead = np.abs(np.mod(angle + np.pi, 2 * np.pi) - np.pi) <= BEHIND
     agents, states, owner, here = agents[ahead], states[ahead], owner[ahead], here[ahead]
     times = first_contact(
         middles[owner, states], here[:, 2], car_size(),
-        traffic.centres[agents, states], traffic.yaws[agents, states], traffic.sizes[agents],
+        around.centres[agents, states], around.yaws[agents, states], around.sizes[agents],
         velocities[agents, states],
     )  # fmt: skip
     least = np.full(len(poses), np.inf)
     np.minimum.at(least, owner, np.where(times <= TTC_HORIZON, times, np.inf))
-    known = traffic.known & ~np.isnan(poses).any(axis=(1, 2))
+    known = around.known & ~np.isnan(poses).any(axis=(1, 2))
     found: FloatArray = np.where(known, least, np.nan)
     return found
 

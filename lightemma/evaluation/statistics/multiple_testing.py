@@ -30,7 +30,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def verdict(difference: float, p_holm: float) -> str:
+def significance(difference: float, p_holm: float) -> str:
     """``better`` (smaller error), ``worse``, or an empty string where the corrected p does not say so."""
     if math.isnan(p_holm) or p_holm >= LEVEL:
         return ""

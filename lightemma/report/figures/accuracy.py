@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lightemma.evaluation.comparison import Comparison
-from lightemma.evaluation.rows import SummaryRow
+from lightemma.evaluation.tables.summary import Summary, SummaryRow
 from lightemma.report.figures.scale import reach, short
 from lightemma.report.figures.style import FAINT, new_figure, plain_numbers, run_styles, shown, styled
 
@@ -59,20 +59,20 @@ def pareto_front(runs: Sequence[Spent]) -> list[Spent]:
 
 @styled()
 def _figure(comparison: Comparison, column: str, label: str, word: str) -> Figure:
-    runs = spent(comparison.summary, column)
+    runs = spent(comparison.rows(Summary), column)
     figure = new_figure(7.6, 4.4)
     axes = figure.add_subplot()
     axes.set_xscale("log")
-    limit = 1.12 * reach([row.l2_avg for row in comparison.summary])
+    limit = 1.12 * reach([row.l2_avg for row in comparison.rows(Summary)])
     front = pareto_front(runs)
     axes.plot(
         [one.price for one in front], [one.error for one in front],
         color=FAINT, lw=1.2, drawstyle="steps-post", zorder=1, label="Pareto front",
     )  # fmt: skip
-    styles = run_styles([row.run for row in comparison.summary])
+    styles = run_styles([row.run for row in comparison.rows(Summary)])
     for one in runs:
         _draw_run(axes, one, styles[one.run].colour, styles[one.run].marker, limit)
-    for row in comparison.summary:
+    for row in comparison.rows(Summary):
         if row.run not in {one.run for one in runs} and row.planner == "constant-action":
             axes.axhline(row.l2_avg, color="black", linestyle="--", lw=1.0, label=f"{shown(row.run, 40)} (no model)")
     if limit:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightemma.frame import FloatArray
-from lightemma.report.figures.style import FAINT, INK, RunStyle, new_figure, outlined, run_styles, shown, styled
+from lightemma.report.figures.style import FAINT, INK, RunStyle, outlined, run_styles, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 #: Metres behind and ahead, and right and left (negative is behind, and right).
 ViewLimits = tuple[tuple[float, float], tuple[float, float]]
@@ -40,17 +39,6 @@ class PlannedPath:
     trajectory: FloatArray | None
     actions: FloatArray | None = None
     outcome: str = "ok"
-
-
-@styled()
-def birdseye_figure(
-    truth: FloatArray, history: FloatArray, plans: Sequence[PlannedPath], boxes: FloatArray | None = None
-) -> Figure:
-    """The bird's-eye view alone; arguments as for :func:`draw_birdseye`."""
-    figure = new_figure(5.4, 5.6)
-    draw_birdseye(figure.add_subplot(), truth, history, plans, boxes)
-    figure.legend(loc="outside lower center", ncols=2)
-    return figure
 
 
 def draw_birdseye(

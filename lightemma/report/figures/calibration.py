@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightemma.evaluation.comparison import Comparison
-from lightemma.evaluation.rows import CalibrationRow
+from lightemma.evaluation.tables.calibration import Calibration, CalibrationRow
+from lightemma.evaluation.tables.summary import Summary
 from lightemma.report.figures.style import FAINT, new_figure, run_styles, shown, styled
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _PANELS = (("speed", "m/s"), ("curvature", "1/m, positive = left"))
 def calibration_figure(comparison: Comparison) -> Figure:
     """Mean recorded against mean planned speed and curvature at 2 s, by bins of the planned value (10 frames or more)."""
     figure = new_figure(10.4, 4.7)
-    styles = run_styles([row.run for row in comparison.summary])
+    styles = run_styles([row.run for row in comparison.rows(Summary)])
     for axes, (quantity, unit) in zip(figure.subplots(1, 2), _PANELS, strict=True):
         bins = calibration_bins(comparison, quantity)
         for name, rows in bins.items():
@@ -49,8 +50,8 @@ def calibration_figure(comparison: Comparison) -> Figure:
 
 def calibration_bins(comparison: Comparison, quantity: str) -> dict[str, list[CalibrationRow]]:
     """Run -> the bins that are drawn, in order of the planned value."""
-    bins: dict[str, list[CalibrationRow]] = {row.run: [] for row in comparison.summary}
-    for row in comparison.calibration:
+    bins: dict[str, list[CalibrationRow]] = {row.run: [] for row in comparison.rows(Summary)}
+    for row in comparison.rows(Calibration):
         if row.quantity == quantity and np.isclose(row.horizon_s, HORIZON) and row.frames >= LEAST_FRAMES:
             bins[row.run].append(row)
     return {name: sorted(rows, key=lambda row: row.planned_mean) for name, rows in bins.items()}

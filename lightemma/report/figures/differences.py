@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from lightemma.evaluation.comparison import Comparison
-from lightemma.evaluation.rows import SummaryRow
 from lightemma.evaluation.scores import BASELINE
+from lightemma.evaluation.tables.summary import Summary, SummaryRow
 from lightemma.report.figures.scale import reach, short
 from lightemma.report.figures.style import new_figure, run_styles, shown, styled
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def by_difference(comparison: Comparison) -> list[SummaryRow]:
     """The rows of all runs but the baseline, best difference first; unknown ones last."""
-    rows = [row for row in comparison.summary if row.planner != BASELINE]
+    rows = [row for row in comparison.rows(Summary) if row.planner != BASELINE]
     return sorted(rows, key=lambda row: (math.isnan(row.diff_vs_baseline), row.diff_vs_baseline))
 
 
@@ -26,7 +26,7 @@ def by_difference(comparison: Comparison) -> list[SummaryRow]:
 def difference_figure(comparison: Comparison) -> Figure:
     """One line per run: average L2 minus that of constant-action on the same frames, with its 95 % interval."""
     rows = by_difference(comparison)
-    styles = run_styles([row.run for row in comparison.summary])
+    styles = run_styles([row.run for row in comparison.rows(Summary)])
     figure = new_figure(8.0, 1.8 + 0.32 * max(len(rows), 2))
     axes = figure.add_subplot()
     limit = max(1.15 * reach([_extent(row) for row in rows]), 1e-3)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lightemma.evaluation.comparison import Comparison
 from lightemma.evaluation.metrics.displacement import Convention, l2
-from lightemma.evaluation.scores import BASELINE, RunScores, baseline_scores
+from lightemma.evaluation.scores import RunScores
 from lightemma.frame import FloatArray
 from lightemma.report.figures.style import new_figure, plain_numbers, run_styles, shown, styled
 
@@ -32,11 +32,9 @@ def quantiles(run: RunScores, convention: Convention) -> FloatArray:
 
 
 @styled()
-def ecdf_figure(runs: Sequence[RunScores], convention: Convention = "lightemma") -> Figure:
-    """The share of frames (own ok frames) with an average L2 below x, x logarithmic; the baseline is added if missing."""
-    if not any(run.planner == BASELINE for run in runs):
-        runs = [*runs, baseline_scores(runs[0])]
-    frames, scenes = len(runs[0].tokens), len(set(runs[0].scenes))
+def ecdf_figure(comparison: Comparison) -> Figure:
+    """The share of frames (own ok frames) with an average L2 below x, x logarithmic."""
+    runs, convention = comparison.study.runs, comparison.convention
     figure = new_figure(8.0, 4.6)
     axes = figure.add_subplot()
     axes.set_xscale("log")
@@ -53,6 +51,6 @@ def ecdf_figure(runs: Sequence[RunScores], convention: Convention = "lightemma")
     plain_numbers(axes, "x")
     axes.set_xlabel(f"average L2 (m, log scale), convention {convention}")
     axes.set_ylabel("share of ok frames at or below (%)")
-    axes.set_title(f"Distribution of errors: {frames} frames of {scenes} scenes; each run on its own ok frames")
+    axes.set_title(f"Distribution of errors: {comparison.study.over}; each run on its own ok frames")
     figure.legend(loc="outside right upper")
     return figure

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightemma.evaluation.comparison import Comparison
-from lightemma.evaluation.rows import StratumRow
 from lightemma.evaluation.scores import BASELINE
 from lightemma.evaluation.strata import SCENE_FAMILY
+from lightemma.evaluation.tables.strata import Strata, StratumRow
+from lightemma.evaluation.tables.summary import Summary
 from lightemma.report.figures.scale import reach, short
 from lightemma.report.figures.style import INK, new_figure, shown, styled
 
@@ -26,10 +27,10 @@ def strata_figure(comparison: Comparison) -> Figure:
 
     An asterisk marks differences that are significant after the correction for the whole table.
     """
-    baseline = {row.run for row in comparison.summary if row.planner == BASELINE}
-    chosen = [row for row in comparison.strata if _family(row.stratum) != SCENE_FAMILY]
+    baseline = {row.run for row in comparison.rows(Summary) if row.planner == BASELINE}
+    chosen = [row for row in comparison.rows(Strata) if _family(row.stratum) != SCENE_FAMILY]
     names = list(dict.fromkeys(row.stratum for row in chosen))
-    runs = [row.run for row in comparison.summary if row.run not in baseline]
+    runs = [row.run for row in comparison.rows(Summary) if row.run not in baseline]
     sizes = {row.stratum: row.frames for row in chosen if row.run in baseline}
     cells = {(row.run, row.stratum): row for row in chosen if row.run not in baseline}
     values = np.full((len(runs), len(names)), np.nan)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightemma.evaluation.comparison import Comparison
-from lightemma.evaluation.rows import HorizonRow
+from lightemma.evaluation.tables.horizons import HorizonRow, Horizons
 from lightemma.report.figures.scale import reach, short
 from lightemma.report.figures.style import new_figure, run_styles, shown, styled
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def horizon_figure(comparison: Comparison) -> Figure:
     """Mean displacement at 0.5, 1, … 3 s, each run on its own ok frames, with 95 % bands over scenes."""
     growth: dict[str, list[HorizonRow]] = {}
-    for row in comparison.horizons:
+    for row in comparison.rows(Horizons):
         growth.setdefault(row.run, []).append(row)
     figure = new_figure(8.0, 4.6)
     axes = figure.add_subplot()
@@ -41,7 +41,7 @@ def horizon_figure(comparison: Comparison) -> Figure:
             lw=0,
         )
     _fit(axes, growth)
-    axes.set_xticks(sorted({row.horizon_s for row in comparison.horizons}))
+    axes.set_xticks(sorted({row.horizon_s for row in comparison.rows(Horizons)}))
     axes.set_xlabel("horizon (s)")
     axes.set_ylabel("mean displacement at the step (m)")
     axes.set_title(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightemma.evaluation.comparison import Comparison
+from lightemma.evaluation.tables.errors import Errors
+from lightemma.evaluation.tables.summary import Summary
 from lightemma.report.figures.style import COLOURS, new_figure, shown, styled
 from lightemma.run_folder.records import OK, is_call_error, is_format_error
 
@@ -19,8 +21,8 @@ _HATCHES = ("", "////", "....", "xxxx")
 @styled()
 def outcome_figure(comparison: Comparison) -> Figure:
     """One bar per run: the share of frames by kind of failure, plans beyond physics (scored all the same) among them."""
-    runs = [row.run for row in comparison.summary]
-    shares = {(row.run, row.outcome): row.share for row in comparison.errors if row.outcome != OK}
+    runs = [row.run for row in comparison.rows(Summary)]
+    shares = {(row.run, row.outcome): row.share for row in comparison.rows(Errors) if row.outcome != OK}
     # Answers outside the format first, then failed calls, then scored but implausible plans; each by name.
     kinds = sorted({kind for _, kind in shares}, key=_place)
     figure = new_figure(8.4, 1.7 + 0.32 * max(len(runs), 3))
@@ -33,7 +35,7 @@ def outcome_figure(comparison: Comparison) -> Figure:
             hatch=_HATCHES[index // len(COLOURS) % len(_HATCHES)], edgecolor="white", linewidth=0.4,
         )  # fmt: skip
         left += widths
-    for place, (row, end) in enumerate(zip(comparison.summary, left.tolist(), strict=True)):
+    for place, (row, end) in enumerate(zip(comparison.rows(Summary), left.tolist(), strict=True)):
         axes.text(end, place, f" {_percent(row.format_error_rate + row.call_error_rate)}", va="center", fontsize=8)
     axes.set_yticks(range(len(runs)), [shown(run, 40) for run in runs])
     axes.invert_yaxis()

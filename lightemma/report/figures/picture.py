@@ -11,22 +11,12 @@ import numpy.typing as npt
 from lightemma.frame import Camera, FloatArray
 from lightemma.report.camera_view import boxes_in_picture, paths_in_picture, points_in_picture
 from lightemma.report.figures.birdseye import TRUTH_NAME, PlannedPath
-from lightemma.report.figures.style import RunStyle, new_figure, outlined, run_styles, styled
+from lightemma.report.figures.style import RunStyle, outlined, run_styles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Pixels = npt.NDArray[np.uint8]
-
-
-@styled()
-def picture_figure(picture: Pixels, camera: Camera, truth: FloatArray, plans: Sequence[PlannedPath]) -> Figure:
-    """The picture alone; arguments as for :func:`draw_picture`."""
-    height, width = picture.shape[:2]
-    figure = new_figure(9.0, 9.0 * height / width + 0.5)
-    draw_picture(figure.add_subplot(), picture, camera, truth, plans)
-    return figure
 
 
 def draw_picture(

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lightemma.errors import UserError
 from lightemma.evaluation.comparison import Comparison
-from lightemma.evaluation.compatibility import shared_frames
-from lightemma.evaluation.scores import RunScores
+from lightemma.evaluation.tables.summary import Summary
 from lightemma.report.figures.accuracy import cost_figure, latency_figure, spent
 from lightemma.report.figures.calibration import calibration_figure
 from lightemma.report.figures.differences import difference_figure
@@ -32,15 +31,12 @@ _METADATA: dict[str, dict[str, Any]] = {
 }
 
 
-def write_figures(
-    comparison: Comparison, runs: Sequence[RunScores], folder: Path, formats: Sequence[str] = FORMATS
-) -> list[Path]:
+def write_figures(comparison: Comparison, folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Writes every figure of a comparison: differences, horizons, ecdf, calibration, strata, outcomes, and
     accuracy_latency and accuracy_cost where seconds and dollars are known.
 
     Args:
-        comparison: of the runs.
-        runs: the runs compared; cut to their shared frames if the comparison was.
+        comparison: with its study.
         folder: made if missing.
         formats: of ``pdf``, ``svg`` and ``png``.
 
@@ -50,20 +46,18 @@ def write_figures(
     Raises:
         UserError: if a format is unknown or the folder cannot be written.
     """
-    if any(len(run.tokens) != comparison.frames for run in runs):
-        runs = shared_frames(runs)
     # One figure at a time: each is closed before the next is drawn.
     figures: dict[str, Callable[[], Figure]] = {
         "differences": lambda: difference_figure(comparison),
         "horizons": lambda: horizon_figure(comparison),
-        "ecdf": lambda: ecdf_figure(runs, comparison.convention),
+        "ecdf": lambda: ecdf_figure(comparison),
         "calibration": lambda: calibration_figure(comparison),
         "strata": lambda: strata_figure(comparison),
         "outcomes": lambda: outcome_figure(comparison),
     }
-    if spent(comparison.summary, "latency_mean_s"):
+    if spent(comparison.rows(Summary), "latency_mean_s"):
         figures["accuracy_latency"] = lambda: latency_figure(comparison)
-    if spent(comparison.summary, "cost_usd_per_frame"):
+    if spent(comparison.rows(Summary), "cost_usd_per_frame"):
         figures["accuracy_cost"] = lambda: cost_figure(comparison)
     written = []
     for name, draw in figures.items():
@@ -102,3 +96,8 @@ def check_format(path: Path) -> str:
     if kind not in FORMATS:
         raise UserError(f"'{path.name}' is no figure's name; let it end in {', '.join('.' + one for one in FORMATS)}.")
     return kind
+
+
+def file_name(text: str) -> str:
+    """A name of anything as the name of a file in this folder."""
+    return "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in text).lstrip(".") or "frame"

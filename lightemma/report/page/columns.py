@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,10 @@ import numpy.typing as npt
 from lightemma.evaluation.metrics.displacement import CONVENTIONS, l2
 from lightemma.evaluation.scores import RunScores
 from lightemma.evaluation.strata import SCENE_FAMILY, strata
+from lightemma.evaluation.study import Study
+from lightemma.evaluation.tables.errors import outcomes_of
 from lightemma.run_folder.records import OK
 from lightemma.scene_facts import SceneFacts
-
-IMPLAUSIBLE = "ok:implausible"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +28,17 @@ class Family:
     codes: npt.NDArray[np.int64]
 
 
-def frame_columns(runs: Sequence[RunScores], facts: Mapping[str, SceneFacts] | None = None) -> dict[str, Any]:
+def frame_columns(study: Study) -> dict[str, Any]:
     """What the page knows of every frame without opening its scene's data.
 
     Arrays are base64 of little-endian numbers: ``scene`` uint16, ``speed`` float32, codes uint8 (255: none), ``outcome``
     uint8 per run, ``errors`` float32 per run and convention (metres; NaN without a plan).
-
-    Args:
-        runs: all over the same frames in the same order.
-        facts: scene name to what is known about it, to filter by.
     """
+    runs = study.runs
     first = runs[0]
     scenes = list(dict.fromkeys(first.scenes))
     number = {scene: code for code, scene in enumerate(scenes)}
-    outcomes = sorted({outcome for run in runs for outcome in page_outcomes(run)}, key=lambda name: (name != OK, name))
+    outcomes = sorted({outcome for run in runs for outcome in outcomes_of(run)}, key=lambda name: (name != OK, name))
     code = {outcome: index for index, outcome in enumerate(outcomes[:255])}
     return {
         "tokens": list(first.tokens),
@@ -51,12 +48,12 @@ def frame_columns(runs: Sequence[RunScores], facts: Mapping[str, SceneFacts] | N
         "speed": _packed(first.history[:, -1, 0], "<f4"),
         "families": [
             {"name": family.name, "labels": family.labels, "codes": _packed(family.codes % 256, "u1")}
-            for family in families(first, facts)
+            for family in families(first, study.context.facts)
         ],
         "outcomes": outcomes,
         "runs": [
             {
-                "outcome": _packed(np.array([code.get(outcome, 255) for outcome in page_outcomes(run)]), "u1"),
+                "outcome": _packed(np.array([code.get(outcome, 255) for outcome in outcomes_of(run)]), "u1"),
                 "errors": {
                     convention: _packed(np.minimum(l2(run.errors, convention)[:, 3], 1e30), "<f4")
                     for convention in CONVENTIONS
@@ -81,14 +78,6 @@ def families(run: RunScores, facts: Mapping[str, SceneFacts] | None = None) -> l
             codes[inside] = number
         found.append(Family(name, [label for label, _ in members], codes))
     return found
-
-
-def page_outcomes(run: RunScores) -> list[str]:
-    """Outcomes as the table ``errors`` names them: scored plans beyond physics are ``ok:implausible``."""
-    return [
-        IMPLAUSIBLE if outcome == OK and beyond else outcome
-        for outcome, beyond in zip(run.outcomes, run.implausible.tolist(), strict=True)
-    ]
 
 
 def _packed(values: npt.NDArray[Any], kind: str) -> str:

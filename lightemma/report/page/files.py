@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
-from lightemma import __version__
 from lightemma.errors import UserError
 from lightemma.evaluation.comparison import Comparison
-from lightemma.evaluation.compatibility import shared_frames
 from lightemma.evaluation.headline import headline
-from lightemma.evaluation.scores import BASELINE, RunScores, baseline_scores
-from lightemma.evaluation.statistics.bootstrap import SceneBootstrap
+from lightemma.evaluation.study import Study
 from lightemma.frame import Frame
 from lightemma.report.page.chosen import chosen_frames
 from lightemma.report.page.columns import frame_columns
@@ -26,9 +21,9 @@ from lightemma.report.page.document import document
 from lightemma.report.page.escape import page_json
 from lightemma.report.page.scenes import SceneData
 from lightemma.report.page.summary import data_line, is_synthetic, page_tables, run_entries
-from lightemma.report.page.views import horizon_rows, view_rows
+from lightemma.report.page.views import horizon_curves, view_rows
+from lightemma.run_folder.manifest import package_versions
 from lightemma.run_folder.texts import FrameTexts
-from lightemma.scene_facts import SceneFacts
 
 #: Bytes of frames' data that a page holds; more goes into a folder beside it.
 SINGLE_FILE = 2_500_000
@@ -40,8 +35,6 @@ FOLDER_PICTURES = 240
 
 #: How a scene file begins; only such files are removed when a report is written over an older one.
 CALL = b"lightemmaScene("
-
-FrameLookup = Callable[[str, str], Frame | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +59,7 @@ class ReportFiles:
 
 
 def write_report(
-    comparison: Comparison,
-    runs: Sequence[RunScores],
-    texts: Mapping[str, Path],
-    out: Path,
-    *,
-    frame_lookup: FrameLookup | None = None,
-    title: str | None = None,
-    max_thumbnails: int | None = None,
-    scene_facts: Mapping[str, SceneFacts] | None = None,
+    comparison: Comparison, out: Path, *, title: str | None = None, max_thumbnails: int | None = None
 ) -> ReportFiles:
     """Writes a comparison as one self-contained HTML page.
 
@@ -82,16 +67,14 @@ def write_report(
     go into ``<name of the page>_data/`` beside it, one script per scene that the page loads when a frame is opened; that
     works from a disk, without a server.
 
+    What models wrote is read from the study's ``folders``, pictures and cameras come from its ``context``; without them
+    the page has the numbers only.
+
     Args:
-        comparison: of these runs.
-        runs: the runs compared; cut to the frames they share if they differ.
-        texts: run name -> its folder, for the words; runs that are not named show none.
+        comparison: with its study.
         out: the page, ``.html``; written over.
-        frame_lookup: scene name and sample token to a frame with camera and picture, for pictures with paths; None where
-            there is none.
         title: of the page.
         max_thumbnails: how many pictures at the most; 60 inside a page, 240 in a folder if left out.
-        scene_facts: scene name to place, light and weather, for filters by these.
 
     Returns:
         What was written.
@@ -99,42 +82,20 @@ def write_report(
     Raises:
         UserError: if a run's words cannot be read or the files cannot be written.
     """
-    same = all(list(run.tokens) == list(runs[0].tokens) for run in runs)
-    runs = list(runs) if same else shared_frames(runs)
-    baseline = next((run for run in runs if run.planner == BASELINE), None)
-    if baseline is None:
-        baseline = baseline_scores(runs[0])
-        runs = [*runs, baseline]
-    words = {run.name: FrameTexts(texts[run.name]) for run in runs if run.name in texts}
-    size = sum(text.answer_characters for text in words.values()) + FRAME_BYTES * len(runs) * len(baseline.tokens)
+    study = comparison.study
+    words = {run.name: FrameTexts(study.folders[run.name]) for run in study.runs if run.name in study.folders}
+    size = sum(text.answer_characters for text in words.values()) + FRAME_BYTES * len(study.runs) * study.frames
     in_folder = size > SINGLE_FILE
     limit = (FOLDER_PICTURES if in_folder else PAGE_PICTURES) if max_thumbnails is None else max(0, max_thumbnails)
-    scenes = SceneData(runs, words, _pictures(runs, baseline, frame_lookup, limit))
-    report = _report_id(runs)
+    scenes = SceneData(study.runs, words, _pictures(study, limit))
+    report = _report_id(study)
     folder = out.with_name(f"{out.stem}_data")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         _clear(folder)
         files, inside, pictures = _scene_files(scenes, folder if in_folder else None, report)
-        codes = {scene: code for code, scene in enumerate(dict.fromkeys(baseline.scenes))}
-        bootstrap = SceneBootstrap(np.array([codes[scene] for scene in baseline.scenes]))
-        title = title or "How well do they drive?"
-        first = headline(comparison)
-        data = {
+        data = _page_data(comparison, title or "How well do they drive?") | {
             "report": report,
-            "version": __version__,
-            "title": title,
-            "headline": first.sentence,
-            "details": first.details,
-            "warnings": comparison.warnings,
-            "synthetic": is_synthetic(runs),
-            "line": data_line(comparison, runs),
-            "convention": comparison.convention,
-            "frames": frame_columns(runs, scene_facts),
-            "runs": run_entries(runs, baseline),
-            "views": view_rows(comparison, runs, baseline, bootstrap),
-            "horizons": horizon_rows(runs, bootstrap),
-            "tables": page_tables(comparison),
             "folder": folder.name if in_folder else None,
             "files": files,
             "scenes": inside,
@@ -144,31 +105,52 @@ def write_report(
             "prompts": scenes.prompts,
             "pictures": pictures,
         }
-        page = document(title, data, in_folder)
+        page = document(data["title"], data, in_folder)
         _write(out, page)
     except OSError as error:
         raise UserError(
             f"The report cannot be written to '{out}' ({error.strerror or error}); give another --out."
         ) from error
     written = sum(path.stat().st_size for path in folder.iterdir()) if in_folder else 0
-    return ReportFiles(out, len(page), folder if in_folder else None, written, len(baseline.tokens), pictures)
+    return ReportFiles(out, len(page), folder if in_folder else None, written, study.frames, pictures)
 
 
-def _pictures(
-    runs: Sequence[RunScores], baseline: RunScores, lookup: FrameLookup | None, count: int
-) -> dict[int, Frame]:
+def _page_data(comparison: Comparison, title: str) -> dict[str, Any]:
+    """What the page shows but for frames' texts and pictures."""
+    study = comparison.study
+    first = headline(comparison)
+    return {
+        "version": package_versions().get("lightemma", ""),
+        "title": title,
+        "headline": first.sentence,
+        "details": first.details,
+        "warnings": comparison.warnings,
+        "synthetic": is_synthetic(study.runs),
+        "line": data_line(study),
+        "convention": study.convention,
+        "frames": frame_columns(study),
+        "runs": run_entries(study),
+        "views": view_rows(comparison),
+        "horizons": horizon_curves(study),
+        "tables": page_tables(comparison),
+    }
+
+
+def _pictures(study: Study, count: int) -> dict[int, Frame]:
+    lookup, baseline = study.context.frames, study.baseline
     if lookup is None or count == 0:
         return {}
     found = {}
-    for number in chosen_frames(runs, baseline, count):
+    for number in chosen_frames(study.runs, baseline, count):
         frame = lookup(baseline.scenes[number], baseline.tokens[number])
         if frame is not None and frame.image_path is not None:
             found[number] = frame
     return found
 
 
-def _report_id(runs: Sequence[RunScores]) -> str:
+def _report_id(study: Study) -> str:
     """Ties a page to its scene files, so that files of another report are noticed."""
+    runs = study.runs
     what = [[run.name for run in runs], list(runs[0].tokens), [list(run.outcomes) for run in runs]]
     return hashlib.sha256(msgspec.json.encode(what)).hexdigest()[:16]
 

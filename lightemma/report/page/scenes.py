@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from lightemma.evaluation.scores import RunScores
+from lightemma.evaluation.tables.errors import outcomes_of
 from lightemma.frame import FloatArray, Frame
 from lightemma.report.camera_view import paths_in_picture
-from lightemma.report.page.columns import page_outcomes
 from lightemma.report.page.prompts import PromptTemplates
 from lightemma.report.thumbnails import make_thumbnail
 from lightemma.run_folder.records import OK
@@ -47,7 +47,7 @@ class SceneData:
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Each scene's name and data, in order; only one scene is in memory at a time."""
-        outcomes = [page_outcomes(run) for run in self.runs]
+        outcomes = [outcomes_of(run) for run in self.runs]
         places: dict[str, list[int]] = {}
         for number, scene in enumerate(self.runs[0].scenes):
             places.setdefault(scene, []).append(number)

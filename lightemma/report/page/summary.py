@@ -9,22 +9,22 @@ import msgspec
 
 from lightemma.evaluation.comparison import Comparison
 from lightemma.evaluation.scores import RunScores
-from lightemma.report.tables import TABLES, caption, columns_of, rows_of
+from lightemma.evaluation.study import Study, asks_a_model
+from lightemma.evaluation.tables.base import explanations
 
 #: Data that nobody recorded on a road.
 SYNTHETIC = ("demo",)
 
 
-def run_entries(runs: Sequence[RunScores], baseline: RunScores) -> list[dict[str, Any]]:
+def run_entries(study: Study) -> list[dict[str, Any]]:
     """One entry per run: its name, what kind of driver it is, and its whole manifest."""
     found = []
-    for run in runs:
+    for run in study.runs:
         manifest = run.manifest
-        asked = manifest is not None and manifest.model is not None
         found.append(
             {
                 "name": run.name,
-                "kind": "baseline" if run is baseline else "model" if asked else "formula",
+                "kind": "baseline" if run is study.baseline else "model" if asks_a_model(run) else "formula",
                 "planner": run.planner,
                 "manifest": None if manifest is None else msgspec.json.format(msgspec.json.encode(manifest)).decode(),
                 "facts": _facts(run),
@@ -34,28 +34,30 @@ def run_entries(runs: Sequence[RunScores], baseline: RunScores) -> list[dict[str
 
 
 def page_tables(comparison: Comparison) -> dict[str, dict[str, Any]]:
-    """Every table that has rows: its caption, its columns and its rows, a list each."""
+    """Every table that has rows: its caption, its columns with what each means, and its rows, a list each."""
     found = {}
-    for name in TABLES:
-        rows = rows_of(comparison, name)
-        if rows:
-            columns = columns_of(name)
+    for name, built in comparison.tables.items():
+        if built.rows:
+            columns = built.columns
+            meaning = explanations(built.table.Row)
             found[name] = {
-                "caption": caption(comparison, name),
+                "caption": built.caption,
                 "columns": columns,
-                "rows": [[row[column] for column in columns] for row in rows],
+                "about": [meaning.get(column, "") for column in columns],
+                "rows": [[row[column] for column in columns] for row in built.cells()],
             }
     return found
 
 
-def data_line(comparison: Comparison, runs: Sequence[RunScores]) -> list[str]:
+def data_line(study: Study) -> list[str]:
     """What the numbers are over, a clause each."""
+    runs = study.runs
     manifests = [run.manifest for run in runs if run.manifest is not None]
     sources = list(dict.fromkeys(_source(manifest.data) for manifest in manifests))
     parsers = list(dict.fromkeys(manifest.parser for manifest in manifests if manifest.model))
     protocol = runs[0].protocol
     clauses = [
-        f"{comparison.frames:,} frames of {comparison.scenes:,} scenes",
+        f"{study.frames:,} frames of {study.scenes:,} scenes",
         f"data {', '.join(sources[:3])}{' …' if len(sources) > 3 else ''}" if sources else "",
         f"protocol {protocol.name} ({protocol.plan_steps * protocol.dt:g} s ahead in {protocol.plan_steps} steps, "
         f"{protocol.integration})",

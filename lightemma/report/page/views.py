@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from lightemma.evaluation.comparison import Comparison
-from lightemma.evaluation.comparison_data import column_means
 from lightemma.evaluation.metrics.displacement import CONVENTIONS, Convention, l2
-from lightemma.evaluation.rows import ConventionRow, SummaryRow
-from lightemma.evaluation.scores import RunScores
-from lightemma.evaluation.statistics.bootstrap import SceneBootstrap
+from lightemma.evaluation.statistics.means import column_means
+from lightemma.evaluation.study import Study
+from lightemma.evaluation.tables.common import Common
+from lightemma.evaluation.tables.conventions import ConventionRow, Conventions
+from lightemma.evaluation.tables.summary import SummaryRow
 from lightemma.frame import FloatArray
 
 SUBSETS = ("own", "common")
@@ -33,49 +32,40 @@ class ViewRow:
     ci_high: float
 
 
-def view_rows(
-    comparison: Comparison, runs: Sequence[RunScores], baseline: RunScores, bootstrap: SceneBootstrap
-) -> dict[str, dict[str, list[ViewRow]]]:
-    """Convention -> subset -> one row per run.
+def view_rows(comparison: Comparison) -> dict[str, dict[str, list[ViewRow]]]:
+    """Convention -> subset -> one row per run, in the order of the summary.
 
-    What the comparison's tables have is taken from them, so that page and CSV never differ; only what no table has (other
-    conventions on the common frames) is computed here.
-
-    Args:
-        comparison: gives the tables.
-        runs: in the order of the summary, all over the same frames.
-        baseline: one of them.
-        bootstrap: over these frames' scenes.
+    What the comparison's tables have is taken from them; only what no table has (other conventions on the common frames)
+    is computed here, with the intervals of the same study.
     """
     return {
         convention: {
-            "own": [_row(row) for row in comparison.conventions if row.convention == convention],
-            "common": [_row(row) for row in comparison.common]
+            "own": [_row(row) for row in comparison.rows(Conventions) if row.convention == convention],
+            "common": [_row(row) for row in comparison.rows(Common)]
             if convention == comparison.convention
-            else _computed(runs, baseline, convention, bootstrap),
+            else _computed(comparison.study, convention),
         }
         for convention in CONVENTIONS
     }
 
 
-def horizon_rows(
-    runs: Sequence[RunScores], bootstrap: SceneBootstrap
-) -> dict[str, dict[str, dict[str, list[list[float]]]]]:
+def horizon_curves(study: Study) -> dict[str, dict[str, dict[str, list[list[float]]]]]:
     """Convention -> subset -> run -> points of [seconds, mean error, low, high], metres; NaN where unknown.
 
     ``lightemma`` has a number at whole seconds only; the others at every step. The lower end stops at
     0: no distance is smaller.
     """
+    runs = study.runs
     found: dict[str, dict[str, dict[str, list[list[float]]]]] = {name: {} for name in CONVENTIONS}
     for subset in SUBSETS:
-        masks = [run.ok for run in runs] if subset == "own" else [_common(runs)] * len(runs)
+        masks = [run.ok for run in runs] if subset == "own" else [study.common] * len(runs)
         for convention in CONVENTIONS:
             curves = [
                 np.where(mask[:, None], _curve(run.errors, convention), np.nan)
                 for run, mask in zip(runs, masks, strict=True)
             ]
             steps = curves[0].shape[1]
-            intervals = bootstrap.intervals(np.concatenate(curves, axis=1))
+            intervals = study.intervals(np.concatenate(curves, axis=1))
             found[convention][subset] = {
                 run.name: [
                     [3 * (step + 1) / steps, point.mean, float(np.maximum(point.low, 0.0)), point.high]
@@ -96,25 +86,17 @@ def _curve(errors: FloatArray, convention: Convention) -> FloatArray:
     return l2(errors, convention)[:, :3]
 
 
-def _common(runs: Sequence[RunScores]) -> npt.NDArray[np.bool_]:
-    everyone: npt.NDArray[np.bool_] = np.all([run.ok for run in runs], axis=0)
-    return everyone
-
-
 def _row(row: ConventionRow | SummaryRow) -> ViewRow:
     return ViewRow(row.run, row.l2_1s, row.l2_2s, row.l2_3s, row.l2_avg, row.diff_vs_baseline, row.ci_low, row.ci_high)
 
 
-def _computed(
-    runs: Sequence[RunScores], baseline: RunScores, convention: Convention, bootstrap: SceneBootstrap
-) -> list[ViewRow]:
-    common = _common(runs)
-    reference = l2(baseline.errors, convention)[:, 3]
-    columns = [l2(run.errors, convention) for run in runs]
-    apart = np.column_stack([np.where(common, column[:, 3] - reference, np.nan) for column in columns])
+def _computed(study: Study, convention: Convention) -> list[ViewRow]:
+    """One row per run on the common frames, by another convention than the comparison's."""
+    columns = [l2(run.errors, convention) for run in study.runs]
+    apart = [np.where(study.common, study.above_baseline(run.errors, convention), np.nan) for run in study.runs]
     rows = []
-    for run, column, interval in zip(runs, columns, bootstrap.intervals(apart), strict=True):
-        at_1s, at_2s, at_3s, average = column_means(column[common])
-        diff, low, high = (0.0, 0.0, 0.0) if run is baseline else (interval.mean, interval.low, interval.high)
+    for run, column, interval in zip(study.runs, columns, study.intervals(np.column_stack(apart)), strict=True):
+        at_1s, at_2s, at_3s, average = column_means(column[study.common])
+        diff, low, high = (0.0, 0.0, 0.0) if run is study.baseline else (interval.mean, interval.low, interval.high)
         rows.append(ViewRow(run.name, at_1s, at_2s, at_3s, average, diff, low, high))
     return rows

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from lightemma.evaluation.differences import Pair
-from lightemma.evaluation.rows import PowerRow
 from lightemma.evaluation.statistics.bootstrap import CONFIDENCE, Interval
 from lightemma.evaluation.statistics.student_t import quantile
 
@@ -14,22 +12,6 @@ POWER = 0.80
 SOUGHT = 0.05
 #: Scenes beyond which Student's t is the normal distribution to all digits that count.
 LARGE = 1_000_000
-
-
-def power_rows(pairs: list[Pair]) -> list[PowerRow]:
-    """Minimal detectable difference of every pair."""
-    return [
-        PowerRow(
-            run=pair.run,
-            reference=pair.reference,
-            frames=pair.difference.frames,
-            scenes=pair.difference.scenes,
-            standard_error=pair.difference.standard_error,
-            mdd_80=detectable(pair.difference),
-            scenes_for_0_05=scenes_needed(pair.difference),
-        )
-        for pair in pairs
-    ]
 
 
 def detectable(difference: Interval) -> float:

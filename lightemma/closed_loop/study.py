@@ -1,0 +1,142 @@
+"""What the tables of closed-loop runs are made from: the runs, and one source of intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from lightemma.closed_loop.records import SOURCE, EpisodeOutcome, EpisodeRecord, read_episodes
+from lightemma.errors import UserError
+from lightemma.evaluation.scores import RunScores, load_scores
+from lightemma.evaluation.statistics.bootstrap import RESAMPLES, SEED, Interval, SceneBootstrap
+from lightemma.evaluation.tables.base import TableOf
+from lightemma.frame import FloatArray
+from lightemma.run_folder.manifest import Manifest
+from lightemma.run_folder.store import read_manifest
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class DrivenRun:
+    """A closed-loop run as read.
+
+    Attributes:
+        manifest: what it was.
+        episodes: the finished ones, by name.
+        scores: its decisions, scored in the open loop against the expert.
+    """
+
+    manifest: Manifest
+    episodes: dict[str, EpisodeRecord]
+    scores: RunScores
+
+    @property
+    def name(self) -> str:
+        """Of the run."""
+        return self.manifest.run
+
+
+@dataclass(frozen=True)
+class DrivenStudy:
+    """Closed-loop runs, each with its own finished episodes.
+
+    Attributes:
+        runs: driven by the same rules.
+        resamples: how many draws of scenarios.
+        seed: of the draws.
+    """
+
+    runs: Sequence[DrivenRun]
+    resamples: int = RESAMPLES
+    seed: int = SEED
+
+    def __post_init__(self) -> None:
+        runs = self.runs
+        for run in runs[1:]:
+            if run.manifest.data.name != runs[0].manifest.data.name:
+                raise UserError(
+                    f"'{runs[0].name}' was driven in another world ({runs[0].manifest.data.name}) than '{run.name}' "
+                    f"({run.manifest.data.name}); such scores do not compare."
+                )
+            if run.manifest.data.version != runs[0].manifest.data.version:
+                raise UserError(
+                    f"'{runs[0].name}' was driven by other rules ({runs[0].manifest.data.version}) than '{run.name}' "
+                    f"({run.manifest.data.version}); such scores do not compare."
+                )
+
+    @property
+    def where(self) -> str:
+        """Where and by which rules the runs drove, in words for captions."""
+        rules = self.runs[0].manifest.data.version if self.runs else ""
+        return f"Closed loop in a made-up city ({rules})."
+
+    def interval(self, episodes: Sequence[EpisodeRecord], values: FloatArray) -> Interval:
+        """The mean over episodes with its 95 % interval over scenarios: the only source of intervals of these tables.
+
+        Args:
+            episodes: which ones.
+            values: (n,) one per episode.
+        """
+        codes = np.unique(clusters(episodes), return_inverse=True)[1].astype(np.int64)
+        return SceneBootstrap(codes, self.resamples, self.seed).interval(values)
+
+
+class DrivenTable(TableOf[DrivenStudy, R]):
+    """A table of closed-loop runs."""
+
+
+def load_driven(folder: Path) -> DrivenRun:
+    """Reads a closed-loop run.
+
+    Raises:
+        UserError: if it is none, or has no finished episode.
+    """
+    manifest = read_manifest(folder)
+    if manifest.data.source != SOURCE:
+        raise UserError(f"'{folder}' is no closed-loop run; make one with `lightemma drive`.")
+    episodes = {one.name: one for one in sorted(read_episodes(folder), key=lambda one: one.name)}
+    if not episodes:
+        raise UserError(f"The run '{folder}' has no finished episode yet; go on with it by the same `lightemma drive`.")
+    return DrivenRun(manifest, episodes, load_scores(folder))
+
+
+def clusters(episodes: Sequence[EpisodeRecord]) -> list[str]:
+    """What each episode is resampled with: its scenario, since episodes of one scenario are alike; its seed if all are of one.
+
+    Returns:
+        One name per episode.
+    """
+    names = [one.scenario for one in episodes]
+    return names if len(set(names)) > 1 else [str(one.seed) for one in episodes]
+
+
+def share_of(values: Iterable[float | None]) -> float:
+    """The mean of the known values, or the share of those that are true; NaN where none is known."""
+    array = np.array([value for value in values if value is not None], dtype=np.float64)
+    return float(array.mean()) if array.size else float("nan")
+
+
+def number(value: float | None) -> float:
+    """NaN for what is unknown."""
+    return float("nan") if value is None else value
+
+
+def occurred(count: int | None) -> bool | None:
+    """Whether something happened at least once; None where this is unknown."""
+    return None if count is None else count > 0
+
+
+def was_at_fault(outcome: EpisodeOutcome) -> bool | None:
+    """Whether the car is to blame for a collision; None where collisions are unknown."""
+    return None if outcome.crashes is None else bool(outcome.crashes_at_fault)
+
+
+def known_mean(values: FloatArray) -> float:
+    """The mean of the known ones among (n,) values; NaN where none is known."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")

@@ -1,0 +1,152 @@
+"""closed_loop: one row per closed-loop run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightemma.closed_loop.study import (
+    DrivenRun,
+    DrivenStudy,
+    DrivenTable,
+    known_mean,
+    number,
+    occurred,
+    share_of,
+    was_at_fault,
+)
+from lightemma.run_folder.records import is_call_error, is_format_error
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedLoopRow:
+    """One closed-loop run.
+
+    Attributes:
+        run: name of the run
+        model: the model's name; empty for drivers without one
+        planner: the driver's name
+        rules: how the loop was closed
+        episodes: number of episodes driven to their end
+        driving_score: score 0 … 100, mean over episodes
+        ci_low: score, lower end of its 95 % interval over scenarios
+        ci_high: score, upper end
+        success_rate: share of episodes with the goal reached, no at-fault collision, no red light, never off the road
+        collision_rate: share of episodes with any collision
+        collision_at_fault_rate: share of episodes with a collision that the car is to blame for
+        off_road_rate: share of episodes in which a corner left the carriageway
+        wrong_side_rate: share of episodes in which it drove among oncoming traffic
+        red_light_rate: share of episodes in which at least one red light was run
+        stuck_rate: share of episodes that ended stuck or out of time
+        progress: share of the way to the goal, mean over episodes
+        min_ttc_mean_s: seconds, mean of the episodes' smallest times to collision, of those that have one
+        close_rate: share of episodes that came within 0.95 s of a collision
+        comfort: share of the time within the comfort bounds, mean over episodes
+        standing_s: seconds per episode stood still, for whatever reason
+        time_s: seconds per episode
+        decisions: number of plans asked for, in all
+        answers_missing_rate: share of decisions without a plan
+        format_error_rate: share of decisions answered outside the format
+        call_error_rate: share of decisions that were not answered
+        l2_expert: metres from the expert's six points, from the same state, mean over decisions with a plan
+        latency_mean_s: seconds per decision, all stages
+        input_tokens: tokens per decision
+        output_tokens: tokens per decision
+        cost_usd: dollars in all
+    """
+
+    run: str
+    model: str
+    planner: str
+    rules: str
+    episodes: int
+    driving_score: float
+    ci_low: float
+    ci_high: float
+    success_rate: float
+    collision_rate: float
+    collision_at_fault_rate: float
+    off_road_rate: float
+    wrong_side_rate: float
+    red_light_rate: float
+    stuck_rate: float
+    progress: float
+    min_ttc_mean_s: float
+    close_rate: float
+    comfort: float
+    standing_s: float
+    time_s: float
+    decisions: int
+    answers_missing_rate: float
+    format_error_rate: float
+    call_error_rate: float
+    l2_expert: float
+    latency_mean_s: float
+    input_tokens: float
+    output_tokens: float
+    cost_usd: float
+
+
+class ClosedLoop(DrivenTable[ClosedLoopRow]):
+    """One row per run, over its own finished episodes."""
+
+    name = "closed_loop"
+    Row = ClosedLoopRow
+    PAGE = (
+        "run", "episodes", "driving_score", "ci_low", "ci_high", "success_rate", "progress", "collision_at_fault_rate",
+        "off_road_rate", "red_light_rate", "wrong_side_rate", "stuck_rate", "answers_missing_rate", "latency_mean_s",
+        "cost_usd",
+    )  # fmt: skip
+
+    def caption(self, study: DrivenStudy) -> str:
+        """What the numbers are."""
+        return f"{study.where} Driving score 0 … 100, mean over episodes; 95 % intervals over scenarios."
+
+    def build(self, study: DrivenStudy) -> list[ClosedLoopRow]:
+        """One row per run."""
+        return [_row(study, run) for run in study.runs]
+
+
+def _row(study: DrivenStudy, run: DrivenRun) -> ClosedLoopRow:
+    episodes, scores = list(run.episodes.values()), run.scores
+    interval = study.interval(episodes, np.array([number(one.score.score) for one in episodes]))
+    episode_outcomes = [one.outcome for one in episodes]
+    time = sum(outcome.time_s for outcome in episode_outcomes)
+    outcomes = scores.outcomes
+    ttc = [outcome.min_ttc_s for outcome in episode_outcomes if outcome.min_ttc_s is not None]
+    model = run.manifest.model
+    decisions = sum(one.decisions for one in episodes)
+    return ClosedLoopRow(
+        run=run.name,
+        model=model.name if model else "",
+        planner=run.manifest.planner.name,
+        rules=run.manifest.data.version,
+        episodes=len(episodes),
+        driving_score=interval.mean,
+        # With two or three scenarios Student's t reaches beyond what a score can be.
+        ci_low=float(np.clip(interval.low, 0.0, 100.0)),
+        ci_high=float(np.clip(interval.high, 0.0, 100.0)),
+        success_rate=share_of(one.score.success for one in episodes),
+        collision_rate=share_of(None if one.crashes is None else bool(one.crashes) for one in episode_outcomes),
+        collision_at_fault_rate=share_of(was_at_fault(outcome) for outcome in episode_outcomes),
+        off_road_rate=share_of(outcome.off_road for outcome in episode_outcomes),
+        wrong_side_rate=share_of(occurred(outcome.wrong_side) for outcome in episode_outcomes),
+        red_light_rate=share_of(occurred(outcome.red_lights) for outcome in episode_outcomes),
+        stuck_rate=share_of(outcome.end in ("stuck", "time-out") for outcome in episode_outcomes),
+        progress=share_of(one.score.progress for one in episodes),
+        min_ttc_mean_s=share_of(ttc),
+        close_rate=share_of(one.score.ttc < 1.0 for one in episodes),
+        comfort=share_of(one.score.comfort for one in episodes),
+        standing_s=share_of(outcome.standing_s for outcome in episode_outcomes),
+        time_s=time / len(episodes),
+        decisions=decisions,
+        answers_missing_rate=sum(one.missing for one in episodes) / max(decisions, 1),
+        format_error_rate=share_of(is_format_error(outcome) for outcome in outcomes),
+        call_error_rate=share_of(is_call_error(outcome) for outcome in outcomes),
+        l2_expert=known_mean(scores.errors.mean(axis=1)),
+        latency_mean_s=known_mean(scores.latency),
+        input_tokens=known_mean(scores.usage[:, 0]),
+        output_tokens=known_mean(scores.usage[:, 2]),
+        cost_usd=known_mean(scores.cost()) * int((~np.isnan(scores.cost())).sum()),
+    )

@@ -1,0 +1,122 @@
+"""episodes: every episode of every closed-loop run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lightemma.closed_loop.records import EpisodeRecord
+from lightemma.closed_loop.study import DrivenStudy, DrivenTable, number
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeRow:
+    """One episode of one run: how it ended, and the factors of its score; empty where the world does not judge it.
+
+    Attributes:
+        run: name of the run
+        episode: name of the episode
+        scenario: name of the scenario
+        seed: number that the scenario was made from
+        conditions: light and weather
+        left_hand: whether traffic keeps to the left
+        end: why the episode ended
+        success: whether the goal was reached without at-fault collision or red light, never off the road
+        driving_score: score 0 … 100
+        progress: share of the way to the goal
+        collision_factor: factor of the score, 0 … 1
+        red_light_factor: factor of the score, 0 … 1
+        off_road_factor: factor of the score, 0 … 1
+        side_factor: factor of the score, 0 … 1
+        ttc_term: term of the score, 0 … 1
+        comfort_term: term of the score, 0 … 1
+        time_s: seconds it lasted
+        crashes: number of collisions
+        crashes_at_fault: number of collisions that the car is to blame for
+        red_lights: number of stop lines crossed at red
+        off_road: whether a corner ever left the carriageway
+        wrong_side: number of times it drove among oncoming traffic for longer than overtaking takes
+        min_ttc_s: seconds, smallest time to collision; empty if nothing was ever that near on a collision course
+        harsh_s: seconds beyond the comfort bounds
+        standing_s: seconds stood still, for whatever reason
+        decisions: number of plans asked for
+        missing: number of decisions without a plan
+        failed_calls: number of decisions whose call failed
+    """
+
+    run: str
+    episode: str
+    scenario: str
+    seed: int
+    conditions: str
+    left_hand: bool
+    end: str
+    success: bool
+    driving_score: float
+    progress: float
+    collision_factor: float
+    red_light_factor: float
+    off_road_factor: float
+    side_factor: float
+    ttc_term: float
+    comfort_term: float
+    time_s: float
+    crashes: int | None
+    crashes_at_fault: int | None
+    red_lights: int | None
+    off_road: bool | None
+    wrong_side: int | None
+    min_ttc_s: float
+    harsh_s: float
+    standing_s: float
+    decisions: int
+    missing: int
+    failed_calls: int
+
+
+class Episodes(DrivenTable[EpisodeRow]):
+    """Every episode with its factors and numbers."""
+
+    name = "episodes"
+    Row = EpisodeRow
+
+    def caption(self, study: DrivenStudy) -> str:
+        """What the numbers are."""
+        return f"{study.where} Every episode: how it ended, and the factors of its score."
+
+    def build(self, study: DrivenStudy) -> list[EpisodeRow]:
+        """One row per run and episode."""
+        return [_episode_row(run.name, one) for run in study.runs for one in run.episodes.values()]
+
+
+def _episode_row(run: str, one: EpisodeRecord) -> EpisodeRow:
+    outcome, score = one.outcome, one.score
+    return EpisodeRow(
+        run=run,
+        episode=one.name,
+        scenario=one.scenario,
+        seed=one.seed,
+        conditions=one.conditions,
+        left_hand=one.left_hand,
+        end=outcome.end,
+        success=score.success,
+        driving_score=number(score.score),
+        progress=number(score.progress),
+        collision_factor=number(score.collision),
+        red_light_factor=number(score.red_light),
+        off_road_factor=number(score.off_road),
+        side_factor=number(score.side),
+        ttc_term=score.ttc,
+        comfort_term=number(score.comfort),
+        time_s=outcome.time_s,
+        crashes=None if outcome.crashes is None else len(outcome.crashes),
+        crashes_at_fault=None if outcome.crashes is None else len(outcome.crashes_at_fault),
+        red_lights=outcome.red_lights,
+        off_road=outcome.off_road,
+        wrong_side=outcome.wrong_side,
+        min_ttc_s=number(outcome.min_ttc_s),
+        harsh_s=number(outcome.harsh_s),
+        standing_s=number(outcome.standing_s),
+        decisions=one.decisions,
+        missing=one.missing,
+        failed_calls=one.failed_calls,
+    )

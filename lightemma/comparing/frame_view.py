@@ -1,0 +1,74 @@
+"""One stored frame as figures and films show it, with what the data behind its run adds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lightemma.comparing.context import context_of, data_behind
+from lightemma.data.pictures import picture_pixels
+from lightemma.evaluation.metrics.boxes import corners
+from lightemma.evaluation.scene_context import SceneContext
+from lightemma.frame import FloatArray
+from lightemma.kinematics import driven_back
+from lightemma.protocol import Protocol
+from lightemma.report.figures.birdseye import PlannedPath
+from lightemma.report.figures.frame import FrameView
+from lightemma.run_folder.manifest import Manifest
+from lightemma.run_folder.records import OK, FrameNumbers, FrameRecord
+
+
+def open_context(data: str | None, run: Path, manifest: Manifest) -> SceneContext:
+    """The data behind a run: as given, else as noted when it was driven; empty where it is unknown or gone.
+
+    Raises:
+        UserError: if what was given cannot be opened.
+    """
+    source = data_behind([manifest], run.parent, data)
+    return SceneContext() if source is None else context_of(source)
+
+
+def frame_view(record: FrameNumbers | FrameRecord, context: SceneContext, protocol: Protocol) -> tuple[FrameView, str]:
+    """A recorded frame with what its data adds, and a sentence about what is missing (or nothing)."""
+    found = context.frames(record.scene, record.sample_token) if context.frames else None
+    picture = picture_pixels(found) if found else None
+    note = ""
+    if context.frames is None:
+        note = "No data was given, so there is no picture, only the bird's-eye view; give --data."
+    elif found is None:
+        note = f"The data has no frame {record.sample_token}, so there is only the bird's-eye view."
+    elif picture is None:
+        note = f"The picture {record.image or record.sample_token} is not there, so there is only the bird's-eye view."
+    actions = np.array(record.history, dtype=np.float64)
+    view = FrameView(
+        scene=record.scene,
+        frame_index=record.frame_index,
+        sample_token=record.sample_token,
+        truth=np.array(record.ground_truth, dtype=np.float64),
+        history=found.history.positions if found else driven_back(actions, protocol),
+        now=actions[-1],
+        picture=picture,
+        camera=found.camera if found else None,
+        boxes=_boxes_now(record, context),
+    )
+    return view, note
+
+
+def _boxes_now(record: FrameNumbers | FrameRecord, context: SceneContext) -> FloatArray | None:
+    """(k, 4, 2) corners of who is around in this moment, as far as annotations say."""
+    around = context.agents(record.scene, record.sample_token) if context.agents else None
+    if around is None or around.agents is None:
+        return None
+    agents = around.agents
+    here = agents.valid[:, 0]
+    return corners(agents.centres[here, 0], agents.yaws[here, 0], agents.sizes[here])
+
+
+def planned_path(run: str, record: FrameNumbers | FrameRecord) -> PlannedPath:
+    """What a run planned in a frame."""
+    if record.outcome != OK or record.trajectory is None or record.actions is None:
+        return PlannedPath(run, None, None, record.outcome)
+    return PlannedPath(
+        run, np.array(record.trajectory, dtype=np.float64), np.array(record.actions, dtype=np.float64), record.outcome
+    )

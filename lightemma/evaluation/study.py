@@ -1,0 +1,218 @@
+"""What every table, chart and page of a comparison is made from: runs cut once, one baseline, one source of intervals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lightemma.errors import UserError
+from lightemma.evaluation.compatibility import check_comparable, shared_frames
+from lightemma.evaluation.metrics.displacement import Convention, l2
+from lightemma.evaluation.metrics.plan_safety import SafetyJudge
+from lightemma.evaluation.scene_context import SceneContext
+from lightemma.evaluation.scores import BASELINE, RunScores, baseline_scores
+from lightemma.evaluation.statistics.bootstrap import RESAMPLES, SEED, Interval, SceneBootstrap
+from lightemma.frame import FloatArray
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two runs and the interval of their difference (run minus reference) on the frames both have."""
+
+    run: str
+    reference: str
+    difference: Interval
+
+
+@dataclass(frozen=True)
+class Study:
+    """Runs over the same frames in the same order, with all that numbers about them are made from.
+
+    Attributes:
+        runs: all of them, the baseline among them.
+        baseline: the run that differences are taken against.
+        convention: L2 convention of the errors that are compared.
+        scene_names: the scenes, in the order of their codes.
+        scene_codes: (n,) each frame's scene.
+        averages: run name to (n,) metres, l2_avg of every frame; NaN where there is no plan.
+        bootstrap: the draws of scenes; tables take :meth:`intervals`.
+        context: pictures, scene facts, agents around and maps, as far as the data has them.
+        folders: run name to the folder it is stored in; runs that exist in memory only are missing.
+    """
+
+    runs: Sequence[RunScores]
+    baseline: RunScores
+    convention: Convention
+    scene_names: Sequence[str]
+    scene_codes: npt.NDArray[np.int64]
+    averages: dict[str, FloatArray]
+    bootstrap: SceneBootstrap
+    context: SceneContext = field(default_factory=SceneContext)
+    folders: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def others(self) -> list[RunScores]:
+        """All runs but the baseline."""
+        return [run for run in self.runs if run is not self.baseline]
+
+    @property
+    def models(self) -> list[RunScores]:
+        """The runs that asked a model."""
+        return [run for run in self.runs if asks_a_model(run)]
+
+    @property
+    def frames(self) -> int:
+        """How many frames every run has."""
+        return len(self.baseline.tokens)
+
+    @property
+    def scenes(self) -> int:
+        """How many scenes the frames come from."""
+        return len(self.scene_names)
+
+    @property
+    def over(self) -> str:
+        """The frames and scenes in words, for captions."""
+        return f"{self.frames} frames of {self.scenes} scenes"
+
+    def intervals(self, values: FloatArray) -> list[Interval]:
+        """Means over frames with their scene-clustered 95 % intervals: the only source of intervals of a comparison.
+
+        Args:
+            values: (n, k) one column per quantity, in the order of the frames; NaN marks frames that do not take part.
+
+        Returns:
+            k intervals.
+        """
+        return self.bootstrap.intervals(values)
+
+    def above_baseline(self, errors: FloatArray, convention: Convention | None = None) -> FloatArray:
+        """How much farther off than the baseline each frame is.
+
+        Args:
+            errors: (n, 6) metres, NaN where there is no plan.
+            convention: another than the study's.
+
+        Returns:
+            (n,) metres of l2_avg, NaN where there is no plan.
+        """
+        chosen = convention or self.convention
+        difference: FloatArray = l2(errors, chosen)[:, 3] - l2(self.baseline.errors, chosen)[:, 3]
+        return difference
+
+    def differences(self, masks: Sequence[Mask]) -> list[Interval]:
+        """Each run's difference to the baseline on frames of its own, in the order of ``runs``.
+
+        Args:
+            masks: (n,) which frames take part, one per run.
+        """
+        reference = self.averages[self.baseline.name]
+        columns = [
+            np.where(mask, self.averages[run.name] - reference, np.nan)
+            for run, mask in zip(self.runs, masks, strict=True)
+        ]
+        return self.intervals(np.column_stack(columns))
+
+    @cached_property
+    def common(self) -> Mask:
+        """(n,) True where every run has a scored plan."""
+        everyone: Mask = np.all([run.ok for run in self.runs], axis=0)
+        return everyone
+
+    @cached_property
+    def on_own_frames(self) -> list[Interval]:
+        """Each run's difference to the baseline on its ok frames, in the order of ``runs``."""
+        return self.differences([run.ok for run in self.runs])
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """Every run against the baseline, then every pair of the other runs."""
+        found = [
+            Pair(run.name, self.baseline.name, difference)
+            for run, difference in zip(self.runs, self.on_own_frames, strict=True)
+            if run is not self.baseline
+        ]
+        others = [run.name for run in self.others]
+        names = [(first, second) for index, first in enumerate(others) for second in others[index + 1 :]]
+        if names:
+            columns = np.column_stack([self.averages[first] - self.averages[second] for first, second in names])
+            found += [Pair(*name, diff) for name, diff in zip(names, self.intervals(columns), strict=True)]
+        return found
+
+    @cached_property
+    def judge(self) -> SafetyJudge:
+        """Who is around the frames and where the road is, collected once."""
+        return SafetyJudge(self.baseline.scenes, self.baseline.tokens, self.context)
+
+
+def make_study(
+    runs: Sequence[RunScores],
+    convention: Convention = "lightemma",
+    *,
+    shared_only: bool = False,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+    context: SceneContext | None = None,
+    folders: Mapping[str, Path] | None = None,
+) -> Study:
+    """Checks that runs can be compared, cuts them to common frames if wanted, and adds the baseline where it is missing.
+
+    Args:
+        runs: at least one.
+        convention: L2 convention of the errors that are compared.
+        shared_only: cut all runs to the frames they share, instead of refusing runs over unlike frames.
+        resamples: how many draws of scenes.
+        seed: of the draws.
+        context: what the data says besides the recorded drive; nothing if None.
+        folders: run name to its folder.
+
+    Raises:
+        UserError: if the runs cannot be compared, or two have the same name.
+    """
+    if not runs:
+        raise UserError("There is no run to compare; name at least one.")
+    _check_names(runs)
+    if shared_only:
+        runs = shared_frames(runs)
+    else:
+        check_comparable(runs)
+    baseline = next((run for run in runs if run.planner == BASELINE), None)
+    if baseline is None:
+        baseline = baseline_scores(runs[0])
+        runs = [*runs, baseline]
+    codes = {scene: code for code, scene in enumerate(dict.fromkeys(baseline.scenes))}
+    scene_codes = np.array([codes[scene] for scene in baseline.scenes], dtype=np.int64)
+    return Study(
+        runs=list(runs),
+        baseline=baseline,
+        convention=convention,
+        scene_names=list(codes),
+        scene_codes=scene_codes,
+        averages={run.name: l2(run.errors, convention)[:, 3] for run in runs},
+        bootstrap=SceneBootstrap(scene_codes, resamples, seed),
+        context=context or SceneContext(),
+        folders=folders or {},
+    )
+
+
+def asks_a_model(run: RunScores) -> bool:
+    """Whether a model made the plans; a formula sees no picture."""
+    return run.manifest is not None and run.manifest.model is not None
+
+
+def _check_names(runs: Sequence[RunScores]) -> None:
+    names = Counter(run.name for run in runs)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise UserError(f"Two runs are called '{twice[0]}'; give one another name (`run` in its manifest.json).")
+    for run in runs:
+        if run.name == BASELINE and run.planner != BASELINE:
+            raise UserError(f"A run of {run.planner} is called '{BASELINE}', the baseline's name; give it another one.")

@@ -1,0 +1,134 @@
+"""feasibility: how comfortable and how drivable the plans themselves are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightemma.agents import BoolArray
+from lightemma.evaluation.metrics.comfort import COMFORT, PHYSICS, Motion, motion
+from lightemma.evaluation.metrics.recorded_actions import actions_from_later_frames
+from lightemma.evaluation.study import Study
+from lightemma.evaluation.tables.base import Table
+
+#: The recorded car's own row.
+RECORDED = "recorded drive"
+
+_MEASURED = ("lon_accel", "lat_accel", "lon_jerk", "jerk", "yaw_rate", "yaw_accel", "curvature_rate")
+
+
+@dataclass(frozen=True, slots=True)
+class FeasibilityRow:
+    """One run's comfort and feasibility on its ok frames.
+
+    Attributes:
+        run: name of the run, or `recorded drive`
+        frames: number of plans judged
+        share_comfortable: share of plans within all of nuPlan's comfort bounds
+        share_feasible: share of plans within physics: 9.8 m/s^2 in all, curvature 0.2 1/m
+        share_breaking_lon_accel: share of plans with a longitudinal acceleration outside -4.05 … 2.40 m/s^2
+        share_breaking_lat_accel: share of plans with a lateral acceleration over 4.89 m/s^2
+        share_breaking_lon_jerk: share of plans with a longitudinal jerk over 4.13 m/s^3
+        share_breaking_jerk: share of plans with a jerk over 8.37 m/s^3
+        share_breaking_yaw_rate: share of plans with a yaw rate over 0.95 rad/s
+        share_breaking_yaw_accel: share of plans with a yaw acceleration over 1.93 rad/s^2
+        share_breaking_physical_accel: share of plans with an acceleration over 9.8 m/s^2
+        share_breaking_physical_curvature: share of plans with a curvature over 0.2 1/m
+        lon_accel_mean: m/s^2, largest longitudinal acceleration within a plan, mean over plans
+        lon_accel_p95: m/s^2, the same, 95th percentile over plans
+        lat_accel_mean: m/s^2, largest lateral acceleration within a plan, mean over plans
+        lat_accel_p95: m/s^2, the same, 95th percentile over plans
+        lon_jerk_mean: m/s^3, largest longitudinal jerk within a plan, mean over plans
+        lon_jerk_p95: m/s^3, the same, 95th percentile over plans
+        jerk_mean: m/s^3, largest jerk within a plan, mean over plans
+        jerk_p95: m/s^3, the same, 95th percentile over plans
+        yaw_rate_mean: rad/s, largest yaw rate within a plan, mean over plans
+        yaw_rate_p95: rad/s, the same, 95th percentile over plans
+        yaw_accel_mean: rad/s^2, largest yaw acceleration within a plan, mean over plans
+        yaw_accel_p95: rad/s^2, the same, 95th percentile over plans
+        curvature_rate_mean: 1/(m s), largest change of curvature within a plan, mean over plans
+        curvature_rate_p95: 1/(m s), the same, 95th percentile over plans
+        first_speed_jump_mean: m/s between the current and the first planned speed, unsigned, mean over plans
+        first_speed_jump_max: m/s, the same, largest of all plans
+        first_curvature_jump_mean: 1/m between the current and the first planned curvature, unsigned, mean over plans
+        first_curvature_jump_max: 1/m, the same, largest of all plans
+    """
+
+    run: str
+    frames: int
+    share_comfortable: float
+    share_feasible: float
+    share_breaking_lon_accel: float
+    share_breaking_lat_accel: float
+    share_breaking_lon_jerk: float
+    share_breaking_jerk: float
+    share_breaking_yaw_rate: float
+    share_breaking_yaw_accel: float
+    share_breaking_physical_accel: float
+    share_breaking_physical_curvature: float
+    lon_accel_mean: float
+    lon_accel_p95: float
+    lat_accel_mean: float
+    lat_accel_p95: float
+    lon_jerk_mean: float
+    lon_jerk_p95: float
+    jerk_mean: float
+    jerk_p95: float
+    yaw_rate_mean: float
+    yaw_rate_p95: float
+    yaw_accel_mean: float
+    yaw_accel_p95: float
+    curvature_rate_mean: float
+    curvature_rate_p95: float
+    first_speed_jump_mean: float
+    first_speed_jump_max: float
+    first_curvature_jump_mean: float
+    first_curvature_jump_max: float
+
+
+class Feasibility(Table[FeasibilityRow]):
+    """Every row is a run on its ok frames, without asking what the recorded car did; `recorded drive` is a row of its own.
+
+    Means and 95th percentiles are over plans, of the largest size within a plan.
+    """
+
+    name = "feasibility"
+    Row = FeasibilityRow
+
+    def caption(self, study: Study) -> str:
+        """What the numbers are."""
+        return "How comfortable and how drivable the plans themselves are, beside the recorded drive."
+
+    def build(self, study: Study) -> list[FeasibilityRow]:
+        """One row per run, and one for the recorded drive of the first run's frames."""
+        rows = [_row(run.name, motion(run.actions, run.history, run.protocol.dt)) for run in study.runs]
+        first = study.runs[0]
+        recorded = motion(actions_from_later_frames(first), first.history, first.protocol.dt)
+        return [*rows, _row(RECORDED, recorded)]
+
+
+def _row(name: str, felt: Motion) -> FeasibilityRow:
+    planned = ~np.isnan(felt.curvature[:, 0])
+    frames = int(planned.sum())
+    broken = {bound: where[planned] for bound, where in felt.broken().items()}
+    columns: dict[str, float] = {f"share_breaking_{bound}": _share(where) for bound, where in broken.items()}
+    for quantity in _MEASURED:
+        peaks = np.abs(getattr(felt, quantity)[planned]).max(axis=1)
+        columns[f"{quantity}_mean"] = float(peaks.mean()) if frames else float("nan")
+        columns[f"{quantity}_p95"] = float(np.quantile(peaks, 0.95)) if frames else float("nan")
+    for quantity in ("speed_jump", "curvature_jump"):
+        jumps = getattr(felt, quantity)[planned]
+        columns[f"first_{quantity}_mean"] = float(jumps.mean()) if frames else float("nan")
+        columns[f"first_{quantity}_max"] = float(jumps.max()) if frames else float("nan")
+    return FeasibilityRow(
+        run=name,
+        frames=frames,
+        share_comfortable=_share(~np.any([broken[bound] for bound in COMFORT], axis=0)),
+        share_feasible=_share(~np.any([broken[bound] for bound in PHYSICS], axis=0)),
+        **columns,
+    )
+
+
+def _share(frames: BoolArray) -> float:
+    return float(frames.mean()) if frames.size else float("nan")

@@ -1,0 +1,140 @@
+"""Tables from outside this package: found, checked, and kept from costing more than themselves when they fail."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import traceback
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass, replace
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightemma.errors import UserError, near_names
+from lightemma.evaluation.study import Study
+from lightemma.evaluation.tables import TABLES
+from lightemma.evaluation.tables.base import BuiltTable, Table, build
+from lightemma.plugins import load_class
+
+ENTRY_POINTS = "lightemma.tables"
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def outside_tables(names: Sequence[str] = ()) -> tuple[list[Table[Any]], list[str]]:
+    """The tables that installed packages offer, and those that the user names.
+
+    Args:
+        names: ``package.module:Class``, or the name of one that an installed package offers.
+
+    Returns:
+        The tables, and sentences about offered ones that cannot be used.
+
+    Raises:
+        UserError: if a table that the user names cannot be used.
+    """
+    offered = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+    found: dict[str, Table[Any]] = {}
+    notes = []
+    for name, place in offered.items():
+        try:
+            _add(make_table(place), found)
+        except UserError as error:
+            if name in names:
+                raise
+            notes.append(f"The table '{name}' of an installed package is left out: {error}")
+    for name in names:
+        if name in offered:
+            continue
+        if ":" not in name:
+            raise UserError(
+                f"There is no table '{name}' to add; name yours as module:Class, or {near_names(name, offered)}"
+            )
+        _add(make_table(name), found)
+    return list(found.values()), notes
+
+
+def make_table(place: str) -> Table[Any]:
+    """The table of the class at ``package.module:Class``.
+
+    Raises:
+        UserError: if it cannot be imported, is no table, or lacks a name or a type of rows.
+    """
+    table_class: type[Table[Any]] = load_class(place, Table, "table")
+    name = getattr(table_class, "name", None)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise UserError(
+            f'{describe(table_class)} has the name {name!r}; give it `name = "..."` of small letters, digits and '
+            "underscores, after which its files are named."
+        )
+    row = getattr(table_class, "Row", None)
+    if not (isinstance(row, type) and is_dataclass(row) and fields(row)):
+        raise UserError(f"{describe(table_class)} does not say what its rows are; give it `Row = ...`, a dataclass.")
+    try:
+        return table_class()
+    except Exception as error:
+        raise UserError(f"{describe(table_class)} cannot be made: {fault(error, table_class)}.") from error
+
+
+def build_safely(table: Table[Any], study: Study) -> BuiltTable[Any] | str:
+    """The table of a study, or a sentence that says why there is none."""
+    try:
+        built = build(table, study)
+        return BuiltTable(table, [_checked(row, table) for row in built.rows], " ".join(str(built.caption).split()))
+    except (Exception, SystemExit) as error:
+        return f"The table '{table.name}' is left out: {describe(type(table))} failed ({fault(error, type(table))})."
+
+
+def describe(table_class: type[Any]) -> str:
+    """A class with its file, for messages."""
+    try:
+        file = inspect.getfile(table_class)
+    except (TypeError, OSError):
+        file = table_class.__module__
+    return f"The class '{table_class.__qualname__}' in {file}"
+
+
+def fault(error: BaseException, table_class: type[Any]) -> str:
+    """An error in a few words, with the line of the plug-in that it comes from."""
+    text = " ".join(str(error).split())[:300]
+    said = text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"
+    try:
+        file = Path(inspect.getfile(table_class)).resolve()
+    except (TypeError, OSError):
+        return said
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).resolve() == file
+    ]
+    return f"{said}, line {lines[-1]}" if lines else said
+
+
+def _add(table: Table[Any], found: dict[str, Table[Any]]) -> None:
+    if any(table.name == own.name for own in TABLES):
+        raise UserError(f"{describe(type(table))} is called '{table.name}', as a table of lightemma is; rename it.")
+    other = found.get(table.name)
+    if other is not None and type(other) is not type(table):
+        raise UserError(f"Two tables are called '{table.name}': {describe(type(other))}, and {describe(type(table))}.")
+    found[table.name] = table
+
+
+def _checked(row: Any, table: Table[Any]) -> Any:
+    """The row with cells that every file can hold: text, numbers, booleans or None."""
+    if not isinstance(row, table.Row):
+        raise UserError(f"`build` gave a {type(row).__name__} where it gives rows of type {table.Row.__name__}")
+    given = {field.name: getattr(row, field.name) for field in fields(row)}
+    cells = {name: _cell(value, name) for name, value in given.items()}
+    return row if all(cells[name] is value for name, value in given.items()) else replace(row, **cells)
+
+
+def _cell(value: Any, column: str) -> str | int | float | bool | None:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, str):
+        # A lone surrogate cannot be written to any file.
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    raise UserError(f"column '{column}' holds a {type(value).__name__}; cells are text, numbers, booleans or None")

@@ -1,0 +1,153 @@
+"""safety: collisions, time to collision, and leaving the road, along the plans. docs/safety.md explains it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lightemma.evaluation.metrics.collisions import CONVENTIONS, collision_columns
+from lightemma.evaluation.metrics.plan_safety import PlanSafety, SafetyJudge
+from lightemma.evaluation.metrics.time_to_collision import TTC_BOUND
+from lightemma.evaluation.statistics.bootstrap import Interval
+from lightemma.evaluation.statistics.means import column_means, mean
+from lightemma.evaluation.study import Study
+from lightemma.evaluation.tables.base import Table
+
+#: The recorded car's own row.
+RECORDED = "recorded drive"
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyRow:
+    """One run's safety on its ok frames whose surroundings are known; NaN where unknown, and ``note`` says why.
+
+    Steps in which the recorded drive hits somebody by the same convention never count as a hit (the field's rule: such an
+    annotation cannot be right).
+
+    Attributes:
+        run: name of the run, or `recorded drive`
+        frames: number of ok frames with known agents; collisions and time to collision are over these
+        scenes: number of scenes they come from
+        collision_stp3_vad_1s: share of steps up to 1 s with an occupied cell, vehicles and pedestrians (ST-P3, VAD)
+        collision_stp3_vad_2s: share of steps up to 2 s
+        collision_stp3_vad_3s: share of steps up to 3 s
+        collision_stp3_vad_avg: mean of the three shares
+        collision_uniad_1s: share of frames with an occupied cell at 1 s, vehicles only (UniAD)
+        collision_uniad_2s: share of frames at 2 s
+        collision_uniad_3s: share of frames at 3 s
+        collision_uniad_avg: mean of the three shares
+        collision_exact_1s: share of plans in contact up to 1 s, turned boxes, all road users and obstacles
+        collision_exact_2s: share of plans up to 2 s
+        collision_exact_3s: share of plans up to 3 s
+        collision_exact_avg: mean of the three shares
+        collision_exact_3s_ci_low: share, lower end of the scene-clustered 95 % interval of collision_exact_3s
+        collision_exact_3s_ci_high: share, upper end
+        diff_vs_baseline: difference of shares, collision_exact_3s less that of constant-action on the same frames
+        ci_low: difference of shares, lower end of its scene-clustered 95 % interval
+        ci_high: difference of shares, upper end
+        excluded_stp3_vad: share of steps left out because the recorded drive itself hits somebody, by ST-P3 and VAD
+        excluded_uniad: share of steps left out by UniAD's convention
+        excluded_exact: share of steps left out by the exact convention
+        ttc_below_share: share of plans whose least time to collision is below 0.95 s
+        ground_frames: number of ok frames with a map under them
+        off_road_share: share of these with a corner of the car off the drivable ground at a step
+        lane_frames: number of ok frames whose own lane is known
+        lane_departure_share: share of these with the rear axle out of the own lane at a step
+        note: why columns are empty, in the first row
+    """
+
+    run: str
+    frames: int
+    scenes: int
+    collision_stp3_vad_1s: float
+    collision_stp3_vad_2s: float
+    collision_stp3_vad_3s: float
+    collision_stp3_vad_avg: float
+    collision_uniad_1s: float
+    collision_uniad_2s: float
+    collision_uniad_3s: float
+    collision_uniad_avg: float
+    collision_exact_1s: float
+    collision_exact_2s: float
+    collision_exact_3s: float
+    collision_exact_avg: float
+    collision_exact_3s_ci_low: float
+    collision_exact_3s_ci_high: float
+    diff_vs_baseline: float
+    ci_low: float
+    ci_high: float
+    excluded_stp3_vad: float
+    excluded_uniad: float
+    excluded_exact: float
+    ttc_below_share: float
+    ground_frames: int
+    off_road_share: float
+    lane_frames: int
+    lane_departure_share: float
+    note: str
+
+
+class Safety(Table[SafetyRow]):
+    """Every row is a run on its ok frames whose surroundings are known; `recorded drive` is a row of its own.
+
+    Columns are empty where nothing is known, and `note` says why. Steps in which the recorded drive hits somebody by the
+    same convention never count as a hit.
+    """
+
+    name = "safety"
+    Row = SafetyRow
+
+    def caption(self, study: Study) -> str:
+        """What the numbers are."""
+        what = "Collisions along the plans by three conventions, time to collision, and leaving road or lane."
+        return " ".join([what, *study.judge.unknown])
+
+    def build(self, study: Study) -> list[SafetyRow]:
+        """One row per run, and one for the recorded drive."""
+        judge = study.judge
+        judged = [*(judge.judge_run(run) for run in study.runs), judge.judge_recorded()]
+        names = [*(run.name for run in study.runs), RECORDED]
+        contact = np.column_stack([collision_columns("exact", each.hits["exact"])[:, 2] for each in judged])
+        reference = next(place for place, run in enumerate(study.runs) if run is study.baseline)
+        rates = study.intervals(contact)
+        differences = study.intervals(contact - contact[:, [reference]])
+        # The reason is the same for all runs, and stated once.
+        notes = [" ".join(judge.unknown), *[""] * len(study.runs)]
+        return [
+            _row(name, each, judge, rates[place], None if place == reference else differences[place], notes[place])
+            for place, (name, each) in enumerate(zip(names, judged, strict=True))
+        ]
+
+
+def _row(
+    name: str, judged: PlanSafety, judge: SafetyJudge, rate: Interval, difference: Interval | None, note: str
+) -> SafetyRow:
+    known = ~np.isnan(judged.time_to_collision)
+    columns: dict[str, float] = {}
+    for convention in CONVENTIONS:
+        means = column_means(collision_columns(convention, judged.hits[convention]))
+        names = (f"collision_{convention}_{end}" for end in ("1s", "2s", "3s", "avg"))
+        columns |= dict(zip(names, means, strict=True))
+        left_out = np.where(known[:, None], judge.left_out[convention], np.nan)
+        columns[f"excluded_{convention}"] = mean(left_out.reshape(-1))
+    off_road, departure = judged.off_road.max(axis=1), judged.lane_departure.max(axis=1)
+    below = np.where(known, judged.time_to_collision < TTC_BOUND, np.nan)
+    return SafetyRow(
+        run=name,
+        frames=int(known.sum()),
+        scenes=rate.scenes,
+        **columns,
+        # With few scenes the interval is symmetric and may reach beyond what a share can be.
+        collision_exact_3s_ci_low=float(np.clip(rate.low, 0.0, 1.0)),
+        collision_exact_3s_ci_high=float(np.clip(rate.high, 0.0, 1.0)),
+        diff_vs_baseline=0.0 if difference is None else difference.mean,
+        ci_low=0.0 if difference is None else difference.low,
+        ci_high=0.0 if difference is None else difference.high,
+        ttc_below_share=mean(below),
+        ground_frames=int((~np.isnan(off_road)).sum()),
+        off_road_share=mean(off_road),
+        lane_frames=int((~np.isnan(departure)).sum()),
+        lane_departure_share=mean(departure),
+        note=note,
+    )

@@ -1,0 +1,109 @@
+"""strata: every run against the baseline by manoeuvre, course, speed, known facts and scene."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lightemma.evaluation.scores import RunScores
+from lightemma.evaluation.statistics.bootstrap import Interval
+from lightemma.evaluation.statistics.multiple_testing import holm, significance
+from lightemma.evaluation.strata import SCENE_FAMILY, Stratum, strata
+from lightemma.evaluation.study import Study
+from lightemma.evaluation.tables.base import Table
+
+
+@dataclass(frozen=True, slots=True)
+class StratumRow:
+    """One run on one stratum of its own ok frames, against the baseline on the same frames.
+
+    Attributes:
+        run: name of the run
+        stratum: family and class, such as `course: turning`
+        frames: number of the run's ok frames in the stratum
+        share: share of the run's ok frames
+        l2_avg: metres, on these frames
+        diff_vs_baseline: metres of l2_avg above (+) or below (-) the baseline on the same frames
+        ci_low: metres, lower end of the difference's scene-clustered 95 % interval; unknown for single scenes
+        ci_high: metres, upper end
+        p_value: two-sided p that the difference is 0; unknown for single scenes
+        p_holm: the same p after Holm's correction over all rows of the table that have a p
+        significant: "better" or "worse" where p_holm is below 0.05
+    """
+
+    run: str
+    stratum: str
+    frames: int
+    share: float
+    l2_avg: float
+    diff_vs_baseline: float
+    ci_low: float
+    ci_high: float
+    p_value: float
+    p_holm: float
+    significant: str
+
+
+class Strata(Table[StratumRow]):
+    """Every run on every stratum (see above). The .md and .tex leave out single scenes, which are not tested."""
+
+    name = "strata"
+    Row = StratumRow
+
+    def caption(self, study: Study) -> str:
+        """What the numbers are."""
+        return (
+            f"Average L2 by stratum, against {study.baseline.name} on the same frames, p by Holm over all rows; "
+            f"single scenes are in the CSV. L2 convention: {study.convention}."
+        )
+
+    def on_page(self, row: StratumRow) -> bool:
+        """All but single scenes."""
+        return not row.stratum.startswith(f"{SCENE_FAMILY}: ")
+
+    def build(self, study: Study) -> list[StratumRow]:
+        """Every run on every stratum."""
+        baseline = study.baseline
+        groups = strata(baseline.history, baseline.truth, baseline.scenes, study.context.facts)
+        tested = [group for group in groups if group.family != SCENE_FAMILY]
+        keys = [(run, group) for run in study.others for group in tested]
+        columns = [
+            np.where(group.frames, study.averages[run.name] - study.averages[baseline.name], np.nan)
+            for run, group in keys
+        ]
+        intervals = study.intervals(np.column_stack(columns)) if columns else []
+        found = {(run.name, group.name): diff for (run, group), diff in zip(keys, intervals, strict=True)}
+        rows = [row for run in study.runs for row in _rows_of_run(study, run, groups, found)]
+        corrected = holm([row.p_value for row in rows])
+        return [
+            replace(row, p_holm=p_holm, significant=significance(row.diff_vs_baseline, p_holm))
+            for row, p_holm in zip(rows, corrected, strict=True)
+        ]
+
+
+def _rows_of_run(
+    study: Study, run: RunScores, groups: list[Stratum], intervals: Mapping[tuple[str, str], Interval]
+) -> list[StratumRow]:
+    """One run's rows, not corrected yet."""
+    ok, name = run.ok, run.name
+    members = np.array([group.frames for group in groups], dtype=np.float64).T[ok]
+    frames = members.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        mean, least = (study.averages[of][ok] @ members / frames for of in (name, study.baseline.name))
+    rows = []
+    for place, group in enumerate(groups):
+        average, difference = float(mean[place]), float(mean[place] - least[place])
+        diff = intervals.get((name, group.name))
+        if run is study.baseline:
+            ends = (0.0, 0.0, 0.0, math.nan)
+        elif diff is None:
+            ends = (difference, math.nan, math.nan, math.nan)
+        else:
+            ends = (diff.mean, diff.low, diff.high, diff.p_value)
+        count = int(frames[place])
+        share = count / max(len(members), 1)
+        rows.append(StratumRow(name, group.name, count, share, average, *ends, p_holm=math.nan, significant=""))
+    return rows
