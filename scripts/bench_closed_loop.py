@@ -13,10 +13,10 @@ import threading
 import time
 from pathlib import Path
 
-from lightemma.closed_loop.stage import ProcessStage
 from stand_in import StandIn, model_yaml
 
-from lightemma.closed_loop.records import read_episode_numbers
+from lightemma.closed_loop.hosts import ProcessHost
+from lightemma.closed_loop.records import read_episodes
 from lightemma.closed_loop.set_up import make_tour
 from lightemma.closed_loop.spec import LoopRules, parse_size
 
@@ -43,25 +43,25 @@ def main() -> None:
             workers=options.workers,
         )
         print(note or f"renderer {tour.rules.renderer}")
-        stages: list[ProcessStage] = []
+        hosts: list[ProcessHost] = []
 
-        def remembered() -> ProcessStage:
-            stages.append(make_stage())
-            return stages[-1]
+        def remembered() -> ProcessHost:
+            hosts.append(make_host())
+            return hosts[-1]
 
-        make_stage, tour.make_stage = tour.make_stage, remembered
+        make_host, tour.make_host = tour.make_host, remembered
         busy, started = Busy(), time.perf_counter()
         with busy:
             (outcome,) = tour.run()
         wall = time.perf_counter() - started
-        episodes = read_episode_numbers(folder / "results" / tour.jobs[0].name)
+        episodes = read_episodes(folder / "results" / tour.jobs[0].name)
     decisions = sum(one.decisions for one in episodes)
     cores = os.cpu_count() or 1
     print(
         f"{outcome.done} episodes, {decisions} decisions, {3 * decisions} calls of {options.latency:g} s, {wall:.1f} s"
     )
     print(f"{decisions / wall:.2f} decisions a second, {1000 * busy.seconds / decisions:.0f} CPU ms each")
-    work = ", ".join(f"{seconds / wall:.0%}" for seconds in stages[0].seconds)
+    work = ", ".join(f"{seconds / wall:.0%}" for seconds in hosts[0].seconds)
     print(f"the processes that simulate and draw were at work {work} of the time")
     print(
         f"CPU time of this program: {busy.seconds / wall / cores:.0%} of {cores} processors; all programs: {busy.machine:.0%}"

@@ -53,7 +53,8 @@ def main() -> None:
                     renderer.draw(world.state(), camera, size, 0)
                     spent = []
                     for frame in range(asked.frames):
-                        world.hold(5.0, 0.0)
+                        for _ in range(10):
+                            world.step(5.0, 0.0)
                         state = world.state()
                         before = cpu_seconds(renderer)
                         renderer.draw(state, camera, size, frame)

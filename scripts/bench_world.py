@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import time
 
+from lightemma.simulation.events import Referee
 from lightemma.simulation.scenarios import SCENARIOS, make_world
 from lightemma.simulation.world import STEP_TIME
 
@@ -25,10 +26,12 @@ def main() -> None:
         for seed in range(options.seeds):
             world = make_world(name, seed)
             vehicles, people, things = len(world.traffic.at), len(world.walkers), len(world.thing_boxes)
+            referee = Referee(world)
             steps = round(options.seconds / STEP_TIME)
             started = time.process_time()
             for _ in range(steps):
                 world.step(5.0, 0.0)
+                referee.look()
             spent += time.process_time() - started
             simulated += steps * STEP_TIME
         print(f"{name:22}{vehicles:9d}{people:8d}{things:8d}{simulated / spent:13.0f}")

@@ -11,9 +11,12 @@ import sys
 import time
 from collections import defaultdict
 
-from lightemma.simulation.events import TTC_BOUND, Verdict
-from lightemma.simulation.expert import Expert
-from lightemma.simulation.scenarios import CONDITIONS, SCENARIOS, make_world
+from lightemma.closed_loop.driving_score import TTC_BOUND
+from lightemma.closed_loop.plan_follower import TICKS_PER_ACTION
+from lightemma.closed_loop.records import EpisodeOutcome
+from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
+from lightemma.closed_loop.worlds.city import CityFactory
+from lightemma.simulation.scenarios import CONDITIONS, SCENARIOS
 
 
 def main() -> None:
@@ -24,7 +27,7 @@ def main() -> None:
     arguments.add_argument("--verbose", action="store_true", help="a line per episode that is not clean")
     options = arguments.parse_args()
     names = options.scenario or list(SCENARIOS)
-    verdicts: dict[str, list[Verdict]] = defaultdict(list)
+    outcomes: dict[str, list[EpisodeOutcome]] = defaultdict(list)
     started = time.perf_counter()
     bad = 0
     for i in range(options.episodes):
@@ -32,47 +35,36 @@ def main() -> None:
         turn = i // len(names)
         condition = list(CONDITIONS)[turn % 4]
         left_hand = turn % 5 == 4
-        verdict = drive(name, options.first_seed + turn, condition, left_hand)
-        verdicts[name].append(verdict)
-        if not clean(verdict):
+        outcome = drive(name, options.first_seed + turn, condition, left_hand)
+        outcomes[name].append(outcome)
+        if not clean(outcome):
             bad += 1
             if options.verbose:
-                print(name, options.first_seed + turn, condition, "left-hand" if left_hand else "", summary(verdict))
-    print(f"{'scenario':22}{'runs':>5}{'clean':>6}{'goal s':>8}{'ttc':>6}", end="")
-    print(f"{'brake':>7}{'speed-up':>9}{'lateral':>8}{'jerk':>6}")
-    for name, found in verdicts.items():
-        count = len(found)
-        times = [v.goal_time for v in found if v.goal_time is not None]
+                print(name, options.first_seed + turn, condition, "left-hand" if left_hand else "", outcome)
+    print(f"{'scenario':22}{'runs':>5}{'clean':>6}{'time s':>8}{'ttc':>6}{'harsh s':>9}")
+    for name, found in outcomes.items():
+        nearest = min((one.min_ttc_s for one in found if one.min_ttc_s is not None), default=float("inf"))
         print(
-            f"{name:22}{count:5d}{sum(map(clean, found)):6d}{sum(times) / max(len(times), 1):8.1f}"
-            f"{min(v.min_ttc for v in found):6.2f}"
-            f"{max(v.max_braking for v in found):7.2f}{max(v.max_acceleration for v in found):9.2f}"
-            f"{max(v.max_lateral for v in found):8.2f}{max(v.max_jerk for v in found):6.2f}"
+            f"{name:22}{len(found):5d}{sum(map(clean, found)):6d}{sum(one.time_s for one in found) / len(found):8.1f}"
+            f"{nearest:6.2f}{sum(one.harsh_s or 0.0 for one in found):9.1f}"
         )
     print(f"{options.episodes} episodes in {time.perf_counter() - started:.0f} s, not clean: {bad}")
     sys.exit(1 if bad else 0)
 
 
-def drive(name: str, seed: int, condition: str, left_hand: bool) -> Verdict:
-    world = make_world(name, seed, CONDITIONS[condition], left_hand)
-    expert = Expert()
-    while not world.finished:
-        world.hold(*expert.plan(world).actions[0])
-    return world.referee.verdict()
+def drive(name: str, seed: int, condition: str, left_hand: bool) -> EpisodeOutcome:
+    world = CityFactory().open(EpisodeSpec(name, seed, condition, left_hand), LoopRules(), pictures=False)
+    while not world.over:
+        speed, curvature = world.expert_plan()[0].tolist()
+        for _ in range(TICKS_PER_ACTION):
+            world.step(speed, curvature)
+    return world.outcome()
 
 
-def clean(verdict: Verdict) -> bool:
-    faultless = verdict.goal_reached and all(event.kind == "goal" for event in verdict.events)
-    return faultless and verdict.comfortable and verdict.min_ttc >= TTC_BOUND
-
-
-def summary(verdict: Verdict) -> str:
-    events = [(event.kind, round(event.time, 2), event.at_fault, event.actor, event.detail) for event in verdict.events]
-    return (
-        f"share {verdict.progress_share:.2f} ttc {verdict.min_ttc:.2f} "
-        f"brake {verdict.max_braking:.2f} up {verdict.max_acceleration:.2f} lateral {verdict.max_lateral:.2f} "
-        f"jerk {verdict.max_jerk:.2f} {events}"
-    )
+def clean(outcome: EpisodeOutcome) -> bool:
+    faults = outcome.crashes or outcome.red_lights or outcome.off_road or outcome.wrong_side or outcome.harsh_s
+    near = outcome.min_ttc_s is not None and outcome.min_ttc_s < TTC_BOUND
+    return outcome.end == "goal" and not faults and not near
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ LAYERS = [
 FORBIDDEN = {
     "backends": {"data", "prompts", "parsing", "planners"},
     "serving": {"data", "prompts", "parsing", "backends"},
+    "simulation": {"run_folder"},
     "prompts": {"data", "backends", "parsing", "planners"},
     "parsing": {"data", "backends", "prompts"},
     "evaluation": {"planners", "backends", "prompts", "data", "calls", "sessions", "executors", "simulation"},
@@ -91,6 +92,52 @@ def test_imports_point_down(path: Path):
     wrong = {other for other in imported(path) - {part} if layer_of(other) > layer_of(part)}
     assert not wrong, f"{path.name} ({part}) imports {sorted(wrong)}, which stand above it"
     assert not imported(path) & FORBIDDEN.get(part, set())
+
+
+def dotted(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def files_imported(path: Path, known: set[str]) -> set[str]:
+    """Modules of the package that a file imports, anywhere in it: in functions and for the type checker too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            places = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {place if place in known else node.module for place in places}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return (found & known) - {dotted(path)}
+
+
+def circles(imports: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that import each other round about."""
+    below: dict[str, set[str]] = {}
+    for start in imports:
+        reached: set[str] = set()
+        left = [start]
+        while left:
+            for other in imports[left.pop()] - reached:
+                reached.add(other)
+                left.append(other)
+        below[start] = reached
+    found = {
+        tuple(sorted(other for other in imports if other in below[name] and name in below[other])) for name in imports
+    }
+    return [list(group) for group in sorted(found) if group]
+
+
+def test_no_files_import_each_other_in_a_circle():
+    modules = {dotted(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+    imports = {name: files_imported(path, set(modules)) for name, path in modules.items()}
+    assert sum(map(len, imports.values())) > 1000, "the imports are read"
+    assert circles(imports) == []
+
+
+def test_a_circle_would_be_found():
+    imports = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"a"}}
+    assert circles(imports) == [["b", "c"]]
 
 
 def test_evaluation_never_loads_planners_or_backends():

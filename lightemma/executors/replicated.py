@@ -9,7 +9,7 @@ from lightemma.backends.base import Backend, CallError, Completion, Constraint, 
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.replay import ReplayBackend
 from lightemma.errors import UserError
-from lightemma.executors import ExecutorChoice
+from lightemma.executors.choice import ExecutorChoice
 from lightemma.executors.cluster import Cluster
 from lightemma.executors.placement import Placement, place
 from lightemma.executors.replicas import Replica, ReplicaSet

@@ -22,7 +22,6 @@ from lightemma.simulation.world import World
 Box = tuple[float, float, float, float, float]
 EventKind = Literal["collision", "off-road", "wrong-side", "red-light", "stuck", "goal"]
 
-TTC_BOUND = 0.95
 #: Seconds that are looked ahead for it.
 HORIZON = 3.0
 #: Half the diagonal of the ego's box (metres).

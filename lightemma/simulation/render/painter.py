@@ -25,7 +25,7 @@ from lightemma.simulation.render.painter_backdrop import Backdrop, backdrop
 from lightemma.simulation.render.painter_canvas import Canvas
 from lightemma.simulation.render.painter_view import beside_view, shape_reach
 from lightemma.simulation.render.palettes import linear, look_of
-from lightemma.simulation.render.pinhole import sized
+from lightemma.simulation.render.pinhole import drawn_at
 from lightemma.simulation.render.street_light import lamp_heads, street_light
 from lightemma.simulation.state import City, WorldState
 
@@ -80,7 +80,7 @@ class PainterRenderer(Renderer):
 
     def draw(self, state: WorldState, camera: Camera, size: tuple[int, int], seed: int) -> Pixels:
         """The picture of a moment; see :meth:`Renderer.draw`."""
-        camera = sized(camera, size)
+        camera = drawn_at(camera, size)
         city = self._city
         if city is None:
             raise RenderError("no city was loaded.")

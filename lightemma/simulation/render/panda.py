@@ -31,7 +31,7 @@ from lightemma.simulation.render.panda_messages import (
     encode,
     frame_length,
 )
-from lightemma.simulation.render.pinhole import sized
+from lightemma.simulation.render.pinhole import drawn_at
 from lightemma.simulation.state import City, WorldState
 
 START_SECONDS, LOAD_SECONDS, DRAW_SECONDS = 60.0, 180.0, 90.0
@@ -88,7 +88,7 @@ class PandaRenderer(Renderer):
 
     def draw(self, state: WorldState, camera: Camera, size: tuple[int, int], seed: int) -> Pixels:
         """The picture of a moment; see :meth:`Renderer.draw`."""
-        camera = sized(camera, size)
+        camera = drawn_at(camera, size)
         if self._city is None:
             raise RenderError("no city was loaded.")
         count = size[0] * size[1] * 3

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
+from lightemma.camera import sized
 from lightemma.errors import UserError
 from lightemma.frame import Camera, FloatArray
 
@@ -32,14 +31,14 @@ def front_camera(size: tuple[int, int] = FULL_SIZE) -> Camera:
         translation=np.array([1.7, 0.0, 1.5]),
         size=FULL_SIZE,
     )
-    return sized(full, size)
+    return drawn_at(full, size)
 
 
-def sized(camera: Camera, size: tuple[int, int]) -> Camera:
-    """The same camera with a picture of another size: the same view on coarser or finer pixels.
+def drawn_at(camera: Camera, size: tuple[int, int]) -> Camera:
+    """The same camera with a picture of another size that can be drawn: the same view on coarser or finer pixels.
 
     Args:
-        camera: a camera; one without a size keeps its intrinsic.
+        camera: a camera; for one without a size see :func:`lightemma.camera.sized`.
         size: width and height in pixels.
 
     Raises:
@@ -50,17 +49,12 @@ def sized(camera: Camera, size: tuple[int, int]) -> Camera:
         raise UserError(
             f"a picture of {width} x {height} pixels cannot be drawn; ask for 32 x 18 to {_LARGEST} x {_LARGEST}."
         )
-    if camera.size is None or tuple(camera.size) == (width, height):
-        return replace(camera, size=(width, height))
-    if abs(width * camera.size[1] / camera.size[0] - height) > 1.0:
+    if camera.size is not None and abs(width * camera.size[1] / camera.size[0] - height) > 1.0:
         full = f"{camera.size[0]} x {camera.size[1]}"
         raise UserError(
             f"a picture of {width} x {height} pixels has another shape than the camera's {full}; keep 16 : 9."
         )
-    across, down = width / camera.size[0], height / camera.size[1]
-    # Pixel (0, 0) is a pixel's centre, so its corner (-0.5, -0.5) is what stays when the grid changes.
-    grid = np.array([[across, 0.0, (across - 1) / 2], [0.0, down, (down - 1) / 2], [0.0, 0.0, 1.0]])
-    return replace(camera, intrinsic=grid @ camera.intrinsic, size=(width, height))
+    return sized(camera, size)
 
 
 def clip(polygon: FloatArray, normal: FloatArray, offset: float) -> FloatArray:
