@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from lightemma.agents import Surroundings
+from lightemma.closed_loop.episode import BEGINNING_US
 from lightemma.closed_loop.records import SOURCE
+from lightemma.closed_loop.replay import Replay, read_replay
+from lightemma.closed_loop.replay_agents import pose_at, surroundings_at
 from lightemma.data.base import DataInfo, FrameSource
 from lightemma.frame import EgoHistory, Frame, Pose
 from lightemma.kinematics import driven_back
@@ -31,6 +35,7 @@ class DrivenSource(FrameSource):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._protocol = Protocol(**read_manifest(folder).protocol)
+        self._replay = lru_cache(maxsize=2)(self._read_replay)
 
     @property
     def info(self) -> DataInfo:
@@ -43,8 +48,23 @@ class DrivenSource(FrameSource):
         return list(self._episodes)
 
     def scene_frames(self, scene: str) -> list[Frame]:
-        """The decisions of one episode, in order; ``future`` is the expert's plan from the same state."""
-        return [self._frame(record) for record in self._episodes[scene]]
+        """The decisions of one episode, in order; ``future`` is the expert's plan from the same state, where there is one."""
+        replay = self._replay(scene)
+        return [self._frame(record, replay) for record in self._episodes[scene]]
+
+    def agents(self) -> Callable[[str, str], Surroundings | None]:
+        """Who was around at each decision and in the 3 s after it, by the episode's replay; None where it has none."""
+
+        def look(scene: str, token: str) -> Surroundings | None:
+            replay = self._replay(scene)
+            record = self._by_token.get(token)
+            return surroundings_at(replay, _seconds(record)) if replay and record else None
+
+        return look
+
+    def _read_replay(self, scene: str) -> Replay | None:
+        replay = read_replay(self._folder, scene)
+        return replay if replay and replay.steps else None
 
     @cached_property
     def _episodes(self) -> dict[str, list[FrameRecord]]:
@@ -53,7 +73,11 @@ class DrivenSource(FrameSource):
             found.setdefault(record.scene, []).append(record)
         return {scene: sorted(records, key=lambda record: record.frame_index) for scene, records in found.items()}
 
-    def _frame(self, record: FrameRecord) -> Frame:
+    @cached_property
+    def _by_token(self) -> dict[str, FrameRecord]:
+        return {record.sample_token: record for records in self._episodes.values() for record in records}
+
+    def _frame(self, record: FrameRecord, replay: Replay | None) -> Frame:
         path = self._folder / record.image if record.image else None
         history = np.array(record.history, dtype=np.float64)
         return Frame(
@@ -63,8 +87,14 @@ class DrivenSource(FrameSource):
             timestamp=record.timestamp,
             image=record.image,
             image_path=path if path is not None and path.is_file() else None,
-            camera=front_camera(),
-            pose=Pose(0.0, 0.0, 0.0),
+            # Version 0.1 kept no camera: its pictures were the city's.
+            camera=replay.camera.camera() if replay and replay.camera else front_camera(),
+            pose=pose_at(replay, _seconds(record)) if replay else Pose(0.0, 0.0, 0.0),
             history=EgoHistory(driven_back(history, self._protocol), history),
             future=None if record.ground_truth is None else np.array(record.ground_truth, dtype=np.float64),
         )
+
+
+def _seconds(record: FrameRecord) -> float:
+    """Since the episode's start."""
+    return (record.timestamp - BEGINNING_US) / 1e6

@@ -12,7 +12,7 @@ import numpy as np
 from lightemma.closed_loop.plan_follower import TICKS_PER_ACTION, TICKS_PER_S, PlanFollower
 from lightemma.closed_loop.privileged import WorldPlan
 from lightemma.closed_loop.records import PICTURES, EpisodeOutcome
-from lightemma.closed_loop.replay import ActorEntry, Replay, ReplayStep
+from lightemma.closed_loop.replay import ActorEntry, CameraEntry, Replay, ReplayStep
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.world import CarState, Observation, World
 from lightemma.errors import UserError
@@ -79,6 +79,7 @@ class Episode:
         self._poses: list[tuple[float, float, float]] = [(x, y, heading) for x, y, heading in past.tolist()]
         self._replay: list[ReplayStep] = []
         self._actors: dict[int, ActorEntry] = {}
+        self._camera: CameraEntry | None = None
         self._tick = 0
         self._step = 0
         self._note()
@@ -90,6 +91,7 @@ class Episode:
         if world.over:
             return DecisionPoint(None, finished=Finished(_outcome(world), self._made_replay()))
         seen = _observation(world)
+        self._camera = self._camera or CameraEntry.of(seen.camera)
         image, path = "", None
         if seen.picture is not None:
             image = f"{PICTURES}/{self._spec.name}/{self._step:04d}.jpg"
@@ -157,7 +159,7 @@ class Episode:
         self._replay.append(self._world.replay_step() or _car_alone(self._tick / TICKS_PER_S, car))
 
     def _made_replay(self) -> Replay:
-        return Replay(list(self._actors.values()), self._replay)
+        return Replay(list(self._actors.values()), self._replay, self._camera)
 
     def _history(self) -> EgoHistory:
         """The last eight half seconds; between two known poses of the time before the start, on the straight line."""

@@ -8,9 +8,11 @@ import zlib
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from lightemma.closed_loop.records import EPISODES, whole_lines
 from lightemma.errors import UserError
+from lightemma.frame import Camera
 
 #: Folder of a run's replays.
 REPLAYS = "replays"
@@ -43,16 +45,36 @@ class ReplayStep(msgspec.Struct, frozen=True, array_like=True):
     signals: list[tuple[int, str]] = []
 
 
+class CameraEntry(msgspec.Struct, frozen=True):
+    """The camera of an episode; see `lightemma.frame.Camera`."""
+
+    intrinsic: list[list[float]]
+    rotation: list[float]
+    translation: list[float]
+    size: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, camera: Camera) -> CameraEntry:
+        """As it goes into the file."""
+        return cls(camera.intrinsic.tolist(), camera.rotation.tolist(), camera.translation.tolist(), camera.size)
+
+    def camera(self) -> Camera:
+        """As frames have it."""
+        return Camera(np.array(self.intrinsic), np.array(self.rotation), np.array(self.translation), self.size)
+
+
 class Replay(msgspec.Struct, frozen=True):
     """An episode to be watched again.
 
     Attributes:
         actors: all that took part.
         steps: every half second, and the end.
+        camera: the front camera; None in files of version 0.1.
     """
 
     actors: list[ActorEntry] = []
     steps: list[ReplayStep] = []
+    camera: CameraEntry | None = None
 
 
 def replay_path(folder: Path, episode: str) -> Path:

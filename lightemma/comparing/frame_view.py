@@ -10,6 +10,7 @@ from lightemma.comparing.context import context_of, data_behind
 from lightemma.data.pictures import picture_pixels
 from lightemma.evaluation.metrics.boxes import corners
 from lightemma.evaluation.scene_context import SceneContext
+from lightemma.evaluation.scores import NO_TRUTH
 from lightemma.frame import FloatArray
 from lightemma.kinematics import driven_back
 from lightemma.protocol import Protocol
@@ -45,7 +46,7 @@ def frame_view(record: FrameNumbers | FrameRecord, context: SceneContext, protoc
         scene=record.scene,
         frame_index=record.frame_index,
         sample_token=record.sample_token,
-        truth=np.array(record.ground_truth, dtype=np.float64),
+        truth=np.array(record.ground_truth or NO_TRUTH, dtype=np.float64),
         history=found.history.positions if found else driven_back(actions, protocol),
         now=actions[-1],
         picture=picture,

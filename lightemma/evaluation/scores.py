@@ -21,6 +21,8 @@ from lightemma.run_folder.records import OK, STAGES, FrameNumbers, FrameRecord, 
 from lightemma.run_folder.store import read_frames, read_manifest, read_numbers
 
 BASELINE = "constant-action"
+#: Six points of which nothing is known.
+NO_TRUTH = [(float("nan"), float("nan"))] * 6
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameR
     """Turns records into arrays and computes the step errors."""
     records = sorted(records, key=lambda record: (record.scene, record.frame_index))
     count = len(records)
-    truth = np.array([record.ground_truth for record in records], dtype=np.float64)
+    truth = np.array([record.ground_truth or NO_TRUTH for record in records], dtype=np.float64)
     ok = np.array([record.outcome == OK and record.trajectory is not None for record in records])
     actions = np.full((count, 6, 2), np.nan)
     trajectory = np.full((count, 6, 2), np.nan)

@@ -130,7 +130,8 @@ def _draw_head(figure: Figure, shot: Shot, place: str) -> None:
         told, colour = f"no plan: {shown(plan.outcome, 50)}", _BAD
     else:
         error = float(np.mean(step_errors(plan.trajectory, view.truth)))
-        told, colour = f"{shown(plan.outcome, 50)}, avg L2 {short(error)} m (convention lightemma)", _GOOD
+        known = "" if np.isnan(error) else f", avg L2 {short(error)} m (convention lightemma)"
+        told, colour = f"{shown(plan.outcome, 50)}{known}", _GOOD
     figure.text(0.992, 0.962, told, fontsize=11, va="center", ha="right", color=colour)
 
 

@@ -22,7 +22,7 @@ from lightemma.simulation.world import World
 Box = tuple[float, float, float, float, float]
 EventKind = Literal["collision", "off-road", "wrong-side", "red-light", "stuck", "goal"]
 
-#: Seconds that are looked ahead for it.
+#: Seconds that are looked ahead for a collision.
 HORIZON = 3.0
 #: Half the diagonal of the ego's box (metres).
 OWN_HALF_DIAGONAL = math.hypot(EGO_LENGTH, EGO_WIDTH) / 2.0

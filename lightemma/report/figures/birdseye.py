@@ -86,7 +86,8 @@ def view_limits(truth: FloatArray, history: FloatArray, plans: Sequence[PlannedP
     Returns:
         Metres behind and ahead, and right and left.
     """
-    driven = float(np.abs(truth).max())
+    truth = truth[np.isfinite(truth).all(axis=1)]  # a world may have none
+    driven = float(np.abs(truth).max(initial=0.0))
     farthest = min(max(2.0 * driven, _LEAST_VIEW), _MOST_VIEW)
     paths = [truth, history, CAR]
     for plan in plans:

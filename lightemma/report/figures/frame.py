@@ -94,7 +94,7 @@ def _draw_table(axes: Axes, view: FrameView, plans: Sequence[PlannedPath], style
     head = ["run", *(f"{0.5 * step:.1f} s" for step in range(1, 7)), "avg L2 (m)", "outcome"]
     recorded = [
         TRUTH_NAME,
-        *(f"{x:.1f}, {y:+.1f}".replace("-", "\u2212") for x, y in view.truth),
+        *("\u2013" if np.isnan(x) else f"{x:.1f}, {y:+.1f}".replace("-", "\u2212") for x, y in view.truth),
         "",
         "places x, y (m)",
     ]
@@ -120,7 +120,8 @@ def _numbers(plan: PlannedPath, truth: FloatArray) -> list[str]:
     if plan.trajectory is None or plan.actions is None:
         return ["\u2013"] * 7
     error = float(np.mean(step_errors(plan.trajectory, truth)))
-    return [*(f"{short(speed)}, {_curvature(curvature)}" for speed, curvature in plan.actions.tolist()), short(error)]
+    known = "\u2013" if np.isnan(error) else short(error)
+    return [*(f"{short(speed)}, {_curvature(curvature)}" for speed, curvature in plan.actions.tolist()), known]
 
 
 def _curvature(value: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import zlib
 from functools import cache
 from importlib import import_module
@@ -16,6 +17,7 @@ from lightemma.simulation.conditions import CONDITIONS
 from lightemma.simulation.ego import Limits
 from lightemma.simulation.scenarios import following, junctions, obstacles, open_road
 from lightemma.simulation.scenarios.base import Scenario, ScenarioBuilder
+from lightemma.simulation.setup import Setup
 from lightemma.simulation.state import Conditions
 from lightemma.simulation.world import World
 
@@ -98,7 +100,28 @@ def make_world(
         conditions,
         left_hand,
     )
-    return World(scenario.build(builder), seed, conditions, limits, protocol)
+    return World(_built(scenario, builder), seed, conditions, limits, protocol)
+
+
+def _built(scenario: Scenario, builder: ScenarioBuilder) -> Setup:
+    """What a scenario builds; a fault of one that is not shipped here is told in a sentence."""
+    build = scenario.build
+    try:
+        setup = build(builder)
+        if not isinstance(setup, Setup):
+            raise TypeError(f"it gives {type(setup).__name__} in place of a Setup (`return builder.finish(…)`)")
+    except UserError:
+        raise
+    except Exception as error:
+        module = getattr(build, "__module__", "")
+        if scenario.name in SCENARIOS:
+            raise
+        file = getattr(sys.modules.get(module), "__file__", None) or module
+        raise UserError(
+            f"The scenario '{scenario.name}' (function '{getattr(build, '__qualname__', build)}' in {file}) cannot be "
+            f"built: {type(error).__name__}: {error}; correct that function."
+        ) from error
+    return setup
 
 
 def _offered() -> dict[str, str]:

@@ -17,9 +17,8 @@ from lightemma.simulation.dataset.drives import Drive, drives_of
 from lightemma.simulation.dataset.ground import placement_of, polygons_of
 from lightemma.simulation.dataset.interpolate import state_between
 from lightemma.simulation.dataset.recording import note_rows
-from lightemma.simulation.dataset.tables import TABLES, sample_tokens, table_bytes
+from lightemma.simulation.dataset.tables import TABLES, common_rows, joined, sample_tokens, scene_rows, table_bytes
 from lightemma.simulation.dataset.visibility import visibility_token, visible_shares
-from lightemma.simulation.dataset.writer import tables_of
 from lightemma.simulation.render import front_camera
 from lightemma.simulation.state import Building, Conditions
 from tests.simulation.made_up_city import actor, box, made_up_city, made_up_state
@@ -27,6 +26,12 @@ from tests.simulation.made_up_drive import KEY_FRAMES, SPEED, made_up_recording,
 
 CAMERA = front_camera((800, 450))
 BARE = made_up_city(bare=True)
+
+
+def tables_of(recordings, camera):
+    """What the writer puts together from finished scenes."""
+    ordered = sorted(recordings, key=lambda recording: recording.drive.name)
+    return joined([common_rows(camera), *(scene_rows(recording, camera) for recording in ordered)])
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["key frames", "sweeps"])
