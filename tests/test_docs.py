@@ -1,5 +1,6 @@
 """What the pages show works as shown."""
 
+import csv
 import os
 import re
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lightemma.data.source_kinds import SOURCES
 from lightemma.parsing import KINDS
 from lightemma.planners.registry import PLANNERS
 from lightemma.report.tables import TABLES, columns_of
@@ -40,6 +42,26 @@ def test_the_example_model_drives_as_class_and_as_yaml(tmp_path):
         lines = (tmp_path / "results" / folder / "frames.jsonl").read_text().splitlines()
         assert len(lines) == 3
         assert all(f'"actions":[[{speed},0.0]' in line and '"outcome":"ok"' in line for line in lines)
+
+
+def test_the_example_source_is_driven_and_fills_every_table(tmp_path):
+    (example,) = blocks("data.md", "python")
+    (tmp_path / "my_drives.py").write_text(example)
+    for words in (
+        ("run", "--data", "my_drives:MyDrives", "--planner", "constant-action"),
+        ("compare", "results", "--out", "tables"),
+    ):
+        done = lightemma(tmp_path, *words)
+        assert done.returncode == 0, done.stderr
+    with (tmp_path / "tables" / "safety.csv").open(encoding="utf-8", newline="") as file:
+        row = next(csv.DictReader(file))
+    assert [row[key] for key in ("frames", "ground_frames", "lane_frames", "note")] == ["12", "12", "12", ""]
+    assert "location: test track" in (tmp_path / "tables" / "strata.csv").read_text()
+
+
+def test_every_source_is_on_the_data_page():
+    page = (DOCS / "data.md").read_text(encoding="utf-8")
+    assert all(f"`{kind.form}`" in page for kind in SOURCES)
 
 
 def test_the_notebook_page_runs(tmp_path):

@@ -59,6 +59,7 @@ HEAVY = {
     "cv2",
     "ray",
     "av",
+    "pyarrow",
     "panda3d",
 }
 

@@ -26,7 +26,7 @@ from lightemma.data.argoverse2_tables import (
 )
 from lightemma.data.base import DataInfo, FrameSource, SourceSettings
 from lightemma.data.drivable import DrivableArea
-from lightemma.data.key_times import TOLERANCE_US, key_rows
+from lightemma.data.key_times import key_rows
 from lightemma.data.scenes import SceneTrack, frames_of_track
 from lightemma.data.surroundings import SceneSurroundings, TrackedAgents
 from lightemma.data.tracks import Tracks
@@ -71,6 +71,9 @@ CATEGORIES: Mapping[str, str] = {
     "STOP_SIGN": "static_object.sign",
     "MOBILE_PEDESTRIAN_CROSSING_SIGN": "movable_object.sign",
 }
+
+#: Nanoseconds between a key frame and its picture; the front camera takes one every 50 ms.
+_PICTURE_NS = 50_000_000
 
 NO_AGENTS = "None of these Argoverse 2 logs has annotations.feather, so collisions are unknown."
 NO_MAPS = "None of these Argoverse 2 logs has map/log_map_archive_*.json, so leaving the road is unknown."
@@ -204,7 +207,7 @@ class _Log:
         after = np.clip(np.searchsorted(self._pictures, self._keys), 1, max(len(self._pictures) - 1, 1))
         choices = self._pictures[np.stack([after - 1, np.minimum(after, len(self._pictures) - 1)])]
         nearest = choices[np.abs(choices - self._keys).argmin(axis=0), np.arange(len(self._keys))]
-        times = np.where(np.abs(nearest - self._keys) <= TOLERANCE_US * 1000, nearest, self._keys)
+        times = np.where(np.abs(nearest - self._keys) <= _PICTURE_NS, nearest, self._keys)
         return [(folder / f"{time}.jpg").as_posix() for time in times.tolist()]
 
     def front_camera(self) -> Camera | None:

@@ -24,7 +24,7 @@ EGO = "EGO_VEHICLE"
 
 _ROTATION, _PLACE = ("qw", "qx", "qy", "qz"), ("tx_m", "ty_m", "tz_m")
 #: Nanoseconds between two poses across which the car's place is still taken linearly in time.
-_POSE_GAP_NS = 100_000_000
+_POSE_GAP_NS = 200_000_000
 
 
 def check_reader() -> None:
@@ -69,7 +69,7 @@ class CityPoses:
             (k, 3) metres and (k, 4) quaternions w, x, y, z, city.
 
         Raises:
-            UserError: if there is no pose within 0.1 s of one of them.
+            UserError: if there is no pose around one of them.
         """
         times, last = self._times, len(self._times) - 1
         after = np.clip(np.searchsorted(times, wanted), 0, last)

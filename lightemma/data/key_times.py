@@ -8,8 +8,9 @@ import numpy.typing as npt
 from lightemma.agents import IntArray
 from lightemma.protocol import LIGHTEMMA
 
-#: Microseconds that a recorded moment may be from the key frame's due time.
-TOLERANCE_US = 50_000
+#: Microseconds that a recorded moment may be from the key frame's due time: a quarter of a step, so that neighbouring key
+#: frames are 0.25 to 0.75 s apart (nuScenes' are 0.40 to 0.65 s).
+TOLERANCE_US = 125_000
 
 
 def key_rows(times: npt.NDArray[np.int64], tolerance_us: int = TOLERANCE_US) -> IntArray:

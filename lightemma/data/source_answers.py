@@ -16,7 +16,7 @@ _TIMES = len(plan_times())
 
 
 def agents_of(source: FrameSource) -> AgentLookup | Unknown | None:
-    """The source's ``agents()``, whose answers are checked one by one.
+    """The source's ``agents()``, which is asked for its own scenes only and whose answers are checked one by one.
 
     Raises:
         UserError: if the source fails or answers something else; the lookup raises it too.
@@ -33,7 +33,7 @@ def agents_of(source: FrameSource) -> AgentLookup | Unknown | None:
 
 
 def maps_of(source: FrameSource) -> MapLookup | Unknown | None:
-    """The source's ``maps()``, whose answers are checked one by one.
+    """The source's ``maps()``, which is asked for its own scenes only and whose answers are checked one by one.
 
     Raises:
         UserError: if the source fails or answers something else; the lookup raises it too.
@@ -45,7 +45,11 @@ def maps_of(source: FrameSource) -> MapLookup | Unknown | None:
     if not callable(lookup):
         raise _wrong(source, "maps", lookup, "a function of the scene's name")
 
+    names = frozenset(source.scene_names)
+
     def checked(scene: str) -> GroundMap | None:
+        if scene not in names:
+            return None
         with failures_of(type(source), "maps"):
             found = lookup(scene)
         if found is not None and not (hasattr(found, "contains") and hasattr(found, "lanes_at")):
@@ -74,7 +78,11 @@ def facts_of(source: FrameSource) -> Mapping[str, SceneFacts]:
 
 
 def _checked_agents(source: FrameSource, lookup: AgentLookup) -> AgentLookup:
+    names = frozenset(source.scene_names)
+
     def checked(scene: str, token: str) -> Surroundings | None:
+        if scene not in names:
+            return None
         with failures_of(type(source), "agents"):
             found = lookup(scene, token)
         if found is None:
