@@ -36,7 +36,7 @@ from lightemma.planners.chain_of_thought import ChainOfThought
 from lightemma.planners.prompt_style import Asking
 from lightemma.prompts.sets import load_prompts
 from lightemma.serving import probe as server_asking
-from lightemma.serving.command import Served
+from lightemma.serving.engines import Served
 from lightemma.serving.launch import Launch
 from lightemma.serving.options import ServerOptions
 from lightemma.serving.pool import ServerPool

@@ -12,10 +12,11 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lightemma.backends.registry import config_of, picture_tokens
 from lightemma.calls.prices import resolve_price
 from lightemma.data.sources import open_source
 from lightemma.preflight.cost_model import CallTokens, Card, Serving, architecture_of, predict
-from lightemma.preflight.estimate import DEFAULT_SIZE, RunEstimate, config_of, estimate_calls, picture_tokens
+from lightemma.preflight.estimate import DEFAULT_SIZE, RunEstimate, estimate_calls
 from lightemma.preflight.gpu_estimate import card_named, estimate_gpus
 from lightemma.prompts.sets import load_prompts
 

@@ -9,20 +9,15 @@ from pathlib import Path
 import pytest
 
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.keys import DEFAULT_KEYS
+from lightemma.backends.registry import PROVIDERS, facts_of, holds_weights, picture_tokens
 from lightemma.calls.prices import resolve_price
 from lightemma.config_files import load_config
-from lightemma.preflight.estimate import picture_tokens
-from lightemma.preflight.readiness import local_address
+from lightemma.preflight.readiness import local_addresses
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "configs" / "models").glob("*.yaml"))
 CONFIGS = {path.stem: load_config(path, ModelConfig) for path in FILES}
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-
-PROVIDERS = {"openai", "anthropic", "google", "openai-compatible", "transformers", "scripted"}
-#: Servers that the harness starts, or that the user has started.
-SERVED = {"vllm", "sglang", "transformers-serve", "endpoints"}
 
 PAPER = {
     "gpt-4o": "gpt-4o-2024-11-20",
@@ -46,8 +41,12 @@ UNPRICED = {
 }
 
 
+#: Examples of servers that are started or named in the options.
+WITH_OPTIONS = {"scripted-example", "endpoints-example", "sglang-7b", "vllm-7b", "vllm-8gpu"}
+
+
 def on_own_hardware(config: ModelConfig) -> bool:
-    return config.provider in {"transformers", *SERVED} or local_address(config) is not None
+    return holds_weights(config) or bool(local_addresses(config))
 
 
 def test_the_papers_models_are_all_there():
@@ -58,7 +57,7 @@ def test_the_papers_models_are_all_there():
 def test_name_file_and_provider(name):
     config = CONFIGS[name]
     assert config.name == name
-    assert config.provider in PROVIDERS | SERVED
+    assert config.provider in PROVIDERS
     assert config.base_url is None or config.base_url.endswith("/v1")
 
 
@@ -81,15 +80,16 @@ def test_a_price_or_a_reason(name):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_keys_are_named_and_never_written(name):
     config = CONFIGS[name]
-    if config.provider in DEFAULT_KEYS:
-        assert config.api_key_env == DEFAULT_KEYS[config.provider]
+    usual = facts_of(config.provider).key_variable
+    if usual is not None:
+        assert config.api_key_env == usual
     text = (ROOT / "configs" / "models" / f"{name}.yaml").read_text(encoding="utf-8")
     assert not re.search(r"\b(sk-|AIza|hf_)\w+", text)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_backends_options_are_left_alone(name):
-    assert not CONFIGS[name].options or name == "scripted-example" or CONFIGS[name].provider in SERVED
+    assert not CONFIGS[name].options or name in WITH_OPTIONS
 
 
 @pytest.mark.parametrize("name", [name for name, config in CONFIGS.items() if config.gpus])

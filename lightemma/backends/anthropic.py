@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import quote
 
 from pydantic import BaseModel, Field, ValidationError
 
 from lightemma.backends.base import (
-    BatchBackend,
     BatchStatus,
     CallError,
     Completion,
-    Constraint,
     Message,
     PicturePart,
     Request,
@@ -23,21 +21,16 @@ from lightemma.backends.base import (
     refuse_regex,
 )
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.http.errors import (
-    BATCH_TIMEOUT_S,
-    Failures,
-    checked_address,
-    hosted_key,
-    missing_package,
-)
-from lightemma.backends.http.sdk_calls import attempt
+from lightemma.backends.facts import Facts
+from lightemma.backends.http.errors import BATCH_TIMEOUT_S
+from lightemma.backends.http.hosted import SdkBackend
+from lightemma.backends.token_rules import patches, picture_rule
 from lightemma.errors import UserError
 from lightemma.run_folder.records import Usage
 
 if TYPE_CHECKING:
     import anthropic
 
-_ADDRESS = "https://api.anthropic.com"
 _FINISH_REASONS: dict[str, Literal["stop", "length", "refused"]] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -45,7 +38,22 @@ _FINISH_REASONS: dict[str, Literal["stop", "length", "refused"]] = {
     "model_context_window_exceeded": "length",
     "refusal": "refused",
 }
-_Shape = TypeVar("_Shape", bound=BaseModel)
+
+#: Models with the newer tokenizer: about 30 % more tokens for the same text, and pictures counted in another way.
+_NEW_MODELS = r"claude-(opus-4-[78]|[a-z]+-([5-9]|\d\d))"
+_NEW_TOKENIZER = 3.1
+_PICTURE_TOKENS = picture_rule(
+    (
+        _NEW_MODELS,
+        "Anthropic's 28-pixel patches, longest side cut to 2,000, as measured",
+        patches(28, 5000, 1.0, 2000),
+    ),
+    (
+        r"claude",
+        "Anthropic's 28-pixel patches, longest side cut to 1,568, 1,568 at most",
+        patches(28, 1568, 1.0, 1568),
+    ),
+)
 
 
 class _Block(BaseModel):
@@ -104,11 +112,8 @@ class _Line(BaseModel):
     result: _Result
 
 
-class AnthropicBackend(BatchBackend):
-    """A model of Anthropic's, through the ``anthropic`` package.
-
-    Makes exactly one attempt per call. The key comes from ``api_key_env`` (``ANTHROPIC_API_KEY`` if left out) and is
-    never part of a message. ``limits.timeout_s`` bounds the whole call.
+class AnthropicBackend(SdkBackend):
+    """A model of Anthropic's, through the ``anthropic`` package; see ``HostedBackend``.
 
     Attributes:
         max_batch_requests: most requests that the provider takes in one batch.
@@ -118,10 +123,25 @@ class AnthropicBackend(BatchBackend):
         UserError: if the ``anthropic`` package or the key is missing, or the settings contradict each other.
     """
 
+    facts: ClassVar[Facts] = Facts(
+        title="Anthropic's models",
+        packages=("anthropic",),
+        extra="anthropic",
+        key_variable="ANTHROPIC_API_KEY",
+        key_place="in Anthropic's console, under API keys",
+        address="https://api.anthropic.com",
+        holds_weights=False,
+        price_list="anthropic",
+        batch_share=0.5,
+        picture_tokens=_PICTURE_TOKENS,
+        characters_per_token=lambda model: _NEW_TOKENIZER if re.match(_NEW_MODELS, model) else None,
+    )
+    sdk_module: ClassVar[str] = "anthropic"
+    not_found_hint: ClassVar[str] = "; the base_url has no /v1 at its end"
     max_batch_requests: ClassVar[int] = 100_000
     max_batch_bytes: ClassVar[int] = 256_000_000
 
-    class Options(BatchBackend.Options):
+    class Options(SdkBackend.Options):
         """How Anthropic's models are asked."""
 
         cache_prompt: bool = Field(
@@ -136,31 +156,16 @@ class AnthropicBackend(BatchBackend):
         effort: Literal["low", "medium", "high", "xhigh", "max"] | None = Field(
             default=None, description="how much work goes into an answer, for models that take it"
         )
-        structured_output: bool = Field(default=True, description="pass a planner's answer schema on to the model")
-        extra_body: dict[str, Any] = Field(
-            default_factory=dict, description="further fields of the request, as they are"
-        )
 
     options: Options
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         self._check_settings()
-        address = checked_address(config, _ADDRESS)
-        self.config, key = hosted_key(config, "ANTHROPIC_API_KEY", "in Anthropic's console, under API keys,")
-        try:
-            import anthropic
-        except ImportError:
-            raise missing_package(config, "anthropic", "anthropic") from None
-        self._failures = Failures(address, config.model, key, hint="; the base_url has no /v1 at its end")
-        self._client: anthropic.AsyncAnthropic = anthropic.AsyncAnthropic(
-            base_url=config.base_url or _ADDRESS, api_key=key, max_retries=0, timeout=config.limits.timeout_s
+        key = self._connect()
+        self._client: anthropic.AsyncAnthropic = self._sdk.AsyncAnthropic(
+            base_url=config.base_url or self.facts.address, api_key=key, max_retries=0, timeout=config.limits.timeout_s
         )
-
-    @property
-    def constraints(self) -> frozenset[Constraint]:
-        """JSON schemas, unless the options keep them from the model."""
-        return frozenset({"json"}) if self.options.structured_output else frozenset()
 
     async def generate(self, request: Request) -> Completion:
         """Ask the model once.
@@ -169,18 +174,11 @@ class AnthropicBackend(BatchBackend):
             CallError: if no answer came, whatever the reason.
             ValueError: if the request holds a picture part without a picture.
         """
-        import anthropic
-
         # The temperature goes as a further field: the method has no argument for it any more.
         body = self._body(request)
         named = {name: body.pop(name) for name in ("model", "max_tokens", "messages")}
         call = self._client.messages.with_raw_response.create(**named, extra_body=body)
-        answer = await attempt(anthropic, call, self.config.limits.timeout_s, self._failures)
-        return self._completion(self._failures.json(answer))
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._client.close()
+        return self._completion(await self._ask(call))
 
     async def submit_batch(self, requests: Mapping[str, Request]) -> str:
         """Start a batch.
@@ -200,7 +198,7 @@ class AnthropicBackend(BatchBackend):
             CallError: if Anthropic cannot say.
         """
         call = self._batches.retrieve(batch_id)
-        batch = await self._batch_step(call, _Batch, replace(self._failures, not_found="bad_request"))
+        batch = await self._batch_step(call, _Batch, self._batch_failures)
         counts = batch.request_counts
         finished = counts.succeeded + counts.errored + counts.canceled + counts.expired
         state = batch.processing_status
@@ -212,13 +210,11 @@ class AnthropicBackend(BatchBackend):
         Raises:
             CallError: if Anthropic cannot say.
         """
-        import anthropic
-
-        failures = replace(self._failures, not_found="bad_request")
+        failures = self._batch_failures
         # Asked for by its path: the SDK's own method sends the key to whatever address the provider's answer names.
         path = f"/v1/messages/batches/{quote(batch_id, safe='')}/results"
         call = self._client.with_options(timeout=BATCH_TIMEOUT_S).get(path, cast_to=str)
-        content = await attempt(anthropic, call, BATCH_TIMEOUT_S, failures)
+        content = await self._batch_body(call, failures)
         lines = [failures.checked(_Line, failures.json(text)) for text in content.splitlines() if text.strip()]
         return {line.custom_id: self._result(line.result) for line in lines}
 
@@ -275,17 +271,9 @@ class AnthropicBackend(BatchBackend):
             model=answer.model,
         )
 
-    async def _batch_step(self, call: Any, shape: type[_Shape], failures: Failures) -> _Shape:
-        import anthropic
-
-        return failures.checked(shape, failures.json(await attempt(anthropic, call, BATCH_TIMEOUT_S, failures)))
-
     def _result(self, result: _Result) -> Completion | CallError:
         if result.type == "succeeded":
-            try:
-                return self._completion(result.message)
-            except CallError as error:
-                return error
+            return self._read(self._completion, result.message)
         if result.type == "errored":
             return self._failures.reported(result.error)
         if result.type == "expired":

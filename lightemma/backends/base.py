@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lightemma.backends.config import ModelConfig
+from lightemma.backends.facts import Facts
 from lightemma.errors import UserError
 from lightemma.failures import CallKind
 from lightemma.frame import Picture
+from lightemma.run_folder.manifest import distributions_of
 from lightemma.run_folder.records import Stage, Usage
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ class Completion:
 
     Attributes:
         text: the answer without any thinking.
-        usage: tokens, or None if nobody counted.
+        usage: tokens, or None if they were not counted.
         finish_reason: ``stop`` (complete), ``length`` (cut at the token limit), ``refused``, ``content_filter`` or ``other``.
         model: the model as the provider names the one that answered.
         latency_s: seconds, only where the backend knows better than the harness's own clock (recordings do).
@@ -139,15 +141,10 @@ class Backend(ABC):
     harness's), and keep no record of their own.
 
     Attributes:
-        reads_pictures: False for backends that need no picture (recordings, scripts); a run over data without
-            pictures is refused for the others before the first call.
-        cacheable: False for backends whose answers cost nothing to get again.
-        takes_urls: True for backends that pass the address of a picture on, for the provider to fetch it.
+        facts: what is known of the provider before any call; what depends on a model's settings is a property.
     """
 
-    reads_pictures: ClassVar[bool] = True
-    cacheable: ClassVar[bool] = True
-    takes_urls: ClassVar[bool] = False
+    facts: ClassVar[Facts] = Facts()
 
     class Options(BaseModel):
         """The backend's own settings, under ``options:`` in the model's YAML."""
@@ -175,32 +172,57 @@ class Backend(ABC):
         """
 
     @property
+    def reads_pictures(self) -> bool:
+        """Whether the model is sent pictures."""
+        return self.facts.reads_pictures
+
+    @property
+    def cacheable(self) -> bool:
+        """Whether answers are worth keeping."""
+        return self.facts.cacheable
+
+    @property
+    def takes_urls(self) -> bool:
+        """Whether the address of a picture is passed on, for the provider to fetch it."""
+        return self.facts.takes_urls
+
+    @property
+    def given_config(self) -> ModelConfig:
+        """The settings as they were given: what another process makes the same backend from."""
+        return self.config
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Distributions that touch the model's numbers, the one that a class of the user's own comes in among them."""
+        return (*self.facts.packages, *self.facts.also_recorded, *distributions_of(type(self).__module__))
+
+    @property
     def rate_key(self) -> str:
-        """Name of what calls share: models with the same pool are served by the same provider account or server."""
+        """Name of what calls share: models with the same key are served by the same provider account or server."""
         config = self.config
         return "|".join((config.provider, config.base_url or "", config.api_key_env or ""))
 
     @property
     def constraints(self) -> frozenset[Constraint]:
-        """What the model's answers can be held to; nothing, unless a subclass makes sure of it."""
+        """What the model's answers can be made to follow; nothing, unless a subclass makes sure of it."""
         return frozenset()
 
     @property
     def gpu_count(self) -> int:
-        """How many GPUs of this machine the model holds; what open models cost is their time."""
+        """How many GPUs of this machine the model holds: open models cost their time."""
         return 0
 
     def prepare_run(self, folder: Path, servers: ServerPool) -> None:
-        """Told before the first call what it is for.
+        """Called before the first call of a run.
 
         Args:
             folder: of the run, for a log beside its records.
-            servers: of the command, for backends that start one; those that want the same share it.
+            servers: of the command, for backends that start a server; those that need the same one share it.
         """
         return None
 
     async def aclose(self) -> None:
-        """Let go of connections. Called once, after the last call."""
+        """Close connections and free the model. Called once, after the last call."""
         return None
 
 

@@ -46,8 +46,7 @@ class ModelConfig(BaseModel):
         min_length=1, pattern=r"^[A-Za-z0-9._+-]+$", description="the model's name in tables and folder names"
     )
     provider: str = Field(
-        description="openai, anthropic, google, openai-compatible, endpoints, vllm, sglang, transformers-serve, transformers, "
-        "scripted, or package.module:Class"
+        description="who answers: a name that `lightemma models --providers` lists, or package.module:Class"
     )
     model: str = Field(min_length=1, description="the provider's id of the model")
     revision: str | None = Field(default=None, description="pinned revision of the weights or the API snapshot")

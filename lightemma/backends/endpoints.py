@@ -14,8 +14,10 @@ from pydantic import Field
 
 from lightemma.backends.base import Backend, CallError, Completion, Constraint, Request
 from lightemma.backends.config import ModelConfig
+from lightemma.backends.facts import Facts
 from lightemma.backends.http.errors import shown_address
 from lightemma.backends.openai_compatible import OpenAICompatibleBackend
+from lightemma.backends.token_rules import OPEN_WEIGHTS
 from lightemma.errors import UserError
 from lightemma.failures import failure_kind
 
@@ -82,7 +84,15 @@ class EndpointsBackend(Backend):
         UserError: if an address is none, or as for the OpenAI-compatible backend.
     """
 
-    takes_urls: ClassVar[bool] = True
+    facts: ClassVar[Facts] = Facts(
+        title="several servers of one model",
+        packages=("openai",),
+        extra="openai",
+        takes_urls=True,
+        holds_weights=False,
+        addresses_option="urls",
+        picture_tokens=OPEN_WEIGHTS,
+    )
 
     class Options(OpenAICompatibleBackend.Options):
         """Where the servers are, and how they are asked."""

@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from lightemma.backends.base import (
-    BatchBackend,
     BatchStatus,
     CallError,
     Completion,
-    Constraint,
     PicturePart,
     Request,
     TextPart,
     refuse_regex,
 )
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.http.errors import (
-    BATCH_TIMEOUT_S,
-    Failures,
-    checked_address,
-    hosted_key,
-    missing_package,
-)
+from lightemma.backends.facts import Facts
+from lightemma.backends.http.errors import BATCH_TIMEOUT_S, Failures
+from lightemma.backends.http.hosted import HostedBackend
+from lightemma.backends.token_rules import grid, picture_rule
 from lightemma.errors import UserError
 from lightemma.failures import CallKind
 from lightemma.run_folder.records import Usage
@@ -37,7 +31,6 @@ if TYPE_CHECKING:
     from google import genai
     from google.genai import types
 
-_ADDRESS = "https://generativelanguage.googleapis.com"
 _ROLES = {"user": "user", "assistant": "model"}
 _FINISH_REASONS: dict[str, Literal["stop", "length", "content_filter"]] = {
     "STOP": "stop",
@@ -68,6 +61,12 @@ _KIND_BY_GRPC_CODE: dict[int, CallKind] = {
 }
 _ENDED = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"})
 _Answered = TypeVar("_Answered")
+
+_PICTURE_TOKENS = picture_rule(
+    (r"gemini-2\.5", "258, as Google counted in the published run", lambda _w, _h: 258),
+    (r"gemini-[12]", "258 for each 768-pixel tile, as Google documents", lambda w, h: 258 * grid(w, h, 768)),
+    (r"gemini", "1,120, the most at Google's default resolution", lambda _w, _h: 1120),
+)
 
 
 class _Shape(BaseModel):
@@ -108,11 +107,8 @@ class _Tokens(_Shape):
     thoughts_token_count: int | None = None
 
 
-class GoogleBackend(BatchBackend):
-    """A Gemini model, through the ``google-genai`` package.
-
-    Makes exactly one attempt per call. The key comes from ``api_key_env`` (``GEMINI_API_KEY`` if left out) and is never
-    part of a message. ``limits.timeout_s`` bounds the whole call.
+class GoogleBackend(HostedBackend):
+    """A Gemini model, through the ``google-genai`` package; see ``HostedBackend``.
 
     Attributes:
         max_batch_requests: most requests to hand over in one batch.
@@ -122,10 +118,24 @@ class GoogleBackend(BatchBackend):
         UserError: if the ``google-genai`` package or the key is missing, or the settings contradict each other.
     """
 
+    facts: ClassVar[Facts] = Facts(
+        title="Google's models",
+        packages=("google-genai",),
+        extra="google",
+        key_variable="GEMINI_API_KEY",
+        key_place="in Google AI Studio, under API keys",
+        address="https://generativelanguage.googleapis.com",
+        holds_weights=False,
+        price_list="google",
+        batch_share=0.5,
+        picture_tokens=_PICTURE_TOKENS,
+    )
+    sdk_module: ClassVar[str] = "google.genai"
+    not_found_hint: ClassVar[str] = "; the base_url has no version at its end"
     max_batch_requests: ClassVar[int] = 10_000
     max_batch_bytes: ClassVar[int] = 20_000_000
 
-    class Options(BatchBackend.Options):
+    class Options(HostedBackend.Options):
         """How Gemini models are asked."""
 
         thinking_budget: int | None = Field(
@@ -137,7 +147,6 @@ class GoogleBackend(BatchBackend):
         media_resolution: Literal["low", "medium", "high"] | None = Field(
             default=None, description="how closely pictures are looked at"
         )
-        structured_output: bool = Field(default=True, description="pass a planner's answer schema on to the model")
 
     options: Options
 
@@ -145,28 +154,17 @@ class GoogleBackend(BatchBackend):
         super().__init__(config)
         if self.options.thinking_budget is not None and self.options.thinking_level is not None:
             raise UserError(f"Model '{config.name}': give thinking_budget or thinking_level, not both.")
-        address = checked_address(config, _ADDRESS)
-        self.config, key = hosted_key(config, "GEMINI_API_KEY", "in Google AI Studio, under API keys,")
-        try:
-            from google import genai
-            from google.genai import types
-        except ImportError:
-            raise missing_package(config, "google-genai", "google") from None
-        self._failures = Failures(address, config.model, key, hint="; the base_url has no version at its end")
-        # The client closes itself when nobody holds it. One attempt must be said: without it some connections that
-        # break are tried again after seconds.
-        self._client: genai.Client = genai.Client(
+        key = self._connect()
+        types = self._sdk.types
+        # The client closes itself when it is no longer referenced. One attempt must be said: without it some connections
+        # that break are tried again after seconds.
+        self._client: genai.Client = self._sdk.Client(
             vertexai=False,
             api_key=key,
             http_options=types.HttpOptions(
-                base_url=config.base_url or _ADDRESS, retry_options=types.HttpRetryOptions(attempts=1)
+                base_url=config.base_url or self.facts.address, retry_options=types.HttpRetryOptions(attempts=1)
             ),
         )
-
-    @property
-    def constraints(self) -> frozenset[Constraint]:
-        """JSON schemas, unless the options keep them from the model."""
-        return frozenset({"json"}) if self.options.structured_output else frozenset()
 
     async def generate(self, request: Request) -> Completion:
         """Ask the model once.
@@ -303,7 +301,7 @@ class GoogleBackend(BatchBackend):
 
     async def _job(self, batch_id: str) -> types.BatchJob:
         call = self._client.aio.batches.get(name=batch_id)
-        return await self._attempt(call, BATCH_TIMEOUT_S, replace(self._failures, not_found="bad_request"))
+        return await self._attempt(call, BATCH_TIMEOUT_S, self._batch_failures)
 
     def _result(self, item: types.InlinedResponse) -> Completion | CallError:
         if item.response is None:
@@ -312,10 +310,7 @@ class GoogleBackend(BatchBackend):
             if code is not None and code in _KIND_BY_GRPC_CODE:
                 return self._failures.error(_KIND_BY_GRPC_CODE[code], words)
             return self._failures.reported({"code": code, "message": words})
-        try:
-            return self._completion(item.response.model_dump(mode="json", by_alias=True, exclude_none=True))
-        except CallError as error:
-            return error
+        return self._read(self._completion, item.response.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
 def _contents(request: Request) -> Any:

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
-from lightemma.backends.base import (
-    BatchBackend,
-    BatchStatus,
-    CallError,
-    Completion,
-    Constraint,
-    Request,
-    refuse_regex,
-)
+from lightemma.backends.base import BatchStatus, CallError, Completion, Request, refuse_regex
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.http.errors import (
-    BATCH_TIMEOUT_S,
-    Failures,
-    checked_address,
-    hosted_key,
-    kind_of,
-    missing_package,
-    sentence_of,
-)
+from lightemma.backends.facts import Facts
+from lightemma.backends.http.errors import BATCH_TIMEOUT_S, kind_of, sentence_of
+from lightemma.backends.http.hosted import SdkBackend
 from lightemma.backends.http.openai_wire import (
     Detail,
     chat_messages,
@@ -36,15 +21,22 @@ from lightemma.backends.http.openai_wire import (
     responses_input,
     strict_schema,
 )
-from lightemma.backends.http.sdk_calls import attempt
+from lightemma.backends.token_rules import patches, picture_rule, tiles
 from lightemma.errors import UserError
 
 if TYPE_CHECKING:
     import openai
 
-_ADDRESS = "https://api.openai.com/v1"
 _ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
-_Shape = TypeVar("_Shape", bound=BaseModel)
+
+_PICTURE_TOKENS = picture_rule(
+    (r"gpt-4o-mini", "OpenAI's tiles: 2,833 and 5,667 for each 512-pixel tile", tiles(2833, 5667)),
+    (r"gpt-(4\.1-mini|5-mini|5\.4-mini)", "OpenAI's 32-pixel patches, 1,536 at most, x 1.62", patches(32, 1536, 1.62)),
+    (r"gpt-(4\.1-nano|5-nano|5\.4-nano)", "OpenAI's 32-pixel patches, 1,536 at most, x 2.46", patches(32, 1536, 2.46)),
+    (r"gpt-4(o|\.1|\.5)", "OpenAI's tiles: 85 and 170 for each 512-pixel tile", tiles(85, 170)),
+    (r"gpt-5(\.[1-3])?(-|$)", "OpenAI's tiles: 70 and 140 for each 512-pixel tile", tiles(70, 140)),
+    (r"gpt-([5-9]|\d\d)", "32-pixel patches, 10,000 at most, x 1.2, as measured", patches(32, 10_000, 1.2)),
+)
 
 
 class _Id(BaseModel):
@@ -84,11 +76,8 @@ class _Line(BaseModel):
     error: dict[str, Any] | None = None
 
 
-class OpenAIBackend(BatchBackend):
-    """A model of OpenAI's, through the ``openai`` package.
-
-    Makes exactly one attempt per call. The key comes from ``api_key_env`` (``OPENAI_API_KEY`` if left out) and is never
-    part of a message. ``limits.timeout_s`` bounds the whole call.
+class OpenAIBackend(SdkBackend):
+    """A model of OpenAI's, through the ``openai`` package; see ``HostedBackend``.
 
     Attributes:
         max_batch_requests: most requests that the provider takes in one batch.
@@ -98,11 +87,24 @@ class OpenAIBackend(BatchBackend):
         UserError: if the ``openai`` package or the key is missing, or the settings contradict each other.
     """
 
+    facts: ClassVar[Facts] = Facts(
+        title="OpenAI's models",
+        packages=("openai",),
+        extra="openai",
+        key_variable="OPENAI_API_KEY",
+        key_place="on OpenAI's platform pages, under API keys",
+        address="https://api.openai.com/v1",
+        takes_urls=True,
+        holds_weights=False,
+        price_list="openai",
+        batch_share=0.5,
+        picture_tokens=_PICTURE_TOKENS,
+    )
+    sdk_module: ClassVar[str] = "openai"
     max_batch_requests: ClassVar[int] = 50_000
     max_batch_bytes: ClassVar[int] = 200_000_000
-    takes_urls: ClassVar[bool] = True
 
-    class Options(BatchBackend.Options):
+    class Options(SdkBackend.Options):
         """How OpenAI's models are asked."""
 
         api: Literal["chat", "responses"] = Field(default="chat", description="which of the two interfaces to ask")
@@ -113,10 +115,6 @@ class OpenAIBackend(BatchBackend):
             default=None, description="how long the answers are, for models that take it"
         )
         image_detail: Detail | None = Field(default=None, description="how closely pictures are looked at")
-        structured_output: bool = Field(default=True, description="pass a planner's answer schema on to the model")
-        extra_body: dict[str, Any] = Field(
-            default_factory=dict, description="further fields of the request, as they are"
-        )
 
     options: Options
 
@@ -126,21 +124,10 @@ class OpenAIBackend(BatchBackend):
             raise UserError(
                 f"Model '{config.name}': OpenAI's responses interface takes no seed; remove it, or set api: chat."
             )
-        address = checked_address(config, _ADDRESS)
-        self.config, key = hosted_key(config, "OPENAI_API_KEY", "on OpenAI's platform pages, under API keys,")
-        try:
-            import openai
-        except ImportError:
-            raise missing_package(config, "openai", "openai") from None
-        self._failures = Failures(address, config.model, key)
-        self._client: openai.AsyncOpenAI = openai.AsyncOpenAI(
-            base_url=config.base_url or _ADDRESS, api_key=key, max_retries=0, timeout=config.limits.timeout_s
+        key = self._connect()
+        self._client: openai.AsyncOpenAI = self._sdk.AsyncOpenAI(
+            base_url=config.base_url or self.facts.address, api_key=key, max_retries=0, timeout=config.limits.timeout_s
         )
-
-    @property
-    def constraints(self) -> frozenset[Constraint]:
-        """JSON schemas, unless the options keep them from the model."""
-        return frozenset({"json"}) if self.options.structured_output else frozenset()
 
     async def generate(self, request: Request) -> Completion:
         """Ask the model once.
@@ -149,19 +136,11 @@ class OpenAIBackend(BatchBackend):
             CallError: if no answer came, whatever the reason.
             ValueError: if the request holds a picture part without a picture.
         """
-        import openai
-
         body = self._body(request)
         if self.options.extra_body:
             body["extra_body"] = self.options.extra_body
         resource: Any = self._client.responses if self._responses else self._client.chat.completions
-        call = resource.with_raw_response.create(**body)
-        answer = await attempt(openai, call, self.config.limits.timeout_s, self._failures)
-        return self._completion(self._failures.json(answer))
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._client.close()
+        return self._completion(await self._ask(resource.with_raw_response.create(**body)))
 
     async def submit_batch(self, requests: Mapping[str, Request]) -> str:
         """Upload the requests as a file and start a batch over it.
@@ -207,10 +186,8 @@ class OpenAIBackend(BatchBackend):
         Raises:
             CallError: if OpenAI cannot say, or refused the batch as a whole.
         """
-        import openai
-
         batch = await self._batch(batch_id)
-        failures = replace(self._failures, not_found="bad_request")
+        failures = self._batch_failures
         if batch.status == "failed":
             raise self._refused_batch(batch)
         results: dict[str, Completion | CallError] = {}
@@ -218,7 +195,7 @@ class OpenAIBackend(BatchBackend):
             if file_id is None:
                 continue
             call = self._batch_client.files.with_raw_response.content(file_id)
-            content = await attempt(openai, call, BATCH_TIMEOUT_S, failures)
+            content = await self._batch_body(call, failures)
             for text in content.splitlines():
                 if text.strip():
                     line = failures.checked(_Line, failures.json(text))
@@ -281,12 +258,7 @@ class OpenAIBackend(BatchBackend):
 
     async def _batch(self, batch_id: str) -> _Batch:
         call = self._batch_client.batches.with_raw_response.retrieve(batch_id)
-        return await self._batch_step(call, _Batch, replace(self._failures, not_found="bad_request"))
-
-    async def _batch_step(self, call: Any, shape: type[_Shape], failures: Failures) -> _Shape:
-        import openai
-
-        return failures.checked(shape, failures.json(await attempt(openai, call, BATCH_TIMEOUT_S, failures)))
+        return await self._batch_step(call, _Batch, self._batch_failures)
 
     def _refused_batch(self, batch: _Batch) -> CallError:
         errors = (batch.errors and batch.errors.data) or [{}]
@@ -300,7 +272,4 @@ class OpenAIBackend(BatchBackend):
         body = line.response.body
         if line.response.status_code != 200:
             return self._failures.status(line.response.status_code, body, str(body), {})
-        try:
-            return self._completion(body)
-        except CallError as error:
-            return error
+        return self._read(self._completion, body)

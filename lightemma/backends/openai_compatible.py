@@ -9,9 +9,12 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from lightemma.backends.base import Backend, Completion, Constraint, Request
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.http.errors import Failures, missing_package, read_key, shown_address
+from lightemma.backends.facts import Facts
+from lightemma.backends.http.errors import Failures, read_key, shown_address
 from lightemma.backends.http.openai_wire import chat_messages, read_chat, strict_schema
-from lightemma.backends.http.sdk_calls import attempt
+from lightemma.backends.http.sdk_calls import attempt, load_sdk
+from lightemma.backends.thinking import split_thinking
+from lightemma.backends.token_rules import OPEN_WEIGHTS
 from lightemma.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,7 +34,15 @@ class OpenAICompatibleBackend(Backend):
         UserError: if the ``openai`` package, the ``base_url`` or the key is missing or cannot be used.
     """
 
-    takes_urls: ClassVar[bool] = True
+    facts: ClassVar[Facts] = Facts(
+        title="OpenAI-compatible servers",
+        packages=("openai",),
+        extra="openai",
+        takes_urls=True,
+        holds_weights=False,
+        any_server=True,
+        picture_tokens=OPEN_WEIGHTS,
+    )
 
     class Options(Backend.Options):
         """Settings for servers that differ from each other."""
@@ -66,10 +77,7 @@ class OpenAICompatibleBackend(Backend):
         super().__init__(config)
         address = _checked_address(config)
         key = _key(config)
-        try:
-            import openai
-        except ImportError:
-            raise missing_package(config, "openai", "openai") from None
+        openai: Any = load_sdk("openai", config, self.facts)
         self._failures = Failures(address, config.model, key, hint="; a base_url usually ends in /v1")
         self._client: openai.AsyncOpenAI = openai.AsyncOpenAI(
             base_url=config.base_url,
@@ -96,7 +104,7 @@ class OpenAICompatibleBackend(Backend):
         body = await attempt(openai, call, self.config.limits.timeout_s, self._failures)
         completion = read_chat(self._failures.json(body), self._failures)
         if self.options.strip_thinking and completion.finish_reason != "refused":
-            completion = replace(completion, text=_without_thinking(completion.text))
+            completion = replace(completion, text=split_thinking(completion.text)[0])
         return completion
 
     async def aclose(self) -> None:
@@ -148,16 +156,3 @@ def _key(config: ModelConfig) -> str | None:
     return read_key(
         config, variable, f"set it with export {variable}=…, or remove api_key_env if the server wants no key."
     )
-
-
-def _without_thinking(text: str) -> str:
-    """The answer after a leading block of thinking.
-
-    Chat templates that open the block themselves leave only the closing tag in the answer; a block that never closes
-    was cut at the token limit and leaves nothing.
-    """
-    thinking, closing, rest = text.partition("</think>")
-    opened = thinking.lstrip().startswith("<think>")
-    if closing and (opened or "<think>" not in thinking):
-        return rest.lstrip()
-    return "" if opened else text

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from lightemma.backends.base import Backend, CallError, Completion, Request
 from lightemma.backends.config import ModelConfig
+from lightemma.backends.facts import Facts
 from lightemma.run_folder.records import Stage
 
 Recording = Mapping[tuple[str, Stage], Completion | CallError]
@@ -20,8 +21,7 @@ class ReplayBackend(Backend):
         recording: (sample token, stage) -> answer, or the failure that was recorded.
     """
 
-    reads_pictures: ClassVar[bool] = False
-    cacheable: ClassVar[bool] = False
+    facts: ClassVar[Facts] = Facts(title="recordings", asks_model=False, reads_pictures=False, cacheable=False)
 
     def __init__(self, config: ModelConfig, recording: Recording) -> None:
         # What was recorded will not change: one try tells it all.

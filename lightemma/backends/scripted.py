@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from lightemma.backends.base import Backend, CallError, Completion, Constraint, Request
 from lightemma.backends.config import ModelConfig
+from lightemma.backends.facts import Facts
 from lightemma.failures import CallKind
 from lightemma.run_folder.records import Stage, Usage
 
@@ -58,7 +59,7 @@ class ScriptedBackend(Backend):
           repeat: true
 
     A list in place of the stages serves every call in turn; the stage ``"*"`` serves those that have no list of their
-    own. Calls are served in the order in which they come, so with more than one call under way at once a script gives
+    own. Calls are served in the order in which they come, so with concurrent calls a script gives
     the same result for every frame only if all its entries of a stage are alike. Tokens are estimated at four
     characters each, pictures not counted.
 
@@ -66,8 +67,7 @@ class ScriptedBackend(Backend):
         requests: what was asked, in order, failed calls included.
     """
 
-    reads_pictures = False
-    cacheable = False
+    facts: ClassVar[Facts] = Facts(title="answers from a list", asks_model=False, reads_pictures=False, cacheable=False)
 
     class Options(Backend.Options):
         """Settings of a script."""
@@ -118,7 +118,7 @@ class ScriptedBackend(Backend):
 
     @property
     def constraints(self) -> frozenset[Constraint]:
-        """Anything: a script is held to nothing, and rehearses all."""
+        """Both: a script answers as it is written, and can rehearse either."""
         return frozenset({"json", "regex"})
 
     async def generate(self, request: Request) -> Completion:

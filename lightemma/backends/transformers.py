@@ -7,15 +7,19 @@ import logging
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
 
 from lightemma.backends.base import Backend, Completion, Request, refuse_regex
 from lightemma.backends.config import ModelConfig
+from lightemma.backends.facts import Facts
 from lightemma.backends.local.batching import Answer, Batcher, BatchLimits
 from lightemma.backends.local.generation import BatchRunner, BatchWork, Sampling
 from lightemma.backends.local.inputs import PreparedCall, RequestEncoder
 from lightemma.backends.local.loading import LoadedModel, check_packages, load_model
 from lightemma.backends.local.memory import give_memory_back
 from lightemma.backends.local.options import LocalOptions
+from lightemma.backends.thinking import split_thinking
+from lightemma.backends.token_rules import OPEN_WEIGHTS
 from lightemma.errors import UserError
 from lightemma.run_folder.records import Usage
 
@@ -75,6 +79,16 @@ class TransformersBackend(Backend):
     Raises:
         UserError: if a package or the named folder is missing.
     """
+
+    facts: ClassVar[Facts] = Facts(
+        title="open weights inside this process",
+        packages=("torch", "transformers", "accelerate"),
+        also_recorded=("tokenizers", "torchvision"),
+        extra="local",
+        holds_weights=True,
+        batch_option="max_batch",
+        picture_tokens=OPEN_WEIGHTS,
+    )
 
     class Options(LocalOptions):
         """See ``LocalOptions``."""
@@ -166,7 +180,7 @@ class TransformersBackend(Backend):
             give_memory_back()
 
     def _completion(self, engine: _Engine, call: PreparedCall, answer: Answer, latency_s: float) -> Completion:
-        text, thinking = _parted(answer.text) if self.options.strip_thinking else (answer.text, "")
+        text, thinking = split_thinking(answer.text) if self.options.strip_thinking else (answer.text, "")
         reasoning = len(engine.tokenizer.encode(thinking, add_special_tokens=False)) if thinking else 0
         return Completion(
             text=text,
@@ -181,12 +195,3 @@ class TransformersBackend(Backend):
 
 def _one_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="lightemma-prepare")
-
-
-def _parted(text: str) -> tuple[str, str]:
-    """The answer and the block of thinking before it; one that never closes was cut and leaves no answer."""
-    thinking, closing, rest = text.partition("</think>")
-    opened = thinking.lstrip().startswith("<think>")
-    if closing and (opened or "<think>" not in thinking):
-        return rest.lstrip(), thinking + closing
-    return ("", text) if opened else (text, "")

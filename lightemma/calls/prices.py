@@ -7,17 +7,11 @@ from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
 from lightemma.backends.config import ModelConfig
+from lightemma.backends.registry import facts_of
 from lightemma.run_folder.records import Usage
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelPrice, PriceCalculation, TieredPrices
-
-#: Our providers that are a price list of their own, and what genai-prices calls them.
-_PRICE_LISTS = {"openai": "openai", "anthropic": "anthropic", "google": "google"}
-
-#: Share of the online price of input and output that OpenAI, Anthropic and Google ask for a batch: every batch rate of
-#: theirs in genai-prices 0.2.3 is half the standard one. Used only where the price stands in a YAML.
-BATCH_SHARE = 0.5
 
 _BATCH = {"processing": "batch"}
 
@@ -63,9 +57,9 @@ def resolve_price(config: ModelConfig, at: datetime, *, batch: bool = False) -> 
     """
     if config.price is not None:
         price = config.price
-        if batch and config.provider not in _PRICE_LISTS:
+        share = facts_of(config.provider).batch_share if batch else 1.0
+        if share is None:
             return None
-        share = BATCH_SHARE if batch else 1.0
         cached = price.input if price.cached_input is None else price.cached_input
         write = price.input if price.cache_write is None else price.cache_write
         return ResolvedPrice(
@@ -113,7 +107,8 @@ def table_version() -> str:
 
 def _look_up(config: ModelConfig, at: datetime, context: dict[str, str] | None) -> PriceCalculation | None:
     """genai-prices' entry of a model, or None if it has none."""
-    if not _may_be_listed(config):
+    facts = facts_of(config.provider)
+    if facts.price_list is None and not (facts.any_server and config.base_url):
         return None
     import genai_prices
 
@@ -130,17 +125,12 @@ def _look_up(config: ModelConfig, at: datetime, context: dict[str, str] | None) 
         return genai_prices.calc_price(
             usage,
             config.model,
-            provider_id=_PRICE_LISTS[config.provider],
+            provider_id=facts.price_list,
             genai_request_timestamp=at,
             price_context=context,
         )
     except LookupError:
         return None
-
-
-def _may_be_listed(config: ModelConfig) -> bool:
-    """Whether genai-prices can be asked: for a provider with its own list, or an address it may recognise."""
-    return config.provider in _PRICE_LISTS or (config.provider == "openai-compatible" and bool(config.base_url))
 
 
 def _batch_prices(config: ModelConfig, at: datetime, found: PriceCalculation) -> ModelPrice | None:

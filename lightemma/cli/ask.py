@@ -34,10 +34,11 @@ def ask(
 
     from lightemma.data.pictures import PicturePolicy
     from lightemma.sessions.chat import ask as ask_turns
-    from lightemma.sessions.chat import backend_with, pictures_for
+    from lightemma.sessions.chat import pictures_for
+    from lightemma.sessions.models import make_backend
 
     changes = {"max_output_tokens": max_tokens, "temperature": temperature}
-    backend = backend_with(model, **{name: value for name, value in changes.items() if value is not None})
+    backend = make_backend(model, **{name: value for name, value in changes.items() if value is not None})
     pictures = pictures_for(backend, image or (), PicturePolicy(max_side))
     asked = asyncio.run(ask_turns(backend, [text, *(turn or ())], pictures, system, None if json else _show))
     if json:

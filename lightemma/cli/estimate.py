@@ -171,11 +171,13 @@ def _show_gpus(runs: Sequence[RunEstimate], card: Card, gpus: int) -> None:
 
 def reckoning(runs: Sequence[RunEstimate]) -> list[str]:
     """The estimate's assumptions, one sentence each."""
-    from lightemma.preflight.estimate import CHARACTERS_PER_TOKEN, TYPICAL_ANSWERS, asks_nobody
+    from lightemma.backends.registry import characters_per_token
+    from lightemma.preflight.estimate import TYPICAL_ANSWERS, asks_nobody
 
+    rates = sorted({characters_per_token(run.config.model, run.config.provider) for run in runs}, reverse=True)
     answers = ", ".join(f"{stage} {tokens}" for stage, tokens in TYPICAL_ANSWERS.items())
     lines = [
-        f"Text: the prompts themselves, {CHARACTERS_PER_TOKEN:g} characters a token (Claude from 4.7 on: 3.1).",
+        f"Text: the prompts themselves, {' or '.join(f'{rate:g}' for rate in rates)} characters a token, by model.",
         f"Answers: {answers} tokens, as in the published runs. Thinking is unknown and comes on top, as output; the last "
         "column is the ceiling: every answer as long as max_output_tokens.",
     ]
@@ -199,9 +201,10 @@ def reckoning(runs: Sequence[RunEstimate]) -> list[str]:
 
 def no_price(run: RunEstimate) -> str:
     """Why a run has no price, in a few words."""
-    from lightemma.preflight.readiness import local_address
+    from lightemma.backends.registry import facts_of
+    from lightemma.preflight.readiness import local_addresses
 
-    if run.config.provider == "transformers" or local_address(run.config):
+    if facts_of(run.config.provider).holds_weights or local_addresses(run.config):
         return "no price, since it runs on your own hardware"
     return "no price known; give `price` in its YAML"
 

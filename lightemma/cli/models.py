@@ -18,14 +18,19 @@ _NUMBERS = {"context", "$/M in", "$/M out"}
 def models(
     name: Annotated[str | None, typer.Argument(help="Print this model's settings in full.")] = None,
     provider: Annotated[
-        str | None, typer.Option(help="Print what this provider's models can have under `options:` in their YAML.")
+        str | None,
+        typer.Option(help="Print what is known of this provider, and what its models can have under `options:`."),
     ] = None,
+    providers: Annotated[bool, typer.Option("--providers", help="List the providers.")] = False,
 ) -> None:
     """List the models in configs/models: prices of today, when they are switched off, and what is missing to use them."""
     from datetime import UTC, datetime
 
     now = datetime.now(UTC)
-    if provider is not None:
+    if providers:
+        _list_providers()
+    elif provider is not None:
+        _print_facts(provider)
         _print_options(provider)
     elif name is None:
         _list(now)
@@ -33,9 +38,45 @@ def models(
         _print_one(name, now)
 
 
+def _list_providers() -> None:
+    from lightemma.backends.registry import facts_of, providers
+    from lightemma.cli.show import show
+
+    rows = []
+    for name in providers():
+        facts = facts_of(name)
+        rows.append(
+            {
+                "provider": name,
+                "models": facts.title,
+                "packages": ", ".join(facts.packages),
+                "installed by": facts.install_command,
+                "key": facts.key_variable or "",
+            }
+        )
+    show(rows, "Providers: what a model's YAML names with `provider:`.", words=set(rows[0]))
+    typer.echo("`lightemma models --provider NAME` prints one in full, with its options.")
+
+
+def _print_facts(provider: str) -> None:
+    """What is known of a provider before any call, from the facts on its class."""
+    from dataclasses import fields
+
+    from lightemma.backends.registry import provider_class
+
+    facts = provider_class(provider).facts
+    for field in fields(facts):
+        value = getattr(facts, field.name)
+        if callable(value):
+            continue
+        value = ", ".join(value) if isinstance(value, tuple) else value
+        typer.echo(f"{field.name:<26} {'-' if value in (None, '') else value}")
+    typer.echo()
+
+
 def _print_options(provider: str) -> None:
     """The options of a provider's backend, from its Options class: the same that checks the YAML."""
-    from lightemma.sessions.models import provider_class
+    from lightemma.backends.registry import provider_class
 
     fields = provider_class(provider).Options.model_fields
     if not fields:
@@ -85,7 +126,7 @@ def _list(now: datetime) -> None:
 
 def _print_one(name: str, now: datetime) -> None:
     from lightemma.backends.config import ModelConfig
-    from lightemma.backends.keys import key_variable
+    from lightemma.backends.registry import key_variable
     from lightemma.config_files import find_config, load_config
     from lightemma.preflight.readiness import readiness, retirement
 

@@ -58,51 +58,40 @@ def launch_of(spec: str, settings: list[str] | tuple[str, ...] = ()) -> Launch:
     Raises:
         UserError: if there is no such model, an option is wrong, or the model is served by somebody else.
     """
-    from lightemma.backends.vllm import VllmBackend
+    from lightemma.backends.registry import SERVES_WEIGHTS, backend_class, config_of, provider_class
+    from lightemma.backends.served import ServedBackend
     from lightemma.errors import UserError
-    from lightemma.sessions.models import provider_class
 
-    config = _config_of(spec)
-    backend = provider_class(config.provider)
+    config = config_of(spec, weights=True)
+    backend = backend_class(config)
     changes = dict(_setting(words) for words in settings)
-    if not issubclass(backend, VllmBackend):
+    if not issubclass(backend, ServedBackend):
         config = _as_served_here(config)
-        backend = VllmBackend
+        backend = provider_class(SERVES_WEIGHTS)
     made = backend(config.model_copy(update={"options": {**config.options, **changes}}))
-    if not isinstance(made, VllmBackend):
+    if not isinstance(made, ServedBackend):
         raise UserError(f"Model '{config.name}' has no server to start.")
     return made.launch
 
 
-def _config_of(spec: str) -> ModelConfig:
-    import re
-
-    from lightemma.backends.config import ModelConfig
-    from lightemma.config_files import config_names, find_config, load_config
-
-    weights = Path(spec).expanduser().is_dir() or (spec.count("/") == 1 and not spec.endswith((".yaml", ".yml")))
-    if spec not in config_names("models") and weights:
-        name = re.sub(r"[^A-Za-z0-9._+-]+", "-", Path(spec).name).strip("-") or "model"
-        return ModelConfig(name=name, provider="vllm", model=spec)
-    return load_config(find_config("models", spec), ModelConfig)
-
-
 def _as_served_here(config: ModelConfig) -> ModelConfig:
     """A model that is asked in another way, as its server on this machine."""
+    from lightemma.backends.registry import SERVES_WEIGHTS, facts_of
     from lightemma.errors import UserError
-    from lightemma.preflight.readiness import local_address
+    from lightemma.preflight.readiness import local_addresses
 
-    address = local_address(config)
-    if config.provider == "transformers":
+    facts, addresses = facts_of(config.provider), local_addresses(config)
+    if facts.in_process:
         options: dict[str, Any] = {}
-    elif config.provider == "openai-compatible" and address is not None:
-        options = {"host": "127.0.0.1" if address[0] == "localhost" else address[0], "port": address[1]}
+    elif facts.any_server and addresses:
+        host, port = addresses[0]
+        options = {"host": "127.0.0.1" if host == "localhost" else host, "port": port}
     else:
         raise UserError(
             f"Model '{config.name}' is served by its provider ({config.provider}), not by you; name a model with open weights, "
             "such as vllm-7b, or a folder of weights."
         )
-    return config.model_copy(update={"provider": "vllm", "base_url": None, "options": options})
+    return config.model_copy(update={"provider": SERVES_WEIGHTS, "base_url": None, "options": options})
 
 
 def _setting(words: str) -> tuple[str, Any]:

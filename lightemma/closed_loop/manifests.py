@@ -65,7 +65,7 @@ def closed_loop_manifest(
         if job.prompts
         else None,
         images=images,
-        packages=package_versions(),
+        packages=package_versions(job.backend.packages if job.backend else ()),
         python=python_version(),
         git_revision=git_revision(),
         started=now(),

@@ -6,19 +6,13 @@ import re
 from dataclasses import dataclass
 
 from lightemma.backends.base import Backend
-from lightemma.backends.config import ModelConfig
-from lightemma.backends.keys import key_variable
+from lightemma.backends.registry import facts_of, holds_weights
 from lightemma.errors import UserError
 
 #: Client processes of a model behind an address: each sends a few hundred calls a second, more than one driver hands out.
 CLIENTS = 4
 #: Cores that a replica on a GPU is given at the most, to prepare pictures and text.
 MOST_CPUS = 8
-
-#: Providers that load the weights, or start the server, themselves.
-_HOLDERS = frozenset({"transformers", "vllm", "sglang", "transformers-serve"})
-#: Providers that balance over servers that run already.
-_CLIENTS = frozenset({"endpoints"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +21,7 @@ class Node:
 
     Attributes:
         cpus: cores that Ray may give away.
-        gpus: likewise.
+        gpus: GPUs that Ray may give away.
     """
 
     cpus: float
@@ -53,13 +47,6 @@ class Placement:
     loads_weights: bool
 
 
-def loads_weights_itself(config: ModelConfig) -> bool:
-    """Whether a model lives in the process that asks it, so that another process is another model's worth of answers."""
-    if config.provider in _HOLDERS:
-        return True
-    return config.provider not in _CLIENTS and config.base_url is None and key_variable(config) is None
-
-
 def place(backend: Backend, nodes: tuple[Node, ...], replicas: int | None, gpus: float | None) -> Placement:
     """How a model is spread.
 
@@ -76,9 +63,9 @@ def place(backend: Backend, nodes: tuple[Node, ...], replicas: int | None, gpus:
         UserError: if no machine has enough GPUs for one replica.
     """
     config = backend.config
-    calls = config.limits.concurrency
+    facts, calls = facts_of(config.provider), config.limits.concurrency
     cores = int(sum(node.cpus for node in nodes))
-    if not loads_weights_itself(config):
+    if not holds_weights(config):
         return Placement(replicas or max(1, min(CLIENTS, cores)), gpus or 0.0, 0.0, None, False)
     each = gpus_of(backend, nodes) if gpus is None else gpus
     if each > 0:
@@ -91,7 +78,7 @@ def place(backend: Backend, nodes: tuple[Node, ...], replicas: int | None, gpus:
             )
         shares = [int(node.cpus // fit) for node, fit in zip(nodes, fits, strict=True) if fit]
         return Placement(replicas or sum(fits), each, float(min([MOST_CPUS, *shares])), calls, True)
-    if config.provider in _HOLDERS:
+    if facts.holds_weights:
         count = replicas or len(nodes)
         return Placement(count, 0.0, float(max(cores // count, 0)), calls, True)
     return Placement(replicas or max(1, cores), 0.0, 0.0, calls, True)
@@ -102,7 +89,7 @@ def gpus_of(backend: Backend, nodes: tuple[Node, ...]) -> float:
     if backend.gpu_count:
         return float(backend.gpu_count)
     if (
-        backend.config.provider == "scripted"
+        not facts_of(backend.config.provider).asks_model
         or backend.config.options.get("cpu")
         or not any(node.gpus for node in nodes)
     ):

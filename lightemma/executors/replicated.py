@@ -34,10 +34,7 @@ def spread(backend: Backend, cluster: Cluster, choice: ExecutorChoice) -> Backen
     """
     if isinstance(backend, ReplayBackend):
         return backend
-    # What a backend reads and whether its answers are worth keeping are facts of its class.
-    facts = {name: getattr(backend, name) for name in ("reads_pictures", "cacheable", "takes_urls")}
-    kind: type[ReplicatedBackend] = type("ReplicatedBackend", (ReplicatedBackend,), facts)
-    return kind(backend, cluster, place(backend, cluster.nodes, choice.replicas, choice.gpus))
+    return ReplicatedBackend(backend, cluster, place(backend, cluster.nodes, choice.replicas, choice.gpus))
 
 
 class ReplicatedBackend(Backend):
@@ -91,8 +88,33 @@ class ReplicatedBackend(Backend):
         self._folder = folder.absolute()
 
     @property
+    def reads_pictures(self) -> bool:
+        """As the replicated backend."""
+        return self._inner.reads_pictures
+
+    @property
+    def cacheable(self) -> bool:
+        """As the replicated backend."""
+        return self._inner.cacheable
+
+    @property
+    def takes_urls(self) -> bool:
+        """As the replicated backend."""
+        return self._inner.takes_urls
+
+    @property
+    def given_config(self) -> ModelConfig:
+        """As the replicated backend."""
+        return self._inner.given_config
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Those of the replicated backend, and Ray."""
+        return (*self._inner.packages, "ray")
+
+    @property
     def constraints(self) -> frozenset[Constraint]:
-        """What the model's answers can be held to."""
+        """As the replicated backend."""
         return self._inner.constraints
 
     @property
@@ -120,9 +142,9 @@ class ReplicatedBackend(Backend):
 
 def config_for_replicas(backend: Backend) -> ModelConfig:
     """The settings that a replica is made of: as they were given, but for a fixed port, which only one could listen at."""
-    # Backends that start a server make room for that in their own limits; done twice, a hanging server would be waited for
-    # twice as long.
-    config: ModelConfig = getattr(backend, "_asked", backend.config)
+    # Backends that start a server leave time for that in their own limits; done twice, a server that hangs would be waited
+    # for twice as long.
+    config = backend.given_config
     if config.options.get("port"):
         return config.model_copy(update={"options": {**config.options, "port": 0}})
     return config

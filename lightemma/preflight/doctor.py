@@ -15,14 +15,17 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion
+
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.keys import key_variable
+from lightemma.backends.registry import PROVIDERS, config_of, facts_of, key_variable
 from lightemma.calls.cache import FILE as CACHE_FILE
 from lightemma.config_files import config_names, load_config
 from lightemma.data.pictures_check import missing_pictures
 from lightemma.data.sources import open_source
 from lightemma.errors import UserError
-from lightemma.preflight.estimate import config_of
 from lightemma.preflight.readiness import (
     HasGpu,
     Listens,
@@ -37,15 +40,11 @@ from lightemma.preflight.readiness import (
 
 State = Literal["ok", "missing", "warning"]
 
-#: What each extra is for, in the order of the report.
-_EXTRAS = {
-    "openai": "OpenAI's models and every OpenAI-compatible server",
-    "anthropic": "Anthropic's models",
-    "google": "Google's models",
-    "local": "models inside this process",
-    "nuscenes": "the devkit as a second reader of nuScenes",
-}
+#: What extras beyond those of providers are for.
+_OTHER_EXTRAS = {"nuscenes": "the devkit as a second reader of nuScenes"}
 
+#: In place of an extra: a requirement for other systems or versions of Python.
+_NOT_HERE = "-"
 _PYTHON = (3, 11)
 _LITTLE_SPACE = 1 << 30  # bytes; a run over v1.0-test takes some 40 MB
 
@@ -94,16 +93,15 @@ def check_packages(requirements: Iterable[str] | None = None, versions: Versions
             requirements = importlib.metadata.requires("lightemma") or ()
         except importlib.metadata.PackageNotFoundError:
             requirements = ()
-    wanted: dict[str, list[tuple[str, str]]] = {}
-    for requirement in requirements:
-        name, bounds, extra = _parsed(requirement)
-        wanted.setdefault(extra, []).append((name, bounds))
+    wanted: dict[str, list[Requirement]] = {}
+    for requirement in map(Requirement, requirements):
+        wanted.setdefault(_extra_of(requirement), []).append(requirement)
     core = _package_finding("packages", wanted.get("", []), versions, "pip install lightemma", needed=True)
     extras = [
         _package_finding(
             f"extra {extra}", wanted[extra], versions, f"pip install 'lightemma[{extra}]'   # {purpose}", needed=False
         )
-        for extra, purpose in _EXTRAS.items()
+        for extra, purpose in {**_provider_extras(), **_OTHER_EXTRAS}.items()
         if extra in wanted
     ]
     return [core, *extras]
@@ -231,7 +229,7 @@ def known_configs() -> tuple[dict[str, ModelConfig], list[Finding]]:
 
 def check_models(configs: Iterable[ModelConfig], ready: Callable[[ModelConfig], Readiness]) -> Finding:
     """Which models can be asked now; scripts are none."""
-    names = [config.name for config in configs if config.provider != "scripted" and ready(config).ready]
+    names = [config.name for config in configs if facts_of(config.provider).asks_model and ready(config).ready]
     if names:
         return Finding("models ready", "ok", ", ".join(names))
     return Finding("models ready", "warning", "none", "lightemma models   # says what each of them lacks")
@@ -308,48 +306,47 @@ def next_step(findings: Sequence[Finding], data: str | None = None, model: str |
     return "lightemma demo"
 
 
-def _parsed(requirement: str) -> tuple[str, str, str]:
-    """Name, version bounds and extra of a requirement such as ``openai>=2.0; extra == "openai"``."""
-    before, _, marker = requirement.partition(";")
-    match = re.match(r"\s*([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*\(?([^)]*)\)?", before)
-    name, bounds = (match.group(1), match.group(2).strip()) if match else (before.strip(), "")
-    extra = re.search(r"extra\s*==\s*['\"]([^'\"]+)['\"]", marker)
-    return name, bounds, extra.group(1) if extra else ""
+def _provider_extras() -> dict[str, str]:
+    """Extra -> whose models it is for, in the order of the providers."""
+    titles: dict[str, list[str]] = {}
+    for name in PROVIDERS:
+        facts = facts_of(name)
+        if facts.extra is not None:
+            titles.setdefault(facts.extra, []).append(facts.title)
+    return {extra: ", ".join(whose) for extra, whose in titles.items()}
+
+
+def _extra_of(requirement: Requirement) -> str:
+    """The extra that brings a requirement, or an empty string: those that a marker rules out here belong to none."""
+    if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+        return ""
+    named = re.search(r"extra\s*==\s*['\"]([^'\"]+)['\"]", str(requirement.marker))
+    return named.group(1) if named and requirement.marker.evaluate({"extra": named.group(1)}) else _NOT_HERE
+
+
+def within(version: str, bounds: SpecifierSet) -> bool:
+    """Whether an installed version keeps to the bounds; one that is no version of Python packages keeps to none."""
+    try:
+        return bounds.contains(version, prereleases=True)
+    except InvalidVersion:
+        return not bounds
 
 
 def _package_finding(
-    what: str, wanted: Sequence[tuple[str, str]], versions: Versions, install: str, *, needed: bool
+    what: str, wanted: Sequence[Requirement], versions: Versions, install: str, *, needed: bool
 ) -> Finding:
     there, wrong = [], []
-    for name, bounds in wanted:
-        version = versions(name)
+    for requirement in wanted:
+        version = versions(requirement.name)
         if version is None:
-            wrong.append(f"{name} is not installed")
-        elif not _within(version, bounds):
-            wrong.append(f"{name} {version} is not {bounds}")
+            wrong.append(f"{requirement.name} is not installed")
+        elif not within(version, requirement.specifier):
+            wrong.append(f"{requirement.name} {version} is not {requirement.specifier}")
         else:
-            there.append(f"{name} {version}")
+            there.append(f"{requirement.name} {version}")
     if wrong:
         return Finding(what, "missing" if needed else "warning", ", ".join(wrong), install, needed)
     return Finding(what, "ok", ", ".join(there), demo=needed)
-
-
-def _within(version: str, bounds: str) -> bool:
-    """Whether a version keeps to ``>=`` and ``<`` bounds; other bounds are not looked at."""
-    have = _numbers(version)
-    for sign, bound in re.findall(r"(>=|<(?!=))\s*([0-9][0-9.]*)", bounds):
-        limit = _numbers(bound)
-        if (sign == ">=" and have < limit) or (sign == "<" and have >= limit):
-            return False
-    return True
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """``1.26.4.post1`` as (1, 26, 4), zeros at the end cut off."""
-    numbers = [int(part) for part in re.match(r"[0-9.]*", version).group().split(".") if part]  # type: ignore[union-attr]
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return tuple(numbers)
 
 
 def _torch_gpus() -> list[str] | None:

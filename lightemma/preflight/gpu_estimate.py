@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lightemma.backends.config import ModelConfig
+from lightemma.backends.registry import backend_class, facts_of
 from lightemma.errors import UserError, near_names
 from lightemma.preflight.cost_model import CARDS, CallTokens, Card, Prediction, Serving, architecture_of, predict
 from lightemma.preflight.estimate import RunEstimate, asks_nobody
 
 #: Calls at once at a server whose YAML names no number.
 _AT_ONCE = 16
-#: Of transformers in this process, as its backend has it.
-_BATCH = 8
 #: Bytes of a weight in saved forms that are smaller than 16 bits, scales included.
 _BYTES = {"fp8": 1.05, "int8": 1.05, "awq": 0.6, "gptq": 0.6, "bitsandbytes": 0.6}
 _MOST_CARDS = 64
@@ -73,7 +72,7 @@ def estimate_gpus(run: RunEstimate, card: Card) -> GpuEstimate | None:
     if form in _BYTES:
         architecture = replace(architecture, bytes_per_weight=_BYTES[form])
     calls = [CallTokens(call.input, call.output, call.shared_prefix_tokens) for call in run.calls]
-    engine = config.provider != "transformers"
+    engine = not facts_of(config.provider).in_process
     at_once = _at_once(config)
     cards = 1
     while cards <= _MOST_CARDS:
@@ -87,7 +86,8 @@ def estimate_gpus(run: RunEstimate, card: Card) -> GpuEstimate | None:
 
 def _at_once(config: ModelConfig) -> int:
     limit = config.limits.concurrency
-    if config.provider != "transformers":
+    option = facts_of(config.provider).batch_option
+    if option is None:
         return limit or _AT_ONCE
-    batch = int(config.options.get("max_batch", _BATCH))
+    batch = int(config.options.get(option, backend_class(config).Options.model_fields[option].default))
     return min(batch, limit or batch)

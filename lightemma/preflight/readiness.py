@@ -15,24 +15,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.keys import key_variable
+from lightemma.backends.registry import addresses_of, backend_class, facts_of, key_variable
 from lightemma.errors import UserError
-
-#: provider -> the distributions its backend imports, and the extra that brings them.
-_NEEDS = {
-    "openai": (("openai",), "openai"),
-    "openai-compatible": (("openai",), "openai"),
-    "endpoints": (("openai",), "openai"),
-    "vllm": (("openai",), "openai"),
-    "sglang": (("openai",), "openai"),
-    "transformers-serve": (("openai",), "openai"),
-    "anthropic": (("anthropic",), "anthropic"),
-    "google": (("google-genai",), "google"),
-    "transformers": (("torch", "transformers", "accelerate"), "local"),
-}
-
-#: Providers that start a server of their own.
-_STARTED_HERE = frozenset({"vllm", "sglang", "transformers-serve"})
 
 #: Models that are switched off within this time are flagged.
 RETIRES_SOON = timedelta(days=30)
@@ -86,12 +70,15 @@ def has_gpu() -> bool:
     return sys.platform == "darwin" and platform.machine() == "arm64"
 
 
-def local_address(config: ModelConfig) -> tuple[str, int] | None:
-    """Host and port of a server on this machine, or None where the model is asked elsewhere."""
-    if not config.base_url:
-        return None
+def local_addresses(config: ModelConfig) -> list[tuple[str, int]]:
+    """Hosts and ports of the servers on this machine that a model is asked at; empty where it is asked elsewhere."""
+    found = [_local(address) for address in addresses_of(config) or ()]
+    return [address for address in found if address is not None]
+
+
+def _local(address: str) -> tuple[str, int] | None:
     try:
-        parts = urlsplit(config.base_url)
+        parts = urlsplit(address)
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return None
@@ -120,40 +107,42 @@ def readiness(
     """
     if config.retires is not None and config.retires <= today:
         return Readiness(False, f"switched off {config.retires}", "name another model: `lightemma models` lists them")
-    packages, extra = _NEEDS.get(config.provider, ((), ""))
-    absent = [name for name in packages if versions(name) is None]
+    facts = facts_of(config.provider)
+    if facts.asks_model:
+        try:
+            backend_class(config)
+        except UserError as error:
+            return Readiness(False, f"provider {config.provider}", str(error))
+    absent = [name for name in facts.packages if versions(name) is None]
     if absent:
-        return Readiness(False, f"package {' and '.join(absent)}", f"pip install 'lightemma[{extra}]'")
+        return Readiness(False, f"package {' and '.join(absent)}", facts.install_command)
     variable = key_variable(config)
     if variable and not environ.get(variable, "").strip():
         return Readiness(False, f"key {variable}", f"export {variable}=…")
-    address = local_address(config)
-    if address and not listening(*address):
-        host, port = address
-        return Readiness(False, f"server at {host}:{port}", f"vllm serve {config.model} --port {port}")
-    if config.provider == "endpoints":
-        return _endpoints_ready(config, listening)
-    if config.provider in _STARTED_HERE:
+    unserved = _unserved(config, listening)
+    if unserved is not None:
+        return unserved
+    if facts.starts_server:
         return _server_ready(config, gpu)
-    if config.provider == "transformers" and config.gpus and not gpu():
+    if facts.in_process and config.gpus and not gpu():
         return Readiness(False, f"GPU, {config.gpus}", f"run it on a machine with {config.gpus}, or serve it from one")
     return Readiness(True)
 
 
-def _endpoints_ready(config: ModelConfig, listening: Listens) -> Readiness:
-    """Whether any of the servers that are on this machine is up; those elsewhere are not asked."""
-    urls = config.options.get("urls")
-    addresses = [
-        local_address(config.model_copy(update={"base_url": str(url)}))
-        for url in (urls if isinstance(urls, list) else ())
-    ]
-    here = [address for address in addresses if address is not None]
-    if not addresses:
-        return Readiness(False, "options.urls", "write the servers' addresses under options: urls")
-    if len(here) == len(addresses) and not any(listening(*address) for address in here):
-        ports = ", ".join(str(port) for _, port in here)
-        return Readiness(False, f"a server at port {ports}", f"lightemma serve {config.model} --set port={here[0][1]}")
-    return Readiness(True)
+def _unserved(config: ModelConfig, listening: Listens) -> Readiness | None:
+    """What is missing where no server on this machine that the model is asked at is up; servers elsewhere are not asked."""
+    named = addresses_of(config)
+    if named is None:
+        return None
+    if not named:
+        option = facts_of(config.provider).addresses_option
+        return Readiness(False, f"options.{option}", f"write the servers' addresses under options: {option}")
+    here = local_addresses(config)
+    if len(here) < len(named) or any(listening(*address) for address in here):
+        return None
+    ports = ", ".join(str(port) for _, port in here)
+    where = f"server at {here[0][0]}:{ports}" if len(here) == 1 else f"a server at port {ports}"
+    return Readiness(False, where, f"lightemma serve {config.model} --set port={here[0][1]}")
 
 
 def _server_ready(config: ModelConfig, gpu: HasGpu) -> Readiness:
@@ -161,30 +150,23 @@ def _server_ready(config: ModelConfig, gpu: HasGpu) -> Readiness:
     from lightemma.serving.launch import find_interpreter
     from lightemma.serving.options import ServerOptions
 
-    given = {name: value for name, value in config.options.items() if name in ServerOptions.model_fields}
     try:
-        options = ServerOptions.model_validate(given)
+        options = backend_class(config).Options.model_validate(config.options)
     except ValueError:
         return Readiness(False, "valid options", f"lightemma models --provider {config.provider}")
+    if not isinstance(options, ServerOptions):
+        return Readiness(True)  # a provider of the user's own, which starts its server in a way of its own
+    get = "make vllm, and name its folder in options.python"
     try:
         python = find_interpreter(options, config.name)
     except UserError:
-        return Readiness(
-            False, f"environment {options.python or 'by uv'}", "make vllm, and name its folder in options.python"
-        )
-    if python == sys.executable and not _engine_installed(config.provider):
-        return Readiness(
-            False, f"environment for {config.provider}", "make vllm, and name its folder in options.python"
-        )
+        return Readiness(False, f"environment {options.python or 'by uv'}", get)
+    if python == sys.executable and importlib.util.find_spec(options.engine) is None:
+        return Readiness(False, f"environment for {options.engine}", get)
     if not options.cpu and not gpu():
         needs = config.gpus or f"{options.gpus} x GPU"
         return Readiness(False, f"GPU, {needs}", "run it on a machine with one, or set cpu: true for a CPU build")
     return Readiness(True)
-
-
-def _engine_installed(provider: str) -> bool:
-    name = {"transformers-serve": "transformers"}.get(provider, provider)
-    return importlib.util.find_spec(name) is not None
 
 
 def retirement(config: ModelConfig, today: date) -> str:

@@ -16,7 +16,8 @@ import msgspec
 #: Raised when the meaning of a field changes; a newer file is refused by an older program.
 FORMAT = 1
 
-_PACKAGES = ("lightemma", "numpy", "pillow", "openai")
+#: Touch the numbers of every run.
+_PACKAGES = ("lightemma", "numpy", "pillow")
 
 
 class DataEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
@@ -108,15 +109,32 @@ def frame_set_digest(tokens: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(tokens)).encode()).hexdigest()[:16]
 
 
-def package_versions() -> dict[str, str]:
-    """Versions of the packages that touch the numbers, as far as installed."""
+def package_versions(names: Iterable[str] = ()) -> dict[str, str]:
+    """Versions of the distributions that touch the numbers, as far as they are installed.
+
+    Args:
+        names: those that this run uses beyond what every run does: of its models, planner, source, world and executor.
+    """
     found = {}
-    for name in _PACKAGES:
+    for name in dict.fromkeys((*_PACKAGES, *names)):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def distributions_of(module: str) -> tuple[str, ...]:
+    """The installed distributions that a module of a plugin comes in; none for a file of the user's, and for our own.
+
+    Args:
+        module: its full name.
+    """
+    top = module.partition(".")[0]
+    if top in ("lightemma", "__main__", "builtins"):
+        return ()
+    # Reads the metadata of all that is installed, about 0.3 s: only for modules that are not ours.
+    return tuple(dict.fromkeys(importlib.metadata.packages_distributions().get(top, ())))
 
 
 def python_version() -> str:

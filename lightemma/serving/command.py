@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
+from lightemma.serving.engines import ENGINES, Served
 from lightemma.serving.options import ServerOptions
-
-#: `vllm serve` asks for the version of a package called vllm, which the CPU build is not; the module works with both, but later
-#: versions may drop it.
-_VLLM_MODULE = "vllm.entrypoints.openai.api_server"
-_VLLM_SERVE = "vllm.entrypoints.cli.main"
-_SGLANG = "sglang.launch_server"
-_TRANSFORMERS = "from transformers.cli.transformers import main; main()"
 
 #: The engines report use to their makers unless told not to.
 _QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
-#: Nothing that a model server needs to know.
-_NOT_PASSED_ON = frozenset(
-    {"OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "VLLM_API_KEY"}
-    # Of the harness's environment; the server has its own.
-    | {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT"}
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """Which weights a server serves.
-
-    Attributes:
-        model: hub id or folder.
-        revision: of the weights.
-        key: what the server wants as a key from whoever asks; None wants none.
-    """
-
-    model: str
-    revision: str | None = None
-    key: str | None = field(default=None, repr=False)
+#: Variables whose names end like this hold keys of providers, which a model server needs none of.
+_KEYS = "_API_KEY"
+#: Of the harness's environment; the server has its own.
+_NOT_PASSED_ON = frozenset({"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT"})
 
 
 def command(served: Served, options: ServerOptions, python: str, port: int) -> list[str]:
@@ -54,85 +29,7 @@ def command(served: Served, options: ServerOptions, python: str, port: int) -> l
     if options.uv:
         wanted = [word for requirement in options.uv for word in ("--with", requirement)]
         interpreter = ["uv", "run", "--no-project", *wanted, "python"]
-    words = {"vllm": _vllm, "sglang": _sglang, "transformers": _transformers}[options.engine](served, options, port)
-    return [*interpreter, *words, *options.extra]
-
-
-def _vllm(served: Served, options: ServerOptions, port: int) -> list[str]:
-    limit = None if options.limit_images is None else json.dumps({"image": options.limit_images})
-    by_module = options.entry == "module"
-    return [
-        "-m",
-        *([_VLLM_MODULE] if by_module else [_VLLM_SERVE, "serve", served.model]),
-        *_flags(
-            ("--model", served.model if by_module else None),
-            ("--revision", served.revision),
-            ("--served-model-name", options.served_model_name),
-            ("--host", options.host),
-            ("--port", port),
-            ("--dtype", options.dtype),
-            ("--max-model-len", options.max_model_len),
-            ("--gpu-memory-utilization", options.gpu_memory_utilization),
-            ("--tensor-parallel-size", _above_one(options.tensor_parallel)),
-            ("--pipeline-parallel-size", _above_one(options.pipeline_parallel)),
-            ("--data-parallel-size", _above_one(options.data_parallel)),
-            ("--limit-mm-per-prompt", limit),
-            ("--quantization", options.quantization),
-        ),
-    ]
-
-
-def _sglang(served: Served, options: ServerOptions, port: int) -> list[str]:
-    limit = None if options.limit_images is None else json.dumps({"image": options.limit_images})
-    return [
-        "-m",
-        _SGLANG,
-        *_flags(
-            ("--model-path", served.model),
-            ("--revision", served.revision),
-            ("--served-model-name", options.served_model_name),
-            ("--host", options.host),
-            ("--port", port),
-            ("--dtype", options.dtype),
-            ("--context-length", options.max_model_len),
-            ("--mem-fraction-static", options.gpu_memory_utilization),
-            ("--tp-size", _above_one(options.tensor_parallel)),
-            ("--pp-size", _above_one(options.pipeline_parallel)),
-            ("--dp-size", _above_one(options.data_parallel)),
-            ("--limit-mm-data-per-request", limit),
-            ("--quantization", options.quantization),
-            ("--device", "cpu" if options.cpu else None),
-        ),
-        "--enable-metrics",
-        "--enable-cache-report",
-    ]
-
-
-def _transformers(served: Served, options: ServerOptions, port: int) -> list[str]:
-    model = served.model if served.revision is None else f"{served.model}@{served.revision}"
-    return [
-        "-c",
-        _TRANSFORMERS,
-        "serve",
-        model,
-        *_flags(
-            ("--host", options.host),
-            ("--port", port),
-            ("--dtype", options.dtype),
-            ("--quantization", options.quantization),
-            ("--device", "cpu" if options.cpu else None),
-        ),
-    ]
-
-
-def _above_one(size: int) -> int | None:
-    return size if size > 1 else None
-
-
-def _flags(*pairs: tuple[str, object]) -> Iterable[str]:
-    for name, value in pairs:
-        if value is not None:
-            yield from (name, str(value))
+    return [*interpreter, *ENGINES[options.engine].arguments(served, options, port), *options.extra]
 
 
 def environment(served: Served, options: ServerOptions, ambient: Mapping[str, str]) -> dict[str, str]:
@@ -143,8 +40,9 @@ def environment(served: Served, options: ServerOptions, ambient: Mapping[str, st
         options: how the server is started.
         ambient: this process's environment.
     """
-    passed = {name: value for name, value in ambient.items() if name not in _NOT_PASSED_ON}
-    key = {"VLLM_API_KEY": served.key} if served.key and options.engine == "vllm" else {}
+    passed = {name: value for name, value in ambient.items() if name not in _NOT_PASSED_ON and not name.endswith(_KEYS)}
+    variable = ENGINES[options.engine].key_variable
+    key = {variable: served.key} if served.key and variable else {}
     return {**_QUIET, **passed, **key, **options.env}
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightemma.errors import UserError
-from lightemma.serving.command import Served, command, environment
+from lightemma.serving.command import command, environment
+from lightemma.serving.engines import Served
 from lightemma.serving.gpus import check_gpus
 from lightemma.serving.options import ServerOptions
 from lightemma.serving.weights import check_folder

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-Engine = Literal["vllm", "sglang", "transformers"]
+EngineName = Literal["vllm", "sglang", "transformers"]
 
 
 class ServerOptions(BaseModel):
@@ -20,7 +20,7 @@ class ServerOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    engine: Engine = Field(default="vllm", description="program that serves: vllm, sglang, or transformers serve")
+    engine: EngineName = Field(default="vllm", description="program that serves: vllm, sglang, or transformers serve")
     python: str | None = Field(
         default=None,
         exclude=True,

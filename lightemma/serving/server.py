@@ -20,6 +20,7 @@ from typing import TypeVar
 from lightemma.errors import UserError
 from lightemma.serving import probe as asking
 from lightemma.serving import watchdog as guard
+from lightemma.serving.engines import ENGINES
 from lightemma.serving.launch import Launch, choose_port
 from lightemma.serving.logs import telling_line
 from lightemma.serving.orphan_registry import FOLDER, Note, end_stale, write_note
@@ -256,8 +257,8 @@ class Server:
             if time.monotonic() > deadline:
                 raise self._not_started(f"was not healthy within {self.launch.options.startup_timeout_s:g} s")
             await asyncio.sleep(_LOOK_S)
-        if self.launch.options.engine == "transformers":
-            return  # its list of models asks the hub
+        if not ENGINES[self.launch.options.engine].lists_models:
+            return
         try:
             names = await _in_thread(asking.served_names, address, _HEALTH_S)
         except Unanswered as error:

@@ -7,17 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lightemma.backends.base import Backend, CallError, CallResult, PicturePart, Request, TextPart
-from lightemma.backends.config import ModelConfig
-from lightemma.config_files import find_config, load_config
 from lightemma.data.picture_url import fetch_picture, is_address, picture_at
 from lightemma.data.pictures import PicturePolicy, load_picture
 from lightemma.frame import Picture
 from lightemma.planners.conversation import SUMMARY, Conversation, Part, Said, window_of
 from lightemma.run_folder.records import OK, STAGES, Usage
-from lightemma.sessions.models import make_backend, provider_class, providers
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +63,6 @@ class Asked:
 
     turns: tuple[Turn, ...]
     failure: Failure | None = None
-
-
-def backend_with(spec: str, **changes: Any) -> Backend:
-    """The backend behind a ``MODEL`` argument, with some of its settings changed.
-
-    Args:
-        spec: as ``make_backend`` takes it.
-        changes: fields of ``ModelConfig``.
-
-    Raises:
-        UserError: if there is none, or its settings are wrong.
-    """
-    if not changes or spec.startswith("replay:"):
-        return make_backend(spec)
-    if ":" in spec and not spec.endswith((".yaml", ".yml")):
-        backend = make_backend(spec)  # a class, whose settings are all in its configuration
-        return type(backend)(backend.config.model_copy(update=changes))
-    config = load_config(find_config("models", spec), ModelConfig)
-    if config.provider not in providers() and ":" not in config.provider:
-        return make_backend(spec)  # says what is wrong
-    return provider_class(config.provider)(config.model_copy(update=changes))
 
 
 def pictures_for(backend: Backend, places: Sequence[str], policy: PicturePolicy | None = None) -> list[Picture]:

@@ -36,6 +36,7 @@ from lightemma.run_folder.manifest import (
     Manifest,
     PlannerEntry,
     PromptsEntry,
+    distributions_of,
     frame_set_digest,
     git_revision,
     now,
@@ -342,7 +343,9 @@ class Study:
             if job.prompts
             else None,
             images=benchmark.pictures.policy().as_dict() if sees else None,
-            packages=package_versions(),
+            packages=package_versions(
+                (*(job.backend.packages if job.backend else ()), *distributions_of(type(job.planner).__module__))
+            ),
             python=python_version(),
             git_revision=git_revision(),
             started=now(),

@@ -2,82 +2,36 @@
 
 from __future__ import annotations
 
-import re
-from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from lightemma.backends.base import Backend, CallError, Completion
 from lightemma.backends.config import ModelConfig
+from lightemma.backends.registry import REPLAY, backend_class, config_of, model_name, replayed
 from lightemma.backends.replay import Recording, ReplayBackend
 from lightemma.calls.prices import ResolvedPrice
-from lightemma.config_files import find_config, load_config
 from lightemma.data.published import PublishedArchive
-from lightemma.errors import UserError, near_names
-from lightemma.plugins import load_class
+from lightemma.errors import UserError
 from lightemma.run_folder.manifest import ModelEntry
 from lightemma.run_folder.records import STAGES, StageRecord, is_call_error
 from lightemma.run_folder.store import is_run, read_frames, read_manifest
 
-#: Packages name their backends under this group of entry points.
-ENTRY_POINTS = "lightemma.backends"
 
-#: provider -> "module:Class", imported when asked for.
-PROVIDERS = {
-    "openai": "lightemma.backends.openai:OpenAIBackend",
-    "anthropic": "lightemma.backends.anthropic:AnthropicBackend",
-    "google": "lightemma.backends.google:GoogleBackend",
-    "openai-compatible": "lightemma.backends.openai_compatible:OpenAICompatibleBackend",
-    "scripted": "lightemma.backends.scripted:ScriptedBackend",
-    "transformers": "lightemma.backends.transformers:TransformersBackend",
-    "vllm": "lightemma.backends.vllm:VllmBackend",
-    "sglang": "lightemma.backends.vllm:SglangBackend",
-    "transformers-serve": "lightemma.backends.vllm:TransformersServeBackend",
-    "endpoints": "lightemma.backends.endpoints:EndpointsBackend",
-}
-
-
-def make_backend(spec: str) -> Backend:
+def make_backend(spec: str, **changes: Any) -> Backend:
     """The backend behind a ``--model`` value.
 
     Args:
         spec: a name from configs/models, the path of such a YAML, ``replay:ARCHIVE|RUN``, or ``package.module:Class``.
+        changes: fields of ``ModelConfig`` to be set otherwise; recordings have none.
 
     Raises:
         UserError: if there is none, or its settings are wrong.
     """
-    kind, _, place = spec.partition(":")
-    if kind == "replay":
-        return _replay(Path(place).expanduser())
-    if place and not spec.endswith((".yaml", ".yml")):
-        name = _name(place.rpartition(".")[2])
-        return load_class(spec, Backend, "backend")(ModelConfig(name=name, provider=spec, model=name))
-    config = load_config(find_config("models", spec), ModelConfig)
-    known = providers()
-    if config.provider not in known and ":" not in config.provider:
-        raise UserError(
-            f"Model '{config.name}' names the provider '{config.provider}', which there is not; "
-            f"{near_names(config.provider, known)}"
-        )
-    return provider_class(config.provider)(config)
-
-
-def providers() -> dict[str, str]:
-    """Every provider by name -> "module:Class": ours, and those that installed packages offer as ``lightemma.backends``."""
-    offered = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
-    return {**offered, **PROVIDERS}
-
-
-def provider_class(name: str) -> type[Backend]:
-    """The backend class behind a provider's name, or behind ``package.module:Class``.
-
-    Raises:
-        UserError: if there is none, or it cannot be imported.
-    """
-    known = providers()
-    place = known.get(name, name)
-    if ":" not in place:
-        raise UserError(f"There is no provider '{name}'; {near_names(name, known)}")
-    return load_class(place, Backend, "backend")
+    recording = replayed(spec)
+    if recording is not None:
+        return _replay(recording)
+    config = config_of(spec)
+    return backend_class(config)(config.model_copy(update=changes))
 
 
 def model_entry(backend: Backend, price: ResolvedPrice | None = None) -> ModelEntry:
@@ -113,7 +67,7 @@ def _replay(path: Path) -> ReplayBackend:
             for stage in frame.stages
         }
         return ReplayBackend(
-            ModelConfig(name=_name(entry.name), provider="replay", model=entry.model, revision=entry.revision),
+            ModelConfig(name=model_name(entry.name), provider=REPLAY, model=entry.model, revision=entry.revision),
             recording,
         )
     archive = PublishedArchive(path)
@@ -122,12 +76,7 @@ def _replay(path: Path) -> ReplayBackend:
         for _, frame in archive.frames()
         for stage in STAGES
     }
-    return ReplayBackend(ModelConfig(name=_name(archive.name), provider="replay", model=archive.model), recording)
-
-
-def _name(text: str) -> str:
-    """A model's name from a file's or a class's, which may hold blanks and brackets."""
-    return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("-") or "model"
+    return ReplayBackend(ModelConfig(name=model_name(archive.name), provider=REPLAY, model=archive.model), recording)
 
 
 def _answer(stage: StageRecord, passed_on: bool) -> Completion | CallError:

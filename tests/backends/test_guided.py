@@ -115,7 +115,7 @@ def test_local_models_refuse_what_they_cannot_hold():
 def test_addresses_of_pictures_are_passed_on_where_the_provider_fetches_them(server, provider):
     from lightemma.data.picture_url import picture_at
 
-    assert provider.backend.takes_urls
+    assert provider.backend.facts.takes_urls
     address = "https://example.org/road.jpg?key=1"
     server.next(Fault("answer", text="A road."))
     _, received = provider.exchange(server, request(turn(picture_at(address), "What is this?")))
@@ -124,7 +124,7 @@ def test_addresses_of_pictures_are_passed_on_where_the_provider_fetches_them(ser
 
 
 def test_the_others_do_not_say_they_do():
-    assert {provider.name for provider in ALL if provider.backend.takes_urls} == {
+    assert {provider.name for provider in ALL if provider.backend.facts.takes_urls} == {
         "openai-chat",
         "openai-responses",
         "openai-compatible",

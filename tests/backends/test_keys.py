@@ -72,7 +72,7 @@ def test_the_key_is_in_no_description_and_no_log(server, provider, caplog):
 
 @pytest.mark.parametrize(
     ("provider", "package", "extra"),
-    [(CHAT, "openai", "openai"), (ANTHROPIC, "anthropic", "anthropic"), (GOOGLE, "google", "google")],
+    [(CHAT, "openai", "openai"), (ANTHROPIC, "anthropic", "anthropic"), (GOOGLE, "google.genai", "google")],
     ids=lambda value: value if isinstance(value, str) else value.name,
 )
 def test_a_missing_package_says_how_to_install_it(server, provider, package, extra, monkeypatch):

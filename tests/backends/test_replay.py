@@ -69,7 +69,7 @@ def test_what_is_not_recorded_is_a_failure_that_names_it(token, stage):
 
 
 def test_a_replay_needs_no_pictures():
-    assert not ReplayBackend.reads_pictures
+    assert not ReplayBackend.facts.reads_pictures
 
 
 def test_an_archive_replayed_with_its_own_words_gives_its_own_records(tmp_path):

@@ -142,4 +142,4 @@ def test_a_repeated_failure_is_a_new_one_each_time():
 
 
 def test_pictures_are_not_read():
-    assert ScriptedBackend.reads_pictures is False
+    assert ScriptedBackend.facts.reads_pictures is False

@@ -32,7 +32,8 @@ from lightemma.backends.local.loading import load_model  # noqa: E402
 from lightemma.backends.local.options import LocalOptions  # noqa: E402
 from lightemma.backends.local.pictures import LeastRecentlyUsed, VisionReuse  # noqa: E402
 from lightemma.backends.local.sampling import GumbelNoise, RepetitionPenalty, row_seed  # noqa: E402
-from lightemma.backends.transformers import TransformersBackend, _parted  # noqa: E402
+from lightemma.backends.thinking import split_thinking  # noqa: E402
+from lightemma.backends.transformers import TransformersBackend  # noqa: E402
 from lightemma.errors import UserError  # noqa: E402
 from lightemma.frame import Picture  # noqa: E402
 from lightemma.sessions.models import make_backend, model_entry  # noqa: E402
@@ -268,10 +269,10 @@ def test_finish_reason_and_tokens_of_ended_and_cut_answers(folder, tmp_path):
 
 
 def test_a_block_of_thinking_is_cut_off_and_counted():
-    assert _parted("<think>hm</think>\n[1]") == ("[1]", "<think>hm</think>")
-    assert _parted("hm</think>[1]") == ("[1]", "hm</think>")
-    assert _parted("<think>never ends") == ("", "<think>never ends")
-    assert _parted("plain") == ("plain", "")
+    assert split_thinking("<think>hm</think>\n[1]") == ("[1]", "<think>hm</think>")
+    assert split_thinking("hm</think>[1]") == ("[1]", "hm</think>")
+    assert split_thinking("<think>never ends") == ("", "<think>never ends")
+    assert split_thinking("plain") == ("plain", "")
 
 
 # --- sampling -----------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightemma.backends.config import ModelConfig, Price
-from lightemma.calls.prices import BATCH_SHARE, ResolvedPrice, cost, resolve_price, table_version
+from lightemma.calls.prices import ResolvedPrice, cost, resolve_price, table_version
 from lightemma.run_folder.records import Usage
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -108,8 +108,8 @@ def test_batches_cost_half(provider, model):
         assert batch is None  # switched off before batch rates were written down
         return
     assert batch is not None
-    assert (batch.input, batch.output) == (online.input * BATCH_SHARE, online.output * BATCH_SHARE)
-    assert batch.cached_input in (online.cached_input, online.cached_input * BATCH_SHARE)
+    assert (batch.input, batch.output) == (online.input / 2, online.output / 2)
+    assert batch.cached_input in (online.cached_input, online.cached_input / 2)
 
 
 def test_batches_before_the_first_stated_rate_cost_the_first_stated_rate():
@@ -125,7 +125,7 @@ def test_batches_by_a_yaml_price():
 
 
 def test_half_is_what_the_three_providers_ask():
-    """``BATCH_SHARE`` is the table's own: every active batch rate of a model that reads and writes text is half."""
+    """``Facts.batch_share`` is the table's own: every active batch rate of a model that reads and writes text is half."""
     shares = set()
     for provider in get_snapshot().providers:
         if provider.id not in ("openai", "anthropic", "google"):

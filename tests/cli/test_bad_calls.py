@@ -12,8 +12,9 @@ import yaml
 from PIL import Image
 
 from lightemma.backends.base import Backend, Completion, Request
+from lightemma.backends.registry import providers
 from lightemma.calls.cache import FILE, VERSION
-from lightemma.sessions.models import make_backend, providers
+from lightemma.sessions.models import make_backend
 from tests.cli.test_bad_input import SEES, TABLES, place, sentence, world  # noqa: F401 -- fixtures
 
 RUN = ("run", "--data", TABLES, "--limit", 2, "--out", "out")
@@ -108,10 +109,10 @@ class Offered(Backend):
 def test_a_package_can_offer_its_backend_by_name(tmp_path, monkeypatch):
     from importlib.metadata import EntryPoint
 
-    from lightemma.sessions import models
+    from lightemma.backends import registry
 
-    point = EntryPoint("offered", "tests.cli.test_bad_calls:Offered", models.ENTRY_POINTS)
-    monkeypatch.setattr(models, "entry_points", lambda group: [point] if group == models.ENTRY_POINTS else [])
+    point = EntryPoint("offered", "tests.cli.test_bad_calls:Offered", registry.ENTRY_POINTS)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == registry.ENTRY_POINTS else [])
     assert "offered" in providers()
     assert isinstance(make_backend(str(model(tmp_path, provider="offered"))), Offered)
 

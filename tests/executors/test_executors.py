@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from lightemma.backends.base import CallError, Completion, Message, PicturePart, Request, TextPart
 from lightemma.backends.config import Limits, ModelConfig
+from lightemma.backends.registry import holds_weights
 from lightemma.backends.scripted import ScriptedBackend
 from lightemma.errors import UserError
 from lightemma.executors import choose_executor, placing
-from lightemma.executors.placement import CLIENTS, Node, loads_weights_itself, place
+from lightemma.executors.placement import CLIENTS, Node, place
 from lightemma.executors.replicas import LOSSES_PER_CALL, MOST_FAILURES, MOST_LOSSES, ReplicaLost, ReplicaSet
 from lightemma.executors.replicated import config_for_replicas
 from lightemma.executors.worker import (
@@ -90,14 +91,14 @@ def test_without_ray_there_is_one_sentence(monkeypatch):
 
 
 def test_who_holds_a_model():
-    assert loads_weights_itself(backend("transformers").config)
-    assert loads_weights_itself(backend("vllm").config)
-    assert loads_weights_itself(backend("scripted").config)
-    assert loads_weights_itself(backend("my.module:Model").config)
-    assert not loads_weights_itself(backend("openai").config)
-    assert not loads_weights_itself(backend("openai-compatible", base_url="http://localhost:8000/v1").config)
-    assert not loads_weights_itself(backend("endpoints").config)
-    assert not loads_weights_itself(backend("my.module:Model", api_key_env="MY_KEY").config)
+    assert holds_weights(backend("transformers").config)
+    assert holds_weights(backend("vllm").config)
+    assert holds_weights(backend("scripted").config)
+    assert holds_weights(backend("my.module:Model").config)
+    assert not holds_weights(backend("openai").config)
+    assert not holds_weights(backend("openai-compatible", base_url="http://localhost:8000/v1").config)
+    assert not holds_weights(backend("endpoints").config)
+    assert not holds_weights(backend("my.module:Model", api_key_env="MY_KEY").config)
 
 
 def test_as_many_replicas_as_fit_on_the_gpus():

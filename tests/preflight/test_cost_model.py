@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightemma.backends.config import Limits, ModelConfig
+from lightemma.backends.registry import config_of, picture_tokens
 from lightemma.calls.prices import resolve_price
 from lightemma.errors import UserError
 from lightemma.preflight.cost_model import (
@@ -21,7 +22,7 @@ from lightemma.preflight.cost_model import (
     architecture_of,
     predict,
 )
-from lightemma.preflight.estimate import DEFAULT_SIZE, RunEstimate, config_of, estimate_calls, picture_tokens
+from lightemma.preflight.estimate import DEFAULT_SIZE, RunEstimate, estimate_calls
 from lightemma.preflight.gpu_estimate import card_named, estimate_gpus
 from lightemma.prompts.sets import load_prompts
 from tests.conftest import make_frames

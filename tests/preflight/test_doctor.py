@@ -9,8 +9,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from lightemma.backends.config import ModelConfig
+from lightemma.backends.registry import key_variable
 from lightemma.preflight import doctor
 from lightemma.preflight import readiness as able
 from lightemma.preflight.doctor import Finding
@@ -82,10 +84,29 @@ def test_packages_missing_old_and_too_new():
         ("1.9", ">=1.10", False),
         ("1.0+cpu", ">=1.0", True),
         ("1.0", "", True),
+        ("2.0rc1", ">=2.0", False),
+        ("2.1rc1", ">=2.0", True),
+        ("3.0", "~=2.0", False),
+        ("2.9", "~=2.0", True),
+        ("2.0", "!=2.0", False),
+        ("2.0.post1", ">=2.0", True),
+        ("2.0.dev3", ">=2.0", False),
+        ("2.0", "==2.*", True),
+        ("from its folder", ">=1", False),
+        ("from its folder", "", True),
     ],
 )
-def test_versions_as_numbers(version, bounds, within):
-    assert doctor._within(version, bounds) is within
+def test_versions_against_bounds(version, bounds, within):
+    assert doctor.within(version, SpecifierSet(bounds)) is within
+
+
+def test_requirements_for_other_systems_are_not_missing():
+    for marker in ("sys_platform == 'nowhere'", "sys_platform == 'nowhere' and extra == 'openai'"):
+        findings = doctor.check_packages([f"elsewhere>=1; {marker}", "numpy>=1"], {"numpy": "2.0"}.get)
+        assert [(finding.what, finding.state) for finding in findings] == [("packages", "ok")]
+    here = "elsewhere>=1; python_version >= '3.0' and extra == 'openai'"
+    _, openai = doctor.check_packages(["numpy>=1", here], {"numpy": "2.0"}.get)
+    assert (openai.what, openai.detail) == ("extra openai", "elsewhere is not installed")
 
 
 def test_this_package_can_be_looked_at():
@@ -132,11 +153,11 @@ def test_of_keys_only_the_presence_is_told():
 
 
 def test_which_variable_holds_a_key():
-    assert able.key_variable(config(provider="anthropic")) == "ANTHROPIC_API_KEY"
-    assert able.key_variable(config(api_key_env="OTHER")) == "OTHER"
-    assert able.key_variable(config(base_url="http://localhost:1/v1")) is None
-    assert able.key_variable(config(provider="openai-compatible", base_url="http://x/v1")) is None
-    assert able.key_variable(config(provider="transformers")) is None
+    assert key_variable(config(provider="anthropic")) == "ANTHROPIC_API_KEY"
+    assert key_variable(config(api_key_env="OTHER")) == "OTHER"
+    assert key_variable(config(base_url="http://localhost:1/v1")) is None
+    assert key_variable(config(provider="openai-compatible", base_url="http://x/v1")) is None
+    assert key_variable(config(provider="transformers")) is None
 
 
 @pytest.mark.parametrize(
@@ -152,7 +173,10 @@ def test_which_variable_holds_a_key():
     ],
 )
 def test_servers_on_this_machine(url, address):
-    assert able.local_address(config(base_url=url)) == address
+    found = [] if address is None else [address]
+    assert able.local_addresses(config(base_url=url)) == found
+    several = config(provider="endpoints", options={"urls": [url or "elsewhere", "http://127.0.0.1:7/v1"]})
+    assert able.local_addresses(several) == [*found, ("127.0.0.1", 7)]
 
 
 def test_only_a_listening_port_counts():
@@ -175,11 +199,15 @@ def test_what_keeps_a_model_from_being_asked():
     assert ready(inside).lacks == "GPU, 1 x 24 GB"
     assert ready(inside, gpu=True).ready
     assert ready(config(provider="transformers")).ready  # a small one, without `gpus`
-    assert ready(local).next == "vllm serve org/it --port 8000"
+    assert ready(local).next == "lightemma serve org/it --set port=8000"
     assert ready(local, listening=True).ready
     assert ready(config(retires=TODAY)).lacks == "switched off 2026-11-22"
     assert ready(config(provider="scripted")).ready
-    assert ready(config(provider="my_package:Mine")).ready
+    assert ready(config(provider="lightemma.backends.scripted:ScriptedBackend")).ready
+    gone = ready(config(provider="my_package:Mine"))
+    assert (gone.ready, gone.lacks) == (False, "provider my_package:Mine")
+    assert "cannot be imported" in gone.next
+    assert ready(config(provider="opena")).next.endswith("did you mean openai?")
 
 
 def test_days_of_switch_off_are_flagged():

@@ -10,6 +10,7 @@ from PIL import Image
 
 from lightemma.backends.base import CallError, Request
 from lightemma.backends.config import ModelConfig
+from lightemma.backends.registry import characters_per_token, config_of, picture_tokens
 from lightemma.data.pictures import PicturePolicy
 from lightemma.data.published import PublishedArchive
 from lightemma.errors import UserError
@@ -17,13 +18,10 @@ from lightemma.preflight.estimate import (
     DEFAULT_SIZE,
     TYPICAL_ANSWERS,
     RunEstimate,
-    characters_per_token,
-    config_of,
     estimate_calls,
     estimate_study,
     offline_backend,
     picture_size,
-    picture_tokens,
 )
 from lightemma.prompts.sets import load_prompts
 from lightemma.sessions.benchmark import Benchmark

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lightemma.backends.config import ModelConfig
-from lightemma.serving.command import Served
+from lightemma.serving.engines import Served
 from lightemma.serving.launch import Launch
 from lightemma.serving.options import ServerOptions
 from lightemma.serving.processes import TOKEN_VARIABLE

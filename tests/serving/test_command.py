@@ -8,7 +8,8 @@ import shlex
 import pytest
 from pydantic import ValidationError
 
-from lightemma.serving.command import Served, command, environment, shown
+from lightemma.serving.command import command, environment, shown
+from lightemma.serving.engines import Served
 from lightemma.serving.options import ServerOptions
 
 QWEN = Served("Qwen/Qwen2-VL-7B-Instruct")

@@ -16,7 +16,10 @@ from PIL import Image
 
 from lightemma.backends.base import CallError, Message, PicturePart, Request, TextPart
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.vllm import SglangBackend, TransformersServeBackend, VllmBackend
+from lightemma.backends.served import ServedBackend
+from lightemma.backends.sglang import SglangBackend
+from lightemma.backends.transformers_serve import TransformersServeBackend
+from lightemma.backends.vllm import VllmBackend
 from lightemma.calls import caller as calls
 from lightemma.calls.cache import call_key
 from lightemma.errors import UserError
@@ -207,7 +210,7 @@ def test_every_provider_is_known_by_name(tmp_path):
         path = tmp_path / f"{provider}.yaml"
         path.write_text(yaml.safe_dump({"name": "m", "provider": provider, "model": "org/m"}))
         backend = make_backend(str(path))
-        assert isinstance(backend, VllmBackend)
+        assert isinstance(backend, ServedBackend)
         assert model_entry(backend).provider == provider
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from lightemma.backends.base import Message, PicturePart, Request, TextPart
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.vllm import TransformersServeBackend
+from lightemma.backends.transformers_serve import TransformersServeBackend
 from lightemma.serving.pool import ServerPool
 from tests.backends import tiny_models
 from tests.serving.kit import carrying

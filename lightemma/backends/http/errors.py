@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from lightemma.backends.base import CallError
 from lightemma.backends.config import ModelConfig
+from lightemma.backends.facts import Facts
 from lightemma.errors import UserError
 from lightemma.failures import CallKind
 
@@ -301,13 +302,12 @@ def read_key(config: ModelConfig, variable: str, advice: str) -> str:
     return key
 
 
-def hosted_key(config: ModelConfig, variable: str, where: str) -> tuple[ModelConfig, str]:
-    """The key of a provider that always wants one.
+def hosted_key(config: ModelConfig, facts: Facts) -> tuple[ModelConfig, str]:
+    """The key of a provider that always needs one.
 
     Args:
         config: may name another variable.
-        variable: the provider's usual variable.
-        where: where the provider hands out keys, in words.
+        facts: the provider's usual variable, and where it hands out keys.
 
     Returns:
         The configuration with the variable filled in, so that messages and pools can name it, and the key.
@@ -315,13 +315,15 @@ def hosted_key(config: ModelConfig, variable: str, where: str) -> tuple[ModelCon
     Raises:
         UserError: if the key is missing or cannot be used.
     """
-    named = config.api_key_env or variable
-    key = read_key(config, named, f"make one {where} and set it with export {named}=….")
+    named = config.api_key_env or facts.key_variable
+    if named is None:
+        raise ValueError("the provider's facts name no variable for its key")
+    key = read_key(config, named, f"make one {facts.key_place}, and set it with export {named}=….")
     return config.model_copy(update={"api_key_env": named}), key
 
 
-def missing_package(config: ModelConfig, package: str, extra: str) -> UserError:
+def missing_package(config: ModelConfig, facts: Facts) -> UserError:
     """The sentence for a provider whose package is not installed."""
     return UserError(
-        f"Model '{config.name}' needs the {package} package; install it with pip install 'lightemma[{extra}]'."
+        f"Model '{config.name}' needs the {' and '.join(facts.packages)} package; install it with {facts.install_command}."
     )

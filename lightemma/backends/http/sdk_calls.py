@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from lightemma.backends.http.errors import Failures
+from lightemma.backends.config import ModelConfig
+from lightemma.backends.facts import Facts
+from lightemma.backends.http.errors import Failures, missing_package
+
+
+def load_sdk(module: str, config: ModelConfig, facts: Facts) -> Any:
+    """A provider's package, imported when its backend is made and not before.
+
+    Args:
+        module: its name in imports.
+        config: the model that needs it.
+        facts: how it is installed.
+
+    Raises:
+        UserError: if it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError:
+        raise missing_package(config, facts) from None
 
 
 async def attempt(sdk: ModuleType, call: Awaitable[Any], timeout_s: float, failures: Failures) -> bytes:

@@ -1,0 +1,186 @@
+"""The providers by name, and what their facts say of a model. The only module that knows them all."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from lightemma.backends import token_rules
+from lightemma.backends.base import Backend
+from lightemma.backends.config import ModelConfig
+from lightemma.backends.facts import Facts
+from lightemma.backends.token_rules import PictureTokens, Size
+from lightemma.config_files import config_names, find_config, load_config
+from lightemma.errors import UserError, near_names
+from lightemma.plugins import load_class
+
+#: Packages name their backends under this group of entry points.
+ENTRY_POINTS = "lightemma.backends"
+
+#: provider -> "module:Class", imported when asked for. A provider is one file and one line here.
+PROVIDERS = {
+    "openai": "lightemma.backends.openai:OpenAIBackend",
+    "anthropic": "lightemma.backends.anthropic:AnthropicBackend",
+    "google": "lightemma.backends.google:GoogleBackend",
+    "openai-compatible": "lightemma.backends.openai_compatible:OpenAICompatibleBackend",
+    "scripted": "lightemma.backends.scripted:ScriptedBackend",
+    "transformers": "lightemma.backends.transformers:TransformersBackend",
+    "vllm": "lightemma.backends.vllm:VllmBackend",
+    "sglang": "lightemma.backends.sglang:SglangBackend",
+    "transformers-serve": "lightemma.backends.transformers_serve:TransformersServeBackend",
+    "endpoints": "lightemma.backends.endpoints:EndpointsBackend",
+}
+#: Providers that no YAML names: the models of recordings.
+REPLAY = "replay"
+_RECORDINGS = {REPLAY: "lightemma.backends.replay:ReplayBackend"}
+#: Serves a folder of weights, and models that are asked in another way, on this machine.
+SERVES_WEIGHTS = "vllm"
+
+
+# --- providers -------------------------------------------------------------------------------------------------------
+
+
+def providers() -> dict[str, str]:
+    """Every provider by name -> "module:Class": ours, and those that installed packages offer as ``lightemma.backends``."""
+    offered = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+    return {**offered, **PROVIDERS}
+
+
+def provider_class(name: str) -> type[Backend]:
+    """The backend class behind a provider's name, or behind ``package.module:Class``.
+
+    Raises:
+        UserError: if there is none, or it cannot be imported.
+    """
+    place = PROVIDERS.get(name)
+    if place is None:
+        known = providers()
+        place = known.get(name, name)
+        if ":" not in place:
+            raise UserError(f"There is no provider '{name}'; {near_names(name, known)}")
+    return load_class(place, Backend, "backend")
+
+
+def backend_class(config: ModelConfig) -> type[Backend]:
+    """The backend class of a model.
+
+    Raises:
+        UserError: if there is no such provider, or its class cannot be imported.
+    """
+    name = config.provider
+    if name not in PROVIDERS and ":" not in name and name not in (known := providers()):
+        raise UserError(
+            f"Model '{config.name}' names the provider '{name}', which there is not; {near_names(name, known)}"
+        )
+    return provider_class(name)
+
+
+def facts_of(provider: str) -> Facts:
+    """What is known of a provider. Of one that cannot be imported nothing is: making its backend says why."""
+    try:
+        return provider_class(_RECORDINGS.get(provider, provider)).facts
+    except UserError:
+        return Facts()
+
+
+# --- models ----------------------------------------------------------------------------------------------------------
+
+
+def config_of(spec: str, *, weights: bool = False) -> ModelConfig:
+    """The settings behind a ``--model`` value: the only parser of it. No backend is made.
+
+    Args:
+        spec: a name from configs/models, the path of such a YAML, ``replay:ARCHIVE|RUN``, or ``package.module:Class``.
+        weights: whether a folder of weights, or a name on Hugging Face, means a model that is served here.
+
+    Raises:
+        UserError: if there is no such YAML, or it is wrong.
+    """
+    kind, _, place = spec.partition(":")
+    if kind == REPLAY:
+        name = model_name(Path(place).name.removesuffix(".zip"))
+        return ModelConfig(name=name, provider=REPLAY, model=name)
+    if place and not spec.endswith((".yaml", ".yml")):
+        name = model_name(place.rpartition(".")[2])
+        return ModelConfig(name=name, provider=spec, model=name)
+    if weights and spec not in config_names("models") and _are_weights(spec):
+        return ModelConfig(name=model_name(Path(spec).name), provider=SERVES_WEIGHTS, model=spec)
+    return load_config(find_config("models", spec), ModelConfig)
+
+
+def replayed(spec: str) -> Path | None:
+    """The archive or run that a ``--model`` value plays back, or None if it is another model."""
+    kind, _, place = spec.partition(":")
+    return Path(place).expanduser() if kind == REPLAY else None
+
+
+def model_name(text: str) -> str:
+    """A model's name from that of a file or class, which may hold blanks and brackets."""
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("-") or "model"
+
+
+def _are_weights(spec: str) -> bool:
+    return Path(spec).expanduser().is_dir() or (spec.count("/") == 1 and not spec.endswith((".yaml", ".yml")))
+
+
+def key_variable(config: ModelConfig) -> str | None:
+    """The environment variable that holds a model's key, if it needs one."""
+    if config.api_key_env:
+        return config.api_key_env
+    return None if config.base_url else facts_of(config.provider).key_variable
+
+
+def holds_weights(config: ModelConfig) -> bool:
+    """Whether a model lives in the process that asks it, so that another process is another model's worth of answers."""
+    known = facts_of(config.provider).holds_weights
+    return (config.base_url is None and key_variable(config) is None) if known is None else known
+
+
+def addresses_of(config: ModelConfig) -> list[str] | None:
+    """Where a model is asked, as its YAML says.
+
+    Returns:
+        The addresses; None if the provider's own place, or this process, is meant. An empty list where addresses are wanted
+        and the YAML names none.
+    """
+    option = facts_of(config.provider).addresses_option
+    if option is not None:
+        named = config.options.get(option)
+        return [str(address) for address in named] if isinstance(named, list) else []
+    return [config.base_url] if config.base_url else None
+
+
+def picture_tokens(model: str, size: Size, provider: str | None = None) -> PictureTokens:
+    """What a picture counts as.
+
+    A model may be asked through another provider than its maker (OpenRouter, a gateway, a recording), so where the
+    provider has no rule for it, the rules of the others are tried.
+
+    Args:
+        model: the provider's id, such as ``gpt-4o-2024-11-20`` or ``Qwen/Qwen2.5-VL-7B-Instruct``.
+        size: width and height in pixels, as sent.
+        provider: who is asked.
+    """
+    name = token_rules.short_name(model)
+    for facts in _in_order(provider):
+        found = facts.picture_tokens(name, size) if facts.picture_tokens else None
+        if found is not None:
+            return found
+    return token_rules.guess(size)
+
+
+def characters_per_token(model: str, provider: str | None = None) -> float:
+    """How many characters of a prompt make one token; the arguments are those of ``picture_tokens``."""
+    name = token_rules.short_name(model)
+    for facts in _in_order(provider):
+        found = facts.characters_per_token(name) if facts.characters_per_token else None
+        if found is not None:
+            return found
+    return token_rules.CHARACTERS_PER_TOKEN
+
+
+def _in_order(provider: str | None) -> list[Facts]:
+    """The facts of a provider, then those of all others that come along."""
+    others = [facts_of(name) for name in PROVIDERS if name != provider]
+    return [facts_of(provider), *others] if provider is not None else others

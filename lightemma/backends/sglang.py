@@ -1,0 +1,25 @@
+"""Models behind an SGLang server that the harness starts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from pydantic import Field
+
+from lightemma.backends.facts import Facts
+from lightemma.backends.served import ServedBackend
+from lightemma.serving.options import EngineName
+
+
+class SglangBackend(ServedBackend):
+    """A model on an SGLang server; see ``ServedBackend``."""
+
+    facts: ClassVar[Facts] = replace(ServedBackend.facts, title="open weights on an SGLang server started here")
+
+    class Options(ServedBackend.Options):
+        """As for vLLM; the engine is another."""
+
+        engine: EngineName = Field(
+            default="sglang", description="program that serves: vllm, sglang, or transformers serve"
+        )

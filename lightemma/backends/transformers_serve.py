@@ -1,0 +1,25 @@
+"""Models behind a ``transformers serve`` server that the harness starts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from pydantic import Field
+
+from lightemma.backends.facts import Facts
+from lightemma.backends.served import ServedBackend
+from lightemma.serving.options import EngineName
+
+
+class TransformersServeBackend(ServedBackend):
+    """A model on a ``transformers serve`` server; see ``ServedBackend``."""
+
+    facts: ClassVar[Facts] = replace(ServedBackend.facts, title="open weights on transformers serve, started here")
+
+    class Options(ServedBackend.Options):
+        """As for vLLM; the engine is another, and knows fewer of the options."""
+
+        engine: EngineName = Field(
+            default="transformers", description="program that serves: vllm, sglang, or transformers serve"
+        )
