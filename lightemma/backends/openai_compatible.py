@@ -44,6 +44,8 @@ class OpenAICompatibleBackend(Backend):
         picture_tokens=OPEN_WEIGHTS,
     )
 
+    sdk_module: ClassVar[str] = "openai"
+
     class Options(Backend.Options):
         """Settings for servers that differ from each other."""
 
@@ -77,7 +79,7 @@ class OpenAICompatibleBackend(Backend):
         super().__init__(config)
         address = _checked_address(config)
         key = _key(config)
-        openai: Any = load_sdk("openai", config, self.facts)
+        openai: Any = load_sdk(self.sdk_module, config, self.facts)
         self._failures = Failures(address, config.model, key, hint="; a base_url usually ends in /v1")
         self._client: openai.AsyncOpenAI = openai.AsyncOpenAI(
             base_url=config.base_url,

@@ -55,7 +55,7 @@ class ServedBackend(Backend):
                 f"Model '{config.name}' has a base_url, but the provider {config.provider} starts a server of its own; "
                 "remove it, or write `provider: openai-compatible` to ask the server that runs there."
             )
-        load_sdk("openai", config, self.facts)  # better missed now than when the server is up
+        load_sdk(OpenAICompatibleBackend.sdk_module, config, self.facts)  # better missed now than when the server is up
         key = None
         if config.api_key_env:
             key = read_key(

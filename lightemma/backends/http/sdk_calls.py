@@ -42,7 +42,7 @@ async def attempt(sdk: ModuleType, call: Awaitable[Any], timeout_s: float, failu
     Raises:
         CallError: if no answer came.
     """
-    any_error: type[Exception] = sdk.OpenAIError if sdk.__name__ == "openai" else sdk.AnthropicError
+    any_error: type[Exception] = sdk.APIError.__base__  # OpenAIError or AnthropicError
     # Errors are raised without their cause: the cause's text has not been cleared of the key.
     try:
         # The client's own timeout starts anew with every chunk; this one covers the whole answer.
