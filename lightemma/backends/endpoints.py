@@ -7,7 +7,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from pydantic import Field
@@ -17,7 +17,6 @@ from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
 from lightemma.backends.http.errors import shown_address
 from lightemma.backends.openai_compatible import OpenAICompatibleBackend
-from lightemma.backends.token_rules import OPEN_WEIGHTS
 from lightemma.errors import UserError
 from lightemma.failures import failure_kind
 
@@ -84,14 +83,11 @@ class EndpointsBackend(Backend):
         UserError: if an address is none, or as for the OpenAI-compatible backend.
     """
 
-    facts: ClassVar[Facts] = Facts(
+    facts: ClassVar[Facts] = replace(
+        OpenAICompatibleBackend.facts,
         title="several servers of one model",
-        packages=("openai",),
-        extra="openai",
-        takes_urls=True,
-        holds_weights=False,
+        any_server=False,
         addresses_option="urls",
-        picture_tokens=OPEN_WEIGHTS,
     )
 
     class Options(OpenAICompatibleBackend.Options):

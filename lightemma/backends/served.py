@@ -13,7 +13,6 @@ from lightemma.backends.facts import Facts
 from lightemma.backends.http.errors import read_key
 from lightemma.backends.http.sdk_calls import load_sdk
 from lightemma.backends.openai_compatible import OpenAICompatibleBackend
-from lightemma.backends.token_rules import OPEN_WEIGHTS
 from lightemma.errors import UserError
 from lightemma.failures import failure_kind
 from lightemma.serving.engines import ENGINES, Engine, Served
@@ -34,13 +33,8 @@ class ServedBackend(Backend):
         UserError: if the ``openai`` package is missing, or the model names an address of its own.
     """
 
-    facts: ClassVar[Facts] = Facts(
-        packages=("openai",),
-        extra="openai",
-        takes_urls=True,
-        holds_weights=True,
-        starts_server=True,
-        picture_tokens=OPEN_WEIGHTS,
+    facts: ClassVar[Facts] = replace(
+        OpenAICompatibleBackend.facts, title="", any_server=False, holds_weights=True, starts_server=True
     )
 
     class Options(OpenAICompatibleBackend.Options, ServerOptions):

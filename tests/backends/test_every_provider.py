@@ -1,4 +1,4 @@
-"""What holds for every provider that there is: its facts, and how its backend behaves. A new one joins by its line in MAKERS."""
+"""What holds for every provider: its facts, and how its backend behaves. A new one joins with a line in MAKERS."""
 
 from __future__ import annotations
 

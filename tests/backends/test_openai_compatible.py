@@ -21,7 +21,8 @@ from lightemma.backends.openai_compatible import OpenAICompatibleBackend
 from lightemma.errors import UserError
 from lightemma.frame import Picture
 from lightemma.run_folder.records import Usage
-from tests.backends.fake_openai_server import FakeOpenAIServer, Reply, answer, failure, unused_address
+from tests.fake_providers import ReplyServer
+from tests.fake_providers.replies import Reply, answer, failure, unused_address
 
 KEY = "sk-secret-0123456789abcdef"
 KEY_VARIABLE = "LIGHTEMMA_TEST_KEY"
@@ -65,14 +66,14 @@ def ask(base_url, asked=None, **changes) -> Completion:
 
 def exchange(reply, asked=None, **changes):
     """One call: the completion, and the request as the server got it."""
-    with FakeOpenAIServer(reply) as server:
+    with ReplyServer(reply) as server:
         completion = ask(server.base_url, asked, **changes)
     assert len(server.requests) == 1
     return completion, server.requests[0]
 
 
 def failed_call(reply, asked=None, **changes) -> CallError:
-    with FakeOpenAIServer(reply) as server, pytest.raises(CallError) as caught:
+    with ReplyServer(reply) as server, pytest.raises(CallError) as caught:
         ask(server.base_url, asked, **changes)
     assert len(server.requests) == 1, "more than one attempt"
     shown = "".join(traceback.format_exception(caught.value))
@@ -353,7 +354,7 @@ def test_long_words_are_cut():
 
 
 def test_an_address_without_v1_is_hinted_at():
-    with FakeOpenAIServer() as server, pytest.raises(CallError, match="usually ends in /v1") as caught:
+    with ReplyServer() as server, pytest.raises(CallError, match="usually ends in /v1") as caught:
         ask(server.base_url.removesuffix("/v1"))
     assert caught.value.kind == "model_not_found"
 
@@ -440,7 +441,7 @@ def test_calls_run_side_by_side():
         finally:
             await backend.aclose()
 
-    with FakeOpenAIServer(respond=respond) as server:
+    with ReplyServer(respond=respond) as server:
         assert asyncio.run(calls(server.base_url)) == [f"CALL {i}" for i in range(20)]
     assert len(server.requests) == 20
 
@@ -454,7 +455,7 @@ def test_a_failed_call_leaves_the_backend_usable():
         await backend.aclose()
         return completion
 
-    with FakeOpenAIServer(Reply(body=answer().body, reset_after=10), answer("A road.")) as server:
+    with ReplyServer(Reply(body=answer().body, reset_after=10), answer("A road.")) as server:
         assert asyncio.run(calls(server.base_url)).text == "A road."
 
 
@@ -468,5 +469,5 @@ def test_a_cancelled_call_is_cancelled_not_failed():
             await task
         await backend.aclose()
 
-    with FakeOpenAIServer(Reply(body=answer().body, delay_s=5)) as server:
+    with ReplyServer(Reply(body=answer().body, delay_s=5)) as server:
         asyncio.run(call(server.base_url))

@@ -1,7 +1,7 @@
 """Made-up providers on this machine: four wire formats, faults to order, and counts of what was asked."""
 
 from tests.fake_providers.faults import Fault
-from tests.fake_providers.running import FakeProviders
+from tests.fake_providers.running import FakeProviders, ReplyServer
 from tests.fake_providers.state import Settings
 
-__all__ = ["FakeProviders", "Fault", "Settings"]
+__all__ = ["FakeProviders", "Fault", "ReplyServer", "Settings"]

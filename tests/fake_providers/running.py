@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
+from collections.abc import Callable
 from typing import Any, Self
 
 from aiohttp import web
 
 from tests.fake_providers.faults import Fault
+from tests.fake_providers.replies import Reply, failure
 from tests.fake_providers.server import FakeServer
 from tests.fake_providers.state import Counts, Received, Settings
 
@@ -89,3 +92,23 @@ class FakeProviders:
         self._loop.run_forever()
         self._loop.run_until_complete(runner.cleanup())
         self._loop.close()
+
+
+class ReplyServer(FakeProviders):
+    """The server of made-up providers, with given replies in place of made-up models.
+
+    Args:
+        replies: one for each request, in order; a request too many gets a 500.
+        respond: makes the reply from the request instead, for tests that ask in no fixed order.
+    """
+
+    def __init__(self, *replies: Reply, respond: Callable[[Received], Reply] | None = None) -> None:
+        super().__init__()
+        waiting = deque(replies)
+        none_left = failure(500, "one request more than replies")
+        self.server.respond = respond or (lambda _: waiting.popleft() if waiting else none_left)
+
+    @property
+    def base_url(self) -> str:
+        """The address to configure, ending in /v1."""
+        return self.openai_address

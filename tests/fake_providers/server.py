@@ -9,16 +9,18 @@ import random
 import socket
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import fields, replace
 from itertools import count
 from typing import Any
 
 from aiohttp import web
 
-from tests.fake_providers import batches, wire
+from tests.fake_providers import batches, replies, wire
 from tests.fake_providers.answers import Answer, answer_to, cut, silent
 from tests.fake_providers.asked import Asked, RejectedError
 from tests.fake_providers.faults import STATUSES, Fault, Schedule
+from tests.fake_providers.replies import Reply
 from tests.fake_providers.state import Batch, Format, Memory, Received, Settings
 
 _PAGE = b"<!doctype html><html><head><title>Just a moment</title></head><body>Sign in first.</body></html>"
@@ -36,12 +38,14 @@ class FakeServer:
         settings: may be changed at any time.
         schedule: what goes wrong when; may be changed at any time.
         memory: what happened so far.
+        respond: gives the whole reply to a request, in place of the made-up models.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
         self.schedule = Schedule(self.settings.seed)
         self.memory = Memory()
+        self.respond: Callable[[Received], Reply] | None = None
         self._batch_numbers = count(1)
 
     def app(self) -> web.Application:
@@ -76,6 +80,9 @@ class FakeServer:
             headers = {name.lower(): value for name, value in request.headers.items()}
             received = Received(counts.requests, form, request.path_qs, headers, {})
             self._keep(received)
+            if self.respond is not None:
+                received.body = json.loads(raw)
+                return await self._reply(request, self.respond(received))
             settings = self.settings
             if settings.capacity is not None and counts.in_flight >= settings.capacity:
                 counts.rejected += 1
@@ -93,6 +100,14 @@ class FakeServer:
                 self._note(received, started)
 
         return handle
+
+    async def _reply(self, request: web.Request, reply: Reply) -> web.StreamResponse:
+        await asyncio.sleep(reply.delay_s)
+        headers = {"content-type": "application/json", **reply.headers, "content-length": str(len(reply.body))}
+        response = web.StreamResponse(status=reply.status, headers=headers)
+        await response.prepare(request)
+        await replies.write(reply, response, lambda: _reset(request))
+        return response
 
     def _note(self, received: Received, started: float) -> None:
         """Adds a request to the timeline."""

@@ -17,7 +17,8 @@ from lightemma.backends.endpoints import Endpoint, EndpointsBackend, choose
 from lightemma.calls.cache import call_key
 from lightemma.errors import UserError
 from lightemma.sessions.models import model_entry
-from tests.backends.fake_openai_server import FakeOpenAIServer, answer, failure
+from tests.fake_providers import ReplyServer
+from tests.fake_providers.replies import answer, failure
 
 ASKED = Request((Message("user", (TextPart("What is ahead?"),)),), "token", "scene")
 
@@ -48,9 +49,9 @@ def test_calls_are_spread_evenly_and_answered_alike():
         return answer("Straight on.")
 
     with (
-        FakeOpenAIServer(respond=same) as one,
-        FakeOpenAIServer(respond=same) as two,
-        FakeOpenAIServer(respond=same) as three,
+        ReplyServer(respond=same) as one,
+        ReplyServer(respond=same) as two,
+        ReplyServer(respond=same) as three,
     ):
 
         async def scenario():
@@ -73,7 +74,7 @@ def test_a_server_that_fails_rests_and_is_tried_again():
     def moody(_):
         return failure(500, "out of order") if broken else answer()
 
-    with FakeOpenAIServer(respond=moody) as bad, FakeOpenAIServer(respond=lambda _: answer()) as good:
+    with ReplyServer(respond=moody) as bad, ReplyServer(respond=lambda _: answer()) as good:
 
         async def scenario():
             nonlocal broken
@@ -101,7 +102,7 @@ def test_a_server_that_fails_rests_and_is_tried_again():
 
 
 def test_failures_of_the_request_do_not_set_a_server_aside():
-    with FakeOpenAIServer(respond=lambda _: failure(400, "At most 4 image(s)")) as server:
+    with ReplyServer(respond=lambda _: failure(400, "At most 4 image(s)")) as server:
 
         async def scenario():
             backend = EndpointsBackend(config(server.base_url))

@@ -18,7 +18,6 @@ from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.job import Study
 from lightemma.sessions.models import make_backend, model_entry
-from tests.backends.fake_openai_server import FakeOpenAIServer, Reply, answer, failure
 from tests.conftest import (
     STEADY_TEXT,
     MadeUpSource,
@@ -30,6 +29,8 @@ from tests.conftest import (
     write_archive,
     write_run,
 )
+from tests.fake_providers import ReplyServer
+from tests.fake_providers.replies import Reply, answer, failure
 
 SCRIPTED = {"name": "script", "provider": "scripted", "model": "script-1", "options": {"answers": ["yes"]}}
 
@@ -217,7 +218,7 @@ def replies() -> list[Reply]:
 def test_a_key_never_reaches_a_file(elsewhere, tmp_path, monkeypatch):
     pytest.importorskip("openai")
     monkeypatch.setenv("TINY_KEY", KEY)
-    with FakeOpenAIServer(*replies()) as server:
+    with ReplyServer(*replies()) as server:
         values = {
             "name": "tiny", "provider": "openai-compatible", "model": "tiny-1", "api_key_env": "TINY_KEY",
             "base_url": server.base_url, "limits": {"attempts": 1}, "options": {"extra_body": {"top_k": 1}},
