@@ -30,12 +30,12 @@ class NoTableError(Exception):
     """An SDK states no days, or not in a way that is known here."""
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=Path, default=MODELS, help="folder of YAMLs (default: %(default)s)")
     for package in READERS:
         parser.add_argument(f"--{package}", type=Path, help="folder of the package (default: the installed one)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     configs = [load_config(path, ModelConfig) for path in sorted(arguments.models.glob("*.yaml"))]
     status = 0
     for package, read in READERS.items():
@@ -55,7 +55,7 @@ def main() -> None:
         for line in wrong + unstated(own, stated):
             print(f"  {line}")
         status = max(status, 1 if wrong else 0)
-    sys.exit(status)
+    return status
 
 
 def differences(configs: Sequence[ModelConfig], stated: Mapping[str, date]) -> list[str]:
@@ -148,4 +148,4 @@ def sources(package: Path, word: str) -> Iterator[tuple[Path, str]]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
