@@ -38,12 +38,15 @@ def test_visible_gpus(environ, listed, count):
 
 
 @pytest.mark.parametrize(
-    ("tensor", "pipeline", "data", "there"),
-    [(1, 1, 1, 1), (4, 2, 1, 8), (2, 1, 4, 8), (1, 1, 1, 8), (4, 2, 1, None)],
+    ("tensor", "pipeline", "data", "there", "needed"),
+    [(1, 1, 1, 1, 1), (4, 2, 1, 8, 8), (2, 1, 4, 8, 8), (1, 1, 1, 8, 1), (4, 2, 1, None, 8)],
 )
-def test_sizes_that_fit(tensor, pipeline, data, there):
+def test_sizes_that_fit_do_not_with_a_card_less(tensor, pipeline, data, there, needed):
     options = ServerOptions(tensor_parallel=tensor, pipeline_parallel=pipeline, data_parallel=data)
-    check_gpus(options, {}, lambda: there)
+    assert options.gpus == needed
+    assert check_gpus(options, {}, lambda: there) is None
+    with pytest.raises(UserError, match=f"needs {needed}"):
+        check_gpus(options, {}, lambda: needed - 1)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,10 @@ def test_sizes_refused(sizes, there, words):
 
 def test_the_options_own_environment_goes_over_ours():
     options = ServerOptions(tensor_parallel=2, env={"CUDA_VISIBLE_DEVICES": "4,5"})
-    check_gpus(options, {"CUDA_VISIBLE_DEVICES": "0,1,2,3"}, lambda: 8)
+    ours = {"CUDA_VISIBLE_DEVICES": "0,1,2,3"}
+    assert check_gpus(options, ours, lambda: 8) is None
+    with pytest.raises(UserError, match="uses 2 GPUs, but 4 are visible"):
+        check_gpus(options.model_copy(update={"env": {}}), ours, lambda: 8)
 
 
 @pytest.mark.parametrize(
