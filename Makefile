@@ -20,7 +20,7 @@ WITH := dev$(addprefix $(comma),$(EXTRAS))$(if $(TORCH),$(comma)local)
 LOCK := constraints.txt
 LOCKED = $(BIN)/python -m pip install --quiet --constraint $(LOCK) --build-constraint $(LOCK)
 
-.PHONY: install demo test test-quick test-latest test-lowest test-nuscenes test-full check lock bench vllm clean
+.PHONY: install demo test test-quick test-latest test-lowest test-nuscenes test-full check lock dist bench vllm clean
 
 install: $(STAMP)
 
@@ -92,6 +92,12 @@ lock: | $(BIN)/python
 	printf '%s\n' $(TORCH) | env -u UV_FIND_LINKS $(BIN)/uv pip compile --quiet --upgrade --universal --fork-strategy fewest \
 		--python-version 3.11 --custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links \
 		--extra all --extra dev --group lock --constraint - --output-file $(LOCK) pyproject.toml
+
+# What is released: the sources, and the wheel built from them.
+dist: | $(BIN)/python
+	rm -rf dist
+	$(LOCKED) uv
+	$(BIN)/uv build --quiet --build-constraints $(LOCK) --out-dir dist
 
 bench: $(TESTS) $(NUSCENES_ENV)/.installed
 	$(BIN)/python scripts/bench_scoring.py
