@@ -68,14 +68,14 @@ class Run:
                 frame.scene,
                 frame.frame_index,
                 frame.sample_token,
-                stage.stage,
-                stage.prompt,
-                stage.response,
-                stage.outcome,
-                stage.error,
+                call.stage,
+                call.prompt,
+                call.response,
+                call.outcome,
+                call.error,
             )
             for frame in read_frames(self.folder)
-            for stage in frame.stages
+            for call in frame.calls
         ]
         return pd.DataFrame(rows, columns=list(TEXT_COLUMNS))
 

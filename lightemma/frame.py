@@ -75,14 +75,12 @@ class EarlierPicture:
     """An earlier front-camera key frame of a frame's scene.
 
     Attributes:
-        path: where the picture lies.
+        path: where the picture is.
         timestamp: microseconds, of the picture.
-        picture: the picture as it is sent; None until somebody needs it.
     """
 
     path: Path
     timestamp: int
-    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)

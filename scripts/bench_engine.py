@@ -176,7 +176,7 @@ async def sdk_calls(folder: Path, base_url: str) -> None:
         for line in path.read_text().splitlines():
             frame = json.loads(line)
             encoded = base64.b64encode((folder / frame["image"]).read_bytes()).decode()
-            jobs += [one(stage["prompt"], f"data:image/jpeg;base64,{encoded}") for stage in frame["stages"]]
+            jobs += [one(stage["prompt"], f"data:image/jpeg;base64,{encoded}") for stage in frame["calls"]]
     await asyncio.gather(*jobs)
     await client.close()
 

@@ -71,7 +71,7 @@ def frames_per_second(source: FrameSource, results: Path, replicas: int, latency
     times: list[float] = []
     with placing(choose_executor("ray", replicas), lambda _: model(latency_s, at_once)) as backends:
         study = Study(Benchmark(data="demo", models=["m"]), results, source, backends)
-        backend = study.jobs[0].backend
+        backend = study.jobs[0].backends["main"]
         assert isinstance(backend, ReplicatedBackend)
 
         def progress(_: FrameRecord) -> None:

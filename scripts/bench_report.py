@@ -22,7 +22,7 @@ from lightemma.kinematics import hold_last_action, integrate
 from lightemma.protocol import LIGHTEMMA
 from lightemma.report.page import write_report
 from lightemma.run_folder.manifest import DataEntry, Manifest, ModelEntry, PlannerEntry, frame_set_digest
-from lightemma.run_folder.records import FrameRecord, StageRecord, Usage
+from lightemma.run_folder.records import CallRecord, FrameRecord, Usage
 from lightemma.run_folder.store import RunWriter, find_runs
 
 RUNS, SCENES, FRAMES_PER_SCENE = 9, 150, 26
@@ -42,7 +42,7 @@ def make_runs(results: Path) -> None:
         run = f"model-{number}"
         data = DataEntry("made-up", "drives", "v1.0-made-up", SCENES, len(keys), frame_set_digest(tokens))
         model = ModelEntry(run, "scripted", run)
-        manifest = Manifest(run, LIGHTEMMA.as_dict(), data, PlannerEntry("chain-of-thought"), "strict", model)
+        manifest = Manifest(run, LIGHTEMMA.as_dict(), data, PlannerEntry("chain-of-thought"), "strict", {"main": model})
         with RunWriter(results / run, manifest) as writer:
             for (scene, index), token, now, future in zip(keys, tokens, past, truth, strict=True):
                 actions = hold_last_action(now) + rng.normal(0, [0.5, 0.002], (6, 2))
@@ -51,16 +51,25 @@ def make_runs(results: Path) -> None:
                 motion = f"Speeds {now[:, 0].tolist()}, curvatures {now[:, 1].tolist()}."
                 prompts = ["What is ahead?" * 20, f"Ahead: {said[0]} {motion}", f"{said[0]} {said[1]} {motion}"]
                 stages = [
-                    StageRecord(stage, prompt, answer, "ok", Usage(1200, 0, 120), 2.0)
+                    CallRecord(stage, prompt, answer, "ok", Usage(1200, 0, 120), 2.0)
                     for stage, prompt, answer in zip(("scene", "intent", "action"), prompts, said, strict=True)
                 ]
                 writer.append(
                     FrameRecord(
-                        f"scene-{scene:04d}", index, token, f"samples/CAM_FRONT/{token}.jpg", index, now.tolist(),
-                        future.tolist(), stages, None if failed else actions.tolist(),
-                        None if failed else integrate(actions).tolist(), "format:prose" if failed else "ok",
+                        scene=f"scene-{scene:04d}",
+                        frame_index=index,
+                        sample_token=token,
+                        image=f"samples/CAM_FRONT/{token}.jpg",
+                        timestamp=index,
+                        history=now.tolist(),
+                        ground_truth=future.tolist(),
+                        calls=stages,
+                        answer=len(stages) - 1,
+                        actions=None if failed else actions.tolist(),
+                        trajectory=None if failed else integrate(actions).tolist(),
+                        outcome="format:prose" if failed else "ok",
                     )
-                )  # fmt: skip
+                )
 
 
 def seconds_to_use(page: Path) -> float | None:

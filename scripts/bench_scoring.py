@@ -23,7 +23,7 @@ from lightemma.evaluation.tables.files import write_tables
 from lightemma.kinematics import hold_last_action, integrate
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.manifest import DataEntry, Manifest, ModelEntry, PlannerEntry, frame_set_digest
-from lightemma.run_folder.records import FrameRecord, StageRecord, Usage
+from lightemma.run_folder.records import CallRecord, FrameRecord, Usage
 from lightemma.run_folder.store import FRAMES, RunWriter, find_runs
 
 SCENES, FRAMES_PER_SCENE = 150, 26
@@ -92,7 +92,7 @@ def make_runs(folder: Path, count: int = 9) -> Path:
             data=DataEntry("made-up", "made-up", "", SCENES, len(tokens), frame_set_digest(tokens)),
             planner=PlannerEntry("chain-of-thought"),
             parser="strict",
-            model=ModelEntry(name, "made-up", name),
+            models={"main": ModelEntry(name, "made-up", name)},
         )
         truth_rng = random.Random(7)
         with RunWriter(folder / name, manifest) as writer:
@@ -108,7 +108,7 @@ def make_frame(index: int, token: str, truth_rng: random.Random, rng: random.Ran
     failed = rng.random() < 0.05
     actions = [(rng.uniform(0, 12), rng.uniform(-0.05, 0.05)) for _ in range(6)]
     stages = [
-        StageRecord(stage, text(rng, 220), text(rng, 110), "ok", Usage(1400, 0, 110, 0), rng.uniform(2, 5))
+        CallRecord(stage, text(rng, 220), text(rng, 110), "ok", Usage(1400, 0, 110, 0), rng.uniform(2, 5))
         for stage in ("scene", "intent", "action")
     ]
     return FrameRecord(
@@ -119,7 +119,8 @@ def make_frame(index: int, token: str, truth_rng: random.Random, rng: random.Ran
         timestamp=index,
         history=history,
         ground_truth=truth,
-        stages=stages,
+        calls=stages,
+        answer=2,
         actions=None if failed else actions,
         trajectory=None if failed else integrate(np.array(actions)).tolist(),
         outcome="format:wrong_count" if failed else "ok",

@@ -32,8 +32,9 @@ from lightemma.backends.openai_compatible import OpenAICompatibleBackend
 from lightemma.backends.transformers import TransformersBackend
 from lightemma.data.sources import open_source
 from lightemma.frame import Frame, Picture
+from lightemma.planners.base import PlannerSettings, View
 from lightemma.planners.chain_of_thought import ChainOfThought
-from lightemma.planners.prompt_style import Asking
+from lightemma.planners.prompt_style import PromptStyle
 from lightemma.prompts.sets import load_prompts
 from lightemma.serving import probe as server_asking
 from lightemma.serving.engines import Served
@@ -181,8 +182,8 @@ async def in_this_process(
     for name, at_once, batching in ways:
         options = {"dtype": arguments.dtype, "device_map": None if arguments.gpu else "cpu", **batching}
         backend = TransformersBackend(config(arguments, model, provider="transformers", options=options))
-        await drive(backend, frames[:1], 1, Asking())  # loads the weights
-        tell(await timed(name, backend, frames, at_once, Asking()))
+        await drive(backend, frames[:1], 1, PromptStyle())  # loads the weights
+        tell(await timed(name, backend, frames, at_once, PromptStyle()))
         await backend.aclose()
 
 
@@ -217,9 +218,9 @@ async def by_server(
             config(arguments, running.model, provider="openai-compatible", base_url=running.address.base_url)
         )
         for level in levels:
-            tell(await served(f"vLLM, {level} at once", running, backend, frames, level, Asking()))
+            tell(await served(f"vLLM, {level} at once", running, backend, frames, level, PromptStyle()))
         best = 8 if 8 in levels else levels[-1]
-        dialogue = Asking(dialogue=True)
+        dialogue = PromptStyle(dialogue=True)
         tell(await served(f"vLLM, {best} at once, dialogue", running, backend, frames, best, dialogue))
         await backend.aclose()
     finally:
@@ -227,7 +228,7 @@ async def by_server(
 
 
 async def served(
-    name: str, running: Running, backend: Backend, frames: list[tuple[Frame, Picture]], at_once: int, way: Asking
+    name: str, running: Running, backend: Backend, frames: list[tuple[Frame, Picture]], at_once: int, way: PromptStyle
 ) -> Side:
     """One pass at the server, which remembers nothing of those before, and what it counted."""
     for path in ("/reset_prefix_cache", "/reset_mm_cache"):
@@ -254,17 +255,19 @@ async def served(
     )
 
 
-async def timed(name: str, backend: Backend, frames: list[tuple[Frame, Picture]], at_once: int, way: Asking) -> Side:
+async def timed(
+    name: str, backend: Backend, frames: list[tuple[Frame, Picture]], at_once: int, way: PromptStyle
+) -> Side:
     began = time.perf_counter()
     sent, written, answers, failed = await drive(backend, frames, at_once, way)
     return Side(name, time.perf_counter() - began, sent, written, answers, failed)
 
 
 async def drive(
-    backend: Backend, frames: list[tuple[Frame, Picture]], at_once: int, way: Asking
+    backend: Backend, frames: list[tuple[Frame, Picture]], at_once: int, way: PromptStyle
 ) -> tuple[int, int, Answers, int]:
     """Frames side by side, the stages of each in order."""
-    planner = ChainOfThought(load_prompts("three-stage"), asking=way)
+    planner = ChainOfThought(PlannerSettings(style=way))
     answers: Answers = {}
     counted = {"sent": 0, "written": 0, "failed": 0}
 
@@ -284,7 +287,7 @@ async def drive(
 
     async def one(frame: Frame, picture: Picture) -> None:
         async with places:
-            await planner.plan(frame, picture, call)
+            await planner.plan(frame, View((picture,)), {"main": call})
 
     work: list[Awaitable[None]] = [one(frame, picture) for frame, picture in frames]
     await asyncio.gather(*work)

@@ -15,6 +15,7 @@ from pathlib import Path
 from lightemma.backends.registry import config_of, picture_tokens
 from lightemma.calls.prices import resolve_price
 from lightemma.data.sources import open_source
+from lightemma.planners.chain_of_thought import stage_calls
 from lightemma.preflight.cost_model import CallTokens, Card, Serving, architecture_of, predict
 from lightemma.preflight.estimate import DEFAULT_SIZE, RunEstimate, estimate_calls
 from lightemma.preflight.gpu_estimate import card_named, estimate_gpus
@@ -44,7 +45,7 @@ def estimates(frames: int, at: datetime) -> list[RunEstimate]:
     found = []
     for name in MODELS:
         config = config_of(name)
-        calls = estimate_calls(config, prompts, sample, DEFAULT_SIZE)
+        calls = estimate_calls(config, stage_calls(prompts, sample, 1), DEFAULT_SIZE)
         rule = picture_tokens(config.model, DEFAULT_SIZE).rule
         prices = resolve_price(config, at), resolve_price(config, at, batch=True)
         found.append(RunEstimate(name, config, frames, frames, calls, rule, *prices))

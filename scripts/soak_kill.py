@@ -128,9 +128,10 @@ def frames_of(results: Path) -> dict[str, Any]:
     for path in results.glob("*/frames.jsonl"):
         for line in whole_lines(path):
             frame = json.loads(line)
-            for stage in frame["stages"]:
+            frame.pop("latency_s")
+            for call in frame["calls"]:
                 for name in ("latency_s", "attempts", "cached"):
-                    stage.pop(name)
+                    call.pop(name)
             found[frame["sample_token"]] = frame
     return found
 

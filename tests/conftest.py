@@ -15,10 +15,11 @@ import pytest
 from lightemma.data.base import DataInfo, FrameSource
 from lightemma.frame import Camera, EgoHistory, FloatArray, Frame, Pose
 from lightemma.kinematics import integrate
-from lightemma.planners.base import Plan
+from lightemma.planners.base import Plan, View
+from lightemma.planners.planning import Planned
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.manifest import DataEntry, Manifest, ModelEntry, PlannerEntry, frame_set_digest
-from lightemma.run_folder.records import FrameRecord, StageRecord
+from lightemma.run_folder.records import CallRecord, FrameRecord
 from lightemma.run_folder.store import RunWriter
 from lightemma.sessions.open_loop import frame_record
 
@@ -102,16 +103,18 @@ def make_manifest(
         frames=len(frames),
         frame_set=frame_set_digest(frame.sample_token for frame in frames),
     )
-    model = ModelEntry(run, "scripted", f"{run}-model") if planner == "chain-of-thought" else None
-    given = {"protocol": LIGHTEMMA.as_dict(), "data": data, "model": model} | changes
+    models = {"main": ModelEntry(run, "scripted", f"{run}-model")} if planner == "chain-of-thought" else {}
+    given = {"protocol": LIGHTEMMA.as_dict(), "data": data, "models": models} | changes
     return Manifest(run=run, planner=PlannerEntry(planner), parser=parser, **given)
 
 
 def make_record(
-    frame: Frame, actions: FloatArray | None, outcome: str = "ok", stages: Sequence[StageRecord] = ()
+    frame: Frame, actions: FloatArray | None, outcome: str = "ok", stages: Sequence[CallRecord] = ()
 ) -> FrameRecord:
-    """A finished frame."""
-    return frame_record(frame, Plan(actions, outcome, list(stages)), LIGHTEMMA)
+    """A finished frame; a last stage called ``action`` is its answer."""
+    answered = bool(stages) and stages[-1].stage == "action" and not outcome.startswith("call:")
+    plan = Plan(actions, outcome, list(stages), len(stages) - 1 if answered else None)
+    return frame_record(frame, View(), Planned(plan, None), LIGHTEMMA)
 
 
 def write_run(results: Path, manifest: Manifest, records: Iterable[FrameRecord]) -> Path:

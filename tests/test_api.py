@@ -37,7 +37,11 @@ def test_a_run_is_a_frame_table(imported):
     assert run.frames["l2_avg_lightemma"].isna().tolist() == [False, True, False, False, False]
     assert run.frames.input_tokens.tolist() == [300.0] * 5
     assert run.frames.latency_s.tolist() == [6.0] * 5
-    assert (run.name, run.manifest["model"]["model"], run.manifest["data"]["frames"]) == ("tiny", "tiny-vlm", 5)
+    assert (run.name, run.manifest["models"]["main"]["model"], run.manifest["data"]["frames"]) == (
+        "tiny",
+        "tiny-vlm",
+        5,
+    )
 
 
 def test_a_run_is_a_table_of_texts(imported):

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from lightemma.report.tables import TABLES, columns_of
 
 from lightemma.data.source_kinds import SOURCES
 from lightemma.parsing import KINDS
 from lightemma.planners.registry import PLANNERS
-from lightemma.report.tables import TABLES, columns_of
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

@@ -16,7 +16,7 @@ from lightemma.errors import UserError
 from lightemma.failures import CallKind
 from lightemma.frame import Picture
 from lightemma.run_folder.manifest import distributions_of
-from lightemma.run_folder.records import Stage, Usage
+from lightemma.run_folder.records import MAIN, Stage, Usage
 
 if TYPE_CHECKING:
     from lightemma.serving.pool import ServerPool
@@ -58,11 +58,12 @@ class Request:
 
     Attributes:
         messages: the conversation; the last turn is the user's.
-        sample_token: the frame the call belongs to.
-        stage: the stage the call belongs to.
+        sample_token: the frame the call belongs to; the harness fills it in.
+        stage: a name for the call, which several calls of a frame may have.
         response_schema: JSON schema the answer must follow, where the backend can make sure of it.
         response_regex: regular expression that the whole answer must match; a backend that cannot make sure of it refuses
             the call.
+        place: how many calls of the frame were made before this one; the harness fills it in.
     """
 
     messages: tuple[Message, ...]
@@ -70,6 +71,7 @@ class Request:
     stage: Stage
     response_schema: dict[str, Any] | None = None
     response_regex: str | None = None
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,8 @@ class CallResult:
         latency_s: seconds.
         attempts: how many tries it took.
         cached: whether the answer came from the response cache.
+        role: which of the planner's models was asked.
+        model: name of that model.
     """
 
     completion: Completion | None
@@ -128,6 +132,8 @@ class CallResult:
     latency_s: float | None = None
     attempts: int = 1
     cached: bool = False
+    role: str = MAIN
+    model: str | None = None
 
 
 #: How a planner asks its model: the harness times, limits, retries and caches behind it. Never raises CallError.

@@ -1,8 +1,9 @@
-"""Plays back recorded answers, keyed by sample token and stage: free, exact, and without network."""
+"""Plays back recorded answers, by their place in the frame: free, exact, and without network."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from lightemma.backends.base import Backend, CallError, Completion, Request
@@ -10,27 +11,45 @@ from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
 from lightemma.run_folder.records import Stage
 
-Recording = Mapping[tuple[str, Stage], Completion | CallError]
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One recorded call.
+
+    Attributes:
+        stage: what it was for.
+        answer: what it brought.
+    """
+
+    stage: Stage
+    answer: Completion | CallError
+
+
+#: Sample token -> the frame's calls, in order.
+Recording = Mapping[str, Sequence[Recorded]]
 
 
 class ReplayBackend(Backend):
     """Answers as a run or archive recorded them; what is not recorded fails as ``call:not_recorded``.
 
+    A call is found by its place in the frame, so that a planner may give several calls the same name. A planner that makes
+    fewer calls than were recorded is answered by name, where the frame has a single call of that name.
+
     Args:
         config: names the model as recorded.
-        recording: (sample token, stage) -> answer, or the failure that was recorded.
+        recording: sample token -> the frame's calls.
     """
 
     facts: ClassVar[Facts] = Facts(title="recordings", asks_model=False, reads_pictures=False, cacheable=False)
 
     def __init__(self, config: ModelConfig, recording: Recording) -> None:
-        # What was recorded will not change: one try tells it all.
+        # What was recorded will not change: one try is enough.
         super().__init__(config.model_copy(update={"limits": config.limits.model_copy(update={"attempts": 1})}))
         self._recording = recording
 
     async def generate(self, request: Request) -> Completion:
-        """The recorded answer of this frame and stage."""
-        answer = self._recording.get((request.sample_token, request.stage))
+        """The recorded answer to this call of this frame."""
+        answer = self._find(request)
         if answer is None:
             raise CallError(
                 "not_recorded", f"the recording has no {request.stage} answer for sample {request.sample_token}"
@@ -38,3 +57,10 @@ class ReplayBackend(Backend):
         if isinstance(answer, CallError):
             raise answer
         return answer
+
+    def _find(self, request: Request) -> Completion | CallError | None:
+        calls = self._recording.get(request.sample_token, ())
+        if request.place < len(calls) and calls[request.place].stage == request.stage:
+            return calls[request.place].answer
+        named = [call.answer for call in calls if call.stage == request.stage]
+        return named[0] if len(named) == 1 else None

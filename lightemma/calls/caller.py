@@ -17,10 +17,7 @@ from lightemma.calls.prices import ResolvedPrice, cost
 from lightemma.calls.retry import wait_before
 from lightemma.errors import UserError
 from lightemma.failures import failure_kind
-from lightemma.run_folder.records import STAGES, Usage
-
-#: Later stages go first: a frame that is begun is finished before another is.
-_PRIORITY = {stage: -place for place, stage in enumerate(STAGES)}
+from lightemma.run_folder.records import MAIN, Usage
 
 
 @dataclass
@@ -55,13 +52,15 @@ class Caller:
     Args:
         backend: who is asked.
         services: what stands in between; by default a pool of the model's own limits and nothing else.
+        role: which of the planner's models this is.
 
     Attributes:
         answered_as: the model as the provider names the one that answered last.
     """
 
-    def __init__(self, backend: Backend, services: CallServices | None = None) -> None:
+    def __init__(self, backend: Backend, services: CallServices | None = None, role: str = MAIN) -> None:
         self.answered_as: str | None = None
+        self._role = role
         self._backend = backend
         self._options = backend.options.model_dump(mode="json")
         self._services = services or CallServices(
@@ -82,8 +81,11 @@ class Caller:
             if kept is not None:
                 self.answered_as = kept.model or self.answered_as
                 self._services.monitor.call_done(kept.usage, None, cached=True)
-                return CallResult(kept, latency_s=kept.latency_s, attempts=0, cached=True)
-        return await self._ask(request, key)
+                return self._named(CallResult(kept, latency_s=kept.latency_s, attempts=0, cached=True))
+        return self._named(await self._ask(request, key))
+
+    def _named(self, result: CallResult) -> CallResult:
+        return replace(result, role=self._role, model=self._backend.config.name)
 
     async def _ask(self, request: Request, key: str) -> CallResult:
         services = self._services
@@ -122,7 +124,8 @@ class Caller:
         await gate.requests.take(1)
         if limits.tokens_per_minute is not None:
             await gate.tokens.take(most_input + self._backend.config.max_output_tokens)
-        place = await gate.pool.acquire(_PRIORITY.get(request.stage, 0))
+        # Later calls go first: a frame that is begun is finished before another is.
+        place = await gate.pool.acquire(-request.place)
         try:
             services.stop.check()
             reserved = services.budget.reserve(self._dearest(most_input))

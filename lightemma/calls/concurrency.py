@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 async def side_by_side(
-    items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, None]], services: CallServices
+    items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, None]], services: CallServices, *others: CallServices
 ) -> None:
     """Keeps as many items under way as the pool lets calls through, until they are done or the run is to end.
 
@@ -28,11 +28,12 @@ async def side_by_side(
         items: frames, or whatever else makes calls one after the other; taken one by one.
         work: drives one of them.
         services: whose pool says how many, and whose stop says when to end.
+        others: of further models that items ask; the pool with most room counts.
 
     Raises:
         UserError: the first that any item raised; the others are ended.
     """
-    pool, stop = services.gate.pool, services.stop
+    pools, stop = [one.gate.pool for one in (services, *others)], services.stop
     under_way: set[asyncio.Task[None]] = set()
     errors: list[BaseException] = []
     changed = asyncio.Event()
@@ -43,12 +44,13 @@ async def side_by_side(
         if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, Stopped):
             errors.append(error)
 
-    pool.listeners.append(changed.set)
+    for pool in pools:
+        pool.listeners.append(changed.set)
     ending = asyncio.ensure_future(stop.wait())
     ending.add_done_callback(lambda _: changed.set())
     try:
         for item in items:
-            while len(under_way) >= _items_at_once(pool) and not errors and stop.reason is None:
+            while len(under_way) >= max(map(_items_at_once, pools)) and not errors and stop.reason is None:
                 changed.clear()
                 await changed.wait()
             if errors or stop.reason is not None:
@@ -60,7 +62,8 @@ async def side_by_side(
             await asyncio.sleep(0)
         await _finish(under_way, ending, errors)
     finally:
-        pool.listeners.remove(changed.set)
+        for pool in pools:
+            pool.listeners.remove(changed.set)
         ending.cancel()
         for task in list(under_way):
             task.cancel()

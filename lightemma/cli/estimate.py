@@ -20,6 +20,7 @@ def estimate(
     data: options.Data = None,
     model: options.Models = None,
     planner: options.Planners = None,
+    planner_option: options.PlannerOptions = None,
     prompts: options.Prompts = None,
     dialogue: options.Dialogue = None,
     frames: options.Frames = None,
@@ -69,6 +70,7 @@ def estimate(
         reader=reader,
         model=model,
         planner=planner,
+        planner_option=planner_option,
         prompts=prompts,
         dialogue=dialogue,
         frames=frames,
@@ -172,7 +174,8 @@ def _show_gpus(runs: Sequence[RunEstimate], card: Card, gpus: int) -> None:
 def reckoning(runs: Sequence[RunEstimate]) -> list[str]:
     """The estimate's assumptions, one sentence each."""
     from lightemma.backends.registry import characters_per_token
-    from lightemma.preflight.estimate import TYPICAL_ANSWERS, asks_nobody
+    from lightemma.planners.chain_of_thought import TYPICAL_ANSWERS
+    from lightemma.preflight.estimate import asks_nobody
 
     rates = sorted({characters_per_token(run.config.model, run.config.provider) for run in runs}, reverse=True)
     answers = ", ".join(f"{stage} {tokens}" for stage, tokens in TYPICAL_ANSWERS.items())

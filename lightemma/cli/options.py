@@ -19,7 +19,8 @@ Models = Annotated[
     str | None,
     typer.Option(
         "--model",
-        help="A name in configs/models, a YAML, replay:ARCHIVE|RUN, or package.module:Class; several with commas.",
+        help="A name in configs/models, a YAML, replay:ARCHIVE|RUN, or package.module:Class; several with commas. A planner "
+        "with several models takes ROLE=MODEL for each of its roles.",
     ),
 ]
 Planners = Annotated[
@@ -27,6 +28,14 @@ Planners = Annotated[
     typer.Option(
         "--planner",
         help="chain-of-thought (the default), constant-action, damped-acceleration, …; several with commas.",
+    ),
+]
+PlannerOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--planner-option",
+        help="KEY=VALUE, an option of a planner (`lightemma planners` lists them); may be given several times.",
+        show_default=False,
     ),
 ]
 Prompts = Annotated[str | None, typer.Option(help="A shipped prompt set, or a folder with one.")]
@@ -139,6 +148,7 @@ def benchmark_of(config: str | None, **given: Any) -> Benchmark:
 
     for key, names in (("models", "model"), ("planners", "planner"), ("scenes", "scenes")):
         given[key] = _split(given.pop(names))
+    given["planner_options"] = planner_options(given.pop("planner_option", None))
     side = given.pop("max_side")
     given["pictures"] = None if side is None else {"max_side": side}
     values: dict[str, Any] = {}
@@ -155,6 +165,36 @@ def benchmark_of(config: str | None, **given: Any) -> Benchmark:
         option = {"planners": "planner", "models": "model", "pictures": "max-side"}.get(key, key)
         what = f"{first['msg'][0].lower()}{first['msg'][1:]}"
         raise UserError(f"--{option} is wrong: {what} (it is {first['input']!r}).") from error
+
+
+def planner_options(values: list[str] | None) -> dict[str, Any] | None:
+    """Planner options from ``KEY=VALUE``; a value that begins with a bracket is a list or mapping, all else text.
+
+    Raises:
+        UserError: if a value has no key, or is a broken list.
+    """
+    from lightemma.errors import UserError
+
+    if values is None:
+        return None
+    found: dict[str, Any] = {}
+    for value in values:
+        key, mark, text = value.partition("=")
+        if not mark or not key.strip():
+            raise UserError(f"--planner-option is '{value}'; give KEY=VALUE, such as time_constant_s=3.")
+        found[key.strip()] = _structured(text.strip()) if text.strip()[:1] in ("[", "{") else text.strip()
+    return found
+
+
+def _structured(text: str) -> Any:
+    import yaml
+
+    from lightemma.errors import UserError
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"--planner-option has the value '{text}', which is not a list or mapping.") from error
 
 
 def _split(text: str | None) -> list[str] | None:

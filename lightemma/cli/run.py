@@ -20,6 +20,7 @@ def run(
     data: options.Data = None,
     model: options.Models = None,
     planner: options.Planners = None,
+    planner_option: options.PlannerOptions = None,
     prompts: options.Prompts = None,
     dialogue: options.Dialogue = None,
     frames: options.Frames = None,
@@ -70,6 +71,7 @@ def run(
         reader=reader,
         model=model,
         planner=planner,
+        planner_option=planner_option,
         prompts=prompts,
         dialogue=dialogue,
         frames=frames,
@@ -105,8 +107,14 @@ def drive(study: Study, style: Style, spending: Spending | None = None) -> list[
         ]
         if outcome.kept:
             parts.append(f"{outcome.kept} kept from before")
-        if outcome.failed:
-            parts.append(f"{outcome.failed} with failed calls (the same command tries them again)")
+        failed_calls = outcome.failed - outcome.planner_errors
+        if failed_calls:
+            parts.append(f"{failed_calls} with failed calls (the same command tries them again)")
+        if outcome.planner_errors:
+            parts.append(
+                f"{outcome.planner_errors} on which the planner failed, first by {outcome.first_error} (the same command "
+                "tries them again)"
+            )
         if outcome.stopped:
             parts.append(f"ended early: {outcome.stopped} (the same command goes on)")
         typer.echo(", ".join(parts) + f" -> {study.results / job.name}")

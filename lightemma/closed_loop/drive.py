@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from lightemma.backends.base import Backend
 from lightemma.backends.config import Limits
 from lightemma.calls.budget import Budget
 from lightemma.calls.cache import FILE as CACHE_FILE
@@ -25,7 +24,7 @@ from lightemma.calls.prices import ResolvedPrice
 from lightemma.closed_loop.driving_score import score_of
 from lightemma.closed_loop.episode import DecisionPoint, Finished
 from lightemma.closed_loop.hosts import EpisodeTask, WorldHost
-from lightemma.closed_loop.manifests import PLACE, closed_loop_manifest, current_price
+from lightemma.closed_loop.manifests import PLACE, closed_loop_manifest
 from lightemma.closed_loop.privileged import PrivilegedDriver
 from lightemma.closed_loop.records import (
     EpisodeRecord,
@@ -37,14 +36,15 @@ from lightemma.closed_loop.records import (
 )
 from lightemma.closed_loop.replay import write_replay
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
-from lightemma.frame import FloatArray
-from lightemma.planners.base import Plan, Planner
+from lightemma.frame import EarlierPicture, FloatArray, Picture
+from lightemma.planners.base import Needs, Plan, Planner, View
+from lightemma.planners.planning import Planned, PlannerRunner
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.manifest import Manifest, now
 from lightemma.run_folder.records import OK, FrameRecord, is_call_error
 from lightemma.run_folder.store import RunWriter, check_run_name, is_run, read_manifest
-from lightemma.sessions.job import Job, check_writable
-from lightemma.sessions.open_loop import RunOutcome, frame_record
+from lightemma.sessions.job import Job, check_writable, current_price
+from lightemma.sessions.open_loop import NO_MODEL, RunOutcome, frame_record, unique
 
 #: Episodes under way at once for drivers that ask no model: enough that no processor waits.
 SIDE_BY_SIDE = 8
@@ -104,10 +104,13 @@ class Tour:
 
     async def _run(self, watch: Watch | None, progress: Progress | None) -> list[RunOutcome]:
         stop, budget = Stop(), Budget(self.max_cost)
-        prices = {job.name: current_price(job.backend, self.max_cost) for job in self.jobs}
+        prices = {
+            job.name: {role: current_price(backend, self.max_cost) for role, backend in job.backends.items()}
+            for job in self.jobs
+        }
         with ExitStack() as stack:
             cache = None
-            if any(job.backend and job.backend.cacheable for job in self.jobs):
+            if any(backend.cacheable for job in self.jobs for backend in job.backends.values()):
                 cache = stack.enter_context(ResponseCache(self.results / CACHE_FILE))
             stack.enter_context(stopping_on_interrupt(stop))
             writers = {job.name: stack.enter_context(self._writer(job, prices[job.name])) for job in self.jobs}
@@ -134,31 +137,39 @@ class Tour:
         return outcomes
 
     def _services(
-        self, job: Job, stop: Stop, budget: Budget, price: ResolvedPrice | None, cache: ResponseCache | None
-    ) -> CallServices:
-        """What stands between a planner and its model; a driver without one has a pool of its own that bounds episodes."""
-        backend = job.backend
+        self,
+        job: Job,
+        stop: Stop,
+        budget: Budget,
+        prices: Mapping[str, ResolvedPrice | None],
+        cache: ResponseCache | None,
+    ) -> dict[str, CallServices]:
+        """What is between a planner and its models; a driver without one has its own pool, which bounds episodes."""
         monitor = Monitor(job.name)
-        if backend is None:
+        if not job.backends:
             gate = ProviderLimits(Limits(), self.concurrency or SIDE_BY_SIDE)
-            return CallServices(gate, monitor, stop)
-        if backend.rate_key not in self._gates:
-            self._gates[backend.rate_key] = ProviderLimits(backend.config.limits, self.concurrency)
-        gate = self._gates[backend.rate_key]
-        monitor.pool = gate.pool
-        return CallServices(gate, monitor, stop, budget, price, cache if backend.cacheable else None)
+            return {NO_MODEL: CallServices(gate, monitor, stop)}
+        services = {}
+        for role, backend in job.backends.items():
+            if backend.rate_key not in self._gates:
+                self._gates[backend.rate_key] = ProviderLimits(backend.config.limits, self.concurrency)
+            gate = self._gates[backend.rate_key]
+            monitor.pool = monitor.pool or gate.pool
+            kept = cache if backend.cacheable else None
+            services[role] = CallServices(gate, monitor, stop, budget, prices[role], kept)
+        return services
 
-    def _writer(self, job: Job, price: ResolvedPrice | None) -> RunWriter:
+    def _writer(self, job: Job, prices: Mapping[str, ResolvedPrice | None]) -> RunWriter:
         """Opens a run's folder, without what an earlier sitting left of episodes it did not finish."""
-        folder, manifest = self.results / job.name, self._manifest(job, price)
+        folder, manifest = self.results / job.name, self._manifest(job, prices)
         if is_run(folder) and not read_manifest(folder).differences(manifest):
             keep_only(folder, {one.name for one in read_episodes(folder) if not one.failed_calls})
         return RunWriter(folder, manifest)
 
-    def _manifest(self, job: Job, price: ResolvedPrice | None) -> Manifest:
+    def _manifest(self, job: Job, prices: Mapping[str, ResolvedPrice | None]) -> Manifest:
         renderer = self.renderer if draws(job, self.rules) else None
         return closed_loop_manifest(
-            job, self.specs, self.rules, price, parser=self.parser, renderer=renderer, place=self.place
+            job, self.specs, self.rules, prices, parser=self.parser, renderer=renderer, place=self.place
         )
 
 
@@ -172,14 +183,16 @@ class _Run:
         host: WorldHost,
         room: asyncio.Semaphore,
         writer: RunWriter,
-        services: CallServices,
+        services: Mapping[str, CallServices],
     ) -> None:
         self._tour, self._host, self._room = tour, host, room
-        self._writer, self._services = writer, services
+        self._writer, self._every_service = writer, list(services.values())
+        self._services = self._every_service[0]
         self._job = job
         self._planner: Planner = job.planner
-        self._backend: Backend | None = job.backend
-        self._caller = Caller(self._backend, services) if self._backend else None
+        self._callers = {role: Caller(backend, services[role], role) for role, backend in job.backends.items()}
+        self._runner = PlannerRunner(job.planner, self._callers)
+        self._needs = job.planner.needs()
         self._done = self._failed = self._decisions = 0
 
     async def drive(self, watch: Watch | None, progress: Progress | None) -> RunOutcome:
@@ -195,23 +208,22 @@ class _Run:
         self._decisions = sum(one.decisions for one in kept.values())
         todo = (spec for spec in specs if spec.name not in kept)
         try:
-            await side_by_side(todo, lambda spec: self._in_turn(spec, progress), self._services)
+            await side_by_side(todo, lambda spec: self._in_turn(spec, progress), *self._every_service)
         finally:
             self._episodes.close()
-            if self._backend:
-                await self._backend.aclose()
+            for backend in unique(self._job.backends.values()):
+                await backend.aclose()
         through = len(kept) + self._done >= len(specs)
         stopped = None if through else self._services.stop.reason
         self._finish(through)
-        return RunOutcome(len(specs), self._done, len(kept), self._failed, stopped)
+        runner = self._runner
+        return RunOutcome(len(specs), self._done, len(kept), self._failed, stopped, runner.failures, runner.first_error)
 
     def _finish(self, through: bool) -> None:
         manifest = self._writer.manifest
         data = msgspec.structs.replace(manifest.data, frames=self._decisions)
         manifest = msgspec.structs.replace(manifest, data=data, ended=now() if through else None)
-        if self._caller and self._caller.answered_as and manifest.model:
-            model = msgspec.structs.replace(manifest.model, answered_as=self._caller.answered_as)
-            manifest = msgspec.structs.replace(manifest, model=model)
+        manifest = manifest.answered_by({role: caller.answered_as for role, caller in self._callers.items()})
         self._writer.finish(manifest)
 
     async def _in_turn(self, spec: EpisodeSpec, progress: Progress | None) -> None:
@@ -225,11 +237,12 @@ class _Run:
         driver = self._planner if isinstance(self._planner, PrivilegedDriver) else None
         task = EpisodeTask(self._writer.folder, spec, rules, driver, draws(self._job, rules))
         frames: list[FrameRecord] = []
+        seen: list[tuple[EarlierPicture, Picture]] = []
         finished: Finished | None = None
         try:
             point = await self._host.begin(task)
             while point.finished is None:
-                actions, latency = await self._decide(point, frames)
+                actions, latency = await self._decide(point, frames, seen)
                 point = await self._host.go_on(task, actions, latency)
             finished = point.finished
         finally:
@@ -237,18 +250,34 @@ class _Run:
                 await self._host.leave(task)
         self._record(spec, finished, frames, progress)
 
-    async def _decide(self, point: DecisionPoint, frames: list[FrameRecord]) -> tuple[FloatArray | None, float]:
-        """Asks for a plan: the plan, and the seconds it took."""
+    async def _decide(
+        self, point: DecisionPoint, frames: list[FrameRecord], seen: list[tuple[EarlierPicture, Picture]]
+    ) -> tuple[FloatArray | None, float]:
+        """Asks for a plan: the plan, and the seconds it took.
+
+        Args:
+            point: what there is to see.
+            frames: of the episode so far; the new one is added.
+            seen: the episode's pictures so far; the new one is added.
+        """
         self._services.stop.check()
         frame, picture = point.frame, point.picture
         assert frame is not None
+        view = View()
+        if picture is not None:
+            before = seen[-(self._needs.pictures - 1) :] if self._needs.pictures > 1 else []
+            frame = replace(frame, earlier=tuple(one for one, _ in before))
+            view = View((*(earlier for _, earlier in before), picture))
+            if frame.image_path is not None:
+                seen.append((EarlierPicture(frame.image_path, frame.timestamp), picture))
         if isinstance(self._planner, PrivilegedDriver):
-            plan = Plan(point.driver_plan, OK)
+            planned = Planned(Plan(point.driver_plan, OK), None)
         else:
-            plan = await self._planner.plan(frame, picture, self._caller)
-        frames.append(frame_record(frame, plan, LIGHTEMMA, picture.sha256 if picture else None))
-        latency = sum(stage.latency_s or 0.0 for stage in plan.stages)
-        return plan.actions, latency
+            planned = await self._runner.plan(frame, view)
+        frames.append(frame_record(frame, view, planned, LIGHTEMMA))
+        self._runner.end_if_hopeless()
+        # A formula takes microseconds; counted as none, its episodes are the same every time.
+        return planned.plan.actions, 0.0 if self._needs == Needs() else planned.seconds
 
     def _record(
         self, spec: EpisodeSpec, finished: Finished, frames: Sequence[FrameRecord], progress: Progress | None
@@ -285,5 +314,5 @@ class _Run:
 
 
 def draws(job: Job, rules: LoopRules) -> bool:
-    """Whether pictures are drawn: for those who look, unless the rules say otherwise."""
-    return job.planner.asks_model if rules.pictures is None else rules.pictures
+    """Whether pictures are drawn: for planners that need them, unless the rules say otherwise."""
+    return job.planner.needs().pictures > 0 if rules.pictures is None else rules.pictures

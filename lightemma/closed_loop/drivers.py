@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from lightemma.backends.base import Backend
 from lightemma.closed_loop.privileged import PrivilegedDriver
@@ -10,9 +11,11 @@ from lightemma.closed_loop.spec import LoopRules
 from lightemma.closed_loop.world_factory import WorldFactory
 from lightemma.errors import UserError, near_names
 from lightemma.parsing import Tier
-from lightemma.planners.registry import PLANNERS, make_planner, planner_class
-from lightemma.prompts.sets import load_prompts
-from lightemma.sessions.job import DEFAULT_PLANNER, DEFAULT_PROMPTS, Job
+from lightemma.planners.base import PlannerSettings
+from lightemma.planners.registry import planners as known_planners
+from lightemma.prompts.sets import DEFAULT_PROMPTS, load_prompts
+from lightemma.sessions.job import DEFAULT_PLANNER, Job
+from lightemma.sessions.roles import equip, model_choices
 
 #: Names of closed-loop runs begin so, and never meet those of the open loop in one folder.
 PREFIX = "drive-"
@@ -34,34 +37,31 @@ def make_jobs(
         UserError: if a name is unknown, a planner lacks its model, or two runs would be called alike.
     """
     wording = load_prompts(prompts)
+    settings, choices = PlannerSettings(wording, tier), model_choices(models)
     jobs: list[Job] = []
     for planner_name in planners:
         if planner_name in drivers:
             driver = drivers[planner_name]()
-            jobs.append(Job(_run_name(planner_name, rules), driver, None, None))
+            jobs.append(Job(_run_name(planner_name, rules), driver, {}, None))
             continue
-        if ":" not in planner_name and planner_name not in PLANNERS:
-            raise UserError(f"There is no planner '{planner_name}'; {near_names(planner_name, [*PLANNERS, *drivers])}")
-        planner = make_planner(planner_name, wording, tier)
-        if not planner_class(planner_name).asks_model:
-            jobs.append(Job(_run_name(planner.name, rules), planner, None, None))
-            continue
-        if not models:
+        if ":" not in planner_name and planner_name not in known_planners():
             raise UserError(
-                f"The planner '{planner_name}' asks a model; name one with --model (`lightemma models` lists them)."
+                f"There is no planner '{planner_name}'; {near_names(planner_name, [*known_planners(), *drivers])}"
             )
-        for spec in models:
-            backend = backends(spec)
-            parts = [backend.config.name]
-            parts += [planner.name] if planner.name != DEFAULT_PLANNER else []
-            parts += [wording.name] if wording.name != DEFAULT_PROMPTS else []
-            jobs.append(Job(_run_name("+".join(parts), rules), planner, backend, wording))
+        for one in equip(planner_name, settings, choices, backends):
+            planner = one.planner
+            parts = [one.model_name] if one.backends else []
+            parts += [planner.name] if planner.name != DEFAULT_PLANNER or not parts else []
+            parts += planner.suffix
+            parts += [wording.name] if one.backends and wording.name != DEFAULT_PROMPTS else []
+            prompts_used = planner.prompts if one.backends else None
+            jobs.append(Job(_run_name("+".join(parts), rules), planner, one.backends, prompts_used))
     if name is not None:
         if len(jobs) > 1:
             raise UserError(
                 f"--name names one run, but this makes {len(jobs)}; leave it out, or drive them one by one."
             )
-        jobs = [Job(name, jobs[0].planner, jobs[0].backend, jobs[0].prompts)]
+        jobs = [replace(jobs[0], name=name)]
     names = [job.name for job in jobs]
     twice = sorted({one for one in names if names.count(one) > 1})
     if twice:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lightemma.backends.base import Backend
-from lightemma.calls.prices import ResolvedPrice, resolve_price
+from lightemma.calls.prices import ResolvedPrice
 from lightemma.closed_loop.records import SOURCE
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
-from lightemma.errors import UserError
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.manifest import (
     DataEntry,
@@ -23,7 +20,7 @@ from lightemma.run_folder.manifest import (
     package_versions,
     python_version,
 )
-from lightemma.sessions.job import Job
+from lightemma.sessions.job import Job, price_tables
 from lightemma.sessions.models import model_entry
 
 #: ``data.name`` of closed-loop runs in the city.
@@ -34,7 +31,7 @@ def closed_loop_manifest(
     job: Job,
     specs: Sequence[EpisodeSpec],
     rules: LoopRules,
-    price: ResolvedPrice | None,
+    prices: Mapping[str, ResolvedPrice | None],
     *,
     parser: str,
     renderer: dict[str, Any] | None,
@@ -57,33 +54,16 @@ def closed_loop_manifest(
             frames=0,
             frame_set=frame_set_digest(spec.name for spec in specs),
         ),
-        planner=PlannerEntry(job.planner.name, job.planner.settings()),
+        planner=PlannerEntry(job.planner.kind, job.planner.settings()),
         parser=parser,
-        model=model_entry(job.backend, price) if job.backend else None,
-        price_table=price.table if price else None,
+        models={role: model_entry(backend, prices[role]) for role, backend in job.backends.items()},
+        price_table=price_tables(prices),
         prompts=PromptsEntry(job.prompts.name, job.prompts.sha256, job.prompts.settings.answer)
         if job.prompts
         else None,
         images=images,
-        packages=package_versions(job.backend.packages if job.backend else ()),
+        packages=package_versions(job.packages),
         python=python_version(),
         git_revision=git_revision(),
         started=now(),
     )
-
-
-def current_price(backend: Backend | None, max_cost: float | None) -> ResolvedPrice | None:
-    """What the model costs now.
-
-    Raises:
-        UserError: if a cap is set and nobody knows the price.
-    """
-    if backend is None:
-        return None
-    price = resolve_price(backend.config, datetime.now(UTC))
-    if price is None and max_cost is not None and backend.cacheable:
-        raise UserError(
-            f"Nobody knows the price of '{backend.config.name}', so --max-cost cannot hold; add `price` to its YAML, or "
-            "leave --max-cost out."
-        )
-    return price

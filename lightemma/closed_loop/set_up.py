@@ -14,7 +14,7 @@ from lightemma.closed_loop.spec import LoopRules
 from lightemma.closed_loop.world_factory import EpisodeChoice, WorldFactory
 from lightemma.closed_loop.worlds import DEFAULT_WORLD, choose_episodes, open_factory
 from lightemma.parsing import check_tier
-from lightemma.sessions.job import DEFAULT_PROMPTS
+from lightemma.prompts.sets import DEFAULT_PROMPTS
 from lightemma.sessions.models import make_backend
 
 #: From so many episodes on, processes of their own are worth their start.

@@ -7,7 +7,7 @@ import io
 import struct
 import warnings
 import zlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -102,23 +102,6 @@ def picture_pixels(frame: Frame) -> npt.NDArray[np.uint8] | None:
     whole = load_picture(frame.image_path, PicturePolicy())  # refuses what is torn, huge or no picture
     with Image.open(io.BytesIO(whole.data)) as image:
         return np.asarray(image.convert("RGB"), dtype=np.uint8)
-
-
-def with_earlier_pictures(frame: Frame, policy: PicturePolicy, count: int) -> Frame:
-    """The frame with its earlier pictures made ready to be sent, so that ``count`` pictures with its own are there.
-
-    Args:
-        frame: knows where they lie.
-        policy: how to send them.
-        count: pictures in all, the frame's own included; where the source has fewer, all there are.
-
-    Raises:
-        UserError: as ``load_picture`` does.
-    """
-    if count <= 1:
-        return frame
-    last = frame.earlier[-(count - 1) :]
-    return replace(frame, earlier=tuple(replace(one, picture=load_picture(one.path, policy)) for one in last))
 
 
 def make_picture(data: bytes, path: Path | str, policy: PicturePolicy) -> Picture:

@@ -29,7 +29,7 @@ from lightemma.frame import Camera, EgoHistory, Frame, Pose
 from lightemma.kinematics import integrate
 from lightemma.parsing import Tier, parse_answer
 from lightemma.protocol import LIGHTEMMA, Protocol
-from lightemma.run_folder.records import OK, FrameRecord, StageRecord, Usage, call_outcome
+from lightemma.run_folder.records import OK, CallRecord, FrameRecord, Usage, call_outcome, is_call_error
 
 #: What the published harness called the three stages, and where it kept question and answer.
 STAGE_KEYS = {
@@ -88,12 +88,12 @@ class ArchiveFrame(msgspec.Struct):
         """What was answered at a stage."""
         return _unwrap(self.inference.get(STAGE_KEYS[stage][1], ""))
 
-    def stage(self, stage: str) -> StageRecord:
+    def call(self, stage: str) -> CallRecord:
         """Question, answer, tokens and seconds of a stage."""
         key, answer = STAGE_KEYS[stage][0], self.answer(stage)
         failure = failure_of(answer)
         tokens = self.token_usage.get(key)
-        return StageRecord(
+        return CallRecord(
             stage=stage,
             prompt=self.prompt(stage),
             response=answer,
@@ -210,12 +210,12 @@ class PublishedArchive:
 
 def frame_record(scene: str, frame: ArchiveFrame, tier: Tier = "strict", protocol: Protocol = LIGHTEMMA) -> FrameRecord:
     """One published frame as a run's record, its answer read by ``tier``."""
-    stages = [frame.stage(stage) for stage in STAGE_KEYS]
-    last = stages[-1]
+    calls = [frame.call(stage) for stage in STAGE_KEYS]
+    last = calls[-1]
     if last.outcome == OK:
         parsed = parse_answer(frame.answer("action"), tier)
         outcome, actions = parsed.outcome, parsed.actions
-        stages[-1] = msgspec.structs.replace(last, outcome=outcome)
+        calls[-1] = msgspec.structs.replace(last, outcome=outcome)
     else:
         outcome, actions = last.outcome, None
     return FrameRecord(
@@ -226,7 +226,8 @@ def frame_record(scene: str, frame: ArchiveFrame, tier: Tier = "strict", protoco
         timestamp=frame.timestamp,
         history=frame.ego_info.obs_actions,
         ground_truth=frame.ego_info.gt_positions,
-        stages=stages,
+        calls=calls,
+        answer=None if is_call_error(outcome) else len(calls) - 1,
         actions=None if actions is None else actions.tolist(),
         trajectory=None if actions is None else integrate(actions, protocol).tolist(),
         outcome=outcome,

@@ -17,7 +17,7 @@ from lightemma.kinematics import hold_last_action, integrate
 from lightemma.parsing import AnswerFormat, Tier, check_tier, parse_answer, plausible
 from lightemma.protocol import Protocol
 from lightemma.run_folder.manifest import Manifest
-from lightemma.run_folder.records import OK, STAGES, FrameNumbers, FrameRecord, is_call_error
+from lightemma.run_folder.records import OK, STAGES, CallNumbers, CallRecord, FrameNumbers, FrameRecord, is_call_error
 from lightemma.run_folder.store import read_frames, read_manifest, read_numbers
 
 BASELINE = "constant-action"
@@ -38,15 +38,16 @@ class RunScores:
         scenes: scene names.
         outcomes: ``ok``, ``format:<kind>`` or ``call:<kind>``.
         history: (n, 6, 2) past actions.
-        truth: (n, 6, 2) metres.
+        truth: (n, 6, 2) metres; NaN where there is no ground truth, and then no errors.
         actions: (n, 6, 2), NaN where there is no plan.
         trajectory: (n, 6, 2) metres, the planned places; NaN where there is no plan.
         images: pictures' names as the data set gives them, empty where there is none.
         timestamps: (n,) microseconds.
         errors: (n, 6) metres, NaN where there is no plan.
-        latency: (n,) seconds over all stages, NaN where unknown.
-        calls: (n,) stages asked.
-        usage: (n, 5) input, cached input, output, reasoning and cache-write tokens, NaN where nobody counted.
+        latency: (n,) seconds over all calls, or the planner's own where it made none; NaN where unknown.
+        calls: (n,) calls made.
+        usage: (n, 5) input, cached input, output, reasoning and cache-write tokens over all models, NaN where unknown.
+        dollars: (n,) by each call's own model's price in the manifest; NaN where a price or the tokens are unknown.
         implausible: (n,) True where a plan lies beyond physics.
     """
 
@@ -67,6 +68,7 @@ class RunScores:
     latency: FloatArray
     calls: FloatArray
     usage: FloatArray
+    dollars: FloatArray
     implausible: npt.NDArray[np.bool_]
 
     @property
@@ -81,17 +83,8 @@ class RunScores:
         return self.manifest.planner.name if self.manifest else BASELINE
 
     def cost(self) -> FloatArray:
-        """(n,) dollars, by the price in the manifest; NaN where there is no price or nobody counted."""
-        price = self.manifest.model.price if self.manifest and self.manifest.model else None
-        if not price:
-            return np.full(len(self.tokens), np.nan)
-        inputs, cached, output, _, written = self.usage.T
-        dear, cheap, write = price["input"] or 0.0, price.get("cached_input"), price.get("cache_write")
-        cheap, write = dear if cheap is None else cheap, dear if write is None else write
-        dollars: FloatArray = (
-            (inputs - cached - written) * dear + cached * cheap + written * write + output * (price["output"] or 0.0)
-        ) / 1e6
-        return dollars
+        """(n,) dollars; see the attribute."""
+        return self.dollars
 
     def take(self, rows: npt.NDArray[np.int64]) -> RunScores:
         """The same run on some of its frames, in the given order."""
@@ -108,7 +101,7 @@ class RunScores:
 
 _ARRAYS = (
     "frame_index", "history", "truth", "actions", "trajectory", "timestamps", "errors", "latency", "calls", "usage",
-    "implausible",
+    "dollars", "implausible",
 )  # fmt: skip
 
 
@@ -128,7 +121,8 @@ def load_scores(folder: Path, tier: str | None = None) -> RunScores:
         records = read_numbers(folder)
     else:
         answer: AnswerFormat = "json" if manifest.prompts and manifest.prompts.answer == "json" else "list"
-        records = reread(read_frames(folder), check_tier(tier), answer, Protocol(**manifest.protocol))
+        whole = with_answers(read_frames(folder), check_tier(manifest.parser), answer, folder)
+        records = reread(whole, check_tier(tier), answer, Protocol(**manifest.protocol))
         manifest = msgspec.structs.replace(manifest, parser=tier)
     if not records:
         raise UserError(f"The run '{folder}' has no frames yet; go on with it by the same `lightemma run` command.")
@@ -138,15 +132,18 @@ def load_scores(folder: Path, tier: str | None = None) -> RunScores:
 def reread(
     records: Sequence[FrameRecord], tier: Tier, answer_format: AnswerFormat, protocol: Protocol
 ) -> list[FrameRecord]:
-    """Records with their action answers read again by another tier; failed calls and model-free frames stay as they are."""
+    """Records with their action answers read again by another tier.
+
+    Failed calls, and frames whose actions are no model's text, stay as they are.
+    """
     changed = []
     for record in records:
-        last = record.stages[-1] if record.stages else None
-        if last is None or last.stage != STAGES[-1] or last.response is None or is_call_error(record.outcome):
+        text = None if record.answer is None else record.calls[record.answer].response
+        if text is None or is_call_error(record.outcome):
             changed.append(record)
             continue
         cut = record.outcome == "format:truncated"
-        parsed = parse_answer(last.response, tier, answer_format, cut=cut)
+        parsed = parse_answer(text, tier, answer_format, cut=cut)
         actions = parsed.actions
         changed.append(
             msgspec.structs.replace(
@@ -157,6 +154,60 @@ def reread(
             )
         )
     return changed
+
+
+def with_answers(
+    records: Sequence[FrameRecord], tier: Tier, answer_format: AnswerFormat, folder: Path
+) -> list[FrameRecord]:
+    """Records of 0.1 with the call that holds the actions' text, where their file does not say it.
+
+    Where the planner called that call ``action`` it is known. Where no frame has such a call, the planner named its calls in
+    another way, and the answer is the only call that reads as what was recorded.
+
+    Args:
+        records: of one run.
+        tier: by which the run read its answers.
+        answer_format: that its prompts ask for.
+        folder: of the run, for messages.
+
+    Raises:
+        UserError: if no call, or more than one, could be the answer.
+    """
+    named = {record.calls[record.answer].stage for record in records if record.answer is not None}
+    if STAGES[-1] in named:
+        return list(records)  # a frame without such a call ended before it
+    return [
+        msgspec.structs.replace(record, answer=_likely_answer(record, tier, answer_format, folder))
+        if record.answer_unknown is True and not is_call_error(record.outcome)
+        else record
+        for record in records
+    ]
+
+
+def _likely_answer(record: FrameRecord, tier: Tier, answer_format: AnswerFormat, folder: Path) -> int:
+    likely = [place for place, call in enumerate(record.calls) if _reads_as(record, call, tier, answer_format)]
+    if len(likely) != 1:
+        raise UserError(
+            f"The run '{folder}' cannot be read by another parser: lightemma 0.1 did not note which call of a frame holds the "
+            f"plan, and for frame {record.sample_token} it could be {len(likely)} of {len(record.calls)}; leave the parser "
+            "out, or make the run again."
+        )
+    return likely[0]
+
+
+def _reads_as(record: FrameRecord, call: CallRecord, tier: Tier, answer_format: AnswerFormat) -> bool:
+    """Whether a call's text gives the frame's recorded outcome, and its plan."""
+    if call.response is None:
+        return False
+    cut = record.outcome == "format:truncated"
+    parsed = parse_answer(call.response, tier, answer_format, cut=cut)
+    if parsed.outcome != record.outcome:
+        return False
+    if parsed.actions is None or record.actions is None:
+        return (
+            call.outcome == record.outcome
+        )  # prose is prose in every call, but only the answer was judged by its form
+    return np.array_equal(parsed.actions, np.asarray(record.actions))
 
 
 def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameRecord]) -> RunScores:
@@ -186,8 +237,9 @@ def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameR
         timestamps=np.array([record.timestamp for record in records], dtype=np.int64),
         errors=step_errors(trajectory, truth),
         latency=np.array([_latency(record) for record in records]),
-        calls=np.array([float(len(record.stages)) for record in records]),
-        usage=np.array([_usage(record) for record in records]).reshape(count, 5),
+        calls=np.array([float(len(record.calls)) for record in records]),
+        usage=_usage(records),
+        dollars=_dollars(manifest, records),
         implausible=ok & ~plausible(actions),
     )
 
@@ -208,17 +260,26 @@ def baseline_scores(run: RunScores) -> RunScores:
         latency=np.full(count, np.nan),
         calls=np.zeros(count),
         usage=np.full((count, 5), np.nan),
+        dollars=np.full(count, np.nan),
         implausible=np.zeros(count, dtype=bool),
     )
 
 
 def _latency(record: FrameNumbers | FrameRecord) -> float:
-    seconds = [stage.latency_s for stage in record.stages if stage.latency_s is not None]
-    return sum(seconds) if seconds else float("nan")
+    seconds = [call.latency_s for call in record.calls if call.latency_s is not None]
+    if seconds:
+        return sum(seconds)
+    return float("nan") if record.latency_s is None else record.latency_s
 
 
-def _usage(record: FrameNumbers | FrameRecord) -> tuple[float, ...]:
-    counted = [stage.usage for stage in record.stages if stage.usage is not None]
+def _usage(records: Sequence[FrameNumbers | FrameRecord], role: str | None = None) -> FloatArray:
+    """(n, 5) tokens of one role's calls, or of all."""
+    rows = [_counted([call for call in record.calls if role is None or call.role == role]) for record in records]
+    return np.array(rows, dtype=np.float64).reshape(len(records), 5)
+
+
+def _counted(calls: Sequence[CallNumbers | CallRecord]) -> tuple[float, ...]:
+    counted = [call.usage for call in calls if call.usage is not None]
     if not counted:
         return (float("nan"),) * 5
     return (
@@ -228,3 +289,27 @@ def _usage(record: FrameNumbers | FrameRecord) -> tuple[float, ...]:
         float(sum(usage.reasoning for usage in counted)),
         float(sum(usage.cache_write for usage in counted)),
     )
+
+
+def _dollars(manifest: Manifest, records: Sequence[FrameNumbers | FrameRecord]) -> FloatArray:
+    """(n,) what the calls of each frame cost, each by its own model's price."""
+    if len(manifest.models) <= 1:
+        return _cost(manifest.model.price if manifest.model else None, _usage(records))
+    total, made = np.zeros(len(records)), np.zeros(len(records), dtype=bool)
+    for role, entry in manifest.models.items():
+        asked = np.array([any(call.role == role for call in record.calls) for record in records], dtype=bool)
+        total += np.where(asked, _cost(entry.price, _usage(records, role)), 0.0)
+        made |= asked
+    return np.where(made, total, np.nan)
+
+
+def _cost(price: dict[str, float | None] | None, usage: FloatArray) -> FloatArray:
+    if not price:
+        return np.full(len(usage), np.nan)
+    inputs, cached, output, _, written = usage.T
+    dear, cheap, write = price["input"] or 0.0, price.get("cached_input"), price.get("cache_write")
+    cheap, write = dear if cheap is None else cheap, dear if write is None else write
+    dollars: FloatArray = (
+        (inputs - cached - written) * dear + cached * cheap + written * write + output * (price["output"] or 0.0)
+    ) / 1e6
+    return dollars

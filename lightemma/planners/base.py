@@ -2,13 +2,86 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from lightemma.backends.base import Call
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lightemma.backends.base import Call, Constraint
+from lightemma.backends.config import ModelConfig
+from lightemma.errors import UserError
 from lightemma.frame import FloatArray, Frame, Picture
-from lightemma.run_folder.records import StageRecord
+from lightemma.parsing import Tier
+from lightemma.planners.prompt_style import PromptStyle
+from lightemma.prompts.sets import PromptSet
+from lightemma.protocol import LIGHTEMMA
+from lightemma.run_folder.records import MAIN, CallRecord
+
+#: The planner's models by role; ``await calls["main"](request)`` asks one.
+Calls = Mapping[str, Call]
+
+_ROLE = re.compile(r"[a-z][a-z0-9_-]*")
+#: Longest part of a run's name that an option's value makes.
+_LONGEST_VALUE = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a planner must be given.
+
+    Attributes:
+        pictures: 0 for none, 1 for the frame's own, k for the k - 1 key frames before it as well.
+        models: roles of the models it asks, the main one first, such as ``("main",)`` or ``("main", "controller")``.
+        constraint: what the main model's answers must be made to follow, or None. A model that cannot is refused before
+            the first call.
+        looks: whether the planner itself looks at the pictures. Where only its models do, none are loaded for models that
+            read none (replays and scripts). A planner without models that needs pictures always looks.
+
+    Raises:
+        ValueError: if a value is none of these.
+    """
+
+    pictures: int = 0
+    models: tuple[str, ...] = ()
+    constraint: Constraint | None = None
+    looks: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks what a planner's author wrote."""
+        most = LIGHTEMMA.history_positions
+        if not isinstance(self.pictures, int) or not 0 <= self.pictures <= most:
+            raise ValueError(f"Needs(pictures={self.pictures!r}): give a whole number from 0 to {most}")
+        names = self.models
+        if not isinstance(names, tuple) or not all(isinstance(name, str) and _ROLE.fullmatch(name) for name in names):
+            raise ValueError(f'Needs(models={names!r}): give a tuple of lower-case names, such as ("main",)')
+        if len(set(names)) < len(names):
+            raise ValueError(f"Needs(models={names!r}): a role is named twice")
+
+    @property
+    def main(self) -> str | None:
+        """The role of the main model; None for a planner without models."""
+        return self.models[0] if self.models else None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the front camera shows a planner.
+
+    Attributes:
+        pictures: oldest first, the frame's own last; times of the earlier ones are those of the last entries of
+            ``frame.earlier``. Fewer than needed at the beginning of a drive, and none for planners that need none, or whose
+            models read none.
+    """
+
+    pictures: tuple[Picture, ...] = ()
+
+    @property
+    def picture(self) -> Picture | None:
+        """The frame's own picture."""
+        return self.pictures[-1] if self.pictures else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,52 +89,145 @@ class Plan:
     """What a planner made of a frame.
 
     Attributes:
-        actions: (6, 2) pairs of speed (m/s) and curvature (1/m), or None if there is no plan.
-        outcome: ``ok``, ``format:<kind>`` or ``call:<kind>``.
-        stages: the calls made, in order.
+        actions: (6, 2) float array, pairs of speed (m/s) and curvature (1/m), or None if there is no plan.
+        outcome: ``ok`` with actions; without, ``format:<kind>`` (the model answered outside the format) or
+            ``call:<kind>`` (it did not answer).
+        calls: the calls made, in order; may be left out, since the harness keeps its own record of every call.
+        answer: place among the calls of the one that holds the actions' text, well-formed or not; it is what
+            ``compare --parser`` reads again. None where the actions are no model's text.
     """
 
     actions: FloatArray | None
     outcome: str
-    stages: list[StageRecord] = field(default_factory=list)
+    calls: list[CallRecord] = field(default_factory=list)
+    answer: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TypicalCall:
+    """The mean call of one kind, for estimates.
+
+    Attributes:
+        stage: its name.
+        characters: of its text, as it is sent (without what was said before in the conversation).
+        pictures: sent with it.
+        answer_tokens: of a typical answer, without thinking.
+        role: of the model that is asked.
+        continues: whether it is a further turn of the conversation before it, which is sent along.
+    """
+
+    stage: str
+    characters: float
+    pictures: int
+    answer_tokens: int
+    role: str = MAIN
+    continues: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlannerSettings:
+    """Everything a planner is made with; a planner takes of it what it can use.
+
+    Attributes:
+        prompts: the wording that the user chose; None where nobody chose.
+        parser: how answers are read (see ``parsing.parse_answer``).
+        style: how models are asked; only for planners with ``takes_style``.
+        models: role -> settings of the model.
+        options: the planner's own options, as the user gave them.
+    """
+
+    prompts: PromptSet | None = None
+    parser: Tier = "strict"
+    style: PromptStyle = field(default_factory=PromptStyle)
+    models: Mapping[str, ModelConfig] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Planner(ABC):
     """Turns a frame into a plan.
 
+    Subclasses write ``plan``, and ``needs`` where they need pictures or models. One that writes ``__init__`` takes the same
+    argument and hands it on: ``super().__init__(settings)``.
+
     Attributes:
         name: what it is called on the command line and in tables.
-        asks_model: whether it needs a model; one that does is run once per model.
+        takes_style: whether ``settings.style`` (dialogue, several pictures, guided answers) means something to it.
+        options: its own options, checked.
+        prompts: the wording that goes into the manifest, for planners that ask a model.
     """
 
     name: ClassVar[str]
-    asks_model: ClassVar[bool] = False
+    takes_style: ClassVar[bool] = False
+
+    class Options(BaseModel):
+        """The planner's own settings: ``--planner-option KEY=VALUE``, or ``planner_options:`` in a benchmark's YAML."""
+
+        model_config = ConfigDict(extra="forbid", frozen=True)
+
+    options: Options
+    prompts: PromptSet | None
+
+    def __init__(self, settings: PlannerSettings = PlannerSettings()) -> None:
+        self.prompts = settings.prompts
+        try:
+            self.options = self.Options.model_validate(dict(settings.options))
+        except ValidationError as error:
+            raise UserError(_wrong_option(self.name, self.Options, error)) from error
 
     @property
-    def words(self) -> tuple[str, ...]:
-        """What sets this way of driving apart from others of its name, such as ``dialogue``; part of run names."""
-        return ()
+    def suffix(self) -> tuple[str, ...]:
+        """What sets this planner apart from others of its name, as parts of run names: options that were changed."""
+        changed = self.options.model_dump(mode="json", exclude_defaults=True)
+        return tuple(f"{key}-{_short(value)}" for key, value in changed.items())
 
     @property
     def kind(self) -> str:
-        """Name and words: what manifests and tables call the planner."""
-        return "-".join((self.name, *self.words))
+        """Name and suffix: what manifests and tables call the planner."""
+        return "-".join((self.name, *self.suffix))
 
-    @property
-    def frames(self) -> int:
-        """Pictures it wants: the frame's own, and from two on the key frames before it (``frame.earlier``)."""
-        return 1
+    def needs(self) -> Needs:
+        """What it must be given; nothing, unless a subclass says so. Always the same for one planner."""
+        return Needs()
 
     @abstractmethod
-    async def plan(self, frame: Frame, picture: Picture | None, call: Call | None) -> Plan:
+    async def plan(self, frame: Frame, view: View, calls: Calls) -> Plan:
         """Plans the next three seconds of one frame.
+
+        Several frames are planned concurrently, so heavy computing goes off the event loop:
+        ``await asyncio.to_thread(self.network, picture)``. The harness times the frame, records every call, and counts an
+        error as a frame without a plan.
 
         Args:
             frame: history, camera and names; ``frame.future`` is the ground truth and off limits.
-            picture: the front-camera picture as it is sent, or None where none is needed.
-            call: asks the model; None for planners that ask none.
+            view: the pictures it needs.
+            calls: asks its models, by role.
         """
 
     def settings(self) -> dict[str, Any]:
-        """What decides this planner's behaviour, for the manifest."""
-        return {}
+        """What decides this planner's behaviour, for the manifest: its options."""
+        return self.options.model_dump(mode="json")
+
+    def typical_calls(self, frames: Sequence[Frame]) -> list[TypicalCall] | None:
+        """The calls that a frame takes on average, for estimates; None if the planner does not say.
+
+        Args:
+            frames: a few, whose histories fill the prompts.
+        """
+        return None
+
+
+def _wrong_option(planner: str, options: type[BaseModel], error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "options"
+    known = ", ".join(options.model_fields) or "none"
+    if first["type"] == "extra_forbidden":
+        return f"The planner '{planner}' has no option '{where}'; its options are: {known}."
+    if first["type"] == "missing":
+        return f"The planner '{planner}' needs its option '{where}'; give --planner-option {where}=VALUE."
+    what = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+    return f"The planner '{planner}': option '{where}' is wrong: {what} (it is {first['input']!r}); its options are: {known}."
+
+
+def _short(value: object) -> str:
+    """An option's value as part of a folder's name."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", str(value)).strip("-.")[-_LONGEST_VALUE:]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
+from pydantic import Field
 
-from lightemma.backends.base import Call
-from lightemma.frame import FloatArray, Frame, Picture
+from lightemma.frame import FloatArray, Frame
 from lightemma.kinematics import hold_last_action
-from lightemma.planners.base import Plan, Planner
+from lightemma.planners.base import Calls, Plan, Planner, View
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.records import OK
 
@@ -32,8 +32,8 @@ class KinematicPlanner(Planner):
             (..., 6, 2) actions.
         """
 
-    async def plan(self, frame: Frame, picture: Picture | None, call: Call | None) -> Plan:
-        """The formula's plan; neither picture nor model is asked."""
+    async def plan(self, frame: Frame, view: View, calls: Calls) -> Plan:
+        """The formula's plan, from the history alone."""
         return Plan(self.actions(frame.history.actions), OK)
 
 
@@ -70,16 +70,18 @@ class DampedAcceleration(KinematicPlanner):
     """
 
     name: ClassVar[str] = "damped-acceleration"
-    time_constant_s: float = 2.0
+
+    class Options(Planner.Options):
+        """Settings of the formula."""
+
+        time_constant_s: float = Field(default=2.0, gt=0, description="T, seconds in which acceleration dies away")
+
+    options: Options
 
     def actions(self, history: FloatArray) -> FloatArray:
         """Lets the last change of speed die away."""
-        tau = self.time_constant_s
+        tau = self.options.time_constant_s
         return _accelerate(history, tau * (1.0 - np.exp(-_ELAPSED / tau)))
-
-    def settings(self) -> dict[str, Any]:
-        """The time constant."""
-        return {"time_constant_s": self.time_constant_s}
 
 
 class ConstantSpeedStraight(KinematicPlanner):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from lightemma.backends.base import Call, PicturePart, TextPart
-from lightemma.frame import Frame, Picture
-from lightemma.parsing import Tier, parse_answer
-from lightemma.planners.base import Plan, Planner
-from lightemma.planners.conversation import Conversation, Part, Said, Window
-from lightemma.planners.prompt_style import Asking
-from lightemma.prompts.sets import PromptSet
-from lightemma.run_folder.records import OK, STAGES, Stage, StageRecord
+from lightemma.backends.base import Constraint, PicturePart, TextPart
+from lightemma.backends.token_rules import CHARACTERS_PER_TOKEN
+from lightemma.frame import Frame
+from lightemma.parsing import parse_answer
+from lightemma.planners.base import Calls, Needs, Plan, Planner, PlannerSettings, TypicalCall, View
+from lightemma.planners.call_record import call_record
+from lightemma.planners.conversation import Conversation, Part, Said, window_of
+from lightemma.prompts.sets import DEFAULT_PROMPTS, PromptSet, load_prompts
+from lightemma.run_folder.records import MAIN, OK, STAGES, CallRecord, Stage, is_call_error
 
 _EARLIER = "Front camera {seconds:.1f} s ago:\n"
 _NOW = "Front camera now, the picture that is spoken of below:\n"
@@ -24,66 +26,61 @@ class ChainOfThought(Planner):
     are turns of one conversation, which begins with the picture.
 
     Args:
-        prompts: the wording.
-        tier: how the action answer is read.
-        asking: dialogue, number of pictures, guided answers.
-        window: the model's context; a dialogue that outgrows it is summarised.
+        settings: all of them: the wording, how the action answer is read, dialogue, number of pictures, guided answers. The
+            model's context decides when a dialogue is summarised.
     """
 
     name: ClassVar[str] = "chain-of-thought"
-    asks_model: ClassVar[bool] = True
+    takes_style: ClassVar[bool] = True
+    prompts: PromptSet
 
-    def __init__(
-        self,
-        prompts: PromptSet,
-        tier: Tier = "strict",
-        asking: Asking = Asking(),  # noqa: B008 -- frozen
-        window: Window | None = None,
-    ) -> None:
-        self.prompts = prompts.as_dialogue() if asking.dialogue else prompts
-        self.tier = tier
-        self.asking = asking
-        self.window = window if asking.dialogue else None
+    def __init__(self, settings: PlannerSettings = PlannerSettings()) -> None:  # noqa: B008 -- frozen
+        super().__init__(settings)
+        prompts = settings.prompts or load_prompts(DEFAULT_PROMPTS)
+        self.style = settings.style
+        self.prompts = prompts.as_dialogue() if self.style.dialogue else prompts
+        self.parser = settings.parser
+        model = settings.models.get(MAIN)
+        self.window = window_of(model) if model is not None and self.style.dialogue else None
 
     @property
-    def words(self) -> tuple[str, ...]:
+    def suffix(self) -> tuple[str, ...]:
         """What sets this way of asking apart, such as ``dialogue``."""
-        return self.asking.words
+        return self.style.suffix
 
-    @property
-    def frames(self) -> int:
-        """Pictures it wants, the frame's own and those before it."""
-        return self.asking.frames
+    def needs(self) -> Needs:
+        """One model that looks; its action answer is constrained where that was asked for."""
+        form: Constraint = "json" if self.prompts.response_schema is not None else "regex"
+        return Needs(self.style.pictures, (MAIN,), form if self.style.guided else None)
 
-    async def plan(self, frame: Frame, picture: Picture | None, call: Call | None) -> Plan:
+    async def plan(self, frame: Frame, view: View, calls: Calls) -> Plan:
         """Goes through the stages; the first that brings no usable answer ends the frame."""
-        if call is None:
-            raise ValueError("chain-of-thought needs a model")
+        call = calls[MAIN]
         conversation = Conversation(call)
         answers: dict[Stage, str] = {}
-        records: list[StageRecord] = []
+        records: list[CallRecord] = []
         for stage in STAGES:
             prompt = TextPart(self.prompts.prompt(stage, frame, answers))
             parts: tuple[Part, ...] = (prompt,)
-            if stage == STAGES[0] or not self.asking.dialogue:  # else the stage goes on with what was said
+            if stage == STAGES[0] or not self.style.dialogue:  # else the stage is a further turn
                 conversation = Conversation(call, frame.sample_token, self.window)
                 # The pictures stand first and the text, which changes, last: providers cache the longest common beginning.
-                parts = (*self._pictures(frame, picture), prompt)
+                parts = (*self._pictures(frame, view), prompt)
             last = stage == STAGES[-1]
-            calls = await conversation.say(
+            exchanges = await conversation.say(
                 parts,
                 stage,
                 schema=self.prompts.response_schema if last else None,
-                regex=self.prompts.response_regex if last and self.asking.guided else None,
+                regex=self.prompts.response_regex if last and self.style.guided else None,
             )
-            records += [_record(said, said.outcome) for said in calls[:-1]]
-            said, outcome, text = calls[-1], calls[-1].outcome, calls[-1].text
+            records += [_record(said, said.outcome) for said in exchanges[:-1]]
+            said, outcome, text = exchanges[-1], exchanges[-1].outcome, exchanges[-1].text
             if last and said.stage == stage and outcome == OK and text is not None:
                 completion = said.result.completion
                 cut = completion is not None and completion.finish_reason == "length"
-                parsed = parse_answer(text, self.tier, self.prompts.settings.answer, cut=cut)
+                parsed = parse_answer(text, self.parser, self.prompts.settings.answer, cut=cut)
                 records.append(_record(said, parsed.outcome))
-                return Plan(parsed.actions, parsed.outcome, records)
+                return Plan(parsed.actions, parsed.outcome, records, len(records) - 1)
             records.append(_record(said, outcome))
             # Only a recording of another harness has an answer and a failure: there the text was fed on, and a replay
             # must ask the same. Everywhere else a failure ends the frame.
@@ -92,41 +89,63 @@ class ChainOfThought(Planner):
             if outcome != OK and (last or not _is_recorded_failure(said)):
                 break
             answers[stage] = text
-        return Plan(None, records[-1].outcome, records)
+        # An empty or truncated action answer is an answer all the same.
+        answered = records[-1].stage == STAGES[-1] and not is_call_error(records[-1].outcome)
+        return Plan(None, records[-1].outcome, records, len(records) - 1 if answered else None)
 
     def settings(self) -> dict[str, Any]:
         """How the model is asked, where that differs from the protocol, and how answers are read."""
         context = {} if self.window is None else {"context_tokens": self.window.context_tokens}
-        return {"parser": self.tier, **self.asking.settings(), **context}
+        return {"parser": self.parser, **self.style.settings(), **context}
 
-    def _pictures(self, frame: Frame, picture: Picture | None) -> list[Part]:
+    def typical_calls(self, frames: Sequence[Frame]) -> list[TypicalCall]:
+        """One call per stage, with earlier answers of typical length in the prompts."""
+        return stage_calls(self.prompts, frames, self.style.pictures)
+
+    def _pictures(self, frame: Frame, view: View) -> list[Part]:
         """The frame's picture; where several are wanted, oldest first and each with its time before it."""
-        if self.frames == 1:
-            return [PicturePart(picture)]
+        if self.style.pictures == 1:
+            return [PicturePart(view.picture)]
+        before = frame.earlier[-(self.style.pictures - 1) :]
+        # A model that reads no pictures is asked in the same words; then there are none to send.
+        shown = view.pictures[:-1] or (None,) * len(before)
         parts: list[Part] = []
-        for earlier in frame.earlier[-(self.frames - 1) :]:
+        for earlier, picture in zip(before, shown, strict=True):
             seconds = (frame.timestamp - earlier.timestamp) / 1e6
-            parts += [TextPart(_EARLIER.format(seconds=seconds)), PicturePart(earlier.picture)]
-        return [*parts, TextPart(_NOW), PicturePart(picture)]
+            parts += [TextPart(_EARLIER.format(seconds=seconds)), PicturePart(picture)]
+        return [*parts, TextPart(_NOW), PicturePart(view.picture)]
+
+
+#: Tokens of an answer, about the mean of the published runs; thinking comes on top.
+TYPICAL_ANSWERS: dict[Stage, int] = {"scene": 110, "intent": 130, "action": 60}
+
+
+def stage_calls(prompts: PromptSet, frames: Sequence[Frame], pictures: int, role: str = MAIN) -> list[TypicalCall]:
+    """The three calls of a frame.
+
+    Args:
+        prompts: the wording; if its stages are turns of a dialogue, the later calls continue the first.
+        frames: their histories fill the prompts; not empty.
+        pictures: with each frame.
+        role: of the model that is asked.
+    """
+    answers = {stage: "x" * round(tokens * CHARACTERS_PER_TOKEN) for stage, tokens in TYPICAL_ANSWERS.items()}
+    return [
+        TypicalCall(
+            stage,
+            sum(len(prompts.prompt(stage, frame, answers)) for frame in frames) / len(frames),
+            pictures,
+            TYPICAL_ANSWERS[stage],
+            role,
+            continues=prompts.in_dialogue and stage != STAGES[0],
+        )
+        for stage in STAGES
+    ]
 
 
 def _is_recorded_failure(said: Said) -> bool:
     return said.result.completion is not None and said.result.completion.failure is not None
 
 
-def _record(said: Said, outcome: str) -> StageRecord:
-    result, completion = said.result, said.result.completion
-    error = result.error
-    if completion is not None and completion.failure is not None:
-        error = completion.text
-    return StageRecord(
-        stage=said.stage,
-        prompt=said.message.text,
-        response=completion.text if completion else None,
-        outcome=outcome,
-        usage=completion.usage if completion else None,
-        latency_s=completion.latency_s if completion and completion.latency_s is not None else result.latency_s,
-        attempts=result.attempts,
-        cached=result.cached,
-        error=error,
-    )
+def _record(said: Said, outcome: str) -> CallRecord:
+    return call_record(said.stage, said.message.text, said.result, outcome)

@@ -8,7 +8,8 @@ from typing import Any
 
 from lightemma.backends.base import Call, CallResult, Message, PicturePart, Request, TextPart
 from lightemma.backends.config import ModelConfig
-from lightemma.run_folder.records import OK, Stage, call_outcome, format_outcome
+from lightemma.planners.call_record import text_outcome
+from lightemma.run_folder.records import OK, Stage
 
 Part = TextPart | PicturePart
 
@@ -81,20 +82,6 @@ class Said:
 def window_of(config: ModelConfig) -> Window | None:
     """The context of a model, or None if its YAML does not say ``context_tokens``."""
     return None if config.context_tokens is None else Window(config.context_tokens, config.max_output_tokens)
-
-
-def text_outcome(result: CallResult) -> str:
-    """``ok`` for an answer that can be used as text, whatever its form."""
-    completion = result.completion
-    if completion is None:
-        return call_outcome(result.failure or "invalid_response")
-    if completion.failure is not None:
-        return call_outcome(completion.failure)
-    if completion.finish_reason in ("refused", "content_filter"):
-        return call_outcome(completion.finish_reason)
-    if not completion.text.strip():
-        return format_outcome("truncated" if completion.finish_reason == "length" else "empty")
-    return OK
 
 
 class Conversation:

@@ -7,25 +7,25 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """A way of asking. Each departure from the default makes a run of its own kind, with a name of its own.
+class PromptStyle:
+    """A way of asking. Each departure from the default makes another run, with its own name.
 
     Attributes:
         dialogue: the stages are turns of one conversation, in which the pictures stand once, at its beginning.
-        frames: pictures sent: the frame's own and the key frames before it.
-        guided: the action answer is held to its form while the model writes it.
+        pictures: how many are sent: the frame's own and the key frames before it.
+        guided: the action answer must follow its form while the model writes it.
     """
 
     dialogue: bool = False
-    frames: int = 1
+    pictures: int = 1
     guided: bool = False
 
     @property
-    def words(self) -> tuple[str, ...]:
-        """What sets it apart, in the words of run names; empty for the default."""
+    def suffix(self) -> tuple[str, ...]:
+        """What sets it apart, as parts of run names; empty for the default."""
         return (
             *(("dialogue",) if self.dialogue else ()),
-            *((f"{self.frames}-frames",) if self.frames != 1 else ()),
+            *((f"{self.pictures}-frames",) if self.pictures != 1 else ()),
             *(("guided",) if self.guided else ()),
         )
 
@@ -33,6 +33,6 @@ class Asking:
         """The same for manifests; empty for the default."""
         return {
             **({"dialogue": True} if self.dialogue else {}),
-            **({"frames": self.frames} if self.frames != 1 else {}),
+            **({"frames": self.pictures} if self.pictures != 1 else {}),
             **({"answer": "guided"} if self.guided else {}),
         }

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from lightemma.errors import UserError, near_names
-from lightemma.parsing import Tier
-from lightemma.planners.base import Planner
-from lightemma.planners.chain_of_thought import ChainOfThought
-from lightemma.planners.conversation import Window
-from lightemma.planners.prompt_style import Asking
-from lightemma.plugins import load_class
-from lightemma.prompts.sets import PromptSet
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from lightemma.errors import UserError
+from lightemma.planners.base import Needs, Planner, PlannerSettings
+from lightemma.planners.prompt_style import PromptStyle
+from lightemma.plugins import Offered, describe, error_line, find_class, offered
+
+#: Packages name their planners under this group of entry points.
+ENTRY_POINTS = "lightemma.planners"
 
 #: name -> "module:Class", imported when asked for.
 PLANNERS = {
@@ -22,43 +25,106 @@ PLANNERS = {
 }
 
 
+def planners() -> dict[str, Offered]:
+    """Every planner by name: ours, and those that installed packages offer as ``lightemma.planners``."""
+    return offered(ENTRY_POINTS, PLANNERS)
+
+
 def planner_class(name: str) -> type[Planner]:
     """The class behind a planner's name, or behind ``package.module:Class``.
 
     Raises:
-        UserError: if there is none.
+        UserError: if there is none, or it is not what a planner must be.
     """
-    place = PLANNERS.get(name, name)
-    if ":" not in place:
-        raise UserError(f"There is no planner '{name}'; {near_names(name, PLANNERS)}")
-    return load_class(place, Planner, "planner")
+    cls = find_class(name, ENTRY_POINTS, PLANNERS, Planner, "planner")
+    wrong = _what_is_wrong(cls)
+    if wrong:
+        raise UserError(f"The planner '{name}' ({describe(cls)}) {wrong}; see docs/adding-a-planner.md.")
+    return cls
 
 
-def make_planner(
-    name: str,
-    prompts: PromptSet,
-    tier: Tier,
-    asking: Asking = Asking(),  # noqa: B008 -- frozen
-    window: Window | None = None,
-) -> Planner:
-    """A planner ready to drive; those that ask a model are given the wording and the parser.
+def make_planner(name: str, settings: PlannerSettings = PlannerSettings()) -> Planner:  # noqa: B008 -- frozen
+    """A planner ready to drive.
 
     Args:
-        name: a key of PLANNERS, or ``package.module:Class``.
-        prompts: the wording.
-        tier: how answers are read.
-        asking: dialogue, pictures, guided answers; means nothing to planners that ask no model.
-        window: the model's context.
+        name: a key of PLANNERS, a name that an installed package offers, or ``package.module:Class``.
+        settings: what it is made with.
 
     Raises:
-        UserError: if there is none of that name, or it asks in no other way than its own.
+        UserError: if there is none of that name, it cannot be made, an option is wrong, or it takes no such style.
     """
     cls = planner_class(name)
-    if cls.asks_model and asking != Asking():
-        if not issubclass(cls, ChainOfThought):
-            raise UserError(
-                f"The planner '{name}' has its own way of asking; leave out --dialogue, --frames and --answer guided, which "
-                "are for chain-of-thought."
-            )
-        return cls(prompts, tier, asking, window)
-    return cls(prompts, tier) if cls.asks_model else cls()  # type: ignore[call-arg]
+    try:
+        planner = cls(settings)
+        needs: object = planner.needs()
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"The planner '{name}' ({describe(cls)}) cannot be made: {error_line(error)}; see docs/adding-a-planner.md."
+        ) from error
+    if not hasattr(planner, "options"):
+        wrong = "does not call super().__init__(settings) in its __init__"
+    elif not isinstance(needs, Needs):
+        wrong = f"returns {type(needs).__name__} from needs(), not Needs"
+    else:
+        _check_style(name, planner, settings.style)
+        return planner
+    raise UserError(f"The planner '{name}' ({describe(cls)}) {wrong}; see docs/adding-a-planner.md.")
+
+
+def options_known(cls: type[Planner], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of ``options`` that a planner has: where several planners run, each takes its own."""
+    return {key: value for key, value in options.items() if key in cls.Options.model_fields}
+
+
+def check_options(names: list[str], options: Mapping[str, Any]) -> None:
+    """Makes sure that every option belongs to at least one of several planners.
+
+    Raises:
+        UserError: naming the options there are.
+    """
+    known = {name: list(planner_class(name).Options.model_fields) for name in names}
+    for key in options:
+        if not any(key in fields for fields in known.values()):
+            there_are = "; ".join(f"{name}: {', '.join(fields) or 'none'}" for name, fields in known.items())
+            raise UserError(f"No planner here has an option '{key}'; the options are {there_are}.")
+
+
+def _check_style(name: str, planner: Planner, style: PromptStyle) -> None:
+    if planner.needs().models and style != PromptStyle() and not planner.takes_style:
+        raise UserError(
+            f"The planner '{name}' has its own way of asking; leave out --dialogue, --frames and --answer guided, which "
+            "are for chain-of-thought."
+        )
+
+
+def _what_is_wrong(cls: type[Planner]) -> str:
+    """A clause about a class that cannot be a planner; empty if it can."""
+    if not isinstance(getattr(cls, "name", None), str) or not cls.name:
+        return 'has no name; give it one, such as name = "my-planner"'
+    missing = sorted(getattr(cls, "__abstractmethods__", ()))
+    if missing:
+        return f"does not write {', '.join(missing)}"
+    if hasattr(cls, "asks_model"):
+        return "has 'asks_model', as planners of lightemma 0.1 had; write needs() instead"
+    if not inspect.iscoroutinefunction(inspect.unwrap(cls.plan)):
+        return "has a plan() that is not `async def`"
+    if not _takes(cls.plan, 4):
+        return "has a plan() that does not take (self, frame, view, calls)"
+    if not _takes(cls.__init__, 2):
+        return "has an __init__ that does not take (self, settings)"
+    if not (isinstance(cls.Options, type) and issubclass(cls.Options, Planner.Options)):
+        return "has an Options class that does not subclass Planner.Options"
+    return ""
+
+
+def _takes(function: Any, count: int) -> bool:
+    """Whether a function can be called with so many positional arguments."""
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:  # not written in Python
+        return True
+    return True

@@ -20,13 +20,12 @@ from lightemma.backends.token_rules import CHARACTERS_PER_TOKEN, Size
 from lightemma.calls.prices import ResolvedPrice, cost, resolve_price
 from lightemma.data.pictures import PicturePolicy
 from lightemma.frame import Frame
-from lightemma.prompts.sets import PromptSet
-from lightemma.run_folder.records import STAGES, Stage, Usage, is_call_error
+from lightemma.planners.base import TypicalCall
+from lightemma.planners.chain_of_thought import stage_calls
+from lightemma.prompts.sets import DEFAULT_PROMPTS, load_prompts
+from lightemma.run_folder.records import Stage, Usage, is_call_error
 from lightemma.run_folder.store import read_outcomes
 from lightemma.sessions.job import DEFAULT_PLANNER, Job, Study
-
-#: Tokens of an answer, about the mean of the published runs; thinking comes on top.
-TYPICAL_ANSWERS: dict[Stage, int] = {"scene": 110, "intent": 130, "action": 60}
 
 #: Of nuScenes' pictures; taken where there is none to look at.
 DEFAULT_SIZE = (1600, 900)
@@ -62,11 +61,11 @@ class CallEstimate:
 
 @dataclass(frozen=True, slots=True)
 class RunEstimate:
-    """What one run will ask.
+    """What one run will ask of one model.
 
     Attributes:
-        run: its name.
-        config: its model.
+        run: its name, with the model's role where it has several.
+        config: the model.
         frames: frames it covers.
         left: those of them still to be driven.
         calls: the calls of one frame.
@@ -135,7 +134,7 @@ def estimate_study(study: Study, at: datetime) -> list[RunEstimate]:
         study: opened with ``offline_backend``, so that neither key nor server is needed.
         at: the day whose prices hold.
     """
-    asking = [job for job in study.jobs if job.backend is not None]
+    asking = [job for job in study.jobs if job.backends]
     finished = {job.name: read_outcomes(study.results / job.name) for job in asking}
     left = dict.fromkeys(finished, 0)
     every = math.ceil(study.frame_count / _SAMPLED_FRAMES)
@@ -146,33 +145,28 @@ def estimate_study(study: Study, at: datetime) -> list[RunEstimate]:
         for name, outcomes in finished.items():
             left[name] += is_call_error(outcomes.get(frame.sample_token, "call:"))
     size = picture_size(sample[0], study.benchmark.pictures.policy())
-    pictures = study.benchmark.frames
-    return [_estimate(job, study.frame_count, left[job.name], sample, size, at, pictures) for job in asking]
+    return [one for job in asking for one in _estimates(job, study.frame_count, left[job.name], sample, size, at)]
 
 
-def estimate_calls(
-    config: ModelConfig, prompts: PromptSet, frames: Sequence[Frame], size: Size, pictures: int = 1
-) -> tuple[CallEstimate, ...]:
-    """The mean calls of a frame, one per stage, with answers of typical length fed on.
+def estimate_calls(config: ModelConfig, typical: Sequence[TypicalCall], size: Size) -> tuple[CallEstimate, ...]:
+    """The mean calls of a frame in tokens.
 
     Args:
         config: the model.
-        prompts: the wording; if its stages are turns of a dialogue, each sends all that was said before.
-        frames: their histories fill the prompts, so a few are enough; not empty.
+        typical: what the planner says of the calls to it, in order; one that continues a conversation sends all that was
+            said before.
         size: width and height of a picture as sent.
-        pictures: with each frame.
     """
     per_token = characters_per_token(config.model, config.provider)
-    picture = pictures * picture_tokens(config.model, size, config.provider).tokens
-    answers = {stage: "x" * round(tokens * CHARACTERS_PER_TOKEN) for stage, tokens in TYPICAL_ANSWERS.items()}
     calls: list[CallEstimate] = []
-    for stage in STAGES:
-        length = sum(len(prompts.prompt(stage, frame, answers)) for frame in frames) / len(frames)
-        text, shared = round(length / per_token), picture if calls else 0
-        if prompts.in_dialogue and calls:
+    for one in typical:
+        picture = one.pictures * picture_tokens(config.model, size, config.provider).tokens
+        text, shared = round(one.characters / per_token), picture if calls else 0
+        if one.continues and calls:
             shared = calls[-1].input + calls[-1].output
             text += shared - picture
-        calls.append(CallEstimate(stage, text, picture, round(len(answers[stage]) / per_token), shared))
+        output = round(round(one.answer_tokens * CHARACTERS_PER_TOKEN) / per_token)
+        calls.append(CallEstimate(one.stage, text, picture, output, shared))
     return tuple(calls)
 
 
@@ -218,24 +212,37 @@ class _Unasked(Backend):
         raise CallError("not_recorded", "an estimate asks nobody")
 
 
-def _estimate(
-    job: Job, frames: int, left: int, sample: Sequence[Frame], size: Size, at: datetime, pictures: int
-) -> RunEstimate:
-    if job.backend is None or job.prompts is None:
-        raise ValueError(f"the run '{job.name}' asks no model")
-    config = job.backend.config
-    usual = job.planner.name == DEFAULT_PLANNER
-    return RunEstimate(
-        run=job.name,
-        config=config,
-        frames=frames,
-        left=left,
-        calls=estimate_calls(config, job.prompts, sample, size, pictures),
-        picture_rule=picture_tokens(config.model, size, config.provider).rule,
-        price=resolve_price(config, at),
-        batch_price=resolve_price(config, at, batch=True),
-        remark="" if usual else f"{job.planner.name} is reckoned like {DEFAULT_PLANNER}, with three calls a frame",
-    )
+def _estimates(
+    job: Job, frames: int, left: int, sample: Sequence[Frame], size: Size, at: datetime
+) -> list[RunEstimate]:
+    """One estimate per model of a run."""
+    planner, roles = job.planner, list(job.backends)
+    typical = planner.typical_calls(sample)
+    remark = ""
+    if typical is None:
+        prompts = job.prompts or load_prompts(DEFAULT_PROMPTS)
+        pictures = planner.needs().pictures
+        typical = [call for role in roles for call in stage_calls(prompts, sample, pictures, role)]
+        remark = f"{planner.name} is reckoned like {DEFAULT_PLANNER}, with three calls a frame"
+        remark += " to each model" if len(roles) > 1 else ""
+    found = []
+    for role, backend in job.backends.items():
+        config = backend.config
+        calls = estimate_calls(config, [call for call in typical if call.role == role], size)
+        found.append(
+            RunEstimate(
+                run=job.name if len(roles) == 1 else f"{job.name} ({role})",
+                config=config,
+                frames=frames,
+                left=left,
+                calls=calls,
+                picture_rule=picture_tokens(config.model, size, config.provider).rule,
+                price=resolve_price(config, at),
+                batch_price=resolve_price(config, at, batch=True),
+                remark=remark,
+            )
+        )
+    return found
 
 
 def _size_on_disk(path: Path | None) -> Size | None:

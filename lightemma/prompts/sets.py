@@ -17,6 +17,8 @@ from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.records import STAGES, Stage
 
 SHIPPED = Path(__file__).parent
+#: The wording where the user chose none.
+DEFAULT_PROMPTS = "three-stage"
 SETTINGS_FILE = "prompt-set.yaml"
 
 #: What each stage's template may speak of. The scene stage sees the picture alone: motion would colour its description.

@@ -6,15 +6,18 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-#: Raised when the meaning of a field changes; a newer file is refused by an older program.
-FORMAT = 1
+from lightemma.run_folder.records import MAIN
+
+#: Raised when the meaning of a field changes; a newer file is refused by an older program. 2: ``calls`` and ``models``.
+FORMAT = 2
 
 #: Touch the numbers of every run.
 _PACKAGES = ("lightemma", "numpy", "pillow")
@@ -61,14 +64,35 @@ class PromptsEntry(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """manifest.json of one run."""
+    """manifest.json of one run.
+
+    Attributes:
+        run: its name.
+        protocol: how plans became trajectories.
+        data: which frames.
+        planner: who drove.
+        parser: how answers were read.
+        models: role -> model, in the planner's order; empty for a planner without one.
+        prompts: the wording, for planners that ask a model.
+        images: how pictures were sent, or None where none were.
+        price_table: where the prices come from.
+        gpu_seconds: of this machine's GPUs.
+        imported: where an imported run comes from.
+        packages: versions of the packages that touch the numbers.
+        python: the interpreter's version.
+        git_revision: of this program.
+        started: the first session's start.
+        ended: None until the run is complete.
+        format: of the folder's files.
+        old_model: the only model in files of 0.1; always unset once read.
+    """
 
     run: str
     protocol: dict[str, Any]
     data: DataEntry
     planner: PlannerEntry
     parser: str
-    model: ModelEntry | None = None
+    models: dict[str, ModelEntry] = {}
     prompts: PromptsEntry | None = None
     images: dict[str, Any] | None = None
     price_table: str | None = None
@@ -80,9 +104,39 @@ class Manifest(msgspec.Struct, frozen=True):
     started: str = ""
     ended: str | None = None
     format: int = FORMAT
+    old_model: ModelEntry | UnsetType | None = msgspec.field(default=UNSET, name="model")
+
+    def __post_init__(self) -> None:
+        """Reads a manifest of 0.1."""
+        if self.old_model is not UNSET:
+            if self.old_model is not None:
+                msgspec.structs.force_setattr(self, "models", {MAIN: self.old_model})
+            msgspec.structs.force_setattr(self, "old_model", UNSET)
+
+    @property
+    def model(self) -> ModelEntry | None:
+        """The main model: the one called so, or else the first; None for a planner without a model."""
+        return self.models.get(MAIN) or next(iter(self.models.values()), None)
+
+    @property
+    def model_name(self) -> str:
+        """Names of all models, joined by ``+``; an empty string without one."""
+        return "+".join(entry.name for entry in self.models.values())
+
+    def answered_by(self, names: Mapping[str, str | None]) -> Self:
+        """The manifest with the models named as their providers named those that answered.
+
+        Args:
+            names: role -> name; None where nothing was answered now, which keeps what is known.
+        """
+        models = {
+            role: msgspec.structs.replace(entry, answered_as=names.get(role) or entry.answered_as)
+            for role, entry in self.models.items()
+        }
+        return msgspec.structs.replace(self, models=models)
 
     def differences(self, other: Manifest) -> list[str]:
-        """What keeps ``other`` from being the same run gone on with: one clause per differing setting."""
+        """What keeps ``other`` from resuming this run: one word per setting that differs."""
         pairs: list[tuple[str, Any, Any]] = [
             ("protocol", self.protocol, other.protocol),
             ("data", (self.data.source, self.data.name, self.data.version), _data(other)),
@@ -91,7 +145,7 @@ class Manifest(msgspec.Struct, frozen=True):
             ("parser", self.parser, other.parser),
             ("prompts", self.prompts and self.prompts.sha256, other.prompts and other.prompts.sha256),
             ("pictures", self.images, other.images),
-            ("model", _asked(self.model), _asked(other.model)),
+            ("model", _asked(self.models), _asked(other.models)),
         ]
         return [what for what, mine, theirs in pairs if mine != theirs]
 
@@ -100,8 +154,11 @@ def _data(manifest: Manifest) -> tuple[str, str, str]:
     return manifest.data.source, manifest.data.name, manifest.data.version
 
 
-def _asked(model: ModelEntry | None) -> Any:
-    return model and (model.name, model.provider, model.model, model.revision, model.parameters)
+def _asked(models: Mapping[str, ModelEntry]) -> Any:
+    return {
+        role: (model.name, model.provider, model.model, model.revision, model.parameters)
+        for role, model in models.items()
+    }
 
 
 def frame_set_digest(tokens: Iterable[str]) -> str:

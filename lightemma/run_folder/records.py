@@ -1,14 +1,21 @@
-"""What a run writes down: outcomes, usage, one record per frame. Knows nobody."""
+"""What a run writes down: outcomes, usage, one record per frame and per call."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 OK = "ok"
 STAGES = ("scene", "intent", "action")
 Stage = str
+
+#: The role of a planner's only model, or of the first of several.
+MAIN = "main"
+
+#: Why a frame has no plan where the planner itself failed: it raised an error, or its plan was not one.
+PLANNER_ERROR = "planner_error"
 
 UsageSource = Literal["api", "tokenizer", "estimate", "recorded"]
 Pair = tuple[float, float]
@@ -55,19 +62,22 @@ class Usage(msgspec.Struct, frozen=True):
     cache_write: int = 0
 
 
-class StageRecord(msgspec.Struct, frozen=True):
-    """One stage of one frame: what was asked, what came back.
+class CallRecord(msgspec.Struct, frozen=True):
+    """One call of one frame: what was asked, what came back.
 
     Attributes:
-        stage: ``scene``, ``intent`` or ``action``; ``summary`` where a dialogue had outgrown the model's context.
+        stage: what the call was for, such as ``scene``, ``intent`` or ``action``; ``summary`` where a dialogue had outgrown
+            the model's context. A planner may give the same name to several calls.
         prompt: the text as sent.
         response: the text as received, or None when the call failed without one.
         outcome: ``ok``, ``format:<kind>`` or ``call:<kind>``.
-        usage: tokens, or None when nobody counted.
+        usage: tokens, or None if unknown.
         latency_s: seconds from sending to the whole answer, of the attempt that answered.
         attempts: how many times the call was tried.
         cached: whether the answer came from the response cache (no call was made).
-        error: the provider's words when the call failed.
+        error: the provider's message when the call failed.
+        role: which of the planner's models was asked.
+        model: name of that model; None where it is the run's only one, in files of 0.1 and imported runs.
     """
 
     stage: Stage
@@ -79,9 +89,11 @@ class StageRecord(msgspec.Struct, frozen=True):
     attempts: int = 1
     cached: bool = False
     error: str | None = None
+    role: str = MAIN
+    model: str | None = None
 
 
-class FrameRecord(msgspec.Struct, frozen=True):
+class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One line of frames.jsonl.
 
     Attributes:
@@ -89,14 +101,20 @@ class FrameRecord(msgspec.Struct, frozen=True):
         frame_index: place among the scene's benchmark frames.
         sample_token: the key frame's token.
         image: the picture's name as the data set gives it, or an empty string.
-        image_sha256: digest of the picture as sent, or None when none was.
         timestamp: microseconds.
         history: 6 pairs (m/s, 1/m), oldest first.
         ground_truth: 6 points (metres, ego frame); None in a world that has none.
-        stages: the calls, in order; none for a planner without a model.
+        calls: the calls, in order; none for a planner without a model.
+        answer: place in ``calls`` of the call that holds the actions' text, well-formed or not; None if there is no such
+            call: the planner has no model, computed its actions, or was not answered.
         actions: the plan, 6 pairs, or None if there is none.
         trajectory: 6 points, or None.
         outcome: ``ok``, ``format:<kind>`` or ``call:<kind>``.
+        image_sha256: digest of the picture as sent, or None when none was.
+        latency_s: seconds that a planner without calls took; None where the calls say it.
+        error: one line that says how the planner failed, where the outcome is ``call:planner_error``.
+        answer_unknown: True for a frame of 0.1 whose file does not say which call is the answer.
+        stages: the name of ``calls`` in files of 0.1; always unset once read.
     """
 
     scene: str
@@ -106,33 +124,70 @@ class FrameRecord(msgspec.Struct, frozen=True):
     timestamp: int
     history: list[Pair]
     ground_truth: list[Pair] | None
-    stages: list[StageRecord]
+    calls: list[CallRecord] = []
+    answer: int | None = None
     actions: list[Pair] | None
     trajectory: list[Pair] | None
     outcome: str
     image_sha256: str | None = None
+    latency_s: float | None = None
+    error: str | None = None
+    answer_unknown: bool | UnsetType = UNSET
+    stages: list[CallRecord] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """Reads a line of 0.1, in which the last call's name said whether it was the answer."""
+        if not take_old_calls(self) or not self.calls:
+            return
+        if self.calls[-1].stage != STAGES[-1]:
+            msgspec.structs.force_setattr(self, "answer_unknown", True)
+        elif not is_call_error(self.outcome):
+            msgspec.structs.force_setattr(self, "answer", len(self.calls) - 1)
 
 
-class StageNumbers(msgspec.Struct, frozen=True):
-    """The parts of a stage that scoring needs; reading only these is several times faster."""
+class CallNumbers(msgspec.Struct, frozen=True):
+    """The parts of a call that scoring needs; reading only these is several times faster."""
 
     stage: Stage
     outcome: str
     usage: Usage | None = None
     latency_s: float | None = None
+    role: str = MAIN
 
 
-class FrameNumbers(msgspec.Struct, frozen=True):
-    """The parts of a frame that scoring needs, without the texts."""
+class FrameNumbers(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of a frame that scoring needs, without the texts; see ``FrameRecord``."""
 
     scene: str
     frame_index: int
     sample_token: str
     history: list[Pair]
     ground_truth: list[Pair] | None
-    stages: list[StageNumbers]
+    calls: list[CallNumbers] = []
     actions: list[Pair] | None
     trajectory: list[Pair] | None
     outcome: str
     image: str = ""
     timestamp: int = 0
+    latency_s: float | None = None
+    stages: list[CallNumbers] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """Reads a line of 0.1."""
+        take_old_calls(self)
+
+
+def take_old_calls(record: Any) -> bool:
+    """Moves the calls of a line of 0.1 from their old name ``stages`` to ``calls``.
+
+    Args:
+        record: any struct with both fields.
+
+    Returns:
+        Whether it was such a line.
+    """
+    if record.stages is UNSET:
+        return False
+    msgspec.structs.force_setattr(record, "calls", record.stages)
+    msgspec.structs.force_setattr(record, "stages", UNSET)
+    return True

@@ -12,6 +12,7 @@ from typing import Self, TypeVar
 import msgspec
 
 from lightemma.errors import UserError
+from lightemma.run_folder.files import write_whole
 from lightemma.run_folder.manifest import FORMAT, Manifest
 from lightemma.run_folder.records import FrameNumbers, FrameRecord
 
@@ -91,9 +92,8 @@ def read_manifest(folder: Path) -> Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Writes the manifest whole or not at all."""
-    temporary = folder / f".{MANIFEST}.part"
-    temporary.write_bytes(msgspec.json.format(_ENCODER.encode(manifest), indent=2) + b"\n")
-    temporary.replace(folder / MANIFEST)
+    manifest = msgspec.structs.replace(manifest, format=FORMAT)
+    write_whole(folder / MANIFEST, msgspec.json.format(_ENCODER.encode(manifest), indent=2) + b"\n")
 
 
 def read_frames(folder: Path) -> list[FrameRecord]:
@@ -178,10 +178,10 @@ class RunWriter:
                 f"'{self.folder}' holds a run with other {' and '.join(differs)}; give this run its own name with --name, "
                 "or remove that folder."
             )
-        if existing.model and manifest.model and manifest.model.answered_as is None:
-            # A sitting that asks nothing must not forget who answered before.
-            model = msgspec.structs.replace(manifest.model, answered_as=existing.model.answered_as)
-            manifest = msgspec.structs.replace(manifest, model=model)
+        # A session that asks nothing must not forget who answered before.
+        before = {role: entry.answered_as for role, entry in existing.models.items()}
+        now = {role: entry.answered_as or before.get(role) for role, entry in manifest.models.items()}
+        manifest = manifest.answered_by(now)
         return msgspec.structs.replace(manifest, started=existing.started, gpu_seconds=existing.gpu_seconds)
 
     def _mend(self) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from lightemma.errors import UserError
-from lightemma.run_folder.records import StageRecord
+from lightemma.run_folder.records import CallRecord, take_old_calls
 from lightemma.run_folder.store import FRAMES
 
 log = logging.getLogger(__name__)
@@ -22,15 +23,21 @@ _T = TypeVar("_T")
 
 
 class FrameText(msgspec.Struct, frozen=True):
-    """The stages of one frame.
+    """The calls of one frame.
 
     Attributes:
         sample_token: the key frame's token.
-        stages: the calls, in order; none for a planner without a model.
+        calls: the calls, in order; none for a planner without a model.
+        stages: the name of ``calls`` in files of 0.1; always unset once read.
     """
 
     sample_token: str
-    stages: list[StageRecord]
+    calls: list[CallRecord] = []
+    stages: list[CallRecord] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """Reads a line of 0.1."""
+        take_old_calls(self)
 
 
 class _Answer(msgspec.Struct, frozen=True, gc=False):
@@ -39,13 +46,17 @@ class _Answer(msgspec.Struct, frozen=True, gc=False):
 
 class _Measured(msgspec.Struct, frozen=True, gc=False):
     sample_token: str
-    stages: list[_Answer]
+    calls: list[_Answer] = []
+    stages: list[_Answer] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        take_old_calls(self)
 
 
 class FrameTexts:
     """Where each frame's line lies in a run's frames.jsonl, read on demand.
 
-    A token's last line counts, as in ``runs.store``; a torn last line is dropped.
+    A token's last line counts, as in ``run_folder.store``; a torn last line is dropped.
 
     Args:
         folder: the run.
@@ -73,7 +84,7 @@ class FrameTexts:
                         break
                     found = self._decode(decoder, line, number)
                     self._places[found.sample_token] = place
-                    lengths[found.sample_token] = sum(len(stage.response or "") for stage in found.stages)
+                    lengths[found.sample_token] = sum(len(call.response or "") for call in found.calls)
                     place += len(line)
         except FileNotFoundError:
             pass  # a run without frames yet has no words

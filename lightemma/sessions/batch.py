@@ -9,7 +9,7 @@ Batches that are out are written down in the run's folder, so that days later th
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,10 +26,13 @@ from lightemma.backends.base import (
 )
 from lightemma.calls.cache import ResponseCache, call_key
 from lightemma.calls.cancellation import Stop
-from lightemma.data.pictures import PicturePolicy, load_picture, with_earlier_pictures
+from lightemma.data.pictures import PicturePolicy
 from lightemma.errors import UserError
 from lightemma.frame import Frame
-from lightemma.planners.base import Planner
+from lightemma.planners.base import Planner, View
+from lightemma.run_folder.files import write_whole
+from lightemma.run_folder.records import MAIN
+from lightemma.sessions.views import load_view, pictures_needed
 
 FILE = "batches.json"
 #: Share of what a provider takes in bytes that a batch is filled to, and bytes of a request besides its words and pictures.
@@ -43,10 +46,11 @@ log = logging.getLogger(__name__)
 
 
 class _Out(msgspec.Struct):
-    """A batch that is out at the provider: its id, and which of our calls each key stands for."""
+    """A batch that is out at the provider: its id, which of our calls each key stands for, and whose model is asked."""
 
     id: str
     keys: dict[str, str]
+    role: str = MAIN
 
 
 class _State(msgspec.Struct):
@@ -56,8 +60,8 @@ class _State(msgspec.Struct):
     failures: dict[str, list[str]] = {}
 
 
-class _NotYet(Exception):  # noqa: N818 -- part of the way of working
-    """A call whose answer is still to come; ends the frame for this wave."""
+class _NotYet(BaseException):
+    """A call whose answer is still to come; ends the frame for this wave, whatever errors the planner handles itself."""
 
 
 class BatchCollector:
@@ -67,25 +71,30 @@ class BatchCollector:
         backend: who will be asked.
         cache: where answers are.
         failures: calls that failed for good, by key.
+        role: which of the planner's models it is.
     """
 
-    def __init__(self, backend: BatchBackend, cache: ResponseCache, failures: dict[str, list[str]]) -> None:
+    def __init__(
+        self, backend: BatchBackend, cache: ResponseCache, failures: dict[str, list[str]], role: str = MAIN
+    ) -> None:
+        self.backend = backend
+        self._role = role
         self.wanted: dict[str, Request] = {}
-        self._backend = backend
         self._cache = cache
         self._failures = failures
         self._options = backend.options.model_dump(mode="json")
 
     async def __call__(self, request: Request) -> CallResult:
         """The answer if it is there, else notes the request and ends the frame."""
-        key = call_key(self._backend.config, self._options, request)
+        config, role = self.backend.config, self._role
+        key = call_key(config, self._options, request)
         kept = self._cache.get(key)
         if kept is not None:
-            return CallResult(kept, latency_s=None, attempts=0, cached=True)
+            return CallResult(kept, latency_s=None, attempts=0, cached=True, role=role, model=config.name)
         failed = self._failures.get(key, [])
         if len(failed) >= TRIES:
             kind, _, message = failed[-1].partition(": ")
-            return CallResult(None, kind, message, attempts=len(failed))
+            return CallResult(None, kind, message, attempts=len(failed), role=role, model=config.name)
         self.wanted[key] = request
         raise _NotYet
 
@@ -94,7 +103,7 @@ class BatchRun:
     """The waves of one run.
 
     Args:
-        backend: a provider with a batch endpoint.
+        backends: providers with a batch endpoint, by role of the planner's models.
         cache: takes the answers.
         folder: the run's folder; keeps batches.json.
         stop: ends the waiting (the batches stay out, and the same command picks them up).
@@ -107,14 +116,14 @@ class BatchRun:
 
     def __init__(
         self,
-        backend: BatchBackend,
+        backends: Mapping[str, BatchBackend],
         cache: ResponseCache,
         folder: Path,
         stop: Stop,
         told: Callable[[str], None],
         poll_s: float = POLL_S,
     ) -> None:
-        self._backend = backend
+        self._backends = backends
         self._cache = cache
         self._path = folder / FILE
         self._stop = stop
@@ -124,11 +133,11 @@ class BatchRun:
 
     async def answer(
         self, frames: Callable[[], Iterable[Frame]], planner: Planner, policy: PicturePolicy
-    ) -> BatchCollector:
+    ) -> dict[str, BatchCollector]:
         """Drives wave after wave until every call is answered or has failed for good.
 
         Returns:
-            The caller that has all answers, to record the run with.
+            By role the callers that have all answers, to record the run with.
 
         Raises:
             UserError: if the provider does not take the batches.
@@ -138,56 +147,57 @@ class BatchRun:
         while True:
             for out in list(self._state.out):
                 await self._collect(out)
-            collector = BatchCollector(self._backend, self._cache, self._state.failures)
-            submitted, seen = 0, set[str]()
-            for part in self._parts(self._missing(frames(), planner, policy, collector, seen)):
-                requests = dict(part)
-                submitted += len(requests)
-                await self._submit(requests)
+            collectors = {
+                role: BatchCollector(backend, self._cache, self._state.failures, role)
+                for role, backend in self._backends.items()
+            }
+            submitted = 0
+            async for role, part in self._parts(self._missing(frames(), planner, policy, collectors)):
+                submitted += len(part)
+                await self._submit(role, part)
             if not submitted:
-                return collector
+                return collectors
             wave += 1
             self._told(f"wave {wave}: {submitted} calls handed over in {len(self._state.out)} batches")
 
-    def _missing(
+    async def _missing(
         self,
         frames: Iterable[Frame],
         planner: Planner,
         policy: PicturePolicy,
-        collector: BatchCollector,
-        seen: set[str],
-    ) -> Iterator[tuple[str, Request]]:
-        """The calls that stand next, one frame at a time: a wave's pictures are never all in memory."""
+        collectors: Mapping[str, BatchCollector],
+    ) -> AsyncIterator[tuple[str, str, Request]]:
+        """The calls that stand next (role, key, request), one frame at a time: a wave's pictures are never all in memory."""
+        pictures, seen = pictures_needed(planner.needs(), self._backends), set[str]()
         for frame in frames:
-            picture = None
-            if self._backend.reads_pictures and frame.image_path is not None:
-                picture = load_picture(frame.image_path, policy)
-            shown = with_earlier_pictures(frame, policy, planner.frames) if picture else frame
-            collector.wanted.clear()
-            _run_now(_until_missing(planner.plan(shown, picture, collector)))
-            for key, request in list(collector.wanted.items()):
-                if key not in seen:  # two frames may ask the very same
-                    seen.add(key)
-                    yield key, request
+            await _until_missing(planner, frame, load_view(frame, pictures, policy), collectors)
+            for role, collector in collectors.items():
+                for key, request in collector.wanted.items():
+                    if key not in seen:  # two frames may ask the very same
+                        seen.add(key)
+                        yield role, key, request
+                collector.wanted.clear()
 
-    async def _submit(self, requests: dict[str, Request]) -> None:
+    async def _submit(self, role: str, requests: Mapping[str, Request]) -> None:
         self._stop.check()
+        backend = self._backends[role]
         keys = {f"call-{index}": key for index, key in enumerate(requests)}
         try:
-            batch = await self._backend.submit_batch({short: requests[key] for short, key in keys.items()})
+            batch = await backend.submit_batch({short: requests[key] for short, key in keys.items()})
         except CallError as error:
             raise UserError(
-                f"{self._backend.config.provider} did not take a batch of {len(requests)} calls for "
-                f"'{self._backend.config.name}' ({error.kind}: {error.message}); run without --batch, or try again later."
+                f"{backend.config.provider} did not take a batch of {len(requests)} calls for "
+                f"'{backend.config.name}' ({error.kind}: {error.message}); run without --batch, or try again later."
             ) from error
         # Written down before anything else is done: a batch that is out has been paid for.
-        self._state.out.append(_Out(batch, keys))
+        self._state.out.append(_Out(batch, keys, role))
         self._save()
 
     async def _collect(self, out: _Out) -> None:
-        while True:
+        backend = self._backends.get(out.role)
+        while backend is not None:
             try:
-                status = await self._backend.batch_status(out.id)
+                status = await backend.batch_status(out.id)
             except CallError as error:
                 if error.kind in ("model_not_found", "bad_request"):
                     self._told(
@@ -198,37 +208,40 @@ class BatchRun:
                 await self._stop.sleep(self._poll_s)
                 continue
             if status.done:
-                await self._keep(out)
+                await self._keep(out, backend)
                 break
             self._told(f"batch {out.id}: {status.words}, {status.finished} of {status.total}")
             await self._stop.sleep(self._poll_s)
         self._state.out.remove(out)
         self._save()
 
-    async def _keep(self, out: _Out) -> None:
-        answers = await self._backend.fetch_batch(out.id)
+    async def _keep(self, out: _Out, backend: BatchBackend) -> None:
+        answers = await backend.fetch_batch(out.id)
         for short, key in out.keys.items():
             answer = answers.get(short, CallError("server_error", "the batch brought no answer for this call"))
             if isinstance(answer, Completion):
                 # A batch has no meaningful seconds per call.
-                self._cache.put(key, self._backend.config.name, replace(answer, latency_s=None))
+                self._cache.put(key, backend.config.name, replace(answer, latency_s=None))
             else:
                 self._state.failures.setdefault(key, []).append(f"{answer.kind}: {answer.message}")
 
-    def _parts(self, calls: Iterator[tuple[str, Request]]) -> Iterator[list[tuple[str, Request]]]:
-        """Cuts a wave into batches that the provider takes, without holding more than one in memory."""
-        part: list[tuple[str, Request]] = []
-        size = 0
-        for call in calls:
-            more = _size(call[1])
-            full = len(part) >= self._backend.max_batch_requests
-            if part and (full or size + more > FILL * self._backend.max_batch_bytes):
-                yield part
-                part, size = [], 0
-            part.append(call)
-            size += more
-        if part:
-            yield part
+    async def _parts(
+        self, calls: AsyncIterator[tuple[str, str, Request]]
+    ) -> AsyncIterator[tuple[str, dict[str, Request]]]:
+        """Cuts a wave into batches that the providers take, without holding more than one of each model in memory."""
+        parts: dict[str, dict[str, Request]] = {role: {} for role in self._backends}
+        sizes = dict.fromkeys(parts, 0)
+        async for role, key, request in calls:
+            backend, more = self._backends[role], _size(request)
+            full = len(parts[role]) >= backend.max_batch_requests
+            if parts[role] and (full or sizes[role] + more > FILL * backend.max_batch_bytes):
+                yield role, parts[role]
+                parts[role], sizes[role] = {}, 0
+            parts[role][key] = request
+            sizes[role] += more
+        for role, part in parts.items():
+            if part:
+                yield role, part
 
     def _load(self) -> _State:
         try:
@@ -242,9 +255,7 @@ class BatchRun:
             ) from error
 
     def _save(self) -> None:
-        temporary = self._path.with_suffix(".part")
-        temporary.write_bytes(msgspec.json.encode(self._state))
-        temporary.replace(self._path)
+        write_whole(self._path, msgspec.json.encode(self._state))
 
 
 def _size(request: Request) -> int:
@@ -255,20 +266,13 @@ def _size(request: Request) -> int:
     return REQUEST_BYTES + pictures * 4 // 3 + words * 5 // 4
 
 
-async def _until_missing(plan: Awaitable[object]) -> None:
+async def _until_missing(planner: Planner, frame: Frame, view: View, collectors: Mapping[str, BatchCollector]) -> None:
+    """Plans a frame up to its first calls without an answer. An error of the planner's own is met again when it is recorded."""
     try:
-        await plan
+        await planner.plan(frame, view, collectors)
     except _NotYet:
         return
-
-
-def _run_now(step: Awaitable[None]) -> None:
-    """Runs a coroutine that never waits: a collector's planner gets its answers at once or stops."""
-    iterator = step.__await__()
-    try:
-        next(iterator)
-    except StopIteration:
-        return
-    raise UserError(
-        "This planner waits for something besides its model, so it cannot be run with --batch; leave that out."
-    )
+    except UserError:
+        raise
+    except Exception as error:
+        log.debug("the planner failed on %s (%s)", frame.sample_token, error)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from lightemma.data.pictures import PicturePolicy
 from lightemma.parsing import Tier
-from lightemma.planners.prompt_style import Asking
+from lightemma.planners.prompt_style import PromptStyle
 from lightemma.protocol import LIGHTEMMA, Convention, Integration
 
 
@@ -47,7 +47,13 @@ class Benchmark(BaseModel):
     planners: list[str] = Field(
         default=["chain-of-thought"], min_length=1, description="names, or package.module:Class"
     )
-    models: list[str] = Field(default=[], description="for the planners that ask one")
+    planner_options: dict[str, Any] = Field(
+        default={}, description="of the planners, as `lightemma planners` lists them; each takes its own"
+    )
+    models: list[str] = Field(
+        default=[],
+        description="for the planners that ask one; a planner with several models takes ROLE=MODEL for each of its roles",
+    )
     prompts: str = Field(default="three-stage", description="a shipped prompt set, or a folder")
     dialogue: bool = Field(default=False, description="the stages as turns of one conversation; a run of its own kind")
     frames: int = Field(
@@ -71,6 +77,6 @@ class Benchmark(BaseModel):
     report: ReportSettings = ReportSettings()
 
     @property
-    def asking(self) -> Asking:
+    def style(self) -> PromptStyle:
         """How models are asked."""
-        return Asking(self.dialogue, self.frames, self.answer == "guided")
+        return PromptStyle(self.dialogue, self.frames, self.answer == "guided")

@@ -8,7 +8,7 @@ import numpy as np
 
 from lightemma.backends.base import CallError, Completion
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.replay import ReplayBackend
+from lightemma.backends.replay import Recorded, ReplayBackend
 from lightemma.frame import FloatArray, Frame
 from lightemma.kinematics import hold_last_action
 from lightemma.protocol import LIGHTEMMA
@@ -24,19 +24,20 @@ _SCENE = "This answer was written in advance; nobody has looked at the picture."
 
 
 def scripted_driver(frames: Iterable[Frame]) -> ReplayBackend:
-    """A backend that knows its answers to ``frames`` by heart."""
-    recording: dict[tuple[str, str], Completion | CallError] = {}
+    """A backend with an answer to every call about ``frames``."""
+    recording: dict[str, list[Recorded]] = {}
     for number, frame in enumerate(frames, start=1):
         actions = _plan(frame.history.actions)
         text = "[" + ", ".join(f"({v:.3f}, {c:.3f})" for v, c in actions) + "]"
         if number % COMMAS_MISSING_EVERY == 0:
             text = text.replace("), (", ") (")
-        token = frame.sample_token
-        recording[token, "scene"] = _completion(_SCENE)
-        recording[token, "intent"] = _completion(_intent(frame.history.actions))
-        recording[token, "action"] = _completion(text)
-        if number % CALL_FAILS_EVERY == 0:
-            recording[token, "intent"] = CallError("overloaded", "a failure written in advance")
+        failed = number % CALL_FAILS_EVERY == 0
+        intent = _completion(_intent(frame.history.actions))
+        recording[frame.sample_token] = [
+            Recorded("scene", _completion(_SCENE)),
+            Recorded("intent", CallError("overloaded", "a failure written in advance") if failed else intent),
+            Recorded("action", _completion(text)),
+        ]
     return ReplayBackend(ModelConfig(name=NAME, provider="scripted", model=NAME), recording)
 
 

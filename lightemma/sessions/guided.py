@@ -1,28 +1,38 @@
-"""Whether a model's answers can be held to the form that a run asks for; said before the first call."""
+"""Whether a model's answers can be made to follow the form that a planner needs; said before the first call."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from lightemma.backends.base import Backend
 from lightemma.errors import UserError
 from lightemma.planners.base import Planner
-from lightemma.planners.chain_of_thought import ChainOfThought
+
+_FORMS = {"json": "a JSON schema", "regex": "a regular expression"}
 
 
-def check_guided(planner: Planner, backend: Backend) -> None:
-    """Makes sure that a planner's guided answers can be guided.
+def check_guided(planner: Planner, backends: Mapping[str, Backend]) -> None:
+    """Makes sure that the main model can follow the planner's constraint.
+
+    Args:
+        planner: any.
+        backends: its models by role.
 
     Raises:
-        UserError: if the backend cannot hold answers to the form that the prompt set asks for.
+        UserError: if the model cannot.
     """
-    if not (isinstance(planner, ChainOfThought) and planner.asking.guided):
+    needs = planner.needs()
+    if needs.constraint is None or needs.main is None or needs.constraint in backends[needs.main].constraints:
         return
-    config, prompts = backend.config, planner.prompts
-    if ("json" if prompts.response_schema is not None else "regex") in backend.constraints:
-        return
-    who = f"Model '{config.name}' (provider {config.provider})"
-    if "json" in backend.constraints:
+    backend = backends[needs.main]
+    who = f"Model '{backend.config.name}' (provider {backend.config.provider})"
+    if not planner.takes_style:
         raise UserError(
-            f"{who} can be held to a JSON schema only, and the prompt set '{prompts.name}' asks for a list; add "
+            f"{who} cannot be held to {_FORMS[needs.constraint]}, which the planner '{planner.name}' needs; name another model."
+        )
+    if "json" in backend.constraints and planner.prompts is not None:
+        raise UserError(
+            f"{who} can be held to a JSON schema only, and the prompt set '{planner.prompts.name}' asks for a list; add "
             "--prompts three-stage-json."
         )
     raise UserError(

@@ -27,7 +27,7 @@ from lightemma.run_folder.manifest import (
     package_versions,
     python_version,
 )
-from lightemma.run_folder.records import STAGES, FrameRecord, is_call_error
+from lightemma.run_folder.records import MAIN, STAGES, FrameRecord, is_call_error
 from lightemma.run_folder.store import RunWriter, check_run_name, is_run, read_manifest, read_numbers
 
 
@@ -53,10 +53,10 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
     records = [frame_record(scene, frame, tier) for scene, frame in frames]
     if not records:
         raise UserError(f"'{path}' has scenes but no frames; there is nothing to import.")
-    upstream = sum(any(is_call_error(stage.outcome) for stage in record.stages[:-1]) for record in records)
+    upstream = sum(any(is_call_error(call.outcome) for call in record.calls[:-1]) for record in records)
     digest = hashlib.sha256()
     for record in records:
-        digest.update((record.sample_token + "\0" + (record.stages[-1].response or "")).encode())
+        digest.update((record.sample_token + "\0" + (record.calls[-1].response or "")).encode())
     manifest = Manifest(
         run=run,
         protocol=LIGHTEMMA.as_dict(),
@@ -70,7 +70,7 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
         ),
         planner=PlannerEntry("chain-of-thought", {"parser": tier}),
         parser=tier,
-        model=ModelEntry(name=run, provider="published", model=archive.model),
+        models={MAIN: ModelEntry(name=run, provider="published", model=archive.model)},
         prompts=_prompts_entry(archive, frames),
         imported={
             "archive": archive.name,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lightemma.backends.base import Backend, BatchBackend, Call
+from lightemma.backends.config import Limits
 from lightemma.calls.budget import Budget
 from lightemma.calls.cache import FILE as CACHE_FILE
 from lightemma.calls.cache import ResponseCache
@@ -25,11 +26,9 @@ from lightemma.data.pictures_check import missing_pictures
 from lightemma.data.sources import open_source
 from lightemma.errors import UserError
 from lightemma.frame import Frame
-from lightemma.planners.base import Planner
-from lightemma.planners.chain_of_thought import ChainOfThought
-from lightemma.planners.conversation import window_of
-from lightemma.planners.registry import make_planner, planner_class
-from lightemma.prompts.sets import PromptSet, load_prompts
+from lightemma.planners.base import Planner, PlannerSettings
+from lightemma.planners.registry import check_options
+from lightemma.prompts.sets import DEFAULT_PROMPTS, PromptSet, load_prompts
 from lightemma.protocol import Protocol, protocol_named
 from lightemma.run_folder.manifest import (
     DataEntry,
@@ -50,24 +49,41 @@ from lightemma.sessions.batch import POLL_S, BatchRun
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.guided import check_guided
 from lightemma.sessions.models import make_backend, model_entry
-from lightemma.sessions.open_loop import Progress, RunOutcome, execute
+from lightemma.sessions.open_loop import NO_MODEL, Progress, RunOutcome, execute, frames_at_once, unique
+from lightemma.sessions.roles import BackendMaker, equip, model_choices
+from lightemma.sessions.views import pictures_needed
 
 log = logging.getLogger(__name__)
 
-DEFAULT_PROMPTS = "three-stage"
 DEFAULT_PLANNER = "chain-of-thought"
-
-BackendMaker = Callable[[str], Backend]
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run to be made: one planner, at most one model, the frames."""
+    """One run to be made.
+
+    Attributes:
+        name: the run's.
+        planner: who drives.
+        backends: its models by role, the main one first; empty for a planner without.
+        prompts: the wording, for planners that ask a model.
+    """
 
     name: str
     planner: Planner
-    backend: Backend | None
+    backends: Mapping[str, Backend]
     prompts: PromptSet | None
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Packages that decide its numbers, besides those that always do."""
+        models = [name for backend in self.backends.values() for name in backend.packages]
+        return (*dict.fromkeys(models), *distributions_of(type(self.planner).__module__))
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures of each frame are loaded."""
+        return pictures_needed(self.planner.needs(), self.backends)
 
 
 @dataclass(frozen=True)
@@ -176,17 +192,16 @@ class Study:
                 to be guided and cannot be; then nothing was asked.
         """
         for job in jobs:
-            if job.backend is not None:
-                check_guided(job.planner, job.backend)
+            check_guided(job.planner, job.backends)
         return asyncio.run(self._run_jobs(jobs, spending or Spending(), watch, progress))
 
     async def _run_jobs(
         self, jobs: Sequence[Job], spending: Spending, watch: Watch | None, progress: Progress | None
     ) -> list[RunOutcome]:
         shared = _Shared(Stop(), Budget(spending.max_cost), {})
-        prices = {job.name: _price(job, spending) for job in jobs}
+        prices = {job.name: _prices(job, spending) for job in jobs}
         with ExitStack() as stack:
-            if spending.cache and any(job.backend and job.backend.cacheable for job in jobs):
+            if spending.cache and any(backend.cacheable for job in jobs for backend in job.backends.values()):
                 shared.cache = stack.enter_context(ResponseCache(self.results / CACHE_FILE))
             stack.enter_context(stopping_on_interrupt(shared.stop))
             # All folders are opened before the first call: one that holds another run is refused while nothing is spent.
@@ -196,8 +211,8 @@ class Study:
             ]
             servers = ServerPool(self.results)
             for job in jobs:
-                if job.backend is not None:
-                    job.backend.prepare_run(self.results / job.name, servers)
+                for backend in unique(job.backends.values()):
+                    backend.prepare_run(self.results / job.name, servers)
             ended = await asyncio.gather(
                 *(
                     self._run_job(job, writer, prices[job.name], shared, spending, watch, progress)
@@ -217,14 +232,20 @@ class Study:
         self,
         job: Job,
         writer: RunWriter,
-        price: ResolvedPrice | None,
+        prices: Mapping[str, ResolvedPrice | None],
         shared: _Shared,
         spending: Spending,
         watch: Watch | None,
         progress: Progress | None,
     ) -> RunOutcome:
-        monitor = Monitor(job.name, frames=self.frame_count)
-        services = shared.services(job.backend, monitor, price, self.benchmark.concurrency) if job.backend else None
+        monitor, concurrency = Monitor(job.name, frames=self.frame_count), self.benchmark.concurrency
+        services = {
+            role: shared.services(backend, monitor, prices[role], concurrency) for role, backend in job.backends.items()
+        }
+        if not services:
+            services[NO_MODEL] = CallServices(
+                ProviderLimits(Limits(), frames_at_once(concurrency)), monitor, shared.stop
+            )
         if watch:
             watch(monitor)
 
@@ -233,38 +254,39 @@ class Study:
             if progress:
                 progress(record)
 
-        call: Call | None = None
-        if spending.batch and job.backend:
+        calls: Mapping[str, Call] | None = None
+        if spending.batch and job.backends:
             try:
-                call = await self._batch(job, writer, shared, spending)
+                calls = await self._batch(job, writer, shared, spending)
             except Stopped:
-                await job.backend.aclose()
+                for backend in unique(job.backends.values()):
+                    await backend.aclose()
                 return RunOutcome(self.frame_count, 0, 0, 0, shared.stop.reason)
         return await execute(
             self.frames(),
             job.planner,
-            job.backend,
+            job.backends,
             writer,
             self.protocol,
             self.benchmark.pictures.policy(),
             progress=told,
             services=services,
-            call=call,
+            calls=calls,
         )
 
-    async def _batch(self, job: Job, writer: RunWriter, shared: _Shared, spending: Spending) -> Call:
-        backend = job.backend
-        if not isinstance(backend, BatchBackend) or shared.cache is None:
+    async def _batch(self, job: Job, writer: RunWriter, shared: _Shared, spending: Spending) -> Mapping[str, Call]:
+        backends = {role: backend for role, backend in job.backends.items() if isinstance(backend, BatchBackend)}
+        if len(backends) < len(job.backends) or shared.cache is None:
             raise UserError(
                 f"The provider of '{job.name}' has no batch endpoint, or the cache is off; leave --batch out for this model."
             )
-        waves = BatchRun(backend, shared.cache, writer.folder, shared.stop, log.info, spending.poll_s)
+        waves = BatchRun(backends, shared.cache, writer.folder, shared.stop, log.info, spending.poll_s)
         return await waves.answer(self.frames, job.planner, self.benchmark.pictures.policy())
 
     def _survey(self) -> tuple[list[str], set[str]]:
         """Walks all frames once, keeping only their names, and looks whether the pictures are there."""
-        asking = [job for job in self.jobs if job.backend and job.backend.reads_pictures]
-        looks, earlier = bool(asking), max((job.planner.frames - 1 for job in asking), default=0)
+        pictures = max((job.pictures for job in self.jobs), default=0)
+        looks, earlier = pictures > 0, max(pictures - 1, 0)
         tokens, scenes, without, missing = list[str](), set[str](), 0, list[str]()
         for frame in self.frames():
             tokens.append(frame.sample_token)
@@ -289,28 +311,24 @@ class Study:
     def _jobs(self, backends: BackendMaker) -> list[Job]:
         benchmark = self.benchmark
         prompts = load_prompts(benchmark.prompts)
+        check_options(benchmark.planners, benchmark.planner_options)
+        settings = PlannerSettings(prompts, benchmark.parser, benchmark.style, options=benchmark.planner_options)
+        choices = model_choices(benchmark.models)
         jobs: list[Job] = []
         for name in benchmark.planners:
-            if not planner_class(name).asks_model:
-                planner = make_planner(name, prompts, benchmark.parser)
-                jobs.append(Job(planner.name, planner, None, None))
-                continue
-            if not benchmark.models:
-                raise UserError(
-                    f"The planner '{name}' asks a model; name one with --model (`lightemma models` lists them)."
-                )
-            for spec in benchmark.models:
-                backend = backends(spec)
-                window = window_of(backend.config)
-                planner = make_planner(name, prompts, benchmark.parser, benchmark.asking, window)
-                wording = planner.prompts if isinstance(planner, ChainOfThought) else prompts
-                jobs.append(Job(_run_name(backend.config.name, planner, prompts.name), planner, backend, wording))
+            for one in equip(name, settings, choices, backends):
+                planner = one.planner
+                if one.backends:
+                    run = _run_name(one.model_name, planner, prompts.name)
+                    jobs.append(Job(run, planner, one.backends, planner.prompts))
+                else:
+                    jobs.append(Job("+".join((planner.name, *planner.suffix)), planner, {}, None))
         if benchmark.name is not None:
             if len(jobs) > 1:
                 raise UserError(
                     f"--name names one run, but this makes {len(jobs)}; leave it out, or run them one by one."
                 )
-            jobs = [Job(benchmark.name, jobs[0].planner, jobs[0].backend, jobs[0].prompts)]
+            jobs = [replace(jobs[0], name=benchmark.name)]
         names = [job.name for job in jobs]
         for name in names:
             check_run_name(name)
@@ -319,9 +337,8 @@ class Study:
             raise UserError(f"Two runs would be called '{twice[0]}'; run them one by one with --name.")
         return jobs
 
-    def _manifest(self, job: Job, price: ResolvedPrice | None) -> Manifest:
+    def _manifest(self, job: Job, prices: Mapping[str, ResolvedPrice | None]) -> Manifest:
         info, benchmark = self.source.info, self.benchmark
-        sees = job.backend is not None and job.backend.reads_pictures
         return Manifest(
             run=job.name,
             protocol=self.protocol.as_dict(),
@@ -337,15 +354,13 @@ class Study:
             ),
             planner=PlannerEntry(job.planner.kind, job.planner.settings()),
             parser=benchmark.parser,
-            model=model_entry(job.backend, price) if job.backend else None,
-            price_table=price.table if price else None,
+            models={role: model_entry(backend, prices[role]) for role, backend in job.backends.items()},
+            price_table=price_tables(prices),
             prompts=PromptsEntry(job.prompts.name, job.prompts.sha256, job.prompts.settings.answer)
             if job.prompts
             else None,
-            images=benchmark.pictures.policy().as_dict() if sees else None,
-            packages=package_versions(
-                (*(job.backend.packages if job.backend else ()), *distributions_of(type(job.planner).__module__))
-            ),
+            images=benchmark.pictures.policy().as_dict() if job.pictures else None,
+            packages=package_versions(job.packages),
             python=python_version(),
             git_revision=git_revision(),
             started=now(),
@@ -369,21 +384,35 @@ def check_writable(folder: Path) -> None:
         ) from error
 
 
-def _price(job: Job, spending: Spending) -> ResolvedPrice | None:
-    """What the model costs now.
+def _prices(job: Job, spending: Spending) -> dict[str, ResolvedPrice | None]:
+    """What each of a run's models costs now, by role.
 
     Raises:
-        UserError: if a cap is set and nobody knows the price.
+        UserError: if a cap is set and a price is unknown.
     """
-    if job.backend is None:
-        return None
-    price = resolve_price(job.backend.config, datetime.now(UTC), batch=spending.batch)
-    if price is None and spending.max_cost is not None and job.backend.cacheable:
+    return {
+        role: current_price(backend, spending.max_cost, batch=spending.batch) for role, backend in job.backends.items()
+    }
+
+
+def current_price(backend: Backend, max_cost: float | None, *, batch: bool = False) -> ResolvedPrice | None:
+    """What a model costs now.
+
+    Raises:
+        UserError: if a cap is set and the price is unknown.
+    """
+    price = resolve_price(backend.config, datetime.now(UTC), batch=batch)
+    if price is None and max_cost is not None and backend.cacheable:
         raise UserError(
-            f"Nobody knows the price of '{job.backend.config.name}', so --max-cost cannot hold; add `price` to its YAML, or "
+            f"Nobody knows the price of '{backend.config.name}', so --max-cost cannot hold; add `price` to its YAML, or "
             "leave --max-cost out."
         )
     return price
+
+
+def price_tables(prices: Mapping[str, ResolvedPrice | None]) -> str | None:
+    """Where the prices of a run's models come from, for its manifest."""
+    return "; ".join(dict.fromkeys(price.table for price in prices.values() if price)) or None
 
 
 def _no_pictures(name: str, frames: int, without: int, missing: Sequence[str]) -> str:
@@ -402,6 +431,6 @@ def _run_name(model: str, planner: Planner, prompts: str) -> str:
     """The model, and what sets the run apart from three separate prompts in the usual wording."""
     parts = [model]
     parts += [planner.name] if planner.name != DEFAULT_PLANNER else []
-    parts += planner.words
+    parts += planner.suffix
     parts += [prompts] if prompts != DEFAULT_PROMPTS else []
     return "+".join(parts)

@@ -8,12 +8,12 @@ from typing import Any
 from lightemma.backends.base import Backend, CallError, Completion
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.registry import REPLAY, backend_class, config_of, model_name, replayed
-from lightemma.backends.replay import Recording, ReplayBackend
+from lightemma.backends.replay import Recorded, Recording, ReplayBackend
 from lightemma.calls.prices import ResolvedPrice
 from lightemma.data.published import PublishedArchive
 from lightemma.errors import UserError
 from lightemma.run_folder.manifest import ModelEntry
-from lightemma.run_folder.records import STAGES, StageRecord, is_call_error
+from lightemma.run_folder.records import STAGES, CallRecord, is_call_error
 from lightemma.run_folder.store import is_run, read_frames, read_manifest
 
 
@@ -53,7 +53,9 @@ def model_entry(backend: Backend, price: ResolvedPrice | None = None) -> ModelEn
     )
 
 
-def _replay(path: Path) -> ReplayBackend:
+def _replay(place: Path) -> ReplayBackend:
+    """A recording: ``ARCHIVE``, ``RUN``, or ``RUN#ROLE`` of a run with several models."""
+    path, role = _recording_place(place)
     if is_run(path):
         manifest = read_manifest(path)
         entry, passed_on = manifest.model, manifest.imported is not None
@@ -61,10 +63,12 @@ def _replay(path: Path) -> ReplayBackend:
             raise UserError(
                 f"The run '{path}' asked no model, so there is nothing to replay; name its planner instead."
             )
+        if role is not None and role not in manifest.models:
+            raise UserError(f"The run '{path}' has no model '{role}'; its models are {', '.join(manifest.models)}.")
+        entry = entry if role is None else manifest.models[role]
         recording: Recording = {
-            (frame.sample_token, stage.stage): _answer(stage, passed_on)
+            frame.sample_token: [Recorded(call.stage, _answer(call, passed_on)) for call in frame.calls]
             for frame in read_frames(path)
-            for stage in frame.stages
         }
         return ReplayBackend(
             ModelConfig(name=model_name(entry.name), provider=REPLAY, model=entry.model, revision=entry.revision),
@@ -72,31 +76,35 @@ def _replay(path: Path) -> ReplayBackend:
         )
     archive = PublishedArchive(path)
     recording = {
-        (frame.sample_token, stage): _answer(frame.stage(stage), True)
+        frame.sample_token: [Recorded(stage, _answer(frame.call(stage), True)) for stage in STAGES]
         for _, frame in archive.frames()
-        for stage in STAGES
     }
     return ReplayBackend(ModelConfig(name=model_name(archive.name), provider=REPLAY, model=archive.model), recording)
 
 
-def _answer(stage: StageRecord, passed_on: bool) -> Completion | CallError:
-    """What a recorded stage brought.
+def _recording_place(place: Path) -> tuple[Path, str | None]:
+    path, mark, role = str(place).rpartition("#")
+    return (place, None) if place.exists() or not mark else (Path(path), role)
+
+
+def _answer(call: CallRecord, passed_on: bool) -> Completion | CallError:
+    """What a recorded call brought.
 
     Args:
-        stage: as recorded.
+        call: as recorded.
         passed_on: whether the harness that recorded it fed the text of failures to the next stage, as LightEMMA's did.
     """
-    kind = stage.outcome.partition(":")[2]
-    failed = is_call_error(stage.outcome)
-    if stage.response is None:
-        return CallError(kind if failed else "invalid_response", stage.error or "recorded failure")  # type: ignore[arg-type]
-    finish = "length" if stage.outcome == "format:truncated" else "stop"
+    kind = call.outcome.partition(":")[2]
+    failed = is_call_error(call.outcome)
+    if call.response is None:
+        return CallError(kind if failed else "invalid_response", call.error or "recorded failure")  # type: ignore[arg-type]
+    finish = "length" if call.outcome == "format:truncated" else "stop"
     if failed and not passed_on:
         finish = kind  # only refusals and filters come with words
     return Completion(
-        text=stage.response,
-        usage=stage.usage,
+        text=call.response,
+        usage=call.usage,
         finish_reason=finish,  # type: ignore[arg-type]
-        latency_s=stage.latency_s,
+        latency_s=call.latency_s,
         failure=kind if failed and passed_on else None,  # type: ignore[arg-type]
     )

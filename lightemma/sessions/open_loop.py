@@ -1,28 +1,35 @@
-"""Drives a planner over frames and records what came of each. A run goes on where it stopped."""
+"""Drives a planner over frames and records each. A run resumes where it stopped."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from lightemma.backends.base import Backend, Call
+from lightemma.backends.config import Limits
 from lightemma.calls.caller import Caller, CallServices
 from lightemma.calls.cancellation import Stop
 from lightemma.calls.concurrency import side_by_side
-from lightemma.calls.limits import ProviderLimits
+from lightemma.calls.limits import CallPool, ProviderLimits
 from lightemma.calls.monitor import Monitor
-from lightemma.data.pictures import PicturePolicy, load_picture, with_earlier_pictures
+from lightemma.data.pictures import PicturePolicy
 from lightemma.frame import Frame
 from lightemma.kinematics import integrate
-from lightemma.planners.base import Plan, Planner
+from lightemma.planners.base import Planner, View
+from lightemma.planners.planning import Planned, PlannerRunner
 from lightemma.protocol import Protocol
 from lightemma.run_folder.manifest import now
 from lightemma.run_folder.records import FrameRecord, is_call_error
 from lightemma.run_folder.store import RunWriter, read_outcomes
+from lightemma.sessions.views import load_view, pictures_needed
+
+#: Key of the services of a planner without models: its pool says how many frames are planned concurrently.
+NO_MODEL = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +39,11 @@ class RunOutcome:
     Attributes:
         frames: frames the run was to cover.
         done: frames driven now.
-        kept: frames an earlier sitting had finished.
+        kept: frames an earlier session had finished.
         failed: frames driven now whose call failed; running again tries them once more.
         stopped: a clause that says why the run ended before its time, or None.
+        planner_errors: of ``failed``, those on which the planner itself failed.
+        first_error: of the first of these, or None.
     """
 
     frames: int
@@ -42,109 +51,136 @@ class RunOutcome:
     kept: int
     failed: int
     stopped: str | None = None
+    planner_errors: int = 0
+    first_error: str | None = None
 
 
-#: Told of every frame as it is finished.
+#: Is given every frame as it is finished.
 Progress = Callable[[FrameRecord], None]
 
 
 async def execute(
     frames: Iterable[Frame],
     planner: Planner,
-    backend: Backend | None,
+    backends: Mapping[str, Backend],
     writer: RunWriter,
     protocol: Protocol,
     policy: PicturePolicy,
     concurrency: int | None = 1,
     progress: Progress | None = None,
-    services: CallServices | None = None,
-    call: Call | None = None,
+    services: Mapping[str, CallServices] | None = None,
+    calls: Mapping[str, Call] | None = None,
 ) -> RunOutcome:
-    """Drives ``planner`` over ``frames``, many side by side; the stages of one frame stay in order.
+    """Drives ``planner`` over ``frames``, many concurrently; the calls of one frame stay in the planner's order.
 
     Frames that the run already has are kept, except those whose call failed: these are tried again.
 
     Args:
         frames: what to drive; taken one by one, so that a long run needs no more memory than a short one.
         planner: who drives.
-        backend: the model, for planners that ask one; closed at the end.
+        backends: its models by role; empty for a planner without; closed at the end.
         writer: where frames are recorded.
         protocol: how plans become trajectories.
         policy: how pictures are sent.
-        concurrency: calls at once; None adapts. Without effect where ``services`` are given.
-        progress: told of every finished frame.
-        services: pool, cache, budget and stop, shared with other runs of the command.
-        call: asks in another way than through ``services`` (a batch that has its answers).
+        concurrency: concurrent calls (frames, for a planner without models); None adapts. Without effect where ``services``
+            are given.
+        progress: is given every finished frame.
+        services: role -> pool, cache, budget and stop, shared with other runs of the command; under ``NO_MODEL`` for a
+            planner without models.
+        calls: asks in another way than through ``services`` (a batch that has its answers).
 
     Raises:
-        UserError: if the run cannot go on (a wrong key, an unknown model, a broken picture); what is done is kept.
+        UserError: if the run cannot continue (a wrong key, an unknown model, a broken picture, a planner that fails on each
+            of the first frames); what is done is kept.
     """
     if services is None:
-        gate = ProviderLimits(backend.config.limits, concurrency) if backend else None
-        services = CallServices(gate, Monitor(writer.manifest.run), Stop()) if gate else None
-    caller = Caller(backend, services) if backend else None
-    call = call or caller
-    drive = _Drive(planner, call, writer, protocol, policy if backend and backend.reads_pictures else None, progress)
+        services = _own_services(writer.manifest.run, backends, concurrency)
+    callers = {role: Caller(backend, services[role], role) for role, backend in backends.items()}
+    runner = PlannerRunner(planner, calls if calls is not None else callers)
+    first, *others = services.values()
+    pool = None if backends else first.gate.pool
+    drive = _Drive(runner, writer, protocol, policy, pictures_needed(planner.needs(), backends), pool, progress)
     finished = read_outcomes(writer.folder)
     kept = sum(not is_call_error(outcome) for outcome in finished.values())
-    if services is not None:
-        services.monitor.kept = kept
+    first.monitor.kept = kept
     started = time.monotonic()
     todo = (frame for frame in frames if is_call_error(finished.get(frame.sample_token, "call:")))
     try:
-        if services is None:
-            for frame in todo:
-                await drive.one(frame)
-        else:
-            await side_by_side(todo, drive.one, services)
+        await side_by_side(todo, drive.one, first, *others)
     finally:
-        if backend:
+        for backend in unique(backends.values()):
             await backend.aclose()
     total = writer.manifest.data.frames
     # A run that was through when it was told to end is through all the same.
-    stopped = services.stop.reason if services and kept + drive.done < total else None
-    manifest = writer.manifest
-    if backend and backend.gpu_count:
-        spent = (time.monotonic() - started) * backend.gpu_count
+    stopped = first.stop.reason if kept + drive.done < total else None
+    manifest = writer.manifest.answered_by({role: caller.answered_as for role, caller in callers.items()})
+    gpus = sum(backend.gpu_count for backend in unique(backends.values()))
+    if gpus:
+        spent = (time.monotonic() - started) * gpus
         manifest = msgspec.structs.replace(manifest, gpu_seconds=(manifest.gpu_seconds or 0.0) + spent)
-    if caller and caller.answered_as and manifest.model:
-        model = msgspec.structs.replace(manifest.model, answered_as=caller.answered_as)
-        manifest = msgspec.structs.replace(manifest, model=model)
     writer.finish(msgspec.structs.replace(manifest, ended=None if stopped else now()))
-    return RunOutcome(total, drive.done, kept, drive.failed, stopped)
+    return RunOutcome(total, drive.done, kept, drive.failed, stopped, runner.failures, runner.first_error)
+
+
+def frames_at_once(concurrency: int | None) -> int:
+    """How many frames of a planner without models are planned concurrently: as given, or one per processor, at most 8."""
+    return concurrency or min(os.cpu_count() or 1, 8)
+
+
+def unique(backends: Iterable[Backend]) -> list[Backend]:
+    """Each backend once: two roles may share one."""
+    return list({id(backend): backend for backend in backends}.values())
+
+
+def _own_services(run: str, backends: Mapping[str, Backend], concurrency: int | None) -> dict[str, CallServices]:
+    monitor, stop = Monitor(run), Stop()
+    if not backends:
+        return {NO_MODEL: CallServices(ProviderLimits(Limits(), frames_at_once(concurrency)), monitor, stop)}
+    limits = {backend.rate_key: ProviderLimits(backend.config.limits, concurrency) for backend in backends.values()}
+    return {role: CallServices(limits[backend.rate_key], monitor, stop) for role, backend in backends.items()}
 
 
 @dataclass
 class _Drive:
     """Drives single frames and writes them down."""
 
-    planner: Planner
-    call: Call | None
+    runner: PlannerRunner
     writer: RunWriter
     protocol: Protocol
-    policy: PicturePolicy | None
+    policy: PicturePolicy
+    pictures: int
+    pool: CallPool | None
     progress: Progress | None
     done: int = 0
     failed: int = 0
 
     async def one(self, frame: Frame) -> None:
-        picture = None
-        if self.policy is not None and frame.image_path is not None:
-            # Read and encoded once per frame, and off the loop: the calls of other frames go on meanwhile.
-            picture = await asyncio.to_thread(load_picture, frame.image_path, self.policy)
-            if self.planner.frames > 1:
-                frame = await asyncio.to_thread(with_earlier_pictures, frame, self.policy, self.planner.frames)
-        plan = await self.planner.plan(frame, picture, self.call)
-        record = frame_record(frame, plan, self.protocol, picture.sha256 if picture else None)
+        view = View()
+        if self.pictures:
+            # Read and encoded once per frame, and off the event loop: the calls of other frames continue meanwhile.
+            view = await asyncio.to_thread(load_view, frame, self.pictures, self.policy)
+        record = frame_record(frame, view, await self._planned(frame, view), self.protocol)
         self.writer.append(record)
         self.done += 1
         self.failed += is_call_error(record.outcome)
         if self.progress:
             self.progress(record)
+        self.runner.end_if_hopeless()
+
+    async def _planned(self, frame: Frame, view: View) -> Planned:
+        """Waits for the planner's turn where it computes by itself, so that the seconds of a frame are its own."""
+        if self.pool is None:
+            return await self.runner.plan(frame, view)
+        await self.pool.acquire()
+        try:
+            return await self.runner.plan(frame, view)
+        finally:
+            self.pool.cancel()
 
 
-def frame_record(frame: Frame, plan: Plan, protocol: Protocol, image_sha256: str | None = None) -> FrameRecord:
+def frame_record(frame: Frame, view: View, planned: Planned, protocol: Protocol) -> FrameRecord:
     """One finished frame as a line of frames.jsonl."""
+    plan = planned.plan
     actions = plan.actions
     return FrameRecord(
         scene=frame.scene,
@@ -154,9 +190,12 @@ def frame_record(frame: Frame, plan: Plan, protocol: Protocol, image_sha256: str
         timestamp=frame.timestamp,
         history=frame.history.actions.tolist(),
         ground_truth=None if frame.future is None else frame.future.tolist(),
-        stages=plan.stages,
+        calls=plan.calls,
+        answer=plan.answer,
         actions=None if actions is None else actions.tolist(),
         trajectory=None if actions is None else integrate(actions, protocol).tolist(),
         outcome=plan.outcome,
-        image_sha256=image_sha256,
+        image_sha256=view.picture.sha256 if view.picture else None,
+        latency_s=planned.latency_s,
+        error=planned.error,
     )

@@ -9,11 +9,12 @@ import pytest
 
 from lightemma.backends.base import CallError, Completion, Message, Request, TextPart
 from lightemma.backends.config import Limits, ModelConfig
-from lightemma.backends.replay import ReplayBackend
+from lightemma.backends.replay import Recorded, ReplayBackend
 from lightemma.backends.scripted import ScriptedBackend
 from lightemma.calls.caller import Caller
 from lightemma.data.pictures import PicturePolicy
 from lightemma.data.published import PublishedArchive, PublishedSource
+from lightemma.planners.base import PlannerSettings
 from lightemma.planners.chain_of_thought import ChainOfThought
 from lightemma.prompts.sets import load_prompts
 from lightemma.prompts.template import fold
@@ -26,10 +27,10 @@ from lightemma.sessions.open_loop import execute
 from tests.conftest import STEADY_TEXT, make_frames, make_manifest, write_archive
 
 CONFIG = ModelConfig(name="tiny", provider="replay", model="tiny-vlm")
+ROAD, BRIDGE = Completion("A road.", Usage(900, 100, 80, 20), latency_s=2.5), Completion("A bridge.")
 RECORDING = {
-    ("t0", "scene"): Completion("A road.", Usage(900, 100, 80, 20), latency_s=2.5),
-    ("t0", "intent"): CallError("rate_limited", "slow down"),
-    ("t1", "scene"): Completion("A bridge."),
+    "t0": [Recorded("scene", ROAD), Recorded("intent", CallError("rate_limited", "slow down"))],
+    "t1": [Recorded("scene", BRIDGE)],
 }
 
 
@@ -41,14 +42,15 @@ def drive(results, name, backend, frames, prompts):
     """A run of the three stages over ``frames``."""
     folder = results / name
     with RunWriter(folder, make_manifest(name, frames)) as writer:
-        asyncio.run(execute(frames, ChainOfThought(prompts), backend, writer, LIGHTEMMA, PicturePolicy()))
+        planner = ChainOfThought(PlannerSettings(prompts))
+        asyncio.run(execute(frames, planner, {"main": backend}, writer, LIGHTEMMA, PicturePolicy()))
     return folder
 
 
 def test_answers_come_back_as_they_were_recorded_and_as_often_as_asked():
     backend = ReplayBackend(CONFIG, RECORDING)
     for _ in range(2):
-        assert ask(backend, "t0", "scene") is RECORDING["t0", "scene"]
+        assert ask(backend, "t0", "scene") is ROAD
         assert ask(backend, "t1", "scene").text == "A bridge."
 
 
@@ -89,7 +91,7 @@ def test_an_archive_replayed_with_its_own_words_gives_its_own_records(tmp_path):
     for ours, theirs in zip(replayed, recorded, strict=True):
         assert (ours.sample_token, ours.outcome) == (theirs.sample_token, theirs.outcome)
         assert msgspec.json.encode(ours.actions) == msgspec.json.encode(theirs.actions)
-        for mine, stored in zip(ours.stages, theirs.stages, strict=True):
+        for mine, stored in zip(ours.calls, theirs.calls, strict=True):
             assert fold(mine.prompt) == fold(stored.prompt)
             for name in ("stage", "response", "outcome", "usage", "latency_s", "error"):
                 assert getattr(mine, name) == getattr(stored, name)
@@ -123,9 +125,9 @@ def test_a_run_replayed_is_the_same_run(tmp_path):
 
 
 def untimed(record):
-    """The record without the harness's own clock, which no replay repeats for calls that failed."""
-    stages = [msgspec.structs.replace(stage, latency_s=None) for stage in record.stages]
-    return msgspec.structs.replace(record, stages=stages)
+    """The record without the harness's own clock, which no replay repeats for failed calls, and the model's name."""
+    stages = [msgspec.structs.replace(stage, latency_s=None, model=None) for stage in record.calls]
+    return msgspec.structs.replace(record, calls=stages)
 
 
 def usual(token, stage):

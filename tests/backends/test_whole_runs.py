@@ -50,7 +50,7 @@ def study(folder: Path, backend: Backend, frames: list[Frame] | None = None, **m
 def answers(folder: Path) -> dict[str, list[tuple[str, str, str | None]]]:
     """Every call and its answer, by frame."""
     return {
-        record.sample_token: [(stage.stage, stage.prompt, stage.response) for stage in record.stages]
+        record.sample_token: [(stage.stage, stage.prompt, stage.response) for stage in record.calls]
         for record in read_frames(folder / "results" / "m")
     }
 
@@ -171,4 +171,4 @@ def test_real_pictures_go_through_a_local_model(tmp_path):
     assert float(model["format_error_rate"]) == 1.0, "random weights write no list, and that is said"
     assert float(model["call_error_rate"]) == 0.0
     lines = [json.loads(line) for line in (tmp_path / "results" / "m" / "frames.jsonl").read_text().splitlines()]
-    assert all(stage["usage"]["source"] == "tokenizer" for line in lines for stage in line["stages"])
+    assert all(stage["usage"]["source"] == "tokenizer" for line in lines for stage in line["calls"])

@@ -215,7 +215,7 @@ def test_extracted_prompts_replay_the_archive(place, cli):
     assert cli("run", *words).status == 0
     for old, new in zip(read_frames(Path("out/tiny")), read_frames(Path("out/again")), strict=True):
         assert (new.outcome, new.actions, new.trajectory) == (old.outcome, old.actions, old.trajectory)
-        assert [stage.prompt for stage in new.stages] == [stage.prompt for stage in old.stages]
+        assert [stage.prompt for stage in new.calls] == [stage.prompt for stage in old.calls]
 
 
 def test_prompts_of_mixed_wording_are_refused_by_the_first_that_differs(elsewhere, cli):

@@ -15,7 +15,7 @@ from lightemma.cli import plot, video
 from lightemma.data.frame_lookup import FrameLookup
 from lightemma.data.pictures import picture_pixels
 from lightemma.errors import UserError
-from lightemma.run_folder.records import StageRecord
+from lightemma.run_folder.records import CallRecord
 from tests.conftest import (
     MadeUpSource,
     make_frame,
@@ -117,8 +117,8 @@ class TestVideo:
     def test_a_gif_of_a_scene(self, call, tmp_path, monkeypatch):
         with_pictures(monkeypatch, tmp_path)
         stages = [
-            StageRecord("scene", "?", "A road.", "ok"),
-            StageRecord("action", "?", None, "call:timeout", error="slow"),
+            CallRecord("scene", "?", "A road.", "ok"),
+            CallRecord("action", "?", None, "call:timeout", error="slow"),
         ]
         records = [make_record(frame, steady(4.0 + frame.frame_index), stages=stages) for frame in FRAMES]
         run = write_run(tmp_path, make_manifest("vlm", FRAMES), records)

@@ -82,7 +82,7 @@ def test_a_run_has_a_frame_per_decision_and_a_line_per_episode(tmp_path):
     assert len(frames) == 96
     assert [frame.frame_index for frame in frames if frame.scene == "open.day.001"] == list(range(24))
     assert all((folder / frame.image).is_file() and frame.image_sha256 for frame in frames)
-    assert all(len(frame.stages) == 3 for frame in frames)
+    assert all(len(frame.calls) == 3 for frame in frames)
     manifest = read_manifest(folder)
     assert (manifest.data.source, manifest.data.scenes, manifest.data.frames) == ("closed-loop", 4, 96)
     assert manifest.images == {"size": [800, 450], "renderer": "fake"}
@@ -132,7 +132,7 @@ def stripped(folder: Path) -> list[object]:
         return msgspec.structs.replace(stage, cached=False, attempts=1)
 
     return [
-        msgspec.structs.replace(frame, stages=[plain(stage) for stage in frame.stages]) for frame in read_frames(folder)
+        msgspec.structs.replace(frame, calls=[plain(stage) for stage in frame.calls]) for frame in read_frames(folder)
     ]
 
 
@@ -143,7 +143,7 @@ def test_an_episode_driven_before_is_not_paid_for_again(tmp_path):
     (outcome,) = tour(tmp_path, backend=second).run()
     assert first.asked > 0
     assert (outcome.done, second.asked) == (4, 0)
-    assert all(stage.cached for frame in read_frames(tmp_path / "drive-sight") for stage in frame.stages)
+    assert all(stage.cached for frame in read_frames(tmp_path / "drive-sight") for stage in frame.calls)
 
 
 def test_a_planner_without_answers_is_counted_and_brakes_to_a_stand(tmp_path):

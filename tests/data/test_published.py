@@ -153,8 +153,8 @@ def test_a_frame_is_as_published(tmp_path, layout):
 @LAYOUTS
 def test_a_record_holds_questions_answers_tokens_and_seconds(tmp_path, layout):
     (record,) = one_frame(tmp_path, layout).records()
-    scene, intent, action = record.stages
-    assert [stage.stage for stage in record.stages] == ["scene", "intent", "action"]
+    scene, intent, action = record.calls
+    assert [stage.stage for stage in record.calls] == ["scene", "intent", "action"]
     assert scene.response == "A wide road with a crossing."
     assert intent.prompt == "Ahead: A wide road with a crossing. Speeds and so on."
     assert (scene.usage, intent.usage) == (Usage(900, 0, 80, 0, "recorded"), None)
@@ -168,7 +168,7 @@ def test_a_record_holds_questions_answers_tokens_and_seconds(tmp_path, layout):
 
 def test_short_texts_keep_their_white_space(tmp_path):
     (record,) = one_frame(tmp_path, scene_description="A road.\n\nA tree.").records()
-    assert record.stages[0].response == "A road.\n\nA tree."
+    assert record.calls[0].response == "A road.\n\nA tree."
 
 
 def test_frames_come_in_order_of_their_index(tmp_path):
@@ -180,7 +180,7 @@ def test_frames_come_in_order_of_their_index(tmp_path):
 def test_an_answer_outside_the_format_is_the_frames_outcome_by_tier(tmp_path):
     archive = one_frame(tmp_path, pred_actions_str=PLAN_TEXT.replace("), (", ") ("))
     (strict,) = archive.records("strict")
-    assert (strict.outcome, strict.stages[-1].outcome) == ("format:missing_commas",) * 2
+    assert (strict.outcome, strict.calls[-1].outcome) == ("format:missing_commas",) * 2
     assert (strict.actions, strict.trajectory) == (None, None)
     (tolerant,) = archive.records("tolerant")
     assert (tolerant.outcome, tolerant.actions) == ("ok", PLAN)
@@ -207,9 +207,9 @@ ERRORS = {
 def test_a_failed_action_call_is_a_call_error_and_never_an_answer(tmp_path, text, kind):
     # With six pairs in its text, so that a parser would find something.
     (record,) = one_frame(tmp_path, pred_actions_str=f"{text} {PLAN_TEXT}").records("tolerant")
-    assert record.outcome == record.stages[-1].outcome == f"call:{kind}"
+    assert record.outcome == record.calls[-1].outcome == f"call:{kind}"
     assert record.actions is None
-    assert record.stages[-1].error == f"{text} {PLAN_TEXT}"
+    assert record.calls[-1].error == f"{text} {PLAN_TEXT}"
 
 
 @pytest.mark.parametrize("text", ["An Error generating response", "", "error generating response", PLAN_TEXT])
@@ -221,8 +221,8 @@ def test_only_the_harness_own_words_are_a_failure(text):
 def test_a_failed_earlier_stage_marks_the_stage_and_the_frame_is_judged_by_its_answer(tmp_path, layout):
     failure = ["Error generating response: Error code: 429 - Rate limit", "reached"]
     (record,) = one_frame(tmp_path, layout, scene_description=failure).records()
-    assert [stage.outcome for stage in record.stages] == ["call:rate_limited", "ok", "ok"]
-    assert record.stages[0].error == "Error generating response: Error code: 429 - Rate limit reached"
+    assert [stage.outcome for stage in record.calls] == ["call:rate_limited", "ok", "ok"]
+    assert record.calls[0].error == "Error generating response: Error code: 429 - Rate limit reached"
     assert (record.outcome, record.actions) == ("ok", PLAN)
 
 

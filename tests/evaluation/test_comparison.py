@@ -12,7 +12,7 @@ from lightemma.evaluation.comparison import Comparison, compare_runs
 from lightemma.evaluation.scene_context import SceneContext
 from lightemma.evaluation.scores import RunScores, baseline_scores, load_scores
 from lightemma.run_folder.manifest import ModelEntry, PromptsEntry
-from lightemma.run_folder.records import StageRecord, Usage
+from lightemma.run_folder.records import CallRecord, Usage
 from lightemma.scene_facts import SceneFacts
 from tests.conftest import make_frame, make_manifest, make_record, steady, steady_run, write_run
 from tests.evaluation.made_runs import made_run
@@ -170,8 +170,8 @@ def priced_run(tmp_path) -> RunScores:
     """Seconds 1, 2, 3 and 10 on ok frames; the last call failed after its tokens were spent."""
     seconds = [1.0, 2.0, 3.0, 10.0]
     frames = [make_frame("scene-1", index) for index in range(4)] + [make_frame("scene-2", 0)]
-    stages = [[StageRecord("scene", "?", "a", "ok", Usage(1000, 0, 200, 50), second)] for second in seconds]
-    stages.append([StageRecord("scene", "?", "a", "ok", Usage(500, 0, 0, 0), 99.0)])
+    stages = [[CallRecord("scene", "?", "a", "ok", Usage(1000, 0, 200, 50), second)] for second in seconds]
+    stages.append([CallRecord("scene", "?", "a", "ok", Usage(500, 0, 0, 0), 99.0)])
     outcomes = ["ok"] * 4 + ["call:timeout"]
     records = [
         make_record(frame, steady(5.0) if outcome == "ok" else None, outcome, made)
@@ -179,7 +179,9 @@ def priced_run(tmp_path) -> RunScores:
     ]
     model = ModelEntry("vlm", "scripted", "m", price={"input": 10.0, "output": 100.0, "cached_input": None})
     prompts = PromptsEntry("three-stage", "0" * 64)
-    return load_scores(write_run(tmp_path, make_manifest("vlm", frames, model=model, prompts=prompts), records))
+    return load_scores(
+        write_run(tmp_path, make_manifest("vlm", frames, models={"main": model}, prompts=prompts), records)
+    )
 
 
 def test_seconds_tokens_and_dollars(tmp_path):

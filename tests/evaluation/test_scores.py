@@ -12,7 +12,7 @@ from lightemma.evaluation.scores import baseline_scores, load_scores
 from lightemma.kinematics import integrate
 from lightemma.protocol import protocol_named
 from lightemma.run_folder.manifest import ModelEntry, PromptsEntry
-from lightemma.run_folder.records import StageRecord, Usage
+from lightemma.run_folder.records import CallRecord, Usage
 from tests.conftest import (
     STEADY_TEXT,
     make_frame,
@@ -29,8 +29,8 @@ FRAMES = make_frames()
 NO_COMMAS = STEADY_TEXT.replace("), (", ") (")
 
 
-def action(text: str | None, outcome: str = "ok", **more) -> StageRecord:
-    return StageRecord("action", "?", text, outcome, **more)
+def action(text: str | None, outcome: str = "ok", **more) -> CallRecord:
+    return CallRecord("action", "?", text, outcome, **more)
 
 
 def test_errors_are_distances_to_where_the_car_went(tmp_path):
@@ -77,11 +77,11 @@ def test_an_empty_run_is_refused(tmp_path):
 
 def test_seconds_calls_and_tokens_are_summed_over_the_stages(tmp_path):
     stages = [
-        StageRecord("scene", "?", "a", "ok", Usage(1000, 400, 100, 30), 1.5),
-        StageRecord("intent", "?", "b", "ok", None, None),
-        StageRecord("action", "?", "c", "ok", Usage(2000, 0, 50, 20), 2.25),
+        CallRecord("scene", "?", "a", "ok", Usage(1000, 400, 100, 30), 1.5),
+        CallRecord("intent", "?", "b", "ok", None, None),
+        CallRecord("action", "?", "c", "ok", Usage(2000, 0, 50, 20), 2.25),
     ]
-    silent = [StageRecord("scene", "?", None, "call:timeout")]
+    silent = [CallRecord("scene", "?", None, "call:timeout")]
     records = [make_record(FRAMES[0], steady(5.0), "ok", stages), make_record(FRAMES[1], None, "call:timeout", silent)]
     run = load_scores(write_run(tmp_path, make_manifest("vlm", FRAMES[:2]), records))
     assert run.latency[0] == 3.75
@@ -101,8 +101,8 @@ def test_seconds_calls_and_tokens_are_summed_over_the_stages(tmp_path):
     ],
 )
 def test_cost_follows_the_price_in_the_manifest(tmp_path, price, dollars):
-    stage = StageRecord("scene", "?", "a", "ok", Usage(1000, 400, 100, 30), 1.0)
-    manifest = make_manifest("vlm", FRAMES[:1], model=ModelEntry("vlm", "scripted", "m", price=price))
+    stage = CallRecord("scene", "?", "a", "ok", Usage(1000, 400, 100, 30), 1.0)
+    manifest = make_manifest("vlm", FRAMES[:1], models={"main": ModelEntry("vlm", "scripted", "m", price=price)})
     run = load_scores(write_run(tmp_path, manifest, [make_record(FRAMES[0], steady(5.0), "ok", [stage])]))
     assert run.cost()[0] == pytest.approx(dollars, rel=1e-12, nan_ok=True)
 

@@ -55,7 +55,7 @@ def spread_study(results: Path, maker: BackendMaker, source: FrameSource | None 
 
 
 def replicas_of(made: Study) -> ReplicatedBackend:
-    backend = made.jobs[0].backend
+    backend = made.jobs[0].backends["main"]
     assert isinstance(backend, ReplicatedBackend)
     return backend
 
@@ -65,7 +65,7 @@ def comparable(folder: Path) -> dict[str, FrameRecord]:
     return {
         record.sample_token: msgspec.structs.replace(
             record,
-            stages=[msgspec.structs.replace(s, latency_s=None, cached=False, attempts=1) for s in record.stages],
+            calls=[msgspec.structs.replace(s, latency_s=None, cached=False, attempts=1) for s in record.calls],
         )
         for record in read_frames(folder)
     }
@@ -124,7 +124,7 @@ def test_a_killed_worker_costs_nothing_but_time(tmp_path):
     assert (outcome.done, outcome.failed, outcome.stopped) == (len(FRAMES), 0, None)
     records = read_frames(tmp_path / "results" / "vlm")
     assert {record.sample_token: record.outcome for record in records} == {f.sample_token: "ok" for f in FRAMES}
-    assert all(stage.attempts == 1 for record in records for stage in record.stages)
+    assert all(stage.attempts == 1 for record in records for stage in record.calls)
     assert lines(tmp_path / "results" / "vlm") == len(FRAMES), "no frame twice"
     assert replicas_of(made).replicas.lost == 1
     # Asked again: what the killed worker had under way, and nothing else.

@@ -209,8 +209,8 @@ def test_a_replay_with_extracted_prompts_is_the_imported_run(results, words, tmp
     for old in imported:
         new = by_token[old.sample_token]
         assert new.outcome == old.outcome
-        assert [(s.stage, fold(s.prompt), s.response, s.outcome) for s in new.stages] == [
-            (s.stage, fold(s.prompt), s.response, s.outcome) for s in old.stages
+        assert [(s.stage, fold(s.prompt), s.response, s.outcome) for s in new.calls] == [
+            (s.stage, fold(s.prompt), s.response, s.outcome) for s in old.calls
         ]
     old_scores, new_scores = load_scores(results / "gpt-4o"), load_scores(tmp_path / "again")
     for name in ("errors", "actions", "truth", "history", "latency", "usage"):

@@ -15,10 +15,10 @@ from lightemma.backends.scripted import ScriptedBackend
 from lightemma.calls.caller import Caller
 from lightemma.errors import UserError
 from lightemma.frame import EarlierPicture, Picture
-from lightemma.planners.base import Planner
+from lightemma.planners.base import Needs, Planner, PlannerSettings, View
 from lightemma.planners.chain_of_thought import ChainOfThought
 from lightemma.planners.conversation import Window
-from lightemma.planners.prompt_style import Asking
+from lightemma.planners.prompt_style import PromptStyle
 from lightemma.planners.registry import make_planner
 from lightemma.prompts.sets import ACTION_REGEX, ACTION_SCHEMA, load_prompts
 from lightemma.run_folder.records import Usage
@@ -30,20 +30,27 @@ ONE_TRY = ModelConfig(name="vlm", provider="scripted", model="vlm-1", limits=Lim
 NOW = Picture(b"now", "image/jpeg", (16, 9), "sha-now")
 
 
-def seen(seconds: float) -> EarlierPicture:
-    name = f"{seconds}.jpg"
-    picture = Picture(name.encode(), "image/jpeg", (16, 9), f"sha-{seconds}")
-    return EarlierPicture(Path(name), make_frame().timestamp - round(seconds * 1e6), picture)
+AGES = (3.5, 3.0, 2.5, 2.0, 1.5, 0.98, 0.5)
+EARLIER = [Picture(f"{age}".encode(), "image/jpeg", (16, 9), f"sha-{age}") for age in AGES]
 
 
-FRAME = replace(make_frame(), earlier=tuple(seen(seconds) for seconds in (3.5, 3.0, 2.5, 2.0, 1.5, 0.98, 0.5)))
+def taken(seconds: float) -> EarlierPicture:
+    return EarlierPicture(Path(f"{seconds}.jpg"), make_frame().timestamp - round(seconds * 1e6))
 
 
-def drive(asking, answers=(SCENE, INTENT, STEADY_TEXT), prompts=LIST, window=None, frame=FRAME):
-    backend = ScriptedBackend.from_answers(answers, config=ONE_TRY)
-    planner = ChainOfThought(prompts, "strict", asking, window)
-    plan = asyncio.run(planner.plan(frame, NOW, Caller(backend)))
-    assert [record.stage for record in plan.stages] == [request.stage for request in backend.requests]
+FRAME = replace(make_frame(), earlier=tuple(taken(age) for age in AGES))
+
+
+def drive(asking, answers=(SCENE, INTENT, STEADY_TEXT), prompts=LIST, window=None, pictures_read=True):
+    config = ONE_TRY
+    if window is not None:
+        size = {"context_tokens": window.context_tokens, "max_output_tokens": window.max_output_tokens}
+        config = ONE_TRY.model_copy(update=size)
+    backend = ScriptedBackend.from_answers(answers, config=config)
+    planner = ChainOfThought(PlannerSettings(prompts, style=asking, models={"main": config}))
+    view = View((*EARLIER[len(EARLIER) - asking.pictures + 1 :], NOW)) if pictures_read else View()
+    plan = asyncio.run(planner.plan(FRAME, view, {"main": Caller(backend)}))
+    assert [record.stage for record in plan.calls] == [request.stage for request in backend.requests]
     return plan, backend.requests
 
 
@@ -55,7 +62,7 @@ def pictures(request):
 
 
 def test_the_stages_of_a_dialogue_are_turns_of_one_conversation_with_the_picture_once():
-    plan, (scene, intent, action) = drive(Asking(dialogue=True))
+    plan, (scene, intent, action) = drive(PromptStyle(dialogue=True))
     assert plan.outcome == "ok"
     assert intent.messages[:1] == scene.messages
     assert action.messages[:3] == intent.messages
@@ -69,7 +76,7 @@ def test_the_stages_of_a_dialogue_are_turns_of_one_conversation_with_the_picture
 @pytest.mark.parametrize("prompts", [LIST, JSON])
 def test_later_turns_do_not_repeat_what_was_answered(prompts):
     answers = (SCENE, INTENT, STEADY_TEXT)
-    _, (_, intent, action) = drive(Asking(dialogue=True), answers, prompts)
+    _, (_, intent, action) = drive(PromptStyle(dialogue=True), answers, prompts)
     for request in (intent, action):
         assert SCENE not in request.messages[-1].text
         assert INTENT not in request.messages[-1].text
@@ -78,16 +85,16 @@ def test_later_turns_do_not_repeat_what_was_answered(prompts):
 
 
 def test_a_dialogue_is_recorded_turn_by_turn():
-    plan, requests = drive(Asking(dialogue=True))
-    assert [record.prompt for record in plan.stages] == [request.messages[-1].text for request in requests]
-    assert [record.response for record in plan.stages] == [SCENE, INTENT, STEADY_TEXT]
+    plan, requests = drive(PromptStyle(dialogue=True))
+    assert [record.prompt for record in plan.calls] == [request.messages[-1].text for request in requests]
+    assert [record.response for record in plan.calls] == [SCENE, INTENT, STEADY_TEXT]
 
 
 @pytest.mark.parametrize("stage", range(3))
 def test_a_failed_turn_ends_the_frame(stage):
     answers = [SCENE, INTENT, STEADY_TEXT]
     answers[stage] = CallError("server_error", "down")
-    plan, requests = drive(Asking(dialogue=True), answers)
+    plan, requests = drive(PromptStyle(dialogue=True), answers)
     assert (plan.outcome, len(requests)) == ("call:server_error", stage + 1)
 
 
@@ -98,11 +105,11 @@ def test_a_dialogue_that_outgrows_the_context_is_summarised_and_that_is_a_call_o
         Completion(INTENT, Usage(input=500, output=10)),
         STEADY_TEXT,
     ]
-    plan, requests = drive(Asking(dialogue=True), answers, window=Window(1000, 80))
+    plan, requests = drive(PromptStyle(dialogue=True), answers, window=Window(1000, 80))
     assert plan.outcome == "ok"
-    assert [record.stage for record in plan.stages] == ["scene", "summary", "intent", "action"]
-    assert plan.stages[1].usage == Usage(input=100, output=10)
-    assert SCENE in plan.stages[1].prompt
+    assert [record.stage for record in plan.calls] == ["scene", "summary", "intent", "action"]
+    assert plan.calls[1].usage == Usage(input=100, output=10)
+    assert SCENE in plan.calls[1].prompt
     intent = requests[2]
     assert len(intent.messages) == 1
     assert "A van, slow." in intent.messages[0].text
@@ -111,9 +118,9 @@ def test_a_dialogue_that_outgrows_the_context_is_summarised_and_that_is_a_call_o
 
 def test_a_failed_summary_ends_the_frame_without_a_plan():
     answers = [Completion(SCENE, Usage(input=900, output=8)), CallError("timeout", "late")]
-    plan, _ = drive(Asking(dialogue=True), answers, window=Window(1000, 80))
+    plan, _ = drive(PromptStyle(dialogue=True), answers, window=Window(1000, 80))
     assert (plan.outcome, plan.actions) == ("call:timeout", None)
-    assert [record.stage for record in plan.stages] == ["scene", "summary"]
+    assert [record.stage for record in plan.calls] == ["scene", "summary"]
 
 
 # Several pictures.
@@ -121,8 +128,8 @@ def test_a_failed_summary_ends_the_frame_without_a_plan():
 
 @pytest.mark.parametrize("count", [2, 3, 8])
 def test_the_newest_pictures_are_sent_oldest_first_with_their_time(count):
-    _, requests = drive(Asking(frames=count))
-    wanted = [*(one.picture for one in FRAME.earlier[-(count - 1) :]), NOW]
+    _, requests = drive(PromptStyle(pictures=count))
+    wanted = [*EARLIER[-(count - 1) :], NOW]
     for request in requests:
         (message,) = request.messages
         assert pictures(request) == wanted
@@ -135,19 +142,18 @@ def test_the_newest_pictures_are_sent_oldest_first_with_their_time(count):
 
 
 def test_the_pictures_of_a_dialogue_are_sent_once():
-    plan, requests = drive(Asking(dialogue=True, frames=3))
+    plan, requests = drive(PromptStyle(dialogue=True, pictures=3))
     assert [len(pictures(request)) for request in requests] == [3, 3, 3]
     assert all(isinstance(part, TextPart) for message in requests[-1].messages[1:] for part in message.parts)
-    assert "s ago" in plan.stages[0].prompt
-    assert "s ago" not in plan.stages[1].prompt
+    assert "s ago" in plan.calls[0].prompt
+    assert "s ago" not in plan.calls[1].prompt
 
 
 def test_a_model_that_reads_no_pictures_is_asked_all_the_same():
-    bare = replace(FRAME, earlier=tuple(replace(one, picture=None) for one in FRAME.earlier))
-    _, requests = drive(Asking(frames=3), frame=bare)
-    assert pictures(requests[0]) == [None, None, NOW]
-    _, requests = drive(Asking(frames=3), frame=make_frame())
-    assert pictures(requests[0]) == [NOW]
+    _, seeing = drive(PromptStyle(pictures=3))
+    _, requests = drive(PromptStyle(pictures=3), pictures_read=False)
+    assert pictures(requests[0]) == [None, None, None]
+    assert requests[0].messages[0].text == seeing[0].messages[0].text
 
 
 # Guided answers.
@@ -155,16 +161,16 @@ def test_a_model_that_reads_no_pictures_is_asked_all_the_same():
 
 @pytest.mark.parametrize("dialogue", [False, True])
 def test_only_the_action_stage_is_guided_in_the_form_the_prompts_ask_for(dialogue):
-    _, requests = drive(Asking(dialogue, guided=True))
+    _, requests = drive(PromptStyle(dialogue, guided=True))
     assert [request.response_regex for request in requests] == [None, None, ACTION_REGEX]
     assert [request.response_schema for request in requests] == [None, None, None]
-    _, requests = drive(Asking(dialogue, guided=True), prompts=JSON)
+    _, requests = drive(PromptStyle(dialogue, guided=True), prompts=JSON)
     assert [request.response_regex for request in requests] == [None, None, None]
     assert [request.response_schema for request in requests] == [None, None, ACTION_SCHEMA]
 
 
 def test_a_guided_answer_that_is_cut_is_truncated_all_the_same():
-    plan, _ = drive(Asking(guided=True), [SCENE, INTENT, Completion(STEADY_TEXT[:-9], finish_reason="length")])
+    plan, _ = drive(PromptStyle(guided=True), [SCENE, INTENT, Completion(STEADY_TEXT[:-9], finish_reason="length")])
     assert plan.outcome == "format:truncated"
 
 
@@ -174,50 +180,51 @@ def test_a_guided_answer_that_is_cut_is_truncated_all_the_same():
 @pytest.mark.parametrize(
     ("asking", "kind", "settings"),
     [
-        (Asking(), "chain-of-thought", {"parser": "strict"}),
-        (Asking(dialogue=True), "chain-of-thought-dialogue", {"parser": "strict", "dialogue": True}),
-        (Asking(frames=4), "chain-of-thought-4-frames", {"parser": "strict", "frames": 4}),
-        (Asking(guided=True), "chain-of-thought-guided", {"parser": "strict", "answer": "guided"}),
+        (PromptStyle(), "chain-of-thought", {"parser": "strict"}),
+        (PromptStyle(dialogue=True), "chain-of-thought-dialogue", {"parser": "strict", "dialogue": True}),
+        (PromptStyle(pictures=4), "chain-of-thought-4-frames", {"parser": "strict", "frames": 4}),
+        (PromptStyle(guided=True), "chain-of-thought-guided", {"parser": "strict", "answer": "guided"}),
         (
-            Asking(True, 2, True),
+            PromptStyle(True, 2, True),
             "chain-of-thought-dialogue-2-frames-guided",
             {"parser": "strict", "dialogue": True, "frames": 2, "answer": "guided"},
         ),
     ],
 )
 def test_every_way_of_asking_has_a_name_of_its_own(asking, kind, settings):
-    planner = make_planner("chain-of-thought", LIST, "strict", asking)
-    assert (planner.kind, planner.settings(), planner.frames) == (kind, settings, asking.frames)
+    planner = make_planner("chain-of-thought", PlannerSettings(LIST, style=asking))
+    assert (planner.kind, planner.settings(), planner.needs().pictures) == (kind, settings, asking.pictures)
 
 
 def test_the_context_decides_a_dialogue_and_nothing_else():
-    window = Window(4096, 512)
-    assert make_planner("chain-of-thought", LIST, "strict", Asking(dialogue=True), window).settings() == {
+    models = {"main": ONE_TRY.model_copy(update={"context_tokens": 4096})}
+
+    def settings(style):
+        return make_planner("chain-of-thought", PlannerSettings(LIST, style=style, models=models)).settings()
+
+    assert settings(PromptStyle(dialogue=True)) == {
         "parser": "strict",
         "dialogue": True,
         "context_tokens": 4096,
     }
-    assert make_planner("chain-of-thought", LIST, "strict", Asking(frames=2), window).settings() == {
-        "parser": "strict",
-        "frames": 2,
-    }
+    assert settings(PromptStyle(pictures=2)) == {"parser": "strict", "frames": 2}
 
 
 class Own(Planner):
     """A planner that asks in its own way."""
 
     name = "own"
-    asks_model = True
 
-    def __init__(self, prompts, tier) -> None:
-        self.given = (prompts, tier)
+    def needs(self):
+        return Needs(models=("main",))
 
-    async def plan(self, frame, picture, call):
+    async def plan(self, frame, view, calls):
         raise NotImplementedError
 
 
-def test_a_planner_of_ones_own_is_made_as_ever_and_asked_in_no_other_way():
-    assert make_planner(f"{__name__}:Own", LIST, "strict").kind == "own"
+def test_a_planner_of_ones_own_is_asked_in_no_other_way():
+    dialogue = PlannerSettings(LIST, style=PromptStyle(dialogue=True))
+    assert make_planner(f"{__name__}:Own").kind == "own"
     with pytest.raises(UserError, match="own way of asking; leave out --dialogue"):
-        make_planner(f"{__name__}:Own", LIST, "strict", Asking(dialogue=True))
-    assert make_planner("stop", LIST, "strict", Asking(dialogue=True)).kind == "stop", "asks nobody"
+        make_planner(f"{__name__}:Own", dialogue)
+    assert make_planner("stop", dialogue).kind == "stop", "asks no model"

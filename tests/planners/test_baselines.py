@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lightemma.errors import UserError
 from lightemma.parsing import plausible
+from lightemma.planners.base import PlannerSettings, View
 from lightemma.planners.baselines import (
     ConstantAcceleration,
     ConstantAction,
@@ -65,17 +66,14 @@ def test_a_batch_is_planned_like_its_members(planner, batch):
 
 @pytest.mark.parametrize("planner", ALL, ids=lambda planner: planner.name)
 def test_only_the_past_decides_and_no_model_is_asked(planner):
-    async def call(request):
-        raise AssertionError("a kinematic driver asks nobody")
-
     history = np.column_stack([np.linspace(4.0, 9.0, 6), np.full(6, 0.01)])
     one = make_frame(history=history)
     other = make_frame(history=history, driven=np.zeros((6, 2)))
-    plans = [asyncio.run(planner().plan(frame, None, call)) for frame in (one, other)]
+    plans = [asyncio.run(planner().plan(frame, View(), {})) for frame in (one, other)]
     np.testing.assert_array_equal(plans[0].actions, plans[1].actions)
     assert plans[0].actions.shape == (6, 2)
     assert plausible(plans[0].actions)
-    assert (plans[0].outcome, plans[0].stages) == ("ok", [])
+    assert (plans[0].outcome, plans[0].calls) == ("ok", [])
 
 
 def test_nobody_drives_backwards_after_hard_braking():
@@ -87,11 +85,10 @@ def test_nobody_drives_backwards_after_hard_braking():
 
 
 def test_damped_speed_tends_to_the_last_speed_plus_acceleration_times_time_constant():
-    class Quick(DampedAcceleration):
-        time_constant_s = 0.05  # three seconds are sixty of these
-
+    # Three seconds are sixty of these.
+    quick = DampedAcceleration(PlannerSettings(options={"time_constant_s": 0.05}))
     history = np.array([[5.0, 0.0]] * 5 + [[6.0, 0.01]])
-    assert Quick().actions(history)[-1, 0] == pytest.approx(6.0 + 2.0 * 0.05)
+    assert quick.actions(history)[-1, 0] == pytest.approx(6.0 + 2.0 * 0.05)
     slow = DampedAcceleration().actions(history)[:, 0]
     assert (np.diff(slow) > 0).all()
     assert slow[-1] < 6.0 + 2.0 * 2.0
@@ -113,10 +110,10 @@ def test_settings_are_what_decides_the_plan():
 
 @pytest.mark.parametrize("name", PLANNERS)
 def test_every_name_makes_the_planner_of_that_name(name):
-    planner = make_planner(name, load_prompts("three-stage"), "tolerant")
+    planner = make_planner(name, PlannerSettings(load_prompts("three-stage"), "tolerant"))
     assert planner.name == name
-    assert planner.asks_model != isinstance(planner, KinematicPlanner)
-    if planner.asks_model:
+    assert bool(planner.needs().models) != isinstance(planner, KinematicPlanner)
+    if planner.needs().models:
         assert planner.settings() == {"parser": "tolerant"}
 
 

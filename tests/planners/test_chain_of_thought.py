@@ -14,6 +14,7 @@ from lightemma.backends.scripted import ScriptedBackend
 from lightemma.calls.caller import Caller
 from lightemma.errors import UserError
 from lightemma.frame import Picture
+from lightemma.planners.base import PlannerSettings, View
 from lightemma.planners.chain_of_thought import ChainOfThought
 from lightemma.prompts.sets import ACTION_SCHEMA, load_prompts
 from lightemma.run_folder.records import STAGES, Usage
@@ -38,9 +39,10 @@ ONE_TRY = ModelConfig(name="vlm", provider="scripted", model="vlm-1", limits=Lim
 def drive(answers, prompts=LIST, tier="strict"):
     """The plan for one frame and the requests it took."""
     backend = ScriptedBackend.from_answers(answers, config=ONE_TRY)
-    plan = asyncio.run(ChainOfThought(prompts, tier).plan(make_frame(history=HISTORY), PICTURE, Caller(backend)))
-    assert [record.stage for record in plan.stages] == [request.stage for request in backend.requests]
-    assert plan.outcome == plan.stages[-1].outcome
+    planner = ChainOfThought(PlannerSettings(prompts, tier))
+    plan = asyncio.run(planner.plan(make_frame(history=HISTORY), View((PICTURE,)), {"main": Caller(backend)}))
+    assert [record.stage for record in plan.calls] == [request.stage for request in backend.requests]
+    assert plan.outcome == plan.calls[-1].outcome
     assert (plan.actions is None) == (plan.outcome != "ok")
     return plan, backend.requests
 
@@ -72,7 +74,7 @@ def test_no_stage_is_told_the_future():
     backend = ScriptedBackend.from_answers([SCENE, INTENT, PLAN_TEXT] * 2)
     for driven in (np.full((6, 2), 0.0), np.full((6, 2), 0.123)):
         frame = make_frame(history=HISTORY, driven=driven)
-        asyncio.run(ChainOfThought(LIST).plan(frame, PICTURE, Caller(backend)))
+        asyncio.run(ChainOfThought().plan(frame, View((PICTURE,)), {"main": Caller(backend)}))
     assert backend.requests[:3] == backend.requests[3:]
 
 
@@ -112,13 +114,13 @@ def test_the_tier_decides_what_counts():
 
 def test_records_hold_the_words_sent_and_received():
     plan, requests = drive([SCENE, Completion(INTENT, Usage(900, 0, 80), latency_s=2.5), "no list"])
-    assert [record.prompt for record in plan.stages] == [text_of(request) for request in requests]
-    assert [record.response for record in plan.stages] == [SCENE, INTENT, "no list"]
-    assert [record.outcome for record in plan.stages] == ["ok", "ok", "format:prose"]
-    assert plan.stages[1].usage == Usage(900, 0, 80)
-    assert plan.stages[1].latency_s == 2.5  # the backend's own clock stands before the harness's
-    assert plan.stages[0].latency_s >= 0.0
-    assert [record.error for record in plan.stages] == [None, None, None]
+    assert [record.prompt for record in plan.calls] == [text_of(request) for request in requests]
+    assert [record.response for record in plan.calls] == [SCENE, INTENT, "no list"]
+    assert [record.outcome for record in plan.calls] == ["ok", "ok", "format:prose"]
+    assert plan.calls[1].usage == Usage(900, 0, 80)
+    assert plan.calls[1].latency_s == 2.5  # the backend's own clock stands before the harness's
+    assert plan.calls[0].latency_s >= 0.0
+    assert [record.error for record in plan.calls] == [None, None, None]
 
 
 @pytest.mark.parametrize("stage", range(3))
@@ -129,16 +131,16 @@ def test_a_failed_call_ends_the_frame_under_its_kind(stage, kind):
     plan, requests = drive(answers)
     assert plan.outcome == f"call:{kind}"
     assert len(requests) == stage + 1
-    assert (plan.stages[-1].response, plan.stages[-1].error) == (None, "the provider's words")
-    assert all(record.outcome == "ok" for record in plan.stages[:-1])
+    assert (plan.calls[-1].response, plan.calls[-1].error) == (None, "the provider's words")
+    assert all(record.outcome == "ok" for record in plan.calls[:-1])
 
 
 def test_a_call_that_takes_too_long_is_a_timeout():
     config = ModelConfig(name="slow", provider="scripted", model="slow", limits=Limits(timeout_s=0.02, attempts=1))
     backend = ScriptedBackend.from_answers([SCENE], latency_s=5.0, config=config)
-    plan = asyncio.run(ChainOfThought(LIST).plan(make_frame(), None, Caller(backend)))
+    plan = asyncio.run(ChainOfThought().plan(make_frame(), View(), {"main": Caller(backend)}))
     assert plan.outcome == "call:timeout"
-    assert "0.02 s" in plan.stages[0].error
+    assert "0.02 s" in plan.calls[0].error
 
 
 @pytest.mark.parametrize(("kind", "sentence"), [("auth", "refused the key"), ("model_not_found", "knows no model")])
@@ -155,7 +157,7 @@ def test_a_refusal_is_a_call_without_an_answer_and_is_not_fed_on(stage, finish):
     plan, requests = drive(answers)
     assert plan.outcome == f"call:{finish}"
     assert len(requests) == stage + 1
-    assert plan.stages[-1].response == f"I cannot. {PLAN_TEXT}"
+    assert plan.calls[-1].response == f"I cannot. {PLAN_TEXT}"
 
 
 @pytest.mark.parametrize("stage", range(3))
@@ -192,8 +194,8 @@ def test_a_recorded_failure_of_an_earlier_stage_is_fed_on_and_marked(stage):
     plan, requests = drive(answers)
     assert (plan.outcome, plan.actions.tolist()) == ("ok", PLAN)
     assert "Error generating response: 429" in text_of(requests[stage + 1])
-    assert plan.stages[stage].outcome == "call:rate_limited"
-    assert plan.stages[stage].error == plan.stages[stage].response == "Error generating response: 429"
+    assert plan.calls[stage].outcome == "call:rate_limited"
+    assert plan.calls[stage].error == plan.calls[stage].response == "Error generating response: 429"
 
 
 def test_a_recorded_failure_of_the_action_stage_is_never_parsed():
@@ -205,8 +207,3 @@ def test_a_recorded_failure_of_the_action_stage_is_never_parsed():
 def test_an_answer_with_places_in_it_is_passed_on_unfilled():
     _, requests = drive(["A sign reads {{intent}} {{speeds}}.", INTENT, PLAN_TEXT])
     assert "A sign reads {{intent}} {{speeds}}." in text_of(requests[2])
-
-
-def test_without_a_model_there_is_no_chain():
-    with pytest.raises(ValueError, match="needs a model"):
-        asyncio.run(ChainOfThought(LIST).plan(make_frame(), PICTURE, None))

@@ -12,6 +12,7 @@ from lightemma.backends.config import Limits, ModelConfig
 from lightemma.backends.registry import config_of, picture_tokens
 from lightemma.calls.prices import resolve_price
 from lightemma.errors import UserError
+from lightemma.planners.chain_of_thought import stage_calls
 from lightemma.preflight.cost_model import (
     CARDS,
     FACTOR,
@@ -45,7 +46,7 @@ frame_calls = st.lists(tokens, min_size=1, max_size=4)
 def run_of(config: ModelConfig, pictures: int = 1, *, dialogue: bool = False) -> RunEstimate:
     prompts = load_prompts("three-stage")
     prompts = prompts.as_dialogue() if dialogue else prompts
-    calls = estimate_calls(config, prompts, make_frames(), DEFAULT_SIZE, pictures)
+    calls = estimate_calls(config, stage_calls(prompts, make_frames(), pictures), DEFAULT_SIZE)
     price = resolve_price(config, datetime(2026, 11, 22, tzinfo=UTC))
     return RunEstimate("r", config, 6019, 6019, calls, picture_tokens(config.model, DEFAULT_SIZE).rule, price, None)
 

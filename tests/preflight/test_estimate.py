@@ -14,9 +14,9 @@ from lightemma.backends.registry import characters_per_token, config_of, picture
 from lightemma.data.pictures import PicturePolicy
 from lightemma.data.published import PublishedArchive
 from lightemma.errors import UserError
+from lightemma.planners.chain_of_thought import TYPICAL_ANSWERS, stage_calls
 from lightemma.preflight.estimate import (
     DEFAULT_SIZE,
-    TYPICAL_ANSWERS,
     RunEstimate,
     estimate_calls,
     estimate_study,
@@ -46,7 +46,7 @@ RECORDED = {
 
 
 def per_frame(name: str) -> tuple[int, int]:
-    calls = estimate_calls(config_of(name), load_prompts("three-stage"), make_frames(), DEFAULT_SIZE)
+    calls = estimate_calls(config_of(name), stage_calls(load_prompts("three-stage"), make_frames(), 1), DEFAULT_SIZE)
     return sum(call.input for call in calls), sum(call.output for call in calls)
 
 
@@ -71,7 +71,7 @@ def test_input_of_every_published_model_within_15_percent(name):
 def test_pictures_against_the_first_recorded_call(name):
     """The scene stage is a picture and a fixed prompt, so the recorded count less the prompt is the picture's."""
     _, frame = next(iter(PublishedArchive(PUBLISHED / f"{name}.zip").frames()))
-    stage = frame.stage("scene")
+    stage = frame.call("scene")
     assert stage.usage is not None
     model = {"qwen-2.5-7b": "qwen2.5-vl-7b"}.get(name, name)
     picture = stage.usage.input - len(stage.prompt) / 4
@@ -82,7 +82,7 @@ def test_pictures_against_the_first_recorded_call(name):
 @needs_shared(PUBLISHED / "gpt-4o.zip")
 def test_the_published_wording_too():
     prompts = archive_prompts(PublishedArchive(PUBLISHED / "gpt-4o.zip"))
-    calls = estimate_calls(config_of("gpt-4o"), prompts, make_frames(), DEFAULT_SIZE)
+    calls = estimate_calls(config_of("gpt-4o"), stage_calls(prompts, make_frames(), 1), DEFAULT_SIZE)
     assert sum(call.input for call in calls) == pytest.approx(RECORDED["gpt-4o"][0], rel=0.15)
 
 
@@ -193,7 +193,7 @@ def test_smaller_pictures_cost_less(tmp_path):
 
 def test_answers_are_fed_on():
     scene, intent, action = estimate_calls(
-        config_of("gpt-4o"), load_prompts("three-stage"), make_frames(), DEFAULT_SIZE
+        config_of("gpt-4o"), stage_calls(load_prompts("three-stage"), make_frames(), 1), DEFAULT_SIZE
     )
     assert intent.text > scene.text
     # The action stage is told the scene and the intent.

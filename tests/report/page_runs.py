@@ -15,7 +15,7 @@ from lightemma.evaluation.scene_context import SceneContext
 from lightemma.evaluation.scores import RunScores, load_scores
 from lightemma.frame import Camera, Frame
 from lightemma.report.page import ReportFiles, write_report
-from lightemma.run_folder.records import FrameRecord, StageRecord, Usage
+from lightemma.run_folder.records import CallRecord, FrameRecord, Usage
 from tests.conftest import make_frame, make_manifest, make_record, plan_text, steady, write_run
 
 #: What a page must show and never run; each ends a script element or starts something where it is not escaped.
@@ -47,7 +47,7 @@ class Made:
         return write_report(self.comparison, out, **more)
 
 
-def stages(frame: Frame, answer: str, said: str = "A quiet road lies ahead of us.") -> list[StageRecord]:
+def stages(frame: Frame, answer: str, said: str = "A quiet road lies ahead of us.") -> list[CallRecord]:
     """Three calls whose prompts hold what was said before."""
     motion = f"Speeds {frame.history.actions[:, 0].tolist()}, curvatures {frame.history.actions[:, 1].tolist()}."
     prompts = {
@@ -57,7 +57,7 @@ def stages(frame: Frame, answer: str, said: str = "A quiet road lies ahead of us
     }
     answers = {"scene": said, "intent": "Hold the speed and the lane.", "action": answer}
     return [
-        StageRecord(stage, prompt, answers[stage], "ok", Usage(100, 0, 20, 5), 1.5) for stage, prompt in prompts.items()
+        CallRecord(stage, prompt, answers[stage], "ok", Usage(100, 0, 20, 5), 1.5) for stage, prompt in prompts.items()
     ]
 
 

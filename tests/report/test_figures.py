@@ -73,9 +73,10 @@ def timed(run: RunScores, seconds: float, dollars: float = 1.0) -> RunScores:
     model = msgspec.structs.replace(run.manifest.model, price={"input": dollars, "output": dollars})
     return replace(
         run,
-        manifest=msgspec.structs.replace(run.manifest, model=model),
+        manifest=msgspec.structs.replace(run.manifest, models={"main": model}),
         latency=np.full(len(run.tokens), seconds),
         usage=np.tile([1000.0, 0, 100, 0, 0], (len(run.tokens), 1)),
+        dollars=np.full(len(run.tokens), 1100.0 * dollars / 1e6),
     )
 
 

@@ -144,11 +144,11 @@ def other_manifests() -> dict[str, Manifest]:
         "protocol": change(mine, protocol=protocol_named("arc").as_dict()),
         "data": change(mine, data=change(mine.data, version="v1.0-mini")),
         "frames": change(mine, data=change(mine.data, frame_set=frame_set_digest(["another"]))),
-        "planner": make_manifest("vlm", FRAMES[:3], planner="stop", model=mine.model, prompts=mine.prompts),
+        "planner": make_manifest("vlm", FRAMES[:3], planner="stop", models=mine.models, prompts=mine.prompts),
         "parser": change(mine, parser="tolerant"),
         "prompts": change(mine, prompts=PromptsEntry("three-stage", "1" * 64)),
         "pictures": change(mine, images={"max_side": 640}),
-        "model": change(mine, model=change(mine.model, parameters={"temperature": 1.0})),
+        "model": change(mine, models={"main": change(mine.model, parameters={"temperature": 1.0})}),
     }
 
 
@@ -173,10 +173,10 @@ def test_a_refusal_names_every_difference(tmp_path):
 
 def test_going_on_keeps_when_the_run_began_and_who_answered(tmp_path):
     mine = make_manifest(
-        "vlm", FRAMES, model=ModelEntry("vlm", "scripted", "m", answered_as="m-2025"), started="long ago"
+        "vlm", FRAMES, models={"main": ModelEntry("vlm", "scripted", "m", answered_as="m-2025")}, started="long ago"
     )
     fresh = make_manifest(
-        "vlm", FRAMES, model=ModelEntry("vlm", "scripted", "m"), started="now", packages={"numpy": "9"}
+        "vlm", FRAMES, models={"main": ModelEntry("vlm", "scripted", "m")}, started="now", packages={"numpy": "9"}
     )
     RunWriter(tmp_path / "vlm", mine).__exit__(None, None, None)
     RunWriter(tmp_path / "vlm", fresh).__exit__(None, None, None)

@@ -3,13 +3,13 @@
 import pytest
 
 from lightemma.errors import UserError
-from lightemma.run_folder.records import StageRecord
+from lightemma.run_folder.records import CallRecord
 from lightemma.run_folder.texts import FrameTexts
 from tests.conftest import make_frames, make_manifest, make_record, steady, write_run
 
 
 def said(frame, words):
-    return make_record(frame, steady(5.0), stages=[StageRecord("action", "Go?", words, "ok")])
+    return make_record(frame, steady(5.0), stages=[CallRecord("action", "Go?", words, "ok")])
 
 
 def test_the_last_line_of_a_frame_counts_and_others_are_not_there(tmp_path):
@@ -20,7 +20,7 @@ def test_the_last_line_of_a_frame_counts_and_others_are_not_there(tmp_path):
     assert len(texts) == len(frames)
     wanted = [frames[3].sample_token, frames[1].sample_token, "nobody"]
     found = texts.read(wanted)
-    assert {token: text.stages[0].response for token, text in found.items()} == {
+    assert {token: text.calls[0].response for token, text in found.items()} == {
         frames[1].sample_token: "zwei",
         frames[3].sample_token: f"first {frames[3].sample_token}",
     }

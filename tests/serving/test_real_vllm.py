@@ -81,7 +81,7 @@ def test_a_complete_run_counts_as_the_server_does(folder, model):
     assert done.returncode == 0, done.stderr
     assert carrying(f"TEST_FOLDER={folder}") == []
     run = folder / "results" / "tiny"
-    stages = [stage for frame in read_frames(run) for stage in frame.stages]
+    stages = [stage for frame in read_frames(run) for stage in frame.calls]
     assert all(stage.usage.source == "api" for stage in stages)
     (start,) = starts(folder)
     assert (start["how"], start["counted"]["requests"]) == ("stopped", len(stages))

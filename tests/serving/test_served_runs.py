@@ -70,7 +70,7 @@ def test_a_run_starts_its_server_counts_as_it_does_and_ends_it(tmp_path, marker)
     (outcome,) = one.run_jobs(one.jobs)
     assert (outcome.done, outcome.failed) == (5, 0)
     folder = tmp_path / "results" / "m"
-    stages = [stage for frame in read_frames(folder) for stage in frame.stages]
+    stages = [stage for frame in read_frames(folder) for stage in frame.calls]
     (start,) = starts(folder)
     assert start["counted"]["input_tokens"] == sum(stage.usage.input for stage in stages) == 15 * 124
     assert start["counted"]["output_tokens"] == sum(stage.usage.output for stage in stages)
@@ -94,7 +94,7 @@ def test_a_server_that_dies_is_started_again_and_the_calls_are_made_again(tmp_pa
     assert (outcome.done, outcome.failed) == (10, 0)
     folder = tmp_path / "results" / "m"
     assert [start["how"] for start in starts(folder)] == ["died", "stopped"]
-    stages = [stage for frame in read_frames(folder) for stage in frame.stages]
+    stages = [stage for frame in read_frames(folder) for stage in frame.calls]
     assert max(stage.attempts for stage in stages) >= 2
 
 
@@ -118,8 +118,8 @@ def test_a_server_that_dies_too_often_leaves_failed_calls_and_what_was_done(tmp_
     assert {frame.outcome for frame in frames} <= {"ok", "call:server_error", "call:connection"}
     assert "ok" in {frame.outcome for frame in frames}
     failed = [frame for frame in frames if frame.outcome.startswith("call:")]
-    assert any("went down 2 times" in frame.stages[-1].error for frame in failed)
-    assert failed[-1].stages[-1].attempts == 1, "nobody answers any more, so nobody is asked again and again"
+    assert any("went down 2 times" in frame.calls[-1].error for frame in failed)
+    assert failed[-1].calls[-1].attempts == 1, "nobody answers any more, so nobody is asked again and again"
     assert [start["how"] for start in starts(folder)] == ["died", "died"]
 
     again = study(tmp_path, [VllmBackend(config(marker))], frames=20)

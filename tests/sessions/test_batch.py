@@ -12,8 +12,8 @@ from lightemma.calls.cancellation import Stop, Stopped
 from lightemma.data.pictures import PicturePolicy
 from lightemma.errors import UserError
 from lightemma.frame import EgoHistory
+from lightemma.planners.base import View
 from lightemma.planners.chain_of_thought import ChainOfThought
-from lightemma.prompts.sets import load_prompts
 from lightemma.run_folder.records import Usage
 from lightemma.sessions import batch as batches
 from lightemma.sessions.batch import TRIES, BatchRun
@@ -70,13 +70,13 @@ def wave(provider, folder, frames, stop=None, said=None):
     """Answers all frames of a chain-of-thought run, then plans them with what came."""
 
     async def drive():
-        planner = ChainOfThought(load_prompts("three-stage"))
+        planner = ChainOfThought()
         with ResponseCache(folder / "c.sqlite") as cache:
             run = BatchRun(
-                provider, cache, folder, stop or Stop(), (said if said is not None else []).append, poll_s=0.0
+                {"main": provider}, cache, folder, stop or Stop(), (said if said is not None else []).append, poll_s=0.0
             )
-            call = await run.answer(lambda: frames, planner, PicturePolicy())
-            return [await planner.plan(frame, None, call) for frame in frames]
+            calls = await run.answer(lambda: frames, planner, PicturePolicy())
+            return [await planner.plan(frame, View(), calls) for frame in frames]
 
     return asyncio.run(drive())
 
@@ -87,8 +87,8 @@ def test_three_waves_answer_three_stages(tmp_path, frames):
     assert [len(batch) for batch in provider.batches.values()] == [1, len(frames), len(frames)]
     stages = [{request.stage for request in batch.values()} for batch in provider.batches.values()]
     assert stages == [{"scene"}, {"intent"}, {"action"}]
-    assert all(plan.outcome == "ok" and len(plan.stages) == 3 for plan in plans)
-    assert all(stage.usage == Usage(9, 0, 3) for plan in plans for stage in plan.stages)
+    assert all(plan.outcome == "ok" and len(plan.calls) == 3 for plan in plans)
+    assert all(stage.usage == Usage(9, 0, 3) for plan in plans for stage in plan.calls)
 
 
 def test_large_waves_are_cut(tmp_path, frames, monkeypatch):
@@ -144,7 +144,7 @@ def test_calls_that_fail_again_and_again_fail_the_frame(tmp_path, frames):
     provider.fails["intent"] = CallError("content_filter", "not this one")
     plans = wave(provider, tmp_path, frames)
     assert {plan.outcome for plan in plans} == {"call:content_filter"}
-    assert all(plan.stages[-1].attempts == TRIES and plan.stages[-1].error == "not this one" for plan in plans)
+    assert all(plan.calls[-1].attempts == TRIES and plan.calls[-1].error == "not this one" for plan in plans)
 
 
 def test_a_batch_the_provider_forgot_is_handed_over_again(tmp_path, frames):

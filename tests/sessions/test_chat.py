@@ -210,7 +210,7 @@ def test_a_dialogue_with_several_pictures_goes_by_batch_too(server, tmp_path):  
 
     def said(folder):
         records = read_frames(folder / "results" / name)
-        return {r.sample_token: [(s.stage, s.prompt, s.response) for s in r.stages] for r in records}
+        return {r.sample_token: [(s.stage, s.prompt, s.response) for s in r.calls] for r in records}
 
     assert said(batch) == said(single)
 
@@ -221,13 +221,13 @@ def test_a_dialogue_beyond_the_context_is_summarised_and_its_tables_are_whole(se
     name, requests = driven(tmp_path, server, backend, dialogue=True)
     records = read_frames(tmp_path / "results" / name)
     assert {record.outcome for record in records} == {"ok"}
-    assert any("summary" in [stage.stage for stage in record.stages] for record in records)
+    assert any("summary" in [stage.stage for stage in record.calls] for record in records)
     assert all(received.status == 200 for received in requests)
     write_tables(compare_runs([load_scores(tmp_path / "results" / name)]), tmp_path / "tables")
     with (tmp_path / "tables" / "summary.csv").open() as file:
         row = next(csv.DictReader(file))
-    calls = sum(len(record.stages) for record in records)
-    tokens = sum(stage.usage.input for record in records for stage in record.stages)
+    calls = sum(len(record.calls) for record in records)
+    tokens = sum(stage.usage.input for record in records for stage in record.calls)
     assert float(row["calls_per_frame"]) == pytest.approx(calls / 5)
     assert float(row["input_tokens"]) == pytest.approx(tokens / 5)
     assert read_manifest(tmp_path / "results" / name).planner.settings["context_tokens"] == 1560

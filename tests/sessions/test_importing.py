@@ -37,12 +37,12 @@ def test_an_archive_becomes_a_run(tmp_path):
     assert [record.sample_token for record in records] == [frame.sample_token for frame in make_frames()]
     first = records[0]
     assert (first.outcome, first.actions, first.image) == ("ok", [(5.0, 0.0)] * 6, "samples/CAM_FRONT/scene-0001-0.jpg")
-    assert [(s.stage, s.response, s.latency_s) for s in first.stages] == [
+    assert [(s.stage, s.response, s.latency_s) for s in first.calls] == [
         ("scene", "The scene of scene-0001/0.", 1.0),
         ("intent", "The intent of scene-0001/0.", 2.0),
         ("action", STEADY_TEXT, 3.0),
     ]
-    usage = first.stages[0].usage
+    usage = first.calls[0].usage
     assert usage is not None
     assert (usage.input, usage.output, usage.source) == (100, 20, "recorded")
 
@@ -104,7 +104,7 @@ def test_a_failure_in_an_earlier_stage_is_marked_and_counted(tmp_path):
 
     folder = import_archive(write_archive(tmp_path / "tiny", words), tmp_path / "results")
     record = read_frames(folder)[3]
-    assert [stage.outcome for stage in record.stages] == ["ok", "call:overloaded", "ok"]
+    assert [stage.outcome for stage in record.calls] == ["ok", "call:overloaded", "ok"]
     assert record.outcome == "ok", "judged by its action answer, as the published evaluation did"
     imported = read_manifest(folder).imported
     assert imported is not None
@@ -117,7 +117,7 @@ def test_a_failed_action_call_is_a_call_error_not_a_format_error(tmp_path):
         return "Error generating response: Request timed out." if failed else good_answer(token, stage)
 
     record = read_frames(import_archive(write_archive(tmp_path / "tiny", words), tmp_path / "results"))[3]
-    assert (record.outcome, record.actions, record.stages[-1].error) == (
+    assert (record.outcome, record.actions, record.calls[-1].error) == (
         "call:timeout",
         None,
         "Error generating response: Request timed out.",
@@ -144,7 +144,7 @@ def test_mixed_wording_is_imported_without_a_prompt_set(tmp_path):
         archive_prompts(PublishedArchive(archive))
     folder = import_archive(archive, tmp_path / "results")
     assert read_manifest(folder).prompts is None
-    assert read_frames(folder)[1].stages[0].prompt == "What is ahead at scene-0001/1?"
+    assert read_frames(folder)[1].calls[0].prompt == "What is ahead at scene-0001/1?"
 
 
 def test_scenes_without_frames_are_nothing_to_import(tmp_path):

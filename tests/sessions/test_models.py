@@ -13,7 +13,7 @@ from lightemma.backends.base import CallError, Completion, Message, Request, Tex
 from lightemma.backends.scripted import ScriptedBackend
 from lightemma.data.pictures import PicturePolicy
 from lightemma.errors import UserError
-from lightemma.run_folder.records import StageRecord, Usage
+from lightemma.run_folder.records import CallRecord, Usage
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.job import Study
@@ -142,11 +142,11 @@ def test_a_replayed_run_answers_and_fails_as_recorded(tmp_path):
     frame, unlucky = make_frames({"scene-0001": 2})
     usage = Usage(100, 10, 20, 5, "api")
     stages = [
-        StageRecord("scene", "?", "A road.", "ok", usage, 1.5),
-        StageRecord("intent", "?", "Go", "ok", usage, 2.5),
-        StageRecord("action", "?", "[(1.0, 0.0), (1", "format:truncated", usage, 3.5),
+        CallRecord("scene", "?", "A road.", "ok", usage, 1.5),
+        CallRecord("intent", "?", "Go", "ok", usage, 2.5),
+        CallRecord("action", "?", "[(1.0, 0.0), (1", "format:truncated", usage, 3.5),
     ]
-    failed = [StageRecord("scene", "?", None, "call:overloaded", error="busy")]
+    failed = [CallRecord("scene", "?", None, "call:overloaded", error="busy")]
     records = [
         make_record(frame, None, "format:truncated", stages),
         make_record(unlucky, None, "call:overloaded", failed),

@@ -12,7 +12,7 @@ import pytest
 
 from lightemma.backends.base import Backend, CallError, Completion, Request
 from lightemma.backends.config import Limits, ModelConfig
-from lightemma.backends.replay import ReplayBackend
+from lightemma.backends.replay import Recorded, ReplayBackend
 from lightemma.backends.scripted import ScriptedBackend
 from lightemma.calls.caller import CallServices
 from lightemma.calls.cancellation import Stop
@@ -24,7 +24,6 @@ from lightemma.evaluation.scores import load_scores
 from lightemma.frame import Frame
 from lightemma.planners.baselines import ConstantAction
 from lightemma.planners.chain_of_thought import ChainOfThought
-from lightemma.prompts.sets import load_prompts
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.records import STAGES
 from lightemma.run_folder.store import RunWriter, read_frames, read_manifest
@@ -53,9 +52,10 @@ def sit(folder: Path, backend: Backend | None, frames: list[Frame] = FRAMES, con
 async def sitting(
     folder: Path, backend: Backend | None, frames: list[Frame] = FRAMES, concurrency: int = 1
 ) -> RunOutcome:
-    planner = ChainOfThought(load_prompts("three-stage")) if backend else ConstantAction()
+    planner = ChainOfThought() if backend else ConstantAction()
     with RunWriter(folder, make_manifest("vlm", frames, planner=planner.name)) as writer:
-        return await execute(frames, planner, backend, writer, LIGHTEMMA, PicturePolicy(), concurrency)
+        backends = {"main": backend} if backend else {}
+        return await execute(frames, planner, backends, writer, LIGHTEMMA, PicturePolicy(), concurrency)
 
 
 def outcomes(folder: Path) -> dict[str, str]:
@@ -163,10 +163,10 @@ def test_a_failed_call_is_neither_fed_on_nor_scored(tmp_path):
     sit(tmp_path / "vlm", backend, FRAMES[:2])
     failed = read_frames(tmp_path / "vlm")[1]
     assert asked(backend)[failed.sample_token, "intent"] == 0
-    assert [(stage.stage, stage.outcome, stage.response) for stage in failed.stages] == [
+    assert [(stage.stage, stage.outcome, stage.response) for stage in failed.calls] == [
         ("scene", "call:server_error", None)
     ]
-    assert failed.stages[0].error == "HTTP 500: secret-free words"
+    assert failed.calls[0].error == "HTTP 500: secret-free words"
     assert failed.actions is None
     assert failed.trajectory is None
     assert load_scores(tmp_path / "vlm").ok.tolist() == [True, False]
@@ -208,8 +208,8 @@ def test_an_answer_that_takes_too_long_is_a_timeout(tmp_path):
     assert sit(tmp_path / "vlm", backend, FRAMES[:1]).failed == 1
     record = read_frames(tmp_path / "vlm")[0]
     assert record.outcome == "call:timeout"
-    assert record.stages[0].error == "no answer within 0.05 s"
-    assert record.stages[0].latency_s == pytest.approx(0.05, abs=0.5)
+    assert record.calls[0].error == "no answer within 0.05 s"
+    assert record.calls[0].latency_s == pytest.approx(0.05, abs=0.5)
 
 
 def test_the_backend_is_closed_once_when_all_went_well(tmp_path):
@@ -231,18 +231,19 @@ def test_the_manifest_says_who_answered_and_still_does_after_a_sitting_without_c
 
 
 def test_what_is_not_in_a_recording_is_a_failed_call(tmp_path):
-    recording = {(FRAMES[0].sample_token, stage): Completion(GOOD[stage][0], latency_s=7.0) for stage in STAGES}
+    calls = [Recorded(stage, Completion(GOOD[stage][0], latency_s=7.0)) for stage in STAGES]
+    recording = {FRAMES[0].sample_token: calls}
     sit(tmp_path / "vlm", ReplayBackend(config(), recording), FRAMES[:2])
     first, second = read_frames(tmp_path / "vlm")
     assert (first.outcome, second.outcome) == ("ok", "call:not_recorded")
-    assert [stage.latency_s for stage in first.stages] == [7.0, 7.0, 7.0], "the recorded seconds, not the replay's"
+    assert [stage.latency_s for stage in first.calls] == [7.0, 7.0, 7.0], "the recorded seconds, not the replay's"
 
 
 def test_a_planner_without_model_needs_no_backend(tmp_path):
     sit(tmp_path / "vlm", None)
     records = read_frames(tmp_path / "vlm")
     assert [record.sample_token for record in records] == [frame.sample_token for frame in FRAMES]
-    assert all(record.stages == [] and record.outcome == "ok" and record.image_sha256 is None for record in records)
+    assert all(record.calls == [] and record.outcome == "ok" and record.image_sha256 is None for record in records)
     assert records[0].trajectory == [(2.5 * step, 0.0) for step in range(1, 7)]
 
 
@@ -305,12 +306,12 @@ def test_the_live_view_counts_what_an_earlier_sitting_kept(tmp_path):
             between = CallServices(ProviderLimits(backend.config.limits, 1), seen, Stop())
             await execute(
                 FRAMES[:2],
-                ChainOfThought(load_prompts("three-stage")),
-                backend,
+                ChainOfThought(),
+                {"main": backend},
                 writer,
                 LIGHTEMMA,
                 PicturePolicy(),
-                services=between,
+                services={"main": between},
             )
 
     asyncio.run(drive())

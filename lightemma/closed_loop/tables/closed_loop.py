@@ -115,11 +115,10 @@ def _row(study: DrivenStudy, run: DrivenRun) -> ClosedLoopRow:
     time = sum(outcome.time_s for outcome in episode_outcomes)
     outcomes = scores.outcomes
     ttc = [outcome.min_ttc_s for outcome in episode_outcomes if outcome.min_ttc_s is not None]
-    model = run.manifest.model
     decisions = sum(one.decisions for one in episodes)
     return ClosedLoopRow(
         run=run.name,
-        model=model.name if model else "",
+        model=run.manifest.model_name,
         planner=run.manifest.planner.name,
         rules=run.manifest.data.version,
         episodes=len(episodes),

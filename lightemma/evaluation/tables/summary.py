@@ -117,7 +117,7 @@ def summary_row(study: Study, run: RunScores, mask: Mask, diff: Interval) -> Sum
     manifest = run.manifest
     return SummaryRow(
         run=run.name,
-        model=manifest.model.name if manifest and manifest.model else "",
+        model=manifest.model_name if manifest else "",
         planner=run.planner,
         prompts=manifest.prompts.name if manifest and manifest.prompts else "",
         data=_data_name(run if manifest else study.runs[0]),

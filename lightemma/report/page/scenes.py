@@ -67,7 +67,7 @@ class SceneData:
         said = {}
         for index, run in enumerate(self.runs):
             text = words.get(run.name)
-            if text is not None and text.stages:
+            if text is not None and text.calls:
                 said[index] = self._stages(text, lists)
                 self._note(index, outcomes[index][number], text, number)
         return {
@@ -90,9 +90,9 @@ class SceneData:
         }
 
     def _stages(self, text: FrameText, lists: list[str]) -> list[dict[str, Any]]:
-        answers = [stage.response for stage in text.stages]
+        answers = [stage.response for stage in text.calls]
         found = []
-        for place, stage in enumerate(text.stages):
+        for place, stage in enumerate(text.calls):
             found.append(
                 {
                     "stage": stage.stage,
@@ -113,15 +113,15 @@ class SceneData:
         manifest = self.runs[index].manifest
         if manifest is not None and manifest.prompts is not None:
             name = f"{manifest.prompts.name} ({manifest.prompts.sha256[:12]})"
-            if len(text.stages) > len(self.prompts.get(name, [])):
-                self.prompts[name] = [{"stage": stage.stage, "prompt": stage.prompt} for stage in text.stages]
+            if len(text.calls) > len(self.prompts.get(name, [])):
+                self.prompts[name] = [{"stage": stage.stage, "prompt": stage.prompt} for stage in text.calls]
         if outcome == OK:
             return
         kept = self.examples.setdefault(index, {}).setdefault(outcome, [])
         scene = self.runs[0].scenes[number]
         if len(kept) >= EXAMPLES or any(self.runs[0].scenes[other["frame"]] == scene for other in kept):
             return
-        failed = next((stage for stage in text.stages if stage.outcome != OK), text.stages[-1])
+        failed = next((stage for stage in text.calls if stage.outcome != OK), text.calls[-1])
         words = failed.response if failed.response is not None else failed.error or ""
         cut = words if len(words) <= EXAMPLE_CHARACTERS else words[:EXAMPLE_CHARACTERS] + " …"
         kept.append({"frame": number, "stage": failed.stage, "text": cut})

@@ -89,10 +89,15 @@ def _facts(run: RunScores) -> list[tuple[str, str]]:
     if manifest is None:
         return [("planner", run.planner), ("source", "computed from the other runs' recorded motion")]
     data, model, prompts = manifest.data, manifest.model, manifest.prompts
-    pairs = [
-        ("model", f"{model.model} ({model.provider})" if model else ""),
-        ("revision", (model.revision or model.answered_as or "") if model else ""),
-        ("parameters", ", ".join(f"{key} {value}" for key, value in model.parameters.items()) if model else ""),
+    pairs = []
+    for role, one in manifest.models.items():
+        of = f" ({role})" if len(manifest.models) > 1 else ""
+        pairs += [
+            (f"model{of}", f"{one.model} ({one.provider})"),
+            (f"revision{of}", one.revision or one.answered_as or ""),
+            (f"parameters{of}", ", ".join(f"{key} {value}" for key, value in one.parameters.items())),
+        ]
+    pairs += [
         ("planner", manifest.planner.name),
         ("prompts", f"{prompts.name} ({prompts.sha256[:12]})" if prompts else ""),
         ("parser", manifest.parser if model else ""),

@@ -1,0 +1,133 @@
+"""Which models a planner asks, by role: from the values of ``--model`` to backends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from lightemma.backends.base import Backend
+from lightemma.errors import UserError
+from lightemma.planners.base import Planner, PlannerSettings
+from lightemma.planners.registry import make_planner, options_known, planner_class
+
+#: Makes the backend of a ``--model`` value.
+BackendMaker = Callable[[str], Backend]
+
+_ROLE = re.compile(r"([a-z][a-z0-9_-]*)=(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """The models of one run, as the user named them.
+
+    Attributes:
+        plain: a value without a role, for the planner's only model; None where roles are named.
+        roles: role -> value.
+    """
+
+    plain: str | None = None
+    roles: Mapping[str, str] | None = None
+
+
+def model_choices(values: Sequence[str]) -> list[ModelChoice]:
+    """The runs that ``--model`` values make: one per plain value, or a single one of values with roles.
+
+    Raises:
+        UserError: if both are mixed, or a role is named twice.
+    """
+    named = [(match[1], match[2]) for value in values if (match := _ROLE.fullmatch(value))]
+    if not named:
+        return [ModelChoice(plain=value) for value in values]
+    if len(named) < len(values):
+        plain = next(value for value in values if not _ROLE.fullmatch(value))
+        raise UserError(
+            f"--model names '{plain}' without a role beside '{named[0][0]}={named[0][1]}'; give every model its role, or give "
+            "plain models for one run each."
+        )
+    roles = dict(named)
+    if len(roles) < len(named):
+        twice = next(role for role in roles if [name for name, _ in named].count(role) > 1)
+        raise UserError(
+            f"--model names the role '{twice}' twice; roles make one run, so give one command for each set of models."
+        )
+    return [ModelChoice(roles=roles)]
+
+
+def models_for(name: str, roles: Sequence[str], choice: ModelChoice) -> dict[str, str]:
+    """A planner's models by role, in the planner's order.
+
+    Args:
+        name: the planner's.
+        roles: its roles.
+        choice: what the user named.
+
+    Raises:
+        UserError: if a role has no model, or a model names a role that the planner does not have.
+    """
+    there_are = f"the planner '{name}' has {'the role' if len(roles) == 1 else 'the roles'} {', '.join(roles)}"
+    if choice.roles is None:
+        plain = choice.plain or ""
+        if len(roles) == 1:
+            return {roles[0]: plain}
+        if plain.startswith("replay:"):  # each role is answered as the run recorded it
+            return {role: f"{plain}#{role}" for role in roles}
+        example = ",".join(f"{role}=MODEL" for role in roles)
+        raise UserError(f"--model names '{plain}' for one role, but {there_are}; give --model {example}.")
+    unknown = [role for role in choice.roles if role not in roles]
+    if unknown:
+        raise UserError(f"--model names the role '{unknown[0]}', but {there_are}; leave it out, or correct its name.")
+    missing = [role for role in roles if role not in choice.roles]
+    if missing:
+        raise UserError(f"--model names no model for '{missing[0]}', but {there_are}; add {missing[0]}=MODEL.")
+    return {role: choice.roles[role] for role in roles}
+
+
+@dataclass(frozen=True, slots=True)
+class Equipped:
+    """A planner with its models.
+
+    Attributes:
+        planner: ready to drive.
+        backends: its models by role, in the planner's order; two roles with the same value share one.
+    """
+
+    planner: Planner
+    backends: Mapping[str, Backend]
+
+    @property
+    def model_name(self) -> str:
+        """Names of the models, for the run's name; an empty string without one."""
+        return "+".join(backend.config.name for backend in self.backends.values())
+
+
+def equip(
+    name: str, settings: PlannerSettings, choices: Sequence[ModelChoice], backends: BackendMaker
+) -> list[Equipped]:
+    """A planner once for every choice of models; once for a planner without models.
+
+    Args:
+        name: the planner's.
+        settings: of the command; of the options the planner takes those that it has.
+        choices: of models.
+        backends: makes a backend of a ``--model`` value.
+
+    Raises:
+        UserError: if there is no such planner, a setting is wrong, or a model is missing.
+    """
+    settings = replace(settings, options=options_known(planner_class(name), settings.options))
+    # A planner is asked what it needs before its models are made.
+    unequipped = make_planner(name, settings)
+    roles = unequipped.needs().models
+    if not roles:
+        return [Equipped(unequipped, {})]
+    if not choices:
+        raise UserError(f"The planner '{name}' asks a model; name one with --model (`lightemma models` lists them).")
+    made = []
+    for choice in choices:
+        values = models_for(name, roles, choice)
+        by_value = {value: backends(value) for value in dict.fromkeys(values.values())}
+        chosen = {role: by_value[value] for role, value in values.items()}
+        configs = {role: backend.config for role, backend in chosen.items()}
+        made.append(Equipped(make_planner(name, replace(settings, models=configs)), chosen))
+    return made
