@@ -22,6 +22,22 @@ from lightemma.plugins import load_class
 ENTRY_POINTS = "lightemma.tables"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+#: What a comparison and its DataFrames have besides tables.
+TAKEN = frozenset(
+    {
+        "study",
+        "tables",
+        "warnings",
+        "convention",
+        "baseline",
+        "frames",
+        "scenes",
+        "rows",
+        "comparison",
+        "write",
+        "report",
+    }
+)
 
 
 def outside_tables(names: Sequence[str] = ()) -> tuple[list[Table[Any]], list[str]]:
@@ -112,8 +128,10 @@ def fault(error: BaseException, table_class: type[Any]) -> str:
 
 
 def _add(table: Table[Any], found: dict[str, Table[Any]]) -> None:
-    if any(table.name == own.name for own in TABLES):
-        raise UserError(f"{describe(type(table))} is called '{table.name}', as a table of lightemma is; rename it.")
+    if table.name in TAKEN or any(table.name == own.name for own in TABLES):
+        raise UserError(
+            f"{describe(type(table))} is called '{table.name}', a name that lightemma uses itself; rename it."
+        )
     other = found.get(table.name)
     if other is not None and type(other) is not type(table):
         raise UserError(f"Two tables are called '{table.name}': {describe(type(other))}, and {describe(type(table))}.")

@@ -94,7 +94,7 @@ def write_report(
         out.parent.mkdir(parents=True, exist_ok=True)
         _clear(folder)
         files, inside, pictures = _scene_files(scenes, folder if in_folder else None, report)
-        data = _page_data(comparison, title or "How well do they drive?") | {
+        data = page_data(comparison, title or "How well do they drive?") | {
             "report": report,
             "folder": folder.name if in_folder else None,
             "files": files,
@@ -115,7 +115,7 @@ def write_report(
     return ReportFiles(out, len(page), folder if in_folder else None, written, study.frames, pictures)
 
 
-def _page_data(comparison: Comparison, title: str) -> dict[str, Any]:
+def page_data(comparison: Comparison, title: str) -> dict[str, Any]:
     """What the page shows but for frames' texts and pictures."""
     study = comparison.study
     first = headline(comparison)

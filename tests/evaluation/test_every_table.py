@@ -1,0 +1,150 @@
+"""What holds for every table: documented columns, one file each, and intervals from the study alone."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lightemma.closed_loop.tables import TABLES as DRIVEN_TABLES
+from lightemma.evaluation.comparison import Comparison, compare_runs
+from lightemma.evaluation.metrics.displacement import CONVENTIONS
+from lightemma.evaluation.scene_context import SceneContext
+from lightemma.evaluation.scores import RunScores
+from lightemma.evaluation.tables import TABLES
+from lightemma.evaluation.tables.base import TableOf, columns_of, description, explanations
+from lightemma.report.page.files import page_data
+from lightemma.scene_facts import SceneFacts
+from tests.evaluation.made_runs import drives, made_run
+from tests.evaluation.surroundings_kit import Box, around
+
+EVERY_TABLE = [*TABLES, *DRIVEN_TABLES]
+#: What a number is counted or measured in.
+UNIT = re.compile(
+    r"\b(metres|m/s|1/m|seconds|dollars|tokens|number|share|shares|score|factor|term|rad/s|place|two-sided p|same p)\b|m/s\^|1/\("
+)
+#: The columns that resampling decides.
+DRAWN = re.compile(r"(.*_)?ci_(low|high)|p_value|p_holm|rank_low|rank_high|share_best")
+SCENES = 12
+
+
+def names(table: TableOf) -> str:
+    return table.name
+
+
+@pytest.mark.parametrize("table", EVERY_TABLE, ids=names)
+def test_a_table_is_one_documented_file(table):
+    assert type(table).__module__.rsplit(".", 1)[1] == table.name, "the file is named after the table"
+    assert is_dataclass(table.Row)
+    assert table.Row.__dataclass_params__.frozen
+    columns, meaning = columns_of(table.Row), explanations(table.Row)
+    assert list(meaning) == columns, "every column is explained"
+    assert set(table.PAGE or ()) <= set(columns)
+    assert len(description(table)) > 20
+
+
+@pytest.mark.parametrize("table", EVERY_TABLE, ids=names)
+def test_every_number_says_its_unit(table):
+    meaning = explanations(table.Row)
+    numbers = [field.name for field in fields(table.Row) if re.search(r"\b(int|float)\b", str(field.type))]
+    assert [name for name in numbers if not UNIT.search(meaning[name])] == []
+
+
+def test_names_and_files_are_listed_once():
+    assert len({table.name for table in EVERY_TABLE}) == len(EVERY_TABLE)
+    for tables in (TABLES, DRIVEN_TABLES):
+        folder = Path(__import__(type(tables[0]).__module__, fromlist=["x"]).__file__).parent
+        files = {path.stem for path in folder.glob("*.py")} - {"__init__", "base", "files", "plugin_tables"}
+        assert files == {table.name for table in tables}
+
+
+def runs() -> list[RunScores]:
+    """Three models and a formula that are off by random speeds, over twelve scenes; one in eight frames fails."""
+    rng = np.random.default_rng(47)
+    frames = drives({f"s-{n:02d}": rng.uniform(3.0, 8.0, size=3).tolist() for n in range(SCENES)})
+
+    def plans() -> list[float | None]:
+        return [None if rng.random() < 1 / 8 else float(rng.uniform(3.0, 8.0)) for _ in frames]
+
+    models = [made_run(f"model-{n}", frames, plans()) for n in range(3)]
+    return [*models, made_run("formula", frames, plans(), planner="formula")]
+
+
+def context() -> SceneContext:
+    """A car parked ahead in every other scene, and facts about the scenes."""
+    return SceneContext(
+        facts={
+            f"s-{n:02d}": SceneFacts("hill", "night" if n % 3 else "day", "rain" if n % 2 else "dry")
+            for n in range(SCENES)
+        },
+        agents=lambda scene, token: around(*[Box(14.0 + int(scene[2:]) / 4, 0.0)] * (int(scene[2:]) % 2)),
+    )
+
+
+@pytest.fixture(scope="module")
+def compared() -> dict[int, Comparison]:
+    """Seed -> the same runs compared by it."""
+    made, known = runs(), context()
+    return {seed: compare_runs(made, resamples=300, seed=seed, context=known) for seed in (1, 2)}
+
+
+def changed(one: list, other: list) -> set[str]:
+    """The columns of two tables whose cells differ anywhere; texts aside, which follow from numbers."""
+    assert len(one) == len(other) > 0
+    return {
+        field.name
+        for first, second in zip(one, other, strict=True)
+        for field in fields(first)
+        if not isinstance(getattr(first, field.name), str)
+        and not same(getattr(first, field.name), getattr(second, field.name))
+    }
+
+
+def same(one: float | None, other: float | None) -> bool:
+    return one == other or (one is not None and other is not None and math.isnan(one) and math.isnan(other))
+
+
+@pytest.mark.parametrize("table", TABLES, ids=names)
+def test_two_seeds_change_every_interval_that_has_draws_and_no_other_number(table, compared):
+    one, other = (compared[seed].tables[table.name].rows for seed in (1, 2))
+    drawn = {name for name in columns_of(table.Row) if DRAWN.fullmatch(name)}
+    assert changed(one, other) == drawn
+
+
+def test_one_seed_gives_the_same_tables_again(compared):
+    again = compare_runs(runs(), resamples=300, seed=1, context=context())
+    assert list(again.tables) == [table.name for table in TABLES]
+    for name, built in again.tables.items():
+        assert str(built.rows) == str(compared[1].tables[name].rows), name
+
+
+def test_two_seeds_change_every_interval_of_the_page_and_no_other_number(compared):
+    one, other = (page_data(compared[seed], "title") for seed in (1, 2))
+    for convention in CONVENTIONS:
+        for subset in ("own", "common"):
+            rows = zip(one["views"][convention][subset], other["views"][convention][subset], strict=True)
+            assert changed(*map(list, zip(*rows, strict=True))) == {"ci_low", "ci_high"}
+            curves = one["horizons"][convention][subset], other["horizons"][convention][subset]
+            first, second = (np.array([curve[run] for run in sorted(curve)]) for curve in curves)
+            assert (first[..., :2] == second[..., :2]).all()
+            assert (first[..., 2:] != second[..., 2:]).any(axis=(0, 1)).all()
+    for part in ("frames", "runs", "line"):
+        assert one[part] == other[part]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_page_prints_one_interval_for_one_number(compared, seed):
+    comparison, data = compared[seed], page_data(compared[seed], "title")
+    for row in comparison.horizons:
+        point = data["horizons"]["endpoint"]["own"][row.run][round(2 * row.horizon_s) - 1]
+        np.testing.assert_allclose(point, [row.horizon_s, row.error, row.ci_low, row.ci_high], rtol=1e-12)
+    views = {row.run: row for row in data["views"]["lightemma"]["own"]}
+    for row in comparison.summary:
+        view = views[row.run]
+        assert (view.diff, view.ci_low, view.ci_high) == (row.diff_vs_baseline, row.ci_low, row.ci_high)
+    for name, built in comparison.tables.items():
+        assert str(data["tables"][name]["rows"]) == str([list(row.values()) for row in built.cells()])
