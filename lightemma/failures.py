@@ -7,7 +7,8 @@ from typing import Literal, get_args
 
 CallKind = Literal[
     "timeout", "rate_limited", "overloaded", "server_error", "connection", "invalid_response",
-    "refused", "content_filter", "bad_request", "auth", "no_credit", "model_not_found", "not_recorded", "planner_error",
+    "refused", "content_filter", "bad_request", "auth", "no_credit", "model_not_found", "not_recorded",
+    "planner_error", "backend_error",
 ]  # fmt: skip
 
 
@@ -69,6 +70,7 @@ FAILURES: dict[CallKind, FailureKind] = {
     ),
     "not_recorded": FailureKind("the recording holds no answer for this call"),
     "planner_error": FailureKind("the planner raised an exception"),
+    "backend_error": FailureKind("the model's backend raised an exception", may_be_charged=True),
 }
 
 #: Every kind, in the order of the table.

@@ -193,6 +193,11 @@ class Backend(ABC):
         return self.facts.takes_urls
 
     @property
+    def implementation(self) -> type[Backend]:
+        """The class that asks the model; another one only where this one hands its calls on."""
+        return type(self)
+
+    @property
     def given_config(self) -> ModelConfig:
         """The settings as they were given: what another process makes the same backend from."""
         return self.config
@@ -200,7 +205,7 @@ class Backend(ABC):
     @property
     def packages(self) -> tuple[str, ...]:
         """Distributions that touch the model's numbers, the one that a class of the user's own comes in among them."""
-        return (*self.facts.packages, *self.facts.also_recorded, *distributions_of(type(self).__module__))
+        return (*self.facts.packages, *self.facts.also_recorded, *distributions_of(self.implementation.__module__))
 
     @property
     def rate_key(self) -> str:

@@ -10,6 +10,7 @@ from lightemma.backends import token_rules
 from lightemma.backends.base import Backend
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
+from lightemma.backends.plugin_faults import checked_class, made
 from lightemma.backends.token_rules import PictureTokens, Size
 from lightemma.config_files import config_names, find_config, load_config
 from lightemma.errors import UserError, near_names
@@ -59,7 +60,7 @@ def provider_class(name: str) -> type[Backend]:
         place = known.get(name, name)
         if ":" not in place:
             raise UserError(f"There is no provider '{name}'; {near_names(name, known)}")
-    return load_class(place, Backend, "backend")
+    return checked_class(load_class(place, Backend, "backend"), name)
 
 
 def backend_class(config: ModelConfig) -> type[Backend]:
@@ -74,6 +75,15 @@ def backend_class(config: ModelConfig) -> type[Backend]:
             f"Model '{config.name}' names the provider '{name}', which there is not; {near_names(name, known)}"
         )
     return provider_class(name)
+
+
+def backend_of(config: ModelConfig) -> Backend:
+    """The backend of a model.
+
+    Raises:
+        UserError: if there is no such provider, or its settings, key or package are missing or wrong.
+    """
+    return made(backend_class(config), config)
 
 
 def facts_of(provider: str) -> Facts:

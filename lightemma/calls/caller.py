@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 from lightemma.backends.base import Backend, CallError, CallResult, Completion, Request
+from lightemma.backends.plugin_faults import checked_answer, fault_line, is_plugin
 from lightemma.calls.budget import Budget, BudgetSpent, most_input_tokens
 from lightemma.calls.cache import ResponseCache, call_key
 from lightemma.calls.cancellation import Stop, Stopped
@@ -142,7 +143,7 @@ class Caller:
         started = time.perf_counter()
         try:
             async with asyncio.timeout(limits.timeout_s):
-                completion = await self._backend.generate(request)
+                completion = checked_answer(self._backend, await self._backend.generate(request))
             failure, usage = None, completion.usage
             latency = completion.latency_s
             return completion, latency if latency is not None else time.perf_counter() - started
@@ -152,6 +153,13 @@ class Caller:
         except CallError as error:
             failure, retry_after_s = error.kind, error.retry_after_s
             raise
+        except (UserError, Stopped):
+            raise
+        except Exception as error:
+            if not is_plugin(self._backend.implementation):
+                raise  # a fault of ours
+            failure = "backend_error"
+            raise CallError("backend_error", fault_line(error)) from error
         finally:
             self._settle(place, failure, retry_after_s, usage, reserved, most_input)
 

@@ -103,6 +103,11 @@ class ReplicatedBackend(Backend):
         return self._inner.takes_urls
 
     @property
+    def implementation(self) -> type[Backend]:
+        """As the replicated backend."""
+        return self._inner.implementation
+
+    @property
     def given_config(self) -> ModelConfig:
         """As the replicated backend."""
         return self._inner.given_config

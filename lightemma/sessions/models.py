@@ -7,7 +7,7 @@ from typing import Any
 
 from lightemma.backends.base import Backend, CallError, Completion
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.registry import REPLAY, backend_class, config_of, model_name, replayed
+from lightemma.backends.registry import REPLAY, backend_of, config_of, model_name, replayed
 from lightemma.backends.replay import Recorded, Recording, ReplayBackend
 from lightemma.calls.prices import ResolvedPrice
 from lightemma.data.published import PublishedArchive
@@ -31,7 +31,7 @@ def make_backend(spec: str, **changes: Any) -> Backend:
     if recording is not None:
         return _replay(recording)
     config = config_of(spec)
-    return backend_class(config)(config.model_copy(update=changes))
+    return backend_of(config.model_copy(update=changes))
 
 
 def model_entry(backend: Backend, price: ResolvedPrice | None = None) -> ModelEntry:
