@@ -36,13 +36,16 @@ class MadeUpBackend(BatchBackend):
 
         speed: float = Field(default=5.0, ge=0, description="m/s of every answer")
         pairs: str = Field(default="(", description="with which bracket a pair begins")
+        blind: bool = Field(default=False, description="answer without a picture too")
         broken: bool = Field(default=False, description="make a mistake in the last stage")
 
     options: Options
 
     async def generate(self, request: Request) -> Completion:
         """A plan that keeps one speed, or a sentence."""
-        if not any(isinstance(part, PicturePart) and part.picture for part in request.messages[-1].parts):
+        if not self.options.blind and not any(
+            isinstance(part, PicturePart) and part.picture for part in request.messages[-1].parts
+        ):
             raise CallError("bad_request", "no picture came with the prompt")
         text = "A road."
         if request.stage == "action":

@@ -60,7 +60,9 @@ def test_it_runs_resumes_is_replayed_compared_and_reported(cli, model):
     frames.write_bytes(b"".join(whole[:2]) + whole[2][:40])
     assert cli(*run, "--limit", 4, "--no-cache").status == 0
     assert outcomes(model) == ["ok"] * 4
-    assert cli("run", "--data", "demo", "--model", f"replay:results/{model}", "--name", "again", "--limit", 4).status == 0
+    assert (
+        cli("run", "--data", "demo", "--model", f"replay:results/{model}", "--name", "again", "--limit", 4).status == 0
+    )
     assert cli("compare", "results", "--out", "tables").status == 0
     rows = {row["run"]: row for row in table("tables/summary.csv")}
     assert float(rows[model]["cost_usd"]) == pytest.approx(4 * 3 * (100 * 2.0 + 10 * 8.0) / 1e6)
@@ -143,9 +145,9 @@ def test_its_options_and_facts_are_shown(cli, elsewhere, monkeypatch, tmp_path):
 
 def test_it_drives_in_the_closed_loop(cli, elsewhere, monkeypatch):
     monkeypatch.setenv("MADE_UP_KEY", "a-key")
-    model = write(elsewhere, "mine")
+    model = write(elsewhere, "mine", options={"blind": True})
     words = ("--planner", "chain-of-thought", "--model", model, "--scenarios", "cruise", "--conditions", "day")
-    done = cli("drive", *words, "--renderer", "painter", "--size", "160x90", "--replan", 6)
+    done = cli("drive", *words, "--no-pictures", "--replan", 6)
     assert done.status == 0, done.err
     assert "msgspec" in next(Path("results").rglob("manifest.json")).read_text()
 
