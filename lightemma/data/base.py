@@ -11,7 +11,7 @@ from typing import Literal
 
 from lightemma.agents import AgentLookup, MapLookup, Unknown
 from lightemma.data.frame_checks import FrameChecks, UniqueTokens
-from lightemma.data.source_faults import described, failures_of
+from lightemma.data.source_faults import described, failures_of, is_built_in
 from lightemma.errors import UserError, near_names
 from lightemma.frame import Frame
 from lightemma.protocol import LIGHTEMMA, Protocol
@@ -145,11 +145,17 @@ class FrameSource(ABC):
             if name not in known:
                 raise UserError(f"There is no scene '{name}' in {self.info.name}; {near_names(name, known)}")
         wanted = list(dict.fromkeys(scenes)) if scenes else names
-        unique = UniqueTokens(described(type(self)))
+        unique = UniqueTokens(self._label())
         every = (frame for name in wanted for frame in unique.checked(self.checked_frames(name))[::stride])
         return islice(every, limit)
 
     def _checks(self) -> FrameChecks:
         # Made here and not in __init__, which a subclass need not call.
-        made: FrameChecks = self.__dict__.setdefault("_frame_checks", FrameChecks(described(type(self))))
+        made: FrameChecks | None = self.__dict__.get("_frame_checks")
+        if made is None:
+            made = self.__dict__["_frame_checks"] = FrameChecks(self._label())
         return made
+
+    def _label(self) -> str:
+        """The data in messages; a class of the user's own is named with its file."""
+        return f"'{self.info.name}'" if is_built_in(type(self)) else described(type(self))

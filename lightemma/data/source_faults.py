@@ -11,10 +11,13 @@ from lightemma.errors import UserError
 _PACKAGE = __name__.partition(".")[0]
 
 
+def is_built_in(source: type) -> bool:
+    """Whether a source's class is lightemma's own."""
+    return source.__module__.partition(".")[0] == _PACKAGE
+
+
 def described(source: type) -> str:
     """A source's class in a message: ``the source my_data:MyDrives (in /home/me/my_data.py)``."""
-    if _is_built_in(source):
-        return f"the source {source.__name__}"
     try:
         file = inspect.getfile(source)
     except (TypeError, OSError):  # a class made in a notebook has no file
@@ -38,12 +41,8 @@ def failures_of(source: type, what: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        if _is_built_in(source):
+        if is_built_in(source):
             raise
         raise UserError(
             f"In {described(source)} `{what}` failed with {type(error).__name__}: {error or 'no message'}; mend the class."
         ) from error
-
-
-def _is_built_in(source: type) -> bool:
-    return source.__module__.partition(".")[0] == _PACKAGE

@@ -86,7 +86,8 @@ def surroundings_of_frames(frames: Sequence[Frame]) -> SceneSurroundings:
     """
     last = frames[-1]
     cos, sin = np.cos(last.pose.heading), np.sin(last.pose.heading)
-    after = last.future @ np.array([[cos, sin], [-sin, cos]]) + np.array([last.pose.x, last.pose.y])
+    future = np.empty((0, 2)) if last.future is None else last.future
+    after = future @ np.array([[cos, sin], [-sin, cos]]) + np.array([last.pose.x, last.pose.y])
     places = np.concatenate([np.array([[f.pose.x, f.pose.y] for f in frames]), after])
     headings = np.array([f.pose.heading for f in frames] + [np.nan] * len(after))
     for row in range(len(frames), len(places)):

@@ -157,7 +157,8 @@ def _add_scene(
                 stamp = start + place * 500_000 + step * 166_000 + rng.randrange(9000)
                 angle = heading + 0.02 * (stamp - start) / 1e6
                 rotation = (math.cos(angle / 2), 0.0, 0.0, math.sin(angle / 2))
-                position = (400.0 + 5.1 * (stamp - start) / 1e6 * math.cos(angle), 1000.0 - rng.random())
+                along = 5.1 * (stamp - start) / 1e6
+                position = (400.0 + along * math.cos(angle), 1000.0 + along * math.sin(angle) - 0.1 * rng.random())
                 token = _token(rng)
                 pose = token if shared_pose_tokens else _token(rng)
                 key = step == 0
