@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from lightemma.agents import Surroundings
+from lightemma.agents import AgentLookup, Surroundings
 from lightemma.closed_loop.episode import BEGINNING_US
 from lightemma.closed_loop.records import SOURCE
 from lightemma.closed_loop.replay import Replay, read_replay
@@ -52,7 +52,11 @@ class DrivenSource(FrameSource):
         replay = self._replay(scene)
         return [self._frame(record, replay) for record in self._episodes[scene]]
 
-    def agents(self) -> Callable[[str, str], Surroundings | None]:
+    def checked_frames(self, scene: str) -> list[Frame]:
+        """As ``scene_frames``: the loop made them, and decisions need not be half a second apart as key frames are."""
+        return self.scene_frames(scene)
+
+    def agents(self) -> AgentLookup:
         """Who was around at each decision and in the 3 s after it, by the episode's replay; None where it has none."""
 
         def look(scene: str, token: str) -> Surroundings | None:

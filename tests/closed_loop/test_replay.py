@@ -25,6 +25,7 @@ from lightemma.closed_loop.replay_agents import pose_at, surroundings_at
 from lightemma.closed_loop.set_up import make_tour
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.worlds.city import CityFactory
+from lightemma.comparing.context import context_of
 from lightemma.errors import UserError
 from lightemma.run_folder.store import read_frames
 from lightemma.simulation.render import front_camera
@@ -137,3 +138,7 @@ def test_the_replay_of_a_drive_is_what_the_world_was(tmp_path: Path):
         for _ in range(10):
             world.step(*record.actions[0])
     assert look("left-turn.day.000", "no such token") is None
+    # What figures and films ask, whatever the source.
+    around = context_of(source).safety.surroundings
+    assert around is not None
+    assert len(around(records[0].scene, records[0].sample_token).agents.sizes) >= len(world.actors())
