@@ -136,14 +136,17 @@ def test_a_dead_server_is_started_again_until_it_may_not(tmp_path, marker):
         await server.doubt(first)
         assert server.is_up, "a server that is well is left alone"
         os.kill(server._process.pid, signal.SIGKILL)  # the guard
+        server._process.wait(20)
         await asyncio.gather(*(server.doubt(first) for _ in range(4)))
         assert not server.is_up
         second = await server.ready()
         assert second.number == 2
         await server.doubt(first)
         assert server.is_up, "failures of the server before say nothing about this one"
+        guard = server._process
         for pid in carrying(f"TEST_FOLDER={tmp_path}"):
             os.kill(pid, signal.SIGKILL)
+        guard.wait(20)
         await server.doubt(second)
         with pytest.raises(ServerLostError, match=r"went down 3 times \(ValueError: no room .*options\.restarts"):
             await server.ready()
