@@ -1,4 +1,4 @@
-"""The tests. Their matrices are small: threads that wait for each other cost more than they save, and most on a busy machine."""
+"""The tests. Their matrices are small: threads that wait for each other cost more than they save, most on a busy machine."""
 
 import os
 

@@ -188,7 +188,7 @@ def test_closed_loop_runs_are_compared_among_themselves_and_not_with_others(else
 def test_a_driven_episode_can_be_watched(elsewhere, cli):
     common = (
         "--scenarios",
-        "lead-car-braking",
+        "stopped-queue",
         "--seeds",
         "1",
         "--pictures",
@@ -198,7 +198,7 @@ def test_a_driven_episode_can_be_watched(elsewhere, cli):
         "160x90",
     )
     assert cli("drive", "--planner", "constant-action", *common, "--out", "out", "--quiet").status == 0
-    frames = DrivenSource(Path("out/drive-constant-action")).scene_frames("lead-car-braking.day.000")
+    frames = DrivenSource(Path("out/drive-constant-action")).scene_frames("stopped-queue.day.000")
     assert len(frames) > 3
     assert [frame.frame_index for frame in frames] == list(range(len(frames)))
     assert all(frame.image_path is not None and frame.image_path.is_file() for frame in frames)
@@ -207,7 +207,7 @@ def test_a_driven_episode_can_be_watched(elsewhere, cli):
         "video",
         "out/drive-constant-action",
         "--scene",
-        "lead-car-braking.day.000",
+        "stopped-queue.day.000",
         "--out",
         "film.gif",
         "--width",

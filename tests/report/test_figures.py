@@ -411,8 +411,14 @@ class TestFiles:
                 assert b"<svg" in path.read_bytes()[:1000]
             else:
                 assert path.read_bytes().startswith(b"%PDF")
-        again = write_figures(comparison, tmp_path / "b", ["svg"])
-        again.append(save_figure(outcome_figure(comparison), tmp_path / "b" / "outcomes.pdf"))
+        again = [
+            save_figure(draw(comparison), tmp_path / "b" / f"{name}.{kind}")
+            for draw, name, kind in (
+                (outcome_figure, "outcomes", "pdf"),
+                (difference_figure, "differences", "svg"),
+                (strata_figure, "strata", "svg"),
+            )
+        ]
         for path in again:
             assert path.read_bytes() == (tmp_path / "a" / path.name).read_bytes(), path.name
 

@@ -160,7 +160,8 @@ def test_lights_are_never_open_for_both_streets(main: float, side: float, offset
 @pytest.mark.parametrize("left_hand", [False, True])
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_nothing_stands_on_the_road(name: str, left_hand: bool):
-    city = make_world(name, 3, left_hand=left_hand).city
+    world = make_world(name, 3, left_hand=left_hand)
+    city = world.city
     road = Area(city.drivable)
     paved = Area(city.walkways)
     assert city.left_hand == left_hand
@@ -170,7 +171,7 @@ def test_nothing_stands_on_the_road(name: str, left_hand: bool):
     spots = [plant.place for plant in city.plants] + [(pose.x, pose.y) for pose in city.lamp_posts]
     assert not road.contains(np.array(spots)).any()
     posts = [(s.pose.x, s.pose.y) for s in city.signs if not s.kind.startswith("keep")]
-    posts += [(s.pose.x, s.pose.y) for s in make_world(name, 3, left_hand=left_hand).state().signals]
+    posts += [(s.pose.x, s.pose.y) for s in world.state().signals]
     assert not road.contains(np.array(posts)).any()
     for polygon in (*city.drivable, *city.lanes, *city.walkways):
         after = np.roll(polygon, -1, axis=0)
