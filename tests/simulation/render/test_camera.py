@@ -15,6 +15,8 @@ from lightemma.simulation.render.camera_effects import as_taken
 from lightemma.simulation.render.palettes import look_of
 from tests.simulation.made_up_city import CONDITIONS
 
+pytestmark = pytest.mark.pictures
+
 
 def test_full_size_camera_is_that_of_nuscenes():
     camera = front_camera()

@@ -18,6 +18,8 @@ from lightemma.simulation.render.palettes import look_of
 from lightemma.simulation.state import SignalState
 from tests.simulation.made_up_city import actor, made_up_city, made_up_state
 
+pytestmark = pytest.mark.pictures
+
 KINDS = ["car", "van", "truck", "bus", "pedestrian", "officer", "worker", "cone", "barrier"]
 
 

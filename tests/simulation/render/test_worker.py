@@ -18,6 +18,8 @@ from lightemma.simulation.render.panda import PandaRenderer
 from lightemma.simulation.render.panda_messages import Draw, Load, encode, read_request
 from tests.simulation.made_up_city import made_up_city, made_up_state
 
+pytestmark = pytest.mark.pictures
+
 SIZE = (160, 90)
 
 
