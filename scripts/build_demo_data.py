@@ -48,12 +48,12 @@ def main() -> None:
     # Beside the old folder, so that the last step is a rename.
     with tempfile.TemporaryDirectory(dir=wanted.out.parent, prefix=".demo-") as folder:
         root = Path(folder) / "new"
-        with make_renderer(wanted.renderer) as artist:
-            writer = DatasetWriter(root, Layout(VERSION, SIZE, wanted.quality, False, artist.name))
+        with make_renderer(wanted.renderer) as renderer:
+            writer = DatasetWriter(root, Layout(VERSION, SIZE, wanted.quality, False, renderer.name))
             for drive in DRIVES:
                 begun = time.monotonic()
-                writer.write(record(drive), artist)
-                print(f"{drive.name}: {time.monotonic() - begun:.0f} s by {artist.name}")
+                writer.write(record(drive), renderer)
+                print(f"{drive.name}: {time.monotonic() - begun:.0f} s by {renderer.name}")
         shutil.rmtree(root / PARTS)
         size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
         print(f"{size / 1e6:.1f} MB in {time.monotonic() - started:.0f} s")

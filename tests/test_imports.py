@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "lightemma"
 LAYERS = [
     {
         "agents",
+        "boxes",
         "camera",
         "config_files",
         "errors",

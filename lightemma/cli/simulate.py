@@ -55,13 +55,13 @@ def data(
     check_version(version)
     pixels = parse_size(size)
     try:
-        artist = make_renderer(cast(RendererKind, renderer))
+        drawer = make_renderer(cast(RendererKind, renderer))
     except RenderError as error:
         raise UserError(f"{renderer} cannot draw ({str(error).rstrip('.')}); take --renderer painter.") from error
-    with artist:
-        writer = DatasetWriter(out, Layout(version, pixels, quality, sweeps, artist.name))
-        if artist.note:
-            typer.echo(artist.note, err=True)
+    with drawer:
+        writer = DatasetWriter(out, Layout(version, pixels, quality, sweeps, drawer.name))
+        if drawer.note:
+            typer.echo(drawer.note, err=True)
         for number, drive in enumerate(drives, start=1):
             place = f"{number}/{len(drives)} {drive.name}"
             if writer.finished(drive):
@@ -69,8 +69,8 @@ def data(
                 continue
             started = time.monotonic()
             recording = record(drive, sweeps, place=chosen[drive.scenario])
-            writer.write(recording, artist)
+            writer.write(recording, drawer)
             seconds = time.monotonic() - started
-            typer.echo(f"{place}: {len(recording.looks)} pictures by {artist.name} in {seconds:.0f} s")
+            typer.echo(f"{place}: {len(recording.looks)} pictures by {drawer.name} in {seconds:.0f} s")
         count = writer.write_tables()
     typer.echo(f"{count} scene{'s' if count != 1 else ''} -> {out}\nUse them with --data nuscenes:{out}@{version}")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lightemma.boxes import corners
 from lightemma.comparing.context import context_of, data_behind
 from lightemma.data.pictures import picture_pixels
-from lightemma.evaluation.metrics.boxes import corners
 from lightemma.evaluation.scene_context import SceneContext
 from lightemma.evaluation.scores import NO_TRUTH
 from lightemma.frame import FloatArray

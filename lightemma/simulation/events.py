@@ -16,7 +16,7 @@ from lightemma.simulation.geometry import Area, box_corners, box_meets, boxes_ov
 from lightemma.simulation.hazards import assess
 from lightemma.simulation.network import Group
 from lightemma.simulation.state import EGO_CENTRE_AHEAD, EGO_LENGTH, EGO_WIDTH
-from lightemma.simulation.world import World
+from lightemma.simulation.world import CitySimulation
 
 #: Centre x, y (metres), heading, length and width of the ego's box.
 Box = tuple[float, float, float, float, float]
@@ -83,7 +83,7 @@ class Referee:
         world: at its start.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: CitySimulation) -> None:
         self._world = world
         self._area = Area(world.city.drivable)
         self._events: list[Event] = []
@@ -370,7 +370,7 @@ class _Line:
     group: Group
 
 
-def _stop_lines(world: World) -> list[_Line]:
+def _stop_lines(world: CitySimulation) -> list[_Line]:
     found = []
     for lane in world.traffic.network.lanes:
         if lane.stop_at is None or lane.group is None or lane.group[0] not in world.setup.controllers:

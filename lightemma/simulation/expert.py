@@ -18,7 +18,7 @@ from lightemma.simulation.geometry import wrap
 from lightemma.simulation.hazards import Concern, Situation, assess, lateral_offset
 from lightemma.simulation.idm import Style, calm_idm, idm
 from lightemma.simulation.routes import permitted_speeds
-from lightemma.simulation.world import World
+from lightemma.simulation.world import CitySimulation
 
 #: m/s² to the side in bends, and of slowing down before them.
 LATERAL, EASE = 2.0, 1.3
@@ -57,7 +57,7 @@ class Expert:
         self._style = style
         self._tables: dict[int, FloatArray] = {}
 
-    def plan(self, world: World) -> ExpertPlan:
+    def plan(self, world: CitySimulation) -> ExpertPlan:
         """The next 3 s.
 
         Raises:
@@ -97,7 +97,7 @@ class Expert:
             at = path.project(car.pose.x, car.pose.y, near=at)[0]
         return ExpertPlan(np.round(actions, 4) + 0.0, situation, governing, bend)
 
-    def _allowed(self, world: World) -> FloatArray:
+    def _allowed(self, world: CitySimulation) -> FloatArray:
         if id(world) not in self._tables:
             path = world.route.path
             places = np.arange(math.ceil(path.length / 0.5) + 1) * 0.5
@@ -113,7 +113,7 @@ class Expert:
         return self._tables[id(world)]
 
     def _accelerate(
-        self, world: World, situation: Situation, allowed: FloatArray, at: float, speed: float, elapsed: float
+        self, world: CitySimulation, situation: Situation, allowed: FloatArray, at: float, speed: float, elapsed: float
     ) -> tuple[float, Concern | None, float | None]:
         """Acceleration at a place of the plan, the concern that decided it, and the distance of a deciding bend."""
         index = min(max(int((at + 0.3 * speed) / 0.5), 0), len(allowed) - 1)
@@ -144,7 +144,7 @@ class Expert:
                 chosen, decided = value, concern
         return min(max(chosen, -7.5), self._style.accelerate), decided, limited if decided is None else None
 
-    def _steer(self, world: World, car: EgoCar, speed: float) -> float:
+    def _steer(self, world: CitySimulation, car: EgoCar, speed: float) -> float:
         """Curvature to hold for the next half second: that of the wanted line, and a correction of what is off."""
         path, narrowings = world.route.path, world.setup.narrowings
         at, offset = path.project(car.pose.x, car.pose.y, near=float(world.traffic.at[0]), window=60.0)

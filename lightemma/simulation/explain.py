@@ -15,7 +15,7 @@ from lightemma.simulation.actor_kinds import ACTOR_KINDS
 from lightemma.simulation.expert import ExpertPlan
 from lightemma.simulation.hazards import LAG, LEAD, RAMP, Concern
 from lightemma.simulation.network import Turn
-from lightemma.simulation.world import World
+from lightemma.simulation.world import CitySimulation
 
 #: m/s below which a car is said to stand.
 STANDING: Final = 0.3
@@ -38,7 +38,7 @@ class Explanation:
     reason: str
 
 
-def explain(world: World, plan: ExpertPlan) -> Explanation:
+def explain(world: CitySimulation, plan: ExpertPlan) -> Explanation:
     """Puts a plan into words.
 
     Args:
@@ -52,7 +52,7 @@ def explain(world: World, plan: ExpertPlan) -> Explanation:
 class _Words:
     """Finds the words for one moment."""
 
-    def __init__(self, world: World, plan: ExpertPlan) -> None:
+    def __init__(self, world: CitySimulation, plan: ExpertPlan) -> None:
         self._world = world
         self._plan = plan
         self._situation = plan.situation

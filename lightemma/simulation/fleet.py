@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lightemma.boxes import BoolArray
 from lightemma.frame import FloatArray, Pose
 from lightemma.simulation.actor_kinds import kind_named
 from lightemma.simulation.actors import AHEAD, Thing, Vehicle
-from lightemma.simulation.geometry import BoolArray, wrap
+from lightemma.simulation.geometry import wrap
 from lightemma.simulation.lane_finder import LaneFinder, things_in_lanes
 from lightemma.simulation.network import Network, Route
 from lightemma.simulation.routes import STEP, Control, IntArray, RouteBook, RouteTables

@@ -11,11 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from lightemma.boxes import BoolArray, overlap
 from lightemma.frame import FloatArray, Pose
-
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,52 +217,12 @@ def box_corners(x: float, y: float, heading: float, length: float, width: float)
     return np.array([(x + u * cos - v * sin, y + u * sin + v * cos) for u, v in ((a, b), (-a, b), (-a, -b), (a, -b))])
 
 
-def time_of_contact(box: FloatArray, boxes: FloatArray, velocity: FloatArray, velocities: FloatArray) -> FloatArray:
-    """When boxes that keep their velocity and heading first touch one box.
-
-    The separating-axis theorem with moving intervals: on each of the four axes the two shadows overlap for an interval of
-    time; the boxes touch while all four do.
-
-    Args:
-        box: (5,) centre x, y, heading, length, width.
-        boxes: (n, 5) the same of the others.
-        velocity: (2,) m/s.
-        velocities: (n, 2) m/s.
-
-    Returns:
-        (n,) seconds, 0 where they overlap already, inf where they never meet.
-    """
-    delta = boxes[:, :2] - box[:2]
-    relative = velocities - velocity
-    enter = np.zeros(len(boxes))
-    leave = np.full(len(boxes), np.inf)
-    half_a, half_b = box[3:5] / 2.0, boxes[:, 3:5] / 2.0
-    cos_a, sin_a = math.cos(box[2]), math.sin(box[2])
-    cos_b, sin_b = np.cos(boxes[:, 2]), np.sin(boxes[:, 2])
-    along = np.abs(cos_a * cos_b + sin_a * sin_b)
-    across = np.abs(cos_a * sin_b - sin_a * cos_b)
-    axes: tuple[tuple[float | FloatArray, float | FloatArray, FloatArray], ...] = (
-        (cos_a, sin_a, half_a[0] + half_b[:, 0] * along + half_b[:, 1] * across),
-        (-sin_a, cos_a, half_a[1] + half_b[:, 0] * across + half_b[:, 1] * along),
-        (cos_b, sin_b, half_b[:, 0] + half_a[0] * along + half_a[1] * across),
-        (-sin_b, cos_b, half_b[:, 1] + half_a[0] * across + half_a[1] * along),
-    )
-    for ux, uy, reach in axes:
-        gap = delta[:, 0] * ux + delta[:, 1] * uy
-        rate = relative[:, 0] * ux + relative[:, 1] * uy
-        still = np.abs(rate) < 1e-9
-        safe = np.where(still, 1.0, rate)
-        one, other = (-reach - gap) / safe, (reach - gap) / safe
-        apart = still & (np.abs(gap) > reach)
-        enter = np.maximum(enter, np.where(still, np.where(apart, np.inf, 0.0), np.minimum(one, other)))
-        leave = np.minimum(leave, np.where(still, np.inf, np.maximum(one, other)))
-    return np.where(enter <= leave, enter, np.inf)
-
-
 def contact_within(
     within: float, box: Sequence[float], other: Sequence[float], relative: tuple[float, float], cos: float, sin: float
 ) -> float:
-    """`time_of_contact` of one box, which is cheaper and gives up early.
+    """When two boxes that keep their velocity and heading first touch: `lightemma.boxes.first_contact` in plain numbers.
+
+    Twenty times a second arrays of one box would cost more than the sum itself; this gives up early as well.
 
     Args:
         within: seconds; a later contact counts as none.
@@ -313,13 +271,11 @@ def boxes_overlap(box: FloatArray, boxes: FloatArray) -> BoolArray:
     Returns:
         (n,) whether they overlap.
     """
-    still = np.zeros((len(boxes), 2))
-    overlap: BoolArray = time_of_contact(box, boxes, np.zeros(2), still) == 0.0
-    return overlap
+    return overlap(box[:2], box[2], box[3:5], boxes[:, :2], boxes[:, 2], boxes[:, 3:5])
 
 
 def box_meets(box: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether two boxes (x, y, heading, length, width) share ground: `boxes_overlap` without the cost of arrays."""
+    """Whether two boxes (x, y, heading, length, width) share ground: `boxes_overlap` in plain numbers, for every step."""
     dx, dy = other[0] - box[0], other[1] - box[1]
     turn = other[2] - box[2]
     along, across = abs(math.cos(turn)), abs(math.sin(turn))

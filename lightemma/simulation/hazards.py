@@ -13,7 +13,7 @@ from lightemma.simulation.pedestrians import Walker
 from lightemma.simulation.routes import Control
 from lightemma.simulation.setup import Narrowing
 from lightemma.simulation.state import SignalColour
-from lightemma.simulation.world import World
+from lightemma.simulation.world import CitySimulation
 
 ConcernKind = Literal["leader", "light", "person", "give-way", "no-room", "junction", "narrowing", "oncoming"]
 
@@ -88,7 +88,7 @@ class Situation:
         return False
 
 
-def assess(world: World) -> Situation:
+def assess(world: CitySimulation) -> Situation:
     """Looks at the true state of the world with the ego's route in mind."""
     traffic = world.traffic
     front = float(traffic.at[0] + traffic.front[0])
@@ -100,7 +100,7 @@ def assess(world: World) -> Situation:
     return Situation(world.time, float(traffic.at[0]), front, float(traffic.speed[0]), tuple(concerns))
 
 
-def _leader(world: World, front: float) -> list[Concern]:
+def _leader(world: CitySimulation, front: float) -> list[Concern]:
     """The vehicle ahead on the route within 80 m; things to be passed are not leaders."""
     traffic = world.traffic
     lane, low, middle, speed, owner = traffic.rows()
@@ -130,7 +130,7 @@ def _leader(world: World, front: float) -> list[Concern]:
     ]
 
 
-def _controls(world: World, front: float) -> list[Concern]:
+def _controls(world: CitySimulation, front: float) -> list[Concern]:
     traffic = world.traffic
     rules = traffic.rules
     found = []
@@ -162,7 +162,7 @@ def _person(control: Control, distance: float, walker: Walker) -> Concern:
     return Concern("person", control.stop, distance, True, walker.speed, actor=walker.number, actor_kind="pedestrian")
 
 
-def _way(world: World, control: Control, distance: float) -> list[Concern]:
+def _way(world: CitySimulation, control: Control, distance: float) -> list[Concern]:
     """Who keeps the car from driving into the junction."""
     traffic = world.traffic
     rules = traffic.rules
@@ -200,7 +200,7 @@ def _way(world: World, control: Control, distance: float) -> list[Concern]:
     ]
 
 
-def _narrowings(world: World, front: float) -> list[Concern]:
+def _narrowings(world: CitySimulation, front: float) -> list[Concern]:
     found = []
     at = float(world.traffic.at[0])
     for narrowing in world.setup.narrowings:
@@ -228,7 +228,7 @@ def _narrowings(world: World, front: float) -> list[Concern]:
     return found
 
 
-def _comes_against(world: World, narrowing: Narrowing) -> int | None:
+def _comes_against(world: CitySimulation, narrowing: Narrowing) -> int | None:
     """The oncoming vehicle that would be met beside the narrowing, or None."""
     traffic = world.traffic
     path = world.route.path

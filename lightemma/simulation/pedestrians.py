@@ -12,7 +12,7 @@ from lightemma.simulation.geometry import Path
 #: Metres from one step of the same foot to the next.
 STRIDE = 1.4
 
-Stage = Literal["stroll", "wait", "walk", "done"]
+Activity = Literal["stroll", "wait", "walk", "done"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Walker:
         self.number = number
         self.person = person
         self.along = person.start
-        self.stage: Stage = "stroll" if person.crossing is None else "wait"
+        self.activity: Activity = "stroll" if person.crossing is None else "wait"
         self.walked = 0.0
 
     @property
@@ -58,7 +58,7 @@ class Walker:
     @property
     def speed(self) -> float:
         """m/s."""
-        return self.person.speed if self.stage in ("walk", "stroll") else 0.0
+        return self.person.speed if self.activity in ("walk", "stroll") else 0.0
 
     @property
     def gait(self) -> float:
@@ -67,11 +67,11 @@ class Walker:
 
     def step(self, dt: float) -> None:
         """Walks on for ``dt`` seconds, if walking."""
-        if self.stage in ("walk", "stroll"):
+        if self.activity in ("walk", "stroll"):
             self.along += self.person.speed * dt
             self.walked += self.person.speed * dt
-            if self.stage == "walk" and self.along >= self.person.path.length:
-                self.stage = "done"
+            if self.activity == "walk" and self.along >= self.person.path.length:
+                self.activity = "done"
 
     def clears(self, across: float) -> bool:
         """Whether a walker on the crossing is past a place ``across`` metres from the crossing's start."""

@@ -99,10 +99,10 @@ class Rules:
             if walker.person.crossing != crossing.number:
                 continue
             margin = 2.0 if walker.person.towards else -2.0
-            if walker.stage == "walk" and not walker.clears(across + margin):
+            if walker.activity == "walk" and not walker.clears(across + margin):
                 return walker
             if (
-                walker.stage == "wait"
+                walker.activity == "wait"
                 and crossing.group is None
                 and time > walker.person.ready - 1.0
                 and distance > 0.0

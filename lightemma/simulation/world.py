@@ -26,7 +26,7 @@ FIRST_THING, FIRST_PERSON = 400, 700
 _PERSON = kind_named("pedestrian").size
 
 
-class World:
+class CitySimulation:
     """One episode.
 
     It begins at time 0, after a warm-up in which the ego has driven its route as the traffic does; the warm-up's moments are
@@ -162,8 +162,12 @@ class World:
         row = len(self.traffic.at) + len(self.thing_boxes) - 1
         for walker in self.walkers:
             row += 1
-            if walker.stage == "wait" and self._steps % 4 == 0 and self.traffic.rules.may_step_off(walker, self.time):
-                walker.stage = "walk"
+            if (
+                walker.activity == "wait"
+                and self._steps % 4 == 0
+                and self.traffic.rules.may_step_off(walker, self.time)
+            ):
+                walker.activity = "walk"
             if walker.speed or self._steps % 20 == 0:
                 walker.step(2.0 * STEP_TIME)
                 pose, speed = walker.pose, walker.speed

@@ -8,7 +8,7 @@ import shapely
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from lightemma.evaluation.metrics.boxes import corners, first_contact, overlap
+from lightemma.boxes import corners, first_contact, overlap
 
 place = st.tuples(st.floats(-8, 8), st.floats(-8, 8)).map(np.array)
 angle = st.floats(-7, 7)

@@ -64,8 +64,8 @@ def run(traffic: Traffic, seconds: float, look, every: int = 5):
         time = step * DT
         traffic.step(time, DT)
         for walker in traffic.rules.walkers:
-            if walker.stage == "wait" and step % 4 == 0 and traffic.rules.may_step_off(walker, time):
-                walker.stage = "walk"
+            if walker.activity == "wait" and step % 4 == 0 and traffic.rules.may_step_off(walker, time):
+                walker.activity = "walk"
             walker.step(DT)
         if step % every == 0:
             look(time)

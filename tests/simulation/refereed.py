@@ -9,13 +9,13 @@ import numpy as np
 from lightemma.closed_loop.comfort import harsh_seconds
 from lightemma.simulation import scenarios
 from lightemma.simulation.events import Referee
-from lightemma.simulation.world import STEP_TIME, World
+from lightemma.simulation.world import STEP_TIME, CitySimulation
 
 
 class Refereed:
     """All else is the world's."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: CitySimulation) -> None:
         self.world, self.referee = world, Referee(world)
         self.motion = [(world.ego.speed, world.ego.curvature)]
         self.steps = 0

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lightemma.boxes import first_contact
 from lightemma.frame import Pose
 from lightemma.simulation import ground
 from lightemma.simulation.geometry import (
@@ -16,7 +17,6 @@ from lightemma.simulation.geometry import (
     box_meets,
     boxes_overlap,
     contact_within,
-    time_of_contact,
 )
 from lightemma.simulation.scenarios import SCENARIOS, make_world
 from lightemma.simulation.signals import Controller
@@ -52,37 +52,34 @@ boxes = st.tuples(
 )
 
 
+def resized(box: np.ndarray, by: float) -> np.ndarray:
+    return box + np.array([0.0, 0.0, 0.0, by, by])
+
+
 @given(boxes, boxes)
 def test_boxes_overlap_when_a_point_lies_in_both(one, other):
     a, b = np.array(one), np.array(other)
-    overlap = bool(boxes_overlap(a, b[None])[0])
-    assert overlap == bool(boxes_overlap(b, a[None])[0])
-    assert overlap == box_meets(one, other)
+    # Whether boxes that just touch do so is left to rounding.
+    assert box_meets(one, other) or not boxes_overlap(a, resized(b, -1e-9)[None])[0]
+    assert boxes_overlap(b, resized(a, 1e-9)[None])[0] or not box_meets(one, other)
     grid = np.stack(np.meshgrid(np.linspace(-0.5, 0.5, 9), np.linspace(-0.5, 0.5, 9)), axis=-1).reshape(-1, 2)
     cos, sin = math.cos(a[2]), math.sin(a[2])
     points = a[:2] + (grid * a[3:]) @ np.array([[cos, sin], [-sin, cos]])
     if Area([box_corners(*b)]).contains(points).any():
-        assert overlap
-
-
-@given(boxes, boxes, st.tuples(st.floats(-9, 9), st.floats(-9, 9)))
-def test_time_of_contact_is_when_moved_boxes_begin_to_overlap(one, other, velocity):
-    a, b, v = np.array(one), np.array(other), np.array(velocity)
-    time = float(time_of_contact(a, b[None], v, np.zeros((1, 2)))[0])
-    for when in (0.0, 0.4, 1.1, 2.5):
-        moved = np.concatenate([a[:2] + v * when, a[2:]])
-        if boxes_overlap(moved, b[None])[0]:
-            assert time <= when + 1e-9
-        elif when < time < np.inf:
-            assert time > 0.0
+        assert boxes_overlap(a, b[None])[0]
 
 
 @given(boxes, boxes, st.tuples(st.floats(-9, 9), st.floats(-9, 9)))
 def test_one_contact_is_the_same_as_one_of_many_unless_it_is_late(one, other, velocity):
     a, b, v = np.array(one), np.array(other), np.array(velocity)
-    time = float(time_of_contact(a, b[None], np.zeros(2), v[None])[0])
-    cos, sin = float(np.cos(b[2:3])[0]), float(np.sin(b[2:3])[0])
-    assert contact_within(math.inf, one, other, velocity, cos, sin) == time
+
+    def of_many(box: np.ndarray) -> float:
+        return float(first_contact(a[:2], a[2], a[3:], box[:2], box[2], box[3:], v))
+
+    earliest, latest = of_many(resized(b, 1e-6)), of_many(resized(b, -1e-6))
+    cos, sin = float(np.cos(b[2])), float(np.sin(b[2]))
+    time = contact_within(math.inf, one, other, velocity, cos, sin)
+    assert earliest - 1e-6 <= time <= latest + 1e-6
     assert contact_within(1.0, one, other, velocity, cos, sin) == (time if time < 1.0 else math.inf)
 
 

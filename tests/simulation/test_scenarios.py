@@ -16,7 +16,7 @@ EXPECTED = {
 }
 
 
-def test_all_fourteen_are_there_and_described():
+def test_the_scenarios_are_there_and_described():
     assert set(SCENARIOS) == EXPECTED
     for scenario in SCENARIOS.values():
         for sentence in (scenario.description, scenario.right_answer):

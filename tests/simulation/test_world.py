@@ -140,7 +140,7 @@ def test_ordinary_traffic_never_touches_and_never_jams(seed: int, lanes: int):
     assert seen["gap"] > 0.0
     assert seen["still"] < 60.0
     assert seen["moved"] > 400.0
-    assert all(walker.stage == "done" for walker in traffic.rules.walkers)
+    assert all(walker.activity == "done" for walker in traffic.rules.walkers)
 
 
 @settings(max_examples=60)

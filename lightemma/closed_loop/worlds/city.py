@@ -32,7 +32,7 @@ from lightemma.simulation.idm import Style, idm
 from lightemma.simulation.render import front_camera
 from lightemma.simulation.scenarios import choose_scenarios, make_world
 from lightemma.simulation.state import EGO_CENTRE_AHEAD, EGO_LENGTH, EGO_WIDTH, WorldState
-from lightemma.simulation.world import World as CitySimulation
+from lightemma.simulation.world import CitySimulation
 
 #: Seconds in a row with a corner off the carriageway after which the episode is over.
 OFF_ROAD_S = 1.0

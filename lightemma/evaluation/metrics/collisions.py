@@ -8,8 +8,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from lightemma.agents import CAR_AHEAD, CAR_LENGTH, CAR_WIDTH, PEDESTRIAN, VEHICLE, BoolArray, IntArray
+from lightemma.boxes import overlap
 from lightemma.evaluation.metrics.agents_around import AgentsAround, poses_between
-from lightemma.evaluation.metrics.boxes import overlap
 from lightemma.evaluation.metrics.occupancy import RasterRule, raster_hits
 from lightemma.frame import FloatArray
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightemma.agents import BoolArray, IntArray
+from lightemma.boxes import corners
 from lightemma.evaluation.metrics.agents_around import AgentsAround
-from lightemma.evaluation.metrics.boxes import corners
 from lightemma.frame import FloatArray
 
 CELL = 0.5  # metres

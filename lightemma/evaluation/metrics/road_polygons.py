@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightemma.agents import BoolArray, GroundMap, IntArray, MapLookup
+from lightemma.boxes import corners
 from lightemma.evaluation.metrics.agents_around import AgentsAround
-from lightemma.evaluation.metrics.boxes import corners
 from lightemma.evaluation.metrics.collisions import car_centres, car_size
 from lightemma.frame import FloatArray
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from lightemma.agents import BoolArray
+from lightemma.boxes import first_contact
 from lightemma.evaluation.metrics.agents_around import AgentsAround
-from lightemma.evaluation.metrics.boxes import first_contact
 from lightemma.evaluation.metrics.collisions import car_centres, car_size, exact_contacts
 from lightemma.frame import FloatArray
 from lightemma.protocol import LIGHTEMMA

@@ -89,12 +89,12 @@ class DatasetWriter:
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
-    def write(self, recording: Recording, artist: Renderer, looked: Callable[[int], None] | None = None) -> None:
+    def write(self, recording: Recording, renderer: Renderer, looked: Callable[[int], None] | None = None) -> None:
         """Draws and writes one scene, and then the tables of all that are finished.
 
         Args:
             recording: the drive.
-            artist: draws its pictures.
+            renderer: draws its pictures.
             looked: told after each picture how many there are now.
 
         Raises:
@@ -103,7 +103,7 @@ class DatasetWriter:
         drive = recording.drive
         with self._writing():
             (self.root / PARTS / f"{drive.name}.json").unlink(missing_ok=True)
-            self._draw(recording, artist, looked)
+            self._draw(recording, renderer, looked)
             for name, data in scene_files(recording).items():
                 _write(self.root / name, data)
             facts = {
@@ -112,7 +112,7 @@ class DatasetWriter:
                 **asdict(drive),
                 "what": recording.what,
                 "right_answer": recording.right_answer,
-                "renderer_details": artist.details,
+                "renderer_details": renderer.details,
             }
             part = {"facts": facts, "tables": scene_rows(recording, self.camera)}
             _write(self.root / PARTS / f"{drive.name}.json", _json(part))
@@ -130,7 +130,7 @@ class DatasetWriter:
         with self._writing():
             return self._write_tables()
 
-    def _draw(self, recording: Recording, artist: Renderer, looked: Callable[[int], None] | None) -> None:
+    def _draw(self, recording: Recording, renderer: Renderer, looked: Callable[[int], None] | None) -> None:
         """Draws and writes a scene's pictures.
 
         Raises:
@@ -139,12 +139,12 @@ class DatasetWriter:
         """
         drive = recording.drive
         try:
-            artist.load(recording.city)
+            renderer.load(recording.city)
             for number, look in enumerate(recording.looks, start=1):
                 noise = drive.seed_for("picture", look.timestamp)
-                pixels = artist.draw(look.state, self.camera, self.layout.size, noise)
-                if artist.name != self.layout.renderer:
-                    raise RenderError(artist.note or f"{artist.name} draws now.")
+                pixels = renderer.draw(look.state, self.camera, self.layout.size, noise)
+                if renderer.name != self.layout.renderer:
+                    raise RenderError(renderer.note or f"{renderer.name} draws now.")
                 _write(self.root / picture_name(drive, look), encode_jpeg(pixels, self.layout.quality))
                 if looked:
                     looked(number)

@@ -19,7 +19,7 @@ from lightemma.simulation.scenarios import following, junctions, obstacles, open
 from lightemma.simulation.scenarios.base import Scenario, ScenarioBuilder
 from lightemma.simulation.setup import Setup
 from lightemma.simulation.state import Conditions
-from lightemma.simulation.world import World
+from lightemma.simulation.world import CitySimulation
 
 #: The scenarios shipped here, by name.
 SCENARIOS: dict[str, Scenario] = {
@@ -77,7 +77,7 @@ def make_world(
     left_hand: bool = False,
     limits: Limits | None = Limits(),  # noqa: B008 - frozen
     protocol: Protocol = LIGHTEMMA,
-) -> World:
+) -> CitySimulation:
     """A world at time 0 of an episode.
 
     Args:
@@ -86,7 +86,7 @@ def make_world(
         conditions: light and weather.
         left_hand: whether traffic keeps to the left.
         limits: of the ego car, None for one that obeys at once.
-        protocol: see `World`.
+        protocol: see `CitySimulation`.
 
     Raises:
         UserError: if there is no such scenario, or it builds no setup.
@@ -100,7 +100,7 @@ def make_world(
         conditions,
         left_hand,
     )
-    return World(_built(scenario, builder), seed, conditions, limits, protocol)
+    return CitySimulation(_built(scenario, builder), seed, conditions, limits, protocol)
 
 
 def _built(scenario: Scenario, builder: ScenarioBuilder) -> Setup:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lightemma.frame import Pose
 from lightemma.simulation.render.meshes.mesh import Layer, MeshBuilder
-from lightemma.simulation.render.meshes.polygons import contains, strip
+from lightemma.simulation.render.meshes.polygons import in_any, strip
 from lightemma.simulation.render.meshes.scene import city_mesh, ground_heights, placed_things, shape_of
 from lightemma.simulation.render.meshes.shapes import outfit_of
 from lightemma.simulation.render.meshes.signs import sign_mesh
@@ -61,7 +61,7 @@ def test_triangles_keep_area_and_direction_of_every_face():
 def test_points_in_a_polygon_with_a_dent():
     polygon = np.array([(0, 0), (4, 0), (4, 4), (2, 1), (0, 4)], dtype=float)
     points = np.array([(1.0, 1.0), (2.0, 3.0), (3.9, 3.0), (5.0, 1.0)])
-    assert contains(polygon, points).tolist() == [True, False, True, False]
+    assert in_any((polygon,), points).tolist() == [True, False, True, False]
 
 
 def test_a_strip_has_its_width_and_looks_up():

@@ -7,29 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightemma.frame import FloatArray
+from lightemma.simulation.geometry import crossings_odd
 from lightemma.simulation.render.meshes.mesh import BoolArray
 
 
-def contains(polygon: FloatArray, points: FloatArray) -> BoolArray:
-    """Whether (p, 2) points lie in a (k, 2) polygon (even-odd rule)."""
-    x, y = points[:, None, 0], points[:, None, 1]
-    ax, ay = polygon[:, 0], polygon[:, 1]
-    bx, by = np.roll(ax, -1), np.roll(ay, -1)
-    straddles = (ay > y) != (by > y)
-    rise = np.where(by == ay, 1.0, by - ay)
-    crosses = straddles & (x < ax + (y - ay) / rise * (bx - ax))
-    odd: BoolArray = np.count_nonzero(crosses, axis=1) % 2 == 1
-    return odd
-
-
 def in_any(polygons: tuple[FloatArray, ...], points: FloatArray) -> BoolArray:
-    """Whether (p, 2) points lie in at least one polygon."""
+    """Whether (p, 2) points lie in at least one polygon (even-odd rule)."""
     inside = np.zeros(len(points), dtype=np.bool_)
     for polygon in polygons:
         low, high = polygon.min(axis=0), polygon.max(axis=0)
         near = np.flatnonzero(np.all((points >= low) & (points <= high), axis=1) & ~inside)
         if len(near):
-            inside[near] = contains(polygon, points[near])
+            inside[near] = crossings_odd(points[near], polygon, np.roll(polygon, -1, axis=0))
     return inside
 
 
