@@ -66,11 +66,23 @@ def test_left_hand_traffic_and_conditions_make_episodes_of_their_own(drive):
     assert names == ["cruise.day.left.000", "cruise.fog.left.000"]
 
 
+def test_conditions_are_named_as_for_simulated_data(drive):
+    words = ("--planner", "stop", "--scenarios", "cruise", "--seeds", "1", "--replan", "6", "--quiet")
+    drive(*words, "--conditions", "rain-dusk,clear,dusk-fog", "--out", "some")
+    names = {record.name for record in read_episodes(Path("some/drive-stop+replan-6"))}
+    assert names == {"cruise.dusk-rain.000", "cruise.day.000", "cruise.dusk-fog.000"}
+    drive(*words, "--conditions", "all", "--out", "all")
+    assert len(read_episodes(Path("all/drive-stop+replan-6"))) == 6
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (("--scenarios", "cruse"), "There is no scenario 'cruse'; did you mean cruise?"),
         (("--conditions", "foggy"), "There is no condition 'foggy'; did you mean fog?"),
+        (("--conditions", "rain-fog"), "There is no condition 'rain-fog'"),
+        (("--conditions", ","), "No condition is named"),
+        (("--scenarios", ","), "No scenario is named"),
         (("--planner", "experts"), "There is no planner 'experts'; did you mean expert?"),
         (("--planner", "chain-of-thought"), "asks a model; name one with --model"),
         (("--seeds", "many"), "--seeds is 'many'"),

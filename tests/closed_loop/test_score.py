@@ -67,6 +67,13 @@ def test_every_fault_costs_what_the_page_says(outcome, score):
     assert score_of(outcome).score == pytest.approx(score)
 
 
+def test_what_a_world_does_not_judge_takes_nothing_off_and_stays_unknown():
+    parts = score_of(EpisodeOutcome(end="goal", time_s=20.0, progress=0.5))
+    assert (parts.score, parts.success) == (50.0, True)
+    assert [parts.collision, parts.red_light, parts.off_road, parts.side, parts.comfort] == [None] * 5
+    assert score_of(EpisodeOutcome(end="time-out", time_s=20.0, red_lights=1)).score is None
+
+
 @pytest.mark.parametrize(
     "faults",
     [
