@@ -39,10 +39,13 @@ def open_source(
         source = load_class(kinds[name].place, FrameSource, "data source")
     else:
         class_name, _, rest = place.partition(":")
-        suggestion = near_names(name, kinds)
-        misspelt = "." not in name and suggestion.startswith("did you mean") and not _is_module(name)
-        if misspelt or not class_name.isidentifier():
-            raise UserError(f"There is no data source '{name}'; {suggestion} Write {data_forms()}.")
+        if "." not in name and not _is_module(name):
+            module = " nor a module of this name on PYTHONPATH" if class_name.isidentifier() else ""
+            raise UserError(
+                f"There is no data source '{name}'{module}; {near_names(name, kinds)} Write {data_forms()}."
+            )
+        if not class_name.isidentifier():
+            raise UserError(f"There is no data source '{spec}'; write {data_forms()}.")
         source, place = load_class(f"{name}:{class_name}", FrameSource, "data source"), rest
     return _opened(source, place, SourceSettings(protocol, results / INDEX_FOLDER, reader))
 

@@ -92,7 +92,11 @@ def test_a_class_that_lacks_a_method_is_named(elsewhere, cli, monkeypatch):
     ("spec", "complaint"),
     [
         ("nuscene:data@v1", "There is no data source 'nuscene'; did you mean nuscenes?"),
-        ("nuscene:data", "There is no data source 'nuscene'; did you mean nuscenes?"),
+        (
+            "nuscene:data",
+            "There is no data source 'nuscene' nor a module of this name on PYTHONPATH; did you mean nuscenes?",
+        ),
+        ("my_drives:Mine", "There is no data source 'my_drives' nor a module of this name on PYTHONPATH"),
         ("nuscenes", "is incomplete; write nuscenes:ROOT@VERSION"),
         ("folder", "is incomplete; write folder:DIR"),
         ("demo:here", "the demo drives have no place; write demo"),
@@ -100,7 +104,7 @@ def test_a_class_that_lacks_a_method_is_named(elsewhere, cli, monkeypatch):
         ("gone_away.drives:Mine", "'gone_away.drives:Mine' cannot be imported"),
         ("json:NoSuchClass", "Module 'json' has no 'NoSuchClass'"),
         ("json:JSONDecoder", "does not subclass lightemma.data.base:FrameSource"),
-        ("json:not-a-class", "There is no data source 'json'"),
+        ("json:not-a-class", "There is no data source 'json:not-a-class'; write"),
     ],
 )
 def test_wrong_specs_are_one_sentence(elsewhere, cli, spec, complaint):
