@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -30,6 +30,8 @@ from lightemma.sessions.views import load_view, pictures_needed
 
 #: Key of the services of a planner without models: its pool says how many frames are planned concurrently.
 NO_MODEL = ""
+#: A frame that takes longer is worth doing concurrently with others, seconds.
+QUICK_S = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ async def execute(
     started = time.monotonic()
     todo = (frame for frame in frames if is_call_error(finished.get(frame.sample_token, "call:")))
     try:
+        if pool is not None and not drive.pictures:
+            await _one_by_one(todo, drive, first.stop)
         await side_by_side(todo, drive.one, first, *others)
     finally:
         for backend in unique(backends.values()):
@@ -120,6 +124,18 @@ async def execute(
         manifest = msgspec.structs.replace(manifest, gpu_seconds=(manifest.gpu_seconds or 0.0) + spent)
     writer.finish(msgspec.structs.replace(manifest, ended=None if stopped else now()))
     return RunOutcome(total, drive.done, kept, drive.failed, stopped, runner.failures, runner.first_error)
+
+
+async def _one_by_one(frames: Iterator[Frame], drive: _Drive, stop: Stop) -> None:
+    """Drives frames one after the other while each takes no time; a formula's are done sooner so than concurrently."""
+    for frame in frames:
+        started = time.perf_counter()
+        await drive.one(frame)
+        if time.perf_counter() - started > QUICK_S:
+            return
+        await asyncio.sleep(0)  # lets an interrupt in
+        if stop.reason is not None:
+            return
 
 
 def frames_at_once(concurrency: int | None) -> int:
