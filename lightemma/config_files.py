@@ -76,6 +76,8 @@ def _sentence(path: Path, text: str, model: type[BaseModel], error: ValidationEr
     line = _line_of(text, place)
     where = f"'{path}'{f', line {line}' if line else ''}"
     key = ".".join(place)
+    if not place:  # keys that do not go together
+        return f"{where}: {first['msg'].removeprefix('Value error, ')}."
     if first["type"] == "extra_forbidden":
         return f"{where}: there is no key '{key}'; {near_names(place[-1], _keys(model, place[:-1]))}"
     if first["type"] == "missing":

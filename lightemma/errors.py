@@ -10,7 +10,15 @@ class UserError(Exception):
     """Something the user can put right: one sentence that says what is wrong and what to do.
 
     The command line prints the sentence and ends with exit status 2; a traceback appears only with ``--debug``.
+
+    Args:
+        sentence: for a reader of any interface: parameters stand in it by their own names, in backticks.
+        *parameters: those names. The command line writes its options in their place (``cli/options.py``).
     """
+
+    def __init__(self, sentence: str, *parameters: str) -> None:
+        super().__init__(sentence)
+        self.parameters = parameters
 
 
 def near_names(wanted: str, known: Iterable[str], count: int = 3) -> str:

@@ -28,9 +28,9 @@ import numpy.typing as npt
 from lightemma.errors import UserError, near_names
 from lightemma.frame import FloatArray
 from lightemma.protocol import LIGHTEMMA
+from lightemma.protocol import Tier as Tier  # noqa: PLC0414 -- exported again, under the name it had here
 from lightemma.run_folder.records import OK, format_outcome
 
-Tier = Literal["strict", "tolerant", "first-numbers"]
 AnswerFormat = Literal["list", "json"]
 Kind = Literal[
     "empty",  # nothing but white space

@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 Integration = Literal["euler", "arc"]
 
+#: Ways to read an answer's text as a plan (``parsing``).
+Tier = Literal["strict", "tolerant", "first-numbers"]
+
 #: The field's three ways to print an L2 (``evaluation.displacement`` has their formulas).
 Convention = Literal["lightemma", "endpoint", "cumulative"]
 

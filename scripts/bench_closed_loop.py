@@ -17,8 +17,8 @@ from stand_in import StandIn, model_yaml
 
 from lightemma.closed_loop.hosts import ProcessHost
 from lightemma.closed_loop.records import read_episodes
-from lightemma.closed_loop.set_up import make_tour
-from lightemma.closed_loop.spec import LoopRules, parse_size
+from lightemma.closed_loop.set_up import open_drives
+from lightemma.sessions.benchmark import Benchmark, WorldSettings
 
 
 def main() -> None:
@@ -32,29 +32,25 @@ def main() -> None:
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as temporary, StandIn(latency=options.latency, jitter=0.3) as server:
         folder = Path(temporary)
-        tour, note = make_tour(
-            planners=["chain-of-thought"],
-            models=[str(model_yaml(folder / "stand-in.yaml", server.base_url))],
-            out=folder / "results",
-            scenarios=options.scenario,
-            seeds=str(options.episodes),
-            rules=LoopRules(size=parse_size(options.size), renderer=options.renderer),
-            concurrency=options.episodes,
-            workers=options.workers,
+        world = WorldSettings(
+            scenarios=[options.scenario], seeds=options.episodes, size=options.size, renderer=options.renderer
         )
-        print(note or f"renderer {tour.rules.renderer}")
+        model = str(model_yaml(folder / "stand-in.yaml", server.base_url))
+        benchmark = Benchmark(world=world, models=[model], concurrency=options.episodes)
+        drives, note = open_drives(benchmark, folder / "results", workers=options.workers)
+        print(note or f"renderer {drives.work.rules.renderer}")
         hosts: list[ProcessHost] = []
 
         def remembered() -> ProcessHost:
             hosts.append(make_host())
             return hosts[-1]
 
-        make_host, tour.make_host = tour.make_host, remembered
+        make_host, drives.work.make_host = drives.work.make_host, remembered
         busy, started = Busy(), time.perf_counter()
         with busy:
-            (outcome,) = tour.run()
+            (outcome,) = drives.run()
         wall = time.perf_counter() - started
-        episodes = read_episodes(folder / "results" / tour.jobs[0].name)
+        episodes = read_episodes(folder / "results" / drives.jobs[0].name)
     decisions = sum(one.decisions for one in episodes)
     cores = os.cpu_count() or 1
     print(

@@ -147,11 +147,11 @@ def peak_mb() -> float:
 
 def run_study(folder: Path, base_url: str) -> None:
     from lightemma.sessions.benchmark import Benchmark
-    from lightemma.sessions.job import Study
+    from lightemma.sessions.frames_of_source import open_runs
 
     config = model_yaml(folder / "model.yaml", base_url, concurrency=16)
-    study = Study(Benchmark(data=f"nuscenes:{folder}@{VERSION}", models=[str(config)]), folder / "results")
-    study.run_jobs(study.jobs)
+    study = open_runs(Benchmark(data=f"nuscenes:{folder}@{VERSION}", models=[str(config)]), folder / "results")
+    study.run()
 
 
 async def sdk_calls(folder: Path, base_url: str) -> None:
@@ -192,9 +192,9 @@ def encode(folder: Path) -> None:
 def long_run(folder: Path, frames: int) -> None:
     """A whole run with pictures, cache and records, against a model in this process."""
     from lightemma.sessions.benchmark import Benchmark
-    from lightemma.sessions.job import Study
+    from lightemma.sessions.frames_of_source import open_runs
 
-    study = Study(
+    study = open_runs(
         Benchmark(
             data=f"nuscenes:{folder}@{VERSION}",
             models=["stand_in:Prompt"],
@@ -206,7 +206,7 @@ def long_run(folder: Path, frames: int) -> None:
     )
     # No answer may come from the other run: each makes all of its calls.
     (folder / "results" / "responses.sqlite").unlink(missing_ok=True)
-    study.run_jobs(study.jobs)
+    study.run()
 
 
 if __name__ == "__main__":

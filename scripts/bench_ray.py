@@ -28,7 +28,7 @@ from lightemma.executors.replicated import ReplicatedBackend
 from lightemma.frame import Frame, Picture
 from lightemma.run_folder.records import FrameRecord
 from lightemma.sessions.benchmark import Benchmark
-from lightemma.sessions.job import Study
+from lightemma.sessions.frames_of_source import open_runs
 
 ANSWERS = {"scene": ["A road."], "intent": ["Go on."], "action": ["[" + ", ".join(["(5.0, 0.0)"] * 6) + "]"]}
 NEEDED = 1.8
@@ -70,7 +70,7 @@ def frames_per_second(source: FrameSource, results: Path, replicas: int, latency
     """Frames a second from when all replicas are up."""
     times: list[float] = []
     with placing(choose_executor("ray", replicas), lambda _: model(latency_s, at_once)) as backends:
-        study = Study(Benchmark(data="demo", models=["m"]), results, source, backends)
+        study = open_runs(Benchmark(data="demo", models=["m"]), results, source, backends)
         backend = study.jobs[0].backends["main"]
         assert isinstance(backend, ReplicatedBackend)
 
@@ -78,7 +78,7 @@ def frames_per_second(source: FrameSource, results: Path, replicas: int, latency
             if backend.replicas.started == replicas:
                 times.append(time.perf_counter())
 
-        study.run_jobs(study.jobs, progress=progress)
+        study.run(progress=progress)
     return (len(times) - 1) / (times[-1] - times[0])
 
 

@@ -8,8 +8,9 @@ import tempfile
 from pathlib import Path
 
 from lightemma.closed_loop.results import results_of
-from lightemma.closed_loop.set_up import make_tour
+from lightemma.closed_loop.set_up import open_drives
 from lightemma.closed_loop.study import load_driven
+from lightemma.sessions.benchmark import Benchmark, WorldSettings
 
 DRIVERS = ("stop", "random", "constant-action", "idm", "expert")
 #: What the score promises: at least so much for the expert, at most so much for the car that goes on as it came.
@@ -29,12 +30,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         out = options.out or Path(temporary)
         drivers = options.drivers.split(",")
-        tour, _ = make_tour(
-            planners=drivers, out=out, scenarios=options.scenarios, seeds=options.seeds, conditions=options.conditions
+        world = WorldSettings(
+            scenarios=options.scenarios.split(","), seeds=options.seeds, conditions=options.conditions.split(",")
         )
-        tour.run()
-        results = results_of([load_driven(out / job.name) for job in tour.jobs])
-    print(f"{len(tour.specs)} episodes each\n")
+        drives, _ = open_drives(Benchmark(world=world, planners=drivers), out)
+        drives.run()
+        results = results_of([load_driven(out / job.name) for job in drives.jobs])
+    print(f"{len(drives.work.specs)} episodes each\n")
     print(f"{'driver':18}{'score':>7}{'95 %':>16}{'success':>9}{'at fault':>9}{'off road':>9}{'red':>7}{'stuck':>7}")
     score = {}
     for row in results.closed_loop:
@@ -48,7 +50,7 @@ def main() -> int:
     print(f"\n{'scenario':28}" + "".join(f"{name:>17}" for name in drivers))
     for name in names:
         by_run = {row.run: row.driving_score for row in results.closed_loop_scenarios if row.scenario == name}
-        print(f"{name:28}" + "".join(f"{by_run[job.name]:17.1f}" for job in tour.jobs))
+        print(f"{name:28}" + "".join(f"{by_run[job.name]:17.1f}" for job in drives.jobs))
     held = {}
     if "expert" in score:
         held[f"expert at least {EXPERT:g}"] = score["expert"] >= EXPERT

@@ -1,7 +1,7 @@
 """Writes the tables of docs/adding-a-model.md that come from code: the fields of ``Facts``, and what follows from failures.
 
-    python scripts/provider_tables.py          # writes them
-    python scripts/provider_tables.py --check  # says whether they are up to date
+python scripts/provider_tables.py          # writes them
+python scripts/provider_tables.py --check  # says whether they are up to date
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A cap on dollars that holds: what is under way counts as spent at its dearest."""
+"""A cap on dollars that holds: calls in progress count as spent at their dearest."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Budget:
 
     def __init__(self, cap: float | None) -> None:
         if cap is not None and not cap > 0:
-            raise UserError(f"--max-cost is {cap:g}; give dollars above 0, or leave it out to set no cap.")
+            raise UserError(f"`max_cost` is {cap:g}; give dollars above 0, or leave it out to set no cap.", "max_cost")
         self.cap = cap
         self.spent = 0.0
         self._reserved = 0.0

@@ -50,7 +50,8 @@ class ResponseCache:
             if version > VERSION:
                 raise UserError(
                     f"'{path}' was made by a newer lightemma (format {version}, this one knows {VERSION}); install that "
-                    "one, or give another results folder with --out."
+                    "one, or give another folder as `results`.",
+                    "results",
                 )
             self._database.execute(_TABLES)
             if version < VERSION:
@@ -58,7 +59,8 @@ class ResponseCache:
         except sqlite3.Error as error:
             raise UserError(
                 f"The response cache '{path}' cannot be used ({error}); make it writable, move it away, or give another "
-                "results folder with --out."
+                "folder as `results`.",
+                "results",
             ) from error
 
     def get(self, key: str) -> Completion | None:

@@ -132,7 +132,7 @@ class Caller:
             reserved = services.budget.reserve(self._dearest(most_input))
         except BudgetSpent:
             gate.pool.cancel()
-            services.stop.request(f"the next call might go beyond --max-cost {services.budget.cap:g}")
+            services.stop.request(f"the next call might go beyond `max_cost` {services.budget.cap:g}")
             raise Stopped from None
         except Stopped:
             gate.pool.cancel()

@@ -1,4 +1,4 @@
-"""Keeps many items under way at once, as many as a provider's pool lets calls through."""
+"""Runs many items concurrently, as many as a provider's limits let calls through."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPARE_SHARE = 0.05
 T = TypeVar("T")
 
 
-async def side_by_side(
+async def run_concurrently(
     items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, None]], services: CallServices, *others: CallServices
 ) -> None:
     """Keeps as many items under way as the pool lets calls through, until they are done or the run is to end.

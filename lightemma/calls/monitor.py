@@ -19,7 +19,8 @@ class Monitor:
 
     Attributes:
         name: the run.
-        frames: to be driven in all.
+        frames: to be driven in all: frames, or episodes.
+        unit: the word for them.
         kept: finished by an earlier sitting.
         done: finished now.
         failed: of ``done``, those whose call failed.
@@ -50,6 +51,7 @@ class Monitor:
     output_tokens: int = 0
     dollars: float | None = None
     pool: CallPool | None = None
+    unit: str = "frames"
     started: float = field(default_factory=time.monotonic)
     _recent: deque[float] = field(default_factory=deque)
 

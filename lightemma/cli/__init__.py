@@ -22,6 +22,7 @@ def main() -> None:
     from typer import Abort
 
     from lightemma.cli.app import app
+    from lightemma.cli.options import in_options
 
     try:
         # Left to itself typer swallows the interrupt and words its own errors over several lines.
@@ -29,7 +30,7 @@ def main() -> None:
     except UserError as error:
         if debug:
             raise
-        _say(f"Error: {error}")
+        _say(f"Error: {in_options(str(error), error.parameters)}")
         sys.exit(2)
     except (KeyboardInterrupt, Abort):
         status = INTERRUPTED
@@ -44,7 +45,7 @@ def main() -> None:
         _say(f"Error: {type(error).__name__}: {error}. This is a fault in lightemma; --debug shows where.")
         sys.exit(70)
     if status == INTERRUPTED:
-        _say("Interrupted. What is done is kept; give the same command again to go on.")
+        _say("Interrupted. What is done is kept; give the same command again to resume.")
     sys.exit(status or 0)
 
 

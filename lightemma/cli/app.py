@@ -26,6 +26,7 @@ from lightemma.cli import (
     study,
     video,
 )
+from lightemma.cli.grouped_help import GroupedCommand
 
 app = typer.Typer(
     name="lightemma",
@@ -54,17 +55,17 @@ def _options(
 
 
 app.command("demo")(demo.demo)
-app.command("run")(run.run)
+app.command("run", cls=GroupedCommand)(run.run)
 app.command("import")(import_archives.import_archives)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
-app.command("study")(study.study)
+app.command("study", cls=GroupedCommand)(study.study)
 app.add_typer(plot.app, name="plot")
 app.command("video")(video.video)
-app.command("drive")(drive.drive)
+app.command("drive", cls=GroupedCommand)(drive.drive)
 app.add_typer(simulate.app, name="simulate")
-app.command("estimate")(estimate.estimate)
+app.command("estimate", cls=GroupedCommand)(estimate.estimate)
 app.command("models")(models.models)
 app.command("ask")(ask.ask)
 app.command("serve")(serve.serve)

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lightemma.cli import options
-
 if TYPE_CHECKING:
     from lightemma.sessions.chat import Asked, Turn
 
@@ -24,7 +22,7 @@ def ask(
     system: Annotated[str | None, typer.Option(help="The system's words.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Longest answer; the model's own if left out.", min=1)] = None,
     temperature: Annotated[float | None, typer.Option(help="The model's own if left out.", min=0.0)] = None,
-    max_side: options.MaxSide = None,
+    max_side: Annotated[int | None, typer.Option(help="Longest side of a picture as sent, in pixels.")] = None,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON object: answer, usage, seconds, finish reason, model as answered.")
     ] = False,

@@ -11,7 +11,7 @@ import typer
 def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the report.")] = Path("demo-out")) -> None:
     """Run the baselines and a scripted driver over the embedded drives, compare, and write the report."""
     from lightemma.cli.report import say_written
-    from lightemma.cli.run import drive
+    from lightemma.cli.running import drive_runs
     from lightemma.cli.show import show_notes, show_summary
     from lightemma.cli.study import write_all
     from lightemma.comparing.load import load_and_compare
@@ -20,19 +20,20 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the
     from lightemma.planners.registry import PLANNERS
     from lightemma.sessions.benchmark import Benchmark, ReportSettings
     from lightemma.sessions.demo_driver import NAME, scripted_driver
-    from lightemma.sessions.job import Study, check_writable
+    from lightemma.sessions.frames_of_source import open_runs
+    from lightemma.sessions.session import check_writable
 
     check_writable(out)
     source = open_embedded_demo()
-    study = Study(
+    runs = open_runs(
         Benchmark(data="demo", planners=list(PLANNERS), models=[NAME]),
         out / "results",
         source=source,
         backends=lambda _: scripted_driver(source.frames()),
     )
-    remember_source(study.results, source.info, "demo")
-    drive(study, "quiet")
-    comparison = load_and_compare([study.results / job.name for job in study.jobs], source=source)
+    remember_source(runs.results, source.info, "demo")
+    drive_runs(runs, "quiet")
+    comparison = load_and_compare([runs.results / job.name for job in runs.jobs], source=source)
     files = write_all(
         comparison, out / "report", ReportSettings(title="The embedded demo drives", figures=False), "demo"
     )

@@ -15,87 +15,36 @@ if TYPE_CHECKING:
     from lightemma.preflight.estimate import RunEstimate
 
 
+@options.with_benchmark("open")
 def estimate(
+    given: options.Given,
     config: options.Config = None,
-    data: options.Data = None,
-    model: options.Models = None,
-    planner: options.Planners = None,
-    planner_option: options.PlannerOptions = None,
-    prompts: options.Prompts = None,
-    dialogue: options.Dialogue = None,
-    frames: options.Frames = None,
-    answer: options.Answer = None,
-    parser: options.Parser = None,
-    scenes: options.Scenes = None,
-    stride: options.Stride = None,
-    limit: options.Limit = None,
-    concurrency: options.Concurrency = None,
-    max_side: options.MaxSide = None,
-    integration: options.Integration = None,
-    reader: options.Reader = None,
-    out: Annotated[Path, typer.Option(help="Folder of runs; what a run already has is not reckoned.")] = Path(
-        "results"
-    ),
-    name: options.Name = None,
+    out: Annotated[Path, typer.Option(help="Folder of runs; what a run already has is not counted.")] = Path("results"),
     max_cost: Annotated[
         float | None, typer.Option(help="Dollars that all runs together may cost: says how far they reach.")
     ] = None,
-    # Without effect here, so that `run` in a command can simply become `estimate`.
-    cache: Annotated[bool, typer.Option("--cache/--no-cache", hidden=True)] = True,
-    batch: Annotated[bool, typer.Option("--batch", hidden=True)] = False,
-    executor: Annotated[str, typer.Option(hidden=True)] = "local",
-    replicas: Annotated[int | None, typer.Option(hidden=True)] = None,
-    gpus_per_replica: Annotated[float | None, typer.Option(hidden=True)] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", hidden=True)] = False,
-    json_log: Annotated[bool, typer.Option("--json-log", hidden=True)] = False,
-    # Here alone.
     gpu: Annotated[
         str, typer.Option(help="Kind of card that open models would run on, such as H100, A100 or L4.")
     ] = "H100",
     gpus: Annotated[int, typer.Option(help="How many of them there are.", min=1)] = 1,
 ) -> None:
-    """Reckon calls, tokens, dollars and GPU-hours of what `lightemma run` would do with the same words. Asks nobody."""
+    """Estimate calls, tokens, dollars and GPU-hours of what `lightemma run` would do with the same options. Asks no model."""
     from datetime import UTC, datetime
 
-    from lightemma.preflight.estimate import estimate_study, offline_backend
+    from lightemma.preflight.estimate import estimate_runs, offline_backend
     from lightemma.preflight.gpu_estimate import card_named
-    from lightemma.sessions.job import Study
+    from lightemma.sessions.frames_of_source import open_runs
 
     card = card_named(gpu)
-
-    benchmark = options.benchmark_of(
-        config,
-        name=name,
-        data=data,
-        reader=reader,
-        model=model,
-        planner=planner,
-        planner_option=planner_option,
-        prompts=prompts,
-        dialogue=dialogue,
-        frames=frames,
-        answer=answer,
-        parser=parser,
-        integration=integration,
-        scenes=scenes,
-        stride=stride,
-        limit=limit,
-        concurrency=concurrency,
-        max_side=max_side,
-    )
-    study = Study(benchmark, out, backends=offline_backend)
+    session = open_runs(options.benchmark_of(config, given, "open"), out, backends=offline_backend)
     now = datetime.now(UTC)
-    runs = estimate_study(study, now)
+    runs = estimate_runs(session, now)
+    frames = session.work.size
     if not runs:
-        typer.echo(f"{study.frame_count:,} frames, and no planner that asks a model: no calls, no cost.")
+        typer.echo(f"{frames:,} frames, and no planner that asks a model: no calls, no cost.")
         return
-    _show(
-        runs,
-        f"{study.source.info.name}: {study.frame_count:,} frames. An estimate, at prices of {now.date()}.",
-        max_cost,
-        card,
-        gpus,
-    )
+    name = session.work.source.info.name
+    _show(runs, f"{name}: {frames:,} frames. An estimate, at prices of {now.date()}.", max_cost, card, gpus)
 
 
 def _show(runs: Sequence[RunEstimate], title: str, max_cost: float | None, card: Card, gpus: int) -> None:

@@ -18,7 +18,7 @@ def import_archives(
     from lightemma.errors import UserError
     from lightemma.parsing import check_tier
     from lightemma.sessions.importing import import_archive
-    from lightemma.sessions.job import check_writable
+    from lightemma.sessions.session import check_writable
 
     if name is not None and len(archives) > 1:
         raise UserError("--name names one run; import several archives without it.")

@@ -86,7 +86,7 @@ class LiveView:
         table = Table(box=box.SIMPLE_HEAD)
         for name in (
             "run",
-            "frames",
+            "done",
             "failed",
             "retrying",
             "calls/s",
@@ -129,6 +129,7 @@ def snapshot(monitor: Monitor) -> dict[str, Any]:
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S"),
         "run": monitor.name,
+        "unit": monitor.unit,
         "frames": monitor.frames,
         "kept": monitor.kept,
         "done": monitor.done,
@@ -152,7 +153,7 @@ def snapshot(monitor: Monitor) -> dict[str, Any]:
 def line(numbers: dict[str, Any]) -> str:
     """A snapshot as a plain line."""
     parts = [
-        f"{numbers['run']}: {numbers['kept'] + numbers['done']}/{numbers['frames']} frames",
+        f"{numbers['run']}: {numbers['kept'] + numbers['done']}/{numbers['frames']} {numbers['unit']}",
         f"{numbers['failed']} failed",
         f"{numbers['retrying']} retrying",
         f"{numbers['calls_per_second']:.1f} calls/s, {numbers['in_flight']} of {numbers['level']:.0f} at once",

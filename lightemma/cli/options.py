@@ -1,87 +1,106 @@
-"""The options that say what to drive, shared by the commands that take a benchmark."""
+"""The options that several commands share. Those of a benchmark are declared by its fields and made into options here."""
 
 from __future__ import annotations
 
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from lightemma.errors import UserError
+from lightemma.sessions.benchmark import PANELS, RUNNING, Benchmark, Loop, Option
 
 if TYPE_CHECKING:
+    from lightemma.cli.live import Style
     from lightemma.evaluation.comparison import Choices
-    from lightemma.sessions.benchmark import Benchmark
+    from lightemma.sessions.session import Spending
+
+F = TypeVar("F", bound=Callable[..., None])
+
+#: Heading of the options that say where models answer.
+WHERE = "Where models answer"
 
 Config = Annotated[
     str | None, typer.Argument(help="A benchmark: a name in configs/benchmarks, or the path of such a YAML.")
 ]
-Data = Annotated[str | None, typer.Option(help="nuscenes:ROOT@VERSION, published:ARCHIVE or demo.", show_default=False)]
-Models = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        help="A name in configs/models, a YAML, replay:ARCHIVE|RUN, or package.module:Class; several with commas. A planner "
-        "with several models takes ROLE=MODEL for each of its roles.",
-    ),
-]
-Planners = Annotated[
-    str | None,
-    typer.Option(
-        "--planner",
-        help="chain-of-thought (the default), constant-action, damped-acceleration, …; several with commas.",
-    ),
-]
-PlannerOptions = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--planner-option",
-        help="KEY=VALUE, an option of a planner (`lightemma planners` lists them); may be given several times.",
-        show_default=False,
-    ),
-]
-Prompts = Annotated[str | None, typer.Option(help="A shipped prompt set, or a folder with one.")]
-Dialogue = Annotated[
-    bool | None,
-    typer.Option(
-        "--dialogue", help="Ask the stages as turns of one conversation: a run of its own kind.", show_default=False
-    ),
-]
-Frames = Annotated[
-    int | None, typer.Option(help="Send so many pictures, the newest key frames: a run of its own kind.")
-]
-Answer = Annotated[
-    str | None,
-    typer.Option(help="free (the default), or guided: the action answer is held to its form, a run of its own kind."),
-]
-Parser = Annotated[str | None, typer.Option(help="strict (the default), tolerant or first-numbers.")]
-Scenes = Annotated[str | None, typer.Option(help="Scene names, with commas; all if left out.")]
-Stride = Annotated[int | None, typer.Option(help="Every n-th frame of each scene.")]
-Limit = Annotated[int | None, typer.Option(help="That many frames in all.")]
-Concurrency = Annotated[int | None, typer.Option(help="Calls at once; adapts to the provider if left out.")]
-MaxSide = Annotated[int | None, typer.Option(help="Longest side of a picture as sent, in pixels.")]
-Integration = Annotated[str | None, typer.Option(help="euler (the default, as published) or arc.")]
-Reader = Annotated[str | None, typer.Option(help="tables (the default) or devkit, for nuScenes data.")]
-Out = Annotated[Path, typer.Option(help="Folder of runs.")]
-Name = Annotated[str | None, typer.Option(help="Name of the run.")]
-MaxCost = Annotated[
-    float | None, typer.Option(help="Dollars that all runs together may cost; they end cleanly before.")
-]
-Executor = Annotated[
-    str,
-    typer.Option(
-        help="Where models answer: local (this process), ray (all of this machine), ray:auto or ray:HOST:PORT (a cluster)."
-    ),
-]
-Replicas = Annotated[
-    int | None,
-    typer.Option(help="With ray: replicas of each model at the most; as many as fit if left out.", show_default=False),
-]
-GpusPerReplica = Annotated[
-    float | None,
-    typer.Option(
-        help="With ray: GPUs of each replica, a fraction allowed; by the model's YAML if left out.", show_default=False
-    ),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Show nothing while running.")]
+
+#: What a command line says of a benchmark: parameter -> value; None where it says nothing.
+Given = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """How a command drives its runs; the same for every command that does."""
+
+    out: Annotated[Path, typer.Option(help="Folder of runs.", rich_help_panel=RUNNING)] = Path("results")
+    max_cost: Annotated[
+        float | None,
+        typer.Option(
+            help="Dollars that all runs together may cost; they end before.",
+            rich_help_panel=RUNNING,
+            show_default=False,
+        ),
+    ] = None
+    cache: Annotated[
+        bool,
+        typer.Option(
+            "--cache/--no-cache", help="Use answers given before, and keep new ones.", rich_help_panel=RUNNING
+        ),
+    ] = True
+    batch: Annotated[
+        bool,
+        typer.Option(
+            "--batch",
+            help="Use the provider's batch endpoint: answers within hours, at a lower price.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = False
+    executor: Annotated[
+        str,
+        typer.Option(
+            help="local (this process), ray (all of this machine), ray:auto or ray:HOST:PORT (a cluster).",
+            rich_help_panel=WHERE,
+        ),
+    ] = "local"
+    replicas: Annotated[
+        int | None,
+        typer.Option(
+            help="With ray: most replicas of each model; as many as fit if left out.",
+            show_default=False,
+            rich_help_panel=WHERE,
+        ),
+    ] = None
+    gpus_per_replica: Annotated[
+        float | None,
+        typer.Option(
+            help="With ray: GPUs of each replica, a fraction allowed; by the model's YAML if left out.",
+            show_default=False,
+            rich_help_panel=WHERE,
+        ),
+    ] = None
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show nothing while running.")] = False
+    json_log: Annotated[bool, typer.Option("--json-log", help="Show progress as JSON lines on standard error.")] = False
+
+    @property
+    def spending(self) -> Spending:
+        """How the runs may use their providers."""
+        from lightemma.sessions.session import Spending
+
+        return Spending(max_cost=self.max_cost, cache=self.cache, batch=self.batch)
+
+    @property
+    def style(self) -> Style:
+        """How progress is shown."""
+        from lightemma.cli.live import choose_style
+
+        return choose_style(quiet=self.quiet, json_log=self.json_log)
+
 
 # Of the commands that compare finished runs.
 Runs = Annotated[list[Path], typer.Argument(help="Run folders, or folders of runs.")]
@@ -134,8 +153,115 @@ def choices(
     }
 
 
-def benchmark_of(config: str | None, **given: Any) -> Benchmark:
-    """The benchmark of a YAML with the command line's options laid over it; options left out are None.
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A key of a benchmark that a command line can give.
+
+    Attributes:
+        path: of the key in the file.
+        field: its declaration.
+        option: how it is given.
+    """
+
+    path: tuple[str, ...]
+    field: FieldInfo
+    option: Option
+
+    @property
+    def name(self) -> str:
+        """Of the option, without dashes."""
+        return self.option.name or self.path[-1].replace("_", "-")
+
+    @property
+    def parameter(self) -> str:
+        """Of the command."""
+        return self.name.replace("-", "_")
+
+    def parameters(self) -> Iterator[inspect.Parameter]:
+        """The command's parameters: the option, and its older names, which the help does not list."""
+        option, kind = self.option, self._kind()
+        off = f"/--{option.off}" if option.off else ""
+        metavar = "KEY=VALUE" if kind == list[str] | None else None
+        more = {"help": self._help(), "rich_help_panel": option.panel, "metavar": metavar}
+        yield _parameter(self.parameter, kind, [f"--{self.name}{off}"], **more)
+        for alias, alias_off in _pairs(option):
+            names = [f"--{alias}" + (f"/--{alias_off}" if alias_off else "") if alias else f"--{alias_off}"]
+            yield _parameter(_alias(alias or alias_off), kind, names, hidden=True)
+
+    def given(self, values: Mapping[str, Any]) -> Any:
+        """The key's value as the file would have it; None if the command line does not give it."""
+        value = values.get(self.parameter)
+        for alias, alias_off in _pairs(self.option):
+            other = values.get(_alias(alias or alias_off))
+            if value is None and other is not None:
+                value = other if alias else not other
+        kind = str(self.field.annotation)
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if kind.startswith("dict"):
+            return dict(_setting(self.name, text) for text in value) or None
+        return _split(value) if "list[str]" in kind else value
+
+    def _kind(self) -> Any:
+        kind = str(self.field.annotation)
+        if kind.startswith("dict"):
+            return list[str] | None
+        for plain in (bool, int):
+            if self.field.annotation in (plain, plain | None):
+                return plain | None
+        return str | None
+
+    def _help(self) -> str:
+        text = self.option.help or self.field.description or ""
+        kind, default = str(self.field.annotation), self.field.default
+        if "list[" in kind and "int" not in kind:
+            text += "; several with commas"
+            default = ",".join(map(str, default or ()))
+        known = default not in (None, "", False, True) and not isinstance(default, dict)
+        shown = f" [default: {default}]" if known else ""
+        return f"{text[:1].upper()}{text[1:]}.{shown}"
+
+
+def with_benchmark(*loops: Loop) -> Callable[[F], F]:
+    """Gives a command the options of a benchmark, in place of its parameter ``given``.
+
+    Args:
+        *loops: whose options; a key that no loop of these has is left out.
+    """
+
+    def decorate(command: F) -> F:
+        parameters = [one for key in _keys() if set(key.option.loops) & set(loops) for one in key.parameters()]
+        return _expanded(command, "given", parameters, lambda values: values)
+
+    return decorate
+
+
+def with_session(*left_out: str) -> Callable[[F], F]:
+    """Gives a command the options of ``SessionOptions``, in place of its parameter ``session``.
+
+    Args:
+        *left_out: fields that the command does not have.
+    """
+
+    def decorate(command: F) -> F:
+        hints = get_type_hints(SessionOptions, include_extras=True)
+        parameters = [
+            inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=hints[one.name])
+            for one in fields(SessionOptions)
+            if one.name not in left_out
+        ]
+        return _expanded(command, "session", parameters, lambda values: SessionOptions(**values))
+
+    return decorate
+
+
+def benchmark_of(config: str | None, given: Given, loop: Loop) -> Benchmark:
+    """The benchmark of a YAML with the command line's options laid over it.
+
+    Args:
+        config: name or path of the YAML, or None.
+        given: what the command line says.
+        loop: which loop is driven if there is no YAML.
 
     Raises:
         UserError: if a value is wrong, or nothing says what to drive.
@@ -143,59 +269,125 @@ def benchmark_of(config: str | None, **given: Any) -> Benchmark:
     from pydantic import ValidationError
 
     from lightemma.config_files import find_config, load_config
-    from lightemma.errors import UserError
-    from lightemma.sessions.benchmark import Benchmark
 
-    for key, names in (("models", "model"), ("planners", "planner"), ("scenes", "scenes")):
-        given[key] = _split(given.pop(names))
-    given["planner_options"] = planner_options(given.pop("planner_option", None))
-    side = given.pop("max_side")
-    given["pictures"] = None if side is None else {"max_side": side}
     values: dict[str, Any] = {}
     if config is not None:
         values = load_config(find_config("benchmarks", config), Benchmark).model_dump(exclude_unset=True)
-    values |= {key: value for key, value in given.items() if value is not None}
-    if "data" not in values:
+        if loop == "closed" and "data" in values:
+            raise UserError(f"'{config}' drives recorded data; give it to `lightemma run`.")
+    elif loop == "closed":
+        values["world"] = {}
+    for key in _keys():
+        value = key.given(given)
+        if value is not None:
+            _put(values, key.path, value)
+    if "data" not in values and "world" not in values:
         raise UserError("Nothing says what to drive; give a benchmark YAML, or --data (try `--data demo`).")
     try:
         return Benchmark.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = str(first["loc"][0])
-        option = {"planners": "planner", "models": "model", "pictures": "max-side"}.get(key, key)
-        what = f"{first['msg'][0].lower()}{first['msg'][1:]}"
-        raise UserError(f"--{option} is wrong: {what} (it is {first['input']!r}).") from error
+        place = tuple(str(part) for part in first["loc"])
+        what = re.sub("^value error, ", "", f"{first['msg'][0].lower()}{first['msg'][1:]}")
+        named = [key.name for key in _keys() if place[: len(key.path)] == key.path]
+        if not named:
+            raise UserError(f"The benchmark is wrong: {what}.") from error
+        raise UserError(f"--{named[0]} is wrong: {what} (it is {first['input']!r}).") from error
 
 
-def planner_options(values: list[str] | None) -> dict[str, Any] | None:
-    """Planner options from ``KEY=VALUE``; a value that begins with a bracket is a list or mapping, all else text.
+def in_options(sentence: str, parameters: Iterable[str]) -> str:
+    """A sentence of the library with the command line's options in place of the parameters that it names.
+
+    Args:
+        sentence: an error's, say, in which parameters stand in backticks.
+        parameters: their names.
+    """
+    for name in parameters:
+        sentence = sentence.replace(f"`{name}`", f"--{_OPTIONS.get(name, name.replace('_', '-'))}")
+    return sentence
+
+
+def _keys() -> list[_Key]:
+    return sorted(_keys_of(Benchmark, ()), key=lambda key: PANELS.index(key.option.panel))
+
+
+def _keys_of(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[_Key]:
+    for name, field in model.model_fields.items():
+        declared = [one for one in field.metadata if isinstance(one, Option)]
+        if declared:
+            yield _Key((*path, name), field, declared[0])
+            continue
+        for inner in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                yield from _keys_of(inner, (*path, name))
+
+
+#: Parameter of the library -> option, where it is not the same word.
+_OPTIONS = {"results": "out", **{key.path[-1]: key.name for key in _keys()}, "pictures": "pictures"}
+
+
+def _expanded(command: F, name: str, parameters: list[inspect.Parameter], build: Callable[[dict[str, Any]], Any]) -> F:
+    """A command with ``parameters`` in place of its parameter ``name``, which is built of their values."""
+    signature = inspect.signature(command, eval_str=True)
+    names = [parameter.name for parameter in parameters]
+
+    def call(**values: Any) -> None:
+        bundle = build({one: values.pop(one) for one in names})
+        command(**values, **{name: bundle})
+
+    listed: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        if parameter.name == name:
+            listed += parameters
+        else:
+            listed.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+    call.__name__, call.__doc__, call.__module__ = command.__name__, command.__doc__, command.__module__
+    call.__signature__ = signature.replace(parameters=listed)  # type: ignore[attr-defined]
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in listed}
+    return call  # type: ignore[return-value]
+
+
+def _parameter(name: str, kind: Any, options: list[str], **more: Any) -> inspect.Parameter:
+    annotation = Annotated[kind, typer.Option(*options, show_default=False, **more)]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _pairs(option: Option) -> list[tuple[str, str]]:
+    """Older names: of the option, and of what switches it off."""
+    count = max(len(option.aliases), len(option.off_aliases))
+    padded = [(*names, *[""] * (count - len(names))) for names in (option.aliases, option.off_aliases)]
+    return list(zip(*padded, strict=True))
+
+
+def _alias(name: str) -> str:
+    return f"{name.replace('-', '_')}_"
+
+
+def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    for part in path[:-1]:
+        values = values.setdefault(part, {})
+    before = values.get(path[-1])
+    values[path[-1]] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _setting(option: str, given: str) -> tuple[str, Any]:
+    """``KEY=VALUE``; a value that begins with a bracket is a list or mapping, all else text.
 
     Raises:
-        UserError: if a value has no key, or is a broken list.
+        UserError: if there is no key, or a list is broken.
     """
-    from lightemma.errors import UserError
-
-    if values is None:
-        return None
-    found: dict[str, Any] = {}
-    for value in values:
-        key, mark, text = value.partition("=")
-        if not mark or not key.strip():
-            raise UserError(f"--planner-option is '{value}'; give KEY=VALUE, such as time_constant_s=3.")
-        found[key.strip()] = _structured(text.strip()) if text.strip()[:1] in ("[", "{") else text.strip()
-    return found
-
-
-def _structured(text: str) -> Any:
+    key, mark, text = (part.strip() for part in given.partition("="))
+    if not mark or not key:
+        raise UserError(f"--{option} is '{given}'; give KEY=VALUE, such as time_constant_s=3.")
+    if not text.startswith(("[", "{")):
+        return key, text
     import yaml
 
-    from lightemma.errors import UserError
-
     try:
-        return yaml.safe_load(text)
+        return key, yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise UserError(f"--planner-option has the value '{text}', which is not a list or mapping.") from error
-
-
-def _split(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+        raise UserError(f"--{option} has the value '{text}', which is not a list or mapping.") from error

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lightemma.cli import options
+from lightemma.cli.running import drive_runs, exit_status, placed_backends, why_stopped
+from lightemma.sessions.benchmark import Benchmark, ReportSettings
 
 if TYPE_CHECKING:
-    from lightemma.evaluation.comparison import Comparison
+    from lightemma.evaluation.comparison import Choices, Comparison
     from lightemma.report.page import ReportFiles
-    from lightemma.sessions.benchmark import ReportSettings
+    from lightemma.sessions.roles import BackendMaker
+    from lightemma.sessions.session import RunOutcome, Session
 
 
+@options.with_session()
+@options.with_benchmark("open", "closed")
 def study(
+    given: options.Given,
+    session: options.SessionOptions,
     config: Annotated[
         str, typer.Argument(help="A benchmark: a name in configs/benchmarks, or the path of such a YAML.")
     ],
-    data: options.Data = None,
-    model: options.Models = None,
-    scenes: options.Scenes = None,
-    stride: options.Stride = None,
-    limit: options.Limit = None,
-    concurrency: options.Concurrency = None,
-    out: options.Out = Path("results"),
     report: Annotated[
         Path | None,
         typer.Option(
@@ -43,63 +43,86 @@ def study(
     table: options.MoreTables = None,
     resamples: options.Resamples = 10_000,
     seed: options.Seed = 20_250_501,
-    max_cost: options.MaxCost = None,
-    executor: options.Executor = "local",
-    replicas: options.Replicas = None,
-    gpus_per_replica: options.GpusPerReplica = None,
-    quiet: options.Quiet = False,
 ) -> None:
-    """Drive everything a benchmark file names, then write its tables, figures and page; goes on where it stopped."""
-    from lightemma.calls.cancellation import INTERRUPTED
-    from lightemma.cli.live import choose_style
+    """Drive everything a benchmark file names, then write its tables, figures and page; resumes where it stopped."""
+    from lightemma.config_files import find_config
+
+    name = find_config("benchmarks", config).stem
+    folder = report or session.out / "reports" / name
+    with placed_backends(session) as backends:
+        benchmark = options.benchmark_of(config, given, "open")
+        choices = options.choices(
+            convention or benchmark.report.convention,
+            shared_frames=shared_frames,
+            resamples=resamples,
+            seed=seed,
+            tables=table,
+        )
+        if benchmark.loop == "open":
+            outcomes = _study_frames(benchmark, session, backends, folder, name, choices)
+        else:
+            outcomes = _study_world(benchmark, session, backends, folder, resamples, seed)
+    raise typer.Exit(exit_status(outcomes))
+
+
+def _study_frames(
+    benchmark: Benchmark,
+    session: options.SessionOptions,
+    backends: BackendMaker,
+    folder: Path,
+    name: str,
+    choices: Choices,
+) -> list[RunOutcome]:
+    """Recorded frames: runs, tables, figures, page."""
     from lightemma.cli.report import say_written
-    from lightemma.cli.run import drive
     from lightemma.cli.show import show_notes, show_summary
     from lightemma.comparing.load import load_and_compare
-    from lightemma.config_files import find_config
-    from lightemma.executors import choose_executor, placing
-    from lightemma.sessions.job import Spending, Study
-    from lightemma.sessions.models import make_backend
+    from lightemma.sessions.frames_of_source import open_runs
 
-    chosen = choose_executor(executor, replicas, gpus_per_replica)
-    name = find_config("benchmarks", config).stem
-    benchmark = options.benchmark_of(
-        config,
-        data=data,
-        model=model,
-        planner=None,
-        scenes=scenes,
-        stride=stride,
-        limit=limit,
-        concurrency=concurrency,
-        max_side=None,
-    )
-    choices = options.choices(
-        convention or benchmark.report.convention,
-        shared_frames=shared_frames,
-        resamples=resamples,
-        seed=seed,
-        tables=table,
-    )
-    with placing(chosen, make_backend) as backends:
-        driven = Study(benchmark, out, backends=backends)
-        others = finished_runs(benchmark.report, out)
-        outcomes = drive(driven, choose_style(quiet=quiet, json_log=False), Spending(max_cost=max_cost))
-    stopped = [outcome.stopped for outcome in outcomes if outcome.stopped]
-    if stopped:
-        typer.echo(f"The report waits until all runs are finished ({stopped[0]}); the same command goes on.")
-        raise typer.Exit(130 if INTERRUPTED in stopped else 1)
-    folder = report or out / "reports" / name
+    runs = open_runs(benchmark, session.out, backends=backends)
+    others = finished_runs(benchmark.report, session.out)
+    outcomes = _driven(runs, session)
     comparison = load_and_compare(
-        [*(out / job.name for job in driven.jobs), *others],
-        source=driven.source,
-        **choices,
+        [*(session.out / job.name for job in runs.jobs), *others], source=runs.work.source, **choices
     )
     files = write_all(comparison, folder, benchmark.report, name)
     show_summary(comparison)
     show_notes(comparison)
     say_written(files)
-    raise typer.Exit(1 if any(outcome.failed for outcome in outcomes) else 0)
+    return outcomes
+
+
+def _study_world(
+    benchmark: Benchmark,
+    session: options.SessionOptions,
+    backends: BackendMaker,
+    folder: Path,
+    resamples: int,
+    seed: int,
+) -> list[RunOutcome]:
+    """A world: runs and the tables of the closed loop; a page is of recorded frames."""
+    from lightemma.cli.drive import tell_driving
+    from lightemma.closed_loop.set_up import open_drives
+
+    drives, note = open_drives(benchmark, session.out, backends)
+    if note:
+        typer.echo(note, err=True)
+    others = finished_runs(benchmark.report, session.out)
+    outcomes = _driven(drives, session)
+    tell_driving([*(session.out / job.name for job in drives.jobs), *others], folder / "tables", resamples, seed)
+    return outcomes
+
+
+def _driven(runs: Session[Any], session: options.SessionOptions) -> list[RunOutcome]:
+    """How the runs ended; leaves the command where one is not finished."""
+    outcomes = drive_runs(runs, session.style, session.spending)
+    stopped = [outcome.stopped for outcome in outcomes if outcome.stopped]
+    if stopped:
+        typer.echo(
+            f"The report waits until all runs are finished ({why_stopped(stopped[0])}); the same command resumes."
+        )
+        raise typer.Exit(exit_status(outcomes))
+    return outcomes
 
 
 def finished_runs(settings: ReportSettings, out: Path) -> list[Path]:

@@ -56,9 +56,9 @@ class LoopRules:
     Attributes:
         replan: actions of a plan that are driven before the next picture is taken, 1 … 6.
         real_time: whether the world goes on while the planner thinks.
-        limits: whether the vehicle's limits hold (acceleration, braking, cornering); without, it does whatever is planned.
+        car_limits: whether the car's limits hold (acceleration, braking, cornering); without, it does whatever is planned.
         size: width and height of the pictures in pixels.
-        pictures: whether pictures are drawn; None draws them for planners that ask a model.
+        draw: whether pictures are drawn; None draws them for planners that want them.
         renderer: ``auto``, ``panda3d`` or ``painter``.
 
     Raises:
@@ -67,20 +67,22 @@ class LoopRules:
 
     replan: int = 1
     real_time: bool = False
-    limits: bool = True
+    car_limits: bool = True
     size: tuple[int, int] = (800, 450)
-    pictures: bool | None = None
+    draw: bool | None = None
     renderer: str = "auto"
 
     def __post_init__(self) -> None:
         if not 1 <= self.replan <= LIGHTEMMA.plan_steps:
             raise UserError(
-                f"--replan is {self.replan}; a plan has {LIGHTEMMA.plan_steps} actions, so give 1 to {LIGHTEMMA.plan_steps}."
+                f"`replan` is {self.replan}; a plan has {LIGHTEMMA.plan_steps} actions, so give 1 to {LIGHTEMMA.plan_steps}.",
+                "replan",
             )
         if not all(low <= side <= high for side, low, high in zip(self.size, SMALLEST, LARGEST, strict=True)):
             raise UserError(
-                f"--size is {self.size[0]}x{self.size[1]}; give pixels from {SMALLEST[0]}x{SMALLEST[1]} to "
-                f"{LARGEST[0]}x{LARGEST[1]}, such as 800x450."
+                f"`size` is {self.size[0]}x{self.size[1]}; give pixels from {SMALLEST[0]}x{SMALLEST[1]} to "
+                f"{LARGEST[0]}x{LARGEST[1]}, such as 800x450.",
+                "size",
             )
 
     @property
@@ -88,7 +90,7 @@ class LoopRules:
         """What of the rules decides the numbers, in one line: two runs compare if it is the same."""
         parts = [f"loop {VERSION}", f"replan {self.replan}"]
         parts += ["real time"] if self.real_time else []
-        parts += [] if self.limits else ["no vehicle limits"]
+        parts += [] if self.car_limits else ["no vehicle limits"]
         return ", ".join(parts)
 
     def as_dict(self) -> dict[str, Any]:
@@ -104,7 +106,7 @@ def parse_size(text: str) -> tuple[int, int]:
     """
     width, _, height = text.lower().replace("×", "x").partition("x")
     if not (width.strip().isdecimal() and height.strip().isdecimal()):
-        raise UserError(f"--size is '{text}'; give width and height in pixels, such as 800x450.")
+        raise UserError(f"`size` is '{text}'; give width and height in pixels, such as 800x450.", "size")
     return int(width), int(height)
 
 
@@ -117,11 +119,11 @@ def parse_seeds(text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",")]
     given = [part for part in parts if part]
     if not given or not all(part.isascii() and part.isdecimal() for part in given):
-        raise UserError(f"--seeds is '{text}'; give how many, such as 3, or which, such as 1,5,9.")
+        raise UserError(f"`seeds` is '{text}'; give how many, such as 3, or which, such as 1,5,9.", "seeds")
     numbers = [int(part) for part in given]
     if len(parts) == 1:
         if not 1 <= numbers[0] <= 1000:
-            raise UserError(f"--seeds is {numbers[0]}; give 1 to 1000 seeds, or a list such as 1,5,9.")
+            raise UserError(f"`seeds` is {numbers[0]}; give 1 to 1000 seeds, or a list such as 1,5,9.", "seeds")
         return list(range(numbers[0]))
     return list(dict.fromkeys(numbers))
 

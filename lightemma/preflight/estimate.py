@@ -25,7 +25,9 @@ from lightemma.planners.chain_of_thought import stage_calls
 from lightemma.prompts.sets import DEFAULT_PROMPTS, load_prompts
 from lightemma.run_folder.records import Stage, Usage, is_call_error
 from lightemma.run_folder.store import read_outcomes
-from lightemma.sessions.job import DEFAULT_PLANNER, Job, Study
+from lightemma.sessions.frames_of_source import FramesOfSource
+from lightemma.sessions.jobs import DEFAULT_PLANNER, Job
+from lightemma.sessions.session import Session
 
 #: Of nuScenes' pictures; taken where there is none to look at.
 DEFAULT_SIZE = (1600, 900)
@@ -127,25 +129,25 @@ class RunEstimate:
         return self.left * frame
 
 
-def estimate_study(study: Study, at: datetime) -> list[RunEstimate]:
-    """Reckons every run of a study that asks a model.
+def estimate_runs(session: Session[FramesOfSource], at: datetime) -> list[RunEstimate]:
+    """Estimates every run of a session that asks a model.
 
     Args:
-        study: opened with ``offline_backend``, so that neither key nor server is needed.
+        session: opened with ``offline_backend``, so that neither key nor server is needed.
         at: the day whose prices hold.
     """
-    asking = [job for job in study.jobs if job.backends]
-    finished = {job.name: read_outcomes(study.results / job.name) for job in asking}
+    asking = [job for job in session.jobs if job.backends]
+    finished = {job.name: read_outcomes(session.results / job.name) for job in asking}
     left = dict.fromkeys(finished, 0)
-    every = math.ceil(study.frame_count / _SAMPLED_FRAMES)
+    every = math.ceil(session.work.size / _SAMPLED_FRAMES)
     sample: list[Frame] = []
-    for number, frame in enumerate(study.frames()):
+    for number, frame in enumerate(session.work.frames()):
         if number % every == 0:
             sample.append(frame)
         for name, outcomes in finished.items():
             left[name] += is_call_error(outcomes.get(frame.sample_token, "call:"))
-    size = picture_size(sample[0], study.benchmark.pictures.policy())
-    return [one for job in asking for one in _estimates(job, study.frame_count, left[job.name], sample, size, at)]
+    size = picture_size(sample[0], session.work.benchmark.pictures.policy())
+    return [one for job in asking for one in _estimates(job, session.work.size, left[job.name], sample, size, at)]
 
 
 def estimate_calls(config: ModelConfig, typical: Sequence[TypicalCall], size: Size) -> tuple[CallEstimate, ...]:

@@ -1,28 +1,121 @@
-"""A benchmark's YAML: data, planners, prompts and models in one file make one reproducible study."""
+"""A benchmark's YAML: what is driven, by whom and how. Each key says by itself how a command line gives it."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lightemma.data.pictures import PicturePolicy
-from lightemma.parsing import Tier
 from lightemma.planners.prompt_style import PromptStyle
-from lightemma.protocol import LIGHTEMMA, Convention, Integration
+from lightemma.protocol import LIGHTEMMA, Convention, Integration, Tier
+
+if TYPE_CHECKING:
+    from lightemma.data.pictures import PicturePolicy
+
+#: Which loop a key is for: ``open`` drives recorded frames, ``closed`` a world.
+Loop = Literal["open", "closed"]
+BOTH: tuple[Loop, ...] = ("open", "closed")
+
+#: Headings of the help, in this order.
+WHAT = "What is driven"
+WHO = "Who drives"
+HOW = "How models are asked"
+RUNNING = "How it runs"
+PANELS = (WHAT, WHO, HOW, RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """How a command line gives a key of a benchmark file.
+
+    Attributes:
+        name: of the option, without its dashes; the key's own name if empty.
+        panel: the heading under which the help lists it.
+        loops: the loops whose commands have it.
+        off: name that switches a flag off, without its dashes; such a flag has three states: on, off, as in the file.
+        aliases: older names; understood, but not listed.
+        off_aliases: older names of ``off``.
+        help: the help's text, where the key's description does not fit a command line.
+    """
+
+    name: str = ""
+    panel: str = RUNNING
+    loops: tuple[Loop, ...] = BOTH
+    off: str = ""
+    aliases: tuple[str, ...] = ()
+    off_aliases: tuple[str, ...] = ()
+    help: str = ""
 
 
 class PictureSettings(BaseModel):
-    """How pictures are sent."""
+    """The pictures that a planner is given of recorded frames."""
 
     model_config = ConfigDict(extra="forbid")
 
-    max_side: int | None = Field(default=None, ge=1, description="longest side in pixels; null sends the file as it is")
-    jpeg_quality: int = Field(default=90, ge=1, le=95, description="of pictures that are encoded again")
+    count: Annotated[int, Option("pictures", HOW, aliases=("frames",))] = Field(
+        default=1,
+        ge=1,
+        le=LIGHTEMMA.history_positions,
+        description="pictures per frame, the newest key frames; other than 1 makes a run with a name of its own",
+    )
+    max_side: Annotated[int | None, Option("max-side", HOW, ("open",))] = Field(
+        default=None, ge=1, description="longest side of a picture as sent, in pixels; the file as it is if left out"
+    )
+    jpeg_quality: Annotated[int, Option("jpeg-quality", HOW, ("open",))] = Field(
+        default=90, ge=1, le=95, description="JPEG quality of pictures that are encoded again"
+    )
 
     def policy(self) -> PicturePolicy:
         """The same for the loader."""
+        from lightemma.data.pictures import PicturePolicy  # Pillow is for driving, not for --help
+
         return PicturePolicy(self.max_side, self.jpeg_quality)
+
+
+class WorldSettings(BaseModel):
+    """The world that a closed loop drives in, and the rules of the loop."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Option("world", WHAT, ("closed",))] = Field(
+        default="city", description="world by name, NAME:ARGUMENT, or package.module:Class"
+    )
+    scenarios: Annotated[list[str], Option("", WHAT, ("closed",))] = Field(
+        default=["all"], min_length=1, description="names of scenarios (`lightemma simulate scenarios`), or all"
+    )
+    seeds: Annotated[int | str | list[int], Option("", WHAT, ("closed",))] = Field(
+        default=3, description="how many seeds, such as 3, or which, such as 1,5,9"
+    )
+    conditions: Annotated[list[str], Option("", WHAT, ("closed",))] = Field(
+        default=["day"],
+        min_length=1,
+        description="light and weather: day, dusk, rain, fog, dusk-rain, dusk-fog, or all",
+    )
+    left_hand: Annotated[bool, Option("left-hand", WHAT, ("closed",))] = Field(
+        default=False, description="traffic keeps to the left"
+    )
+    replan: Annotated[int, Option("", RUNNING, ("closed",))] = Field(
+        default=1, description="actions of a plan that are driven before the next picture, 1 to 6"
+    )
+    real_time: Annotated[bool, Option("real-time", RUNNING, ("closed",))] = Field(
+        default=False, description="the world moves on while the planner computes"
+    )
+    car_limits: Annotated[
+        bool,
+        Option(
+            "car-limits", RUNNING, ("closed",), off="no-car-limits", aliases=("limits",), off_aliases=("no-limits",)
+        ),
+    ] = Field(default=True, description="whether the car's physical limits hold")
+    renderer: Annotated[str, Option("", WHAT, ("closed",))] = Field(
+        default="auto", description="what draws the pictures: auto, panda3d or painter"
+    )
+    size: Annotated[str, Option("", WHAT, ("closed",))] = Field(
+        default="800x450", description="width and height of the pictures in pixels"
+    )
+    draw: Annotated[bool | None, Option("draw", WHAT, ("closed",), off="no-draw", off_aliases=("no-pictures",))] = (
+        Field(default=None, description="whether pictures are drawn; for the planners that want them if left out")
+    )
 
 
 class ReportSettings(BaseModel):
@@ -33,50 +126,107 @@ class ReportSettings(BaseModel):
     title: str | None = Field(default=None, description="of the page; made from the data's name if left out")
     convention: Convention = Field(default="lightemma", description="L2 convention of differences and strata")
     also: list[str] = Field(default=[], description="finished runs, or published archives, to be compared along")
-    figures: bool = Field(default=True, description="whether figures are drawn as files beside the tables")
+    figures: bool = Field(default=True, description="whether figures are drawn as files next to the tables")
 
 
 class Benchmark(BaseModel):
-    """What is driven, by whom, and how. Every key is also an option of ``lightemma run``."""
+    """What is driven, by whom, and how: recorded ``data``, or a ``world``.
+
+    Keys that carry an ``Option`` are options of the commands that drive, see ``cli/options.py``.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str | None = Field(default=None, description="name of the run; only where there is a single one")
-    data: str = Field(description="nuscenes:ROOT@VERSION, published:ARCHIVE or demo")
-    reader: Literal["tables", "devkit"] = Field(default="tables", description="who reads nuScenes tables")
-    planners: list[str] = Field(
-        default=["chain-of-thought"], min_length=1, description="names, or package.module:Class"
+    name: Annotated[str | None, Option()] = Field(
+        default=None, description="name of the run; only where there is a single one"
     )
-    planner_options: dict[str, Any] = Field(
-        default={}, description="of the planners, as `lightemma planners` lists them; each takes its own"
+    data: Annotated[str | None, Option("", WHAT, ("open",))] = Field(
+        default=None, description="recorded frames: nuscenes:ROOT@VERSION, published:ARCHIVE or demo"
     )
-    models: list[str] = Field(
+    reader: Annotated[Literal["tables", "devkit"], Option("", WHAT, ("open",))] = Field(
+        default="tables", description="what reads nuScenes tables: tables or devkit"
+    )
+    scenes: Annotated[list[str] | None, Option("", WHAT, ("open",))] = Field(
+        default=None, description="names of scenes; all if left out"
+    )
+    stride: Annotated[int, Option("", WHAT, ("open",))] = Field(
+        default=1, ge=1, description="every n-th frame of each scene"
+    )
+    limit: Annotated[int | None, Option("", WHAT, ("open",))] = Field(
+        default=None, ge=1, description="at most this many frames in all"
+    )
+    world: WorldSettings | None = Field(default=None, description="the world of a closed loop; its name alone will do")
+    planners: Annotated[list[str], Option("planner", WHO)] = Field(
+        default=["chain-of-thought"],
+        min_length=1,
+        description="names of planners (`lightemma planners`), or package.module:Class",
+    )
+    planner_options: Annotated[dict[str, Any], Option("planner-option", WHO)] = Field(
+        default={}, description="options of the planners (`lightemma planners` lists them); each takes its own"
+    )
+    models: Annotated[
+        list[str],
+        Option(
+            "model",
+            WHO,
+            help="name in configs/models, a YAML, replay:ARCHIVE|RUN, or package.module:Class; a planner with several models "
+            "takes ROLE=MODEL for each of its roles",
+        ),
+    ] = Field(
         default=[],
         description="for the planners that ask one; a planner with several models takes ROLE=MODEL for each of its roles",
     )
-    prompts: str = Field(default="three-stage", description="a shipped prompt set, or a folder")
-    dialogue: bool = Field(default=False, description="the stages as turns of one conversation; a run of its own kind")
-    frames: int = Field(
-        default=1,
-        ge=1,
-        le=LIGHTEMMA.history_positions,
-        description="pictures sent, the newest key frames; a run of its own kind",
+    prompts: Annotated[str, Option("", HOW)] = Field(
+        default="three-stage", description="prompt set (`lightemma prompts`), or a folder with one"
     )
-    answer: Literal["free", "guided"] = Field(
-        default="free", description="guided holds the action answer to its form; a run of its own kind"
+    dialogue: Annotated[bool, Option("dialogue", HOW)] = Field(
+        default=False, description="ask the stages as turns of one conversation; makes a run with a name of its own"
     )
-    parser: Tier = Field(default="strict", description="how answers are read")
-    integration: Integration = Field(default="euler", description="how actions become points")
-    scenes: list[str] | None = Field(default=None, description="names; all if left out")
-    stride: int = Field(default=1, ge=1, description="every n-th frame of each scene")
-    limit: int | None = Field(default=None, ge=1, description="that many frames in all")
-    concurrency: int | None = Field(
-        default=None, ge=1, description="frames side by side; the model's own limit if left out"
+    answer: Annotated[Literal["free", "guided"], Option("", HOW)] = Field(
+        default="free",
+        description="form of the action answer: free, or guided (made to follow it, in a run with a name of its own)",
+    )
+    parser: Annotated[Tier, Option("", HOW)] = Field(
+        default="strict", description="how answers are read: strict, tolerant or first-numbers"
     )
     pictures: PictureSettings = PictureSettings()
+    integration: Annotated[Integration, Option("", HOW, ("open",))] = Field(
+        default="euler", description="how actions become points: euler (as published) or arc"
+    )
+    concurrency: Annotated[int | None, Option()] = Field(
+        default=None, ge=1, description="concurrent calls; adapts to the provider if left out"
+    )
     report: ReportSettings = ReportSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, values: Any) -> Any:
+        """``world: city``, ``pictures: 4``, and ``frames: 4``, which files of 0.1 have."""
+        if not isinstance(values, dict):
+            return values
+        values = dict(values)
+        if isinstance(values.get("world"), str):
+            values["world"] = {"name": values["world"]}
+        if isinstance(values.get("pictures"), int):
+            values["pictures"] = {"count": values["pictures"]}
+        if "frames" in values and "count" not in (values.get("pictures") or {}):
+            pictures = values.get("pictures")
+            given = pictures.model_dump(exclude_unset=True) if isinstance(pictures, PictureSettings) else pictures
+            values["pictures"] = {**(given or {}), "count": values.pop("frames")}
+        return values
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Benchmark:
+        if self.data is not None and self.world is not None:
+            raise ValueError("it names recorded data and a world; remove one of the two")
+        return self
+
+    @property
+    def loop(self) -> Loop:
+        """Whether recorded frames are driven or a world."""
+        return "open" if self.world is None else "closed"
 
     @property
     def style(self) -> PromptStyle:
         """How models are asked."""
-        return PromptStyle(self.dialogue, self.frames, self.answer == "guided")
+        return PromptStyle(self.dialogue, self.pictures.count, self.answer == "guided")

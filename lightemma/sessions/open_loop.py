@@ -1,197 +1,108 @@
-"""Drives a planner over frames and records each. A run resumes where it stopped."""
+"""Drives a planner over recorded frames and records each. A run resumes where it stopped."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-import msgspec
-
-from lightemma.backends.base import Backend, Call
-from lightemma.backends.config import Limits
-from lightemma.calls.caller import Caller, CallServices
-from lightemma.calls.cancellation import Stop
-from lightemma.calls.concurrency import side_by_side
-from lightemma.calls.limits import CallPool, ProviderLimits
-from lightemma.calls.monitor import Monitor
+from lightemma.backends.base import Call
+from lightemma.calls.concurrency import run_concurrently
+from lightemma.calls.limits import CallPool
 from lightemma.data.pictures import PicturePolicy
 from lightemma.frame import Frame
 from lightemma.kinematics import integrate
-from lightemma.planners.base import Planner, View
+from lightemma.planners.base import View
 from lightemma.planners.planning import Planned, PlannerRunner
 from lightemma.protocol import Protocol
-from lightemma.run_folder.manifest import now
 from lightemma.run_folder.records import FrameRecord, is_call_error
-from lightemma.run_folder.store import RunWriter, read_outcomes
-from lightemma.sessions.views import load_view, pictures_needed
+from lightemma.run_folder.store import read_outcomes
+from lightemma.sessions.session import Run, RunOutcome
+from lightemma.sessions.views import load_view
 
-#: Key of the services of a planner without models: its pool says how many frames are planned concurrently.
-NO_MODEL = ""
 #: A frame that takes longer is worth doing concurrently with others, seconds.
 QUICK_S = 0.002
 
 
-@dataclass(frozen=True, slots=True)
-class RunOutcome:
-    """How a run ended.
-
-    Attributes:
-        frames: frames the run was to cover.
-        done: frames driven now.
-        kept: frames an earlier session had finished.
-        failed: frames driven now whose call failed; running again tries them once more.
-        stopped: a clause that says why the run ended before its time, or None.
-        planner_errors: of ``failed``, those on which the planner itself failed.
-        first_error: of the first of these, or None.
-    """
-
-    frames: int
-    done: int
-    kept: int
-    failed: int
-    stopped: str | None = None
-    planner_errors: int = 0
-    first_error: str | None = None
-
-
-#: Is given every frame as it is finished.
-Progress = Callable[[FrameRecord], None]
-
-
-async def execute(
-    frames: Iterable[Frame],
-    planner: Planner,
-    backends: Mapping[str, Backend],
-    writer: RunWriter,
-    protocol: Protocol,
-    policy: PicturePolicy,
-    concurrency: int | None = 1,
-    progress: Progress | None = None,
-    services: Mapping[str, CallServices] | None = None,
-    calls: Mapping[str, Call] | None = None,
+async def drive_frames(
+    frames: Iterable[Frame], total: int, run: Run, calls: Mapping[str, Call], protocol: Protocol, policy: PicturePolicy
 ) -> RunOutcome:
-    """Drives ``planner`` over ``frames``, many concurrently; the calls of one frame stay in the planner's order.
+    """Drives a run over ``frames``, many concurrently; the calls of one frame stay in the planner's order.
 
     Frames that the run already has are kept, except those whose call failed: these are tried again.
 
     Args:
         frames: what to drive; taken one by one, so that a long run needs no more memory than a short one.
-        planner: who drives.
-        backends: its models by role; empty for a planner without; closed at the end.
-        writer: where frames are recorded.
+        total: how many there are.
+        run: planner, open folder and limits.
+        calls: role -> the way to ask its model.
         protocol: how plans become trajectories.
         policy: how pictures are sent.
-        concurrency: concurrent calls (frames, for a planner without models); None adapts. Without effect where ``services``
-            are given.
-        progress: is given every finished frame.
-        services: role -> pool, cache, budget and stop, shared with other runs of the command; under ``NO_MODEL`` for a
-            planner without models.
-        calls: asks in another way than through ``services`` (a batch that has its answers).
 
     Raises:
         UserError: if the run cannot continue (a wrong key, an unknown model, a broken picture, a planner that fails on each
             of the first frames); what is done is kept.
     """
-    if services is None:
-        services = _own_services(writer.manifest.run, backends, concurrency)
-    callers = {role: Caller(backend, services[role], role) for role, backend in backends.items()}
-    runner = PlannerRunner(planner, calls if calls is not None else callers)
-    first, *others = services.values()
-    pool = None if backends else first.gate.pool
-    drive = _Drive(runner, writer, protocol, policy, pictures_needed(planner.needs(), backends), pool, progress)
-    finished = read_outcomes(writer.folder)
+    driver = _FrameDriver(run, PlannerRunner(run.job.planner, calls), protocol, policy)
+    finished = read_outcomes(run.writer.folder)
     kept = sum(not is_call_error(outcome) for outcome in finished.values())
-    first.monitor.kept = kept
-    started = time.monotonic()
+    run.monitor.kept = kept
     todo = (frame for frame in frames if is_call_error(finished.get(frame.sample_token, "call:")))
-    try:
-        if pool is not None and not drive.pictures:
-            await _one_by_one(todo, drive, first.stop)
-        await side_by_side(todo, drive.one, first, *others)
-    finally:
-        for backend in unique(backends.values()):
-            await backend.aclose()
-    total = writer.manifest.data.frames
-    # A run that was through when it was told to end is through all the same.
-    stopped = first.stop.reason if kept + drive.done < total else None
-    manifest = writer.manifest.answered_by({role: caller.answered_as for role, caller in callers.items()})
-    gpus = sum(backend.gpu_count for backend in unique(backends.values()))
-    if gpus:
-        spent = (time.monotonic() - started) * gpus
-        manifest = msgspec.structs.replace(manifest, gpu_seconds=(manifest.gpu_seconds or 0.0) + spent)
-    writer.finish(msgspec.structs.replace(manifest, ended=None if stopped else now()))
-    return RunOutcome(total, drive.done, kept, drive.failed, stopped, runner.failures, runner.first_error)
+    if not run.job.backends and not run.job.pictures:
+        await _while_quick(todo, driver)
+    await run_concurrently(todo, driver.one, *run.services)
+    return run.outcome(
+        total, driver.done, kept, driver.failed, driver.runner.failures, driver.runner.first_error
+    )
 
 
-async def _one_by_one(frames: Iterator[Frame], drive: _Drive, stop: Stop) -> None:
-    """Drives frames one after the other while each takes no time; a formula's are done sooner so than concurrently."""
+async def _while_quick(frames: Iterator[Frame], driver: _FrameDriver) -> None:
+    """Drives frames in turn while each takes no time: those of a formula are done sooner so than concurrently."""
     for frame in frames:
         started = time.perf_counter()
-        await drive.one(frame)
+        await driver.one(frame)
         if time.perf_counter() - started > QUICK_S:
             return
         await asyncio.sleep(0)  # lets an interrupt in
-        if stop.reason is not None:
+        if driver.run.cancellation.reason is not None:
             return
 
 
-def frames_at_once(concurrency: int | None) -> int:
-    """How many frames of a planner without models are planned concurrently: as given, or one per processor, at most 8."""
-    return concurrency or min(os.cpu_count() or 1, 8)
-
-
-def unique(backends: Iterable[Backend]) -> list[Backend]:
-    """Each backend once: two roles may share one."""
-    return list({id(backend): backend for backend in backends}.values())
-
-
-def _own_services(run: str, backends: Mapping[str, Backend], concurrency: int | None) -> dict[str, CallServices]:
-    monitor, stop = Monitor(run), Stop()
-    if not backends:
-        return {NO_MODEL: CallServices(ProviderLimits(Limits(), frames_at_once(concurrency)), monitor, stop)}
-    limits = {backend.rate_key: ProviderLimits(backend.config.limits, concurrency) for backend in backends.values()}
-    return {role: CallServices(limits[backend.rate_key], monitor, stop) for role, backend in backends.items()}
-
-
 @dataclass
-class _Drive:
+class _FrameDriver:
     """Drives single frames and writes them down."""
 
+    run: Run
     runner: PlannerRunner
-    writer: RunWriter
     protocol: Protocol
     policy: PicturePolicy
-    pictures: int
-    pool: CallPool | None
-    progress: Progress | None
     done: int = 0
     failed: int = 0
 
     async def one(self, frame: Frame) -> None:
-        view = View()
-        if self.pictures:
+        run, view = self.run, View()
+        if run.job.pictures:
             # Read and encoded once per frame, and off the event loop: the calls of other frames continue meanwhile.
-            view = await asyncio.to_thread(load_view, frame, self.pictures, self.policy)
+            view = await asyncio.to_thread(load_view, frame, run.job.pictures, self.policy)
         record = frame_record(frame, view, await self._planned(frame, view), self.protocol)
-        self.writer.append(record)
+        run.writer.append(record)
         self.done += 1
         self.failed += is_call_error(record.outcome)
-        if self.progress:
-            self.progress(record)
+        run.monitor.frame_done(record)
+        run.progress(record)
         self.runner.end_if_hopeless()
 
     async def _planned(self, frame: Frame, view: View) -> Planned:
         """Waits for the planner's turn where it computes by itself, so that the seconds of a frame are its own."""
-        if self.pool is None:
+        if self.run.job.backends:
             return await self.runner.plan(frame, view)
-        await self.pool.acquire()
+        pool: CallPool = self.run.services[0].gate.pool
+        await pool.acquire()
         try:
             return await self.runner.plan(frame, view)
         finally:
-            self.pool.cancel()
+            pool.cancel()
 
 
 def frame_record(frame: Frame, view: View, planned: Planned, protocol: Protocol) -> FrameRecord:

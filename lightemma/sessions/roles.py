@@ -122,7 +122,9 @@ def equip(
     if not roles:
         return [Equipped(unequipped, {})]
     if not choices:
-        raise UserError(f"The planner '{name}' asks a model; name one with --model (`lightemma models` lists them).")
+        raise UserError(
+            f"The planner '{name}' asks a model; name one with `models` (`lightemma models` lists them).", "models"
+        )
     made = []
     for choice in choices:
         values = models_for(name, roles, choice)

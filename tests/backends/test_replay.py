@@ -12,19 +12,17 @@ from lightemma.backends.config import Limits, ModelConfig
 from lightemma.backends.replay import Recorded, ReplayBackend
 from lightemma.backends.scripted import ScriptedBackend
 from lightemma.calls.caller import Caller
-from lightemma.data.pictures import PicturePolicy
 from lightemma.data.published import PublishedArchive, PublishedSource
 from lightemma.planners.base import PlannerSettings
 from lightemma.planners.chain_of_thought import ChainOfThought
 from lightemma.prompts.sets import load_prompts
 from lightemma.prompts.template import fold
-from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.records import STAGES, Usage
-from lightemma.run_folder.store import RunWriter, read_frames
+from lightemma.run_folder.store import read_frames
 from lightemma.sessions.importing import archive_prompts
 from lightemma.sessions.models import make_backend
-from lightemma.sessions.open_loop import execute
-from tests.conftest import STEADY_TEXT, make_frames, make_manifest, write_archive
+from tests.conftest import STEADY_TEXT, make_frames, write_archive
+from tests.sessions.one_run import drive_run
 
 CONFIG = ModelConfig(name="tiny", provider="replay", model="tiny-vlm")
 ROAD, BRIDGE = Completion("A road.", Usage(900, 100, 80, 20), latency_s=2.5), Completion("A bridge.")
@@ -40,11 +38,8 @@ def ask(backend, token, stage):
 
 def drive(results, name, backend, frames, prompts):
     """A run of the three stages over ``frames``."""
-    folder = results / name
-    with RunWriter(folder, make_manifest(name, frames)) as writer:
-        planner = ChainOfThought(PlannerSettings(prompts))
-        asyncio.run(execute(frames, planner, {"main": backend}, writer, LIGHTEMMA, PicturePolicy()))
-    return folder
+    asyncio.run(drive_run(results / name, ChainOfThought(PlannerSettings(prompts)), {"main": backend}, frames))
+    return results / name
 
 
 def test_answers_come_back_as_they_were_recorded_and_as_often_as_asked():

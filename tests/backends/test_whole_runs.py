@@ -21,7 +21,8 @@ from lightemma.evaluation.tables.files import write_tables
 from lightemma.frame import EgoHistory, Frame
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
-from lightemma.sessions.job import Spending, Study
+from lightemma.sessions.frames_of_source import FramesOfSource, open_runs
+from lightemma.sessions.session import Session, Spending
 from tests.backends.kit import CHAT, HOSTED, KEY, each
 from tests.conftest import MadeUpSource, make_frames, steady
 from tests.fake_providers import Fault
@@ -41,10 +42,10 @@ def pictured(folder: Path) -> list[Frame]:
     return frames
 
 
-def study(folder: Path, backend: Backend, frames: list[Frame] | None = None, **more) -> Study:
+def study(folder: Path, backend: Backend, frames: list[Frame] | None = None, **more) -> Session[FramesOfSource]:
     source = more.pop("source", None) or MadeUpSource(frames or pictured(folder))
     benchmark = Benchmark(data="made-up", models=["m"], **more)
-    return Study(benchmark, folder / "results", source, backends=lambda _: backend)
+    return open_runs(benchmark, folder / "results", source, backends=lambda _: backend)
 
 
 def answers(folder: Path) -> dict[str, list[tuple[str, str, str | None]]]:
@@ -60,14 +61,14 @@ def test_a_run_is_complete_paid_once_and_keeps_its_key_to_itself(server, provide
     caplog.set_level(logging.DEBUG)
     monitors: list[Monitor] = []
     first = study(tmp_path, provider.make(server))
-    (outcome,) = first.run_jobs(first.jobs, watch=monitors.append)
+    (outcome,) = first.run(watch=monitors.append)
     assert (outcome.done, outcome.failed) == (5, 0)
     assert server.counts.served.total() == 15
     assert (monitors[0].calls, monitors[0].cached) == (15, 0)
     assert monitors[0].input_tokens > 0
 
     again = study(tmp_path, provider.make(server), name="again")
-    again.run_jobs(again.jobs)
+    again.run()
     assert server.counts.served.total() == 15, "answers given before were asked again"
 
     scores = [load_scores(tmp_path / "results" / name) for name in ("m", "again")]
@@ -90,10 +91,10 @@ def test_a_batch_brings_the_same_records_as_single_calls(server, provider, tmp_p
     for folder in (single, batch):
         folder.mkdir()
     one = study(single, provider.make(server))
-    one.run_jobs(one.jobs)
+    one.run()
     asked = server.counts.requests
     many = study(batch, provider.make(server))
-    (outcome,) = many.run_jobs(many.jobs, Spending(batch=True, poll_s=0.0))
+    (outcome,) = many.run(Spending(batch=True, poll_s=0.0))
     assert (outcome.done, outcome.failed) == (5, 0)
     assert server.counts.requests == asked, "single calls were made beside the batches"
     assert answers(batch) == answers(single)
@@ -105,12 +106,12 @@ def test_faults_on_the_way_change_nothing_but_the_tries(server, tmp_path):
     for folder in (clean, shaken):
         folder.mkdir()
     one = study(clean, CHAT.make(server))
-    one.run_jobs(one.jobs)
+    one.run()
     server.reset()
     faults = ["server_error", Fault("rate_limited", retry_after="0.01"), "overloaded", "reset", "invalid_json", None]
     server.next(*faults * 3)
     two = study(shaken, CHAT.make(server))
-    (outcome,) = two.run_jobs(two.jobs)
+    (outcome,) = two.run()
     assert outcome.failed == 0
     assert server.counts.requests > 15
     assert answers(shaken) == answers(clean)
@@ -121,14 +122,14 @@ def test_a_wrong_key_ends_one_model_and_not_the_other(server, tmp_path, monkeypa
     good = CHAT.make(server, name="good")
     monkeypatch.setenv("OTHER_KEY", "sk-wrong-9876543210")
     bad = CHAT.make(server, name="bad", api_key_env="OTHER_KEY")
-    both = Study(
+    both = open_runs(
         Benchmark(data="made-up", models=["good", "bad"]),
         tmp_path / "results",
         MadeUpSource(frames),
         backends=lambda name: {"good": good, "bad": bad}[name],
     )
     with pytest.raises(Exception, match="refused the key for model 'bad'") as caught:
-        both.run_jobs(both.jobs)
+        both.run()
     assert "sk-wrong" not in str(caught.value)
     assert len(read_frames(tmp_path / "results" / "good")) == 5
     assert read_frames(tmp_path / "results" / "bad") == []
@@ -137,8 +138,8 @@ def test_a_wrong_key_ends_one_model_and_not_the_other(server, tmp_path, monkeypa
 def real_run(folder: Path, backend: Backend) -> list[dict[str, str]]:
     source = NuScenesSource(REAL, "v1.0-real")
     drive = study(folder, backend, source=source, concurrency=8)
-    (outcome,) = drive.run_jobs(drive.jobs)
-    assert (outcome.frames, outcome.done, outcome.failed) == (43, 43, 0)
+    (outcome,) = drive.run()
+    assert (outcome.total, outcome.done, outcome.failed) == (43, 43, 0)
     write_tables(compare_runs([load_scores(folder / "results" / "m")]), folder / "tables")
     with (folder / "tables" / "summary.csv").open() as file:
         return list(csv.DictReader(file))

@@ -180,7 +180,7 @@ def test_the_cap_holds_with_calls_under_way():
     backend, budget, stop, results = asyncio.run(drive())
     assert budget.spent <= cap
     assert 5 <= backend.asked < 100
-    assert "--max-cost" in stop.reason
+    assert "`max_cost`" in stop.reason
     assert all(isinstance(result, Stopped) or result.completion == ANSWER for result in results)
 
 
@@ -191,5 +191,5 @@ def test_an_answer_nobody_counted_is_booked_at_its_dearest():
 
 @pytest.mark.parametrize("cap", [0.0, -1.0, float("nan")])
 def test_a_cap_must_be_above_zero(cap):
-    with pytest.raises(UserError, match="max-cost"):
+    with pytest.raises(UserError, match="max_cost"):
         Budget(cap)

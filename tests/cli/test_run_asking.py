@@ -41,8 +41,8 @@ def test_a_benchmark_says_the_same(place, cli):
 @pytest.mark.parametrize(
     ("option", "complaint"),
     [
-        (("--frames", 0), "--frames is wrong"),
-        (("--frames", 9), "--frames is wrong: input should be less than or equal to 8"),
+        (("--pictures", 0), "--pictures is wrong"),
+        (("--frames", 9), "--pictures is wrong: input should be less than or equal to 8"),
         (("--answer", "strict"), "--answer is wrong: input should be 'free' or 'guided'"),
     ],
 )

@@ -10,10 +10,11 @@ import pytest
 from lightemma.closed_loop.driving_score import score_of
 from lightemma.closed_loop.records import EpisodeOutcome
 from lightemma.closed_loop.results import results_of
-from lightemma.closed_loop.set_up import make_tour
+from lightemma.closed_loop.set_up import open_drives
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.study import load_driven
 from lightemma.closed_loop.worlds.city import CityFactory, CityWorld
+from lightemma.sessions.benchmark import Benchmark, WorldSettings
 
 
 def drive(scenario: str, command, seed: int = 0) -> tuple[EpisodeOutcome, CityWorld]:
@@ -26,15 +27,10 @@ def drive(scenario: str, command, seed: int = 0) -> tuple[EpisodeOutcome, CityWo
 
 def test_known_drivers_rank_as_they_must(tmp_path):
     names = ["stop", "constant-action", "idm", "expert"]
-    tour, _ = make_tour(
-        planners=names,
-        out=tmp_path,
-        scenarios="lead-car-braking,red-light,bend",
-        seeds="1",
-        workers=0,
-    )
-    tour.run()
-    rows = results_of([load_driven(tmp_path / job.name) for job in tour.jobs]).closed_loop
+    world = WorldSettings(scenarios=["lead-car-braking", "red-light", "bend"], seeds=1)
+    drives, _ = open_drives(Benchmark(world=world, planners=names), tmp_path, workers=0)
+    drives.run()
+    rows = results_of([load_driven(tmp_path / job.name) for job in drives.jobs]).closed_loop
     scores = [row.driving_score for row in rows]
     assert scores == sorted(scores)
     assert scores[-1] > 90.0
@@ -92,20 +88,15 @@ def test_standing_without_a_reason_ends_as_stuck_and_scores_next_to_nothing():
 def test_without_limits_the_car_does_at_once_what_it_is_told():
     spec = EpisodeSpec("cruise", 0)
     for limits, speed in ((False, 1.0), (True, 5.0)):
-        world = CityFactory().open(spec, LoopRules(limits=limits), pictures=False)
+        world = CityFactory().open(spec, LoopRules(car_limits=limits), pictures=False)
         world.step(1.0, 0.0)
         assert (world.simulation.ego.speed == speed) is not limits
 
 
 def test_an_episode_is_the_same_every_time(tmp_path: Path):
     for name in ("one", "two"):
-        tour, _ = make_tour(
-            planners=["random"],
-            out=tmp_path / name,
-            scenarios="left-turn",
-            seeds="2",
-            workers=0 if name == "one" else 2,
-        )
-        tour.run()
+        benchmark = Benchmark(world=WorldSettings(scenarios=["left-turn"], seeds=2), planners=["random"])
+        drives, _ = open_drives(benchmark, tmp_path / name, workers=0 if name == "one" else 2)
+        drives.run()
     one, two = (load_driven(tmp_path / name / "drive-random") for name in ("one", "two"))
     assert one.episodes == two.episodes

@@ -22,12 +22,13 @@ from lightemma.closed_loop.replay import (
     write_replay,
 )
 from lightemma.closed_loop.replay_agents import pose_at, surroundings_at
-from lightemma.closed_loop.set_up import make_tour
+from lightemma.closed_loop.set_up import open_drives
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.worlds.city import CityFactory
 from lightemma.comparing.context import context_of
 from lightemma.errors import UserError
 from lightemma.run_folder.store import read_frames
+from lightemma.sessions.benchmark import Benchmark, WorldSettings
 from lightemma.simulation.render import front_camera
 
 
@@ -116,8 +117,9 @@ def test_who_is_around_is_where_the_replay_has_them():
 
 
 def test_the_replay_of_a_drive_is_what_the_world_was(tmp_path: Path):
-    tour, _ = make_tour(planners=["expert"], out=tmp_path, scenarios="left-turn", seeds="1", workers=0)
-    tour.run()
+    world = WorldSettings(scenarios=["left-turn"], seeds=1)
+    drives, _ = open_drives(Benchmark(world=world, planners=["expert"]), tmp_path, workers=0)
+    drives.run()
     folder = tmp_path / "drive-expert"
     assert (folder / EPISODES).stat().st_size < 1500, "the line holds numbers alone"
     source = DrivenSource(folder)

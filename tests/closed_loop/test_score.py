@@ -20,7 +20,7 @@ from lightemma.closed_loop.study import load_driven
 from lightemma.closed_loop.tables.closed_loop import ClosedLoopRow
 from lightemma.errors import UserError
 from lightemma.evaluation.tables.files import write_tables
-from tests.closed_loop.test_drive import Sight, scripted, tour
+from tests.closed_loop.test_episodes_of_world import Sight, scripted, tour
 
 CLEAN = EpisodeOutcome(
     end="goal",

@@ -24,7 +24,8 @@ from lightemma.frame import EgoHistory
 from lightemma.run_folder.records import STAGES, FrameRecord
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
-from lightemma.sessions.job import Spending, Study
+from lightemma.sessions.frames_of_source import FramesOfSource, open_runs
+from lightemma.sessions.session import Session, Spending
 from tests.conftest import STEADY_TEXT, MadeUpSource, make_frame, make_frames, steady
 from tests.executors.executor_models import Blind, Diary, diary_model, entries
 
@@ -44,17 +45,19 @@ def ray_is_up():
         yield
 
 
-def study(results: Path, maker: BackendMaker, source: FrameSource | None = None) -> Study:
-    return Study(Benchmark(data="made-up", models=["m"]), results, source or MadeUpSource(FRAMES), maker)
+def study(results: Path, maker: BackendMaker, source: FrameSource | None = None) -> Session[FramesOfSource]:
+    return open_runs(Benchmark(data="made-up", models=["m"]), results, source or MadeUpSource(FRAMES), maker)
 
 
-def spread_study(results: Path, maker: BackendMaker, source: FrameSource | None = None, replicas: int = 2) -> Study:
+def spread_study(
+    results: Path, maker: BackendMaker, source: FrameSource | None = None, replicas: int = 2
+) -> Session[FramesOfSource]:
     """The same over Ray. The block is left at once, and Ray stays: it was there before."""
     with placing(choose_executor("ray", replicas), maker) as placed:
         return study(results, placed, source)
 
 
-def replicas_of(made: Study) -> ReplicatedBackend:
+def replicas_of(made: Session[FramesOfSource]) -> ReplicatedBackend:
     backend = made.jobs[0].backends["main"]
     assert isinstance(backend, ReplicatedBackend)
     return backend
@@ -97,7 +100,7 @@ def test_the_same_records_as_the_plain_run(tmp_path):
 
     plain = study(tmp_path / "plain", maker("a"), source)
     spread = spread_study(tmp_path / "spread", maker("b"), source)
-    assert plain.run_jobs(plain.jobs) == spread.run_jobs(spread.jobs)
+    assert plain.run() == spread.run()
     assert comparable(tmp_path / "plain" / "vlm") == comparable(tmp_path / "spread" / "vlm")
     mine, theirs = (read_manifest(tmp_path / name / "vlm") for name in ("plain", "spread"))
     assert mine.model is not None
@@ -119,7 +122,7 @@ def test_a_killed_worker_costs_nothing_but_time(tmp_path):
             killed.append(pids[-1])
             os.kill(pids[-1], signal.SIGKILL)
 
-    (outcome,) = made.run_jobs(made.jobs, Spending(cache=False), progress=progress)
+    (outcome,) = made.run(Spending(cache=False), progress=progress)
     assert killed
     assert (outcome.done, outcome.failed, outcome.stopped) == (len(FRAMES), 0, None)
     records = read_frames(tmp_path / "results" / "vlm")
@@ -146,13 +149,13 @@ def test_a_driver_that_dies_goes_on_elsewhere_and_asks_nothing_twice_that_was_an
             raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError, match="power cut"):
-        made.run_jobs(made.jobs, progress=progress)
+        made.run(progress=progress)
     before = len(entries(tmp_path))
     kept = len(read_frames(tmp_path / "results" / "vlm"))
     assert 5 <= kept < len(FRAMES)
 
     plain = study(tmp_path / "results", maker)  # where a run goes on is another matter than where it began
-    (outcome,) = plain.run_jobs(plain.jobs)
+    (outcome,) = plain.run()
     assert (outcome.kept, outcome.done) == (kept, len(FRAMES) - kept)
     # The scene prompt shows no history, and this model no picture: one answer does for all frames.
     asked = Counter((token, stage) for _, token, stage in entries(tmp_path) if stage != "scene")
@@ -164,22 +167,22 @@ def test_a_driver_that_dies_goes_on_elsewhere_and_asks_nothing_twice_that_was_an
 def test_a_wrong_key_ends_the_run_with_one_sentence(tmp_path):
     made = spread_study(tmp_path / "results", lambda _: diary_model(Blind, tmp_path, fails="auth"))
     with pytest.raises(UserError, match="refused the key for model 'vlm'"):
-        made.run_jobs(made.jobs)
+        made.run()
     assert len(entries(tmp_path)) <= 8
 
 
 def test_a_fault_over_there_is_the_same_fault_here(tmp_path):
     made = spread_study(tmp_path / "results", lambda _: diary_model(Blind, tmp_path, breaks=True), replicas=1)
     with pytest.raises(ZeroDivisionError, match="a fault over there"):
-        made.run_jobs(made.jobs)
+        made.run()
 
 
 def test_the_budget_holds(tmp_path):
     # 1,100 tokens a call at 100 dollars a million are 11 cents; a frame is 33.
     made = spread_study(tmp_path / "results", lambda _: diary_model(Blind, tmp_path, price=100.0))
-    (outcome,) = made.run_jobs(made.jobs, Spending(max_cost=2.0))
+    (outcome,) = made.run(Spending(max_cost=2.0))
     assert outcome.stopped is not None
-    assert "--max-cost 2" in outcome.stopped
+    assert "`max_cost` 2" in outcome.stopped
     assert 0 < len(entries(tmp_path)) * 0.11 <= 2.0
 
 

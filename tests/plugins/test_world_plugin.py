@@ -26,7 +26,7 @@ def table(path: str) -> list[dict[str, str]]:
 
 
 def test_a_world_in_one_file_is_driven_in(elsewhere, cli):
-    words = ("drive", "--world", f"{PLACE}:StraightWorld:fog", "--planner", "constant-action", "--pictures", *SEEDS)
+    words = ("drive", "--world", f"{PLACE}:StraightWorld:fog", "--planner", "constant-action", "--draw", *SEEDS)
     ended = cli(*words, "--size", "160x90")
     assert (ended.status, ended.err) == (0, "")
     folder = Path("results/drive-constant-action")
@@ -57,7 +57,7 @@ def test_an_installed_world_has_a_name(elsewhere, cli, monkeypatch, tmp_path):
 
 def test_its_runs_are_compared_and_filmed(elsewhere, cli):
     world = f"{PLACE}:StraightWorld"
-    common = ("drive", "--world", world, "--pictures", "--size", "320x180", "--seeds", "1", "--replan", "6", "--quiet")
+    common = ("drive", "--world", world, "--draw", "--size", "320x180", "--seeds", "1", "--replan", "6", "--quiet")
     assert cli(*common, "--planner", "constant-action,stop").status == 0
     ended = cli("compare", "results/drive-stop+replan-6", "results/drive-constant-action+replan-6", "--out", "tables")
     assert (ended.status, ended.err) == (0, "")
@@ -105,7 +105,7 @@ def test_a_fault_of_a_world_is_one_sentence_that_names_it(elsewhere, cli, world,
 
 
 def test_a_fault_in_another_process_is_the_same_sentence(elsewhere, cli):
-    words = ("--planner", "constant-action", "--pictures", "--size", "160x90", "--quiet")
+    words = ("--planner", "constant-action", "--draw", "--size", "160x90", "--quiet")
     refused(cli("drive", "--world", f"{PLACE}:Broken:Raises", *words), "ZeroDivisionError: no road")
 
 

@@ -19,14 +19,14 @@ from lightemma.preflight.estimate import (
     DEFAULT_SIZE,
     RunEstimate,
     estimate_calls,
-    estimate_study,
+    estimate_runs,
     offline_backend,
     picture_size,
 )
 from lightemma.prompts.sets import load_prompts
 from lightemma.sessions.benchmark import Benchmark
+from lightemma.sessions.frames_of_source import open_runs
 from lightemma.sessions.importing import archive_prompts
-from lightemma.sessions.job import Study
 from tests.conftest import MadeUpSource, make_frame, make_frames, make_manifest, make_record, steady, write_run
 from tests.shared_data import PUBLISHED, needs_shared
 
@@ -52,7 +52,7 @@ def per_frame(name: str) -> tuple[int, int]:
 
 def estimates(results: Path, frames=None, **settings) -> list[RunEstimate]:
     source = MadeUpSource(make_frames() if frames is None else frames)
-    return estimate_study(Study(Benchmark(data="x", **settings), results, source, offline_backend), NOW)
+    return estimate_runs(open_runs(Benchmark(data="x", **settings), results, source, offline_backend), NOW)
 
 
 def test_gpt_4o_within_15_percent_of_the_published_run():

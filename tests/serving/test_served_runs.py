@@ -26,7 +26,7 @@ from lightemma.errors import UserError
 from lightemma.frame import EgoHistory
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
-from lightemma.sessions.job import Study
+from lightemma.sessions.frames_of_source import open_runs
 from lightemma.sessions.models import make_backend, model_entry
 from tests.conftest import MadeUpSource, make_frames, steady
 from tests.serving.kit import carrying, config, server_options, wait_until
@@ -57,7 +57,7 @@ def study(folder, backends, frames=5, **more):
         )
     names = iter(backends)
     benchmark = Benchmark(data="made-up", models=[f"m{n}" for n in range(len(backends))], **more)
-    return Study(benchmark, folder / "results", MadeUpSource(made), backends=lambda _: next(names))
+    return open_runs(benchmark, folder / "results", MadeUpSource(made), backends=lambda _: next(names))
 
 
 def starts(folder):
@@ -67,7 +67,7 @@ def starts(folder):
 def test_a_run_starts_its_server_counts_as_it_does_and_ends_it(tmp_path, marker):
     backend = VllmBackend(config(marker, options={"tensor_parallel": 2}, limits={"timeout_s": 20}))
     one = study(tmp_path, [backend])
-    (outcome,) = one.run_jobs(one.jobs)
+    (outcome,) = one.run()
     assert (outcome.done, outcome.failed) == (5, 0)
     folder = tmp_path / "results" / "m"
     stages = [stage for frame in read_frames(folder) for stage in frame.calls]
@@ -90,7 +90,7 @@ def test_gpu_seconds_are_those_of_all_cards(tmp_path):
 def test_a_server_that_dies_is_started_again_and_the_calls_are_made_again(tmp_path, marker):
     state = {**marker, "FAKE_STATE": str(tmp_path / "starts"), "FAKE_DIE_AT": "1st:7"}
     one = study(tmp_path, [VllmBackend(config(state))], frames=10)
-    (outcome,) = one.run_jobs(one.jobs)
+    (outcome,) = one.run()
     assert (outcome.done, outcome.failed) == (10, 0)
     folder = tmp_path / "results" / "m"
     assert [start["how"] for start in starts(folder)] == ["died", "stopped"]
@@ -102,7 +102,7 @@ def test_a_server_that_hangs_is_started_again(tmp_path, marker, monkeypatch):
     monkeypatch.setattr("lightemma.serving.server._HANG_S", 0.5)
     state = {**marker, "FAKE_STATE": str(tmp_path / "starts"), "FAKE_HANG_AT": "1st:4"}
     one = study(tmp_path, [VllmBackend(config(state, limits={"timeout_s": 1.0}))])
-    (outcome,) = one.run_jobs(one.jobs)
+    (outcome,) = one.run()
     assert (outcome.done, outcome.failed) == (5, 0)
     assert [start["how"] for start in starts(tmp_path / "results" / "m")] == ["hangs", "stopped"]
 
@@ -110,7 +110,7 @@ def test_a_server_that_hangs_is_started_again(tmp_path, marker, monkeypatch):
 def test_a_server_that_dies_too_often_leaves_failed_calls_and_what_was_done(tmp_path, marker):
     state = {**marker, "FAKE_STATE": str(tmp_path / "starts"), "FAKE_DIE_AT": "7"}
     one = study(tmp_path, [VllmBackend(config(state, options={"restarts": 1}))], frames=20, concurrency=1)
-    (outcome,) = one.run_jobs(one.jobs)
+    (outcome,) = one.run()
     assert outcome.done == 20
     assert outcome.failed > 0
     folder = tmp_path / "results" / "m"
@@ -123,14 +123,14 @@ def test_a_server_that_dies_too_often_leaves_failed_calls_and_what_was_done(tmp_
     assert [start["how"] for start in starts(folder)] == ["died", "died"]
 
     again = study(tmp_path, [VllmBackend(config(marker))], frames=20)
-    (outcome,) = again.run_jobs(again.jobs)
+    (outcome,) = again.run()
     assert (outcome.failed, outcome.kept) == (0, 20 - len(failed))
 
 
 def test_a_server_that_cannot_start_ends_the_run_in_a_sentence(tmp_path, marker):
     one = study(tmp_path, [VllmBackend(config({**marker, "FAKE_FAIL_STARTS": "1"}))])
     with pytest.raises(UserError, match=r"The server of 'm' ended with status 1 .*no room for the made-up weights"):
-        one.run_jobs(one.jobs)
+        one.run()
     assert (tmp_path / "results" / "m" / "server.log").exists()
 
 
@@ -138,7 +138,7 @@ def test_runs_of_one_command_share_their_server(tmp_path, marker):
     backends = [VllmBackend(config(marker, name=name)) for name in ("one", "two")]
     assert backends[0].rate_key == backends[1].rate_key
     both = study(tmp_path, backends)
-    outcomes = both.run_jobs(both.jobs)
+    outcomes = both.run()
     assert [outcome.failed for outcome in outcomes] == [0, 0]
     results = tmp_path / "results"
     assert len(starts(results / "one")) == 1
@@ -177,7 +177,7 @@ def test_latency_leaves_the_start_out_and_a_picture_too_many_is_the_servers_sent
 def test_a_key_goes_by_the_environment_and_nowhere_else(tmp_path, marker, monkeypatch):
     monkeypatch.setenv("MY_KEY", "only-for-my-eyes")
     one = study(tmp_path, [VllmBackend(config(marker, api_key_env="MY_KEY"))])
-    (outcome,) = one.run_jobs(one.jobs)
+    (outcome,) = one.run()
     assert outcome.failed == 0
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or b"only-for-my-eyes" not in path.read_bytes()

@@ -20,7 +20,8 @@ from lightemma.evaluation.tables.files import write_tables
 from lightemma.frame import EarlierPicture, EgoHistory, Frame
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
-from lightemma.sessions.job import Spending, Study
+from lightemma.sessions.frames_of_source import FramesOfSource, open_runs
+from lightemma.sessions.session import Session, Spending
 from tests.backends.conftest import _providers, no_certificates, server  # noqa: F401 -- fixtures
 from tests.backends.kit import ANTHROPIC, CHAT, COMPATIBLE, GOOGLE, arrived
 from tests.conftest import STEADY_TEXT, MadeUpSource, make_frames, steady
@@ -60,10 +61,10 @@ def pictured(folder: Path) -> list[Frame]:
     return frames
 
 
-def study(folder: Path, backends=scripted, over=None, **settings) -> Study:
+def study(folder: Path, backends=scripted, over=None, **settings) -> Session[FramesOfSource]:
     source = MadeUpSource(make_frames() if over is None else over)
     backend = backends if callable(backends) else lambda _: backends
-    return Study(Benchmark(data="made-up", models=["m"], **settings), folder / "results", source, backend)
+    return open_runs(Benchmark(data="made-up", models=["m"], **settings), folder / "results", source, backend)
 
 
 # Names and manifests.
@@ -86,7 +87,7 @@ def study(folder: Path, backends=scripted, over=None, **settings) -> Study:
 def test_each_way_of_asking_is_a_run_of_its_own_kind(tmp_path, settings, name, planner):
     made = study(tmp_path, **settings)
     assert [job.name for job in made.jobs] == [name]
-    made.run(made.jobs[0])
+    made.run()
     manifest = read_manifest(tmp_path / "results" / name)
     assert manifest.planner.name == planner
     assert {key: manifest.planner.settings.get(key) for key in ("dialogue", "frames", "answer")} == {
@@ -98,7 +99,7 @@ def test_each_way_of_asking_is_a_run_of_its_own_kind(tmp_path, settings, name, p
 
 def test_the_separate_prompts_are_what_they_were(tmp_path):
     made = study(tmp_path)
-    made.run(made.jobs[0])
+    made.run()
     manifest = read_manifest(tmp_path / "results" / "m")
     assert manifest.planner.settings == {"parser": "strict"}
     assert manifest.prompts is not None
@@ -108,17 +109,17 @@ def test_the_separate_prompts_are_what_they_were(tmp_path):
 
 def test_a_run_is_not_gone_on_with_in_another_way(tmp_path):
     first = study(tmp_path, name="mine", limit=1)
-    first.run(first.jobs[0])
+    first.run()
     for settings in ({"dialogue": True}, {"frames": 2}, {"answer": "guided"}):
         other = study(tmp_path, name="mine", limit=1, **settings)
         with pytest.raises(UserError, match="planner"):
-            other.run(other.jobs[0])
+            other.run()
 
 
 def test_ways_of_asking_are_compared_as_different_planners(tmp_path):
     for settings in ({}, {"dialogue": True}, {"answer": "guided"}):
         made = study(tmp_path, **settings)
-        made.run(made.jobs[0])
+        made.run()
     names = ("m", "m+dialogue", "m+guided")
     write_tables(compare_runs([load_scores(tmp_path / "results" / name) for name in names]), tmp_path / "tables")
     with (tmp_path / "tables" / "summary.csv").open() as file:
@@ -140,7 +141,7 @@ def test_baselines_are_driven_along_as_ever(tmp_path):
 
 def driven(folder, server, backend, **settings):  # noqa: F811
     made = study(folder, backend, pictured(folder), **settings)
-    (outcome,) = made.run_jobs(made.jobs)
+    (outcome,) = made.run()
     assert (outcome.done, outcome.failed) == (5, 0)
     return made.jobs[0].name, server.requests
 
@@ -174,12 +175,12 @@ def test_the_ways_of_asking_share_no_answer_that_differs(server, tmp_path):  # n
     asked = []
     for settings in ({}, {"dialogue": True}, {"frames": 2}, {"answer": "guided"}):
         made = study(tmp_path, COMPATIBLE.make(server), frames, **settings)
-        made.run_jobs(made.jobs)
+        made.run()
         asked.append(server.counts.requests)
     # The scene turn of a dialogue is the scene prompt; guided, only the action call is another.
     assert asked == [15, 15 + 10, 25 + 15, 40 + 5]
     again = study(tmp_path, COMPATIBLE.make(server), frames, dialogue=True, name="again")
-    again.run_jobs(again.jobs)
+    again.run()
     assert server.counts.requests == asked[-1], "asked alike, answered from the cache"
 
 
@@ -205,7 +206,7 @@ def test_a_dialogue_with_several_pictures_goes_by_batch_too(server, tmp_path):  
     name, _ = driven(single, server, CHAT.make(server), frames=2, dialogue=True)
     asked = server.counts.requests
     made = study(batch, CHAT.make(server), pictured(batch), frames=2, dialogue=True)
-    made.run_jobs(made.jobs, Spending(batch=True, poll_s=0.0))
+    made.run(Spending(batch=True, poll_s=0.0))
     assert server.counts.requests == asked
 
     def said(folder):
@@ -240,15 +241,15 @@ def test_a_model_that_cannot_be_held_to_the_form_is_refused_before_the_first_cal
     frames = pictured(tmp_path)
     made = study(tmp_path, CHAT.make(server), frames, answer="guided")
     with pytest.raises(UserError, match=r"held to a JSON schema only.*asks for a list; add --prompts three-stage-json"):
-        made.run_jobs(made.jobs)
+        made.run()
     off = COMPATIBLE.make(server, options={"structured_output": False})
     made = study(tmp_path, off, frames, answer="guided")
     with pytest.raises(UserError, match="cannot be held to a form of answer; leave --answer guided out"):
-        made.run_jobs(made.jobs)
+        made.run()
     recording = ReplayBackend(ModelConfig(name="r", provider="replay", model="r"), {})
     made = study(tmp_path, recording, frames, answer="guided")
     with pytest.raises(UserError, match=r"provider replay.* cannot be held"):
-        made.run_jobs(made.jobs)
+        made.run()
     assert server.counts.requests == 0
     assert not [path for path in (tmp_path / "results").iterdir() if path.is_dir()]
 
@@ -262,7 +263,7 @@ def test_a_local_model_is_refused_with_what_to_do(tmp_path):
     for prompts in ("three-stage", "three-stage-json"):
         made = study(tmp_path, backend, pictured(tmp_path), answer="guided", prompts=prompts)
         with pytest.raises(UserError, match=r"provider transformers.* cannot be held.* vLLM server"):
-            made.run_jobs(made.jobs)
+            made.run()
 
 
 def test_earlier_pictures_that_are_missing_are_named(tmp_path):
@@ -270,16 +271,16 @@ def test_earlier_pictures_that_are_missing_are_named(tmp_path):
     frames[1].earlier[-2].path.unlink()
     assert study(tmp_path, seeing, frames), "nobody looks at them"
     with pytest.raises(UserError, match=r"1 of 5 pictures are missing under drives, the first is '1-2\.jpg'"):
-        Study(Benchmark(data="x", models=["m"], frames=3), tmp_path / "results", MadeUpSource(frames), seeing)
+        open_runs(Benchmark(data="x", models=["m"], frames=3), tmp_path / "results", MadeUpSource(frames), seeing)
 
 
 def test_a_source_that_knows_no_earlier_pictures_is_refused(tmp_path):
     frames = [replace(frame, earlier=()) for frame in pictured(tmp_path)]
-    with pytest.raises(UserError, match=r"does not say which pictures come before .*leave --frames out"):
-        Study(Benchmark(data="x", models=["m"], frames=2), tmp_path / "results", MadeUpSource(frames), seeing)
+    with pytest.raises(UserError, match=r"does not say which pictures come before .*leave `pictures` out"):
+        open_runs(Benchmark(data="x", models=["m"], frames=2), tmp_path / "results", MadeUpSource(frames), seeing)
 
 
 @pytest.mark.parametrize("frames", [0, 9])
 def test_more_pictures_than_the_history_spans_there_are_not(frames):
-    with pytest.raises(ValueError, match="frames"):
+    with pytest.raises(ValueError, match="pictures"):
         Benchmark(data="x", frames=frames)

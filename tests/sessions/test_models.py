@@ -16,7 +16,7 @@ from lightemma.errors import UserError
 from lightemma.run_folder.records import CallRecord, Usage
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
-from lightemma.sessions.job import Study
+from lightemma.sessions.frames_of_source import open_runs
 from lightemma.sessions.models import make_backend, model_entry
 from tests.conftest import (
     STEADY_TEXT,
@@ -225,10 +225,10 @@ def test_a_key_never_reaches_a_file(elsewhere, tmp_path, monkeypatch):
         }  # fmt: skip
         path = write_yaml(elsewhere / "mine.yaml", values)
         frames = [make_frame(index=index, image_path=picture(tmp_path, index)) for index in range(2)]
-        study = Study(
+        study = open_runs(
             Benchmark(data="made-up", models=[str(path)], concurrency=1), tmp_path / "results", MadeUpSource(frames)
         )
-        outcome = study.run(study.jobs[0])
+        (outcome,) = study.run()
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}", "it did reach the server"
     assert outcome.failed == 1
     assert [record.outcome for record in read_frames(tmp_path / "results" / "tiny")] == ["ok", "call:server_error"]

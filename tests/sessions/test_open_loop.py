@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -14,21 +14,17 @@ from lightemma.backends.base import Backend, CallError, Completion, Request
 from lightemma.backends.config import Limits, ModelConfig
 from lightemma.backends.replay import Recorded, ReplayBackend
 from lightemma.backends.scripted import ScriptedBackend
-from lightemma.calls.caller import CallServices
-from lightemma.calls.cancellation import Stop
-from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
-from lightemma.data.pictures import PicturePolicy
 from lightemma.errors import UserError
 from lightemma.evaluation.scores import load_scores
 from lightemma.frame import Frame
 from lightemma.planners.baselines import ConstantAction
 from lightemma.planners.chain_of_thought import ChainOfThought
-from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.records import STAGES
-from lightemma.run_folder.store import RunWriter, read_frames, read_manifest
-from lightemma.sessions.open_loop import RunOutcome, execute
-from tests.conftest import STEADY_TEXT, make_frame, make_frames, make_manifest
+from lightemma.run_folder.store import read_frames, read_manifest
+from lightemma.sessions.session import RunOutcome
+from tests.conftest import STEADY_TEXT, make_frame, make_frames
+from tests.sessions.one_run import drive_run
 
 FRAMES = make_frames({"scene-0001": 6, "scene-0002": 4})
 GOOD = {"scene": ["A road."], "intent": ["Go on."], "action": [STEADY_TEXT]}
@@ -50,12 +46,14 @@ def sit(folder: Path, backend: Backend | None, frames: list[Frame] = FRAMES, con
 
 
 async def sitting(
-    folder: Path, backend: Backend | None, frames: list[Frame] = FRAMES, concurrency: int = 1
+    folder: Path,
+    backend: Backend | None,
+    frames: list[Frame] = FRAMES,
+    concurrency: int = 1,
+    watch: Callable[[Monitor], None] | None = None,
 ) -> RunOutcome:
     planner = ChainOfThought() if backend else ConstantAction()
-    with RunWriter(folder, make_manifest("vlm", frames, planner=planner.name)) as writer:
-        backends = {"main": backend} if backend else {}
-        return await execute(frames, planner, backends, writer, LIGHTEMMA, PicturePolicy(), concurrency)
+    return await drive_run(folder, planner, {"main": backend} if backend else {}, frames, concurrency, watch)
 
 
 def outcomes(folder: Path) -> dict[str, str]:
@@ -94,7 +92,7 @@ def test_frames_side_by_side_are_each_driven_once(tmp_path):
     assert asked(backend) == every_stage(FRAMES)
     assert outcomes(tmp_path / "vlm") == {frame.sample_token: "ok" for frame in FRAMES}
     assert len((tmp_path / "vlm" / "frames.jsonl").read_bytes().splitlines()) == len(FRAMES)
-    assert (outcome.frames, outcome.done, outcome.kept, outcome.failed) == (10, 10, 0, 0)
+    assert (outcome.total, outcome.done, outcome.kept, outcome.failed) == (10, 10, 0, 0)
 
 
 def test_the_stages_of_a_frame_stay_in_order_side_by_side(tmp_path):
@@ -130,7 +128,7 @@ def test_a_finished_run_asks_nothing_more(tmp_path):
     sit(tmp_path / "vlm", good_backend())
     before = (tmp_path / "vlm" / "frames.jsonl").read_bytes()
     again = good_backend()
-    assert sit(tmp_path / "vlm", again) == RunOutcome(frames=10, done=0, kept=10, failed=0)
+    assert sit(tmp_path / "vlm", again) == RunOutcome(total=10, done=0, kept=10, failed=0)
     assert again.requests == []
     assert (tmp_path / "vlm" / "frames.jsonl").read_bytes() == before
 
@@ -298,21 +296,6 @@ def test_a_picture_is_recorded_by_its_digest_and_never_embedded(tmp_path):
 
 def test_the_live_view_counts_what_an_earlier_sitting_kept(tmp_path):
     sit(tmp_path / "vlm", good_backend(), FRAMES[:2])
-    seen = Monitor("vlm", frames=len(FRAMES))
-    backend = good_backend()
-
-    async def drive():
-        with RunWriter(tmp_path / "vlm", read_manifest(tmp_path / "vlm")) as writer:
-            between = CallServices(ProviderLimits(backend.config.limits, 1), seen, Stop())
-            await execute(
-                FRAMES[:2],
-                ChainOfThought(),
-                {"main": backend},
-                writer,
-                LIGHTEMMA,
-                PicturePolicy(),
-                services={"main": between},
-            )
-
-    asyncio.run(drive())
-    assert (seen.kept, seen.done) == (2, 0)
+    seen: list[Monitor] = []
+    asyncio.run(sitting(tmp_path / "vlm", good_backend(), FRAMES[:2], watch=seen.append))
+    assert [(monitor.kept, monitor.done, monitor.frames) for monitor in seen] == [(2, 0, 2)]

@@ -307,7 +307,7 @@ class CityFactory(WorldFactory):
             UserError: if there is no such scenario, or the renderer fails.
         """
         scenario = str(spec.options.get("scenario", spec.scenario))
-        limits = Limits() if rules.limits else None
+        limits = Limits() if rules.car_limits else None
         simulation = make_world(
             scenario, spec.seed, conditions_named(spec.conditions), left_hand=spec.left_hand, limits=limits
         )

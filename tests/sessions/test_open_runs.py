@@ -14,7 +14,8 @@ from lightemma.errors import UserError
 from lightemma.planners.chain_of_thought import ChainOfThought
 from lightemma.run_folder.store import is_run, read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
-from lightemma.sessions.job import Study, check_writable
+from lightemma.sessions.frames_of_source import FramesOfSource, open_runs
+from lightemma.sessions.session import Session, check_writable
 from tests.conftest import STEADY_TEXT, MadeUpSource, make_frame, make_frames, steady
 
 GOOD = {"scene": ["A road."], "intent": ["Go on."], "action": [STEADY_TEXT]}
@@ -36,9 +37,11 @@ def named(kind: type[ScriptedBackend] = ScriptedBackend, **limits: int) -> Calla
     return make
 
 
-def study(results: Path, backends: Callable[[str], Backend] | None = None, frames=None, **settings) -> Study:
+def study(
+    results: Path, backends: Callable[[str], Backend] | None = None, frames=None, **settings
+) -> Session[FramesOfSource]:
     source = MadeUpSource(make_frames() if frames is None else frames)
-    return Study(Benchmark(data="made-up", **settings), results, source, backends or named())
+    return open_runs(Benchmark(data="made-up", **settings), results, source, backends or named())
 
 
 class Slow(ChainOfThought):
@@ -47,7 +50,7 @@ class Slow(ChainOfThought):
     name = "slow-thought"
 
 
-def names(made: Study) -> list[str]:
+def names(made: Session[FramesOfSource]) -> list[str]:
     return [job.name for job in made.jobs]
 
 
@@ -65,7 +68,7 @@ def test_runs_are_called_by_what_sets_them_apart(tmp_path):
 
 def test_a_name_is_for_a_single_run(tmp_path):
     assert names(study(tmp_path, models=["a"], name="mine")) == ["mine"]
-    with pytest.raises(UserError, match="--name names one run, but this makes 3"):
+    with pytest.raises(UserError, match="`name` names one run, but this makes 3"):
         study(tmp_path, models=["a", "b"], planners=["chain-of-thought", "stop"], name="mine")
 
 
@@ -77,7 +80,7 @@ def test_two_runs_of_one_name_are_refused(tmp_path):
 
 
 def test_a_planner_that_asks_a_model_needs_one(tmp_path):
-    with pytest.raises(UserError, match="'chain-of-thought' asks a model; name one with --model"):
+    with pytest.raises(UserError, match="'chain-of-thought' asks a model; name one with `models`"):
         study(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -111,8 +114,8 @@ def test_nothing_but_too_short_scenes_is_refused(tmp_path):
 def test_results_that_cannot_be_written_are_refused_before_the_data_are_opened(tmp_path):
     (tmp_path / "results").write_text("in the way")
     benchmark = Benchmark(data="nuscenes:/no/such/place@v1.0-mini", planners=["stop"])
-    with pytest.raises(UserError, match=r"results folder '.*results' cannot be written .*--out"):
-        Study(benchmark, tmp_path / "results")
+    with pytest.raises(UserError, match=r"results folder '.*results' cannot be written .*`results`"):
+        open_runs(benchmark, tmp_path / "results")
 
 
 def test_a_folder_without_write_permission_is_refused(tmp_path, monkeypatch):
@@ -140,8 +143,8 @@ def test_a_run_says_what_it_was(tmp_path):
     made = study(
         tmp_path, named(concurrency=3), models=["a"], scenes=["scene-0001"], stride=2, limit=1, parser="tolerant"
     )
-    outcome = made.run(made.jobs[0])
-    assert (outcome.frames, outcome.done) == (1, 1)
+    (outcome,) = made.run()
+    assert (outcome.total, outcome.done) == (1, 1)
     manifest = read_manifest(tmp_path / "a")
     assert (manifest.data.source, manifest.data.name, manifest.data.version) == ("made-up", "drives", "v1.0-made-up")
     assert (manifest.data.scenes, manifest.data.frames, manifest.data.stride, manifest.data.limit) == (1, 1, 2, 1)
@@ -156,7 +159,7 @@ def test_a_run_says_what_it_was(tmp_path):
 
 def test_a_run_of_a_baseline_names_no_model_and_no_prompts(tmp_path):
     made = study(tmp_path, planners=["damped-acceleration"])
-    made.run(made.jobs[0])
+    made.run()
     manifest = read_manifest(tmp_path / "damped-acceleration")
     assert (manifest.model, manifest.prompts, manifest.images) == (None, None, None)
     assert manifest.planner.settings == {"time_constant_s": 2.0}
@@ -166,7 +169,7 @@ def test_arcs_are_another_protocol_and_other_points(tmp_path):
     frames = [make_frame(history=steady(5.0, 0.1))]
     for integration in ("euler", "arc"):
         made = study(tmp_path / integration, frames=frames, planners=["constant-action"], integration=integration)
-        made.run(made.jobs[0])
+        made.run()
     euler, arc = (tmp_path / name / "constant-action" for name in ("euler", "arc"))
     assert read_manifest(euler).protocol != read_manifest(arc).protocol
     assert read_frames(euler)[0].trajectory != read_frames(arc)[0].trajectory
@@ -174,9 +177,9 @@ def test_arcs_are_another_protocol_and_other_points(tmp_path):
 
 def test_stride_and_scenes_choose_the_frames(tmp_path):
     made = study(tmp_path, planners=["stop"], frames=make_frames({"s-1": 5, "s-2": 2, "s-3": 1}), stride=2)
-    assert [frame.sample_token for frame in made.frames()] == ["s-1/0", "s-1/2", "s-1/4", "s-2/0", "s-3/0"]
+    assert [frame.sample_token for frame in made.work.frames()] == ["s-1/0", "s-1/2", "s-1/4", "s-2/0", "s-3/0"]
     with pytest.raises(UserError, match="There is no scene 's-4' in drives; did you mean"):
-        study(tmp_path, planners=["stop"], frames=list(made.frames()), scenes=["s-1", "s-4"])
+        study(tmp_path, planners=["stop"], frames=list(made.work.frames()), scenes=["s-1", "s-4"])
 
 
 def test_the_models_own_limit_decides_how_many_frames_go_side_by_side(tmp_path):
@@ -198,10 +201,10 @@ def test_the_models_own_limit_decides_how_many_frames_go_side_by_side(tmp_path):
         return Counting.from_answers(GOOD, repeat=True, latency_s=0.005, config=config)
 
     made = study(tmp_path, make, models=["a"])
-    made.run(made.jobs[0])
+    made.run()
     assert max(most) == 3
     most.clear()
     made = study(tmp_path, make, models=["b"], concurrency=2)
-    made.run(made.jobs[0])
+    made.run()
     assert max(most) == 2
     assert is_run(tmp_path / "b")

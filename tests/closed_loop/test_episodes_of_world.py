@@ -12,8 +12,8 @@ import pytest
 from lightemma.backends.base import Backend, CallError, Completion, Request
 from lightemma.backends.config import Limits, ModelConfig, Price
 from lightemma.backends.scripted import ScriptedBackend
-from lightemma.closed_loop.drive import Tour
-from lightemma.closed_loop.drivers import make_jobs
+from lightemma.closed_loop.drivers import own_driver, run_names
+from lightemma.closed_loop.episodes_of_world import EpisodesOfWorld
 from lightemma.closed_loop.hosts import InProcessHost, ProcessHost
 from lightemma.closed_loop.records import read_episodes
 from lightemma.closed_loop.replay import read_replay
@@ -21,6 +21,9 @@ from lightemma.closed_loop.spec import LoopRules, episodes
 from lightemma.errors import UserError
 from lightemma.run_folder.records import Usage
 from lightemma.run_folder.store import read_frames, read_manifest
+from lightemma.sessions.benchmark import Benchmark
+from lightemma.sessions.jobs import make_jobs
+from lightemma.sessions.session import Session, Spending
 from tests.closed_loop.fake_world import FakeFactory
 from tests.conftest import plan_text, steady
 
@@ -40,13 +43,15 @@ def tour(
     seeds=(0, 1),
     rules: LoopRules | None = None,
     make_host=None,
-    **more,
-) -> Tour:
+    concurrency=1,
+    **settings,
+) -> Session[EpisodesOfWorld]:
     rules = rules or LoopRules()
-    jobs = make_jobs(planners, ["m"], rules, lambda _: backend or scripted())
+    benchmark = Benchmark(world="city", planners=list(planners), models=["m"], **settings)
+    jobs = make_jobs(benchmark, lambda _: backend or scripted(), run_names(rules), own_driver(FakeFactory.drivers))
     specs = episodes(list(scenarios), list(seeds))
     host = make_host or (lambda: InProcessHost(FakeFactory()))
-    return Tour(jobs, specs, rules, out, host, renderer={"renderer": "fake"}, **{"concurrency": 1, **more})
+    return Session(EpisodesOfWorld(specs, rules, host, renderer={"renderer": "fake"}), jobs, out, concurrency)
 
 
 class Sight(Backend):
@@ -71,7 +76,7 @@ class Sight(Backend):
 
 def test_a_run_has_a_frame_per_decision_and_a_line_per_episode(tmp_path):
     (outcome,) = tour(tmp_path).run()
-    assert (outcome.frames, outcome.done, outcome.kept, outcome.failed, outcome.stopped) == (4, 4, 0, 0, None)
+    assert (outcome.total, outcome.done, outcome.kept, outcome.failed, outcome.stopped) == (4, 4, 0, 0, None)
     folder = tmp_path / "drive-scripted"
     records = {one.name: one for one in read_episodes(folder)}
     assert list(records) == ["open.day.000", "open.day.001", "light.day.000", "light.day.001"]
@@ -205,7 +210,7 @@ def test_other_rules_go_to_a_run_of_their_own(tmp_path):
     tour(tmp_path, ["constant-action"], scenarios=["open"], seeds=[0]).run()
     with pytest.raises(UserError, match="holds a run with other frames"):
         tour(tmp_path, ["constant-action"], scenarios=["open"], seeds=[0, 1]).run()
-    tour(tmp_path, ["constant-action"], rules=LoopRules(replan=2, limits=False)).run()
+    tour(tmp_path, ["constant-action"], rules=LoopRules(replan=2, car_limits=False)).run()
     assert (tmp_path / "drive-constant-action+replan-2+no-limits").is_dir()
 
 
@@ -217,23 +222,23 @@ def test_drivers_without_a_model_draw_nothing_unless_told_to(tmp_path):
     assert scores["stop"] < 5.0
     assert not list(tmp_path.glob("drive-*/pictures"))
     assert read_manifest(tmp_path / "drive-stop").images is None
-    tour(tmp_path / "seen", ["stop"], scenarios=["open"], seeds=[0], rules=LoopRules(pictures=True)).run()
+    tour(tmp_path / "seen", ["stop"], scenarios=["open"], seeds=[0], rules=LoopRules(draw=True)).run()
     assert len(list((tmp_path / "seen" / "drive-stop" / "pictures" / "open.day.000").iterdir())) == 40
 
 
 def test_a_budget_ends_the_run_and_the_same_command_goes_on(tmp_path):
     # A call costs a dollar; an episode 60.
-    (outcome,) = tour(tmp_path, backend=Sight(), scenarios=["open"], max_cost=100.0).run()
+    (outcome,) = tour(tmp_path, backend=Sight(), scenarios=["open"]).run(Spending(max_cost=100.0))
     assert outcome.done == 1
-    assert "--max-cost 100" in outcome.stopped
+    assert "`max_cost` 100" in outcome.stopped
     assert read_manifest(tmp_path / "drive-sight").ended is None
     (outcome,) = tour(tmp_path, backend=Sight(), scenarios=["open"]).run()
     assert (outcome.kept, outcome.done, outcome.stopped) == (1, 1, None)
 
 
 def test_a_cap_without_a_price_is_refused(tmp_path):
-    with pytest.raises(UserError, match="Nobody knows the price"):
-        tour(tmp_path, backend=Sight(price=None), max_cost=1.0).run()
+    with pytest.raises(UserError, match="The price of 'sight' is unknown"):
+        tour(tmp_path, backend=Sight(price=None)).run(Spending(max_cost=1.0))
 
 
 def test_processes_of_their_own_give_the_same_records(tmp_path):

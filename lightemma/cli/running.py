@@ -1,0 +1,81 @@
+"""Drives a session's runs at a terminal: progress meanwhile, and one line per run at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from lightemma.cli.options import SessionOptions, in_options
+
+if TYPE_CHECKING:
+    from lightemma.cli.live import Style
+    from lightemma.sessions.roles import BackendMaker
+    from lightemma.sessions.session import RunOutcome, Session, Spending
+
+
+@contextmanager
+def placed_backends(options: SessionOptions) -> Iterator[BackendMaker]:
+    """Makes backends that answer where the options say, while the context lasts.
+
+    Raises:
+        UserError: if there is no such place.
+    """
+    from lightemma.errors import UserError
+    from lightemma.executors import LOCAL, choose_executor, placing
+    from lightemma.sessions.models import make_backend
+
+    chosen = choose_executor(options.executor, options.replicas, options.gpus_per_replica)
+    if options.batch and chosen.kind != LOCAL:
+        raise UserError(
+            "--batch hands calls over to the provider at once, so there is nothing to spread; leave --executor out."
+        )
+    with placing(chosen, make_backend) as backends:
+        yield backends
+
+
+def drive_runs(session: Session[Any], style: Style, spending: Spending | None = None) -> list[RunOutcome]:
+    """Drives all runs of a session concurrently, shows their progress, and says how each ended."""
+    from lightemma.cli.live import LiveView
+
+    view = LiveView(style)
+    with view.showing():
+        outcomes = session.run(spending, watch=view.add)
+    for job, outcome in zip(session.jobs, outcomes, strict=True):
+        typer.echo(f"{job.name}: {ending(outcome, session.work.unit)} -> {session.results / job.name}")
+    return outcomes
+
+
+def ending(outcome: RunOutcome, unit: str) -> str:
+    """How a run ended, in a line."""
+    reached = outcome.kept + outcome.done
+    parts = [f"{outcome.total if reached >= outcome.total else f'{reached} of {outcome.total}'} {unit}"]
+    if outcome.kept:
+        parts.append(f"{outcome.kept} kept from before")
+    failed_calls = outcome.failed - outcome.planner_errors
+    if failed_calls > 0:
+        parts.append(f"{failed_calls} with failed calls (the same command tries them again)")
+    if outcome.planner_errors:
+        parts.append(
+            f"{outcome.planner_errors} on which the planner failed, first by {outcome.first_error} (the same command tries "
+            "them again)"
+        )
+    if outcome.stopped:
+        parts.append(f"ended early: {why_stopped(outcome.stopped)} (the same command resumes)")
+    return ", ".join(parts)
+
+
+def why_stopped(reason: str) -> str:
+    """Why a run ended before its time, with the command line's own options."""
+    return in_options(reason, ["max_cost"])
+
+
+def exit_status(outcomes: Sequence[RunOutcome]) -> int:
+    """0 if all is done, 1 if something failed or was stopped, 130 after Ctrl-C."""
+    from lightemma.calls.cancellation import INTERRUPTED
+
+    if any(outcome.stopped == INTERRUPTED for outcome in outcomes):
+        return 130
+    return 1 if any(outcome.failed or outcome.stopped for outcome in outcomes) else 0

@@ -1,0 +1,244 @@
+"""The closed loop's work: planners through the episodes of a world, many concurrently, everything recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+
+from lightemma.calls.concurrency import run_concurrently
+from lightemma.closed_loop.driving_score import score_of
+from lightemma.closed_loop.episode import DecisionPoint, Finished
+from lightemma.closed_loop.hosts import EpisodeTask, WorldHost
+from lightemma.closed_loop.privileged import PrivilegedDriver
+from lightemma.closed_loop.records import (
+    SOURCE,
+    EpisodeRecord,
+    EpisodeWriter,
+    failed_calls,
+    keep_only,
+    read_episodes,
+    write_settings,
+)
+from lightemma.closed_loop.replay import write_replay
+from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
+from lightemma.frame import EarlierPicture, FloatArray, Picture
+from lightemma.planners.base import Needs, Plan, View
+from lightemma.planners.planning import Planned, PlannerRunner
+from lightemma.protocol import LIGHTEMMA
+from lightemma.run_folder.manifest import DataEntry, Manifest, frame_set_digest
+from lightemma.run_folder.records import OK, FrameRecord, is_call_error
+from lightemma.run_folder.store import RunWriter, is_run, read_manifest
+from lightemma.sessions.jobs import Job
+from lightemma.sessions.manifests import run_manifest
+from lightemma.sessions.open_loop import frame_record
+from lightemma.sessions.session import Prices, Run, RunOutcome
+
+#: Episodes driven concurrently for planners that ask no model: enough that no processor waits.
+AT_ONCE = 8
+
+#: Opens the host that a command's episodes are driven in.
+HostMaker = Callable[[], AbstractContextManager[Any]]
+
+
+@dataclass
+class EpisodesOfWorld:
+    """The same episodes under the same rules for every run.
+
+    Attributes:
+        specs: the episodes.
+        rules: how the loop is closed.
+        make_host: opens what holds the worlds.
+        renderer: what draws, as it goes into the manifest; None where nothing is drawn.
+        place: what the manifests call the world.
+        world: class of what opens the worlds, for the manifest's packages.
+        parser: how answers are read.
+        most_open: episodes with pictures in progress at a time, over all runs; None for as many as there are calls.
+    """
+
+    unit: ClassVar[str] = "episodes"
+    batches: ClassVar[bool] = False
+
+    specs: Sequence[EpisodeSpec]
+    rules: LoopRules
+    make_host: HostMaker
+    renderer: dict[str, Any] | None = None
+    place: str = ""
+    world: type = object
+    parser: str = "strict"
+    most_open: int | None = None
+    _host: WorldHost | None = None
+    _room: AbstractAsyncContextManager[Any] = field(default_factory=nullcontext)
+
+    @property
+    def size(self) -> int:
+        """How many episodes every run covers."""
+        return len(self.specs)
+
+    @property
+    def at_once(self) -> int:
+        """Episodes of a planner without models: enough that no processor waits."""
+        return AT_ONCE
+
+    def manifest(self, job: Job, prices: Prices) -> Manifest:
+        """What a run of these episodes is.
+
+        ``data.scenes`` counts episodes; ``data.frames`` is 0 until the run is complete, since how many decisions it takes is
+        unknown before; ``data.frame_set`` is a digest of the episodes' names; ``data.version`` says the rules of the loop.
+        """
+        data = DataEntry(
+            source=SOURCE,
+            name=self.place,
+            version=self.rules.words,
+            scenes=self.size,
+            frames=0,
+            frame_set=frame_set_digest(spec.name for spec in self.specs),
+        )
+        drawn = self.renderer is not None and draws(job, self.rules)
+        images = {"size": list(self.rules.size), **(self.renderer or {})} if drawn else None
+        return run_manifest(job, prices, data, LIGHTEMMA, self.parser, images, self.world)
+
+    def open_writer(self, folder: Path, manifest: Manifest) -> RunWriter:
+        """Opens a run's folder, without what an earlier session left of episodes it did not finish."""
+        if is_run(folder) and not read_manifest(folder).differences(manifest):
+            keep_only(folder, {one.name for one in read_episodes(folder) if not one.failed_calls})
+        return RunWriter(folder, manifest)
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Holds the host open."""
+        with self.make_host() as host:
+            self._host = host
+            self._room = asyncio.Semaphore(self.most_open) if self.most_open else nullcontext()
+            yield
+
+    async def drive(self, run: Run) -> RunOutcome:
+        """Drives one run through all episodes that it has not finished."""
+        assert self._host is not None, "driven while opened"
+        kept = {one.name: one for one in read_episodes(run.writer.folder)}
+        run.monitor.kept = len(kept)
+        settings = {"rules": self.rules.as_dict(), "renderer": self.renderer}
+        write_settings(run.writer.folder, {**settings, "episodes": [spec.name for spec in self.specs]})
+        todo = (spec for spec in self.specs if spec.name not in kept)
+        driving = _Driving(self, run, self._host, self._room)
+        try:
+            await run_concurrently(todo, driving.one, *run.services)
+        finally:
+            driving.close()
+        decisions = driving.decisions + sum(one.decisions for one in kept.values())
+        manifest = run.writer.manifest
+        data = msgspec.structs.replace(manifest.data, frames=decisions)
+        run.writer.manifest = msgspec.structs.replace(manifest, data=data)
+        return run.outcome(
+            self.size, driving.done, len(kept), driving.failed, driving.planner_errors, driving.runner.first_error
+        )
+
+
+class _Driving:
+    """One run being driven."""
+
+    def __init__(
+        self, work: EpisodesOfWorld, run: Run, host: WorldHost, room: AbstractAsyncContextManager[Any]
+    ) -> None:
+        self.done = self.failed = self.planner_errors = self.decisions = 0
+        self.runner = PlannerRunner(run.job.planner, run.calls)
+        self._work, self._run, self._host, self._room = work, run, host, room
+        self._planner, self._needs = run.job.planner, run.job.planner.needs()
+        self._draws = draws(run.job, work.rules)
+        self._episodes = EpisodeWriter(run.writer.folder)
+
+    def close(self) -> None:
+        self._episodes.close()
+
+    async def one(self, spec: EpisodeSpec) -> None:
+        if not self._draws:
+            return await self._drive(spec)
+        async with self._room:
+            return await self._drive(spec)
+
+    async def _drive(self, spec: EpisodeSpec) -> None:
+        driver = self._planner if isinstance(self._planner, PrivilegedDriver) else None
+        task = EpisodeTask(self._run.writer.folder, spec, self._work.rules, driver, self._draws)
+        frames: list[FrameRecord] = []
+        seen: list[tuple[EarlierPicture, Picture]] = []
+        finished: Finished | None = None
+        try:
+            point = await self._host.begin(task)
+            while point.finished is None:
+                actions, latency = await self._decide(point, frames, seen)
+                point = await self._host.go_on(task, actions, latency)
+            finished = point.finished
+        finally:
+            if finished is None:
+                await self._host.leave(task)
+        self._record(spec, finished, frames)
+
+    async def _decide(
+        self, point: DecisionPoint, frames: list[FrameRecord], seen: list[tuple[EarlierPicture, Picture]]
+    ) -> tuple[FloatArray | None, float]:
+        """Asks for a plan: the plan, and the seconds it took.
+
+        Args:
+            point: what there is to see.
+            frames: of the episode so far; the new one is added.
+            seen: pictures of the decisions before, as many as the planner needs; the new one is added. Fewer at the start.
+        """
+        self._run.cancellation.check()
+        frame, picture = point.frame, point.picture
+        assert frame is not None
+        view = View()
+        if picture is not None:
+            del seen[: max(0, len(seen) - max(self._needs.pictures - 1, 0))]
+            frame = replace(frame, earlier=tuple(one for one, _ in seen))
+            view = View((*(earlier for _, earlier in seen), picture))
+            if frame.image_path is not None:
+                seen.append((EarlierPicture(frame.image_path, frame.timestamp), picture))
+        if isinstance(self._planner, PrivilegedDriver):
+            planned = Planned(Plan(point.driver_plan, OK), None)
+        else:
+            planned = await self.runner.plan(frame, view)
+        frames.append(frame_record(frame, view, planned, LIGHTEMMA))
+        self.runner.end_if_hopeless()
+        # A formula takes microseconds; counted as none, its episodes are the same every time.
+        return planned.plan.actions, 0.0 if self._needs == Needs() else planned.seconds
+
+    def _record(self, spec: EpisodeSpec, finished: Finished, frames: Sequence[FrameRecord]) -> None:
+        """Writes an episode: its replay and its frames, then the line that says that it is finished."""
+        write_replay(self._run.writer.folder, spec.name, finished.replay)
+        for frame in frames:
+            self._run.writer.append(frame)
+        record = EpisodeRecord(
+            name=spec.name,
+            scenario=spec.scenario,
+            seed=spec.seed,
+            conditions=spec.conditions,
+            left_hand=spec.left_hand,
+            decisions=len(frames),
+            missing=sum(frame.actions is None for frame in frames),
+            failed_calls=failed_calls(frames),
+            outcome=finished.outcome,
+            score=score_of(finished.outcome),
+        )
+        self._episodes.append(record)
+        self.done += 1
+        self.decisions += len(frames)
+        self.failed += record.failed_calls > 0
+        self.planner_errors += any(frame.error is not None for frame in frames)
+        self._count(frames, record)
+        self._run.progress(record)
+
+    def _count(self, frames: Iterable[FrameRecord], record: EpisodeRecord) -> None:
+        monitor = self._run.monitor
+        monitor.done += 1
+        monitor.failed += record.failed_calls > 0
+        monitor.misformed += any(not is_call_error(frame.outcome) and frame.actions is None for frame in frames)
+
+
+def draws(job: Job, rules: LoopRules) -> bool:
+    """Whether pictures are drawn: for planners that want them, unless the rules say otherwise."""
+    return job.planner.needs().pictures > 0 if rules.draw is None else rules.draw

@@ -1,0 +1,143 @@
+"""The open loop's work: planners over the recorded frames of a source."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from lightemma.backends.base import BatchBackend, Call
+from lightemma.calls.cancellation import Stopped
+from lightemma.data.base import FrameSource
+from lightemma.data.data_locations import remember_source
+from lightemma.data.sources import open_source
+from lightemma.errors import UserError
+from lightemma.frame import Frame
+from lightemma.protocol import Protocol, protocol_named
+from lightemma.run_folder.manifest import DataEntry, Manifest, frame_set_digest
+from lightemma.run_folder.store import RunWriter
+from lightemma.sessions.batch import BatchRun
+from lightemma.sessions.benchmark import Benchmark
+from lightemma.sessions.jobs import Job, make_jobs
+from lightemma.sessions.manifests import run_manifest
+from lightemma.sessions.models import make_backend
+from lightemma.sessions.open_loop import drive_frames
+from lightemma.sessions.roles import BackendMaker
+from lightemma.sessions.session import Prices, Run, RunOutcome, Session, check_writable
+from lightemma.sessions.survey import FrameSet, survey
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FramesOfSource:
+    """The frames that a benchmark names, of an open source.
+
+    Attributes:
+        benchmark: which frames, and how they are driven.
+        source: where they are from.
+        protocol: how plans become trajectories.
+        chosen: the frames by name.
+    """
+
+    unit: ClassVar[str] = "frames"
+    batches: ClassVar[bool] = True
+
+    benchmark: Benchmark
+    source: FrameSource
+    protocol: Protocol
+    chosen: FrameSet
+
+    @property
+    def size(self) -> int:
+        """How many frames every run covers."""
+        return len(self.chosen.tokens)
+
+    @property
+    def at_once(self) -> int:
+        """Frames of a planner without models: one per processor, at most 8."""
+        return min(os.cpu_count() or 1, 8)
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames, made one by one."""
+        return self.source.frames(self.benchmark.scenes, self.benchmark.stride, self.benchmark.limit)
+
+    def manifest(self, job: Job, prices: Prices) -> Manifest:
+        """What a run over these frames is."""
+        info, benchmark = self.source.info, self.benchmark
+        data = DataEntry(
+            source=info.source,
+            name=info.name,
+            version=info.version,
+            scenes=self.chosen.scenes,
+            frames=self.size,
+            frame_set=frame_set_digest(self.chosen.tokens),
+            stride=benchmark.stride,
+            limit=benchmark.limit,
+        )
+        images = benchmark.pictures.policy().as_dict() if job.pictures else None
+        return run_manifest(job, prices, data, self.protocol, benchmark.parser, images, type(self.source))
+
+    def open_writer(self, folder: Path, manifest: Manifest) -> RunWriter:
+        """Opens a run's folder, where it was left or anew."""
+        return RunWriter(folder, manifest)
+
+    def opened(self) -> AbstractContextManager[object]:
+        """Frames need nothing that is held open."""
+        return nullcontext()
+
+    async def drive(self, run: Run) -> RunOutcome:
+        """Drives one run over all frames that it has not finished."""
+        calls: Mapping[str, Call] = run.calls
+        if run.spending.batch and run.job.backends:
+            try:
+                calls = await self._batch(run)
+            except Stopped:
+                return run.outcome(self.size, 0, 0, 0)
+        policy = self.benchmark.pictures.policy()
+        return await drive_frames(self.frames(), self.size, run, calls, self.protocol, policy)
+
+    async def _batch(self, run: Run) -> Mapping[str, Call]:
+        """Has all calls answered in batches; the way to ask that has the answers."""
+        backends = {role: one for role, one in run.job.backends.items() if isinstance(one, BatchBackend)}
+        assert run.cache is not None, "checked when the session began"
+        spending = run.spending
+        waves = BatchRun(backends, run.cache, run.writer.folder, run.cancellation, log.info, spending.poll_s)
+        return await waves.answer(self.frames, run.job.planner, self.benchmark.pictures.policy())
+
+
+def open_runs(
+    benchmark: Benchmark,
+    results: Path,
+    source: FrameSource | None = None,
+    backends: BackendMaker = make_backend,
+) -> Session[FramesOfSource]:
+    """The runs of a benchmark over recorded frames, ready to be driven.
+
+    Args:
+        benchmark: what to drive.
+        results: folder of runs.
+        source: the frames, if already open.
+        backends: makes the backend of a model's name.
+
+    Raises:
+        UserError: if anything is wrong that can be known before the first call.
+    """
+    if benchmark.loop != "open":
+        raise UserError("This benchmark drives in a world; give it to `lightemma drive` or `lightemma study`.")
+    jobs = make_jobs(benchmark, backends)
+    check_writable(results)
+    protocol = protocol_named(benchmark.integration)
+    if source is None:
+        if benchmark.data is None:
+            raise UserError("Nothing says what to drive; give `data`, such as `demo`.", "data")
+        source = open_source(benchmark.data, results, protocol, benchmark.reader)
+        remember_source(results, source.info, benchmark.data)
+    frames = source.frames(benchmark.scenes, benchmark.stride, benchmark.limit)
+    pictures = max((job.pictures for job in jobs), default=0)
+    work = FramesOfSource(benchmark, source, protocol, survey(frames, source.info.name, pictures))
+    return Session(work, jobs, results, benchmark.concurrency)

@@ -1,0 +1,142 @@
+"""The runs of a command: planners with their models, and what each run is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from lightemma.backends.base import Backend
+from lightemma.errors import UserError
+from lightemma.planners.base import Planner, PlannerSettings
+from lightemma.planners.registry import check_options
+from lightemma.prompts.sets import DEFAULT_PROMPTS, PromptSet, load_prompts
+from lightemma.run_folder.manifest import distributions_of
+from lightemma.run_folder.store import check_run_name
+from lightemma.sessions.benchmark import Benchmark
+from lightemma.sessions.roles import BackendMaker, equip, model_choices
+from lightemma.sessions.views import pictures_needed
+
+DEFAULT_PLANNER = "chain-of-thought"
+
+#: Makes a planner that only one loop has, by name; None if the name is not one of these.
+OwnPlanner = Callable[[str], Planner | None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to be made: a planner with its models.
+
+    Attributes:
+        name: of the run and its folder.
+        planner: what makes the plans.
+        backends: its models by role, the main one first; empty for planners without.
+        prompts: the wording, for planners that ask a model.
+    """
+
+    name: str
+    planner: Planner
+    backends: Mapping[str, Backend] = field(default_factory=dict)
+    prompts: PromptSet | None = None
+
+    @property
+    def models(self) -> list[Backend]:
+        """Each of its models once: two roles may share one."""
+        return unique(self.backends.values())
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures of each frame are loaded."""
+        return pictures_needed(self.planner.needs(), self.backends)
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Packages that decide its numbers, besides those that always do."""
+        models = [name for backend in self.models for name in backend.packages]
+        return (*dict.fromkeys(models), *distributions_of(type(self.planner).__module__))
+
+
+@dataclass(frozen=True, slots=True)
+class RunNames:
+    """How the runs of one loop are called, besides by planner and models.
+
+    Attributes:
+        prefix: before every name.
+        suffix: after every name, joined by ``+``.
+    """
+
+    prefix: str = ""
+    suffix: tuple[str, ...] = ()
+
+    def name(self, planner: Planner, model: str = "", prompts: str = DEFAULT_PROMPTS) -> str:
+        """The models, and what sets the run apart from three separate prompts in the usual wording.
+
+        Args:
+            planner: of the run.
+            model: names of its models; an empty string without one.
+            prompts: name of the wording.
+        """
+        parts = [model] if model else []
+        parts += [planner.name] if planner.name != DEFAULT_PLANNER or not model else []
+        parts += planner.suffix
+        parts += [prompts] if model and prompts != DEFAULT_PROMPTS else []
+        return self.prefix + "+".join([*parts, *self.suffix])
+
+
+def make_jobs(
+    benchmark: Benchmark,
+    backends: BackendMaker,
+    names: RunNames = RunNames(),
+    own: OwnPlanner = lambda name: None,
+) -> list[Job]:
+    """The runs of a benchmark: every planner; those that ask models once for each choice of models.
+
+    Args:
+        benchmark: planners, models and how models are asked.
+        backends: makes a backend of a model's name.
+        names: how runs are called.
+        own: planners that only this loop has.
+
+    Raises:
+        UserError: if a name is unknown, a planner lacks its model, or two runs would have one name.
+    """
+    prompts = load_prompts(benchmark.prompts)
+    owned = {name: planner for name in benchmark.planners if (planner := own(name)) is not None}
+    check_options([name for name in benchmark.planners if name not in owned], benchmark.planner_options)
+    settings = PlannerSettings(prompts, benchmark.parser, benchmark.style, options=benchmark.planner_options)
+    choices = model_choices(benchmark.models)
+    jobs: list[Job] = []
+    for name in benchmark.planners:
+        if name in owned:
+            jobs.append(Job(names.name(owned[name]), owned[name]))
+            continue
+        for one in equip(name, settings, choices, backends):
+            used = one.planner.prompts if one.backends else None
+            run = names.name(one.planner, one.model_name, prompts.name)
+            jobs.append(Job(run, one.planner, one.backends, used))
+    return _named(jobs, benchmark.name)
+
+
+def unique(backends: Iterable[Backend]) -> list[Backend]:
+    """Each backend once."""
+    return list({id(backend): backend for backend in backends}.values())
+
+
+def _named(jobs: list[Job], name: str | None) -> list[Job]:
+    """The runs, the only one of them under ``name`` if that is given.
+
+    Raises:
+        UserError: if a name cannot be a folder's, or two runs have the same.
+    """
+    if name is not None:
+        if len(jobs) > 1:
+            raise UserError(
+                f"`name` names one run, but this makes {len(jobs)}; leave it out, or run them one by one.", "name"
+            )
+        jobs = [replace(jobs[0], name=name)]
+    called = [job.name for job in jobs]
+    for one in called:
+        check_run_name(one)
+    twice = sorted({one for one in called if called.count(one) > 1})
+    if twice:
+        raise UserError(f"Two runs would be called '{twice[0]}'; run them one by one with `name`.", "name")
+    return jobs

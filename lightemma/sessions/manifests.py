@@ -1,0 +1,61 @@
+"""What the manifest of a run says that begins, the same for both loops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightemma.protocol import Protocol
+from lightemma.run_folder.manifest import (
+    DataEntry,
+    Manifest,
+    PlannerEntry,
+    PromptsEntry,
+    distributions_of,
+    git_revision,
+    now,
+    package_versions,
+    python_version,
+)
+from lightemma.sessions.jobs import Job
+from lightemma.sessions.models import model_entry
+from lightemma.sessions.session import Prices
+
+
+def run_manifest(
+    job: Job,
+    prices: Prices,
+    data: DataEntry,
+    protocol: Protocol,
+    parser: str,
+    images: dict[str, Any] | None,
+    driven: type,
+) -> Manifest:
+    """The manifest of a run that begins.
+
+    Args:
+        job: planner, models and wording.
+        prices: role -> price of its model.
+        data: what is driven.
+        protocol: how plans become trajectories.
+        parser: how answers are read.
+        images: how pictures are sent, or None where none are.
+        driven: class of the source or the world; its package is named too.
+    """
+    tables = dict.fromkeys(price.table for price in prices.values() if price)
+    return Manifest(
+        run=job.name,
+        protocol=protocol.as_dict(),
+        data=data,
+        planner=PlannerEntry(job.planner.kind, job.planner.settings()),
+        parser=parser,
+        models={role: model_entry(backend, prices[role]) for role, backend in job.backends.items()},
+        price_table="; ".join(tables) or None,
+        prompts=PromptsEntry(job.prompts.name, job.prompts.sha256, job.prompts.settings.answer)
+        if job.prompts
+        else None,
+        images=images,
+        packages=package_versions((*job.packages, *distributions_of(driven.__module__))),
+        python=python_version(),
+        git_revision=git_revision(),
+        started=now(),
+    )

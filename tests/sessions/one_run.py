@@ -1,0 +1,44 @@
+"""One run over given frames, without a benchmark's checks; its manifest does not say what its model is like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightemma.backends.base import Backend
+from lightemma.calls.monitor import Monitor
+from lightemma.frame import Frame
+from lightemma.planners.base import Planner
+from lightemma.protocol import LIGHTEMMA
+from lightemma.run_folder.manifest import Manifest
+from lightemma.sessions.benchmark import Benchmark
+from lightemma.sessions.frames_of_source import FramesOfSource
+from lightemma.sessions.jobs import Job
+from lightemma.sessions.session import Prices, RunOutcome, Session, Spending
+from lightemma.sessions.survey import survey
+from tests.conftest import MadeUpSource, make_manifest
+
+
+@dataclass(frozen=True)
+class GivenFrames(FramesOfSource):
+    """Frames whose runs are told apart by planner and frames alone."""
+
+    def manifest(self, job: Job, prices: Prices) -> Manifest:
+        return make_manifest(job.name, list(self.frames()), planner=job.planner.name)
+
+
+async def drive_run(
+    folder: Path,
+    planner: Planner,
+    backends: Mapping[str, Backend],
+    frames: Sequence[Frame],
+    concurrency: int = 1,
+    watch: Callable[[Monitor], None] | None = None,
+) -> RunOutcome:
+    """One session of a run, without a cache."""
+    source = MadeUpSource(frames)
+    work = GivenFrames(Benchmark(data="made-up"), source, LIGHTEMMA, survey(source.frames(), "drives", 0))
+    session = Session(work, [Job(folder.name, planner, backends)], folder.parent, concurrency)
+    (outcome,) = await session.run_all(Spending(cache=False), watch)
+    return outcome
