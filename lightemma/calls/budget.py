@@ -56,7 +56,7 @@ class Budget:
 
 
 def most_input_tokens(request: Request) -> int:
-    """More tokens than a request can have on its way in."""
+    """More tokens than the input of a request can have."""
     return sum(_tokens(message) for message in request.messages)
 
 

@@ -1,7 +1,7 @@
 """Every answered call, kept for good: a call that was paid for is never paid for twice.
 
 One SQLite file in write-ahead mode beside the runs. An answer is committed before the planner sees it, so that a killed
-process loses at most the calls that were under way.
+process loses at most the calls that were in progress.
 """
 
 from __future__ import annotations

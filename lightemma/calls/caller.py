@@ -11,7 +11,7 @@ from lightemma.backends.base import Backend, CallError, CallResult, Completion, 
 from lightemma.backends.plugin_faults import checked_answer, fault_line, is_plugin
 from lightemma.calls.budget import Budget, BudgetSpent, most_input_tokens
 from lightemma.calls.cache import ResponseCache, call_key
-from lightemma.calls.cancellation import Stop, Stopped
+from lightemma.calls.cancellation import Cancellation, Cancelled
 from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
 from lightemma.calls.prices import ResolvedPrice, cost
@@ -28,7 +28,7 @@ class CallServices:
     Attributes:
         gate: pool and caps of the provider.
         monitor: is told of every answer.
-        stop: ends the run.
+        cancellation: ends the run.
         budget: dollars that may be spent.
         price: of a million tokens, or None.
         cache: answers given before, or None.
@@ -37,7 +37,7 @@ class CallServices:
 
     gate: ProviderLimits
     monitor: Monitor
-    stop: Stop
+    cancellation: Cancellation
     budget: Budget = field(default_factory=lambda: Budget(None))
     price: ResolvedPrice | None = None
     cache: ResponseCache | None = None
@@ -65,7 +65,7 @@ class Caller:
         self._backend = backend
         self._options = backend.options.model_dump(mode="json")
         self._services = services or CallServices(
-            ProviderLimits(backend.config.limits), Monitor(backend.config.name), Stop()
+            ProviderLimits(backend.config.limits), Monitor(backend.config.name), Cancellation()
         )
 
     async def __call__(self, request: Request) -> CallResult:
@@ -73,7 +73,7 @@ class Caller:
 
         Raises:
             UserError: if no further call can succeed either.
-            Stopped: if the run is ending; nothing was asked.
+            Cancelled: if the run is ending; nothing was asked.
         """
         cache = self._services.cache
         key = call_key(self._backend.config, self._options, request) if cache is not None else ""
@@ -106,7 +106,7 @@ class Caller:
                 services.monitor.retries += 1
                 services.monitor.retrying += 1
                 try:
-                    await services.stop.sleep(wait_before(attempt, error.retry_after_s, services.rng))
+                    await services.cancellation.sleep(wait_before(attempt, error.retry_after_s, services.rng))
                 finally:
                     services.monitor.retrying -= 1
                 continue
@@ -119,7 +119,7 @@ class Caller:
     async def _attempt(self, request: Request) -> tuple[Completion, float]:
         """One try: waits for its turn, sends, and tells pool, budget and monitor how it went."""
         services = self._services
-        services.stop.check()
+        services.cancellation.check()
         gate, limits = services.gate, self._backend.config.limits
         most_input = most_input_tokens(request)
         await gate.requests.take(1)
@@ -128,13 +128,13 @@ class Caller:
         # Later calls go first: a frame that is begun is finished before another is.
         place = await gate.pool.acquire(-request.place)
         try:
-            services.stop.check()
+            services.cancellation.check()
             reserved = services.budget.reserve(self._dearest(most_input))
         except BudgetSpent:
             gate.pool.cancel()
-            services.stop.request(f"the next call might go beyond `max_cost` {services.budget.cap:g}")
-            raise Stopped from None
-        except Stopped:
+            services.cancellation.request(f"the next call might go beyond `max_cost` {services.budget.cap:g}")
+            raise Cancelled from None
+        except Cancelled:
             gate.pool.cancel()
             raise
         failure: str | None = "cancelled"
@@ -153,7 +153,7 @@ class Caller:
         except CallError as error:
             failure, retry_after_s = error.kind, error.retry_after_s
             raise
-        except (UserError, Stopped):
+        except (UserError, Cancelled):
             raise
         except Exception as error:
             if not is_plugin(self._backend.implementation):

@@ -1,4 +1,4 @@
-"""What a run is doing right now, in numbers: for the live view, the JSON log, and whoever looks."""
+"""What a run is doing right now, in numbers: for the live view, the JSON log, and callers of ``Session.run``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Monitor:
         name: the run.
         frames: to be driven in all: frames, or episodes.
         unit: the word for them.
-        kept: finished by an earlier sitting.
+        kept: finished by an earlier session.
         done: finished now.
         failed: of ``done``, those whose call failed.
         misformed: of ``done``, those answered outside the format.
@@ -76,12 +76,12 @@ class Monitor:
 
     @property
     def level(self) -> float:
-        """Calls allowed at once at this moment."""
+        """Concurrent calls allowed at this moment."""
         return self.pool.level if self.pool else 0.0
 
     @property
     def in_flight(self) -> int:
-        """Calls under way at this moment, over all runs of the pool."""
+        """Calls in progress at this moment, over all runs of the pool."""
         return self.pool.in_flight if self.pool else 0
 
     @property

@@ -55,7 +55,7 @@ class LoopRules:
 
     Attributes:
         replan: actions of a plan that are driven before the next picture is taken, 1 … 6.
-        real_time: whether the world goes on while the planner thinks.
+        real_time: whether the world moves on while the planner computes.
         car_limits: whether the car's limits hold (acceleration, braking, cornering); without, it does whatever is planned.
         size: width and height of the pictures in pixels.
         draw: whether pictures are drawn; None draws them for planners that want them.

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from lightemma.backends.base import Call, CallResult, Request
-from lightemma.calls.cancellation import Stopped
+from lightemma.calls.cancellation import Cancelled
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray, Frame
 from lightemma.planners.base import Calls, Plan, Planner, View
@@ -74,13 +74,13 @@ class PlannerRunner:
 
         Raises:
             UserError: if the run cannot continue for another reason (a wrong key).
-            Stopped: if the run is ending.
+            Cancelled: if the run is ending.
         """
         recorded = RecordedCalls(frame.sample_token, self._calls)
         started = time.perf_counter()
         try:
             plan = check_plan(await self._planner.plan(frame, view, recorded), recorded.records)
-        except (UserError, Stopped):
+        except (UserError, Cancelled):
             raise
         except Exception as error:
             if error is recorded.raised:  # the backend's error, not the planner's

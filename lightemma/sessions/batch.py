@@ -25,7 +25,7 @@ from lightemma.backends.base import (
     TextPart,
 )
 from lightemma.calls.cache import ResponseCache, call_key
-from lightemma.calls.cancellation import Stop
+from lightemma.calls.cancellation import Cancellation
 from lightemma.data.pictures import PicturePolicy
 from lightemma.errors import UserError
 from lightemma.frame import Frame
@@ -106,7 +106,7 @@ class BatchRun:
         backends: providers with a batch endpoint, by role of the planner's models.
         cache: takes the answers.
         folder: the run's folder; keeps batches.json.
-        stop: ends the waiting (the batches stay out, and the same command picks them up).
+        cancellation: ends the waiting (the batches stay out, and the same command picks them up).
         told: is given a sentence whenever something happens.
         poll_s: seconds between two looks at a batch.
 
@@ -119,14 +119,14 @@ class BatchRun:
         backends: Mapping[str, BatchBackend],
         cache: ResponseCache,
         folder: Path,
-        stop: Stop,
+        cancellation: Cancellation,
         told: Callable[[str], None],
         poll_s: float = POLL_S,
     ) -> None:
         self._backends = backends
         self._cache = cache
         self._path = folder / FILE
-        self._stop = stop
+        self._cancellation = cancellation
         self._told = told
         self._poll_s = poll_s
         self._state = self._load()
@@ -141,7 +141,7 @@ class BatchRun:
 
         Raises:
             UserError: if the provider does not take the batches.
-            Stopped: if the run is to end; what is out stays out.
+            Cancelled: if the run is to end; what is out stays out.
         """
         wave = 0
         while True:
@@ -179,7 +179,7 @@ class BatchRun:
                 collector.wanted.clear()
 
     async def _submit(self, role: str, requests: Mapping[str, Request]) -> None:
-        self._stop.check()
+        self._cancellation.check()
         backend = self._backends[role]
         keys = {f"call-{index}": key for index, key in enumerate(requests)}
         try:
@@ -205,13 +205,13 @@ class BatchRun:
                     )
                     break
                 log.warning("no word of batch %s (%s); asking again", out.id, error.message)
-                await self._stop.sleep(self._poll_s)
+                await self._cancellation.sleep(self._poll_s)
                 continue
             if status.done:
                 await self._keep(out, backend)
                 break
             self._told(f"batch {out.id}: {status.words}, {status.finished} of {status.total}")
-            await self._stop.sleep(self._poll_s)
+            await self._cancellation.sleep(self._poll_s)
         self._state.out.remove(out)
         self._save()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from lightemma.backends.base import BatchBackend, Call
-from lightemma.calls.cancellation import Stopped
+from lightemma.calls.cancellation import Cancelled
 from lightemma.data.base import FrameSource
 from lightemma.data.data_locations import remember_source
 from lightemma.data.sources import open_source
@@ -96,7 +96,7 @@ class FramesOfSource:
         if run.spending.batch and run.job.backends:
             try:
                 calls = await self._batch(run)
-            except Stopped:
+            except Cancelled:
                 return run.outcome(self.size, 0, 0, 0)
         policy = self.benchmark.pictures.policy()
         return await drive_frames(self.frames(), self.size, run, calls, self.protocol, policy)

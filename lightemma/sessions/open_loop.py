@@ -52,9 +52,7 @@ async def drive_frames(
     if not run.job.backends and not run.job.pictures:
         await _while_quick(todo, driver)
     await run_concurrently(todo, driver.one, *run.services)
-    return run.outcome(
-        total, driver.done, kept, driver.failed, driver.runner.failures, driver.runner.first_error
-    )
+    return run.outcome(total, driver.done, kept, driver.failed, driver.runner.failures, driver.runner.first_error)
 
 
 async def _while_quick(frames: Iterator[Frame], driver: _FrameDriver) -> None:

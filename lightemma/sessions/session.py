@@ -22,7 +22,7 @@ from lightemma.calls.budget import Budget
 from lightemma.calls.cache import FILE as CACHE_FILE
 from lightemma.calls.cache import ResponseCache
 from lightemma.calls.caller import Caller, CallServices
-from lightemma.calls.cancellation import Stop, stopping_on_interrupt
+from lightemma.calls.cancellation import Cancellation, cancelling_on_interrupt
 from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
 from lightemma.calls.prices import ResolvedPrice, resolve_price
@@ -102,7 +102,7 @@ class Run:
     job: Job
     writer: RunWriter
     monitor: Monitor
-    cancellation: Stop
+    cancellation: Cancellation
     calls: dict[str, Caller]
     services: list[CallServices]
     spending: Spending
@@ -214,12 +214,12 @@ class Session(Generic[W]):
         self, spending: Spending, watch: Watch | None = None, progress: Progress | None = None
     ) -> list[RunOutcome]:
         """``run`` for callers with an event loop of their own, who have checked what ``run`` checks."""
-        shared = _Shared(Stop(), Budget(spending.max_cost), self.concurrency)
+        shared = _Shared(Cancellation(), Budget(spending.max_cost), self.concurrency)
         prices = {job.name: prices_of(job, spending) for job in self.jobs}
         async with AsyncExitStack() as stack:
             if spending.cache and any(backend.cacheable for job in self.jobs for backend in job.models):
                 shared.cache = stack.enter_context(ResponseCache(self.results / CACHE_FILE))
-            stack.enter_context(stopping_on_interrupt(shared.cancellation))
+            stack.enter_context(cancelling_on_interrupt(shared.cancellation))
             # All folders are opened before the first call: one that holds another run is refused while nothing is spent.
             writers = [
                 stack.enter_context(
@@ -262,7 +262,7 @@ class Session(Generic[W]):
 class _Shared:
     """What the runs of one command share."""
 
-    cancellation: Stop
+    cancellation: Cancellation
     budget: Budget
     concurrency: int | None
     limits: dict[str, ProviderLimits] = field(default_factory=dict)

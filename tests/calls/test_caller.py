@@ -12,7 +12,7 @@ from lightemma.backends.config import Limits, ModelConfig
 from lightemma.calls.budget import Budget
 from lightemma.calls.cache import ResponseCache
 from lightemma.calls.caller import Caller, CallServices
-from lightemma.calls.cancellation import Stop, Stopped
+from lightemma.calls.cancellation import Cancellation, Cancelled
 from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
 from lightemma.calls.prices import ResolvedPrice
@@ -44,7 +44,7 @@ ANSWER = Completion("fine", Usage(1000, 0, 50))
 LONG = "word " * 900  # more than the thousand tokens that the answers are counted with
 
 
-class NoWaiting(Stop):
+class NoWaiting(Cancellation):
     """Notes how long it was told to sleep instead of sleeping."""
 
     def __init__(self) -> None:
@@ -64,9 +64,9 @@ def ask(backend, *requests, **services):
     """Asks one after the other and gives back the results and what stood in between."""
 
     async def drive():
-        stop = services.pop("stop", None) or NoWaiting()
+        cancellation = services.pop("cancellation", None) or NoWaiting()
         between = CallServices(
-            ProviderLimits(backend.config.limits), Monitor("m"), stop, rng=random.Random(1), **services
+            ProviderLimits(backend.config.limits), Monitor("m"), cancellation, rng=random.Random(1), **services
         )
         caller = Caller(backend, between)
         results = [await caller(one) for one in requests or (request(),)]
@@ -107,13 +107,13 @@ def test_tries_are_counted_and_end():
     backend = Served(CallError("overloaded", "busy"), attempts=4)
     (result,), between = ask(backend)
     assert (result.failure, result.attempts, backend.asked) == ("overloaded", 4, 4)
-    assert len(between.stop.slept) == 3
+    assert len(between.cancellation.slept) == 3
 
 
 def test_the_provider_is_given_the_time_it_asks_for():
     backend = Served(CallError("rate_limited", "slow down", retry_after_s=7.0), ANSWER)
     _, between = ask(backend)
-    assert 7.0 <= between.stop.slept[0] <= 7.7
+    assert 7.0 <= between.cancellation.slept[0] <= 7.7
 
 
 def test_waits_grow_and_are_spread_and_never_run_away():
@@ -150,10 +150,10 @@ def test_a_failure_is_not_kept(tmp_path):
 
 
 def test_nothing_is_asked_once_the_run_is_ending():
-    backend, stop = Served(ANSWER), NoWaiting()
-    stop.request("enough")
-    with pytest.raises(Stopped):
-        ask(backend, stop=stop)
+    backend, cancellation = Served(ANSWER), NoWaiting()
+    cancellation.request("enough")
+    with pytest.raises(Cancelled):
+        ask(backend, cancellation=cancellation)
     assert backend.asked == 0
 
 
@@ -170,7 +170,7 @@ def test_the_cap_holds_with_calls_under_way():
     cap = 0.02
 
     async def drive():
-        stop, budget = Stop(), Budget(cap)
+        stop, budget = Cancellation(), Budget(cap)
         backend = Served(ANSWER, delay=0.01, concurrency=16)
         between = CallServices(ProviderLimits(backend.config.limits), Monitor("m"), stop, budget, PRICE)
         caller = Caller(backend, between)
@@ -181,7 +181,7 @@ def test_the_cap_holds_with_calls_under_way():
     assert budget.spent <= cap
     assert 5 <= backend.asked < 100
     assert "`max_cost`" in stop.reason
-    assert all(isinstance(result, Stopped) or result.completion == ANSWER for result in results)
+    assert all(isinstance(result, Cancelled) or result.completion == ANSWER for result in results)
 
 
 def test_an_answer_nobody_counted_is_booked_at_its_dearest():

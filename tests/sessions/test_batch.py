@@ -8,7 +8,7 @@ import pytest
 from lightemma.backends.base import BatchBackend, BatchStatus, CallError, Completion
 from lightemma.backends.config import ModelConfig
 from lightemma.calls.cache import ResponseCache
-from lightemma.calls.cancellation import Stop, Stopped
+from lightemma.calls.cancellation import Cancellation, Cancelled
 from lightemma.data.pictures import PicturePolicy
 from lightemma.errors import UserError
 from lightemma.frame import EgoHistory
@@ -73,7 +73,12 @@ def wave(provider, folder, frames, stop=None, said=None):
         planner = ChainOfThought()
         with ResponseCache(folder / "c.sqlite") as cache:
             run = BatchRun(
-                {"main": provider}, cache, folder, stop or Stop(), (said if said is not None else []).append, poll_s=0.0
+                {"main": provider},
+                cache,
+                folder,
+                stop or Cancellation(),
+                (said if said is not None else []).append,
+                poll_s=0.0,
             )
             calls = await run.answer(lambda: frames, planner, PicturePolicy())
             return [await planner.plan(frame, View(), calls) for frame in frames]
@@ -110,7 +115,7 @@ def test_batches_stay_under_what_the_provider_takes_in_bytes(tmp_path, frames, m
 
 
 def test_what_is_out_is_picked_up_by_the_next_sitting(tmp_path, frames):
-    provider, stop = Provider(looks=10**6), Stop()
+    provider, stop = Provider(looks=10**6), Cancellation()
     said = []
 
     class Impatient(list):
@@ -119,7 +124,7 @@ def test_what_is_out_is_picked_up_by_the_next_sitting(tmp_path, frames):
             if "in progress" in sentence:
                 stop.request("interrupted")
 
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         wave(provider, tmp_path, frames, stop, Impatient())
     handed_over = len(provider.batches)
     provider.looks = 1
