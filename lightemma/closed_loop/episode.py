@@ -18,6 +18,7 @@ from lightemma.closed_loop.world import CarState, Observation, World
 from lightemma.errors import UserError
 from lightemma.frame import EgoHistory, FloatArray, Frame, Picture, Pose
 from lightemma.kinematics import actions_from_poses, hold_last_action, to_ego_frame
+from lightemma.plugins import describe
 from lightemma.protocol import LIGHTEMMA
 
 #: Microseconds since 1970 at which every episode begins: a made-up day, so that time stamps look like a data set's.
@@ -217,5 +218,4 @@ def _outcome(world: World) -> EpisodeOutcome:
 
 
 def _broken(world: World, what: str) -> UserError:
-    cls = type(world)
-    return UserError(f"The world {cls.__module__}:{cls.__qualname__} does not keep to its contract: {what}.")
+    return UserError(f"The world ({describe(type(world))}) does not keep to its contract: {what}.")

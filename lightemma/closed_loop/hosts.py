@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from lightemma.closed_loop.world import World
 from lightemma.closed_loop.world_factory import WorldFactory
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray
+from lightemma.plugins import describe, error_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,10 @@ class WorldHostCore:
         with self._telling(task):
             world = self._factory.open(task.spec, task.rules, pictures=task.pictures)
             if not isinstance(world, World):
-                raise UserError(f"{_place_of(type(self._factory))} opens {type(world).__name__}, which is no World.")
+                raise UserError(
+                    f"The world '{self._factory.place}' ({describe(type(self._factory))}) opens "
+                    f"{type(world).__name__}, which is no World; correct that class."
+                )
             try:
                 driver = task.driver.begin(task.spec) if task.driver else None
                 episode = Episode(task.spec, task.rules, world, task.run, driver)
@@ -122,18 +125,9 @@ class WorldHostCore:
             if cls.__module__.split(".")[0] == __name__.split(".")[0]:
                 raise
             raise UserError(
-                f"The world {_place_of(cls)} failed in the episode '{task.spec.name}': {type(error).__name__}: {error}; "
-                "mend it, and give the same command again."
+                f"The world '{self._factory.place}' ({describe(cls)}) failed in the episode '{task.spec.name}': "
+                f"{error_line(error)}; correct it, and give the same command again."
             ) from error
-
-
-def _place_of(cls: type) -> str:
-    """A class by its name and file."""
-    try:
-        file = inspect.getsourcefile(cls)
-    except (TypeError, OSError):
-        file = None
-    return f"{cls.__module__}:{cls.__qualname__}" + (f" ({file})" if file else "")
 
 
 class InProcessHost:

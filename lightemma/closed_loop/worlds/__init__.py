@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-
 from lightemma.closed_loop.spec import EpisodeSpec
 from lightemma.closed_loop.world_factory import EpisodeChoice, WorldFactory
-from lightemma.errors import UserError, near_names
-from lightemma.plugins import load_class
+from lightemma.errors import UserError
+from lightemma.plugins import describe, find_class, offered
 
 #: Name -> where its factory is; loaded when it is asked for.
 WORLDS = {"city": "lightemma.closed_loop.worlds.city:CityFactory"}
@@ -18,7 +16,7 @@ DEFAULT_WORLD = "city"
 
 def world_names() -> list[str]:
     """Names of all worlds that are installed."""
-    return list(_places())
+    return list(offered(ENTRY_POINTS, WORLDS))
 
 
 def open_factory(text: str = DEFAULT_WORLD) -> WorldFactory:
@@ -30,16 +28,11 @@ def open_factory(text: str = DEFAULT_WORLD) -> WorldFactory:
     Raises:
         UserError: if there is no such world, or it cannot be made.
     """
-    places = _places()
-    name, _, rest = text.partition(":")
-    if name in places:
-        place, argument = places[name], rest
-    elif rest:
-        attribute, _, argument = rest.partition(":")
-        place = f"{name}:{attribute}"
-    else:
-        raise UserError(f"There is no world '{name}'; {near_names(name, places)}")
-    return load_class(place, WorldFactory, "world")(argument)
+    name, _, argument = text.partition(":")
+    if argument and name not in offered(ENTRY_POINTS, WORLDS):
+        attribute, _, argument = argument.partition(":")
+        name = f"{name}:{attribute}"
+    return find_class(name, ENTRY_POINTS, WORLDS, WorldFactory, "world")(argument)
 
 
 def choose_episodes(factory: WorldFactory, choice: EpisodeChoice) -> list[EpisodeSpec]:
@@ -57,12 +50,8 @@ def choose_episodes(factory: WorldFactory, choice: EpisodeChoice) -> list[Episod
     for spec in specs:
         if spec.name in seen or not spec.name.strip(".") or not set(spec.name).isdisjoint('/\\:*?"<>|\0\n'):
             raise UserError(
-                f"The world '{factory.place}' ({type(factory).__module__}:{type(factory).__qualname__}) has an episode "
+                f"The world '{factory.place}' ({describe(type(factory))}) has an episode "
                 f"called '{spec.name}', which is no fit name for a file, or is taken by another episode."
             )
         seen.add(spec.name)
     return specs
-
-
-def _places() -> dict[str, str]:
-    return WORLDS | {point.name: point.value for point in entry_points(group=ENTRY_POINTS) if point.name not in WORLDS}

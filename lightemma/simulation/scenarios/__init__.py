@@ -6,12 +6,11 @@ import inspect
 import sys
 import zlib
 from functools import cache
-from importlib import import_module
-from importlib.metadata import entry_points
 
 import numpy as np
 
 from lightemma.errors import UserError, near_names
+from lightemma.plugins import error_line, load_object, offered
 from lightemma.protocol import LIGHTEMMA, Protocol
 from lightemma.simulation.conditions import CONDITIONS
 from lightemma.simulation.ego import Limits
@@ -31,7 +30,7 @@ ENTRY_POINTS = "lightemma.scenarios"
 
 def scenario_names() -> list[str]:
     """Names of all scenarios that are installed, those shipped here first."""
-    return [*SCENARIOS, *_offered()]
+    return [*SCENARIOS, *(name for name in offered(ENTRY_POINTS, {}) if name not in SCENARIOS)]
 
 
 def scenario_named(text: str) -> Scenario:
@@ -45,10 +44,12 @@ def scenario_named(text: str) -> Scenario:
     """
     if text in SCENARIOS:
         return SCENARIOS[text]
-    place = _offered().get(text, text)
-    if ":" not in place:
+    if ":" in text:
+        return _loaded(text)
+    found = offered(ENTRY_POINTS, {}).get(text)
+    if found is None:
         raise UserError(f"There is no scenario '{text}'; {near_names(text, scenario_names())}")
-    return _loaded(place)
+    return _loaded(found.place)
 
 
 def choose_scenarios(text: str) -> dict[str, Scenario]:
@@ -119,25 +120,14 @@ def _built(scenario: Scenario, builder: ScenarioBuilder) -> Setup:
         file = getattr(sys.modules.get(module), "__file__", None) or module
         raise UserError(
             f"The scenario '{scenario.name}' (function '{getattr(build, '__qualname__', build)}' in {file}) cannot be "
-            f"built: {type(error).__name__}: {error}; correct that function."
+            f"built: {error_line(error)}; correct that function."
         ) from error
     return setup
 
 
-def _offered() -> dict[str, str]:
-    """Name -> place of the scenarios of other packages."""
-    return {point.name: point.value for point in entry_points(group=ENTRY_POINTS) if point.name not in SCENARIOS}
-
-
 @cache
 def _loaded(place: str) -> Scenario:
-    module_name, _, name = place.partition(":")
-    try:
-        found = getattr(import_module(module_name), name)
-    except (ImportError, ValueError) as error:
-        raise UserError(f"The scenario '{place}' cannot be imported ({error}); is its folder on PYTHONPATH?") from error
-    except AttributeError as error:
-        raise UserError(f"Module '{module_name}' has no '{name}' for the scenario '{place}'.") from error
+    found = load_object(place, "scenario")
     if callable(found) and not isinstance(found, Scenario):
         try:
             inspect.signature(found).bind()
