@@ -143,6 +143,10 @@ class Fleet:
         starts: FloatArray = self.routes.starts[self.route[n]]
         return starts
 
+    def start_of(self, n: int, lane: int) -> float:
+        """Metres along a vehicle's route at which a lane begins, NaN if it is not on it."""
+        return float(self.routes.starts[self.route[n], lane])
+
     def starts_along(self, lane: int) -> FloatArray:
         """(n,) metres along each vehicle's route at which a lane begins, NaN where it is not on it."""
         starts: FloatArray = self.routes.starts[self.route, lane]

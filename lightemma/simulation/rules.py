@@ -144,7 +144,7 @@ class Rules:
     def first_goes(self, n: int, control: Control, way: int, time: float) -> int | None:
         """The vehicle that a vehicle at a control must let go before it takes its way, or None."""
         network = self._fleet.network
-        start = float(self._fleet.starts_of(n)[way])
+        start = self._fleet.start_of(n, way)
         for conflict in network.conflicts.get(way, ()):
             if control.kind == "signal" and conflict.yields and network.lanes[way].waits_inside:
                 continue  # waits inside the junction

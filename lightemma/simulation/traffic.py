@@ -201,7 +201,7 @@ class Traffic(Fleet):
                 or self.speed[n] < 3
             ):
                 continue
-            place = self.centre[n] - self.starts_of(n)[own.number]
+            place = self.centre[n] - self.start_of(n, own.number)
             if own.path.length - place < 70.0 or place < 10.0 or gaps[n] > 40.0 or leading[n] > self.desired[n] - 2.0:
                 continue
             for target in own.neighbours:
