@@ -120,7 +120,7 @@ def test_collisions_and_road_are_judged_alike_on_every_frame(root, recordings, n
         off_least, off_most = (leaves_the_road(recording, key_frame, poses[row], by) for by in (-0.05, 0.05))
         for step, (surely, perhaps) in enumerate(zip(off_least, off_most, strict=True)):
             judged = found.off_road[row, step]
-            if not np.isnan(judged) and not scene.ground.judge(scene.traffic.ego).off_road[row, step]:
+            if not np.isnan(judged) and not scene.ground.judge(scene.around.ego).off_road[row, step]:
                 assert surely <= bool(judged) <= perhaps, f"{frame.scene} #{frame.frame_index} step {step + 1}"
     assert doubtful < 0.15 * len(frames)
     if name == "regardless":
