@@ -25,7 +25,8 @@ from tests.evaluation.surroundings_kit import Box, around
 EVERY_TABLE = [*TABLES, *DRIVEN_TABLES]
 #: What a number is counted or measured in.
 UNIT = re.compile(
-    r"\b(metres|m/s|1/m|seconds|dollars|tokens|number|share|shares|score|factor|term|rad/s|place|two-sided p|same p)\b|m/s\^|1/\("
+    r"\b(metres|m/s|1/m|seconds|dollars|tokens|number|shares?|score|factor|term|rad/s|place|two-sided p|same p)\b"
+    r"|m/s\^|1/\("
 )
 #: The columns that resampling decides.
 DRAWN = re.compile(r"(.*_)?ci_(low|high)|p_value|p_holm|rank_low|rank_high|share_best")

@@ -21,23 +21,23 @@ function verdictOf(row) {
   return pair.p_holm >= 0.05 ? 'level' : pair.diff < 0 ? 'better' : 'worse';
 }
 
-const metres = (key, label, about) => ({ key, label, about, value: (row) => row[key], show: (row) => fixed(row[key], 2) });
+const metres = (key, label) => ({ key, label, about: aboutColumn('summary', key), value: (row) => row[key], show: (row) => fixed(row[key], 2) });
 const COLUMNS = [
-  { key: 'run', label: 'Run', about: 'who drove', value: (row) => row.run, show: (row) => nameCell(row) },
-  { key: 'ok_frames', label: 'Frames', about: 'frames with a plan that could be scored', value: (row) => row.ok_frames, show: (row) => grouped(row.ok_frames) },
-  metres('l2_1s', 'L2 at 1\u00a0s', 'metres at one second'),
-  metres('l2_2s', '2 s', 'metres at two seconds'),
-  metres('l2_3s', '3 s', 'metres at three seconds'),
-  { ...metres('l2_avg', 'Average', 'average L2, metres'), strong: true },
-  { key: 'diff', label: 'Against the baseline, m', about: 'metres of average L2 above (+) or below (−) repeating the current action, on the same frames, with 95 % interval', value: (row) => row.diff, show: (row, axis) => differenceCell(row, axis), wide: true },
-  { key: 'rank', label: 'Rank', about: 'place by average L2, with the places the resampled scenes allow', value: (row) => ranks.get(row.run)?.rank, show: (row) => rankText(ranks.get(row.run)) },
-  { key: 'miss', label: 'Missed', about: 'share of frames with a point more than 2 m off', value: (row) => row.miss_rate_2m, show: (row) => percent(row.miss_rate_2m) },
-  { key: 'format', label: 'Format errors', about: 'share of frames answered outside the format', value: (row) => row.format_error_rate, show: (row) => percent(row.format_error_rate) },
-  { key: 'call', label: 'Call errors', about: 'share of frames without an answer', value: (row) => row.call_error_rate, show: (row) => percent(row.call_error_rate) },
-  { key: 'latency', label: 'Seconds', about: 'mean seconds per frame, all stages', value: (row) => row.latency_mean_s, show: (row) => fixed(row.latency_mean_s, 1) },
-  { key: 'input', label: 'Tokens in', about: 'per frame, pictures included', value: (row) => row.input_tokens, show: (row) => (known(row.input_tokens) ? grouped(row.input_tokens) : '–') },
-  { key: 'output', label: 'Tokens out', about: 'per frame, reasoning included', value: (row) => row.output_tokens, show: (row) => (known(row.output_tokens) ? grouped(row.output_tokens) : '–') },
-  { key: 'cost', label: '$ per 1,000', about: 'dollars, failed frames included', value: (row) => row.cost_usd_per_frame, show: (row) => fixed(1000 * row.cost_usd_per_frame, 2) },
+  { key: 'run', label: 'Run', about: aboutColumn('summary', 'run'), value: (row) => row.run, show: (row) => nameCell(row) },
+  { key: 'ok_frames', label: 'Frames', about: aboutColumn('summary', 'ok_frames'), value: (row) => row.ok_frames, show: (row) => grouped(row.ok_frames) },
+  metres('l2_1s', 'L2 at 1\u00a0s'),
+  metres('l2_2s', '2 s'),
+  metres('l2_3s', '3 s'),
+  { ...metres('l2_avg', 'Average'), strong: true },
+  { key: 'diff', label: 'Against the baseline, m', about: `${aboutColumn('summary', 'diff_vs_baseline')}, with its 95 % interval`, value: (row) => row.diff, show: (row, axis) => differenceCell(row, axis), wide: true },
+  { key: 'rank', label: 'Rank', about: `${aboutColumn('ranks', 'rank')}; in brackets the best and the worst place in 95 % of the scene draws`, value: (row) => ranks.get(row.run)?.rank, show: (row) => rankText(ranks.get(row.run)) },
+  { key: 'miss', label: 'Missed', about: aboutColumn('summary', 'miss_rate_2m'), value: (row) => row.miss_rate_2m, show: (row) => percent(row.miss_rate_2m) },
+  { key: 'format', label: 'Format errors', about: aboutColumn('summary', 'format_error_rate'), value: (row) => row.format_error_rate, show: (row) => percent(row.format_error_rate) },
+  { key: 'call', label: 'Call errors', about: aboutColumn('summary', 'call_error_rate'), value: (row) => row.call_error_rate, show: (row) => percent(row.call_error_rate) },
+  { key: 'latency', label: 'Seconds', about: aboutColumn('summary', 'latency_mean_s'), value: (row) => row.latency_mean_s, show: (row) => fixed(row.latency_mean_s, 1) },
+  { key: 'input', label: 'Tokens in', about: aboutColumn('summary', 'input_tokens'), value: (row) => row.input_tokens, show: (row) => (known(row.input_tokens) ? grouped(row.input_tokens) : '–') },
+  { key: 'output', label: 'Tokens out', about: aboutColumn('summary', 'output_tokens'), value: (row) => row.output_tokens, show: (row) => (known(row.output_tokens) ? grouped(row.output_tokens) : '–') },
+  { key: 'cost', label: '$ per 1,000', about: `1,000 times the ${aboutColumn('summary', 'cost_usd_per_frame')}, failed ones included`, value: (row) => row.cost_usd_per_frame, show: (row) => fixed(1000 * row.cost_usd_per_frame, 2) },
 ];
 
 function nameCell(row) {

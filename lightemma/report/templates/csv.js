@@ -22,5 +22,11 @@ function tableRows(name) {
   return table.rows.map((row) => Object.fromEntries(table.columns.map((column, place) => [column, row[place]])));
 }
 
+/** What a column of a table is; nothing where the table does not say. */
+function aboutColumn(name, column) {
+  const table = data.tables[name];
+  return table?.about[table.columns.indexOf(column)] || '';
+}
+
 const csvButton = (name, label = 'Download CSV') =>
   button(label, () => download(`${name}.csv`, data.tables[name].columns, data.tables[name].rows), { class: 'plain' });

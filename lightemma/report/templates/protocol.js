@@ -17,11 +17,13 @@ function tableDetails(name) {
   const table = data.tables[name];
   const build = () => {
     if (holder.childElementCount > 1) return;
+    const explained = table.columns.map((column, place) => [words(column), table.about[place]]).filter(([, about]) => about);
     const texts = table.columns.map((_, place) => table.rows.every((row) => row[place] === null || typeof row[place] === 'string'));
     holder.append(
       el('p', { class: 'note' }, table.caption, ' ', csvButton(name)),
+      explained.length ? el('details', { class: 'columns' }, el('summary', null, 'What the columns are'), definitions(explained)) : null,
       scroller(name, el('table', { class: 'data small' },
-        el('thead', null, el('tr', null, table.columns.map((column, place) => el('th', { scope: 'col', class: texts[place] ? 'left' : null }, words(column))))),
+        el('thead', null, el('tr', null, table.columns.map((column, place) => el('th', { scope: 'col', class: texts[place] ? 'left' : null, title: table.about[place] || null }, words(column))))),
         el('tbody', null, table.rows.map((row) => el('tr', null, row.map((value, place) => el('td', { class: texts[place] ? 'left' : null }, cellText(value, table.columns[place])))))))));
   };
   const holder = el('details', { 'data-table': name, ontoggle: build }, el('summary', null, words(name), el('small', null, ` ${grouped(table.rows.length)} rows`)));
