@@ -12,6 +12,9 @@ from lightemma.data.sources import open_source
 from lightemma.evaluation.comparison import compare_runs
 from lightemma.evaluation.scene_context import SceneContext
 from lightemma.evaluation.scores import load_scores
+from lightemma.evaluation.tables.base import explanations
+from lightemma.evaluation.tables.paired import PairedRow
+from lightemma.evaluation.tables.summary import SummaryRow
 from lightemma.planners.baselines import ConstantAction, DampedAcceleration
 from lightemma.report.page import files, write_report
 from tests.conftest import make_manifest, make_record, write_run
@@ -169,9 +172,15 @@ def test_what_a_model_says_stays_text(tab):
 
 
 def test_every_table_opens(tab):
-    tab.evaluate("document.querySelectorAll('#all-tables details').forEach((one) => { one.open = true; })")
-    tab.wait("[...document.querySelectorAll('#all-tables details')].every((one) => one.querySelector('tbody tr'))")
+    tab.evaluate("document.querySelectorAll('#all-tables > details').forEach((one) => { one.open = true; })")
+    tab.wait("[...document.querySelectorAll('#all-tables > details')].every((one) => one.querySelector('tbody tr'))")
     assert tab.evaluate("document.querySelector('[data-table=paired] thead').innerText").startswith("run")
+    meaning = explanations(PairedRow)["p_holm"]
+    assert tab.evaluate("document.querySelector('[data-table=paired] th:nth-child(9)').title") == meaning
+    tab.evaluate("document.querySelector('[data-table=paired] .columns').open = true")
+    assert meaning in tab.evaluate("document.querySelector('[data-table=paired] .columns').innerText")
+    shown = "document.querySelector('#summary [data-sort=ok_frames]').title"
+    assert tab.evaluate(shown).startswith(explanations(SummaryRow)["ok_frames"])
 
 
 def test_a_narrow_window_does_not_scroll_sideways_and_dark_is_dark(tab):
