@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-import traceback
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
-from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +13,7 @@ from lightemma.errors import UserError, near_names
 from lightemma.evaluation.study import Study
 from lightemma.evaluation.tables import TABLES
 from lightemma.evaluation.tables.base import BuiltTable, Table, build
-from lightemma.plugins import load_class
+from lightemma.plugins import describe, error_line, load_class, offered
 
 ENTRY_POINTS = "lightemma.tables"
 
@@ -52,22 +48,22 @@ def outside_tables(names: Sequence[str] = ()) -> tuple[list[Table[Any]], list[st
     Raises:
         UserError: if a table that the user names cannot be used.
     """
-    offered = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+    known = offered(ENTRY_POINTS, {})
     found: dict[str, Table[Any]] = {}
     notes = []
-    for name, place in offered.items():
+    for name, offer in known.items():
         try:
-            _add(make_table(place), found)
+            _add(make_table(offer.place), found)
         except UserError as error:
             if name in names:
                 raise
-            notes.append(f"The table '{name}' of an installed package is left out: {error}")
+            notes.append(f"The table '{name}' of {offer.package} is left out: {error}")
     for name in names:
-        if name in offered:
+        if name in known:
             continue
         if ":" not in name:
             raise UserError(
-                f"There is no table '{name}' to add; name yours as module:Class, or {near_names(name, offered)}"
+                f"There is no table '{name}' to add; name yours as module:Class, or {near_names(name, known)}"
             )
         _add(make_table(name), found)
     return list(found.values()), notes
@@ -83,16 +79,18 @@ def make_table(place: str) -> Table[Any]:
     name = getattr(table_class, "name", None)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise UserError(
-            f'{describe(table_class)} has the name {name!r}; give it `name = "..."` of small letters, digits and '
+            f'The {describe(table_class)} has the name {name!r}; give it `name = "..."` of small letters, digits and '
             "underscores, after which its files are named."
         )
     row = getattr(table_class, "Row", None)
     if not (isinstance(row, type) and is_dataclass(row) and fields(row)):
-        raise UserError(f"{describe(table_class)} does not say what its rows are; give it `Row = ...`, a dataclass.")
+        raise UserError(
+            f"The {describe(table_class)} does not say what its rows are; give it `Row = ...`, a dataclass."
+        )
     try:
         return table_class()
     except Exception as error:
-        raise UserError(f"{describe(table_class)} cannot be made: {fault(error, table_class)}.") from error
+        raise UserError(f"The {describe(table_class)} cannot be made ({error_line(error)}).") from error
 
 
 def build_safely(table: Table[Any], study: Study) -> BuiltTable[Any] | str:
@@ -101,36 +99,14 @@ def build_safely(table: Table[Any], study: Study) -> BuiltTable[Any] | str:
         built = build(table, study)
         return BuiltTable(table, [_checked(row, table) for row in built.rows], " ".join(str(built.caption).split()))
     except (Exception, SystemExit) as error:
-        return f"The table '{table.name}' is left out: {describe(type(table))} failed ({fault(error, type(table))})."
-
-
-def describe(table_class: type[Any]) -> str:
-    """A class with its file, for messages."""
-    try:
-        file = inspect.getfile(table_class)
-    except (TypeError, OSError):
-        file = table_class.__module__
-    return f"The class '{table_class.__qualname__}' in {file}"
-
-
-def fault(error: BaseException, table_class: type[Any]) -> str:
-    """An error in a few words, with the line of the plug-in that it comes from."""
-    text = " ".join(str(error).split())[:300]
-    said = text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"
-    try:
-        file = Path(inspect.getfile(table_class)).resolve()
-    except (TypeError, OSError):
-        return said
-    lines = [
-        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).resolve() == file
-    ]
-    return f"{said}, line {lines[-1]}" if lines else said
+        reason = str(error) if isinstance(error, UserError) else error_line(error)
+        return f"The table '{table.name}' is left out: the {describe(type(table))} failed ({reason})."
 
 
 def _add(table: Table[Any], found: dict[str, Table[Any]]) -> None:
     if table.name in TAKEN or any(table.name == own.name for own in TABLES):
         raise UserError(
-            f"{describe(type(table))} is called '{table.name}', a name that lightemma uses itself; rename it."
+            f"The {describe(type(table))} is called '{table.name}', a name that lightemma uses itself; rename it."
         )
     other = found.get(table.name)
     if other is not None and type(other) is not type(table):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import sys
 import textwrap
-from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from lightemma.evaluation.tables.files import write_tables
 from lightemma.report.page import write_report
 from lightemma.table_files import SUFFIXES
 from tests.evaluation.made_runs import drives, made_run
+from tests.plugins.installed import install
 
 BRAKING = "tests.plugins.braking_table:Braking"
 OWN = [table.name for table in TABLES]
@@ -73,27 +73,27 @@ def test_a_table_of_ones_own_goes_through_files_and_page(tmp_path):
     assert "share of its ok frames with a plan that loses 3 m/s" in page, "columns explain themselves"
 
 
-def test_an_installed_package_offers_tables_by_entry_point(monkeypatch):
-    point = EntryPoint("braking", BRAKING, plugin_tables.ENTRY_POINTS)
-    monkeypatch.setattr(plugin_tables, "entry_points", lambda group: [point] if group == "lightemma.tables" else [])
-    assert list(compare_runs([RUN], resamples=100).tables)[-1] == "braking"
-    assert list(compare_runs([RUN], tables=["braking"], resamples=100).tables)[-1] == "braking"
-    assert list(compare_runs([RUN], tables=[BRAKING], resamples=100).tables).count("braking") == 1
+def test_an_installed_package_offers_tables_by_entry_point(monkeypatch, tmp_path):
+    install(monkeypatch, tmp_path / "site", {plugin_tables.ENTRY_POINTS: {"braking": BRAKING}})
+    for named in ([], ["braking"], [BRAKING]):
+        assert list(compare_runs([RUN], tables=named, resamples=100).tables) == [*OWN, "braking"]
 
 
-def test_a_broken_offer_costs_one_sentence(monkeypatch):
-    point = EntryPoint("gone", "no_such_module:Gone", plugin_tables.ENTRY_POINTS)
-    monkeypatch.setattr(plugin_tables, "entry_points", lambda group: [point])
+def test_a_broken_offer_costs_one_sentence(monkeypatch, tmp_path):
+    install(monkeypatch, tmp_path / "site", {plugin_tables.ENTRY_POINTS: {"gone": "no_such_module:Gone"}})
     comparison = compare_runs([RUN], resamples=100)
     assert list(comparison.tables) == OWN
     (said,) = [sentence for sentence in comparison.warnings if "gone" in sentence]
+    assert said.startswith("The table 'gone' of made-up-package is left out: ")
     assert "no_such_module" in said
+    with pytest.raises(UserError, match="no_such_module"):
+        compare_runs([RUN], tables=["gone"])
 
 
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (table("return 1 / 0"), "ZeroDivisionError: division by zero, line 15"),
+        (table("return 1 / 0"), "ZeroDivisionError: division by zero (my_table.py, line 15)"),
         (table("return study.no_such_thing"), "AttributeError"),
         (table("return [('vlm', 1.0)]"), "`build` gave a tuple where it gives rows of type Row"),
         (table("return [Row('vlm', [1, 2])]"), "column 'value' holds a list"),
@@ -106,7 +106,7 @@ def test_a_table_that_fails_costs_itself_and_one_sentence(module, tmp_path, body
     comparison = compare_runs([RUN], tables=[module(body), BRAKING], resamples=100)
     assert list(comparison.tables) == [*OWN, "braking"], "the others are made"
     (said,) = [sentence for sentence in comparison.warnings if "'mine'" in sentence]
-    assert said.startswith("The table 'mine' is left out: The class 'Mine' in ")
+    assert said.startswith("The table 'mine' is left out: the class 'Mine' in ")
     assert str(tmp_path / "my_table.py") in said
     assert reason in said
 
@@ -128,7 +128,7 @@ def test_cells_that_files_cannot_hold_are_made_into_some_that_can(module, tmp_pa
         (table("return []", name="study"), "is called 'study', a name that lightemma uses itself"),
         (table("return []", name="../out"), r"has the name '\.\./out'; give it `name = "),
         ("class Mine(Table):\n    name = 'mine'\n    Row = dict\n", "does not say what its rows are"),
-        ("class Mine(Table):\n    name = 'mine'\n    Row = Row\n", "cannot be made: TypeError"),
+        ("class Mine(Table):\n    name = 'mine'\n    Row = Row\n", "cannot be made .TypeError"),
         ("class Mine:\n    pass\n", "is no table: it does not subclass lightemma.evaluation.tables.base:Table"),
     ],
 )
