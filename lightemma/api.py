@@ -1,4 +1,4 @@
-"""The same for notebooks: runs and comparisons as pandas DataFrames.
+"""For notebooks: runs and comparisons as pandas DataFrames.
 
 >>> import lightemma
 >>> run = lightemma.load_run("results/gpt-4o")  # doctest: +SKIP
@@ -37,7 +37,7 @@ class Run:
     """A stored run.
 
     Attributes:
-        folder: where it lies.
+        folder: where it is stored.
         scores: its arrays (see ``lightemma.evaluation.scores.RunScores``).
     """
 

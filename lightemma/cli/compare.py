@@ -35,6 +35,17 @@ def compare(
     if all(read_manifest(folder).data.source == SOURCE for folder in folders):
         from lightemma.cli.drive import tell_driving
 
+        given = {
+            "--data": data,
+            "--convention": convention != "lightemma",
+            "--parser": parser,
+            "--shared-frames": shared_frames,
+            "--figures": figures,
+            "--table": table,
+        }
+        without_effect = ", ".join(option for option, value in given.items() if value)
+        if without_effect:
+            typer.echo(f"Closed-loop runs are compared over their episodes; {without_effect} has no effect.", err=True)
         tell_driving(folders, out, resamples, seed)
         return
     from lightemma.cli.show import show_notes, show_summary

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def report(
     runs: options.Runs,
-    out: Annotated[Path, typer.Option(help="The page (.html); large studies get a folder of data beside it.")],
+    out: Annotated[Path, typer.Option(help="The page (.html); large studies get a folder of data next to it.")],
     data: options.Behind = None,
     title: Annotated[str | None, typer.Option(help="Title of the page.")] = None,
     convention: options.ConventionOption = "lightemma",
@@ -48,9 +48,9 @@ def report(
 
 
 def say_written(files: ReportFiles) -> None:
-    """Prints where a report lies and how large it is."""
-    beside = f" and {files.folder} ({_megabytes(files.folder_bytes)}), which belongs to it" if files.folder else ""
-    typer.echo(f"Report: {files.page} ({_megabytes(files.page_bytes)}){beside}; open it in a browser")
+    """Prints where a report is and how large."""
+    folder = f" and {files.folder} ({_megabytes(files.folder_bytes)}), which belongs to it" if files.folder else ""
+    typer.echo(f"Report: {files.page} ({_megabytes(files.page_bytes)}){folder}; open it in a browser")
 
 
 def _megabytes(size: int) -> str:

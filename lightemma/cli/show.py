@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 #: Columns of words unless a caller says otherwise; numbers stand flush right.
 WORDS = ("run", "convention")
 
-#: What fits beside each other on a terminal; the CSV has the rest.
+#: What fits on a terminal; the CSV has the rest.
 _COLUMNS = ("run", "frames", "ok_frames", "l2_1s", "l2_2s", "l2_3s", "l2_avg", "fde", "miss_rate_2m")
 
 

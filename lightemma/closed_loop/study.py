@@ -106,7 +106,7 @@ def load_driven(folder: Path) -> DrivenRun:
 
 
 def clusters(episodes: Sequence[EpisodeRecord]) -> list[str]:
-    """What each episode is resampled with: its scenario, since episodes of one scenario are alike; its seed if all are of one.
+    """What each episode is resampled with: its scenario, as episodes of one resemble each other; its seed if there is one.
 
     Returns:
         One name per episode.

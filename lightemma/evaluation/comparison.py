@@ -87,7 +87,7 @@ def compare_runs(
         resamples: how many draws of scenes.
         seed: of the draws.
         context: pictures, scene facts, agents around and maps, where the data has them.
-        folders: run name to the folder it is stored in, for whoever shows what models wrote.
+        folders: run name to the folder it is stored in, for what shows the models' answers.
         tables: further tables, as ``package.module:Class`` or by the name of an installed package's.
 
     Raises:

@@ -13,7 +13,7 @@ STEPS = ("error_0.5s", "error_1.0s", "error_1.5s", "error_2.0s", "error_2.5s", "
 
 
 def frame_columns(run: RunScores) -> dict[str, Sequence[Any]]:
-    """Every frame of a run, column by column; NaN where there is no plan or nobody counted.
+    """Every frame of a run, column by column; NaN where there is no plan or the number is unknown.
 
     scene, frame_index, sample_token, outcome; manoeuvre (of the recorded car); speed and curvature (the current action);
     error_0.5s … error_3.0s (metres); missed_2m (1.0 or 0.0); l2_avg_<convention>; baseline_l2_avg (constant-action,

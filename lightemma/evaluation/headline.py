@@ -50,10 +50,10 @@ class Headline:
 
 def headline(comparison: Comparison) -> Headline:
     """Says who drives better than holding the last action, how surely, and where models help or harm."""
-    return _Words(comparison).headline()
+    return _Sentences(comparison).headline()
 
 
-class _Words:
+class _Sentences:
     """Puts a comparison's rows into sentences."""
 
     def __init__(self, comparison: Comparison) -> None:

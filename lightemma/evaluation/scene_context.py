@@ -10,7 +10,7 @@ from lightemma.frame import Frame
 from lightemma.scene_facts import SceneFacts
 
 #: Finds a frame, with its camera and picture, by scene name and sample token; None where there is none.
-FrameLookup = Callable[[str, str], Frame | None]
+FrameFinder = Callable[[str, str], Frame | None]
 
 NO_AGENTS = "Nobody wrote down who was around these frames, so collisions are unknown."
 NO_MAPS = "There is no map under these scenes, so leaving the road is unknown."
@@ -29,7 +29,7 @@ class SceneContext:
         no_maps: the sentence that says why no scene has a map.
     """
 
-    frames: FrameLookup | None = None
+    frames: FrameFinder | None = None
     facts: Mapping[str, SceneFacts] = field(default_factory=dict)
     agents: AgentLookup | None = None
     maps: MapLookup | None = None

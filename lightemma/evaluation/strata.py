@@ -65,7 +65,7 @@ def strata(
 
 
 def _by_fact(family: str, scenes: Sequence[str], fact: Callable[[str], str]) -> list[Stratum]:
-    """One stratum per value, in alphabetical order; frames whose scene has none stand in no stratum."""
+    """One stratum per value, in alphabetical order; frames whose scene has none belong to no stratum."""
     of_scene = {scene: fact(scene) for scene in dict.fromkeys(scenes)}
     values = sorted(set(of_scene.values()) - {""})
     code = {value: index for index, value in enumerate(values)}

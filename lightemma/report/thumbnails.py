@@ -1,4 +1,4 @@
-"""Small copies of camera pictures, to stand inside a page."""
+"""Small copies of camera pictures, for the inside of a page."""
 
 from __future__ import annotations
 

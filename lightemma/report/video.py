@@ -127,12 +127,12 @@ def _draw_head(figure: Figure, shot: Shot, place: str) -> None:
     head = f"{shown(plan.name, 40)}  \u00b7  {shown(view.scene, 40)}  \u00b7  frame {view.frame_index} ({place})"
     figure.text(0.008, 0.962, f"{head}  \u00b7  {shot.seconds:.1f} s", fontsize=11, va="center")
     if plan.trajectory is None:
-        told, colour = f"no plan: {shown(plan.outcome, 50)}", _BAD
+        text, colour = f"no plan: {shown(plan.outcome, 50)}", _BAD
     else:
         error = float(np.mean(step_errors(plan.trajectory, view.truth)))
         known = "" if np.isnan(error) else f", avg L2 {short(error)} m (convention lightemma)"
-        told, colour = f"{shown(plan.outcome, 50)}{known}", _GOOD
-    figure.text(0.992, 0.962, told, fontsize=11, va="center", ha="right", color=colour)
+        text, colour = f"{shown(plan.outcome, 50)}{known}", _GOOD
+    figure.text(0.992, 0.962, text, fontsize=11, va="center", ha="right", color=colour)
 
 
 def _draw_motion(figure: Figure, shot: Shot) -> None:

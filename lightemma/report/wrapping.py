@@ -16,7 +16,7 @@ def wrap(text: str, width: float, lines: int) -> list[str]:
     Args:
         text: any text; see :func:`lightemma.report.figures.style.shown` for what becomes of odd signs.
         width: of a line, in type sizes (a width of 400 pixels in a type of 10 pixels is 40).
-        lines: at most so many; the last ends in an ellipsis if there is more.
+        lines: how many at most; the last ends in an ellipsis if there is more.
     """
     found: list[str] = []
     line = ""

@@ -76,18 +76,21 @@ def test_charts_are_drawn_from_the_same_choices(cli, runs, monkeypatch):
 
 
 def test_closed_loop_runs_take_the_seed_too(cli, elsewhere):
-    tour(Path("out"), ["stop"], scenarios=["open"], seeds=range(2)).run()
-    (episodes,) = Path("out").rglob("episodes.jsonl")
-    lines = [json.loads(line) for line in episodes.read_text().splitlines()]
-    many = [{**lines[0], "name": f"open.{n}", "scenario": f"s-{n}"} for n in range(9)]
-    for number, line in enumerate(many):
-        line["score"] = {**line["score"], "score": float(number**2)}
-    episodes.write_text("".join(json.dumps(line) + "\n" for line in many))
+    tour(Path("out"), ["stop", "constant-action"], scenarios=["open"], seeds=[0]).run()
+    for place, path in enumerate(sorted(Path("out").rglob("episodes.jsonl"))):
+        line = json.loads(path.read_text().splitlines()[0])
+        many = [{**line, "name": f"open.{n}", "scenario": f"s-{n}"} for n in range(9)]
+        for number, one in enumerate(many):
+            one["score"] = {**one["score"], "score": float((number + place) ** 2)}
+        path.write_text("".join(json.dumps(one) + "\n" for one in many))
     for seed in (1, 2):
-        ended = cli("compare", "out/drive-stop", "--out", f"t{seed}", "--seed", seed)
-        assert ended.status == 0, ended.err
+        ended = cli("compare", "out/drive-stop", "out/drive-constant-action", "--out", f"t{seed}", "--seed", seed)
+        assert (ended.status, ended.err) == (0, "")
     one, other = files(Path("t1")), files(Path("t2"))
-    assert {name for name in one if one[name] != other[name]} == {"closed_loop"}
+    assert {name for name in one if one[name] != other[name]} == {"closed_loop", "closed_loop_paired"}
+    ended = cli("compare", "out/drive-stop", "--out", "t3", "--convention", "endpoint", "--figures")
+    assert ended.status == 0
+    assert "--convention, --figures has no effect" in ended.err
 
 
 @pytest.mark.parametrize("command", ["compare", "report"])

@@ -1,4 +1,4 @@
-"""Does a plan hit somebody? Three conventions, two of the field's and an exact one."""
+"""Whether a plan hits another road user, by three conventions: two of the field's and an exact one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def car_centres(poses: FloatArray) -> FloatArray:
 
 
 def step_hits(convention: Convention, poses: FloatArray, around: AgentsAround) -> BoolArray:
-    """Whether a drive hits somebody in each step: at its end (rasters) or at any look inside it (exact).
+    """Whether a drive hits another road user in each step: at its end (rasters) or at any look inside it (exact).
 
     Args:
         convention: which one.

@@ -22,8 +22,8 @@ class PlanSafety:
     """What each of ``n`` plans does; NaN where there is no plan or the surroundings are unknown.
 
     Attributes:
-        hits: by convention, (n, 6) 1.0 where a step hits somebody, 0.0 where not. Left-out steps are 0.0.
-        time_to_collision: (n,) seconds, the least over the plan; infinite where nobody is met.
+        hits: by convention, (n, 6) 1.0 where a step hits a road user or an obstacle, 0.0 where not and where left out.
+        time_to_collision: (n,) seconds, the least over the plan; infinite where no contact follows.
         off_road: (n, 6) 1.0 where a corner of the car is off the drivable ground.
         lane_departure: (n, 6) 1.0 where the rear axle is out of the own lane.
     """
@@ -47,7 +47,7 @@ class SafetyJudge:
         self.around = AgentsAround.gather(scenes, tokens, context.agents or _no_agents)
         #: The ground under the frames; None without maps.
         self.ground = Ground(self.around, context.maps) if context.maps else None
-        #: By convention, (n, 6) steps in which the recorded drive hits somebody.
+        #: By convention, (n, 6) steps in which the recorded drive itself hits something.
         self.left_out: dict[Convention, BoolArray] = {
             convention: step_hits(convention, self.around.ego, self.around) for convention in CONVENTIONS
         }

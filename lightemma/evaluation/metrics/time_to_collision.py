@@ -1,4 +1,4 @@
-"""How soon would the car hit somebody if both kept their velocity? The field's measure of a margin."""
+"""How soon the car would hit another road user if both kept their velocity: the field's measure of a margin."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def min_ttc(poses: FloatArray, around: AgentsAround, left_out: BoolArray) -> Flo
     """The least time to collision over the seven states of a drive.
 
     At each state the car and all agents but those behind it go on at their velocity of that moment, without turning, for
-    3 s. The car's velocity is that of its next step (of the last one at the end), an agent's likewise; one seen at a single
+    3 s. The car's velocity is that of its next step (of the last one at the end), and so is an agent's; one seen at a single
     time stands.
 
     Args:
@@ -42,7 +42,7 @@ def min_ttc(poses: FloatArray, around: AgentsAround, left_out: BoolArray) -> Flo
         left_out: (a,) agents that do not count, see :func:`recorded_touches`.
 
     Returns:
-        (n,) seconds; infinite where nobody is met within 3 s; NaN where there is no drive or the agents are not known.
+        (n,) seconds; infinite where no contact follows within 3 s; NaN where there is no drive or the agents are not known.
     """
     middles, owners = car_centres(poses), around.owners
     drive, theirs = _drive_velocities(poses), _agent_velocities(around.centres)

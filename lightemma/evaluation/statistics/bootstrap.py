@@ -1,4 +1,4 @@
-"""Intervals whose unit is the scene: frames of one scene are alike, and counting them singly makes intervals too narrow."""
+"""Intervals whose unit is the scene: its frames resemble each other, and counting each alone makes intervals too narrow."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def _interval(mean: float, error: float, frames: int, scenes: int, spread: bool,
         unknown = math.nan
         return Interval(mean if frames else unknown, unknown, unknown, unknown, frames, scenes, unknown)
     if not spread:
-        # Every scene says the same. That so many agree on a side by chance is the sign test's p.
+        # Every scene says the same; the chance that all agree on one side is the sign test's p.
         return Interval(mean, mean, mean, 1.0 if mean == 0 else 2.0 ** (1 - scenes), frames, scenes, 0.0)
     t = mean / error
     if tails is None:

@@ -6,7 +6,7 @@ import math
 from functools import lru_cache
 from statistics import NormalDist
 
-#: From here on the normal distribution stands in for Student's; they agree to six digits.
+#: From here on the normal distribution replaces Student's; they agree to six digits.
 NORMAL_DOF = 500_000
 
 _TINY = 1e-300
@@ -31,9 +31,9 @@ def two_sided_p(t: float, dof: int) -> float:
 
 @lru_cache(maxsize=4096)
 def quantile(share: float, dof: int) -> float:
-    """The value that a share of the distribution lies below.
+    """The value below which a share of the distribution is found.
 
-    Newton's method from the normal quantile: the distribution function is concave beyond 0 and the t quantile lies farther
+    Newton's method from the normal quantile: the distribution function is concave beyond 0 and the t quantile is farther
     out than the normal one, so that the steps approach it from one side and never overshoot.
 
     Args:

@@ -88,7 +88,7 @@ class FeasibilityRow:
 
 
 class Feasibility(Table[FeasibilityRow]):
-    """Every row is a run on its ok frames, without asking what the recorded car did; `recorded drive` is a row of its own.
+    """Every row is a run on its ok frames, whatever the recorded car did; a further row is the `recorded drive`.
 
     Means and 95th percentiles are over plans, of the largest size within a plan.
     """

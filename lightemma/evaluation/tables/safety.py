@@ -89,7 +89,7 @@ class SafetyRow:
 
 
 class Safety(Table[SafetyRow]):
-    """Every row is a run on its ok frames whose surroundings are known; `recorded drive` is a row of its own.
+    """Every row is a run on its ok frames whose surroundings are known; a further row is the `recorded drive`.
 
     Columns are empty where nothing is known, and `note` says why. Steps in which the recorded drive hits somebody by the
     same convention never count as a hit.

@@ -31,7 +31,7 @@ class PlannedPath:
     Attributes:
         name: of the run.
         trajectory: (6, 2) metres, ego frame; None where there is no plan.
-        actions: (6, 2) pairs of speed (m/s) and curvature (1/m); None likewise.
+        actions: (6, 2) pairs of speed (m/s) and curvature (1/m); None where there is no plan.
         outcome: how the frame ended.
     """
 

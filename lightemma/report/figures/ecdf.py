@@ -15,7 +15,7 @@ from lightemma.report.figures.style import new_figure, plain_numbers, run_styles
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: The axis: nobody drives better than a centimetre, and beyond 100 m all plans are equally wrong.
+#: The axis: no run is closer than a centimetre, and beyond 100 m all plans are equally wrong.
 _LOW, _HIGH = 0.01, 100.0
 
 #: Shares at which the curves are drawn, so that a curve of 6,000 frames is no larger than one of 60.
@@ -23,7 +23,7 @@ SHARES = np.linspace(0.0, 1.0, 401)
 
 
 def quantiles(run: RunScores, convention: Convention) -> FloatArray:
-    """The average L2 (metres) that so many of a run's ok frames keep below. (401,), at ``SHARES``; NaN without frames."""
+    """The average L2 (metres) below which each share of a run's ok frames is. (401,), at ``SHARES``; NaN without frames."""
     values = l2(run.errors[run.ok], convention)[:, 3]
     if not values.size:
         return np.full(SHARES.shape, np.nan)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FrameView:
-    """What is known of one frame, whoever planned.
+    """What is known of one frame, the same for every run.
 
     Attributes:
         scene: name of the scene.
@@ -33,7 +33,7 @@ class FrameView:
         now: (2,) current speed (m/s) and curvature (1/m).
         picture: (height, width, 3), or None where there is none.
         camera: the front camera, or None.
-        boxes: (k, 4, 2) metres, ego frame, corners of other road users; None where nobody says.
+        boxes: (k, 4, 2) metres, ego frame, corners of other road users; None where unknown.
     """
 
     scene: str

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-#: A run that lies this many times farther out than the one before it is shown off the axis.
+#: A run that is this many times farther out than the one before it is shown off the axis.
 JUMP = 8.0
 
 

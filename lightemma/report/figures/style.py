@@ -96,7 +96,7 @@ def run_styles(names: Iterable[str], baseline: str = "constant-action") -> dict[
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of so many inches, which makes room for its legends and belongs to no window system."""
+    """An empty figure of a size in inches, which makes room for its legends and belongs to no window system."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")

@@ -1,4 +1,4 @@
-"""The frame browser's columns: small enough to stand in the page for 35,000 rows, and quick to filter."""
+"""The frame browser's columns: small enough to be part of the page for 35,000 rows, and quick to filter."""
 
 from __future__ import annotations
 

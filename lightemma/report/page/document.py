@@ -1,4 +1,4 @@
-"""The page itself: one HTML file whose style, script and data stand inside it, and which may ask nobody for anything."""
+"""The page itself: one HTML file with its style, script and data inside, which loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from lightemma.report.page.escape import page_json
 
-#: The script's parts, in the order in which they stand in the page.
+#: The script's parts, in the order of the page.
 SCRIPTS = (
     "core.js", "csv.js", "comparison.js", "charts.js", "strata.js", "failures.js", "index.js", "browser.js", "views.js",
     "detail.js", "protocol.js", "page.js",
@@ -24,12 +24,12 @@ def document(title: str, data: dict[str, Any], scene_files: bool) -> bytes:
     """The page's bytes.
 
     Its content security policy lets nothing load but this very script and style (by their hashes), pictures inside the
-    data, and, with ``scene_files``, scripts beside the page.
+    data, and, with ``scene_files``, scripts in the folder next to the page.
 
     Args:
         title: of the page.
         data: all the script works on.
-        scene_files: whether frames lie in files beside the page.
+        scene_files: whether frames are in files next to the page.
     """
     style = _template("page.css")
     script = b"'use strict';\n(() => {\n" + b"\n".join(_template(name) for name in SCRIPTS) + b"})();\n"

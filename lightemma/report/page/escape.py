@@ -1,4 +1,4 @@
-"""JSON that may stand inside a page: nothing in it can end the script element or start another."""
+"""JSON that is safe inside a page: nothing in it can end the script element or start another."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-#: These stand in JSON inside strings only, where an escape means the same.
+#: These occur in JSON inside strings only, where an escape means the same.
 _UNSAFE = (
     (b"<", rb"\u003c"),
     (b">", rb"\u003e"),

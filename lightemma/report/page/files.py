@@ -1,4 +1,4 @@
-"""Writes the report: one page, and beside it a folder of scenes where all words would make the page too large."""
+"""Writes the report: one page, and a folder of scenes next to it where all texts would make the page too large."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from lightemma.report.page.views import horizon_curves, view_rows
 from lightemma.run_folder.manifest import package_versions
 from lightemma.run_folder.texts import FrameTexts
 
-#: Bytes of frames' data that a page holds; more goes into a folder beside it.
+#: Bytes of frames' data that a page holds; more goes into a folder next to it.
 SINGLE_FILE = 2_500_000
 #: Bytes that a frame of a run takes besides its answers.
 FRAME_BYTES = 450
-#: Pictures in a page, and in a folder beside it, unless the caller says otherwise.
+#: Pictures in a page, and in the folder next to it, unless the caller says otherwise.
 PAGE_PICTURES = 60
 FOLDER_PICTURES = 240
 
@@ -44,7 +44,7 @@ class ReportFiles:
     Attributes:
         page: the HTML file.
         page_bytes: its size.
-        folder: the folder of scenes beside it; None when the page holds everything.
+        folder: the folder of scenes next to it; None when the page holds everything.
         folder_bytes: the size of all files in it.
         frames: frames of each run.
         pictures: camera pictures in the report.
@@ -64,7 +64,7 @@ def write_report(
     """Writes a comparison as one self-contained HTML page.
 
     Small runs are wholly inside the page. Where all answers would take more than some megabytes, plans, words and pictures
-    go into ``<name of the page>_data/`` beside it, one script per scene that the page loads when a frame is opened; that
+    go into ``<name of the page>_data/`` next to it, one script per scene that the page loads when a frame is opened; that
     works from a disk, without a server.
 
     What models wrote is read from the study's ``folders``, pictures and cameras come from its ``context``; without them

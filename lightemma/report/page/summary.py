@@ -12,7 +12,7 @@ from lightemma.evaluation.scores import RunScores
 from lightemma.evaluation.study import Study, asks_a_model
 from lightemma.evaluation.tables.base import explanations
 
-#: Data that nobody recorded on a road.
+#: Data that were not recorded on a road.
 SYNTHETIC = ("demo",)
 
 
