@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
+from lightemma.data.source_kinds import data_help
+
 _MARKS = {"ok": "ok     ", "missing": "MISSING", "warning": "note   "}
 
 
 def doctor(
-    data: Annotated[
-        str | None, typer.Option(help="Also look at this source: nuscenes:ROOT@VERSION, published:ARCHIVE or demo.")
-    ] = None,
+    data: Annotated[str | None, typer.Option(help=data_help("Also look at this source"))] = None,
     model: Annotated[str | None, typer.Option(help="Also look at this model, named as for `lightemma run`.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of runs.")] = Path("results"),
 ) -> None:

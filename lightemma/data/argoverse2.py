@@ -113,6 +113,11 @@ class Argoverse2Source(FrameSource):
         return DataInfo("argoverse2", self._root.resolve().name, version, len(self._logs))
 
     @property
+    def packages(self) -> tuple[str, ...]:
+        """The reader of the tables."""
+        return ("pyarrow",)
+
+    @property
     def scene_names(self) -> Sequence[str]:
         """Ids of the logs."""
         return list(self._logs)

@@ -11,10 +11,12 @@ from typing import Literal
 
 from lightemma.agents import AgentLookup, MapLookup, Unknown
 from lightemma.data.frame_checks import FrameChecks, UniqueTokens
-from lightemma.data.source_faults import described, failures_of, is_built_in
+from lightemma.data.source_faults import failures_of, is_built_in
 from lightemma.errors import UserError, near_names
 from lightemma.frame import Frame
+from lightemma.plugins import describe
 from lightemma.protocol import LIGHTEMMA, Protocol
+from lightemma.run_folder.manifest import distributions_of
 from lightemma.scene_facts import SceneFacts
 
 
@@ -92,6 +94,11 @@ class FrameSource(ABC):
             KeyError: if there is no such scene.
         """
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Distributions beyond lightemma's own that the frames depend on, for the manifest."""
+        return distributions_of(type(self).__module__)
+
     def agents(self) -> AgentLookup | Unknown | None:
         """Who was around each frame: a function of scene name and sample token; None where the source does not know.
 
@@ -158,4 +165,4 @@ class FrameSource(ABC):
 
     def _label(self) -> str:
         """The data in messages; a class of the user's own is named with its file."""
-        return f"'{self.info.name}'" if is_built_in(type(self)) else described(type(self))
+        return f"'{self.info.name}'" if is_built_in(type(self)) else describe(type(self))

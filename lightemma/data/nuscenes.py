@@ -46,6 +46,7 @@ class NuScenesSource(FrameSource):
         protocol: Protocol = LIGHTEMMA,
     ) -> None:
         self._root, self._version, self._protocol, self._cache_dir = root, version, protocol, cache_dir
+        self._reader = reader
         _check_folders(root, version)
         self._index = load_index(root, version, reader, cache_dir)
         self._picture_root = root if (root / "samples").is_dir() else None
@@ -81,6 +82,11 @@ class NuScenesSource(FrameSource):
     def info(self) -> DataInfo:
         """What this source is."""
         return DataInfo("nuscenes", self._root.resolve().name, self._version, len(self._index.scene_names))
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The reader of the tables, where it is not our own."""
+        return ("nuscenes-devkit",) if self._reader == "devkit" else ()
 
     @property
     def scene_names(self) -> Sequence[str]:

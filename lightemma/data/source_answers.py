@@ -8,8 +8,9 @@ import numpy as np
 
 from lightemma.agents import KINDS, AgentLookup, Agents, GroundMap, MapLookup, Surroundings, Unknown, plan_times
 from lightemma.data.base import FrameSource
-from lightemma.data.source_faults import described, failures_of
+from lightemma.data.source_faults import failures_of
 from lightemma.errors import UserError
+from lightemma.plugins import describe
 from lightemma.scene_facts import SceneFacts
 
 _TIMES = len(plan_times())
@@ -91,7 +92,9 @@ def _checked_agents(source: FrameSource, lookup: AgentLookup) -> AgentLookup:
             raise _wrong(source, "agents", found, "Surroundings or None")
         wrong = _wrong_surroundings(found)
         if wrong:
-            raise UserError(f"In {described(type(source))} `agents` gave {wrong} for frame '{token}'; mend the class.")
+            raise UserError(
+                f"In {describe(type(source))} `agents` gave {wrong} for frame '{token}'; correct the class."
+            )
         return found
 
     return checked
@@ -128,5 +131,5 @@ def _wrong_agents(agents: Agents) -> str:
 
 def _wrong(source: FrameSource, what: str, given: object, wanted: str) -> UserError:
     return UserError(
-        f"In {described(type(source))} `{what}` gave {type(given).__name__} instead of {wanted}; mend the class."
+        f"In {describe(type(source))} `{what}` gave {type(given).__name__} instead of {wanted}; correct the class."
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lightemma.errors import UserError
+from lightemma.plugins import describe, error_line
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -14,15 +14,6 @@ _PACKAGE = __name__.partition(".")[0]
 def is_built_in(source: type) -> bool:
     """Whether a source's class is lightemma's own."""
     return source.__module__.partition(".")[0] == _PACKAGE
-
-
-def described(source: type) -> str:
-    """A source's class in a message: ``the source my_data:MyDrives (in /home/me/my_data.py)``."""
-    try:
-        file = inspect.getfile(source)
-    except (TypeError, OSError):  # a class made in a notebook has no file
-        file = "no file"
-    return f"the source {source.__module__}:{source.__qualname__} (in {file})"
 
 
 @contextmanager
@@ -44,5 +35,5 @@ def failures_of(source: type, what: str) -> Iterator[None]:
         if is_built_in(source):
             raise
         raise UserError(
-            f"In {described(source)} `{what}` failed with {type(error).__name__}: {error or 'no message'}; mend the class."
+            f"In {describe(source)} `{what}` failed with {error_line(error)}; correct the class."
         ) from error

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 
 #: Packages elsewhere register sources of their own under this group: ``name = "module:Class"``.
 GROUP = "lightemma.sources"
@@ -59,17 +59,27 @@ OWN_FORM = "module:Class[:PLACE]"
 
 def source_kinds() -> dict[str, SourceKind]:
     """All kinds by name: those of this package, then those that installed packages register."""
-    kinds = {kind.name: kind for kind in SOURCES}
-    for entry in entry_points(group=GROUP):
-        kinds.setdefault(entry.name, SourceKind(entry.name, entry.value, entry.name, f"of {entry.value}"))
-    return kinds
+    from lightemma.plugins import offered
+
+    own = {kind.name: kind for kind in SOURCES}
+    found = offered(GROUP, {name: kind.place for name, kind in own.items()})
+    others = {
+        name: SourceKind(name, point.place, name, f"of the package {point.package}")
+        for name, point in found.items()
+        if name not in own
+    }
+    return own | others
 
 
-def data_forms() -> str:
+def data_forms(kinds: Iterable[SourceKind] = SOURCES) -> str:
     """How ``--data`` may be written, as a clause: ``nuscenes:ROOT@VERSION, … or module:Class[:PLACE]``."""
-    return f"{', '.join(kind.form for kind in source_kinds().values())} or {OWN_FORM}"
+    return f"{', '.join(kind.form for kind in kinds)} or {OWN_FORM}"
 
 
-def data_help() -> str:
-    """The help text of ``--data``."""
-    return f"Where the frames come from: {data_forms()}."
+def data_help(what: str = "Where the frames come from") -> str:
+    """The help text of ``--data``; looks at no installed package, since every ``--help`` needs it.
+
+    Args:
+        what: what the option is for.
+    """
+    return f"{what}: {data_forms()}, or the name of an installed source."

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from lightemma.data.base import DataInfo, FrameSource, SourceSettings
-from lightemma.data.source_faults import described, failures_of
+from lightemma.data.source_faults import failures_of
 from lightemma.data.source_kinds import data_forms, source_kinds
 from lightemma.errors import UserError, near_names
-from lightemma.plugins import load_class
+from lightemma.plugins import describe, load_class
 from lightemma.protocol import LIGHTEMMA, Protocol
 
 #: Under the results folder: what can be made again at any time.
@@ -42,10 +42,10 @@ def open_source(
         if "." not in name and not _is_module(name):
             module = " nor a module of this name on PYTHONPATH" if class_name.isidentifier() else ""
             raise UserError(
-                f"There is no data source '{name}'{module}; {near_names(name, kinds)} Write {data_forms()}."
+                f"There is no data source '{name}'{module}; {near_names(name, kinds)} Write {data_forms(kinds.values())}."
             )
         if not class_name.isidentifier():
-            raise UserError(f"There is no data source '{spec}'; write {data_forms()}.")
+            raise UserError(f"There is no data source '{spec}'; write {data_forms(kinds.values())}.")
         source, place = load_class(f"{name}:{class_name}", FrameSource, "data source"), rest
     return _opened(source, place, SourceSettings(protocol, results / INDEX_FOLDER, reader))
 
@@ -67,24 +67,24 @@ def absolute_spec(spec: str) -> str:
 def _opened(source: type[FrameSource], place: str, settings: SourceSettings) -> FrameSource:
     missing = getattr(source, "__abstractmethods__", None)
     if missing:
-        raise UserError(f"In {described(source)} {', '.join(sorted(missing))} is missing; a source must answer it.")
+        raise UserError(f"In {describe(source)} {', '.join(sorted(missing))} is missing; a source must answer it.")
     with failures_of(source, "open"):
         opened = source.open(place, settings)
     if not isinstance(opened, FrameSource):
         raise UserError(
-            f"In {described(source)} `open` gave {type(opened).__name__} instead of a FrameSource; mend the class."
+            f"In {describe(source)} `open` gave {type(opened).__name__} instead of a FrameSource; correct the class."
         )
     with failures_of(source, "info"):
         info = opened.info
     if not isinstance(info, DataInfo):
         raise UserError(
-            f"In {described(source)} `info` gave {type(info).__name__} instead of DataInfo; mend the class."
+            f"In {describe(source)} `info` gave {type(info).__name__} instead of DataInfo; correct the class."
         )
     with failures_of(source, "scene_names"):
         names = list(opened.scene_names)
     if len(set(names)) < len(names) or not all(isinstance(name, str) and name for name in names):
         raise UserError(
-            f"In {described(source)} `scene_names` gave names that are empty, no text or there twice; mend the class."
+            f"In {describe(source)} `scene_names` gave names that are empty, no text or there twice; correct the class."
         )
     return opened
 

@@ -72,6 +72,7 @@ def test_it_says_what_it_is(source):
     assert isinstance(info, DataInfo)
     assert info.source
     assert info.name
+    assert all(isinstance(name, str) for name in source.packages)
     assert info.scenes == len(source.scene_names) == len(set(source.scene_names)) > 0
 
 
@@ -111,6 +112,8 @@ def test_what_it_knows_of_agents_fits_the_frames(source):
     assert look("no-such-scene", "no-such-token") is None
     for frame in source.frames(limit=20):
         around = look(frame.scene, frame.sample_token)
+        if around is None and isinstance(source, DrivenSource):
+            continue  # this run has no replays
         assert around is not None
         assert (around.pose.x, around.pose.y) == pytest.approx((frame.pose.x, frame.pose.y))
         np.testing.assert_allclose(around.ego[1:, :2], frame.future, atol=1.0)

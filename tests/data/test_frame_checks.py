@@ -124,7 +124,7 @@ def test_what_contradicts_the_protocol_is_refused_in_one_sentence(kind):
     said = refused(make())
     with pytest.raises(UserError, match=complaint):
         raise UserError(said)
-    assert "Scene 's' of the source tests.conftest:MadeUpSource" in said
+    assert "Scene 's' of class 'MadeUpSource' in " in said
     assert "conftest.py" in said
 
 

@@ -51,11 +51,8 @@ def test_a_source_without_a_place_takes_its_own_default(elsewhere, cli):
     assert cli("run", "--data", PLACE, "--planner", "stop", "--scenes", "at-8").status == 0
 
 
-def test_help_and_messages_name_installed_sources(elsewhere, cli, monkeypatch, tmp_path):
-    from lightemma.data.source_kinds import data_help
-
+def test_messages_name_installed_sources(elsewhere, cli, monkeypatch, tmp_path):
     install(monkeypatch, tmp_path / "site", {"lightemma.sources": {"drives": PLACE}})
-    assert "drives" in data_help()
     ended = cli("run", "--data", "drive:x", "--planner", "stop")
     assert ended.status == 2
     assert "did you mean drives?" in ended.err
