@@ -11,7 +11,7 @@ import pytest
 
 import lightemma
 from lightemma.evaluation.tables import TABLES
-from tests.closed_loop.test_drive import tour
+from tests.closed_loop.test_episodes_of_world import tour
 from tests.conftest import make_frames, steady_run
 
 CHOICES = ("--seed", 3, "--resamples", 200, "--convention", "endpoint")

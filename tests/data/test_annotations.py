@@ -310,6 +310,8 @@ def test_devkit_has_the_same_boxes(tmp_path):
 def test_scene_facts_are_the_tables_own(tmp_path):
     world = make_world()
     folder = world.write(tmp_path)
-    assert read_scene_texts(tmp_path, VERSION) == dict.fromkeys(world.truth, ("here", "rain, bus in samples/CAM_FRONT/"))
+    assert read_scene_texts(tmp_path, VERSION) == dict.fromkeys(
+        world.truth, ("here", "rain, bus in samples/CAM_FRONT/")
+    )
     (folder / "log.json").unlink()
     assert {place for place, _ in read_scene_texts(tmp_path, VERSION).values()} == {""}
