@@ -17,6 +17,7 @@ from lightemma.cli import (
     evaluate,
     import_archives,
     models,
+    planners,
     plot,
     prompts,
     report,
@@ -67,6 +68,7 @@ app.command("drive", cls=GroupedCommand)(drive.drive)
 app.add_typer(simulate.app, name="simulate")
 app.command("estimate", cls=GroupedCommand)(estimate.estimate)
 app.command("models")(models.models)
+app.command("planners")(planners.planners)
 app.command("ask")(ask.ask)
 app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)

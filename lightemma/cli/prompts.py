@@ -12,12 +12,20 @@ app = typer.Typer(help="Show, list and extract prompt sets.", no_args_is_help=Tr
 
 @app.command("list")
 def list_prompts() -> None:
-    """List the prompt sets that come with the package."""
-    from lightemma.prompts.sets import load_prompts, shipped_names
+    """List the prompt sets that come with the package, and those of installed packages."""
+    from lightemma.errors import UserError
+    from lightemma.prompts.sets import load_prompts, prompt_sets
 
-    for name in shipped_names():
-        prompts = load_prompts(name)
-        typer.echo(f"{name}  ({prompts.settings.answer}, {prompts.sha256[:12]})\n    {prompts.settings.description}")
+    for name, one in sorted(prompt_sets().items()):
+        of = "" if one.package == "lightemma" else f"; from {one.package}"
+        try:
+            prompts = load_prompts(name)
+        except UserError as error:
+            typer.echo(f"{name}  (cannot be used{of})\n    {error}")
+            continue
+        typer.echo(
+            f"{name}  ({prompts.settings.answer}, {prompts.sha256[:12]}{of})\n    {prompts.settings.description}"
+        )
 
 
 @app.command("show")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 import yaml
@@ -12,9 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lightemma.errors import UserError, near_names
 from lightemma.frame import FloatArray, Frame
+from lightemma.plugins import Offered, load_object, offered
 from lightemma.prompts.template import fill, places
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.records import STAGES, Stage
+
+#: Packages name their prompt sets under this group of entry points.
+ENTRY_POINTS = "lightemma.prompts"
 
 SHIPPED = Path(__file__).parent
 #: The wording where the user chose none.
@@ -147,19 +152,39 @@ def shipped_names() -> list[str]:
     return sorted(folder.name for folder in SHIPPED.iterdir() if (folder / "scene.txt").is_file())
 
 
+def prompt_sets() -> dict[str, Offered]:
+    """Every prompt set by name: ours, and those that installed packages offer as ``lightemma.prompts``."""
+    return offered(ENTRY_POINTS, {name: str(SHIPPED / name) for name in shipped_names()})
+
+
 def load_prompts(name: str) -> PromptSet:
-    """A shipped set by name, or the set in a folder.
+    """A set by name, or the set in a folder.
 
     Raises:
-        UserError: if there is no such set, a template is missing, or one speaks of something its stage is not given.
+        UserError: if there is no such set, a template is missing, or one has a place that its stage cannot fill.
     """
     if name in shipped_names():
         return _load_folder(SHIPPED / name, name)
-    folder = Path(name)
+    known, folder = prompt_sets(), Path(name)
+    if name in known:
+        return _load_folder(_offered_folder(name, known[name].place), name)
     if folder.is_dir():
         return _load_folder(folder, folder.resolve().name)
+    raise UserError(f"There is no prompt set '{name}', neither by name nor as a folder; {near_names(name, known)}")
+
+
+def _offered_folder(name: str, place: str) -> Path:
+    """The folder behind an entry point: a package that is one, or ``package.module:FOLDER``, a path."""
+    found = load_object(place, "prompt set")
+    if isinstance(found, str | Path):
+        return Path(found)
+    if isinstance(found, ModuleType) and found.__file__ is not None:
+        return Path(found.__file__).parent
+    if isinstance(found, ModuleType):  # a package without __init__.py
+        return Path(next(iter(found.__path__)))
     raise UserError(
-        f"There is no prompt set '{name}', neither shipped nor as a folder; {near_names(name, shipped_names())}"
+        f"The prompt set '{name}' ({place}) is a {type(found).__name__}; its entry point must name a folder's path, or a "
+        "package whose folder holds the templates."
     )
 
 

@@ -6,8 +6,10 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -190,8 +192,13 @@ def distributions_of(module: str) -> tuple[str, ...]:
     top = module.partition(".")[0]
     if top in ("lightemma", "__main__", "builtins"):
         return ()
-    # Reads the metadata of all that is installed, about 0.3 s: only for modules that are not ours.
-    return tuple(dict.fromkeys(importlib.metadata.packages_distributions().get(top, ())))
+    return tuple(dict.fromkeys(_distributions_by_module(tuple(sys.path)).get(top, ())))
+
+
+@cache
+def _distributions_by_module(_path: tuple[str, ...]) -> Mapping[str, list[str]]:
+    """Reads the metadata of all that is installed, about 0.3 s; once for every state of ``sys.path``."""
+    return importlib.metadata.packages_distributions()
 
 
 def python_version() -> str:
