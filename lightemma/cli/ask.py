@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from lightemma.sessions.chat import Asked, Turn
+    from lightemma.sessions.chat import ChatResult, ChatTurn
 
 
 def ask(
@@ -47,7 +47,7 @@ def ask(
         raise typer.Exit(1)
 
 
-def _show(turn: Turn) -> None:
+def _show(turn: ChatTurn) -> None:
     """The answer on standard output, the rest on standard error."""
     if turn.summary is not None:
         typer.echo(f"(The oldest turns were summarised: {turn.summary})", err=True)
@@ -64,7 +64,7 @@ def _show(turn: Turn) -> None:
     typer.echo(f"({', '.join(said)})", err=True)
 
 
-def _as_json(model: str, asked: Asked) -> str:
+def _as_json(model: str, asked: ChatResult) -> str:
     """The last answer's fields, all turns, and the failure if there is one."""
     import json
 

@@ -11,7 +11,7 @@ from lightemma.frame import Frame
 from lightemma.parsing import parse_answer
 from lightemma.planners.base import Calls, Needs, Plan, Planner, PlannerSettings, TypicalCall, View
 from lightemma.planners.call_record import call_record
-from lightemma.planners.conversation import Conversation, Part, Said, window_of
+from lightemma.planners.conversation import Conversation, Exchange, Part, window_of
 from lightemma.prompts.sets import DEFAULT_PROMPTS, PromptSet, load_prompts
 from lightemma.run_folder.records import MAIN, OK, STAGES, CallRecord, Stage, is_call_error
 
@@ -67,7 +67,7 @@ class ChainOfThought(Planner):
                 # The pictures stand first and the text, which changes, last: providers cache the longest common beginning.
                 parts = (*self._pictures(frame, view), prompt)
             last = stage == STAGES[-1]
-            exchanges = await conversation.say(
+            exchanges = await conversation.send(
                 parts,
                 stage,
                 schema=self.prompts.response_schema if last else None,
@@ -143,9 +143,9 @@ def stage_calls(prompts: PromptSet, frames: Sequence[Frame], pictures: int, role
     ]
 
 
-def _is_recorded_failure(said: Said) -> bool:
+def _is_recorded_failure(said: Exchange) -> bool:
     return said.result.completion is not None and said.result.completion.failure is not None
 
 
-def _record(said: Said, outcome: str) -> CallRecord:
+def _record(said: Exchange, outcome: str) -> CallRecord:
     return call_record(said.stage, said.message.text, said.result, outcome)

@@ -55,13 +55,13 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One call of a conversation.
+class Exchange:
+    """One call of a conversation and its result.
 
     Attributes:
         stage: what the call was for.
         message: the turn that was added for it.
-        result: what came of it.
+        result: the answer, or the failure.
     """
 
     stage: Stage
@@ -111,14 +111,14 @@ class Conversation:
         self._characters_per_token = _CHARACTERS_PER_TOKEN
         self._picture_tokens = float(_PICTURE_TOKENS)
 
-    async def say(
+    async def send(
         self,
         parts: Sequence[Part],
         stage: Stage,
         *,
         schema: dict[str, Any] | None = None,
         regex: str | None = None,
-    ) -> list[Said]:
+    ) -> list[Exchange]:
         """Says something and takes the answer into the conversation.
 
         Args:
@@ -130,7 +130,7 @@ class Conversation:
         Returns:
             The calls made, in order: summaries if any were needed, then the answer. A summary that failed is the last.
         """
-        calls: list[Said] = []
+        calls: list[Exchange] = []
         while self._window and self._turns and self._tokens_with(parts) > self._window.input_tokens:
             summary = await self._summarise(parts, self._window)
             calls.append(summary)
@@ -139,7 +139,7 @@ class Conversation:
         message = Message("user", (*self._carried, *parts))
         turns = (*self._head, *self._turns, message)
         result = await self._call(Request(turns, self._sample_token, stage, schema, regex))
-        calls.append(Said(stage, message, result))
+        calls.append(Exchange(stage, message, result))
         if result.completion is not None and result.completion.text.strip():
             self._turns += [message, Message("assistant", (TextPart(result.completion.text),))]
             self._carried = ()
@@ -173,7 +173,7 @@ class Conversation:
             words = sum(len(message.text) for message in sent) / self._characters_per_token
             self._picture_tokens = max(1.0, (usage.input - words) / pictures)
 
-    async def _summarise(self, parts: Sequence[Part], window: Window) -> Said:
+    async def _summarise(self, parts: Sequence[Part], window: Window) -> Exchange:
         """Has the model summarise as many of the oldest turns as are in the way of the next one."""
         head = sum(self._tokens(message.parts) for message in self._head)
         upcoming = head + self._tokens(parts) + _SUMMARY_TOKENS
@@ -189,7 +189,7 @@ class Conversation:
             count += 2
         oldest, kept = self._turns[:count], self._turns[count:]
         message = Message("user", (TextPart(_REQUEST + _shortened(_transcript(oldest), most)),))
-        said = Said(SUMMARY, message, await self._call(Request((message,), self._sample_token, SUMMARY)))
+        said = Exchange(SUMMARY, message, await self._call(Request((message,), self._sample_token, SUMMARY)))
         if said.outcome != OK or said.text is None:
             return said
         filled = upcoming + sum(self._tokens(turn.parts) for turn in kept)

@@ -107,7 +107,7 @@ class BatchRun:
         cache: takes the answers.
         folder: the run's folder; keeps batches.json.
         cancellation: ends the waiting (the batches stay out, and the same command picks them up).
-        told: is given a sentence whenever something happens.
+        on_event: is given a sentence whenever something happens.
         poll_s: seconds between two looks at a batch.
 
     Raises:
@@ -120,14 +120,14 @@ class BatchRun:
         cache: ResponseCache,
         folder: Path,
         cancellation: Cancellation,
-        told: Callable[[str], None],
+        on_event: Callable[[str], None],
         poll_s: float = POLL_S,
     ) -> None:
         self._backends = backends
         self._cache = cache
         self._path = folder / FILE
         self._cancellation = cancellation
-        self._told = told
+        self._on_event = on_event
         self._poll_s = poll_s
         self._state = self._load()
 
@@ -158,7 +158,7 @@ class BatchRun:
             if not submitted:
                 return collectors
             wave += 1
-            self._told(f"wave {wave}: {submitted} calls handed over in {len(self._state.out)} batches")
+            self._on_event(f"wave {wave}: {submitted} calls handed over in {len(self._state.out)} batches")
 
     async def _missing(
         self,
@@ -200,7 +200,7 @@ class BatchRun:
                 status = await backend.batch_status(out.id)
             except CallError as error:
                 if error.kind in ("model_not_found", "bad_request"):
-                    self._told(
+                    self._on_event(
                         f"batch {out.id} is not known any more ({error.message}); its calls are handed over again"
                     )
                     break
@@ -210,7 +210,7 @@ class BatchRun:
             if status.done:
                 await self._keep(out, backend)
                 break
-            self._told(f"batch {out.id}: {status.words}, {status.finished} of {status.total}")
+            self._on_event(f"batch {out.id}: {status.words}, {status.finished} of {status.total}")
             await self._cancellation.sleep(self._poll_s)
         self._state.out.remove(out)
         self._save()

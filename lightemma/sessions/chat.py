@@ -12,12 +12,12 @@ from lightemma.backends.base import Backend, CallError, CallResult, PicturePart,
 from lightemma.data.picture_url import fetch_picture, is_address, picture_at
 from lightemma.data.pictures import PicturePolicy, load_picture
 from lightemma.frame import Picture
-from lightemma.planners.conversation import SUMMARY, Conversation, Part, Said, window_of
+from lightemma.planners.conversation import SUMMARY, Conversation, Exchange, Part, window_of
 from lightemma.run_folder.records import OK, STAGES, Usage
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ChatTurn:
     """One turn and its answer.
 
     Attributes:
@@ -53,15 +53,15 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What came of all turns.
+class ChatResult:
+    """All turns.
 
     Attributes:
         turns: those that were answered.
         failure: of the turn after them, or None if all were answered.
     """
 
-    turns: tuple[Turn, ...]
+    turns: tuple[ChatTurn, ...]
     failure: Failure | None = None
 
 
@@ -93,8 +93,8 @@ async def ask(
     turns: Sequence[str],
     pictures: Sequence[Picture] = (),
     system: str | None = None,
-    told: Callable[[Turn], None] | None = None,
-) -> Asked:
+    on_turn: Callable[[ChatTurn], None] | None = None,
+) -> ChatResult:
     """Has a conversation: one attempt per turn, nothing cached, nothing recorded. Closes the backend.
 
     Args:
@@ -102,7 +102,7 @@ async def ask(
         turns: the user's, in order; each is sent with all that was said before.
         pictures: come before the first turn's words.
         system: the system's words.
-        told: is given every answered turn at once.
+        on_turn: is given every answered turn at once.
     """
 
     async def call(request: Request) -> CallResult:
@@ -117,31 +117,31 @@ async def ask(
         latency = completion.latency_s
         return CallResult(completion, latency_s=time.perf_counter() - started if latency is None else latency)
 
-    answered: list[Turn] = []
+    answered: list[ChatTurn] = []
     conversation = Conversation(call, window=window_of(backend.config), system=system)
     try:
         for number, text in enumerate(turns):
             shown: list[Part] = [PicturePart(picture) for picture in pictures if not number]
             parts = [*shown, TextPart(text)]
-            calls = await conversation.say(parts, STAGES[0])
+            calls = await conversation.send(parts, STAGES[0])
             if calls[-1].outcome != OK:
-                return Asked(tuple(answered), _failure(calls[-1]))
+                return ChatResult(tuple(answered), _failure(calls[-1]))
             turn = _turn(text, calls)
             answered.append(turn)
-            if told:
-                told(turn)
+            if on_turn:
+                on_turn(turn)
     finally:
         await backend.aclose()
-    return Asked(tuple(answered))
+    return ChatResult(tuple(answered))
 
 
-def _turn(prompt: str, calls: Sequence[Said]) -> Turn:
+def _turn(prompt: str, calls: Sequence[Exchange]) -> ChatTurn:
     said = calls[-1]
     completion = said.result.completion
     if completion is None:
         raise ValueError("an answered turn has an answer")
     summary = next((one.text for one in reversed(calls) if one.stage == SUMMARY), None)
-    return Turn(
+    return ChatTurn(
         prompt,
         completion.text,
         completion.finish_reason,
@@ -152,7 +152,7 @@ def _turn(prompt: str, calls: Sequence[Said]) -> Turn:
     )
 
 
-def _failure(said: Said) -> Failure:
+def _failure(said: Exchange) -> Failure:
     kind = said.outcome.partition(":")[2]
     words = said.result.error or (said.text or "").strip() or {"empty": "the answer is empty"}.get(kind, "")
     if kind == "truncated":

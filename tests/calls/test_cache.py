@@ -70,7 +70,24 @@ def test_options_change_the_key_and_what_cannot_matter_does_not():
     key = call_key(CONFIG, {}, REQUEST)
     assert call_key(CONFIG, {"effort": "high"}, REQUEST) != key
     assert call_key(CONFIG.model_copy(update={"base_url": "http://elsewhere/v1", "name": "n"}), {}, REQUEST) == key
-    assert call_key(CONFIG, {}, replace(REQUEST, sample_token="other", stage="intent")) == key
+    assert call_key(CONFIG, {}, replace(REQUEST, sample_token="other", stage="intent", place=2)) == key
+
+
+def test_answers_that_0_1_kept_are_found():
+    config = ModelConfig(name="vlm", provider="openai", model="gpt-4o", revision="r", seed=7)
+    picture = PicturePart(Picture(b"x", "image/jpeg", (1, 1), "ab" * 32))
+    ask = Message("user", (picture, TextPart("What is ahead?")))
+    turns = tuple(
+        Message(role, (TextPart(text),))
+        for role, text in (("user", "What is ahead?"), ("assistant", "A road."), ("user", "So?"))
+    )
+    # Computed by version 0.1.0.
+    assert call_key(config, {"effort": "high"}, Request((ask,), "token", "scene", None, "a+")) == (
+        "cad792acc1c93d1779bb47b17325a60306227d2c402c46aac4a47c6301f9eeba"
+    )
+    assert call_key(config, {}, Request(turns, "token", "action", {"type": "object"})) == (
+        "d8f43ce8e2f259117245c72beac3b69f3dfd5e218c278cc2f7bdc8ff54114266"
+    )
 
 
 def test_a_newer_file_is_refused_and_left_as_it_is(tmp_path):

@@ -44,7 +44,7 @@ def talk(model, turns, window=None, system=None):
 
     async def go():
         conversation = Conversation(model, "token", window, system)
-        return [await conversation.say(turn, "scene") for turn in turns]
+        return [await conversation.send(turn, "scene") for turn in turns]
 
     return asyncio.run(go())
 
@@ -84,9 +84,9 @@ def test_a_turn_without_an_answer_is_not_part_of_the_conversation():
 
     async def go():
         conversation = Conversation(model)
-        (failed,) = await conversation.say(say("One?"), "scene")
+        (failed,) = await conversation.send(say("One?"), "scene")
         model.answer = "Yes."
-        await conversation.say(say("Again?"), "scene")
+        await conversation.send(say("Again?"), "scene")
         return failed
 
     assert asyncio.run(go()).outcome == "format:truncated"
@@ -167,7 +167,7 @@ def test_a_summary_that_fails_ends_the_turn(summary, outcome):
     async def go():
         conversation = Conversation(model, window=Window(512, 50))
         for n in range(10):
-            calls = await conversation.say(say(f"{n} " + "why " * 40), "scene")
+            calls = await conversation.send(say(f"{n} " + "why " * 40), "scene")
             if calls[-1].outcome != "ok":
                 return calls
         return []

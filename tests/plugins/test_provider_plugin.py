@@ -80,8 +80,9 @@ def test_its_answers_are_read_again_with_another_parser(cli, elsewhere, monkeypa
     assert [float(share) for share in shares] == [1.0, 0.0]
 
 
-def test_its_manifest_names_its_packages_and_its_own(cli, model, monkeypatch):
+def test_its_manifest_names_its_packages_and_its_own(cli, model, monkeypatch, elsewhere):
     monkeypatch.setattr(importlib.metadata, "packages_distributions", lambda: {"tests": ["pytest"]})
+    monkeypatch.syspath_prepend(elsewhere)  # what is installed is looked up once for each path
     assert cli("run", "--data", "demo", "--model", model, "--limit", 1).status == 0
     packages = manifest(model)["packages"]
     assert {"numpy", "pillow", "msgspec", "pytest"} <= set(packages)
