@@ -16,7 +16,7 @@ import yaml
 from lightemma.backends.base import BatchBackend, BatchStatus, Completion
 from lightemma.backends.config import ModelConfig
 from lightemma.calls.cache import ResponseCache
-from lightemma.calls.cancellation import Stop
+from lightemma.calls.cancellation import Cancellation
 from lightemma.data.pictures import PicturePolicy
 from lightemma.errors import UserError
 from lightemma.evaluation.scores import load_scores
@@ -262,7 +262,7 @@ def test_a_batch_answers_wave_after_wave(case, tmp_path):
 
     async def drive():
         with ResponseCache(tmp_path / "c.sqlite") as cache:
-            waves = BatchRun(backends, cache, tmp_path, Stop(), lambda _: None, poll_s=0.0)
+            waves = BatchRun(backends, cache, tmp_path, Cancellation(), lambda _: None, poll_s=0.0)
             runner = PlannerRunner(planner, await waves.answer(lambda: frames, planner, PicturePolicy()))
             return [await runner.plan(frame, load_view(frame, 1, PicturePolicy())) for frame in frames]
 
