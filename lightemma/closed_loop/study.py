@@ -72,8 +72,9 @@ class DrivenStudy:
     @property
     def where(self) -> str:
         """Where and by which rules the runs drove, in words for captions."""
-        rules = self.runs[0].manifest.data.version if self.runs else ""
-        return f"Closed loop in a made-up city ({rules})."
+        data = self.runs[0].manifest.data
+        world = f"a {data.name}" if data.name == "made-up city" else f"the world '{data.name}'"
+        return f"Closed loop in {world} ({data.version})."
 
     def interval(self, episodes: Sequence[EpisodeRecord], values: FloatArray) -> Interval:
         """The mean over episodes with its 95 % interval over scenarios: the only source of intervals of these tables.

@@ -141,6 +141,6 @@ def test_the_replay_of_a_drive_is_what_the_world_was(tmp_path: Path):
             world.step(*record.actions[0])
     assert look("left-turn.day.000", "no such token") is None
     # What figures and films ask, whatever the source.
-    around = context_of(source).safety.surroundings
+    around = context_of(source).agents
     assert around is not None
     assert len(around(records[0].scene, records[0].sample_token).agents.sizes) >= len(world.actors())

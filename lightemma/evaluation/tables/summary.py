@@ -43,7 +43,7 @@ class SummaryRow:
         l2_avg: metres, the convention's average L2
         fde: metres, distance at the last point (3 s)
         miss_rate_2m: share of frames with a point more than 2 m off
-        latency_mean_s: seconds per ok frame, all stages one after the other, mean
+        latency_mean_s: seconds per ok frame, mean: all calls one after the other, or the planning of a planner without calls
         latency_p50_s: seconds per ok frame, median
         latency_p95_s: seconds per ok frame, 95th percentile
         calls_per_frame: number of calls per ok frame
