@@ -90,7 +90,7 @@ def refused(read: Read, tier: str) -> int:
 
 def test_the_tiers_refuse_as_many_answers_as_published(read):
     assert len(read.frames) == 3908
-    assert all(frame.stage("action").outcome == "ok" for frame in read.frames)
+    assert all(frame.call("action").outcome == "ok" for frame in read.frames)
     assert refused(read, "strict") == STRICT_REFUSES[read.name]
     assert refused(read, "tolerant") == TOLERANT_REFUSES[read.name]
     if read.name in FIRST_NUMBERS_REFUSES:
