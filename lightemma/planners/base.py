@@ -172,7 +172,7 @@ class Planner(ABC):
         try:
             self.options = self.Options.model_validate(dict(settings.options))
         except ValidationError as error:
-            raise UserError(_wrong_option(self.name, self.Options, error)) from error
+            raise UserError(_wrong_option(self.name, self.Options, error), "planner_options") from error
 
     @property
     def suffix(self) -> tuple[str, ...]:
@@ -223,7 +223,7 @@ def _wrong_option(planner: str, options: type[BaseModel], error: ValidationError
     if first["type"] == "extra_forbidden":
         return f"The planner '{planner}' has no option '{where}'; its options are: {known}."
     if first["type"] == "missing":
-        return f"The planner '{planner}' needs its option '{where}'; give --planner-option {where}=VALUE."
+        return f"The planner '{planner}' needs its option '{where}'; give `planner_options` {where}=VALUE."
     what = f"{first['msg'][0].lower()}{first['msg'][1:]}"
     return f"The planner '{planner}': option '{where}' is wrong: {what} (it is {first['input']!r}); its options are: {known}."
 

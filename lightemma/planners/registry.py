@@ -94,8 +94,11 @@ def check_options(names: list[str], options: Mapping[str, Any]) -> None:
 def _check_style(name: str, planner: Planner, style: PromptStyle) -> None:
     if planner.needs().models and style != PromptStyle() and not planner.takes_style:
         raise UserError(
-            f"The planner '{name}' has its own way of asking; leave out --dialogue, --frames and --answer guided, which "
-            "are for chain-of-thought."
+            f"The planner '{name}' has its own way of asking; leave out `dialogue`, `pictures` and `answer`, which are "
+            "for chain-of-thought.",
+            "dialogue",
+            "pictures",
+            "answer",
         )
 
 

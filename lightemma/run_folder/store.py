@@ -41,7 +41,8 @@ def check_run_name(name: str) -> None:
     """
     if not name or name.startswith(".") or not name.isprintable() or any(sign in name for sign in "/\\"):
         raise UserError(
-            f"A run cannot be called {name!r}, since its folder is; give a --name without slashes that starts with no dot."
+            f"A run cannot be called {name!r}, since its folder is; give a `name` without slashes that starts with no dot.",
+            "name",
         )
 
 
@@ -166,7 +167,8 @@ class RunWriter:
             self._file = (folder / FRAMES).open("ab", buffering=0)
         except OSError as error:
             raise UserError(
-                f"The run folder '{folder}' cannot be written ({error.strerror}); give another place with --out."
+                f"The run folder '{folder}' cannot be written ({error.strerror}); give another place with `results`.",
+                "results",
             ) from error
         self.manifest = manifest
 
@@ -175,8 +177,9 @@ class RunWriter:
         differs = existing.differences(manifest)
         if differs:
             raise UserError(
-                f"'{self.folder}' holds a run with other {' and '.join(differs)}; give this run its own name with --name, "
-                "or remove that folder."
+                f"'{self.folder}' holds a run with other {' and '.join(differs)}; give this run its own name with `name`, or "
+                "remove that folder.",
+                "name",
             )
         # A session that asks nothing must not forget who answered before.
         before = {role: entry.answered_as for role, entry in existing.models.items()}

@@ -187,7 +187,8 @@ class BatchRun:
         except CallError as error:
             raise UserError(
                 f"{backend.config.provider} did not take a batch of {len(requests)} calls for "
-                f"'{backend.config.name}' ({error.kind}: {error.message}); run without --batch, or try again later."
+                f"'{backend.config.name}' ({error.kind}: {error.message}); run without `batch`, or try again later.",
+                "batch",
             ) from error
         # Written down before anything else is done: a batch that is out has been paid for.
         self._state.out.append(_Out(batch, keys, role))

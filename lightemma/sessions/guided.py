@@ -33,9 +33,11 @@ def check_guided(planner: Planner, backends: Mapping[str, Backend]) -> None:
     if "json" in backend.constraints and planner.prompts is not None:
         raise UserError(
             f"{who} can be held to a JSON schema only, and the prompt set '{planner.prompts.name}' asks for a list; add "
-            "--prompts three-stage-json."
+            "`prompts` three-stage-json.",
+            "prompts",
         )
     raise UserError(
-        f"{who} cannot be held to a form of answer; leave --answer guided out, or ask the model through a vLLM server or a "
-        "provider with structured output (its option structured_output must be on)."
+        f"{who} cannot be held to a form of answer; leave `answer` guided out, or ask the model through a vLLM server or a "
+        "provider with structured output (its option structured_output must be on).",
+        "answer",
     )

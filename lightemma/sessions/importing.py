@@ -89,7 +89,8 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
         existing = read_manifest(folder)
         if existing.imported != manifest.imported or existing.parser != tier:
             raise UserError(
-                f"'{folder}' already holds another run; import under another name with --name, or remove that folder."
+                f"'{folder}' already holds another run; import under another name with `name`, or remove that folder.",
+                "name",
             )
         written = {record.sample_token for record in read_numbers(folder)}
         if len(written) == len(records):

@@ -11,7 +11,7 @@ from lightemma.errors import UserError
 from lightemma.planners.base import Planner, PlannerSettings
 from lightemma.planners.registry import make_planner, options_known, planner_class
 
-#: Makes the backend of a ``--model`` value.
+#: Makes the backend of a model's name.
 BackendMaker = Callable[[str], Backend]
 
 _ROLE = re.compile(r"([a-z][a-z0-9_-]*)=(.*)", re.DOTALL)
@@ -42,14 +42,16 @@ def model_choices(values: Sequence[str]) -> list[ModelChoice]:
     if len(named) < len(values):
         plain = next(value for value in values if not _ROLE.fullmatch(value))
         raise UserError(
-            f"--model names '{plain}' without a role beside '{named[0][0]}={named[0][1]}'; give every model its role, or give "
-            "plain models for one run each."
+            f"`models` names '{plain}' without a role beside '{named[0][0]}={named[0][1]}'; give every model its role, or give "
+            "plain models for one run each.",
+            "models",
         )
     roles = dict(named)
     if len(roles) < len(named):
         twice = next(role for role in roles if [name for name, _ in named].count(role) > 1)
         raise UserError(
-            f"--model names the role '{twice}' twice; roles make one run, so give one command for each set of models."
+            f"`models` names the role '{twice}' twice; roles make one run, so give one command for each set of models.",
+            "models",
         )
     return [ModelChoice(roles=roles)]
 
@@ -73,13 +75,17 @@ def models_for(name: str, roles: Sequence[str], choice: ModelChoice) -> dict[str
         if plain.startswith("replay:"):  # each role is answered as the run recorded it
             return {role: f"{plain}#{role}" for role in roles}
         example = ",".join(f"{role}=MODEL" for role in roles)
-        raise UserError(f"--model names '{plain}' for one role, but {there_are}; give --model {example}.")
+        raise UserError(f"`models` names '{plain}' for one role, but {there_are}; give `models` {example}.", "models")
     unknown = [role for role in choice.roles if role not in roles]
     if unknown:
-        raise UserError(f"--model names the role '{unknown[0]}', but {there_are}; leave it out, or correct its name.")
+        raise UserError(
+            f"`models` names the role '{unknown[0]}', but {there_are}; leave it out, or correct its name.", "models"
+        )
     missing = [role for role in roles if role not in choice.roles]
     if missing:
-        raise UserError(f"--model names no model for '{missing[0]}', but {there_are}; add {missing[0]}=MODEL.")
+        raise UserError(
+            f"`models` names no model for '{missing[0]}', but {there_are}; add {missing[0]}=MODEL.", "models"
+        )
     return {role: choice.roles[role] for role in roles}
 
 
@@ -110,7 +116,7 @@ def equip(
         name: the planner's.
         settings: of the command; of the options the planner takes those that it has.
         choices: of models.
-        backends: makes a backend of a ``--model`` value.
+        backends: makes a backend of a model's name.
 
     Raises:
         UserError: if there is no such planner, a setting is wrong, or a model is missing.

@@ -225,6 +225,6 @@ class Own(Planner):
 def test_a_planner_of_ones_own_is_asked_in_no_other_way():
     dialogue = PlannerSettings(LIST, style=PromptStyle(dialogue=True))
     assert make_planner(f"{__name__}:Own").kind == "own"
-    with pytest.raises(UserError, match="own way of asking; leave out --dialogue"):
+    with pytest.raises(UserError, match="own way of asking; leave out `dialogue`"):
         make_planner(f"{__name__}:Own", dialogue)
     assert make_planner("stop", dialogue).kind == "stop", "asks no model"

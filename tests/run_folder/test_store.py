@@ -158,7 +158,7 @@ def test_going_on_with_another_setting_is_refused_and_names_it(tmp_path, what):
     with RunWriter(tmp_path / "vlm", mine) as writer:
         writer.append(make_record(FRAMES[0], steady(5.0)))
     before = (tmp_path / "vlm" / "manifest.json").read_bytes()
-    with pytest.raises(UserError, match=rf"holds a run with other {what};.*--name"):
+    with pytest.raises(UserError, match=rf"holds a run with other {what};.*`name`"):
         RunWriter(tmp_path / "vlm", other_manifests()[what])
     assert (tmp_path / "vlm" / "manifest.json").read_bytes() == before
     assert tokens(tmp_path / "vlm") == [FRAMES[0].sample_token]
@@ -188,7 +188,7 @@ def test_going_on_keeps_when_the_run_began_and_who_answered(tmp_path):
 
 def test_a_file_where_the_folder_should_be_is_named(tmp_path):
     (tmp_path / "vlm").write_text("in the way")
-    with pytest.raises(UserError, match=r"run folder '.*vlm' cannot be written .*--out"):
+    with pytest.raises(UserError, match=r"run folder '.*vlm' cannot be written .*`results`"):
         RunWriter(tmp_path / "vlm", make_manifest("vlm", FRAMES))
 
 

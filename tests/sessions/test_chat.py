@@ -240,11 +240,11 @@ def test_a_dialogue_beyond_the_context_is_summarised_and_its_tables_are_whole(se
 def test_a_model_that_cannot_be_held_to_the_form_is_refused_before_the_first_call(server, tmp_path):  # noqa: F811
     frames = pictured(tmp_path)
     made = study(tmp_path, CHAT.make(server), frames, answer="guided")
-    with pytest.raises(UserError, match=r"held to a JSON schema only.*asks for a list; add --prompts three-stage-json"):
+    with pytest.raises(UserError, match=r"held to a JSON schema only.*asks for a list; add `prompts` three-stage-json"):
         made.run()
     off = COMPATIBLE.make(server, options={"structured_output": False})
     made = study(tmp_path, off, frames, answer="guided")
-    with pytest.raises(UserError, match="cannot be held to a form of answer; leave --answer guided out"):
+    with pytest.raises(UserError, match="cannot be held to a form of answer; leave `answer` guided out"):
         made.run()
     recording = ReplayBackend(ModelConfig(name="r", provider="replay", model="r"), {})
     made = study(tmp_path, recording, frames, answer="guided")

@@ -70,7 +70,7 @@ def test_an_interrupted_import_is_finished_by_importing_again(tmp_path, caplog):
 def test_another_parser_over_the_same_run_is_refused(tmp_path, tier):
     archive = write_archive(tmp_path / "tiny")
     import_archive(archive, tmp_path / "results")
-    with pytest.raises(UserError, match="already holds another run; import under another name with --name"):
+    with pytest.raises(UserError, match="already holds another run; import under another name with `name`"):
         import_archive(archive, tmp_path / "results", tier)
     assert import_archive(archive, tmp_path / "results", tier, f"tiny-{tier}").name == f"tiny-{tier}"
 
