@@ -82,14 +82,13 @@ class WorldSettings(BaseModel):
         default="city", description="world by name, NAME:ARGUMENT, or package.module:Class"
     )
     scenarios: Annotated[list[str], Option("", WHAT, ("closed",))] = Field(
-        default=["all"], min_length=1, description="names of scenarios (`lightemma simulate scenarios`), or all"
+        default=["all"], description="names of scenarios (`lightemma simulate scenarios`), or all"
     )
     seeds: Annotated[int | str | list[int], Option("", WHAT, ("closed",))] = Field(
         default=3, description="how many seeds, such as 3, or which, such as 1,5,9"
     )
     conditions: Annotated[list[str], Option("", WHAT, ("closed",))] = Field(
         default=["day"],
-        min_length=1,
         description="light and weather: day, dusk, rain, fog, dusk-rain, dusk-fog, or all",
     )
     left_hand: Annotated[bool, Option("left-hand", WHAT, ("closed",))] = Field(

@@ -228,3 +228,41 @@ def test_a_driven_episode_can_be_watched(elsewhere, cli):
     assert (ended.status, ended.err) == (0, "")
     with Image.open("film.gif") as film:
         assert film.n_frames == len(frames)
+
+
+WORLD = """
+world: {scenarios: [lead-car-braking], seeds: 1, conditions: [dusk-rain], replan: 6, size: 160x90, renderer: painter}
+planners: [chain-of-thought, stop]
+models: [steady.yaml]
+"""
+
+
+def test_one_file_is_driven_and_studied(elsewhere, cli):
+    (elsewhere / "steady.yaml").write_text(STEADY)
+    (elsewhere / "mine.yaml").write_text(WORLD)
+    ended = cli("drive", "mine.yaml", "--dialogue", "--pictures", "2", "--quiet")
+    assert (ended.status, ended.err) == (0, "")
+    asked = Path("results/drive-steady+dialogue+2-frames+replan-6")
+    assert ended.out.splitlines()[:2] == [
+        f"{asked.name}: 1 episodes -> {asked}",
+        "drive-stop+replan-6: 1 episodes -> results/drive-stop+replan-6",
+    ]
+    (record,) = read_episodes(asked)
+    assert record.name == "lead-car-braking.dusk-rain.000"
+    assert read_manifest(asked).planner.settings == {"parser": "strict", "dialogue": True, "frames": 2}
+
+    ended = cli("study", "mine.yaml", "--quiet")
+    assert (ended.status, ended.err) == (0, "")
+    assert "drive-stop+replan-6: 1 episodes, 1 kept from before -> results/drive-stop+replan-6\n" in ended.out
+    assert ended.out.splitlines()[-1] == "Tables: results/reports/mine/tables"
+    with Path("results/reports/mine/tables/closed_loop.csv").open(newline="") as file:
+        assert [row["run"] for row in csv.DictReader(file)] == ["drive-steady+replan-6", "drive-stop+replan-6"]
+
+
+def test_a_study_of_a_world_waits_for_runs_that_are_not_finished(elsewhere, cli):
+    (elsewhere / "steady.yaml").write_text(STEADY + "price: {input: 1000000, output: 1000000}\n")
+    (elsewhere / "mine.yaml").write_text(WORLD)
+    ended = cli("study", "mine.yaml", "--quiet", "--max-cost", "0.000001")
+    assert ended.status == 1
+    assert "The report waits until all runs are finished (the next call might go beyond --max-cost 1e-06)" in ended.out
+    assert not Path("results/reports").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lightemma.backends.base import Backend, CallError, Completion, Request
+from lightemma.backends.base import Backend, CallError, Completion, PicturePart, Request
 from lightemma.backends.config import Limits, ModelConfig, Price
 from lightemma.backends.scripted import ScriptedBackend
 from lightemma.closed_loop.drivers import own_driver, run_names
@@ -267,3 +267,24 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr("lightemma.run_folder.store.write_manifest", lambda folder, manifest: None)
     with pytest.raises(UserError, match=r"No space left on device\); make room"):
         tour(tmp_path, backend=Sight()).run()
+
+
+def test_a_planner_is_given_the_pictures_of_the_decisions_before(tmp_path):
+    shown: dict[str, list[str]] = {}
+
+    class Watching(Sight):
+        async def generate(self, request: Request) -> Completion:
+            pictures = [part.picture for part in request.messages[0].parts if isinstance(part, PicturePart)]
+            if request.stage == "scene":
+                shown[request.sample_token] = [picture.sha256 for picture in pictures]
+            text = plan_text(steady(6.0)) if request.stage == "action" else "Yes."
+            return Completion(text, Usage(input=1000, output=1))
+
+    tour(tmp_path, backend=Watching(), scenarios=["open"], seeds=[0, 1], pictures=3, concurrency=2).run()
+    frames = read_frames(tmp_path / "drive-sight+3-frames")
+    for episode in ("open.day.000", "open.day.001"):
+        mine = [frame for frame in frames if frame.scene == episode]
+        assert len(mine) > 3
+        for number, frame in enumerate(mine):
+            before = [one.image_sha256 for one in mine[max(0, number - 2) : number + 1]]
+            assert shown[frame.sample_token] == before, "those of the decisions before, the frame's own last"
