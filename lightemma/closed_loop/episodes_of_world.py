@@ -31,7 +31,7 @@ from lightemma.frame import EarlierPicture, FloatArray, Picture
 from lightemma.planners.base import Needs, Plan, View
 from lightemma.planners.planning import Planned, PlannerRunner
 from lightemma.protocol import LIGHTEMMA
-from lightemma.run_folder.manifest import DataEntry, Manifest, frame_set_digest
+from lightemma.run_folder.manifest import DataEntry, Manifest, distributions_of, frame_set_digest
 from lightemma.run_folder.records import OK, FrameRecord, is_call_error
 from lightemma.run_folder.store import RunWriter, is_run, read_manifest
 from lightemma.sessions.jobs import Job
@@ -101,7 +101,7 @@ class EpisodesOfWorld:
         )
         drawn = self.renderer is not None and draws(job, self.rules)
         images = {"size": list(self.rules.size), **(self.renderer or {})} if drawn else None
-        return run_manifest(job, prices, data, LIGHTEMMA, self.parser, images, self.world)
+        return run_manifest(job, prices, data, LIGHTEMMA, self.parser, images, distributions_of(self.world.__module__))
 
     def open_writer(self, folder: Path, manifest: Manifest) -> RunWriter:
         """Opens a run's folder, without what an earlier session left of episodes it did not finish."""

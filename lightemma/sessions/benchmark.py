@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lightemma.data.source_kinds import data_help
 from lightemma.planners.prompt_style import PromptStyle
 from lightemma.protocol import LIGHTEMMA, Convention, Integration, Tier
 
@@ -140,7 +141,7 @@ class Benchmark(BaseModel):
         default=None, description="name of the run; only where there is a single one"
     )
     data: Annotated[str | None, Option("", WHAT, ("open",))] = Field(
-        default=None, description="recorded frames: nuscenes:ROOT@VERSION, published:ARCHIVE or demo"
+        default=None, description=data_help("recorded frames").removesuffix(".")
     )
     reader: Annotated[Literal["tables", "devkit"], Option("", WHAT, ("open",))] = Field(
         default="tables", description="what reads nuScenes tables: tables or devkit"

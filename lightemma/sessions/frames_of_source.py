@@ -80,7 +80,7 @@ class FramesOfSource:
             limit=benchmark.limit,
         )
         images = benchmark.pictures.policy().as_dict() if job.pictures else None
-        return run_manifest(job, prices, data, self.protocol, benchmark.parser, images, type(self.source))
+        return run_manifest(job, prices, data, self.protocol, benchmark.parser, images, self.source.packages)
 
     def open_writer(self, folder: Path, manifest: Manifest) -> RunWriter:
         """Opens a run's folder, where it was left or anew."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from lightemma.protocol import Protocol
@@ -10,7 +11,6 @@ from lightemma.run_folder.manifest import (
     Manifest,
     PlannerEntry,
     PromptsEntry,
-    distributions_of,
     git_revision,
     now,
     package_versions,
@@ -28,7 +28,7 @@ def run_manifest(
     protocol: Protocol,
     parser: str,
     images: dict[str, Any] | None,
-    driven: type,
+    packages: Iterable[str],
 ) -> Manifest:
     """The manifest of a run that begins.
 
@@ -39,7 +39,7 @@ def run_manifest(
         protocol: how plans become trajectories.
         parser: how answers are read.
         images: how pictures are sent, or None where none are.
-        driven: class of the source or the world; its package is named too.
+        packages: distributions that the source or the world brings in.
     """
     tables = dict.fromkeys(price.table for price in prices.values() if price)
     return Manifest(
@@ -54,7 +54,7 @@ def run_manifest(
         if job.prompts
         else None,
         images=images,
-        packages=package_versions((*job.packages, *distributions_of(driven.__module__))),
+        packages=package_versions((*job.packages, *packages)),
         python=python_version(),
         git_revision=git_revision(),
         started=now(),
