@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 from lightemma.backends.base import Backend, CallError, CallResult, Completion, Request
-from lightemma.backends.plugin_faults import checked_answer, fault_line, is_plugin
+from lightemma.backends.plugin_faults import checked_answer, is_plugin
 from lightemma.calls.budget import Budget, BudgetSpent, most_input_tokens
 from lightemma.calls.cache import ResponseCache, call_key
 from lightemma.calls.cancellation import Cancellation, Cancelled
@@ -18,6 +18,7 @@ from lightemma.calls.prices import ResolvedPrice, cost
 from lightemma.calls.retry import wait_before
 from lightemma.errors import UserError
 from lightemma.failures import failure_kind
+from lightemma.plugins import error_line
 from lightemma.run_folder.records import MAIN, Usage
 
 
@@ -159,7 +160,7 @@ class Caller:
             if not is_plugin(self._backend.implementation):
                 raise  # a fault of ours
             failure = "backend_error"
-            raise CallError("backend_error", fault_line(error)) from error
+            raise CallError("backend_error", error_line(error)) from error
         finally:
             self._settle(place, failure, retry_after_s, usage, reserved, most_input)
 

@@ -22,7 +22,7 @@ from lightemma.executors import BackendMaker, choose_executor, placing
 from lightemma.executors.replicated import ReplicatedBackend
 from lightemma.frame import EgoHistory
 from lightemma.run_folder.records import STAGES, FrameRecord
-from lightemma.run_folder.store import read_frames, read_manifest
+from lightemma.run_folder.store import find_runs, read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import FramesOfSource, open_runs
 from lightemma.sessions.session import Session, Spending
@@ -171,10 +171,13 @@ def test_a_wrong_key_ends_the_run_with_one_sentence(tmp_path):
     assert len(entries(tmp_path)) <= 8
 
 
-def test_a_fault_over_there_is_the_same_fault_here(tmp_path):
+def test_a_fault_over_there_is_recorded_as_one_here(tmp_path):
     made = spread_study(tmp_path / "results", lambda _: diary_model(Blind, tmp_path, breaks=True), replicas=1)
-    with pytest.raises(ZeroDivisionError, match="a fault over there"):
-        made.run()
+    (outcome,) = made.run()
+    assert outcome.failed == outcome.done > 0
+    calls = [call for run in find_runs([tmp_path / "results"]) for frame in read_frames(run) for call in frame.calls]
+    assert {call.outcome for call in calls} == {"call:backend_error"}
+    assert all("ZeroDivisionError: a fault over there" in call.error for call in calls)
 
 
 def test_the_budget_holds(tmp_path):
