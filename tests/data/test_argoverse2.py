@@ -282,6 +282,8 @@ def test_without_pyarrow_the_extra_is_named(elsewhere, cli, monkeypatch):
 @needs_shared(LOGS)
 def test_real_logs_give_the_known_figures(elsewhere, cli):
     assert cli("run", "--data", f"argoverse2:{LOGS}", *BASELINE).status == 0
+    manifest = json.loads(Path("results/constant-action/manifest.json").read_text(encoding="utf-8"))
+    assert "pyarrow" in manifest["packages"]
     assert cli("compare", "results", "--out", "tables").status == 0
     with Path("tables/strata.csv").open(encoding="utf-8", newline="") as file:
         strata = {row["stratum"]: row for row in csv.DictReader(file)}

@@ -121,6 +121,13 @@ def test_help_lists_every_kind_and_a_built_in_name_cannot_be_taken(monkeypatch, 
     assert "module:Class" in data_help()
 
 
+@pytest.mark.parametrize("command", ["run", "estimate", "doctor"])
+def test_help_of_commands_lists_every_source(cli, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "300")
+    shown = " ".join(re.sub("[^ -~]", " ", cli(command, "--help").out).split())
+    assert all(kind.form in shown for kind in SOURCES)
+
+
 def test_specs_that_are_noted_mean_the_same_from_elsewhere(elsewhere, monkeypatch, tmp_path):
     (elsewhere / "drives").mkdir()
     assert absolute_spec("demo") == "demo"
