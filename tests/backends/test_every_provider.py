@@ -36,6 +36,7 @@ from lightemma.failures import CALL_KINDS
 from lightemma.run_folder.manifest import package_versions
 from tests.backends import kit
 from tests.fake_providers import FakeProviders
+from tests.plugins.installed import install
 from tests.serving.kit import server_options
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,18 +123,19 @@ def test_packages_that_are_not_installed_are_left_out():
     assert versions["pydantic"] == importlib.metadata.version("pydantic")
 
 
-def test_a_class_of_a_package_brings_its_distribution_into_the_manifest(monkeypatch):
+def test_a_class_of_a_package_brings_its_distribution_into_the_manifest(monkeypatch, tmp_path):
     class Mine(Backend):
         facts = Facts(packages=("msgspec",))
 
         async def generate(self, request):
             return Completion("here")
 
+    install(monkeypatch, tmp_path, {}, name="offered-driving")
+    (tmp_path / "offered_driving-1.0.dist-info" / "top_level.txt").write_text("offered\n")
     made = Mine(ModelConfig(name="m", provider="offered:Mine", model="m"))
-    assert made.packages[:1] == ("msgspec",)
     Mine.__module__ = "offered.models"
-    monkeypatch.setattr(importlib.metadata, "packages_distributions", lambda: {"offered": ["offered-driving"]})
     assert made.packages == ("msgspec", "offered-driving")
+    assert package_versions(made.packages)["offered-driving"] == "1.0"
     Mine.__module__ = "a_file_of_mine"
     assert made.packages == ("msgspec",)
 
