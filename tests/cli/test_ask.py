@@ -16,6 +16,8 @@ from tests.backends.conftest import _providers, no_certificates, server  # noqa:
 from tests.backends.kit import KEY, arrived
 from tests.fake_providers import Fault
 
+pytest.importorskip("openai", reason="servers are asked through the extra `openai`")
+
 # ruff: noqa: F811
 
 

@@ -42,6 +42,7 @@ def test_an_address_that_is_none_is_named(place, cli, address):  # noqa: F811
 
 
 def test_an_address_where_nobody_answers_fails_the_calls_and_not_the_program(place, cli):  # noqa: F811
+    pytest.importorskip("openai")
     ended = cli(*RUN, "--model", model(place, limits={"attempts": 1}))
     assert ended.status == 1
     assert "2 with failed calls" in ended.out

@@ -34,6 +34,7 @@ def rows(out: str) -> dict[str, str]:
 
 
 def test_models_lists_all_with_prices_and_what_is_missing(cli, elsewhere):
+    pytest.importorskip("openai")
     done = cli("models")
     assert done.status == 0
     lines = rows(done.out)
@@ -69,6 +70,7 @@ def test_models_of_ones_own_come_along_and_broken_ones_are_named(cli, elsewhere)
 
 
 def test_one_model_in_full(cli, elsewhere, monkeypatch):
+    pytest.importorskip("openai")
     done = cli("models", "gpt-4o")
     assert done.status == 0
     lines = rows(done.out)

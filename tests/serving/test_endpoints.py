@@ -20,6 +20,8 @@ from lightemma.sessions.models import model_entry
 from tests.fake_providers import ReplyServer
 from tests.fake_providers.replies import answer, failure
 
+pytest.importorskip("openai", reason="servers are asked through the extra `openai`")
+
 ASKED = Request((Message("user", (TextPart("What is ahead?"),)),), "token", "scene")
 
 

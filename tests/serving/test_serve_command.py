@@ -15,6 +15,8 @@ import yaml
 
 from tests.serving.kit import carrying, server_options, wait_until
 
+pytest.importorskip("openai", reason="servers are asked through the extra `openai`")
+
 CARDS = {"CUDA_VISIBLE_DEVICES": "0,1,2,3,4,5,6,7"}
 NO_CARDS = {"CUDA_VISIBLE_DEVICES": ""}
 

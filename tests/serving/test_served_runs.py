@@ -31,6 +31,8 @@ from lightemma.sessions.models import make_backend, model_entry
 from tests.conftest import MadeUpSource, make_frames, steady
 from tests.serving.kit import carrying, config, server_options, wait_until
 
+pytest.importorskip("openai", reason="servers are asked through the extra `openai`")
+
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
