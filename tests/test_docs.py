@@ -106,7 +106,8 @@ def test_the_example_table_is_written_as_shown(tmp_path):
 )
 def test_links_and_paths_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")
-    targets = [t for t in re.findall(r"\]\(([^)#]+)", text) if "://" not in t]
+    prose = re.sub(r"```.*?```|`[^`\n]*`|^    .*?$", "", text, flags=re.DOTALL | re.MULTILINE)
+    targets = [t for t in re.findall(r"\]\(([^)#]+)", prose) if "://" not in t]
     assert all((page.parent / target).exists() for target in targets)
     named = re.findall(r"`((?:docs|configs|scripts|tests)/[\w./-]+\.\w+)`", text)
     assert all((ROOT / name).exists() for name in named)

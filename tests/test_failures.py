@@ -13,7 +13,7 @@ from lightemma.backends.config import Limits, ModelConfig
 from lightemma.backends.endpoints import EndpointsBackend
 from lightemma.backends.scripted import ScriptedBackend
 from lightemma.calls import caller
-from lightemma.calls.caller import Caller, CallServices
+from lightemma.calls.caller import CallServices, ModelCaller
 from lightemma.calls.cancellation import Cancellation
 from lightemma.calls.limits import CallPool, ProviderLimits
 from lightemma.calls.monitor import Monitor
@@ -67,7 +67,7 @@ def test_a_call_is_tried_again_and_ends_the_run_as_the_table_says(kind, monkeypa
     services = CallServices(ProviderLimits(model.limits), Monitor("m"), Cancellation(), rng=random.Random(1))
 
     async def ask():
-        return await Caller(backend, services)(ASKED)
+        return await ModelCaller(backend, services)(ASKED)
 
     if FAILURES[kind].fatal:
         with pytest.raises(UserError, match="the words"):

@@ -45,7 +45,7 @@ class CallServices:
     rng: random.Random = field(default_factory=random.Random)
 
 
-class Caller:
+class ModelCaller:
     """The way planners ask a backend (a ``Call``).
 
     Every failure comes back as a ``CallResult``; only those that would fail every further call alike (a wrong key, an

@@ -21,7 +21,7 @@ from lightemma.backends.config import Limits
 from lightemma.calls.budget import Budget
 from lightemma.calls.cache import FILE as CACHE_FILE
 from lightemma.calls.cache import ResponseCache
-from lightemma.calls.caller import Caller, CallServices
+from lightemma.calls.caller import CallServices, ModelCaller
 from lightemma.calls.cancellation import Cancellation, cancelling_on_interrupt
 from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
@@ -103,7 +103,7 @@ class Run:
     writer: RunWriter
     monitor: Monitor
     cancellation: Cancellation
-    calls: dict[str, Caller]
+    calls: dict[str, ModelCaller]
     services: list[CallServices]
     spending: Spending
     cache: ResponseCache | None
@@ -274,7 +274,7 @@ class _Shared:
         """A run that is about to begin."""
         monitor = Monitor(job.name, frames=work.size, unit=work.unit)
         services = {role: self._services(one, monitor, prices[role]) for role, one in job.backends.items()}
-        calls = {role: Caller(one, services[role], role) for role, one in job.backends.items()}
+        calls = {role: ModelCaller(one, services[role], role) for role, one in job.backends.items()}
         between = list(services.values())
         if between:
             monitor.pool = between[0].gate.pool

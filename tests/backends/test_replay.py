@@ -11,7 +11,7 @@ from lightemma.backends.base import CallError, Completion, Message, Request, Tex
 from lightemma.backends.config import Limits, ModelConfig
 from lightemma.backends.replay import Recorded, ReplayBackend
 from lightemma.backends.scripted import ScriptedBackend
-from lightemma.calls.caller import Caller
+from lightemma.calls.caller import ModelCaller
 from lightemma.data.published import PublishedArchive, PublishedSource
 from lightemma.planners.base import PlannerSettings
 from lightemma.planners.chain_of_thought import ChainOfThought
@@ -62,7 +62,7 @@ def test_what_is_not_recorded_is_a_failure_that_names_it(token, stage):
         ask(backend, token, stage)
     assert failure.value.kind == "not_recorded"
     request = Request((Message("user", (TextPart("?"),)),), token, stage)
-    assert asyncio.run(Caller(backend)(request)).failure == "not_recorded"
+    assert asyncio.run(ModelCaller(backend)(request)).failure == "not_recorded"
 
 
 def test_a_replay_needs_no_pictures():

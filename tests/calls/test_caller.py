@@ -11,7 +11,7 @@ from lightemma.backends.base import Backend, CallError, Completion, Message, Req
 from lightemma.backends.config import Limits, ModelConfig
 from lightemma.calls.budget import Budget
 from lightemma.calls.cache import ResponseCache
-from lightemma.calls.caller import Caller, CallServices
+from lightemma.calls.caller import CallServices, ModelCaller
 from lightemma.calls.cancellation import Cancellation, Cancelled
 from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
@@ -68,7 +68,7 @@ def ask(backend, *requests, **services):
         between = CallServices(
             ProviderLimits(backend.config.limits), Monitor("m"), cancellation, rng=random.Random(1), **services
         )
-        caller = Caller(backend, between)
+        caller = ModelCaller(backend, between)
         results = [await caller(one) for one in requests or (request(),)]
         assert between.gate.pool.in_flight == 0
         return results, between
@@ -173,7 +173,7 @@ def test_the_cap_holds_with_calls_under_way():
         stop, budget = Cancellation(), Budget(cap)
         backend = Served(ANSWER, delay=0.01, concurrency=16)
         between = CallServices(ProviderLimits(backend.config.limits), Monitor("m"), stop, budget, PRICE)
-        caller = Caller(backend, between)
+        caller = ModelCaller(backend, between)
         results = await asyncio.gather(*(caller(request(f"{n} {LONG}")) for n in range(100)), return_exceptions=True)
         return backend, budget, stop, results
 

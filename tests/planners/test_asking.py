@@ -12,7 +12,7 @@ import pytest
 from lightemma.backends.base import CallError, Completion, PicturePart, TextPart
 from lightemma.backends.config import Limits, ModelConfig
 from lightemma.backends.scripted import ScriptedBackend
-from lightemma.calls.caller import Caller
+from lightemma.calls.caller import ModelCaller
 from lightemma.errors import UserError
 from lightemma.frame import EarlierPicture, Picture
 from lightemma.planners.base import Needs, Planner, PlannerSettings, View
@@ -49,7 +49,7 @@ def drive(asking, answers=(SCENE, INTENT, STEADY_TEXT), prompts=LIST, window=Non
     backend = ScriptedBackend.from_answers(answers, config=config)
     planner = ChainOfThought(PlannerSettings(prompts, style=asking, models={"main": config}))
     view = View((*EARLIER[len(EARLIER) - asking.pictures + 1 :], NOW)) if pictures_read else View()
-    plan = asyncio.run(planner.plan(FRAME, view, {"main": Caller(backend)}))
+    plan = asyncio.run(planner.plan(FRAME, view, {"main": ModelCaller(backend)}))
     assert [record.stage for record in plan.calls] == [request.stage for request in backend.requests]
     return plan, backend.requests
 

@@ -11,7 +11,7 @@ import pytest
 from lightemma.backends.base import CallError, Completion, PicturePart, TextPart
 from lightemma.backends.config import Limits, ModelConfig
 from lightemma.backends.scripted import ScriptedBackend
-from lightemma.calls.caller import Caller
+from lightemma.calls.caller import ModelCaller
 from lightemma.errors import UserError
 from lightemma.frame import Picture
 from lightemma.planners.base import PlannerSettings, View
@@ -40,7 +40,7 @@ def drive(answers, prompts=LIST, tier="strict"):
     """The plan for one frame and the requests it took."""
     backend = ScriptedBackend.from_answers(answers, config=ONE_TRY)
     planner = ChainOfThought(PlannerSettings(prompts, tier))
-    plan = asyncio.run(planner.plan(make_frame(history=HISTORY), View((PICTURE,)), {"main": Caller(backend)}))
+    plan = asyncio.run(planner.plan(make_frame(history=HISTORY), View((PICTURE,)), {"main": ModelCaller(backend)}))
     assert [record.stage for record in plan.calls] == [request.stage for request in backend.requests]
     assert plan.outcome == plan.calls[-1].outcome
     assert (plan.actions is None) == (plan.outcome != "ok")
@@ -74,7 +74,7 @@ def test_no_stage_is_told_the_future():
     backend = ScriptedBackend.from_answers([SCENE, INTENT, PLAN_TEXT] * 2)
     for driven in (np.full((6, 2), 0.0), np.full((6, 2), 0.123)):
         frame = make_frame(history=HISTORY, driven=driven)
-        asyncio.run(ChainOfThought().plan(frame, View((PICTURE,)), {"main": Caller(backend)}))
+        asyncio.run(ChainOfThought().plan(frame, View((PICTURE,)), {"main": ModelCaller(backend)}))
     assert backend.requests[:3] == backend.requests[3:]
 
 
@@ -138,7 +138,7 @@ def test_a_failed_call_ends_the_frame_under_its_kind(stage, kind):
 def test_a_call_that_takes_too_long_is_a_timeout():
     config = ModelConfig(name="slow", provider="scripted", model="slow", limits=Limits(timeout_s=0.02, attempts=1))
     backend = ScriptedBackend.from_answers([SCENE], latency_s=5.0, config=config)
-    plan = asyncio.run(ChainOfThought().plan(make_frame(), View(), {"main": Caller(backend)}))
+    plan = asyncio.run(ChainOfThought().plan(make_frame(), View(), {"main": ModelCaller(backend)}))
     assert plan.outcome == "call:timeout"
     assert "0.02 s" in plan.calls[0].error
 
