@@ -18,6 +18,7 @@ LAYERS = [
         "config_files",
         "errors",
         "failures",
+        "files",
         "frame",
         "kinematics",
         "plugins",

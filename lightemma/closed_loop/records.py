@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -11,6 +10,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from lightemma.errors import UserError
+from lightemma.files import write_whole
 from lightemma.run_folder.records import FrameRecord
 from lightemma.run_folder.store import FRAMES
 
@@ -233,9 +233,7 @@ def _filter(path: Path, keep: Callable[[bytes], bool]) -> None:
     try:
         text = b"".join(line + b"\n" for line in kept)
         if path.exists() and path.stat().st_size != len(text):
-            part = path.with_name(f".{path.name}.part")
-            part.write_bytes(text)
-            os.replace(part, path)  # noqa: PTH105 -- the same in one word
+            write_whole(path, text)
     except OSError as error:
         raise _not_written(path, error) from error
 

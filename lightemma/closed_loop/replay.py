@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import zlib
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from lightemma.closed_loop.records import EPISODES, whole_lines
 from lightemma.errors import UserError
+from lightemma.files import write_whole
 from lightemma.frame import Camera
 
 #: Folder of a run's replays.
@@ -96,13 +96,10 @@ def write_replay(folder: Path, episode: str, replay: Replay) -> None:
     path = replay_path(folder, episode)
     # No name and no time in the header: the same episode gives the same bytes.
     data = gzip.compress(_ENCODER.encode(replay), compresslevel=6, mtime=0)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(exist_ok=True)
-        draft.write_bytes(data)
-        draft.replace(path)
+        write_whole(path, data)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise UserError(
             f"'{path}' cannot be written ({error.strerror}); make room and give the same command again."
         ) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lightemma.data.base import DataInfo
 from lightemma.data.sources import INDEX_FOLDER, absolute_spec
+from lightemma.files import write_whole
 
 FILE = "sources.json"
 
@@ -30,9 +31,7 @@ def remember_source(results: Path, info: DataInfo, spec: str) -> None:
     path = results / INDEX_FOLDER / FILE
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{FILE}.part")
-        part.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        part.replace(path)
+        write_whole(path, (json.dumps(known, indent=2, sort_keys=True) + "\n").encode())
     except OSError as error:  # a convenience; the run itself does not need it
         log.info("%s cannot be written (%s)", path, error.strerror)
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import re
-import secrets
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from lightemma.data.nuscenes_index import KeyFrameIndex, TextColumn
 from lightemma.data.nuscenes_tables import TABLES
+from lightemma.files import draft_of
 
 logger = logging.getLogger(__name__)
 
@@ -85,15 +85,10 @@ class ColumnsCache(Generic[T]):
                 arrays |= {f"{field.name}.data": column.data, f"{field.name}.ends": column.ends}
             else:
                 arrays[field.name] = column
-        scratch = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}.part")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with scratch.open("xb") as file:
-                    np.savez(file, **arrays)
-                scratch.replace(self.path)
-            finally:
-                scratch.unlink(missing_ok=True)
+            with draft_of(self.path) as draft, draft.open("xb") as file:
+                np.savez(file, **arrays)
         except OSError as error:
             logger.warning(
                 "What was read from the tables cannot be kept in %s (%s); the next run reads them again.",

@@ -11,6 +11,7 @@ import numpy as np
 
 from lightemma.errors import UserError
 from lightemma.evaluation.metrics.displacement import step_errors
+from lightemma.files import draft_of
 from lightemma.report.figures.birdseye import PlannedPath, ViewLimits, draw_birdseye, view_limits
 from lightemma.report.figures.frame import FrameView
 from lightemma.report.figures.picture import Pixels, draw_picture
@@ -206,14 +207,10 @@ def write_video(frames: Iterable[Pixels], path: Path, fps: float = 2.0) -> int:
     check_suffix(path)
     if not 0.1 <= fps <= 50:
         raise UserError(f"--fps is {fps:g}; give 0.1 to 50.")
-    part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            count = (_write_mp4 if path.suffix.lower() == ".mp4" else _write_gif)(iter(frames), part, fps)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with draft_of(path) as draft:
+            count = (_write_mp4 if path.suffix.lower() == ".mp4" else _write_gif)(iter(frames), draft, fps)
     except OSError as error:
         raise UserError(f"'{path}' cannot be written ({error.strerror or error}); give another --out.") from error
     return count

@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 import msgspec
 
 from lightemma.errors import UserError
-from lightemma.run_folder.files import write_whole
+from lightemma.files import write_whole
 from lightemma.run_folder.manifest import FORMAT, Manifest
 from lightemma.run_folder.records import FrameNumbers, FrameRecord
 

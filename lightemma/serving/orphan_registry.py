@@ -8,6 +8,7 @@ import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lightemma.files import write_whole
 from lightemma.serving.processes import Identity, boot_id, end, is_alive
 
 log = logging.getLogger(__name__)
@@ -51,9 +52,7 @@ def write_note(folder: Path, note: Note) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{note.token}.json"
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_text(json.dumps(asdict(note), indent=1) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    write_whole(path, (json.dumps(asdict(note), indent=1) + "\n").encode())
     return path
 
 

@@ -28,9 +28,9 @@ from lightemma.calls.cache import ResponseCache, call_key
 from lightemma.calls.cancellation import Cancellation
 from lightemma.data.pictures import PicturePolicy
 from lightemma.errors import UserError
+from lightemma.files import write_whole
 from lightemma.frame import Frame
 from lightemma.planners.base import Planner, View
-from lightemma.run_folder.files import write_whole
 from lightemma.run_folder.records import MAIN
 from lightemma.sessions.views import load_view, pictures_needed
 

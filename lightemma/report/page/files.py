@@ -14,6 +14,7 @@ from lightemma.errors import UserError
 from lightemma.evaluation.comparison import Comparison
 from lightemma.evaluation.headline import headline
 from lightemma.evaluation.study import Study
+from lightemma.files import write_whole
 from lightemma.frame import Frame
 from lightemma.report.page.chosen import chosen_frames
 from lightemma.report.page.columns import frame_columns
@@ -106,7 +107,7 @@ def write_report(
             "pictures": pictures,
         }
         page = document(data["title"], data, in_folder)
-        _write(out, page)
+        write_whole(out, page)
     except OSError as error:
         raise UserError(
             f"The report cannot be written to '{out}' ({error.strerror or error}); give another --out."
@@ -186,10 +187,3 @@ def _clear(folder: Path) -> None:
             path.unlink()
     if not any(folder.iterdir()):
         folder.rmdir()
-
-
-def _write(path: Path, page: bytes) -> None:
-    """Whole or not at all."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(page)
-    temporary.replace(path)

@@ -8,15 +8,15 @@ same drives give the same tables however often the work was interrupted.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lightemma.errors import UserError
+from lightemma.files import draft_of, write_whole
 from lightemma.frame import Camera
 from lightemma.simulation.dataset.drives import Drive
 from lightemma.simulation.dataset.ground import mask_png, placement_of, polygons_of
@@ -159,16 +159,11 @@ class DatasetWriter:
         tables = joined([common_rows(self.camera), *(part["tables"] for part in parts)])
         folder = self.root / self.layout.version
         folder.mkdir(parents=True, exist_ok=True)
-        drafts = {name: folder / f".{name}.json.{os.getpid()}" for name in TABLES}
-        try:
+        with ExitStack() as drafts:
             # All are written before any is renamed: tables of unlike states would not fit together.
-            for name, draft in drafts.items():
+            for name in TABLES:
+                draft = drafts.enter_context(draft_of(folder / f"{name}.json"))
                 draft.write_bytes(table_bytes(tables[name]))
-            for name, draft in drafts.items():
-                draft.replace(folder / f"{name}.json")
-        finally:
-            for draft in drafts.values():
-                draft.unlink(missing_ok=True)
         self._write_facts([part["facts"] for part in parts])
         return len(parts)
 
@@ -265,11 +260,5 @@ def _shown(value: Any) -> str:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Writes a whole file or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(data)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_whole(path, data)
