@@ -264,7 +264,7 @@ def test_an_interrupted_run_says_so_keeps_whole_lines_and_goes_on(place):
     finally:
         process.kill()
     assert process.returncode == 130
-    assert said == "Interrupted. What is done is kept; give the same command again to go on.\n"
+    assert said == "Interrupted. What is done is kept; give the same command again to resume.\n"
     assert frames.read_bytes().endswith(b"\n")
     kept = len(read_frames(frames.parent))
     assert 0 < kept < 24
@@ -298,4 +298,4 @@ def test_calls_that_hang_do_not_hold_an_interrupted_run_up(place, twice):
     finally:
         process.kill()
     assert process.returncode == 130
-    assert said.endswith("Interrupted. What is done is kept; give the same command again to go on.\n")
+    assert said.endswith("Interrupted. What is done is kept; give the same command again to resume.\n")

@@ -54,9 +54,9 @@ def test_data_writes_a_data_set_and_says_how_to_use_it(tmp_path):
     ("words", "complaint"),
     [
         (("--scenarios", "no-such"), "There is no scenario 'no-such'"),
-        (("--seeds", "none"), "--seeds"),
+        (("--seeds", "none"), "`seeds` is"),
         (("--conditions", "snow"), "There is no condition 'snow'"),
-        (("--size", "wide"), "--size"),
+        (("--size", "wide"), "`size` is"),
         (("--size", "100x100"), "16 : 9"),
         (("--version", "../up"), "--version"),
         (("--renderer", "crayons"), "crayons"),
