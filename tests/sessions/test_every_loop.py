@@ -318,6 +318,7 @@ def test_models_answer_where_the_executor_says(command, elsewhere, cli, monkeypa
 
 
 def test_two_runs_on_one_server_start_it_once(loop, tmp_path):
+    pytest.importorskip("openai", reason="servers are asked through the extra `openai`")
     marker = {"TEST_FOLDER": str(tmp_path)}
     backends = {name: VllmBackend(config(marker, name=name)) for name in ("a", "b")}
     outcomes = loop.open(tmp_path, backends.__getitem__, models=["a", "b"]).run()
