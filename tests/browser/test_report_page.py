@@ -155,7 +155,7 @@ def test_a_frame_shows_its_picture_with_paths_that_can_be_hidden(tab):
     assert tab.evaluate(paths.format("recorded")) == 1
     assert tab.evaluate("document.querySelectorAll('.bird path[data-run=keen]').length") == 1
     tab.click('[data-path="keen"]')
-    assert tab.evaluate(paths.format("keen")) == 0
+    tab.waiting_for(lambda: tab.evaluate(paths.format("keen")), 0)
     assert tab.evaluate(paths.format("odd")) == 1
 
 
