@@ -26,7 +26,7 @@ LAYERS = [
         "scene_facts",
         "table_files",
     },
-    {"run_folder"},
+    {"records", "run_folder"},
     {"simulation"},
     {"data", "prompts", "parsing", "backends", "serving"},
     {"calls"},
