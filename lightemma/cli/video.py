@@ -10,7 +10,7 @@ import typer
 from lightemma.cli import options
 
 if TYPE_CHECKING:
-    from lightemma.report.video import Words
+    from lightemma.report.video import StageText
     from lightemma.run_folder.records import CallRecord, FrameRecord
 
 
@@ -46,7 +46,7 @@ def video(
         Shot(
             view,
             planned_path(manifest.run, record),
-            [_words(call) for call in record.calls],
+            [_stage_text(call) for call in record.calls],
             (record.timestamp - records[0].timestamp) / 1e6,
         )
         for record, (view, _) in zip(records, views, strict=True)
@@ -73,9 +73,9 @@ def _scene_records(records: list[FrameRecord], scene: str, run: str) -> list[Fra
     return found
 
 
-def _words(call: CallRecord) -> Words:
-    from lightemma.report.video import Words
+def _stage_text(call: CallRecord) -> StageText:
+    from lightemma.report.video import StageText
     from lightemma.run_folder.records import is_call_error
 
     # Old archives hold the provider's error message where an answer should be; it is not what the model said.
-    return Words(call.stage, None if is_call_error(call.outcome) else call.response, call.outcome)
+    return StageText(call.stage, None if is_call_error(call.outcome) else call.response, call.outcome)

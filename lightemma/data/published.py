@@ -3,7 +3,7 @@
 Two layouts are read, from a folder or a .zip:
 
 v2
-    ``<model>/output/scene-XXXX.json`` with ``image_name``; what came of the answers is left to the evaluation.
+    ``<model>/output/scene-XXXX.json`` with ``image_name``; the answers are read by the evaluation.
 v1
     the same with ``image_path``, ``ego_info.gt_actions`` and ``predictions`` (the authors' own reading of the answer).
 
@@ -137,7 +137,7 @@ _ERROR_KINDS = (
 
 
 def failure_of(answer: str) -> str | None:
-    """The call kind behind an answer that is no answer: the published harness stored exceptions as the model's words."""
+    """The failure kind of an answer that is none: the published harness stored the text of exceptions as answers."""
     if not answer.startswith(_ERROR_TEXT):
         return None
     for pattern, kind in _ERROR_KINDS:
@@ -166,7 +166,7 @@ class PublishedArchive:
         names, self._read = _open_zip(path) if path.is_file() else _open_folder(path)
         self._entries = _scene_entries(path, names)
         self.scene_names: list[str] = list(self._entries)
-        # One scene is decoded at once, so that an archive of another kind is named here and not in mid-run.
+        # One scene is decoded here, so that an archive of another kind is refused before a run and not during it.
         self.model = self.scene(self.scene_names[0]).metadata.model or self.name
 
     @lru_cache(maxsize=4)  # noqa: B019 -- the archive lives as long as the run
@@ -198,22 +198,24 @@ class PublishedArchive:
             for frame in self.scene(name).frames:
                 yield name, frame
 
-    def records(self, tier: Tier = "strict", protocol: Protocol = LIGHTEMMA) -> Iterator[FrameRecord]:
-        """Every frame as a run's record, its answer read by ``tier``.
+    def records(self, parser: Tier = "strict", protocol: Protocol = LIGHTEMMA) -> Iterator[FrameRecord]:
+        """Every frame as a run's record, its answer read by ``parser``.
 
         A failure whose text was passed on to the next stage stays marked on its stage, but the frame is judged by its
         action answer, as the published evaluation did: parity needs it, and the count is in the manifest.
         """
         for scene, frame in self.frames():
-            yield frame_record(scene, frame, tier, protocol)
+            yield frame_record(scene, frame, parser, protocol)
 
 
-def frame_record(scene: str, frame: ArchiveFrame, tier: Tier = "strict", protocol: Protocol = LIGHTEMMA) -> FrameRecord:
-    """One published frame as a run's record, its answer read by ``tier``."""
+def frame_record(
+    scene: str, frame: ArchiveFrame, parser: Tier = "strict", protocol: Protocol = LIGHTEMMA
+) -> FrameRecord:
+    """One published frame as a run's record, its answer read by ``parser``."""
     calls = [frame.call(stage) for stage in STAGE_KEYS]
     last = calls[-1]
     if last.outcome == OK:
-        parsed = parse_answer(frame.answer("action"), tier)
+        parsed = parse_answer(frame.answer("action"), parser)
         outcome, actions = parsed.outcome, parsed.actions
         calls[-1] = msgspec.structs.replace(last, outcome=outcome)
     else:

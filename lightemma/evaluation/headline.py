@@ -1,4 +1,4 @@
-"""What a comparison says, in plain sentences; every number is one of its tables'."""
+"""What a comparison says, in plain sentences; every number is taken from its tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMED = 3
 
 #: Strata as clauses; others are named as the table does.
 _WHERE = {
-    "course: standing": "the car stands",
+    "course: standing": "the car stands still",
     "course: turning": "the car turns",
     "course: straight and braking": "the car brakes on a straight road",
     "course: straight and accelerating": "the car speeds up on a straight road",
@@ -41,7 +41,7 @@ class Headline:
 
     Attributes:
         sentence: the answer, with its interval.
-        details: further sentences, the most telling first.
+        details: further sentences, the most important first.
     """
 
     sentence: str
@@ -88,14 +88,14 @@ class _Sentences:
 
     def _about_one(self, row: PairedRow) -> str:
         verb = {"better": "drives significantly better than", "worse": "drives significantly worse than"}.get(
-            _verdict(row), "does not drive significantly better than"
+            _significance(row), "does not drive significantly better than"
         )
         if math.isnan(row.p_value):
             return f"{row.run} {self._apart(row, self.held)}; one scene cannot say how surely."
         return f"{row.run} {verb} {self.held}: it {self._apart(row)}."
 
     def _about_many(self, row: PairedRow) -> str:
-        better = [run for run in self.models if _verdict(self.paired[run]) == "better"]
+        better = [run for run in self.models if _significance(self.paired[run]) == "better"]
         if math.isnan(row.p_value):
             return (
                 f"The best of {len(self.models)} models, {row.run}, {self._apart(row, self.held)}; one scene cannot say how "
@@ -136,14 +136,14 @@ class _Sentences:
     def _surely(row: PairedRow) -> str:
         if math.isnan(row.p_value):
             return ""
-        return ", significantly" if _verdict(row) else ", not significantly"
+        return ", significantly" if _significance(row) else ", not significantly"
 
     def _counts(self) -> list[str]:
         """How many models are better, worse and neither."""
         tested = [self.paired[run] for run in self.models if not math.isnan(self.paired[run].p_value)]
         if len(tested) < 2:
             return []
-        groups = {kind: [row.run for row in tested if _verdict(row) == kind] for kind in ("better", "worse", "")}
+        groups = {kind: [row.run for row in tested if _significance(row) == kind] for kind in ("better", "worse", "")}
         return [
             f"Of {len(tested)} models, {_count(groups['better'])} significantly better than {self.comparison.baseline}, "
             f"{_count(groups['worse'])} significantly worse, and {_count(groups[''])} neither."
@@ -213,7 +213,7 @@ class _Sentences:
         )
 
 
-def _verdict(row: PairedRow) -> str:
+def _significance(row: PairedRow) -> str:
     """``better``, ``worse``, or an empty string where neither is sure."""
     if row.tie or math.isnan(row.p_holm):
         return ""

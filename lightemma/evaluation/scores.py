@@ -21,7 +21,7 @@ from lightemma.run_folder.records import OK, STAGES, CallNumbers, CallRecord, Fr
 from lightemma.run_folder.store import read_frames, read_manifest, read_numbers
 
 BASELINE = "constant-action"
-#: Six points of which nothing is known.
+#: Six unknown points.
 NO_TRUTH = [(float("nan"), float("nan"))] * 6
 
 
@@ -48,7 +48,7 @@ class RunScores:
         calls: (n,) calls made.
         usage: (n, 5) input, cached input, output, reasoning and cache-write tokens over all models, NaN where unknown.
         dollars: (n,) by each call's own model's price in the manifest; NaN where a price or the tokens are unknown.
-        implausible: (n,) True where a plan lies beyond physics.
+        implausible: (n,) True where a plan is beyond physics.
     """
 
     name: str
@@ -105,34 +105,34 @@ _ARRAYS = (
 )  # fmt: skip
 
 
-def load_scores(folder: Path, tier: str | None = None) -> RunScores:
+def load_scores(folder: Path, parser: str | None = None) -> RunScores:
     """Scores a stored run, without asking any model.
 
     Args:
         folder: the run.
-        tier: read the stored answers by another parser than the run did; None takes the stored actions.
+        parser: read the stored answers by another parser than the run did; None takes the stored actions.
 
     Raises:
-        UserError: if the run is broken, empty or not finished being written, or the tier is unknown.
+        UserError: if the run is broken, empty or not finished being written, or the parser is unknown.
     """
     manifest = read_manifest(folder)
     records: Sequence[FrameNumbers | FrameRecord]
-    if tier is None or tier == manifest.parser:
+    if parser is None or parser == manifest.parser:
         records = read_numbers(folder)
     else:
         answer: AnswerFormat = "json" if manifest.prompts and manifest.prompts.answer == "json" else "list"
         whole = with_answers(read_frames(folder), check_tier(manifest.parser), answer, folder)
-        records = reread(whole, check_tier(tier), answer, Protocol(**manifest.protocol))
-        manifest = msgspec.structs.replace(manifest, parser=tier)
+        records = reread(whole, check_tier(parser), answer, Protocol(**manifest.protocol))
+        manifest = msgspec.structs.replace(manifest, parser=parser)
     if not records:
-        raise UserError(f"The run '{folder}' has no frames yet; go on with it by the same `lightemma run` command.")
+        raise UserError(f"The run '{folder}' has no frames yet; resume it by the same `lightemma run` command.")
     return score(manifest.run, manifest, records)
 
 
 def reread(
-    records: Sequence[FrameRecord], tier: Tier, answer_format: AnswerFormat, protocol: Protocol
+    records: Sequence[FrameRecord], parser: Tier, answer_format: AnswerFormat, protocol: Protocol
 ) -> list[FrameRecord]:
-    """Records with their action answers read again by another tier.
+    """Records with their action answers read again by another parser.
 
     Failed calls, and frames whose actions are no model's text, stay as they are.
     """
@@ -143,7 +143,7 @@ def reread(
             changed.append(record)
             continue
         cut = record.outcome == "format:truncated"
-        parsed = parse_answer(text, tier, answer_format, cut=cut)
+        parsed = parse_answer(text, parser, answer_format, cut=cut)
         actions = parsed.actions
         changed.append(
             msgspec.structs.replace(
@@ -157,7 +157,7 @@ def reread(
 
 
 def with_answers(
-    records: Sequence[FrameRecord], tier: Tier, answer_format: AnswerFormat, folder: Path
+    records: Sequence[FrameRecord], parser: Tier, answer_format: AnswerFormat, folder: Path
 ) -> list[FrameRecord]:
     """Records of 0.1 with the call that holds the actions' text, where their file does not say it.
 
@@ -166,7 +166,7 @@ def with_answers(
 
     Args:
         records: of one run.
-        tier: by which the run read its answers.
+        parser: by which the run read its answers.
         answer_format: that its prompts ask for.
         folder: of the run, for messages.
 
@@ -177,15 +177,15 @@ def with_answers(
     if STAGES[-1] in named:
         return list(records)  # a frame without such a call ended before it
     return [
-        msgspec.structs.replace(record, answer=_likely_answer(record, tier, answer_format, folder))
+        msgspec.structs.replace(record, answer=_likely_answer(record, parser, answer_format, folder))
         if record.answer_unknown is True and not is_call_error(record.outcome)
         else record
         for record in records
     ]
 
 
-def _likely_answer(record: FrameRecord, tier: Tier, answer_format: AnswerFormat, folder: Path) -> int:
-    likely = [place for place, call in enumerate(record.calls) if _reads_as(record, call, tier, answer_format)]
+def _likely_answer(record: FrameRecord, parser: Tier, answer_format: AnswerFormat, folder: Path) -> int:
+    likely = [place for place, call in enumerate(record.calls) if _reads_as(record, call, parser, answer_format)]
     if len(likely) != 1:
         raise UserError(
             f"The run '{folder}' cannot be read by another parser: lightemma 0.1 did not note which call of a frame holds the "
@@ -195,12 +195,12 @@ def _likely_answer(record: FrameRecord, tier: Tier, answer_format: AnswerFormat,
     return likely[0]
 
 
-def _reads_as(record: FrameRecord, call: CallRecord, tier: Tier, answer_format: AnswerFormat) -> bool:
+def _reads_as(record: FrameRecord, call: CallRecord, parser: Tier, answer_format: AnswerFormat) -> bool:
     """Whether a call's text gives the frame's recorded outcome, and its plan."""
     if call.response is None:
         return False
     cut = record.outcome == "format:truncated"
-    parsed = parse_answer(call.response, tier, answer_format, cut=cut)
+    parsed = parse_answer(call.response, parser, answer_format, cut=cut)
     if parsed.outcome != record.outcome:
         return False
     if parsed.actions is None or record.actions is None:

@@ -32,12 +32,12 @@ _TITLES = {"scene": "What the model saw", "intent": "What the car intends", "act
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """What was said at one stage.
+class StageText:
+    """The answer of one stage.
 
     Attributes:
         stage: ``scene``, ``intent`` or ``action``.
-        text: the model's words, or None if it did not answer.
+        text: the answer, or None if the model did not answer.
         outcome: how the stage ended.
     """
 
@@ -53,13 +53,13 @@ class Shot:
     Attributes:
         view: what is known of the frame.
         plan: what the run planned, or why it has no plan.
-        words: what the model said, stage by stage; none for planners without a model.
+        texts: what the model said, stage by stage; none for planners without a model.
         seconds: since the first frame.
     """
 
     view: FrameView
     plan: PlannedPath
-    words: Sequence[Words]
+    texts: Sequence[StageText]
     seconds: float
 
 
@@ -77,7 +77,7 @@ def draw_shots(shots: Sequence[Shot], width: int = 1280) -> Iterator[Pixels]:
         UserError: if the width is below 640.
     """
     if width < 640:
-        raise UserError(f"--width is {width}; give 640 pixels or more, so that the words can be read.")
+        raise UserError(f"--width is {width}; give 640 pixels or more, so that the text can be read.")
     size = (width // 2 * 2, round(width * 9 / 32) * 2)
     around = [view_limits(shot.view.truth, shot.view.history, [shot.plan]) for shot in shots]
     behind = min(limits[0][0] for limits in around)
@@ -117,7 +117,7 @@ def draw_shot(shot: Shot, size: tuple[int, int], limits: ViewLimits, place: str 
     draw_birdseye(above, shot.view.truth, shot.view.history, [shot.plan], shot.view.boxes, None, limits)
     figure.legend(*above.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(0.655, 0.945), fontsize=8)
     _draw_motion(figure, shot)
-    _draw_words(figure, shot, size[1] / size[0])
+    _draw_texts(figure, shot, size[1] / size[0])
     canvas.draw()  # type: ignore[no-untyped-call]
     pixels: Pixels = np.asarray(canvas.buffer_rgba())[: size[1], : size[0], :3].copy()  # type: ignore[no-untyped-call]
     return pixels
@@ -152,23 +152,23 @@ def _three(value: float) -> str:
     return f"{value:+.3f}" if abs(value) < 10 else short(value, sign=True)
 
 
-def _draw_words(figure: Figure, shot: Shot, aspect: float) -> None:
-    if not shot.words:
+def _draw_texts(figure: Figure, shot: Shot, aspect: float) -> None:
+    if not shot.texts:
         figure.text(0.008, 0.22, "No model was asked: this planner works by a formula.", fontsize=9, color=FAINT)
         return
-    columns = len(shot.words)
+    columns = len(shot.texts)
     wide, top = 0.984 / columns, 0.225
     # 1280 pixels at 100 dots per inch hold 12.8 * 72 points.
     points = 12.8 * 72
     fits = (wide - 0.015) * points / _TYPE
     lines = int((top - 0.012) * points * aspect / (_TYPE * 1.25))
-    for index, words in enumerate(shot.words):
+    for index, said in enumerate(shot.texts):
         left = 0.008 + index * wide
-        title = _TITLES.get(words.stage, shown(words.stage, 20))
-        bad = words.outcome != OK
-        note = f"  ({shown(words.outcome, 30)})" if bad else ""
+        title = _TITLES.get(said.stage, shown(said.stage, 20))
+        bad = said.outcome != OK
+        note = f"  ({shown(said.outcome, 30)})" if bad else ""
         figure.text(left, top + 0.006, title + note, fontsize=8.5, va="bottom", color=_BAD if bad else FAINT)
-        text = "(no answer)" if words.text is None else words.text
+        text = "(no answer)" if said.text is None else said.text
         figure.text(left, top, "\n".join(wrap(text, fits, lines)), fontsize=_TYPE, va="top", color=INK, linespacing=1.2)
 
 

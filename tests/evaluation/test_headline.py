@@ -20,7 +20,7 @@ def run(name: str, steady: float, braking: float, **more):
     return made_run(name, FRAMES, plans, **more)
 
 
-def told(*runs, **more) -> Headline:
+def headline_of(*runs, **more) -> Headline:
     return headline(compare_runs(runs, resamples=999, **more))
 
 
@@ -31,7 +31,7 @@ FORMULA = run("damped-acceleration", 5.1, 3.3, planner="damped-acceleration")
 
 
 def test_no_model_is_better():
-    found = told(BAD, EVEN)
+    found = headline_of(BAD, EVEN)
     assert found.sentence.startswith(
         "No model drives significantly better than holding the last action: the best, even, is 0.11 m closer [-0."
     )
@@ -43,7 +43,7 @@ def test_no_model_is_better():
 
 
 def test_some_models_are_better_and_the_best_is_named():
-    found = told(GOOD, run("better", 5.05, 3.05), BAD)
+    found = headline_of(GOOD, run("better", 5.05, 3.05), BAD)
     assert found.sentence.startswith(
         "2 of 3 models drive significantly better than holding the last action: the best, better, is 1."
     )
@@ -58,8 +58,8 @@ def test_some_models_are_better_and_the_best_is_named():
         (EVEN, "even does not drive significantly better than holding the last action: it is "),
     ],
 )
-def test_a_single_model_is_spoken_of_alone(model, start):
-    assert told(model).sentence.startswith(start)
+def test_a_single_model_has_a_sentence_of_its_own(model, start):
+    assert headline_of(model).sentence.startswith(start)
 
 
 def test_the_numbers_are_those_of_the_tables():
@@ -73,7 +73,7 @@ def test_the_numbers_are_those_of_the_tables():
 
 
 def test_where_models_help_and_where_they_harm():
-    details = told(GOOD, BAD, EVEN).details
+    details = headline_of(GOOD, BAD, EVEN).details
     (where,) = (line for line in details if "brakes on a straight road" in line)
     assert where.startswith("Where the car brakes on a straight road (50.0 % of frames), constant-action is off by ")
     assert where.endswith("significantly better.")
@@ -83,33 +83,33 @@ def test_where_models_help_and_where_they_harm():
         worse == "Where the car cruises (50.0 % of frames), 2 of 3 models are significantly worse than constant-action."
     )
     alone = "Where the car cruises (50.0 % of frames), even is significantly worse than constant-action."
-    assert alone in told(EVEN).details
+    assert alone in headline_of(EVEN).details
 
 
 def test_nowhere_better_is_said():
-    assert "Nowhere is a model significantly better than the baseline." in told(BAD).details
+    assert "Nowhere is a model significantly better than the baseline." in headline_of(BAD).details
 
 
 def test_formulas_are_no_models():
-    alone = told(FORMULA)
+    alone = headline_of(FORMULA)
     assert alone.sentence.startswith(
         "No model was asked; damped-acceleration, a formula that sees no picture, is 1.49 m closer than holding the last "
     )
     assert alone.sentence.endswith(", 40 frames, significantly.")
-    several = told(FORMULA, run("stop", 0.0, 0.0, planner="stop"))
+    several = headline_of(FORMULA, run("stop", 0.0, 0.0, planner="stop"))
     assert several.sentence.startswith(
         "No model was asked; the best of 2 formulas that see no picture, damped-acceleration, is 1.49 m closer"
     )
-    beside = told(BAD, FORMULA)
-    assert beside.sentence.startswith("bad drives significantly worse"), "a formula is not the best model"
+    mixed = headline_of(BAD, FORMULA)
+    assert mixed.sentence.startswith("bad drives significantly worse"), "a formula is not the best model"
     (line,) = (
-        line for line in beside.details if line.startswith("damped-acceleration, a formula that sees no picture, is")
+        line for line in mixed.details if line.startswith("damped-acceleration, a formula that sees no picture, is")
     )
     assert line.endswith("significantly.")
 
 
 def test_a_baseline_alone_has_no_one_to_beat():
-    found = told(made_run("constant-action", FRAMES, [5.0] * 40, planner="constant-action"))
+    found = headline_of(made_run("constant-action", FRAMES, [5.0] * 40, planner="constant-action"))
     assert found.sentence.startswith("Only constant-action was driven: holding the last action is ")
     assert found.sentence.endswith(" m off on average over 40 frames.")
     assert found.details == ()
@@ -117,17 +117,17 @@ def test_a_baseline_alone_has_no_one_to_beat():
 
 def test_a_baseline_of_another_name_is_named():
     still = made_run("still-here", FRAMES, [5.0] * 40, planner="constant-action")
-    assert "holding the last action (still-here)" in told(GOOD, still).sentence
+    assert "holding the last action (still-here)" in headline_of(GOOD, still).sentence
 
 
 def test_one_scene_claims_nothing():
     frames = drives({"only": [3.0, 5.0]})
     one = made_run("vlm", frames, [3.0, 5.0])
     assert (
-        told(one).sentence
+        headline_of(one).sentence
         == "vlm is 1.75 m closer than holding the last action, 2 frames; one scene cannot say how surely."
     )
-    two = told(one, made_run("other", frames, [4.0, 5.0]))
+    two = headline_of(one, made_run("other", frames, [4.0, 5.0]))
     assert two.sentence.startswith(
         "The best of 2 models, vlm, is 1.75 m closer than holding the last action, 2 frames; one"
     )
@@ -136,21 +136,21 @@ def test_one_scene_claims_nothing():
 
 def test_runs_without_any_plan_are_not_the_best():
     dead = made_run("dead", FRAMES, [None] * 40)
-    assert told(dead).sentence == "dead made no plan that can be scored."
+    assert headline_of(dead).sentence == "dead made no plan that can be scored."
     dead_too = made_run("dead-too", FRAMES, [None] * 40)
-    assert told(dead, dead_too).sentence == "None of the models made a plan that can be scored."
-    assert told(dead, BAD).sentence.startswith("No model drives significantly better")
-    assert "the best, bad, is" in told(dead, BAD).sentence
+    assert headline_of(dead, dead_too).sentence == "None of the models made a plan that can be scored."
+    assert headline_of(dead, BAD).sentence.startswith("No model drives significantly better")
+    assert "the best, bad, is" in headline_of(dead, BAD).sentence
 
 
 def test_a_run_that_mostly_failed_is_not_the_best():
     lucky = made_run("lucky", FRAMES, [3.0 if n % 10 == 2 else None for n in range(40)])
-    assert "the best, even," in told(lucky, EVEN).sentence
+    assert "the best, even," in headline_of(lucky, EVEN).sentence
 
 
 def test_the_convention_and_the_frames_are_said():
     assert (
-        told(GOOD, convention="endpoint")
+        headline_of(GOOD, convention="endpoint")
         .details[-1]
         .startswith("Average L2, convention endpoint, 40 frames of 20 scenes; in brackets 95 % intervals over scenes;")
     )

@@ -71,7 +71,7 @@ def test_a_run_where_nothing_worked_can_still_be_read(tmp_path):
 
 
 def test_an_empty_run_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"The run '.*vlm' has no frames yet; go on with it"):
+    with pytest.raises(UserError, match=r"The run '.*vlm' has no frames yet; resume it"):
         load_scores(steady_run(tmp_path, "vlm", [], 5.0))
 
 
@@ -87,7 +87,7 @@ def test_seconds_calls_and_tokens_are_summed_over_the_stages(tmp_path):
     assert run.latency[0] == 3.75
     assert run.calls.tolist() == [3.0, 1.0]
     assert run.usage[0].tolist() == [3000.0, 400.0, 150.0, 50.0, 0.0]
-    assert np.isnan(run.usage[1]).all(), "nobody counted is not zero tokens"
+    assert np.isnan(run.usage[1]).all(), "unknown is not zero tokens"
     assert np.isnan(run.latency[1])
 
 
@@ -145,10 +145,10 @@ def test_reading_by_the_runs_own_parser_takes_what_is_stored(tmp_path):
     np.testing.assert_array_equal(load_scores(folder, "strict").actions[0], steady(9.0))
 
 
-def test_a_failure_whose_words_hold_numbers_is_not_read_as_an_answer(tmp_path):
-    words = "Error 500: 1 2 3 4 5 6 7 8 9 10 11 12"
+def test_a_failure_whose_text_holds_numbers_is_not_read_as_an_answer(tmp_path):
+    text = "Error 500: 1 2 3 4 5 6 7 8 9 10 11 12"
     folder = texts_run(
-        tmp_path, [make_record(FRAMES[0], None, "call:server_error", [action(words, "call:server_error")])]
+        tmp_path, [make_record(FRAMES[0], None, "call:server_error", [action(text, "call:server_error")])]
     )
     assert load_scores(folder, "first-numbers").ok.tolist() == [False]
 

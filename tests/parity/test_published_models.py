@@ -1,4 +1,4 @@
-"""All nine published archives: what each tier reads, the one wording behind their prompts, and their poses."""
+"""All nine published archives: what each parser reads, the one wording behind their prompts, and their poses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.shared_data import PUBLISHED, TEST_POSES, needs_shared
 
 pytestmark = needs_shared(PUBLISHED)
 
-#: Frames whose answer the strict tier refuses: the published format-error rates times 3,908.
+#: Frames whose answer the strict parser refuses: the published format-error rates times 3,908.
 STRICT_REFUSES = {
     "gpt-4o": 304,
     "gpt-4.1": 1132,
@@ -33,7 +33,7 @@ STRICT_REFUSES = {
 }
 #: Frames that even the published rescue did not save.
 FIRST_NUMBERS_REFUSES = {"gpt-4o": 3, "gpt-4.1": 0, "claude-3.7-sonnet": 0, "gemini-2.5-pro": 0}
-#: Frames that have no one plausible reading. Ours, not published: a change here is a change of the tolerant tier.
+#: Frames that have no one plausible reading. Ours, not published: a change here is a change of the tolerant parser.
 TOLERANT_REFUSES = {
     "gpt-4o": 5,
     "gpt-4.1": 0,
@@ -58,7 +58,8 @@ class Read:
     prompts: PromptSet
 
 
-#: Read by make test: two that write lists, two that write anything. make test-full reads the others, which fail alike, as well.
+#: Read by make test: two that write lists, two that write anything. make test-full reads the others, too; they fail in
+#: the same way.
 ALWAYS = {"gpt-4o", "gemini-2.5-pro", "qwen-2.5-72b", "deepseek-vl2-16b"}
 
 
@@ -88,7 +89,7 @@ def refused(read: Read, tier: str) -> int:
     return sum(parsed.actions is None for parsed in read.answers[tier])
 
 
-def test_the_tiers_refuse_as_many_answers_as_published(read):
+def test_the_parsers_refuse_as_many_answers_as_published(read):
     assert len(read.frames) == 3908
     assert all(frame.call("action").outcome == "ok" for frame in read.frames)
     assert refused(read, "strict") == STRICT_REFUSES[read.name]
@@ -103,7 +104,7 @@ def test_tolerant_keeps_what_strict_read_and_the_rescue_agrees_with_the_rest(rea
             assert (tolerant.actions is None) == strict.implausible
         if tolerant.actions is None:
             continue
-        # Twelve numbers in a row are the answer's wherever there is one reading and no prose.
+        # Twelve numbers in a row are the answer's where there is one reading and no prose.
         np.testing.assert_array_equal(tolerant.actions, first.actions)
 
 

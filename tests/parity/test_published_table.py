@@ -38,10 +38,10 @@ COLUMNS = ("l2_1s", "l2_2s", "l2_3s", "l2_avg", "fde", "miss_rate_2m")
 MODELS = [run for run in PUBLISHED_TABLE if run != "constant-action"]
 
 
-def lightemma(*words: object) -> str:
+def lightemma(*arguments: object) -> str:
     """The command line in a process of its own; what it printed."""
     command = Path(sys.executable).with_name("lightemma")
-    done = subprocess.run([str(command), *map(str, words)], capture_output=True, text=True, check=False)
+    done = subprocess.run([str(command), *map(str, arguments)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -69,7 +69,7 @@ def tables(results: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 @pytest.fixture(scope="session")
-def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The prompt set that gpt-4o's archive was recorded with."""
     folder = tmp_path_factory.mktemp("prompts") / "recorded"
     said = lightemma("prompts", "extract", PUBLISHED / "gpt-4o.zip", "--out", folder)
@@ -82,9 +82,9 @@ def row_of(rows: list[dict[str, str]], run: str) -> dict[str, str]:
     return row
 
 
-def not_ok(folder: Path, tier: str) -> tuple[int, float]:
+def not_ok(folder: Path, parser: str) -> tuple[int, float]:
     """How many frames are not ok, and the mean l2_avg of the others."""
-    scores = load_scores(folder, tier)
+    scores = load_scores(folder, parser)
     return int((~scores.ok).sum()), float(l2(scores.errors[scores.ok], "lightemma")[:, 3].mean())
 
 
@@ -146,7 +146,7 @@ def test_some_models_brake_where_the_baseline_drives_on(tables, run, average, si
     assert row["significant"] == significant
 
 
-def test_almost_every_model_is_worse_where_the_car_just_goes_on(tables):
+def test_almost_every_model_is_worse_where_the_car_keeps_its_motion(tables):
     worse = [run for run in MODELS if stratum(tables, run, "manoeuvre: cruising")["significant"] == "worse"]
     assert set(MODELS) - set(worse) <= {"qwen-2.5-72b"}, "a third of its plans, and some are kilometres long"
     assert float(stratum(tables, "constant-action", "manoeuvre: cruising")["share"]) == pytest.approx(0.337, abs=1e-3)
@@ -200,9 +200,9 @@ def test_the_published_rescue_of_answers_is_reproduced(results, run, failed, ave
     assert not_ok(results / run, "first-numbers") == (failed, pytest.approx(average, abs=1e-4))
 
 
-def test_a_replay_with_extracted_prompts_is_the_imported_run(results, words, tmp_path):
+def test_a_replay_with_extracted_prompts_is_the_imported_run(results, wording, tmp_path):
     run = ("--data", f"published:{PUBLISHED / 'gpt-4o.zip'}", "--model", f"replay:{PUBLISHED / 'gpt-4o.zip'}")
-    lightemma("run", *run, "--prompts", words, "--name", "again", "--out", tmp_path, "--limit", 800)
+    lightemma("run", *run, "--prompts", wording, "--name", "again", "--out", tmp_path, "--limit", 800)
     replayed = read_frames(tmp_path / "again")
     imported = read_frames(results / "gpt-4o")[:800]
     assert len(replayed) == len(imported) == 800

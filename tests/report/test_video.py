@@ -1,4 +1,4 @@
-"""Films: what stands on them, and files that open again."""
+"""Films: what they show, and files that open again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lightemma.frame import Camera
 from lightemma.kinematics import integrate
 from lightemma.report.figures.birdseye import PlannedPath, draw_birdseye
 from lightemma.report.figures.frame import FrameView
-from lightemma.report.video import Shot, Words, draw_shots, write_video
+from lightemma.report.video import Shot, StageText, draw_shots, write_video
 from lightemma.report.wrapping import measured, wrap
 from tests.conftest import steady
 
@@ -32,7 +32,7 @@ VIEW = FrameView(
 )  # fmt: skip
 PLAN = PlannedPath("vlm", integrate(steady(6.0)), steady(6.0))
 FAILED = PlannedPath("vlm", None, None, "format:prose")
-SAID = (Words("scene", "A road. " * 200), Words("intent", "To go on."), Words("action", "[(6, 0)]"))
+SAID = (StageText("scene", "A road. " * 200), StageText("intent", "To go on."), StageText("action", "[(6, 0)]"))
 
 
 def shot(**changes) -> Shot:
@@ -49,10 +49,12 @@ class TestDrawing:
         "one",
         [
             shot(),
-            shot(plan=FAILED, words=(Words("scene", None, "call:timeout"), Words("intent", "", "format:empty"))),
-            shot(words=()),
+            shot(
+                plan=FAILED, texts=(StageText("scene", None, "call:timeout"), StageText("intent", "", "format:empty"))
+            ),
+            shot(texts=()),
             shot(view=replace(VIEW, picture=None)),
-            shot(words=(Words("scene", "$\\frac{1}{0$ 車 \x1b[2J\u202e" + "x" * 100_000),)),
+            shot(texts=(StageText("scene", "$\\frac{1}{0$ 車 \x1b[2J\u202e" + "x" * 100_000),)),
             shot(plan=PlannedPath("far", np.full((6, 2), 1e200), np.full((6, 2), 1e200))),
         ],
         ids=["plan", "failed", "formula", "no picture", "nasty", "far"],
@@ -80,32 +82,33 @@ class TestDrawing:
         assert ahead > 4 * VIEW.truth[:, 0].max()  # the longest drive of the scene is in view
 
     def test_a_failed_frame_says_so(self, monkeypatch):
-        assert any("no plan: format:prose" in text for text in told(shot(plan=FAILED), monkeypatch))
-        assert any("ok, avg L2 1.75 m (convention lightemma)" in text for text in told(shot(), monkeypatch))
+        assert any("no plan: format:prose" in text for text in texts_of(shot(plan=FAILED), monkeypatch))
+        assert any("ok, avg L2 1.75 m (convention lightemma)" in text for text in texts_of(shot(), monkeypatch))
 
-    def test_words_are_cut_to_their_place(self, monkeypatch):
-        said = next(text for text in told(shot(), monkeypatch) if text.startswith("A road."))
+    def test_texts_are_cut_to_their_place(self, monkeypatch):
+        said = next(text for text in texts_of(shot(), monkeypatch) if text.startswith("A road."))
         assert said.endswith("…")
         assert 5 < said.count("\n") < 15
         assert any(
-            "(no answer)" in text for text in told(shot(words=(Words("scene", None, "call:auth"),)), monkeypatch)
+            "(no answer)" in text
+            for text in texts_of(shot(texts=(StageText("scene", None, "call:auth"),)), monkeypatch)
         )
 
-    def test_too_narrow_is_said(self):
+    def test_too_narrow_is_refused(self):
         with pytest.raises(UserError, match="--width is 320"):
             next(draw_shots([shot()], 320))
 
 
-def told(one: Shot, monkeypatch) -> list[str]:
+def texts_of(one: Shot, monkeypatch) -> list[str]:
     """All text of one frame."""
     from matplotlib.figure import Figure
 
     found: list[str] = []
     write = Figure.text
 
-    def text(self, x, y, words, *more, **given):
-        found.append(words)
-        return write(self, x, y, words, *more, **given)
+    def text(self, x, y, content, *more, **given):
+        found.append(content)
+        return write(self, x, y, content, *more, **given)
 
     with monkeypatch.context() as patch:
         patch.setattr(Figure, "text", text)
@@ -143,7 +146,7 @@ class TestFiles:
         assert write_video(plain(2), tmp_path / "a.gif") == 2
 
     @pytest.mark.parametrize(
-        ("name", "frames", "fps", "words"),
+        ("name", "frames", "fps", "message"),
         [
             ("a.avi", 1, 2, "let it end in .mp4 or .gif"),
             ("a.gif", 0, 2, "no frame"),
@@ -151,9 +154,9 @@ class TestFiles:
             ("file/a.gif", 1, 2, "give another --out"),
         ],
     )
-    def test_what_is_wrong_is_said_and_nothing_is_left(self, tmp_path, name, frames, fps, words):
+    def test_what_is_wrong_is_reported_and_no_file_is_left(self, tmp_path, name, frames, fps, message):
         (tmp_path / "file").write_text("")
-        with pytest.raises(UserError, match=words):
+        with pytest.raises(UserError, match=message):
             write_video(plain(frames), tmp_path / name, fps)
         assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -185,11 +188,11 @@ class TestWrap:
     def test_nothing_is_lost_where_there_is_room(self, words):
         assert " ".join(wrap(" ".join(words), 20.0, 100)).split() == words
 
-    def test_an_ellipsis_tells_of_more(self):
+    def test_an_ellipsis_marks_a_cut_text(self):
         assert wrap("one two three", 4.0, 1) == ["one…"]
         assert wrap("word " * 1_000_000, 10.0, 2)[-1].endswith("…")
 
-    def test_wide_signs_take_more_room(self):
+    def test_wide_characters_take_more_room(self):
         assert measured("WWWW") > 2 * measured("iiii")
 
 

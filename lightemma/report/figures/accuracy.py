@@ -49,7 +49,7 @@ def spent(rows: Sequence[SummaryRow], column: str) -> list[Spent]:
 
 
 def pareto_front(runs: Sequence[Spent]) -> list[Spent]:
-    """The runs that no other run beats in price and error at once, cheapest first."""
+    """The runs that no other run beats in both price and error, cheapest first."""
     front: list[Spent] = []
     for one in sorted(runs, key=lambda run: (run.price, run.error)):
         if not front or one.error < front[-1].error:
@@ -58,7 +58,7 @@ def pareto_front(runs: Sequence[Spent]) -> list[Spent]:
 
 
 @styled()
-def _figure(comparison: Comparison, column: str, label: str, word: str) -> Figure:
+def _figure(comparison: Comparison, column: str, label: str, price: str) -> Figure:
     runs = spent(comparison.rows(Summary), column)
     figure = new_figure(7.6, 4.4)
     axes = figure.add_subplot()
@@ -82,10 +82,10 @@ def _figure(comparison: Comparison, column: str, label: str, word: str) -> Figur
     axes.set_xlabel(label)
     axes.set_ylabel(f"average L2 (m), convention {comparison.convention}")
     axes.set_title(
-        f"Accuracy and {word}: {comparison.frames} frames of {comparison.scenes} scenes\nlower left is better"
+        f"Accuracy and {price}: {comparison.frames} frames of {comparison.scenes} scenes\nlower left is better"
     )
     if not runs:
-        axes.text(0.5, 0.5, f"no run has a known {word}", transform=axes.transAxes, ha="center", color=FAINT)
+        axes.text(0.5, 0.5, f"no run has a known {price}", transform=axes.transAxes, ha="center", color=FAINT)
     figure.legend(loc="outside right upper")
     return figure
 

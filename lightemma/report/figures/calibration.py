@@ -1,4 +1,4 @@
-"""Figure: what the car really did where a run planned so much speed or curvature."""
+"""Figure: what the car really did, by the speed or curvature that a run had planned."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def calibration_figure(comparison: Comparison) -> Figure:
         axes.set_xlabel(f"planned {quantity} ({unit})")
         axes.set_ylabel(f"recorded {quantity} ({unit})")
     figure.suptitle(
-        f"Calibration at {HORIZON:g} s: what the car did where a run planned so much (means of bins)\n"
+        f"Calibration at {HORIZON:g} s: what the car did, by what the run had planned (means of bins)\n"
         f"{comparison.frames} frames of {comparison.scenes} scenes; each run on its own ok frames; grey: recorded = planned",
         fontsize=10, x=0.01, ha="left",
     )  # fmt: skip

@@ -58,17 +58,17 @@ def _ends(row: SummaryRow) -> list[float]:
 def _draw_row(axes: Axes, place: int, row: SummaryRow, colour: str, limit: float) -> None:
     known = math.isfinite(row.ci_low) and math.isfinite(row.ci_high)
     interval = f" [{short(row.ci_low, sign=True)}, {short(row.ci_high, sign=True)}]" if known else " [one scene]"
-    words = "no ok frame" if math.isnan(row.diff_vs_baseline) else short(row.diff_vs_baseline, sign=True) + interval
+    label = "no ok frame" if math.isnan(row.diff_vs_baseline) else short(row.diff_vs_baseline, sign=True) + interval
     if abs(row.diff_vs_baseline) > limit:
         side = math.copysign(1.0, row.diff_vs_baseline)
         axes.plot([side * 0.985 * limit], [place], marker=">" if side > 0 else "<", color=colour, markersize=7)
-        words = f"off the axis: {words}"
+        label = f"off the axis: {label}"
     elif not math.isnan(row.diff_vs_baseline):
         if known:
             axes.plot([row.ci_low, row.ci_high], [place, place], color=colour, lw=2.4, solid_capstyle="butt")
         axes.plot([row.diff_vs_baseline], [place], marker="o", color=colour, markersize=6)
     axes.annotate(
-        words,
+        label,
         (1.0, place),
         (6, 0),
         xycoords=("axes fraction", "data"),

@@ -52,7 +52,7 @@ def frame_figure(view: FrameView, plans: Sequence[PlannedPath], *, panels: bool 
     """One frame: the picture with all paths, the bird's-eye view, and a table of the six actions and the outcome.
 
     Args:
-        view: the frame; without a picture or a camera the bird's-eye view stands alone.
+        view: the frame; without a picture or a camera the bird's-eye view is drawn alone.
         plans: one per run.
         panels: one picture per run below each other instead of one with all paths.
     """

@@ -61,5 +61,5 @@ def _percent(share: float) -> str:
 
 def _label(kind: str) -> str:
     family, _, name = shown(kind, 40).partition(":")
-    words = {"format": "format", "call": "no answer", "ok": "scored"}
-    return f"{words.get(family, family)}: {name.replace('_', ' ')}"
+    names = {"format": "format", "call": "no answer", "ok": "scored"}
+    return f"{names.get(family, family)}: {name.replace('_', ' ')}"

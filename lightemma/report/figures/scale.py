@@ -29,7 +29,7 @@ def reach(values: Iterable[float]) -> float:
 
 
 def short(value: float, *, sign: bool = False) -> str:
-    """A number in at most about six signs."""
+    """A number in at most about six characters."""
     plus = "+" if sign else ""
     size = abs(value)
     if size < 10:

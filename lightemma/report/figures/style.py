@@ -24,7 +24,7 @@ INK = "#222222"
 FAINT = "#8a8a8a"
 GRID = "#e4e4e4"
 
-#: Drawn for a sign that the font has not.
+#: Drawn for a character that the font lacks.
 UNKNOWN_SIGN = "\u25a1"
 
 _SETTINGS = {
@@ -50,7 +50,7 @@ _SETTINGS = {
     "savefig.dpi": 160,
     "pdf.fonttype": 42,
     "svg.fonttype": "path",
-    # Names of runs and words of models are text, whatever dollar signs they hold.
+    # Names of runs and texts of models are drawn as they are, dollar signs included.
     "text.parse_math": False,
     # The same figure gives the same file.
     "svg.hashsalt": "lightemma",
@@ -71,9 +71,9 @@ BASELINE_STYLE = RunStyle("#000000", "--", "x")
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Matplotlib's settings for the time of drawing or saving, whatever the user's own are; also a decorator.
+    """Our matplotlib settings in place of the user's own while drawing or saving; also a decorator.
 
-    Matplotlib keeps settings per process, so figures are not to be made in several threads at once.
+    Matplotlib keeps settings per process, so figures are not to be made in several threads at the same time.
     """
     from matplotlib import style
 
@@ -103,7 +103,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def outlined(colour: str = "white", width: float = 1.2) -> list[AbstractPathEffect]:
-    """A rim around lines and signs, so that they show on any ground."""
+    """A rim around lines and letters, so that they show on any ground."""
     from matplotlib import patheffects
 
     return [
@@ -125,13 +125,13 @@ def plain_numbers(axis_owner: Axes, axis: str) -> None:
 
 
 def shown(text: str, limit: int | None = None) -> str:
-    """Untrusted text as it may be drawn: one line, no control signs, no sign that the font has not.
+    """Untrusted text as it may be drawn: one line, no control characters, no character that the font lacks.
 
     Args:
         text: any text.
-        limit: at most that many signs, the last being an ellipsis if some were left out.
+        limit: at most that many characters, the last being an ellipsis if some were left out.
     """
-    known = _known_signs()
+    known = _known_characters()
     kept = []
     for sign in unicodedata.normalize("NFC", text):
         if sign.isspace():
@@ -146,7 +146,7 @@ def shown(text: str, limit: int | None = None) -> str:
 
 
 @cache
-def _known_signs() -> frozenset[int]:
+def _known_characters() -> frozenset[int]:
     """The code points that matplotlib's own regular font can draw."""
     import matplotlib
     from matplotlib.ft2font import FT2Font

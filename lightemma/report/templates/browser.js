@@ -86,7 +86,7 @@ function scrollTo(place) {
   drawRows();
 }
 
-/** Opens the row so many places from the chosen one. */
+/** Opens the row that is `steps` places from the chosen one. */
 function move(steps) {
   if (!found.length) return;
   const now = chosen ? placeOf(chosen.frame, chosen.run) : -1;
@@ -94,7 +94,7 @@ function move(steps) {
   openFrame(Math.floor(found[place] / runs.length), found[place] % runs.length);
 }
 
-/** Sets the filters, as a click in another part of the page asks, and goes there. */
+/** Sets the filters, as a click in another part of the page asks, and scrolls to the list. */
 function showFrames(changes) {
   setFilter({ ...NO_FILTER, ...Object.fromEntries(frames.families.map((family) => [family.name, ''])), ...changes });
   $('frames').scrollIntoView();

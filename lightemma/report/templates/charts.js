@@ -172,7 +172,7 @@ function drawLegend() {
 const calibration = tableRows('calibration');
 const calibrated = { quantity: calibration[0]?.quantity, horizon: calibration.at(-1)?.horizon_s };
 
-/** What the car really did where a run planned so much: a run on the diagonal plans what happens. */
+/** What the car really did, by what a run had planned: a run on the diagonal plans what happens. */
 function drawCalibration() {
   const figure = $('calibration-chart');
   const rows = calibration.filter((row) => row.quantity === calibrated.quantity && row.horizon_s === calibrated.horizon && row.frames >= 10 && known(row.planned_mean) && known(row.recorded_mean));
@@ -198,7 +198,7 @@ function drawCalibration() {
   const pick = (label, key, options, text) => el('label', null, `${label} `, el('select', { 'data-keep': key, onchange: (event) => { calibrated[key] = options[event.target.selectedIndex]; drawCalibration(); } },
     options.map((option) => el('option', { selected: option === calibrated[key] }, text(option)))));
   const held = document.activeElement?.dataset?.keep;
-  caption(figure, plot.drawing, 'Planned and recorded', 'What the car really did where a run planned so much; on the dashed line plans come true. Bins of fewer than ten frames are left out.');
+  caption(figure, plot.drawing, 'Planned and recorded', 'What the car really did, by what a run had planned; on the dashed line the car did what was planned. Bins of fewer than ten frames are left out.');
   figure.append(el('p', { class: 'picks' }, pick('Quantity', 'quantity', quantities, String), pick('Seconds ahead', 'horizon', horizons, String)));
   if (held) figure.querySelector(`[data-keep="${held}"]`)?.focus();
 }

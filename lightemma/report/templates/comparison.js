@@ -1,4 +1,4 @@
-// The comparison table: sortable, by convention and subset, with the differences drawn beside their numbers.
+// The comparison table: sortable, by convention and subset, with the differences drawn next to their numbers.
 
 const viewRows = () => new Map(data.views[state.convention][state.subset].map((row) => [row.run, row]));
 const sorting = { key: 'l2_avg', falling: false };
@@ -7,16 +7,16 @@ const ranks = new Map(tableRows('ranks').map((row) => [row.run, row]));
 const MARKS = {
   better: ['▼', 'significantly better than the baseline'],
   worse: ['▲', 'significantly worse than the baseline'],
-  level: ['≈', 'not to be told from the baseline'],
+  level: ['≈', 'not distinguishable from the baseline'],
   unknown: ['', 'no interval'],
 };
 const against = new Map(tableRows('paired').filter((row) => row.reference === baseline.name).map((row) => [row.run, row]));
 const corrected = () => state.subset === 'own' && state.convention === data.convention;
 
-/** Better, worse or neither: corrected for the number of comparisons where that was worked out, else by the interval. */
-function verdictOf(row) {
+/** Better, worse or neither: corrected for the number of comparisons where that was computed, else by the interval. */
+function significanceOf(row) {
   const pair = corrected() ? against.get(row.run) : null;
-  if (!pair) return verdict(row.ci_low, row.ci_high);
+  if (!pair) return significance(row.ci_low, row.ci_high);
   if (!known(pair.p_holm)) return 'unknown';
   return pair.p_holm >= 0.05 ? 'level' : pair.diff < 0 ? 'better' : 'worse';
 }
@@ -53,7 +53,7 @@ function rankText(rank) {
 
 function differenceCell(row, axis) {
   if (row.run === baseline.name) return el('span', { class: 'diff' }, el('span', { class: 'numbers' }, 'reference'), forest(row, axis));
-  const [mark, meaning] = MARKS[verdictOf(row)];
+  const [mark, meaning] = MARKS[significanceOf(row)];
   const interval = known(row.ci_low) ? ` [${signed(row.ci_low)}, ${signed(row.ci_high)}]` : '';
   return el('span', { class: 'diff' },
     el('span', { class: 'numbers' }, el('b', null, signed(row.diff)), el('span', { class: 'interval' }, interval),
@@ -98,7 +98,7 @@ function referenceRows() {
 
 function compareCells(first, second) {
   const missing = (value) => value === null || value === undefined || Number.isNaN(value);
-  if (missing(first) || missing(second)) return missing(first) - missing(second); // unknown last, whichever way
+  if (missing(first) || missing(second)) return missing(first) - missing(second); // unknown last, in both orders
   const order = typeof first === 'string' ? first.localeCompare(second) : first - second;
   return sorting.falling ? -order : order;
 }
@@ -127,7 +127,7 @@ function drawSummary() {
   $('convention-note').textContent = `${CONVENTIONS[state.convention]} Numbers of different conventions do not compare.`;
   $('summary-note').textContent =
     `${state.subset === 'own' ? 'Each run on the frames it has a scored plan for.' : `All runs on the ${grouped(common)} frames that every run has a scored plan for.`} `
-    + `▼ better, ▲ worse than the baseline, ≈ not to be told from it, ${corrected() ? 'p < 0.05 by Holm over all pairs of runs' : 'by the interval alone'}; bars reach from ${signed(axis.low)} to ${signed(axis.high)} m, an arrow points beyond.${referenceRows().length ? ' Rows in italics are made from the plans of all models, and are no run.' : ''}`;
+    + `▼ better, ▲ worse than the baseline, ≈ not distinguishable from it, ${corrected() ? 'p < 0.05 by Holm over all pairs of runs' : 'by the interval alone'}; bars reach from ${signed(axis.low)} to ${signed(axis.high)} m, an arrow points beyond.${referenceRows().length ? ' Rows in italics are made from the plans of all models and are not runs.' : ''}`;
 }
 
 function sortBy(key) {

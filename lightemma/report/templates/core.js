@@ -1,4 +1,4 @@
-// What every other part stands on: the data, small helpers to build elements, numbers as people read them.
+// What all other parts use: the data, small helpers to build elements, numbers as people read them.
 
 const data = JSON.parse(document.getElementById('data').textContent);
 const $ = (id) => document.getElementById(id);
@@ -18,7 +18,7 @@ function fill(node, attributes, children) {
 const el = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
 const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 
-/** Numbers that stand in the page as base64 of little-endian bytes. */
+/** Numbers that are in the page as base64 of little-endian bytes. */
 function unpack(text, Kind) {
   const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
   return new Kind(bytes.buffer);
@@ -27,7 +27,7 @@ function unpack(text, Kind) {
 const known = (value) => typeof value === 'number' && Number.isFinite(value);
 const grouped = (value) => Math.round(value).toLocaleString('en-GB');
 
-/** A number with so many decimals, fewer where it is large; never a signed zero. */
+/** A number with `digits` decimals, fewer where it is large; never a signed zero. */
 function fixed(value, digits = 2) {
   if (!known(value)) return '–';
   const size = Math.abs(value);
@@ -38,10 +38,10 @@ function fixed(value, digits = 2) {
 }
 const signed = (value, digits = 2) => (known(value) && /[1-9]/.test(fixed(value, digits)) && value > 0 ? '+' : '') + fixed(value, digits);
 const percent = (value, digits = 1) => (known(value) ? (100 * value).toFixed(digits) + ' %' : '–');
-const words = (name) => name.replaceAll('_', ' ');
+const spaced = (name) => name.replaceAll('_', ' ');
 
 /** Better, worse or neither, by whether the interval leaves zero out. */
-function verdict(low, high) {
+function significance(low, high) {
   if (!known(low) || !known(high)) return 'unknown';
   if (high < 0) return 'better';
   return low > 0 ? 'worse' : 'level';
@@ -54,7 +54,7 @@ const CONVENTIONS = {
 };
 const STEPS = ['0.5', '1.0', '1.5', '2.0', '2.5', '3.0'];
 
-// What the reader has chosen; whoever shows it listens.
+// What the reader has chosen; the parts that show it listen for changes.
 const state = { convention: data.convention, subset: 'own', hidden: new Set(), family: null };
 const listeners = [];
 const whenChanged = (listener) => listeners.push(listener);

@@ -1,4 +1,4 @@
-// One frame of one run: pictures, numbers and words.
+// One frame of one run: pictures, numbers and texts.
 
 const loaded = new Map();
 const waitingScenes = new Map();
@@ -15,7 +15,7 @@ function loadScene(number) {
     loaded.set(number, new Promise((resolve, reject) => {
       const fail = (why) => { loaded.delete(number); reject(new Error(why)); };
       waitingScenes.set(number, (scene) => (scene ? resolve(scene) : fail(`“${name}” belongs to another report; write this report again.`)));
-      const script = el('script', { src: path, onerror: () => fail(`“${name}” is missing; keep the folder “${data.folder}” beside this page.`) });
+      const script = el('script', { src: path, onerror: () => fail(`“${name}” is missing; keep the folder “${data.folder}” next to this page.`) });
       document.head.append(script);
       script.addEventListener('load', () => script.remove());
     }));
@@ -25,7 +25,7 @@ function loadScene(number) {
 
 let opened = null; // the frame's data
 
-/** Opens a frame of a run; ``jump`` goes there, ``quiet`` leaves the address as it is. */
+/** Opens a frame of a run; ``jump`` scrolls to it, ``quiet`` leaves the address as it is. */
 async function openFrame(frame, run, { jump = false, quiet = false } = {}) {
   chosen = { frame, run };
   const place = placeOf(frame, run);
@@ -61,7 +61,7 @@ function drawDetail() {
       el('p', { class: 'steps' },
         button('← Previous', () => move(-1), { class: 'plain', 'data-keep': 'previous', disabled: place === 0 }),
         button('Next →', () => move(1), { class: 'plain', 'data-keep': 'next', disabled: place === found.length - 1 }))),
-    views, el('h4', null, 'Plans'), plansTable(), el('h4', null, 'Speed and curvature, step by step'), actionsTable(), ...wordsOf(run),
+    views, el('h4', null, 'Plans'), plansTable(), el('h4', null, 'Speed and curvature, step by step'), actionsTable(), ...answersOf(run),
     el('p', { class: 'note token' }, `${opened.image ? `${opened.image} · ` : ''}${frames.tokens[frame]}`));
   if (held) $('detail').querySelector(`[data-keep="${held}"]`)?.focus({ preventScroll: true });
 }
@@ -104,7 +104,7 @@ function promptText(stage, texts) {
   return data.templates[stage.prompt].map((piece) => (typeof piece === 'number' ? fillings[piece] : piece)).join('');
 }
 
-function wordsOf(run) {
+function answersOf(run) {
   const texts = opened.texts[run];
   if (!texts) return [];
   return [el('h4', null, `What ${runs[run].name} said`), ...texts.map((stage) => {
@@ -112,11 +112,11 @@ function wordsOf(run) {
     const facts = [stage.outcome === 'ok' ? '' : kindText(stage.outcome), known(stage.latency) ? `${fixed(stage.latency, 1)} s` : '', usage, stage.attempts > 1 ? `${stage.attempts} attempts` : '', stage.cached ? 'from the cache' : ''];
     const prompt = promptText(stage, texts);
     return el('section', { class: 'stage', 'data-stage': stage.stage },
-      el('h5', null, words(stage.stage), el('small', null, facts.filter(Boolean).join(' · '))),
-      stage.response === null ? el('p', { class: 'note' }, 'No answer came back.') : el('pre', { class: 'words' }, stage.response || '(an empty answer)'),
-      stage.error ? el('pre', { class: 'words failed' }, stage.error) : null,
+      el('h5', null, spaced(stage.stage), el('small', null, facts.filter(Boolean).join(' · '))),
+      stage.response === null ? el('p', { class: 'note' }, 'No answer came back.') : el('pre', { class: 'wrapped' }, stage.response || '(an empty answer)'),
+      stage.error ? el('pre', { class: 'wrapped failed' }, stage.error) : null,
       prompt === null
         ? el('p', { class: 'note' }, 'The prompt is left out of the report; it is in the run’s frames.jsonl.')
-        : el('details', null, el('summary', null, 'Prompt'), el('pre', { class: 'words' }, prompt)));
+        : el('details', null, el('summary', null, 'Prompt'), el('pre', { class: 'wrapped' }, prompt)));
   })];
 }

@@ -5,7 +5,7 @@ const errorKinds = [...new Set(errorRows.map((row) => row.outcome))]
   .map((kind) => ({ kind, frames: errorRows.filter((row) => row.outcome === kind).reduce((sum, row) => sum + row.frames, 0) }))
   .sort((a, b) => b.frames - a.frames)
   .map(({ kind }, place) => ({ kind, color: `var(--c${place % 8})`, hatched: kind.startsWith('call:') || place > 7 }));
-const kindText = (kind) => words(kind.replace('format:', 'format: ').replace('call:', 'call: ').replace('ok:implausible', 'scored, but beyond physics'));
+const kindText = (kind) => spaced(kind.replace('format:', 'format: ').replace('call:', 'call: ').replace('ok:implausible', 'scored, but beyond physics'));
 const shortKind = (kind) => (kind === 'ok:implausible' ? 'beyond physics' : kindText(kind));
 let chosenKind = errorKinds[0]?.kind;
 
@@ -54,9 +54,9 @@ function drawExamples() {
       { 'aria-pressed': String(kind === chosenKind), 'data-kind-button': kind })));
   const shown = runs.flatMap((run) => (data.examples[run.number]?.[chosenKind] ?? []).map((example) => ({ run, ...example })));
   const list = shown.map(({ run, frame, stage, text }) => el('div', { class: 'example' },
-    el('p', null, el('b', null, run.name), ` ${words(stage)}, ${frameName(frame)} `, button('open', () => openFrame(frame, run.number, { jump: true }), { class: 'plain' })),
-    el('pre', { class: 'words' }, text || '(no words)')));
-  const empty = el('p', { class: 'note' }, 'The words of these answers are not in the report.');
+    el('p', null, el('b', null, run.name), ` ${spaced(stage)}, ${frameName(frame)} `, button('open', () => openFrame(frame, run.number, { jump: true }), { class: 'plain' })),
+    el('pre', { class: 'wrapped' }, text || '(no text)')));
+  const empty = el('p', { class: 'note' }, 'The texts of these answers are not in the report.');
   $('examples').replaceChildren(tabs, ...(list.length ? [el('div', { class: 'example-list' }, list)] : [empty]));
   if (held) [...tabs.children].find((child) => child.dataset.kindButton === held)?.focus();
 }

@@ -25,9 +25,9 @@ function startOpening() {
   const warnings = [...(data.synthetic ? ['Synthetic data: these frames were drawn by the program. The numbers show that everything works, and say nothing about driving.'] : []), ...data.warnings];
   if (warnings.length) $('warnings').append(el('ul', { class: 'warning' }, warnings.map((text) => el('li', null, text))));
   if (data.synthetic) $('title').append(' ', el('span', { class: 'tag' }, 'synthetic demo data'));
-  const beside = data.folder === null ? 'Everything is in this file.' : `Plans, answers and pictures are in the folder “${data.folder}” beside this file; keep them together.`;
+  const place = data.folder === null ? 'Everything is in this file.' : `Plans, answers and pictures are in the folder “${data.folder}” next to this file; keep them together.`;
   const left = data.prompts_left_out ? ` ${grouped(data.prompts_left_out)} prompts are left out; they are in the runs’ frames.jsonl.` : '';
-  $('foot').textContent = `Written by lightemma ${data.version}. ${beside}${left}`;
+  $('foot').textContent = `Written by lightemma ${data.version}. ${place}${left}`;
 }
 
 /** Opens the frame that the address names. */

@@ -12,35 +12,35 @@ function cellText(value, column) {
   return fixed(value, column.endsWith('tokens') ? 1 : 4);
 }
 
-/** A table drawn when it is first opened: some have thousands of cells that nobody asks for. */
+/** A table drawn when it is first opened: some have thousands of cells that are seldom looked at. */
 function tableDetails(name) {
   const table = data.tables[name];
   const build = () => {
     if (holder.childElementCount > 1) return;
-    const explained = table.columns.map((column, place) => [words(column), table.about[place]]).filter(([, about]) => about);
+    const explained = table.columns.map((column, place) => [spaced(column), table.about[place]]).filter(([, about]) => about);
     const texts = table.columns.map((_, place) => table.rows.every((row) => row[place] === null || typeof row[place] === 'string'));
     holder.append(
       el('p', { class: 'note' }, table.caption, ' ', csvButton(name)),
       explained.length ? el('details', { class: 'columns' }, el('summary', null, 'What the columns are'), definitions(explained)) : null,
       scroller(name, el('table', { class: 'data small' },
-        el('thead', null, el('tr', null, table.columns.map((column, place) => el('th', { scope: 'col', class: texts[place] ? 'left' : null, title: table.about[place] || null }, words(column))))),
+        el('thead', null, el('tr', null, table.columns.map((column, place) => el('th', { scope: 'col', class: texts[place] ? 'left' : null, title: table.about[place] || null }, spaced(column))))),
         el('tbody', null, table.rows.map((row) => el('tr', null, row.map((value, place) => el('td', { class: texts[place] ? 'left' : null }, cellText(value, table.columns[place])))))))));
   };
-  const holder = el('details', { 'data-table': name, ontoggle: build }, el('summary', null, words(name), el('small', null, ` ${grouped(table.rows.length)} rows`)));
+  const holder = el('details', { 'data-table': name, ontoggle: build }, el('summary', null, spaced(name), el('small', null, ` ${grouped(table.rows.length)} rows`)));
   if (table.rows.length <= 80 && table.columns.length <= 13) addEventListener('beforeprint', build);
   return holder;
 }
 
 function startProtocol() {
   const said = Object.entries(data.prompts).map(([name, stages]) => el('details', null, el('summary', null, `Prompts as sent: ${name}`),
-    stages.map((stage) => el('section', { class: 'stage' }, el('h5', null, words(stage.stage)), el('pre', { class: 'words' }, stage.prompt)))));
+    stages.map((stage) => el('section', { class: 'stage' }, el('h5', null, spaced(stage.stage)), el('pre', { class: 'wrapped' }, stage.prompt)))));
   fill($('protocol-body'), null, [
     el('p', null, 'From one front-camera picture and three seconds of its own motion, a model says where the car should go in the next three seconds: six pairs of speed and curvature, half a second apart. '
       + 'The baseline repeats the current pair six times and looks at no picture. Most recorded driving goes straight on at a steady speed, where that formula is hard to beat; the strata show the rest.'),
-    el('p', null, 'Intervals resample whole scenes, since frames of one scene are alike. A run is scored on the frames it has a plan for; failed answers are counted, never scored.'),
+    el('p', null, 'Intervals resample whole scenes, since frames of one scene resemble each other. A run is scored on the frames it has a plan for; failed answers are counted, never scored.'),
     el('h3', null, 'Runs'),
     runs.map((run) => el('details', null, el('summary', null, swatch(run), ` ${run.name}`), definitions(run.facts),
-      run.manifest ? el('details', null, el('summary', null, 'manifest.json'), el('pre', { class: 'words' }, run.manifest)) : null)),
+      run.manifest ? el('details', null, el('summary', null, 'manifest.json'), el('pre', { class: 'wrapped' }, run.manifest)) : null)),
     said.length ? el('h3', null, 'Prompts') : null, said]);
   $('all-tables').append(...Object.keys(data.tables).map(tableDetails));
 }

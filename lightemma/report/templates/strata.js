@@ -25,7 +25,7 @@ function stratumCell(row) {
   return { diff: count ? sum / count : null };
 }
 
-/** Whether a difference is to be believed, corrected for many looks. */
+/** Whether a difference is significant after the correction for the whole table. */
 const isSure = (row) => row.significant !== '';
 
 function drawHeat() {
@@ -58,7 +58,7 @@ function drawHeat() {
   $('heat').replaceChildren(el('thead', null, el('tr', null, el('td', null, el('small', null, 'frames')), head)), el('tbody', null, body));
   $('heat-note').textContent = state.convention === data.convention
     ? `Blue is better than the baseline, orange worse; • where the difference is significant (Holm over all strata). Average L2, convention ${state.convention}, metres.`
-    : `Blue is better than the baseline, orange worse. Average L2, convention ${state.convention}, metres; significance is worked out for ${data.convention} only.`;
+    : `Blue is better than the baseline, orange worse. Average L2, convention ${state.convention}, metres; significance is computed for ${data.convention} only.`;
 }
 
 function startStrata() {

@@ -2,7 +2,7 @@
 
 const hiddenPaths = new Set();
 const truthLook = { name: 'recorded', color: 'var(--truth)', dash: '', marker: 'circle' };
-// The recorded path is a broad band beneath, so that a plan that keeps to it stays in sight; the chosen run stands out.
+// The recorded path is a broad band beneath, so that a plan that keeps to it stays in sight; the chosen run is drawn thicker than the others.
 const emphasis = (run) => {
   if (run === truthLook) return { 'stroke-width': 7, opacity: 0.32 };
   return run.number === chosen.run ? { 'stroke-width': 3, opacity: 1 } : { 'stroke-width': 1.7, opacity: 0.75 };
@@ -37,7 +37,7 @@ function birdView(found, tall) {
   const paths = pathOrder().filter((run) => found.plans[run.number]).map((run) => [run, [[0, 0], ...found.plans[run.number].path]]);
   const truth = [[0, 0], ...found.truth];
   const ahead = Math.max(6, ...truth.map(([x]) => x)), aside = Math.max(3, ...truth.map(([, y]) => Math.abs(y)));
-  // A plan may lie anywhere; the recorded path decides how much of the world is worth showing.
+  // A plan may be anywhere; the recorded path decides how much of the world is shown.
   const within = (points) => points.filter(([x, y]) => known(x) && known(y) && x < 2 * ahead + 10 && Math.abs(y) < 2 * aside + 6);
   const seen = [...truth, ...paths.flatMap(([, points]) => within(points))];
   const top = Math.max(...seen.map(([x]) => x)) + 2, bottom = Math.min(-4, ...seen.map(([x]) => x)) - 1;
