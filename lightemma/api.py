@@ -132,7 +132,7 @@ def load_run(path: str | PathLike[str], parser: str | None = None) -> Run:
 
     Args:
         path: its folder.
-        parser: read the stored answers by another tier than the run did.
+        parser: read the stored answers by another parser than the run did.
 
     Raises:
         UserError: if there is no such run, or it is broken or empty.
@@ -156,7 +156,7 @@ def compare(
     Args:
         runs: loaded runs or their folders.
         convention: L2 convention of the summary, the differences and the strata.
-        shared_frames: cut all runs to the frames they share, instead of refusing unlike ones.
+        shared_frames: cut all runs to the frames they share, instead of refusing runs over different frames.
         data: the data behind the runs, for safety and strata by place, light and weather; as noted when they were driven
             if None.
         resamples: how many draws of scenes.

@@ -1,1 +1,1 @@
-"""What stands behind a comparison: the runs, and the data that they were driven on."""
+"""Loads what a comparison needs: the runs, and the data that they were driven on."""

@@ -32,10 +32,10 @@ def context_for(
 
     Args:
         runs: what is compared.
-        results: the folder of the runs, beside which indices are kept and which knows where the data was.
+        results: the folder of the runs; it also holds table indices and the note where the data is.
         source: the data, if it is open already.
-        data: the data, as ``--data``; None takes what was noted when the runs were driven, and goes without if nothing
-            was, or it has moved.
+        data: the data, as ``--data``; None takes what was noted when the runs were driven; without a note, or if the
+            data has moved, there is none.
 
     Raises:
         UserError: if ``data`` is given and cannot be opened, or has none of the runs' frames.
@@ -94,7 +94,7 @@ def data_behind(manifests: Sequence[Manifest], results: Path, data: str | None =
         data: as ``--data``; None takes what was noted when the runs were driven.
 
     Returns:
-        None where nobody noted it, or it has moved since.
+        None if it was not noted, or has moved since.
 
     Raises:
         UserError: if ``data`` is given and cannot be opened.

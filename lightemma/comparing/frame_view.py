@@ -1,4 +1,4 @@
-"""One stored frame as figures and films show it, with what the data behind its run adds."""
+"""One stored frame as figures and films show it, with picture, camera and agents from the data of its run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lightemma.run_folder.records import OK, FrameNumbers, FrameRecord
 
 
 def open_context(data: str | None, run: Path, manifest: Manifest) -> SceneContext:
-    """The data behind a run: as given, else as noted when it was driven; empty where it is unknown or gone.
+    """The data behind a run: as given, else as noted when it was driven; empty if it is unknown or no longer there.
 
     Raises:
         UserError: if what was given cannot be opened.
@@ -57,7 +57,7 @@ def frame_view(record: FrameNumbers | FrameRecord, context: SceneContext, protoc
 
 
 def _boxes_now(record: FrameNumbers | FrameRecord, context: SceneContext) -> FloatArray | None:
-    """(k, 4, 2) corners of who is around in this moment, as far as annotations say."""
+    """(k, 4, 2) corners of the agents around at this moment, as far as annotations say."""
     around = context.agents(record.scene, record.sample_token) if context.agents else None
     if around is None or around.agents is None:
         return None

@@ -29,7 +29,7 @@ def load_and_compare(
         paths: run folders, or folders of runs.
         source: the data behind the runs, if it is open already.
         data: the data behind the runs, as ``--data``; as noted when they were driven if None.
-        parser: reads the stored answers by another tier than the runs did.
+        parser: reads the stored answers by another parser than the runs did.
         choices: how they are compared.
 
     Raises:

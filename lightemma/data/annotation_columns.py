@@ -1,4 +1,4 @@
-"""The boxes of all scenes as columns: what ``sample_annotation`` comes down to, read once as a stream and kept on disk."""
+"""The boxes of all scenes as columns: what is needed of ``sample_annotation``, read once as a stream and kept on disk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lightemma.errors import UserError
 from lightemma.frame import FloatArray
 from lightemma.kinematics import yaw_from_quaternion
 
-#: Counted up whenever the columns or their meaning change; files of another format are built anew.
+#: Raised whenever the columns or their meaning change; files of another format are built again.
 FORMAT = 1
 TABLES = ("sample_annotation", "instance", "category", "sample", "scene")
 
@@ -136,7 +136,7 @@ def _gathered(
     instances: Mapping[str, tuple[int, int]],
     path: Path,
 ) -> tuple[FloatArray, npt.NDArray[np.int64]]:
-    """Boxes of known scenes as (n, 9) numbers and (n, 3) scene, agent and category; never all rows at once."""
+    """Boxes of known scenes as (n, 9) numbers and (n, 3) scene, agent and category; rows pass in chunks."""
     # Microseconds since 1970 stay exact in a float64 (below 2^53).
     numbers, keys = array("d"), array("q")
     strangers = 0

@@ -47,7 +47,7 @@ def city_of(path: Path) -> str:
 
 
 def read_map(path: Path) -> DrivableArea:
-    """Drivable ground and lanes, metres, city. A lane segment lies between its left and its right boundary.
+    """Drivable ground and lanes, metres, city. A lane segment is the area between its left and its right boundary.
 
     Raises:
         UserError: if the file cannot be read or does not hold what it should.

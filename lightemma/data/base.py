@@ -39,11 +39,11 @@ class DataInfo:
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """What a command tells a source when it opens it.
+    """The settings that a command gives to a source when it opens it.
 
     Attributes:
         protocol: how scenes are cut into frames.
-        index_folder: where a source may keep what it can make again at any time; None where there is no such folder.
+        index_folder: folder for files that the source can make again at any time; None if there is none.
         reader: for nuScenes tables, lightemma's own reader or nuscenes-devkit's.
     """
 
@@ -55,16 +55,15 @@ class SourceSettings:
 class FrameSource(ABC):
     """A set of scenes cut into benchmark frames.
 
-    A source must answer ``info``, ``scene_names`` and ``scene_frames``. What else it knows about its scenes it may answer
-    in ``agents``, ``maps`` and ``facts``; tables that need an answer it does not have stay empty and say so.
+    A source must have ``info``, ``scene_names`` and ``scene_frames``. What else it knows about its scenes it may give
+    by ``agents``, ``maps`` and ``facts``; tables that need what it does not know stay empty and say so.
     """
 
     @classmethod
     def open(cls, place: str, settings: SourceSettings) -> FrameSource:
         """The source behind ``--data NAME:PLACE``.
 
-        Left as it is, the class is made without arguments where there is no place, and with the place alone where there
-        is one.
+        By default the class is made without arguments if there is no place, else with the place as its one argument.
 
         Args:
             place: what follows the name and a colon; empty where nothing does.
@@ -124,7 +123,7 @@ class FrameSource(ABC):
         return None
 
     def checked_frames(self, scene: str) -> list[Frame]:
-        """The benchmark frames of one scene, known to fit the protocol. All of lightemma reads frames through this.
+        """The benchmark frames of one scene, checked against the protocol. All of lightemma reads frames through this method.
 
         Raises:
             UserError: if they contradict the protocol, or the source fails.

@@ -1,4 +1,4 @@
-"""Where the data of a run lies on this machine: kept beside the runs, never in them, since a run may move elsewhere."""
+"""Where the data of a run is on this machine: noted next to the runs, never in them, since a run may move elsewhere."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def remember_source(results: Path, info: DataInfo, spec: str) -> None:
 
 
 def recall_source(results: Path, source: str, name: str, version: str) -> str | None:
-    """What ``--data`` was for this data when a run under ``results`` was driven; None where nobody noted it."""
+    """What ``--data`` was for this data when a run under ``results`` was driven; None if it was not noted."""
     return _read(results).get(_key(source, name, version))
 
 

@@ -29,7 +29,7 @@ class DrivableFile(msgspec.Struct, forbid_unknown_fields=True):
 
     Attributes:
         drivable: rings whose union is drivable ground.
-        lanes: one ring per lane, as long as the drive; a lane is what a car stays in without changing lanes.
+        lanes: one ring per lane, as long as the drive; what a car drives along without changing lanes is one lane.
     """
 
     drivable: list[_Ring]
@@ -71,7 +71,7 @@ class DrivableArea:
         return inside
 
     def lanes_at(self, points: FloatArray) -> IntArray:
-        """(p, 2) metres, world, to (m, 2) pairs of point and lane: every lane that each point lies in."""
+        """(p, 2) metres, world, to (m, 2) pairs of point and lane: every lane that each point is in."""
         import shapely
 
         known = np.flatnonzero(np.isfinite(points).all(axis=1))

@@ -1,4 +1,4 @@
-"""The embedded demo data: drives of the simulated city that come with the package, read where they lie.
+"""The embedded demo data: drives of the simulated city that come with the package, read in place.
 
 They serve to show and test the whole program without a download; a score on them says nothing about driving on real roads.
 How they are made: docs/simulated-data.md.

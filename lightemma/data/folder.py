@@ -1,4 +1,4 @@
-"""A folder with ``poses.csv`` and, where there are some, pictures: the shortest way to drive on data of one's own."""
+"""A folder with ``poses.csv`` and, where there are some, pictures: the simplest way to use data of your own."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Do frames fit the protocol? Checked where they enter, for every source, so that no wrong input is scored in silence.
+"""Checks that frames fit the protocol, those of every source, so that wrong input is never scored without a message.
 
-Each scene's frames are looked at together. Refused with a sentence: values of another shape or not finite, times that run
+Each scene's frames are checked together. Refused with a sentence: values of another shape or not finite, times that run
 backwards, are in another unit or are not 0.5 s apart, two frames with one token, speeds that do not fit the positions, and
 headings that disagree with the motion. Warned of: frames left out of a scene, and jumps of the car.
 """
@@ -136,7 +136,7 @@ def _wrong_values(frame: Frame, scene: str) -> str:
             continue  # a world that has no ground truth
         if not isinstance(values, np.ndarray):
             return f"{name} that is no array but {type(values).__name__}"
-        # A recorded closed-loop decision knows one place less: it has what the history's actions lead back to.
+        # A recorded closed-loop decision has one position less: only those that its history's actions lead back to.
         if values.shape != shape and not (name == "history.positions" and values.shape == (shape[0] - 1, 2)):
             return f"{name} of shape {values.shape} instead of {shape}"
         if not np.isfinite(values).all():
@@ -180,12 +180,12 @@ def _wrong_motion(frames: Sequence[Frame]) -> str:
     """Whether speeds, positions, headings and poses contradict each other, judged over the whole scene."""
     chords = np.stack([np.diff(f.history.positions[-7:], axis=0) for f in frames])  # (n, 6, 2): actions are along these
     lengths = np.linalg.norm(chords, axis=2).sum(axis=1)
-    told = np.stack([f.history.actions[:, 0] for f in frames]).sum(axis=1) * LIGHTEMMA.dt
-    moved = np.maximum(lengths, told) > 3 * _MOVING
+    driven = np.stack([f.history.actions[:, 0] for f in frames]).sum(axis=1) * LIGHTEMMA.dt
+    moved = np.maximum(lengths, driven) > 3 * _MOVING
     if moved.any():
-        ratio = float(np.median(told[moved] / np.maximum(lengths[moved], 1e-9)))
+        ratio = float(np.median(driven[moved] / np.maximum(lengths[moved], 1e-9)))
         if not 1 / _SPEED_RATIO <= ratio <= _SPEED_RATIO:
-            fast, slow = float(told[moved].max() / 3.0), float(lengths[moved].max() / 3.0)
+            fast, slow = float(driven[moved].max() / 3.0), float(lengths[moved].max() / 3.0)
             return (
                 f"the history's speeds (up to {fast:,.0f} m/s) are {ratio:,.3g} times what its positions say "
                 f"({slow:,.0f} m/s with {LIGHTEMMA.dt:g} s between key frames); check the unit of the times and positions"
@@ -219,7 +219,6 @@ def _disagreement(steps: FloatArray, headings: FloatArray) -> float:
 
 def _left_out(frames: Sequence[Frame]) -> str:
     indices = np.array([frame.frame_index for frame in frames])
-    # One frame's time after the other's tells a hole in the recording from frames that a caller left out.
     holes = np.flatnonzero(np.diff(indices) > 1)
     if not holes.size:
         return ""

@@ -33,7 +33,7 @@ class NuScenesSource(FrameSource):
         protocol: how scenes are cut.
 
     Raises:
-        UserError: if a folder or table is missing, broken or incomplete, or the devkit is asked for and not there.
+        UserError: if a folder or table is missing, broken or incomplete, or the devkit is asked for and not installed.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What was read from tables, kept on disk between runs: an ``.npz`` file, believed only while the tables are unchanged."""
+"""Keeps what was read from tables on disk: an ``.npz`` file, used only while the tables are unchanged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# Counted up whenever the columns or their meaning change; files of another format are built anew.
+# Raised whenever the columns or their meaning change; files of another format are built again.
 FORMAT = 1
 
 
@@ -29,13 +29,13 @@ class ColumnsCache(Generic[T]):
     """The file that keeps the columns made from some tables of one version folder.
 
     Args:
-        kind: dataclass of the columns: arrays, and ``TextColumn`` for words.
-        cache_dir: where the files of all data sets lie; made when needed.
+        kind: dataclass of the columns: arrays, and ``TextColumn`` for text.
+        cache_dir: folder of the cache files of all data sets; made when needed.
         root: the data root.
         version: the version folder's name.
         tables: names of the tables the columns are made from.
-        columns_format: counted up whenever the columns or their meaning change; files of another are built anew.
-        suffix: tells the file from others of the same data; empty for none.
+        columns_format: raised whenever the columns or their meaning change; files of another format are built again.
+        suffix: end of the file's name where the same data has several files; may be empty.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class ColumnsCache(Generic[T]):
         return self._kind(**columns)
 
     def save(self, columns: T) -> None:
-        """Writes the file whole or not at all; where the folder cannot be written, goes on without."""
+        """Writes the file whole or not at all; warns if the folder cannot be written."""
         arrays: dict[str, Any] = {"key": self._key}
         for field in fields(columns):  # type: ignore[arg-type]
             column = getattr(columns, field.name)
@@ -110,7 +110,7 @@ def _state_of(folder: Path, names: Sequence[str], columns_format: int) -> str:
 
 
 def index_cache(cache_dir: Path, root: Path, version: str, reader: str) -> ColumnsCache[KeyFrameIndex]:
-    """The file that keeps the key-frame index as read by one reader, so that a check of one against the other is one."""
+    """The file of the key-frame index that one reader read; each reader has its own, so that they can be compared."""
     return ColumnsCache(
         KeyFrameIndex,
         cache_dir,

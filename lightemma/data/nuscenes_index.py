@@ -1,4 +1,4 @@
-"""Key frames of all scenes as columns: what the tables come down to, small and quick to load."""
+"""Key frames of all scenes as columns: what is needed of the tables, small and quick to load."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class KeyFrameIndex:
         ]
 
     def rows_of(self, scene: str) -> slice:
-        """Where a scene's rows lie.
+        """The rows of a scene.
 
         Raises:
             KeyError: if there is no such scene.

@@ -43,7 +43,7 @@ def load_index(root: Path, version: str, reader: Reader = "tables", cache_dir: P
         cache_dir: where the index is kept between runs; None keeps none.
 
     Raises:
-        UserError: if a table is missing, broken or incomplete, or the devkit is asked for and not there.
+        UserError: if a table is missing, broken or incomplete, or the devkit is asked for and not installed.
     """
     cache = None if cache_dir is None else index_cache(cache_dir, root, version, reader)
     index = cache.load() if cache else None
@@ -148,14 +148,14 @@ def _converted(rows: Iterable[Any], row: type[RowT]) -> list[RowT]:
 def _ways(
     path: Path, row: type[RowT], scan: Callable[[], Iterator[RowT]], chunk_size: int
 ) -> list[Callable[[], Iterable[RowT]]]:
-    """Ways to read a large table, the quickest first; each later one knows more layouts and needs more."""
+    """Ways to read a large table, the quickest first; each later one reads more layouts and needs more memory."""
     return [scan, lambda: stream_rows(path, row, chunk_size), lambda: read_table(path, row)]
 
 
 def _first_complete(
     ways: list[Callable[[], Iterable[RowT]]], take: Callable[[Iterable[RowT]], dict[str, RowT]]
 ) -> dict[str, RowT]:
-    """What ``take`` finds with the first way that gives it all.
+    """What ``take`` finds with the first way that finds everything.
 
     Raises:
         UserError: of the last way, if none does.

@@ -1,9 +1,9 @@
 """nuScenes tables as typed rows: small ones read whole, large ones in chunks.
 
 ``sample_data`` and ``ego_pose`` of v1.0-trainval are 1.3 GB and 0.6 GB of JSON of which a benchmark needs one row in
-eighty. The scans look for the bytes that such a row must hold and parse nothing else. They are allowed to miss rows of
-an unusual layout: whoever calls them checks that nothing lacks and goes on to :func:`stream_rows` (any layout with flat
-rows, in chunks) and :func:`read_table` (any JSON, whole) otherwise.
+eighty. The scans look for the bytes that such a row must hold and parse nothing else. They may miss rows of an unusual
+layout: the caller checks that no row is missing, and otherwise takes :func:`stream_rows` (any layout with flat rows, in
+chunks) or, last, :func:`read_table` (any JSON, whole).
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def table_path(folder: Path, table: str) -> Path:
 
 
 def read_table(path: Path, row: type[RowT]) -> list[RowT]:
-    """All rows of a table at once, whatever its layout.
+    """All rows of a table of any layout, read whole.
 
     Raises:
         UserError: if the file cannot be read, is not JSON, or a row lacks a field or has one of the wrong kind.
@@ -137,7 +137,7 @@ def read_table(path: Path, row: type[RowT]) -> list[RowT]:
 def stream_rows(path: Path, row: type[RowT], chunk_size: int = CHUNK_SIZE) -> Iterator[RowT]:
     """All rows of a table, parsed chunk by chunk in little memory.
 
-    Chunks are cut behind a ``}``, which holds for rows without nested objects and without ``}`` in a string.
+    Chunks are cut behind a ``}``; this needs rows without nested objects and without ``}`` in a string.
 
     Args:
         path: the table.
@@ -145,7 +145,7 @@ def stream_rows(path: Path, row: type[RowT], chunk_size: int = CHUNK_SIZE) -> It
         chunk_size: bytes read at a time.
 
     Raises:
-        msgspec.DecodeError: if it does not hold, or the table is broken; :func:`read_table` tells which.
+        msgspec.DecodeError: if rows are not so, or the table is broken; :func:`read_table` says which.
     """
     decoder = msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
     opening = re.compile(rb"\s*\[")
@@ -158,14 +158,14 @@ def stream_rows(path: Path, row: type[RowT], chunk_size: int = CHUNK_SIZE) -> It
 
 
 def scan_front_rows(path: Path, chunk_size: int = CHUNK_SIZE) -> Iterator[SampleDataRow]:
-    """Rows of ``sample_data`` whose picture lies in ``samples/CAM_FRONT/``, in the file's order.
+    """Rows of ``sample_data`` whose picture is in ``samples/CAM_FRONT/``, in the file's order.
 
     Args:
         path: the table.
         chunk_size: bytes read at a time.
 
     Raises:
-        msgspec.DecodeError: if such a row cannot be told from its neighbours or is broken.
+        msgspec.DecodeError: if such a row cannot be separated from its neighbours or is broken.
     """
     decoder = msgspec.json.Decoder(list[SampleDataRow])
     needle = b""

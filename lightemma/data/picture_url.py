@@ -32,12 +32,12 @@ def fetch_picture(address: str, policy: PicturePolicy, timeout_s: float = 30.0) 
     Args:
         address: http or https.
         policy: how to send it.
-        timeout_s: seconds without a byte after which it counts as not there.
+        timeout_s: seconds without a byte after which the picture counts as missing.
 
     Raises:
         UserError: if it cannot be fetched, is too large, or is no picture.
     """
-    # A private picture's address may hold a key; what is shown is where it lies.
+    # A private picture's address may hold a key; messages show it without the user part and the query.
     parts = urlsplit(address)
     shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     asked = urllib.request.Request(address, headers={"Accept": "image/*", "User-Agent": "lightemma"})

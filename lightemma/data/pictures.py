@@ -24,7 +24,8 @@ MAX_MEGAPIXELS = 50
 
 _JPEG_START = b"\xff\xd8\xff"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
-#: Read besides JPEG and PNG. A closed list: some of Pillow's other readers start programs or follow links.
+#: Formats that are read in addition to JPEG and PNG. A closed list: some of Pillow's other readers start programs or
+#: follow links.
 _OTHER_FORMATS = ("BMP", "GIF", "PPM", "TIFF", "WEBP")
 #: What Pillow raises for bytes that are not a whole picture.
 _DECODING_ERRORS = (
@@ -47,7 +48,7 @@ class PicturePolicy:
 
     Attributes:
         max_side: longest side in pixels, above which a picture is downscaled (Lanczos, aspect kept); None sends every
-            JPEG and PNG as it lies on disk.
+            JPEG and PNG as it is on disk.
         jpeg_quality: quality of pictures that have to be encoded again, 1 to 95.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Pictures that frames name and that are not there."""
+"""Finds pictures that frames name and that do not exist."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def missing_pictures(frames: Iterable[Frame], earlier: int = 0) -> list[str]:
     """Names of the frames' pictures that are no files, in the frames' order; all where the source has no pictures.
 
     Args:
-        frames: to look at.
-        earlier: how many key frames before each are looked at too; of those only the file's name is told.
+        frames: to check.
+        earlier: how many key frames before each are checked, too; of these the first missing file's name is given.
     """
     found = []
     for frame in frames:

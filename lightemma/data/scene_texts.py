@@ -1,4 +1,4 @@
-"""What the tables say about each scene: where it was recorded, and in words what happens."""
+"""The tables' texts about each scene: where it was recorded, and a description of what happens."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def frames_of_track(track: SceneTrack, protocol: Protocol = LIGHTEMMA) -> list[F
     whole = _without_gaps(track, before + after + 1)
     headings = yaw_from_quaternion(track.rotations)
     seconds = (track.timestamps - track.timestamps[0]) / 1e6
-    # Neither speed nor curvature depends on the frame of reference, so the whole track's are taken at once.
+    # Neither speed nor curvature depends on the frame of reference, so they are computed for the whole track.
     actions = actions_from_poses(track.positions, seconds, protocol)
     # Made once for the whole track: its frames share them.
     pictures = [] if track.root is None else _pictures(track, track.root)

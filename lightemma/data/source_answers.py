@@ -1,4 +1,4 @@
-"""What a source says about its scenes besides their frames, checked: who was around, where the road is, place and weather."""
+"""Checks what a source says about its scenes apart from their frames: agents, maps, place and weather."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _TIMES = len(plan_times())
 
 
 def agents_of(source: FrameSource) -> AgentLookup | Unknown | None:
-    """The source's ``agents()``, which is asked for its own scenes only and whose answers are checked one by one.
+    """The source's ``agents()``, asked for the source's own scenes only; every answer is checked.
 
     Raises:
-        UserError: if the source fails or answers something else; the lookup raises it too.
+        UserError: if the source fails or gives something else; the function that is returned raises it, too.
     """
     with failures_of(type(source), "agents"):
         lookup = source.agents()
@@ -34,10 +34,10 @@ def agents_of(source: FrameSource) -> AgentLookup | Unknown | None:
 
 
 def maps_of(source: FrameSource) -> MapLookup | Unknown | None:
-    """The source's ``maps()``, which is asked for its own scenes only and whose answers are checked one by one.
+    """The source's ``maps()``, asked for the source's own scenes only; every answer is checked.
 
     Raises:
-        UserError: if the source fails or answers something else; the lookup raises it too.
+        UserError: if the source fails or gives something else; the function that is returned raises it, too.
     """
     with failures_of(type(source), "maps"):
         lookup = source.maps()
@@ -61,7 +61,7 @@ def maps_of(source: FrameSource) -> MapLookup | Unknown | None:
 
 
 def facts_of(source: FrameSource) -> Mapping[str, SceneFacts]:
-    """The source's ``facts()``; empty where it does not know.
+    """The source's ``facts()``; empty if the source knows none.
 
     Raises:
         UserError: if the source fails or answers something else.

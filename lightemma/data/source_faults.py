@@ -1,4 +1,4 @@
-"""What is said when a user's own source of frames fails: its class, its file and what went wrong, in one sentence."""
+"""The message when a user's own source of frames fails: its class, its file and what went wrong, in one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``--data`` to a frame source."""
+"""Opens the frame source that ``--data`` names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lightemma.errors import UserError, near_names
 from lightemma.plugins import describe, load_class
 from lightemma.protocol import LIGHTEMMA, Protocol
 
-#: Under the results folder: what can be made again at any time.
+#: Folder inside the results folder for what can be made again at any time.
 INDEX_FOLDER = ".index"
 
 
@@ -24,7 +24,7 @@ def open_source(
 
     Args:
         spec: as on the command line: a name of ``source_kinds`` with what it needs, or ``module:Class[:PLACE]``.
-        results: folder beside whose runs the table index is kept.
+        results: folder of runs, in which the table index is kept, too.
         protocol: how scenes are cut into frames.
         reader: for nuScenes tables, our own reader or nuscenes-devkit's.
 
@@ -67,7 +67,7 @@ def absolute_spec(spec: str) -> str:
 def _opened(source: type[FrameSource], place: str, settings: SourceSettings) -> FrameSource:
     missing = getattr(source, "__abstractmethods__", None)
     if missing:
-        raise UserError(f"In {describe(source)} {', '.join(sorted(missing))} is missing; a source must answer it.")
+        raise UserError(f"In {describe(source)} {', '.join(sorted(missing))} is missing; a source must have it.")
     with failures_of(source, "open"):
         opened = source.open(place, settings)
     if not isinstance(opened, FrameSource):

@@ -92,7 +92,7 @@ def surroundings_of_frames(frames: Sequence[Frame]) -> SceneSurroundings:
     headings = np.array([f.pose.heading for f in frames] + [np.nan] * len(after))
     for row in range(len(frames), len(places)):
         step = places[row] - places[row - 1]
-        # A car that stands keeps its heading.
+        # A stationary car keeps its heading.
         headings[row] = np.arctan2(step[1], step[0]) if np.linalg.norm(step) > 0.25 else headings[row - 1]
     step_us = round(LIGHTEMMA.dt * 1e6)
     times = [f.timestamp for f in frames] + [last.timestamp + step_us * (n + 1) for n in range(len(after))]

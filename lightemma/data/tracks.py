@@ -28,7 +28,7 @@ class Tracks:
         self, starts: IntArray, places: FloatArray, headings: npt.NDArray[np.float64], times: npt.NDArray[np.int64]
     ) -> None:
         self._starts, self._places, self._headings, self._times = starts, places, headings, times
-        # One growing number for all tracks: their times, shifted so that each track's lie behind the last one's.
+        # One growing number for all tracks: their times, shifted so that each track's come after the previous track's.
         self._origin = int(times.min()) - 1 if times.size else 0
         self._stride = int(times.max()) - self._origin + 2 if times.size else 1
         self._shift = np.arange(len(starts) - 1, dtype=np.int64) * self._stride

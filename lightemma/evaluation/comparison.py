@@ -23,7 +23,7 @@ class Choices(TypedDict, total=False):
 
     Attributes:
         convention: L2 convention of every table but ``conventions``, which has all three.
-        shared_only: cut all runs to the frames they share, instead of refusing runs over unlike frames.
+        shared_only: cut all runs to the frames they share, instead of refusing runs over different frames.
         resamples: how many draws of scenes.
         seed: of the draws.
         tables: further tables, as ``package.module:Class`` or by the name of an installed package's.
@@ -83,7 +83,7 @@ def compare_runs(
     Args:
         runs: at least one; the constant-action baseline is computed and added if none of them is it.
         convention: of every table but ``conventions``, which has all three.
-        shared_only: cut all runs to the frames they share, instead of refusing runs over unlike frames.
+        shared_only: cut all runs to the frames they share, instead of refusing runs over different frames.
         resamples: how many draws of scenes.
         seed: of the draws.
         context: pictures, scene facts, agents around and maps, where the data has them.

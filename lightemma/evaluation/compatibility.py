@@ -1,4 +1,4 @@
-"""Refuses to compare what cannot be compared, saying what differs."""
+"""Refuses to compare runs that do not fit together, and says what differs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def check_comparable(runs: Sequence[RunScores]) -> None:
 
 
 def check_complete(run: RunScores) -> None:
-    """Makes sure that a run has every frame it set out to drive.
+    """Makes sure that a run has every frame it was started for.
 
     Raises:
         UserError: if frames are missing.
@@ -86,7 +86,8 @@ def _check_frames(first: RunScores, other: RunScores) -> None:
     if mine != theirs:
         raise UserError(
             f"'{first.name}' and '{other.name}' were run on different frames ({len(mine - theirs)} only in the first, "
-            f"{len(theirs - mine)} only in the second); run them alike, or compare what all have with --shared-frames."
+            f"{len(theirs - mine)} only in the second); run both on the same frames, or compare those that all have with "
+            "--shared-frames."
         )
 
 

@@ -1,4 +1,4 @@
-"""What is known about compared frames besides their plans: pictures, facts about the scenes, agents around, maps."""
+"""What is known about compared frames apart from their plans: pictures, facts about the scenes, agents around, maps."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class Study:
 
     @property
     def over(self) -> str:
-        """The frames and scenes in words, for captions."""
+        """How many frames and scenes, as a phrase for captions."""
         return f"{self.frames} frames of {self.scenes} scenes"
 
     def intervals(self, values: FloatArray) -> list[Interval]:
@@ -168,10 +168,10 @@ def make_study(
     Args:
         runs: at least one.
         convention: L2 convention of the errors that are compared.
-        shared_only: cut all runs to the frames they share, instead of refusing runs over unlike frames.
+        shared_only: cut all runs to the frames they share, instead of refusing runs over different frames.
         resamples: how many draws of scenes.
         seed: of the draws.
-        context: what the data says besides the recorded drive; nothing if None.
+        context: what the data says in addition to the recorded drive; nothing if None.
         folders: run name to its folder.
 
     Raises:

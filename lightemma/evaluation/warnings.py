@@ -15,7 +15,7 @@ from lightemma.evaluation.tables.ranks import LEAST_OK
 FEW_SCENES = 30
 #: A run without a plan on more than this share of its frames is named.
 MANY_FAILED = 0.05
-#: So is one whose plans lie beyond physics this often: a few of them decide its mean.
+#: So is one whose plans are beyond physics this often: a few of them decide its mean.
 MANY_IMPLAUSIBLE = 0.01
 #: And one that repeats the last action this often.
 MANY_COPIES = 0.5

@@ -1,4 +1,4 @@
-"""Recovers the template behind recorded prompts, so that a study can repeat a paper's exact words without our copying them."""
+"""Recovers the template behind recorded prompts: a run can use a paper's exact wording, of which this package has no copy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RecordedPrompts:
     Attributes:
         where: scene and frame, for messages.
         prompts: text per stage.
-        values: ``scene``, ``intent``, ``speeds``, ``curvatures`` as they stand in the prompts.
+        values: ``scene``, ``intent``, ``speeds``, ``curvatures`` as they are written in the prompts.
     """
 
     where: str

@@ -33,12 +33,12 @@ ALLOWED_PLACES: dict[Stage, frozenset[str]] = {
     "action": frozenset({"scene", "intent", "speeds", "curvatures"}),
 }
 
-#: Later turns of a dialogue: what was answered before stands in the conversation already, so no place repeats it.
+#: Later turns of a dialogue: earlier answers are in the conversation already, so no place repeats them.
 DIALOGUE_PLACES: dict[Stage, frozenset[str]] = {
     stage: frozenset({"speeds", "curvatures"}) for stage in STAGES if stage != STAGES[0]
 }
 
-#: What stands for an earlier answer in a dialogue, where a set has no wording of its own for it.
+#: Replaces an earlier answer in a dialogue, where a set has no wording of its own for it.
 _SAID_BEFORE = {"scene": "(as you described it above)", "intent": "(as you said above)"}
 
 #: The schema of an ``answer: json`` prompt set.
@@ -67,8 +67,8 @@ ACTION_SCHEMA: dict[str, Any] = {
 
 _NUMBER = r"-?(0|[1-9][0-9]{0,2})(\.[0-9]{1,6})?"
 _PAIR = rf"\({_NUMBER}, {_NUMBER}\)"
-#: What an ``answer: list`` prompt set asks for, as a regular expression: six pairs, with so few digits that no answer can
-#: go on for ever. The strict parser takes whatever matches it.
+#: What an ``answer: list`` prompt set asks for, as a regular expression: six pairs of few digits, so that no answer
+#: is endless. The strict parser accepts everything that matches it.
 ACTION_REGEX = rf"\[{_PAIR}(, {_PAIR}){{{LIGHTEMMA.plan_steps - 1}}}\]"
 
 
@@ -142,7 +142,7 @@ class PromptSet:
 
 
 def history_values(actions: FloatArray) -> dict[str, str]:
-    """Speeds and curvatures of (6, 2) actions as they stand in prompts: lists of plain decimals."""
+    """Speeds and curvatures of (6, 2) actions as they are written in prompts: lists of plain decimals."""
     speeds, curvatures = actions.T.tolist()
     return {"speeds": str(speeds), "curvatures": str(curvatures)}
 

@@ -18,7 +18,7 @@ def fill(template: str, values: Mapping[str, str], *, partly: bool = False) -> s
 
     Args:
         template: text with places.
-        values: what goes into them.
+        values: the text for each place.
         partly: leave places without a value as they are.
 
     Raises:

@@ -31,7 +31,7 @@ def paths_in_picture(
 
 
 def points_in_picture(camera: Camera, trajectory: FloatArray, size: tuple[int, int]) -> FloatArray:
-    """Where the points of one trajectory lie in a picture.
+    """Where the points of one trajectory are in a picture.
 
     Args:
         camera: the front camera.

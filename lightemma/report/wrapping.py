@@ -14,13 +14,13 @@ def wrap(text: str, width: float, lines: int) -> list[str]:
     """Breaks text into lines, at spaces where it has them.
 
     Args:
-        text: any text; see :func:`lightemma.report.figures.style.shown` for what becomes of odd signs.
+        text: any text; see :func:`lightemma.report.figures.style.shown` for how unusual characters are drawn.
         width: of a line, in type sizes (a width of 400 pixels in a type of 10 pixels is 40).
         lines: how many at most; the last ends in an ellipsis if there is more.
     """
     found: list[str] = []
     line = ""
-    # No line holds more signs than this, so a text of megabytes is not measured to its end.
+    # No line holds more characters than this, so a text of megabytes is not measured to its end.
     words = shown(text[: 20 * int(width + 1) * lines]).split(" ") if text else []
     more = len(text) > 20 * int(width + 1) * lines
     for word in words:
@@ -56,7 +56,7 @@ def measured(text: str) -> float:
 
 
 def _prefix(text: str, width: float) -> int:
-    """How many signs fit; at least one."""
+    """How many characters fit; at least one."""
     total = 0.0
     for index, sign in enumerate(text):
         total += _advance(sign) / _UNITS

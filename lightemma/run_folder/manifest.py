@@ -1,4 +1,4 @@
-"""What a run was: everything that decides its numbers, in one file beside them."""
+"""The manifest of a run: everything that decides its numbers, in one file next to its frames."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lightemma.run_folder.records import MAIN
 #: Raised when the meaning of a field changes; a newer file is refused by an older program. 2: ``calls`` and ``models``.
 FORMAT = 2
 
-#: Touch the numbers of every run.
+#: Packages that can change the numbers of every run.
 _PACKAGES = ("lightemma", "numpy", "pillow")
 
 
@@ -72,7 +72,7 @@ class Manifest(msgspec.Struct, frozen=True):
         run: its name.
         protocol: how plans became trajectories.
         data: which frames.
-        planner: who drove.
+        planner: which one planned.
         parser: how answers were read.
         models: role -> model, in the planner's order; empty for a planner without one.
         prompts: the wording, for planners that ask a model.
@@ -80,7 +80,7 @@ class Manifest(msgspec.Struct, frozen=True):
         price_table: where the prices come from.
         gpu_seconds: of this machine's GPUs.
         imported: where an imported run comes from.
-        packages: versions of the packages that touch the numbers.
+        packages: versions of the packages that can change the numbers.
         python: the interpreter's version.
         git_revision: of this program.
         started: the first session's start.
@@ -138,7 +138,7 @@ class Manifest(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, models=models)
 
     def differences(self, other: Manifest) -> list[str]:
-        """What keeps ``other`` from resuming this run: one word per setting that differs."""
+        """What keeps ``other`` from resuming this run: one name per setting that differs."""
         pairs: list[tuple[str, Any, Any]] = [
             ("protocol", self.protocol, other.protocol),
             ("data", (self.data.source, self.data.name, self.data.version), _data(other)),
@@ -164,12 +164,12 @@ def _asked(models: Mapping[str, ModelEntry]) -> Any:
 
 
 def frame_set_digest(tokens: Iterable[str]) -> str:
-    """Digest of a set of sample tokens, whatever their order."""
+    """Digest of a set of sample tokens; their order does not count."""
     return hashlib.sha256("\n".join(sorted(tokens)).encode()).hexdigest()[:16]
 
 
 def package_versions(names: Iterable[str] = ()) -> dict[str, str]:
-    """Versions of the distributions that touch the numbers, as far as they are installed.
+    """Versions of the distributions that can change the numbers, as far as they are installed.
 
     Args:
         names: those that this run uses beyond what every run does: of its models, planner, source, world and executor.
@@ -219,8 +219,10 @@ def git_revision() -> str | None:
     return revision + ("+changes" if changed else "")
 
 
-def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10, check=True)
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True
+    )
     return done.stdout.strip()
 
 

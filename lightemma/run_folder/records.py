@@ -1,4 +1,4 @@
-"""What a run writes down: outcomes, usage, one record per frame and per call."""
+"""The records of a run: one per frame and per call, with outcomes and usage."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def check_run_name(name: str) -> None:
 
 
 def find_runs(paths: Iterable[Path]) -> list[Path]:
-    """Run folders among ``paths``: a run itself, or the runs directly inside a results folder; plain files are passed over.
+    """Run folders among ``paths``: a run itself, or the runs directly inside a results folder; plain files are ignored.
 
     Raises:
         UserError: if a path does not exist or holds no run.
@@ -149,7 +149,7 @@ class RunWriter:
 
     Args:
         folder: the run's folder; made if missing.
-        manifest: what the run is. An existing run goes on if its manifest says the same, and is refused otherwise.
+        manifest: what the run is. An existing run is resumed if its manifest says the same, and is refused otherwise.
 
     Raises:
         UserError: if the folder cannot be written or holds another run.
@@ -181,7 +181,7 @@ class RunWriter:
                 "remove that folder.",
                 "name",
             )
-        # A session that asks nothing must not forget who answered before.
+        # A session without calls must keep the names of the models that answered before.
         before = {role: entry.answered_as for role, entry in existing.models.items()}
         now = {role: entry.answered_as or before.get(role) for role, entry in manifest.models.items()}
         manifest = manifest.answered_by(now)
@@ -211,7 +211,7 @@ class RunWriter:
         """Adds one frame; on return the line is with the operating system.
 
         Raises:
-            UserError: if it cannot be written (a full disk); the torn line is cut off when the run goes on.
+            UserError: if it cannot be written (a full disk); the torn line is cut off when the run is resumed.
         """
         line = memoryview(_ENCODER.encode(record) + b"\n")
         try:

@@ -1,4 +1,4 @@
-"""The words of a run, frame by frame: what was asked and what came back, without holding a whole run in memory."""
+"""The texts of a run, frame by frame: prompts and answers, without holding a whole run in memory."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class _Measured(msgspec.Struct, frozen=True, gc=False):
 
 
 class FrameTexts:
-    """Where each frame's line lies in a run's frames.jsonl, read on demand.
+    """The texts of a run's frames.jsonl, read on demand by sample token.
 
     A token's last line counts, as in ``run_folder.store``; a torn last line is dropped.
 
@@ -87,7 +87,7 @@ class FrameTexts:
                     lengths[found.sample_token] = sum(len(call.response or "") for call in found.calls)
                     place += len(line)
         except FileNotFoundError:
-            pass  # a run without frames yet has no words
+            pass  # a run without frames yet has no texts
         except OSError as error:
             raise UserError(f"'{self._path}' cannot be read ({error.strerror}).") from error
         self.answer_characters = sum(lengths.values())
@@ -96,7 +96,7 @@ class FrameTexts:
         return len(self._places)
 
     def read(self, tokens: Iterable[str]) -> dict[str, FrameText]:
-        """The words of some frames, by token; tokens the run does not have are left out.
+        """The texts of some frames, by token; tokens the run does not have are left out.
 
         Raises:
             UserError: if the file cannot be read any more.

@@ -17,7 +17,7 @@ _FARTHEST = 1e6
 
 @dataclass(frozen=True)
 class AgentsAround:
-    """What is around ``n`` frames; their ``a`` agents stand one frame after the other.
+    """What is around ``n`` frames; their ``a`` agents are listed frame after frame.
 
     Attributes:
         scenes: (n) scene names.
@@ -76,7 +76,7 @@ class AgentsAround:
         An agent is there inside a step if it is at both ends, and at the end (``share`` 1) if it is there.
 
         Args:
-            share: of the step gone by, in (0, 1].
+            share: of the step that has passed, in (0, 1].
 
         Returns:
             (a, 6, 2) metres and (a, 6) radians; NaN where the agent is not there.
@@ -88,7 +88,7 @@ class AgentsAround:
 
 
 def planned_poses(trajectory: FloatArray, actions: FloatArray, protocol: Protocol) -> FloatArray:
-    """Where a plan's car stands and looks: its points, headed as its actions turn it (curvature x speed x dt each).
+    """Places and headings along a plan: its points, and the headings that its actions lead to (curvature x speed x dt).
 
     Args:
         trajectory: (n, 6, 2) metres, ego frame.
@@ -109,7 +109,7 @@ def planned_poses(trajectory: FloatArray, actions: FloatArray, protocol: Protoco
 
 
 def poses_between(poses: FloatArray, share: float) -> FloatArray:
-    """(n, 7, 3) poses to (n, 6, 3) inside each step, headings by the shortest arc; ``share`` of the step gone by."""
+    """(n, 7, 3) poses to (n, 6, 3) inside each step, headings by the shortest arc; ``share`` of the step has passed."""
     steps = np.diff(poses, axis=1)
     steps[..., 2] = _shortest(steps[..., 2])
     inside: FloatArray = poses[:, :-1] + share * steps

@@ -60,7 +60,7 @@ def step_hits(convention: Convention, poses: FloatArray, around: AgentsAround) -
 
 
 def exact_contacts(poses: FloatArray, around: AgentsAround) -> tuple[IntArray, IntArray]:
-    """Who is touched when: pairs of agent (index into ``around``) and step (0 … 5), by oriented boxes, all kinds."""
+    """Which agents are touched in which step: pairs of index into ``around`` and step (0 … 5), by oriented boxes, all kinds."""
     size = car_size()
     near = (np.linalg.norm(around.sizes, axis=1) + np.linalg.norm(size))[:, None] / 2
     found: list[IntArray] = []

@@ -1,8 +1,8 @@
-"""Could a car drive the plan, and would anybody want to sit in it? Bounds of nuPlan's comfort metric and of physics.
+"""Whether a car could drive a plan, and how comfortably: the bounds of nuPlan's comfort metric and of physics.
 
 Plans are steps of 0.5 s of steady speed and curvature, so derivatives are differences of neighbouring steps over 0.5 s, the
-first against the current action. They are means over half a second: a peak within a step is not seen, and a single step
-that stands out shows twice. Numbers compare with one another and with the recorded drive, not with nuPlan's, which are
+first against the current action. They are means over half a second: a peak within a step is not seen, and a single
+outlying step shows twice. Numbers compare with one another and with the recorded drive, not with nuPlan's, which are
 taken from a filtered track at 10 Hz.
 """
 
@@ -84,7 +84,7 @@ PHYSICS = ("physical_accel", "physical_curvature")
 
 
 def motion(actions: FloatArray, history: FloatArray, dt: float = LIGHTEMMA.dt) -> Motion:
-    """What plans feel like.
+    """The accelerations, jerks and rates of plans.
 
     Args:
         actions: (n, 6, 2) planned speed (m/s) and curvature (1/m); NaN where there is no plan.

@@ -56,7 +56,7 @@ def recorded_motion(history: FloatArray, truth: FloatArray) -> RecordedMotion:
     """
     steps = np.diff(truth, axis=1, prepend=0.0)
     lengths = np.linalg.norm(steps, axis=2)
-    # The last step that is long enough to have a direction tells the heading at the end.
+    # The last step that is long enough to have a direction gives the heading at the end.
     moving = lengths > LEAST_STEP
     last = np.where(moving.any(axis=1), 5 - np.argmax(moving[:, ::-1], axis=1), 0)
     final = np.take_along_axis(steps, last[:, None, None].repeat(2, axis=2), axis=1)[:, 0]

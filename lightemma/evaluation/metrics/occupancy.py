@@ -19,7 +19,7 @@ from lightemma.frame import FloatArray
 CELL = 0.5  # metres
 REACH = 50.0  # metres from the lidar to the raster's edge
 CELLS = 200
-#: nuScenes' LIDAR_TOP stands this far ahead of the rear axle, where ego poses are (calibrated_sensor: 0.943713 m).
+#: nuScenes' LIDAR_TOP is this far ahead of the rear axle, where ego poses are (calibrated_sensor: 0.943713 m).
 LIDAR_AHEAD = 0.943713
 #: Cells of the car's 4.084 m x 1.85 m rectangle, its middle 0.5 m ahead of the lidar, when the lidar is at the origin.
 CAR_ROWS = np.arange(97, 105)  # from behind to ahead
@@ -59,7 +59,7 @@ def raster_hits(poses: FloatArray, around: AgentsAround, rule: RasterRule) -> Bo
     rough = np.clip(lidar, -REACH, REACH)[around.owners]
     centres = around.centres[:, 1:] - [LIDAR_AHEAD, 0.0]
     near = np.linalg.norm(around.sizes, axis=1)[:, None] / 2 + _NEAR
-    apart = np.linalg.norm(centres - rough, axis=2)  # NaN where nobody is, and then not near
+    apart = np.linalg.norm(centres - rough, axis=2)  # NaN where there is no agent, and then not near
     agents, steps = np.nonzero((apart <= near) & drawn[:, None])
     if not agents.size:
         return hits

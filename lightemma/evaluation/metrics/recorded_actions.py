@@ -37,8 +37,8 @@ def actions_from_places(truth: FloatArray) -> FloatArray:
 def actions_from_later_frames(run: RunScores) -> FloatArray:
     """What the recorded car did in the six steps after each frame, as actions.
 
-    The history of the frame six key frames later is just that, over true time differences. Where a run has no two such
-    frames at all (short scenes, a stride), the actions are taken from the recorded places as if they lay 0.5 s apart.
+    The history of the frame six key frames later holds them, over true time differences. Where a run has no two such
+    frames at all (short scenes, a stride), the actions are taken from the recorded places as if they were 0.5 s apart.
 
     Returns:
         (n, 6, 2) m/s and 1/m; NaN where the run does not say.

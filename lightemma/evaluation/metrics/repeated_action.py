@@ -1,4 +1,4 @@
-"""Does a plan only repeat the current action?"""
+"""Whether a plan only repeats the current action."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a plan stay on drivable ground and in its own lane?"""
+"""Whether a plan stays on drivable ground and in its own lane."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Ground:
         return bool(self._scenes)
 
     def judge(self, poses: FloatArray) -> RoadDepartures:
-        """Verdicts on a drive.
+        """Judges a drive step by step.
 
         Args:
             poses: (n, 7, 3) of the rear axle: x, y (metres), heading (radians), ego frame, now first.
@@ -146,9 +146,9 @@ def _lanes_of(ground: GroundMap, routes: Sequence[FloatArray]) -> list[frozenset
 
 
 def _past(points: FloatArray, route: FloatArray) -> BoolArray:
-    """Which of (k, 2) places lie past the end of a route (m, 2): nearest to its last place, and ahead of it.
+    """Which of (k, 2) places are past the end of a route (m, 2): nearest to its last place, and ahead of it.
 
-    A route that goes nowhere ends where it is and looks along x, the heading of now.
+    A route without length ends at its only place, and its heading is that of now, along x.
     """
     if not len(route):
         nowhere: BoolArray = np.ones(len(points), dtype=np.bool_)

@@ -15,8 +15,8 @@ from lightemma.protocol import LIGHTEMMA
 TTC_BOUND = 0.95
 #: Seconds looked ahead (nuPlan).
 TTC_HORIZON = 3.0
-#: A car slower than this stands and does not run into anybody (nuPlan), m/s.
-STANDING = 5e-3
+#: A car slower than this is stationary and collides with nothing (nuPlan), m/s.
+STATIONARY = 5e-3
 #: Agents that the car sees at more than this angle from its heading are behind it (nuPlan ``is_agent_behind``).
 BEHIND = np.radians(150.0)
 
@@ -32,9 +32,9 @@ def recorded_touches(around: AgentsAround) -> BoolArray:
 def min_ttc(poses: FloatArray, around: AgentsAround, left_out: BoolArray) -> FloatArray:
     """The least time to collision over the seven states of a drive.
 
-    At each state the car and all agents but those behind it go on at their velocity of that moment, without turning, for
-    3 s. The car's velocity is that of its next step (of the last one at the end), and so is an agent's; one seen at a single
-    time stands.
+    At each state the car and all agents but those behind it keep their velocity of that moment, without turning, for 3
+    s. The car's velocity is that of its next step (of the last one at the end), and so is an agent's; one seen at a
+    single time is stationary.
 
     Args:
         poses: (n, 7, 3) of the rear axle: x, y (metres), heading (radians), ego frame, now first.
@@ -49,7 +49,7 @@ def min_ttc(poses: FloatArray, around: AgentsAround, left_out: BoolArray) -> Flo
     between = around.centres - middles[owners]
     speed = np.linalg.norm(drive, axis=2)
     velocities = theirs - drive[owners]
-    counts = around.valid & ~left_out[:, None] & (speed[owners] > STANDING)
+    counts = around.valid & ~left_out[:, None] & (speed[owners] > STATIONARY)
     near = (np.linalg.norm(around.sizes, axis=1) + np.linalg.norm(car_size()))[:, None] / 2
     counts &= _closest(between, velocities) <= near
     agents, states = np.nonzero(counts)

@@ -14,7 +14,7 @@ from lightemma.frame import FloatArray
 RESAMPLES = 10_000
 SEED = 20_250_501
 CONFIDENCE = 0.95
-#: With fewer scenes too many draws hold a single one, and Student's t takes over from the draws.
+#: With fewer scenes too many draws hold a single one, and Student's t is used instead of the draws.
 FEWEST_SCENES_DRAWN = 8
 #: With fewer draws beyond zero than this the draws cannot say how small p is, and the tail of Student's t does.
 FEWEST_DRAWS_BEYOND = 10
@@ -48,7 +48,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class _Tails:
-    """The 2.5 and 97.5 percentile of the draws' t values, and how many lie beyond the observed one, of how many."""
+    """The 2.5 and 97.5 percentile of the draws' t values; how many are beyond the observed one; the number of draws."""
 
     low: float
     high: float

@@ -12,7 +12,7 @@ LEVEL = 0.05
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down correction: below a level, the chance of even one false finding in the table is below it too.
 
-    Holds whatever the tests know of each other (Holm, A simple sequentially rejective multiple test procedure,
+    Valid however the tests depend on each other (Holm, A simple sequentially rejective multiple test procedure,
     Scandinavian Journal of Statistics 6, 1979).
 
     Args:

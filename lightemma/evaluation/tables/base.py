@@ -120,7 +120,7 @@ _ATTRIBUTE = re.compile(r"^    (\w+): (.*)$")
 
 
 def explanations(row_type: type[Any]) -> dict[str, str]:
-    """What the docstring of a type of rows says about each column, in column order; columns without a word are left out.
+    """What the docstring of a type of rows says about each column, in column order; those without one are left out.
 
     Read from the ``Attributes`` section, as ``name: text``, continued on lines that are further indented.
     """

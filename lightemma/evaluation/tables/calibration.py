@@ -59,7 +59,7 @@ class Calibration(Table[CalibrationRow]):
 
     def caption(self, study: Study) -> str:
         """What the numbers are."""
-        return "Recorded speeds (m/s) and curvatures (1/m) where a run planned so much."
+        return "Recorded speeds (m/s) and curvatures (1/m) by what the run had planned."
 
     def build(self, study: Study) -> list[CalibrationRow]:
         """One row per run, quantity, horizon and bin that has frames."""

@@ -42,7 +42,7 @@ class ConventionRow:
 
 
 class Conventions(Table[ConventionRow]):
-    """The same plans by every L2 convention, whatever the convention of the comparison."""
+    """The same plans by every L2 convention, not only by that of the comparison."""
 
     name = "conventions"
     Row = ConventionRow

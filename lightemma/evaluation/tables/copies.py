@@ -19,7 +19,8 @@ class CopyRow:
         frames: number of ok frames
         copies: number of ok frames whose six actions all are the current one to three decimals, as the prompt shows it
         share: share of the ok frames that are copies
-        stationary_share: share of the copies in which the car stands now (below 0.5 m/s) and holding the action is often right
+        stationary_share: share of the copies in which the car is stationary now (below 0.5 m/s), where holding the
+            action is often right
     """
 
     run: str

@@ -88,7 +88,8 @@ class FeasibilityRow:
 
 
 class Feasibility(Table[FeasibilityRow]):
-    """Every row is a run on its ok frames, whatever the recorded car did; a further row is the `recorded drive`.
+    """Every row is a run on all its ok frames, also where the recorded car breaks a bound; a further row is the
+    `recorded drive`.
 
     Means and 95th percentiles are over plans, of the largest size within a plan.
     """
@@ -98,7 +99,7 @@ class Feasibility(Table[FeasibilityRow]):
 
     def caption(self, study: Study) -> str:
         """What the numbers are."""
-        return "How comfortable and how drivable the plans themselves are, beside the recorded drive."
+        return "How comfortable and how drivable the plans themselves are, next to the recorded drive."
 
     def build(self, study: Study) -> list[FeasibilityRow]:
         """One row per run, and one for the recorded drive of the first run's frames."""

@@ -1,4 +1,4 @@
-"""Tables from outside this package: found, checked, and kept from costing more than themselves when they fail."""
+"""Tables from outside this package: finds and checks them; if one fails, all others are made all the same."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lightemma.plugins import describe, error_line, load_class, offered
 ENTRY_POINTS = "lightemma.tables"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-#: What a comparison and its DataFrames have besides tables.
+#: Names that a comparison and its DataFrames use for something else than a table.
 TAKEN = frozenset(
     {
         "study",

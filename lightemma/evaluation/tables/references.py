@@ -51,7 +51,7 @@ class ReferenceRow:
 
 
 class References(Table[ReferenceRow]):
-    """What the models know together.
+    """Plans that are made from those of all models.
 
     `coordinate-median of N` is the plan whose every x and y is the median of those of the N models that have one (three
     models or more), and `best of N` is per frame the plan with the smallest l2_avg, an oracle that knows the future (two

@@ -22,8 +22,8 @@ RECORDED = "recorded drive"
 class SafetyRow:
     """One run's safety on its ok frames whose surroundings are known; NaN where unknown, and ``note`` says why.
 
-    Steps in which the recorded drive hits somebody by the same convention never count as a hit (the field's rule: such an
-    annotation cannot be right).
+    Steps in which the recorded drive hits something by the same convention never count as a hit (the field's rule: such
+    an annotation cannot be right).
 
     Attributes:
         run: name of the run, or `recorded drive`
@@ -46,7 +46,7 @@ class SafetyRow:
         diff_vs_baseline: difference of shares, collision_exact_3s less that of constant-action on the same frames
         ci_low: difference of shares, lower end of its scene-clustered 95 % interval
         ci_high: difference of shares, upper end
-        excluded_stp3_vad: share of steps left out because the recorded drive itself hits somebody, by ST-P3 and VAD
+        excluded_stp3_vad: share of steps left out because the recorded drive itself hits something, by ST-P3 and VAD
         excluded_uniad: share of steps left out by UniAD's convention
         excluded_exact: share of steps left out by the exact convention
         ttc_below_share: share of plans whose least time to collision is below 0.95 s
@@ -91,8 +91,8 @@ class SafetyRow:
 class Safety(Table[SafetyRow]):
     """Every row is a run on its ok frames whose surroundings are known; a further row is the `recorded drive`.
 
-    Columns are empty where nothing is known, and `note` says why. Steps in which the recorded drive hits somebody by the
-    same convention never count as a hit.
+    Columns are empty where nothing is known, and `note` says why. Steps in which the recorded drive hits something by
+    the same convention never count as a hit.
     """
 
     name = "safety"

@@ -12,10 +12,10 @@ from lightemma.run_folder.records import OK
 
 
 def chosen_frames(runs: Sequence[RunScores], baseline: RunScores, count: int) -> list[int]:
-    """Frames by turns from what a reader looks for, the best of each first.
+    """Frames taken in turn from several rankings, the first of each ranking first.
 
-    Per run its worst errors, its largest gains and losses against the baseline, and its failed frames; the middle frame of
-    every scene; then whatever is left, evenly spread.
+    The rankings are, per run, its worst errors, its largest gains and losses against the baseline, and its failed
+    frames; the middle frame of every scene; last the remaining frames, evenly spread.
 
     Args:
         runs: all over the same frames.
@@ -59,7 +59,7 @@ def _largest(values: FloatArray) -> Iterator[int]:
 
 
 def _failures(run: RunScores) -> Iterator[int]:
-    """Failed frames, one of each kind by turns."""
+    """Failed frames, one of each kind in turn."""
     kinds: dict[str, list[int]] = {}
     for frame, outcome in enumerate(run.outcomes):
         if outcome != OK:

@@ -28,7 +28,7 @@ from lightemma.run_folder.texts import FrameTexts
 
 #: Bytes of frames' data that a page holds; more goes into a folder next to it.
 SINGLE_FILE = 2_500_000
-#: Bytes that a frame of a run takes besides its answers.
+#: Bytes that a frame of a run takes in addition to its answers.
 FRAME_BYTES = 450
 #: Pictures in a page, and in the folder next to it, unless the caller says otherwise.
 PAGE_PICTURES = 60
@@ -64,9 +64,9 @@ def write_report(
 ) -> ReportFiles:
     """Writes a comparison as one self-contained HTML page.
 
-    Small runs are wholly inside the page. Where all answers would take more than some megabytes, plans, words and pictures
-    go into ``<name of the page>_data/`` next to it, one script per scene that the page loads when a frame is opened; that
-    works from a disk, without a server.
+    Small runs are wholly inside the page. Where all answers would take more than some megabytes, plans, texts and
+    pictures go into ``<name of the page>_data/`` next to it, one script per scene that the page loads when a frame is
+    opened; that works from a disk, without a server.
 
     What models wrote is read from the study's ``folders``, pictures and cameras come from its ``context``; without them
     the page has the numbers only.
@@ -81,14 +81,14 @@ def write_report(
         What was written.
 
     Raises:
-        UserError: if a run's words cannot be read or the files cannot be written.
+        UserError: if a run's texts cannot be read or the files cannot be written.
     """
     study = comparison.study
-    words = {run.name: FrameTexts(study.folders[run.name]) for run in study.runs if run.name in study.folders}
-    size = sum(text.answer_characters for text in words.values()) + FRAME_BYTES * len(study.runs) * study.frames
+    texts = {run.name: FrameTexts(study.folders[run.name]) for run in study.runs if run.name in study.folders}
+    size = sum(text.answer_characters for text in texts.values()) + FRAME_BYTES * len(study.runs) * study.frames
     in_folder = size > SINGLE_FILE
     limit = (FOLDER_PICTURES if in_folder else PAGE_PICTURES) if max_thumbnails is None else max(0, max_thumbnails)
-    scenes = SceneData(study.runs, words, _pictures(study, limit))
+    scenes = SceneData(study.runs, texts, _pictures(study, limit))
     report = _report_id(study)
     folder = out.with_name(f"{out.stem}_data")
     try:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-#: Wordings, and characters of wordings, beyond which a set is none of templates.
+#: With more wordings, or characters of wordings, than this, prompts do not count as templates.
 MOST_TEMPLATES = 200
 MOST_TEMPLATE_CHARACTERS = 400_000
 #: Characters of other prompts that are kept whole; further ones are left out.
 MOST_WHOLE_CHARACTERS = 1_000_000
-#: A shorter filling may stand anywhere by chance, and the wording would then differ from frame to frame.
+#: A shorter filling may occur anywhere by chance, and the wording would then differ from frame to frame.
 LEAST_FILLING = 12
 
-#: Stands around the number of what is filled in; a prompt that has it itself is never taken for a template.
+#: Put around the number of what is filled in; a prompt that holds this mark itself never counts as a template.
 _MARK = "\x00"
 
 
@@ -20,7 +20,8 @@ class PromptTemplates:
     """The wordings met so far.
 
     Attributes:
-        templates: each a list of text (str) and of places (int) by turns; the int is the number of what is filled in there.
+        templates: each a list of text (str) and of places (int) in turn; the int is the number of what is filled in
+            there.
         left_out: how many prompts were neither a template nor kept whole.
     """
 
@@ -34,7 +35,7 @@ class PromptTemplates:
     def add(self, prompt: str, fillings: Sequence[str | None]) -> int | str | None:
         """A template's number, or the prompt itself, or None if it is left out.
 
-        ``fillings`` put into the template give the prompt back, to the letter.
+        ``fillings`` put into the template give exactly the prompt back.
 
         Args:
             prompt: the text as sent.

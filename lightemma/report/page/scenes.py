@@ -1,4 +1,4 @@
-"""What the page loads scene by scene: plans, words and pictures of every frame."""
+"""What the page loads scene by scene: plans, texts and pictures of every frame."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ TRUTH = "/"
 
 @dataclass
 class SceneData:
-    """Builds the data of one scene after another, and gathers on the way what the page itself shows of the words.
+    """Builds the data of one scene after another, and gathers on the way which texts the page itself shows.
 
     Attributes:
         runs: all over the same frames in the same order.
-        texts: run name -> its words; runs without a model have none.
+        texts: run name -> its texts; runs without a model have none.
         pictures: frame number -> the frame, for those whose picture is wanted.
         templates: the wordings met so far.
         examples: run number -> outcome -> failed answers.
@@ -53,20 +53,20 @@ class SceneData:
             places.setdefault(scene, []).append(number)
         for scene, numbers in places.items():
             tokens = [self.runs[0].tokens[number] for number in numbers]
-            words = {name: texts.read(tokens) for name, texts in self.texts.items()}
+            found = {name: texts.read(tokens) for name, texts in self.texts.items()}
             frames = {
-                number: self._frame(number, {name: said.get(token) for name, said in words.items()}, outcomes)
+                number: self._frame(number, {name: said.get(token) for name, said in found.items()}, outcomes)
                 for number, token in zip(numbers, tokens, strict=True)
             }
             yield scene, {"scene": scene, "frames": frames}
 
-    def _frame(self, number: int, words: Mapping[str, FrameText | None], outcomes: list[list[str]]) -> dict[str, Any]:
+    def _frame(self, number: int, texts: Mapping[str, FrameText | None], outcomes: list[list[str]]) -> dict[str, Any]:
         first = self.runs[0]
         history = first.history[number]
         lists = [str(history[:, 0].tolist()), str(history[:, 1].tolist())]
         said = {}
         for index, run in enumerate(self.runs):
-            text = words.get(run.name)
+            text = texts.get(run.name)
             if text is not None and text.calls:
                 said[index] = self._stages(text, lists)
                 self._note(index, outcomes[index][number], text, number)
@@ -122,8 +122,8 @@ class SceneData:
         if len(kept) >= EXAMPLES or any(self.runs[0].scenes[other["frame"]] == scene for other in kept):
             return
         failed = next((stage for stage in text.calls if stage.outcome != OK), text.calls[-1])
-        words = failed.response if failed.response is not None else failed.error or ""
-        cut = words if len(words) <= EXAMPLE_CHARACTERS else words[:EXAMPLE_CHARACTERS] + " …"
+        answer = failed.response if failed.response is not None else failed.error or ""
+        cut = answer if len(answer) <= EXAMPLE_CHARACTERS else answer[:EXAMPLE_CHARACTERS] + " …"
         kept.append({"frame": number, "stage": failed.stage, "text": cut})
 
     def _picture(self, number: int) -> dict[str, Any] | None:
