@@ -68,7 +68,7 @@ def make_frame(
 
 
 def make_frames(scenes: Mapping[str, int] = TWO_SCENES, **changes: Any) -> list[Frame]:
-    """Frames of scenes with so many frames each."""
+    """Frames of scenes with the given numbers of frames."""
     return [make_frame(scene, index, **changes) for scene, count in scenes.items() for index in range(count)]
 
 
@@ -151,7 +151,7 @@ def write_archive(
 
     Args:
         root: its folder; the archive is called like it.
-        answers: (sample token, stage) to the model's words; good ones if left out.
+        answers: (sample token, stage) to the model's answer; good ones if left out.
         scenes: frames per scene.
         question: sample token to the wording of the scene stage.
         model: as the files say it.
@@ -221,11 +221,11 @@ Cli = Callable[..., Ended]
 
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """The command line in this process: words to how it ended."""
+    """The command line in this process: arguments to how it ended."""
     from lightemma.cli import main
 
-    def call(*words: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["lightemma", *map(str, words)])
+    def call(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["lightemma", *map(str, arguments)])
         capsys.readouterr()
         status: object = 0
         try:

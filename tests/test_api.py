@@ -24,10 +24,10 @@ NO_COMMAS = STEADY_TEXT.replace("), (", ") (")
 def imported(tmp_path):
     """Five frames, the second of which lacks its commas."""
 
-    def words(token: str, stage: str) -> str:
+    def answer(token: str, stage: str) -> str:
         return NO_COMMAS if stage == "action" and token == "scene-0001/1" else good_answer(token, stage)
 
-    return import_archive(write_archive(tmp_path / "tiny", words), tmp_path / "results")
+    return import_archive(write_archive(tmp_path / "tiny", answer), tmp_path / "results")
 
 
 def test_a_run_is_a_frame_table(imported):
@@ -113,7 +113,7 @@ def test_unlike_runs_are_refused_and_can_be_cut(tmp_path):
     assert lightemma.compare([a, b], shared_frames=True).summary.frames.tolist() == [4, 4, 4]
 
 
-def test_what_is_wrong_is_said_in_the_users_words(tmp_path):
+def test_what_is_wrong_is_said_in_the_users_terms(tmp_path):
     with pytest.raises(UserError, match="is no run"):
         lightemma.load_run(tmp_path / "gone")
     with pytest.raises(UserError, match="no L2 convention 'ade'"):

@@ -100,7 +100,7 @@ def shipped(tmp_path, monkeypatch):
     return folder
 
 
-def test_the_users_own_configs_stand_before_the_shipped_ones(elsewhere, shipped):
+def test_the_users_own_configs_are_used_before_the_shipped_ones(elsewhere, shipped):
     own = elsewhere / "configs" / "models"
     own.mkdir(parents=True)
     (own / "both.yaml").write_text("name: own\n")
@@ -109,7 +109,7 @@ def test_the_users_own_configs_stand_before_the_shipped_ones(elsewhere, shipped)
     assert list(config_names("models")) == ["both", "only-shipped"]
 
 
-def test_unknown_names_and_paths_are_told_apart(elsewhere, shipped):
+def test_unknown_names_and_paths_have_messages_of_their_own(elsewhere, shipped):
     with pytest.raises(UserError, match=r"There is no model 'bot' in configs/models; did you mean both\?"):
         find_config("models", "bot")
     with pytest.raises(UserError, match=r"There is no file 'both\.yaml'"):

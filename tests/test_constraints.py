@@ -17,7 +17,7 @@ EXTRAS = PROJECT["project"]["optional-dependencies"]
 NAMED = [
     *PROJECT["build-system"]["requires"],
     *PROJECT["project"]["dependencies"],
-    # The devkit's bounds do not go together with everybody else's newest.
+    # The devkit's bounds do not allow the newest versions of all others.
     *(one for extra, these in EXTRAS.items() if extra not in {"nuscenes", "all"} for one in these),
 ]
 

@@ -22,11 +22,16 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
 
 
-def lightemma(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def lightemma(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     code = "from lightemma.cli import main; main()"
     environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "COLUMNS": "200"}
     return subprocess.run(
-        [sys.executable, "-c", code, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -47,11 +52,11 @@ def test_the_example_model_drives_as_class_and_as_yaml(tmp_path):
 def test_the_example_source_is_driven_and_fills_every_table(tmp_path):
     (example,) = blocks("data.md", "python")
     (tmp_path / "my_drives.py").write_text(example)
-    for words in (
+    for arguments in (
         ("run", "--data", "my_drives:MyDrives", "--planner", "constant-action"),
         ("compare", "results", "--out", "tables"),
     ):
-        done = lightemma(tmp_path, *words)
+        done = lightemma(tmp_path, *arguments)
         assert done.returncode == 0, done.stderr
     with (tmp_path / "tables" / "safety.csv").open(encoding="utf-8", newline="") as file:
         row = next(csv.DictReader(file))
@@ -80,9 +85,9 @@ def test_pages_name_everything_there_is():
     assert all(f"`{name}`" in protocol for name in PLANNERS if name != "chain-of-thought")
 
 
-def table_docs(*words: str) -> subprocess.CompletedProcess[str]:
+def table_docs(*arguments: str) -> subprocess.CompletedProcess[str]:
     script = ROOT / "scripts" / "write_table_docs.py"
-    return subprocess.run([sys.executable, script, *words], capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True, check=False)
 
 
 def test_pages_about_tables_are_what_the_tables_say():

@@ -42,7 +42,7 @@ def test_no_kind_says_two_things(kind):
     assert fields <= {"provider", "name", "model", "message", "key"}
 
 
-def test_the_kinds_of_old_are_where_they_were():
+def test_the_kinds_of_0_1_have_the_same_effects():
     def those(flag):
         return {kind for kind, follows in FAILURES.items() if getattr(follows, flag)}
 
@@ -53,7 +53,7 @@ def test_the_kinds_of_old_are_where_they_were():
     assert those("process_suspect") == {"server_error", "connection"}
 
 
-def test_from_a_kind_of_another_program_nothing_follows():
+def test_an_unknown_kind_has_no_effects():
     follows = failure_kind("made_up")
     assert not any((follows.retried, follows.fatal, follows.slows_down, follows.server_suspect))
     assert not failure_kind(None).slows_down
@@ -63,14 +63,14 @@ def test_from_a_kind_of_another_program_nothing_follows():
 def test_a_call_is_tried_again_and_ends_the_run_as_the_table_says(kind, monkeypatch):
     monkeypatch.setattr(caller, "wait_before", lambda *_: 0.0)
     model = ModelConfig(name="m", provider="scripted", model="model-1", limits=Limits(attempts=3))
-    backend = ScriptedBackend.from_answers([CallError(kind, "the words")], repeat=True, config=model)
+    backend = ScriptedBackend.from_answers([CallError(kind, "the message")], repeat=True, config=model)
     services = CallServices(ProviderLimits(model.limits), Monitor("m"), Cancellation(), rng=random.Random(1))
 
     async def ask():
         return await ModelCaller(backend, services)(ASKED)
 
     if FAILURES[kind].fatal:
-        with pytest.raises(UserError, match="the words"):
+        with pytest.raises(UserError, match="the message"):
             asyncio.run(ask())
         assert len(backend.requests) == 1
         return

@@ -70,7 +70,7 @@ def layer_of(part: str) -> int:
     for level, names in enumerate(LAYERS):
         if part in names:
             return level
-    raise AssertionError(f"lightemma/{part} stands in no layer; add it to LAYERS where DESIGN puts it")
+    raise AssertionError(f"lightemma/{part} is in no layer; add it to LAYERS where DESIGN puts it")
 
 
 def imported(path: Path) -> set[str]:
@@ -93,7 +93,7 @@ MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "
 def test_imports_point_down(path: Path):
     part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
     wrong = {other for other in imported(path) - {part} if layer_of(other) > layer_of(part)}
-    assert not wrong, f"{path.name} ({part}) imports {sorted(wrong)}, which stand above it"
+    assert not wrong, f"{path.name} ({part}) imports {sorted(wrong)}, which are above it"
     assert not imported(path) & FORBIDDEN.get(part, set())
 
 

@@ -70,7 +70,7 @@ def test_a_price_or_a_reason(name):
     config = CONFIGS[name]
     price = resolve_price(config, NOW)
     if name in UNPRICED or on_own_hardware(config):
-        # Once a table knows it, the reason goes.
+        # Once a table knows it, the reason is removed.
         assert price is None
     else:
         assert price is not None
@@ -93,11 +93,11 @@ def test_backends_options_are_left_alone(name):
 
 
 @pytest.mark.parametrize("name", [name for name, config in CONFIGS.items() if config.gpus])
-def test_gpus_hold_the_weights_as_reckoned_in_the_file(name):
+def test_gpus_hold_the_weights_as_computed_in_the_file(name):
     text = (ROOT / "configs" / "models" / f"{name}.yaml").read_text(encoding="utf-8")
-    reckoned = re.search(r"gpus: (\d+) x (\d+) GB +# ([\d.]+) billion weights x 2 bytes \+ 20 % = (\d+) GB", text)
-    assert reckoned is not None
-    cards, each, billions, total = (float(group) for group in reckoned.groups())
+    computed = re.search(r"gpus: (\d+) x (\d+) GB +# ([\d.]+) billion weights x 2 bytes \+ 20 % = (\d+) GB", text)
+    assert computed is not None
+    cards, each, billions, total = (float(group) for group in computed.groups())
     assert total == round(billions * 2 * 1.2)
     assert total <= cards * each
 

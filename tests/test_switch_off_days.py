@@ -1,4 +1,4 @@
-"""The script that compares days of switch-off with the SDKs finds tables wherever they stand, and says when there is none."""
+"""The script that compares days of switch-off with the SDKs finds tables anywhere in them, and says when there is none."""
 
 from __future__ import annotations
 

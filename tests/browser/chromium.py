@@ -40,7 +40,7 @@ def find_chromium() -> str | None:
 
 
 class Chromium:
-    """One browser with one tab. Everything that goes wrong in the page, and all it asks the network for, is noted.
+    """One browser with one tab. Every problem in the page, and all it asks the network for, is noted.
 
     Attributes:
         problems: messages on the console, exceptions and refused loads since the last ``open``.
@@ -142,7 +142,7 @@ class Chromium:
         return self._runner.run(self._send(method, **params))
 
     def open(self, page: Path | str, ready: str = "document.readyState === 'complete'") -> float:
-        """Goes to a page and waits until ``ready`` holds; seconds from the start of navigation."""
+        """Opens a page and waits until ``ready`` holds; seconds from the start of navigation."""
         address = page if isinstance(page, str) else page.resolve().as_uri()
         # Past a blank page: another #… alone would not load it again.
         self._runner.run(self._go("about:blank"))

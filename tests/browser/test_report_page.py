@@ -1,4 +1,4 @@
-"""The report in a real browser: what people click, what model texts must not do, and that nobody is asked for anything."""
+"""The report in a real browser: what people click, what model texts must not do, and that nothing is loaded from elsewhere."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def page(made, tmp_path_factory):
 
 @pytest.fixture
 def tab(chromium, page):
-    """The page as it opens, in a light window of common size; whatever happens, nobody may be asked for anything."""
+    """The page as it opens, in a light window of common size; nothing may ever be loaded from elsewhere."""
     chromium.resize(1280)
     chromium.appearance("light")
     chromium.open(page, READY)
@@ -96,7 +96,7 @@ def test_the_convention_switches_to_the_numbers_of_its_table(tab, made):
         got = shown(tab)
         assert {run: got[run] for run in average(made, convention)} == average(made, convention)
         seen[convention] = tab.evaluate("document.getElementById('horizon-chart').innerHTML")
-    assert len(set(seen.values())) == 3, "the chart goes with the convention"
+    assert len(set(seen.values())) == 3, "the chart changes with the convention"
     tab.click('#subsets input[value="common"]')
     got = shown(tab)
     assert got == {row.run: f"{row.l2_avg:.2f}" for row in made.comparison.common}
@@ -160,11 +160,11 @@ def test_a_frame_shows_its_picture_with_paths_that_can_be_hidden(tab):
 
 
 def test_what_a_model_says_stays_text(tab):
-    for index, words in enumerate(HOSTILE):
+    for index, text in enumerate(HOSTILE):
         tab.evaluate(f"location.hash = '#frame=scene-0001%2F{index}&run=odd'")
         tab.wait(f"document.querySelector('#detail h3')?.textContent === 'scene-0001 #{index}'")
         said = tab.evaluate("document.querySelector('[data-stage=action] pre').textContent")
-        assert said == words
+        assert said == text
     assert "onerror" in tab.evaluate("document.getElementById('examples').innerText")
     prompt = tab.evaluate("document.querySelector('[data-stage=intent] details pre').textContent")
     assert prompt.startswith("Ahead: A quiet road lies ahead of us. Speeds [5.0, ")
@@ -194,13 +194,15 @@ def test_a_narrow_window_does_not_scroll_sideways_and_dark_is_dark(tab):
     dark = tab.evaluate(colours)
     assert not set(light) & set(dark)
     tab.click("#theme")
-    assert tab.evaluate(colours) == light, "the page's own choice stands above the system's"
+    assert tab.evaluate(colours) == light, "the page's own choice counts before the system's"
     tab.appearance("dark", media="print")
     assert tab.evaluate(colours) == light
     assert tab.evaluate("getComputedStyle(document.getElementById('filters')).display") == "none"
 
 
-def test_scenes_beside_the_page_are_loaded_when_needed_and_missed_when_gone(chromium, made, tmp_path, monkeypatch):
+def test_scenes_next_to_the_page_are_loaded_when_needed_and_reported_when_missing(
+    chromium, made, tmp_path, monkeypatch
+):
     monkeypatch.setattr(files, "SINGLE_FILE", 0)
     written = made.write(tmp_path / "large #1.html")
     chromium.resize(1280)

@@ -85,7 +85,7 @@ def make_world(
         names: scene names.
         links: rows have ``prev`` and ``next``.
         shared_pose_tokens: an ego pose has the token of its sample_data row, as in nuScenes.
-        folder: where CAM_FRONT key frames' pictures lie.
+        folder: where CAM_FRONT key frames' pictures are.
         seed: makes the same world again.
     """
     rng = random.Random(seed)

@@ -31,7 +31,7 @@ LATE = 43_000
 
 
 def place_at(seconds: float) -> tuple[float, float]:
-    """Where everybody in these tests is: they drive 7 m/s along a straight line."""
+    """Where every agent in these tests is: they drive 7 m/s along a straight line."""
     return 410.0 + 6.0 * seconds, 1010.0 - 3.6 * seconds
 
 
@@ -185,12 +185,12 @@ def _with_none(folder: Path) -> None:
     (folder / "sample_annotation.json").write_text(" [\n]\n")
 
 
-@pytest.mark.parametrize(("spoil", "word"), [(_without, "has no sample_annotation.json"), (_with_none, "is empty")])
-def test_without_annotations_there_is_a_reason_and_still_the_cars_poses(tmp_path, spoil, word):
+@pytest.mark.parametrize(("spoil", "message"), [(_without, "has no sample_annotation.json"), (_with_none, "is empty")])
+def test_without_annotations_there_is_a_reason_and_still_the_cars_poses(tmp_path, spoil, message):
     world = annotated()
     spoil(world.write(tmp_path))
     index = AnnotationIndex.load(tmp_path, VERSION, tmp_path / "cache")
-    assert word in index.missing
+    assert message in index.missing
     assert index.missing.endswith(", so collisions are unknown.")
     found = index.surroundings(SCENE, world.truth[SCENE][3].sample_token)
     assert found is not None
@@ -250,20 +250,20 @@ def _change(table: str, **values: object) -> Callable[[World], None]:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "word"),
+    ("spoil", "message"),
     [
-        (_change("sample_annotation", instance_token="nobody"), "1 boxes of samples or instances that are not in"),
+        (_change("sample_annotation", instance_token="unknown"), "1 boxes of samples or instances that are not in"),
         (_change("sample_annotation", sample_token="never"), "1 boxes of samples or instances"),
         (_change("sample_annotation", translation=[1.0, 2.0]), "does not hold nuScenes rows"),
         (_change("sample_annotation", translation=[1.0, 1e999, 2.0]), "not valid JSON|not finite|nuScenes rows"),
         (lambda world: world.tables.pop("instance"), "instance.json is missing"),
     ],
 )
-def test_broken_tables_are_told(tmp_path, spoil, word):
+def test_broken_tables_are_reported(tmp_path, spoil, message):
     world = annotated()
     spoil(world)
     folder = world.write(tmp_path)
-    with pytest.raises(UserError, match=word):
+    with pytest.raises(UserError, match=message):
         read_annotations(folder)
 
 

@@ -1,4 +1,4 @@
-"""What every source owes: those of the package, one of a user's own, and the source of closed-loop decisions."""
+"""What every source must do: those of the package, one of a user's own, and the source of closed-loop decisions."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def source(request, tmp_path) -> FrameSource:
     return MAKERS[request.param](tmp_path)
 
 
-def test_every_kind_is_held_to_the_contract():
+def test_every_kind_keeps_the_contract():
     assert {kind.name for kind in SOURCES} <= set(MAKERS)
 
 

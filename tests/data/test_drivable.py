@@ -89,7 +89,7 @@ def test_own_files_are_found_by_scene(tmp_path):
     ],
     ids=str,
 )
-def test_a_broken_own_file_is_told(tmp_path, content):
+def test_a_broken_own_file_is_reported(tmp_path, content):
     path = own_file(tmp_path, "scene-0001", content)
     with pytest.raises(UserError, match=r"scene-0001\.json is broken .*docs/safety\.md"):
         read_drivable(path)
@@ -118,7 +118,7 @@ def test_the_real_scenes_have_no_map():
     assert "leaving the road is unknown" in DrivableMaps(SHARED / "real-scenes", "v1.0-real").missing
 
 
-def test_a_missing_devkit_is_told_with_what_to_install(tmp_path, monkeypatch):
+def test_a_missing_devkit_is_reported_with_what_to_install(tmp_path, monkeypatch):
     data_set(tmp_path)
     expansion(tmp_path, "boston-seaport")
     monkeypatch.setattr(drivable, "find_spec", lambda name: None)

@@ -62,7 +62,7 @@ def test_pictures_are_found_and_a_missing_one_is_named(elsewhere, cli):
     assert all(frame.image_path and frame.image_path.is_file() for frame in frames)
     assert [one.path.name for one in frames[0].earlier] == [f"{n}.png" for n in range(7)]
     assert cli("run", "--data", "folder:mine", "--planner", "constant-action").status == 0
-    assert cli("report", "results", "--out", "page.html").status == 0, "a camera that nobody described draws no paths"
+    assert cli("report", "results", "--out", "page.html").status == 0, "an unknown camera draws no paths"
 
 
 COMPLAINTS = {

@@ -1,4 +1,4 @@
-"""Frames that contradict the protocol are refused with a sentence, or warned of, whatever source they come from."""
+"""Frames that contradict the protocol are refused with a sentence, or warned about, from every source."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_two_scenes_may_not_share_a_token():
     assert "both have a frame with the sample token 's7'" in refused([*frames(), *other])
 
 
-def test_a_jump_and_left_out_frames_are_warned_of_once(caplog):
+def test_a_jump_and_left_out_frames_are_warned_about_once(caplog):
     given = [dataclasses.replace(frame, future=frame.future + np.array([400.0, 0.0])) for frame in frames()]
     del given[3:5]
     source = MadeUpSource(given)
@@ -160,11 +160,11 @@ def test_units_are_known_by_their_half_second(step, unit):
     assert unit_of_step(step) == unit
 
 
-@pytest.mark.parametrize(("scale", "word"), [(1e-3, "milliseconds"), (1e3, "nanoseconds"), (0.2, "0.1 s apart")])
-def test_tracks_with_other_times_are_refused_before_frames_are_cut(scale, word):
+@pytest.mark.parametrize(("scale", "message"), [(1e-3, "milliseconds"), (1e3, "nanoseconds"), (0.2, "0.1 s apart")])
+def test_tracks_with_other_times_are_refused_before_frames_are_cut(scale, message):
     given = track()
     times = np.rint((given.timestamps - given.timestamps[0]) * scale).astype(np.int64)
-    with pytest.raises(UserError, match=word):
+    with pytest.raises(UserError, match=message):
         frames_of_track(dataclasses.replace(given, timestamps=times))
 
 
@@ -197,7 +197,7 @@ def test_real_tables_with_one_change_are_refused(elsewhere, cli, change, complai
 
 
 @needs_shared(REAL)
-def test_a_jump_in_real_tables_is_warned_of(tmp_path, caplog):
+def test_a_jump_in_real_tables_is_warned_about(tmp_path, caplog):
     folder = shutil.copytree(REAL / "v1.0-real", tmp_path / "real" / "v1.0-real")
     rows = json.loads((folder / "ego_pose.json").read_text(encoding="utf-8"))
     rows[20]["translation"][0] += 500

@@ -25,7 +25,7 @@ SHARED = Path(__file__).resolve().parents[2] / ".." / "shared"
 
 def shared(name: str) -> Path:
     if not (SHARED / name).is_dir():
-        pytest.skip(f"the shared folder {name} is not beside the project")
+        pytest.skip(f"the shared folder {name} is not next to the project")
     return SHARED / name
 
 
@@ -107,7 +107,7 @@ def test_without_pictures_all_are_missing(root):
     assert missing_pictures(frames) == [frame.image for frame in frames]
 
 
-def test_folders_that_are_not_there_are_told(root):
+def test_missing_folders_are_reported(root):
     with pytest.raises(UserError, match="There is no folder"):
         NuScenesSource(root / "absent", "v1.0-tiny")
     with pytest.raises(UserError, match=r"no version folder 'v1.0-tinny'; did you mean v1.0-tiny\?"):
@@ -157,7 +157,7 @@ def count(monkeypatch) -> Count:
     return Count(monkeypatch)
 
 
-def test_index_is_kept_and_believed_while_tables_are_unchanged(root, tmp_path, count):
+def test_index_is_kept_and_used_while_tables_are_unchanged(root, tmp_path, count):
     cache = tmp_path / "results" / ".index"
 
     def opened() -> NuScenesSource:
@@ -245,7 +245,7 @@ def test_like_named_roots_have_files_of_their_own(tmp_path, world, count):
     assert len(list((tmp_path / "index").iterdir())) == 2
 
 
-def test_devkit_that_is_not_installed_is_told(root, monkeypatch):
+def test_a_devkit_that_is_not_installed_is_reported(root, monkeypatch):
     monkeypatch.setitem(sys.modules, "nuscenes.nuscenes", None)
     with pytest.raises(UserError, match=r"pip install 'lightemma\[nuscenes\]'"):
         NuScenesSource(root, "v1.0-tiny", reader="devkit")

@@ -210,7 +210,7 @@ def test_two_key_frames_for_a_sample_are_refused(tmp_path, world):
         ("calibrated_sensor", {"camera_intrinsic": [[1.0]]}, "no 3 x 3 camera_intrinsic"),
     ],
 )
-def test_broken_columns_are_told(tmp_path, world, table, change, sentence):
+def test_broken_columns_are_reported(tmp_path, world, table, change, sentence):
     tables = copy.deepcopy(world.tables)
     for row in tables[table]:
         row.update(change)
@@ -219,7 +219,7 @@ def test_broken_columns_are_told(tmp_path, world, table, change, sentence):
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_missing_empty_and_cut_tables_are_told(tmp_path, world, table):
+def test_missing_empty_and_cut_tables_are_reported(tmp_path, world, table):
     folder = world.write(tmp_path)
     path = folder / f"{table}.json"
     whole = path.read_bytes()

@@ -110,7 +110,7 @@ def one_frame(tmp_path: Path, layout: Layout = v2_frame, **inference: Any) -> Pu
 @LAYOUTS
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
 @pytest.mark.parametrize("inside", ["output/", "", "some/where/output/"])
-def test_an_archive_is_read_wherever_its_output_lies(tmp_path, layout, packed, inside):
+def test_an_archive_is_read_wherever_its_output_is(tmp_path, layout, packed, inside):
     files = whole_archive(layout)
     path = as_zip(tmp_path / "tiny.zip", files, inside) if packed else as_folder(tmp_path / "tiny", files, inside)
     archive = PublishedArchive(path)
@@ -123,7 +123,7 @@ def test_an_archive_is_read_wherever_its_output_lies(tmp_path, layout, packed, i
 
 
 @LAYOUTS
-def test_frames_and_records_tell_the_same(tmp_path, layout):
+def test_frames_and_records_agree(tmp_path, layout):
     path = as_zip(tmp_path / "tiny.zip", whole_archive(layout))
     source = PublishedSource(path)
     assert (source.info.source, source.info.name, source.info.scenes) == ("published", "tiny", 2)
@@ -177,7 +177,7 @@ def test_frames_come_in_order_of_their_index(tmp_path):
     assert [frame.frame_index for _, frame in archive.frames()] == [0, 1, 2]
 
 
-def test_an_answer_outside_the_format_is_the_frames_outcome_by_tier(tmp_path):
+def test_an_answer_outside_the_format_is_the_frames_outcome_by_parser(tmp_path):
     archive = one_frame(tmp_path, pred_actions_str=PLAN_TEXT.replace("), (", ") ("))
     (strict,) = archive.records("strict")
     assert (strict.outcome, strict.calls[-1].outcome) == ("format:missing_commas",) * 2
@@ -213,7 +213,7 @@ def test_a_failed_action_call_is_a_call_error_and_never_an_answer(tmp_path, text
 
 
 @pytest.mark.parametrize("text", ["An Error generating response", "", "error generating response", PLAN_TEXT])
-def test_only_the_harness_own_words_are_a_failure(text):
+def test_only_the_harness_own_error_texts_are_a_failure(text):
     assert failure_of(text) is None
 
 
@@ -252,7 +252,7 @@ def test_two_outputs_in_one_place_are_refused(tmp_path, packed):
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
-def test_files_beside_the_output_are_passed_over(tmp_path, packed):
+def test_files_next_to_the_output_are_ignored(tmp_path, packed):
     files = {f"output/{name}": text for name, text in whole_archive().items()}
     files |= {
         "results.json": "[]",

@@ -17,7 +17,7 @@ Plan = FloatArray | float | None
 
 
 def drives(scenes: Mapping[str, Sequence[float]], now: float = 5.0) -> list[Frame]:
-    """Frames of a car that goes ``now`` m/s and then, frame by frame, straight on at the speeds given for a scene."""
+    """Frames of a car that drives ``now`` m/s and then, frame by frame, straight on at the speeds given for a scene."""
     return [
         make_frame(scene, index, history=steady(now), driven=steady(speed))
         for scene, speeds in scenes.items()

@@ -1,4 +1,4 @@
-"""Hand-made surroundings: boxes that stand or drive around a car at the origin, heading along x."""
+"""Hand-made surroundings: parked and moving boxes around a car at the origin, heading along x."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def poses(actions: FloatArray) -> FloatArray:
 
 
 def around(*boxes: Box, recorded: FloatArray | None = None, pose: Pose | None = None) -> Surroundings:
-    """Boxes around a car that recorded ``recorded`` actions (standing still if left out)."""
+    """Boxes around a car that recorded ``recorded`` actions (none, if left out, is a stationary car)."""
     ego = poses(np.zeros((6, 2)) if recorded is None else recorded)
     return Surroundings(pose=pose or Pose(0.0, 0.0, 0.0), ego=ego, route=ego[:, :2], agents=agents(boxes))
 

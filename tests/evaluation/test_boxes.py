@@ -79,6 +79,6 @@ def test_pairs_are_taken_one_by_one_and_nan_touches_nothing():
     [((-2.0, 0.0), 3.0), ((2.0, 0.0), np.inf), ((0.0, 5.0), np.inf), ((0.0, 0.0), np.inf), ((-2.0, 4.0), np.inf)],
 )
 def test_two_cars_in_a_line(velocity, seconds):
-    alike = (np.zeros(()), np.array([4.0, 2.0]))
-    when = first_contact(np.zeros(2), *alike, np.array([10.0, 0.0]), *alike, np.array(velocity))
+    same = (np.zeros(()), np.array([4.0, 2.0]))
+    when = first_contact(np.zeros(2), *same, np.array([10.0, 0.0]), *same, np.array(velocity))
     assert float(when) == pytest.approx(seconds)

@@ -51,7 +51,7 @@ def test_who_is_driven_through_between_two_steps_is_seen_by_the_exact_convention
     }
 
 
-def test_a_car_in_the_next_lane_is_hit_by_nobody_but_the_raster_knows_no_gap_below_a_cell():
+def test_a_car_in_the_next_lane_is_not_hit_but_the_raster_sees_no_gap_below_a_cell():
     assert hits(steady(5.0), Box(15.0, 3.5)) == dict.fromkeys(CONVENTIONS, NEVER)
     # 30 cm between the flanks: 0.925 + 0.3 + 1.0.
     close = hits(steady(5.0), Box(15.0, 2.225))
@@ -79,14 +79,14 @@ def test_a_crossing_car_is_hit_only_by_who_comes_at_the_same_time():
 
 
 def test_a_turned_box_matters_to_the_exact_convention_only():
-    # 2 m ahead, then a quarter turn to the left and a stop: the car stands across, its nose 3.4 m to the left.
+    # 2 m ahead, then a quarter turn to the left and a stop: the car ends across the lane, its nose 3.4 m to the left.
     actions = np.array([[4.0, np.pi / 4], *[[0.0, 0.0]] * 5])
     assert poses(actions)[-1] == pytest.approx([2.0, 0.0, np.pi / 2])
-    beside_its_nose, ahead = Box(2.0, 3.1, size=(0.5, 0.5)), Box(4.0, 1.0, size=(0.5, 0.5))
-    assert hits(actions, beside_its_nose)["exact"][1:] == [1] * 5
+    next_to_its_nose, ahead = Box(2.0, 3.1, size=(0.5, 0.5)), Box(4.0, 1.0, size=(0.5, 0.5))
+    assert hits(actions, next_to_its_nose)["exact"][1:] == [1] * 5
     assert hits(actions, ahead)["exact"][1:] == [0] * 5
-    # The rasters' rectangle points ahead whatever the heading.
-    assert hits(actions, beside_its_nose)["uniad"] == NEVER
+    # The rasters' rectangle points ahead for every heading.
+    assert hits(actions, next_to_its_nose)["uniad"] == NEVER
     assert hits(actions, ahead)["uniad"] == hits(actions, ahead)["stp3_vad"] == [1] * 6
 
 
@@ -185,7 +185,7 @@ def test_time_to_collision_is_the_gap_over_the_closing_speed():
     # Bumper to bumper: 40 - 2.25 - 3.427 m less 5 m/s for 3 s leaves 19.3 m, more than 3 s; at 10 m/s …
     assert least(steady(5.0), Box(40.0, 0.0)) == np.inf
     assert least(steady(10.0), Box(40.0, 0.0)) == pytest.approx((40 - 2.25 - CAR_AHEAD - CAR_LENGTH / 2 - 30) / 10)
-    # Following at the same speed is safe, and so is standing before an obstacle.
+    # Following at the same speed is safe, and so is stopping before an obstacle.
     assert least(steady(10.0), Box(10.0, 0.0, velocity=(10.0, 0.0))) == np.inf
     assert least(steady(0.0), Box(6.0, 0.0, velocity=(-1.0, 0.0))) == np.inf
     # Who comes from behind is not ours to judge.
@@ -210,5 +210,5 @@ def test_time_to_collision_is_unknown_without_a_plan_or_agents():
 
 
 @pytest.mark.parametrize("kind", [VEHICLE, PEDESTRIAN, OTHER])
-def test_everybody_counts_for_time_to_collision(kind):
+def test_every_kind_of_agent_counts_for_time_to_collision(kind):
     assert least(steady(5.0), Box(15.0, 0.0, kind=kind)) == 0.0

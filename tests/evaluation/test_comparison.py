@@ -63,7 +63,7 @@ def test_the_summary_of_three_scenes(make):
     )
 
 
-def test_each_run_stands_on_its_own_frames_and_the_difference_on_the_same(make):
+def test_a_run_is_scored_on_its_own_frames_and_a_difference_on_the_same(make):
     # Without scene-2: off by 1, 1 and 1 m/s against the baseline's 0, 0 and 2 there.
     vlm = rows(compare(make("vlm", failed={TOKENS[2]: "call:timeout"})), "summary")["vlm"]
     assert (vlm["frames"], vlm["ok_frames"], vlm["call_error_rate"], vlm["format_error_rate"]) == (4, 3, 0.25, 0.0)
@@ -194,7 +194,7 @@ def test_seconds_tokens_and_dollars(tmp_path):
     assert vlm["cost_usd"] == pytest.approx(4 * (0.01 + 0.02) + 0.005), "failed frames cost money too"
     assert vlm["cost_usd_per_frame"] == pytest.approx(0.025)
     unknown = [baseline[name] for name in ("latency_mean_s", "latency_p95_s", "input_tokens", "cost_usd")]
-    assert np.isnan(unknown).all(), "a formula that asks nobody has no price, and not a price of zero"
+    assert np.isnan(unknown).all(), "a formula that makes no calls has no price, and not a price of zero"
     assert baseline["calls_per_frame"] == 0.0
 
 

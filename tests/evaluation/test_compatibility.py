@@ -68,7 +68,7 @@ def test_unlike_frame_sets_are_refused_with_counts(make):
         check_comparable([make("a"), other])
 
 
-def test_the_run_that_differs_is_named_wherever_it_stands(make):
+def test_the_run_that_differs_is_named_in_any_order(make):
     with pytest.raises(UserError, match="'a' and 'c'"):
         check_comparable([make("a"), make("b"), make("c", FRAMES[:4])])
 

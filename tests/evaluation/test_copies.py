@@ -23,7 +23,7 @@ def test_a_copy_is_all_six_actions_to_three_decimals():
     assert (row.frames, row.copies, row.share, row.stationary_share) == (4, 2, 0.5, 0.0)
 
 
-def test_a_standing_car_is_told_apart():
+def test_copies_of_a_stationary_car_have_a_share_of_their_own():
     frames = drives({"s-1": [0.0, 0.0, 0.0]}, now=0.0) + drives({"s-2": [5.0]})
     row = copies(made_run("vlm", frames, [0.0, 0.0, 1.0, 5.0]))
     assert (row.copies, row.stationary_share) == (3, 2 / 3)

@@ -14,14 +14,14 @@ from lightemma.evaluation.tables.strata import Strata
 from lightemma.scene_facts import SceneFacts
 from tests.evaluation.made_runs import AVERAGE, drives, made_run, steady_study
 
-#: Twelve scenes of two frames; the car goes on at its 5 m/s, or brakes.
+#: Twelve scenes of two frames; the car keeps its 5 m/s, or brakes.
 STEADY = {f"s-{n:02d}": [5.0 + 0.02 * n, 5.0] for n in range(6)}
 BRAKING = {f"s-{n:02d}": [2.0 + 0.01 * n, 2.2] for n in range(6, 12)}
 FRAMES = drives(STEADY | BRAKING)
 
 
 def seeing(name: str, steady: float, braking: float):
-    """A run that holds one speed where the car goes on and another where it brakes."""
+    """A run that holds one speed where the car keeps its own and another where it brakes."""
     return made_run(name, FRAMES, [steady if frame.scene < "s-06" else braking for frame in FRAMES])
 
 

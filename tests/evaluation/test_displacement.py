@@ -35,7 +35,7 @@ def test_an_error_that_grows_half_a_metre_per_step(convention, columns):
     np.testing.assert_allclose(l2(GROWING, convention), columns, rtol=1e-12)
 
 
-def test_conventions_tell_one_published_planner_apart():
+def test_conventions_give_one_published_planner_two_averages():
     """PARA-Drive's step errors give the averages of both conventions it is quoted by."""
     steps = np.array([0.2788, 0.5380, 0.8239, 1.1513, 1.5322, 1.9821])
     assert l2(steps, "endpoint")[3] == pytest.approx(1.2238, abs=5e-5)

@@ -91,7 +91,7 @@ def test_a_row_counts_the_plans_there_are():
     assert (recorded.run, recorded.frames, recorded.share_comfortable) == (RECORDED, 4, 1.0)
 
 
-def test_a_run_without_plans_has_nothing_to_say():
+def test_a_run_without_plans_has_no_numbers():
     row = Feasibility().build(steady_study(run_of("mute", make_frames({"a": 2}), [None, None])))[0]
     assert row.frames == 0
     assert all(np.isnan(value) for value in (row.share_comfortable, row.jerk_p95, row.first_speed_jump_max))

@@ -27,7 +27,7 @@ def test_ten_scenes_by_hand():
 
 
 @given(st.floats(1e-3, 50), st.integers(2, 400))
-def test_so_many_scenes_are_enough_and_one_fewer_is_not(error, scenes):
+def test_that_number_of_scenes_is_enough_and_one_fewer_is_not(error, scenes):
     needed = scenes_needed(interval(error, scenes))
     assert needed is not None
 

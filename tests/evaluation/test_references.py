@@ -62,7 +62,7 @@ def test_the_best_is_nowhere_worse_than_any_run(seed, convention):
 
 @given(st.integers(0, 10_000))
 @settings(max_examples=20, deadline=None)
-def test_the_median_lies_between_the_plans_and_their_order_does_not_matter(seed):
+def test_the_median_is_between_the_plans_and_their_order_does_not_matter(seed):
     plans = [run.trajectory for run in random_runs(4, 4, seed, failed=0.3)]
     median, planned = median_trajectory(plans), ~np.isnan(plans).all(axis=0)
     assert np.array_equal(np.isnan(median), ~planned)

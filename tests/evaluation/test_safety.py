@@ -1,4 +1,4 @@
-"""Rows and found over runs: who is left out, what is unknown and says so, and the ground under the wheels."""
+"""Rows over runs: what is left out, what is unknown and says so, and the ground under the wheels."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def rows(context: SceneContext, *speeds: float, frames: list[Frame] = FRAMES) ->
 
 
 def test_rates_of_each_convention_over_frames():
-    # The recorded cars stand, all histories drive 5 m/s, one frame in six has a parked car ahead and one a person.
+    # The recorded cars are stationary, all histories drive 5 m/s, one frame in six has a parked car ahead and one a person.
     by_token = {"a/0": around(PARKED), "b/1": around(Box(10.0, 0.0, size=PERSON, kind=PEDESTRIAN))}
     found = rows(known(by_token, around()), 1.0, 5.0)
     assert list(found) == ["at 1.0", "at 5.0", "constant-action", RECORDED]
@@ -149,7 +149,7 @@ def test_leaving_the_road_and_the_lane(pose, plan, off_road, departure):
     assert (row.off_road_share, row.lane_departure_share) == (off_road, departure)
 
 
-def test_where_the_recorded_car_leaves_the_road_nobody_is_blamed():
+def test_where_the_recorded_car_leaves_the_road_no_plan_is_blamed():
     recorded = steady(5.0, -0.04)
     found = judged(run_of("model", make_frames({"a": 1}), [recorded]), on_road(Pose(5.0, 5.0, 1.0), recorded))
     assert found.off_road.max() == found.lane_departure.max() == 0.0

@@ -1,4 +1,4 @@
-"""Scene-clustered intervals: against full enumeration, by hand, against simulation, and frames that know each other."""
+"""Scene-clustered intervals: against full enumeration, by hand, against simulation, and correlated frames."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_thresholds_and_their_order(now, truth, name):
 @pytest.mark.parametrize(
     ("now", "truth", "course"),
     [
-        (0.4, driven(SPEEDING_UP), "standing"),  # it starts off, but stands now
+        (0.4, driven(SPEEDING_UP), "standing"),  # it starts off, but is stationary now
         (6.0, driven([6.0] * 6, -0.02), "turning"),
         (6.0, driven([5.0, 4.0, 3.0, 2.5, 2.0, 2.0], 0.03), "turning"),  # it brakes, but turning comes first
         (6.0, driven([6.0] * 6, 0.008), "straight and steady"),  # 0.12 rad are less than 10 degrees

@@ -15,7 +15,7 @@ def said(*runs) -> list[str]:
     return warnings_about(steady_study(*runs))
 
 
-def test_thirty_scenes_and_good_answers_need_no_words():
+def test_thirty_scenes_and_good_answers_need_no_warning():
     assert said(made_run("vlm", MANY, [6.0] * 60)) == []
 
 

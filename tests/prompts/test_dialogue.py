@@ -1,4 +1,4 @@
-"""Prompt sets as turns of a conversation, and the forms that answers can be held to."""
+"""Prompt sets as turns of a conversation, and the forms that answers can be constrained to."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_turns_are_saved_with_the_set(tmp_path):
     assert load_prompts(str(tmp_path / "three-stage")).dialogue == prompts.dialogue
 
 
-def test_a_set_can_be_held_to_one_form():
+def test_a_set_can_be_constrained_to_one_form():
     lists, objects = load_prompts("three-stage"), load_prompts("three-stage-json")
     assert (lists.response_regex, lists.response_schema) == (ACTION_REGEX, None)
     assert objects.response_regex is None
@@ -80,6 +80,6 @@ def test_a_set_can_be_held_to_one_form():
 
 
 @given(st.from_regex(ACTION_REGEX, fullmatch=True))
-def test_whatever_the_expression_lets_through_the_strict_parser_reads(text):
+def test_the_strict_parser_reads_all_that_matches_the_expression(text):
     assert parse_answer(text, "strict").outcome == "ok"
     assert len(text) < 400, "an answer that cannot end is cut"

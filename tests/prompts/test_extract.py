@@ -43,10 +43,10 @@ def test_the_template_is_found():
 @pytest.mark.parametrize(
     "awkward",
     [
-        {"scene": "What"},  # stands in the wording, too
+        {"scene": "What"},  # also in the wording
         {"scene": ""},
         {"scene": "Go.", "intent": "Go."},
-        {"scene": "0.0"},  # stands in the curvatures
+        {"scene": "0.0"},  # also in the curvatures
         {"intent": "scene"},  # reads like a place
         {"curvatures": "[1.0]", "speeds": "[1.0]"},
     ],

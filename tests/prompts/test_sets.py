@@ -49,7 +49,7 @@ def test_the_shipped_sets_are_there():
 
 
 @pytest.mark.parametrize("name", shipped_names())
-def test_a_shipped_set_tells_each_stage_all_it_may_and_no_more(name):
+def test_a_shipped_set_gives_each_stage_all_it_may_have_and_no_more(name):
     prompts = load_prompts(name)
     assert {stage: places(text) for stage, text in prompts.templates.items()} == ALLOWED_PLACES
     assert prompts.settings.description
@@ -84,7 +84,7 @@ def test_only_the_json_set_has_a_schema_and_it_fits_its_example():
         assert list(pair) == actions["items"]["required"]
 
 
-def test_histories_stand_in_prompts_as_plain_lists():
+def test_histories_are_written_in_prompts_as_plain_lists():
     values = history_values(HISTORY)
     assert values["speeds"] == "[1.0, 2.5, 3.125, 4.0, 5.0, 6.0]"
     assert values["curvatures"] == "[0.0, 0.001, -0.002, 0.0, 0.0, 0.2]"
@@ -163,7 +163,7 @@ def test_empty_settings_are_the_defaults(tmp_path):
     assert load_prompts(str(write_set(tmp_path / "mine", "# nothing yet\n"))).settings == PromptSettings()
 
 
-def test_the_digest_stands_for_wording_and_answer_form():
+def test_the_digest_covers_wording_and_answer_form():
     prompts = PromptSet("a", dict(TEMPLATES), PromptSettings(description="one"))
     same = PromptSet("b", dict(TEMPLATES), PromptSettings(description="two"))
     assert prompts.sha256 == same.sha256

@@ -1,4 +1,4 @@
-"""Runs with words and pictures, for the report."""
+"""Runs with texts and pictures, for the report."""
 
 from __future__ import annotations
 

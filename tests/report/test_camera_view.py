@@ -136,7 +136,7 @@ class TestPathsInPicture:
         path = integrate(steady(8.0))
         path[3:] = [far, far / 3]
         (piece,) = paths_in_picture(PLAIN, {"far": path}, (1600, 900))["far"]
-        assert len(piece) >= 3  # what lies near is drawn, whatever follows
+        assert len(piece) >= 3  # what is near is drawn, also if the rest is not
         assert piece.min() >= -0.5
         assert np.all(piece <= [1599.5, 899.5])
 
@@ -175,7 +175,7 @@ class TestPathsInPicture:
 
     @given(places, cameras)
     @settings(max_examples=100, deadline=None)
-    def test_every_corner_of_a_line_lies_on_the_path(self, path, camera):
+    def test_every_corner_of_a_line_is_on_the_path(self, path, camera):
         corners = np.vstack([[0, 0], path])
         starts, along = corners[:-1], np.diff(corners, axis=0)
         inverse = np.linalg.inv(camera.intrinsic)
@@ -213,7 +213,7 @@ class TestSized:
     def test_own_size_changes_nothing(self):
         assert sized(PLAIN, (1600, 900)).intrinsic.tolist() == PLAIN.intrinsic.tolist()
 
-    def test_without_a_size_nuscenes_is_told_from_a_picture_of_its_own(self):
+    def test_a_camera_without_a_size_is_nuscenes_or_fits_the_picture(self):
         unknown = replace(PLAIN, size=None)
         np.testing.assert_allclose(sized(unknown, (800, 450)).intrinsic, sized(PLAIN, (800, 450)).intrinsic)
         kitti = Camera(np.array([[721.5, 0, 609.6], [0, 721.5, 172.9], [0, 0, 1]]), LEVEL, np.array([1.1, 0, 1.65]))

@@ -1,4 +1,4 @@
-"""Figures: they show the numbers they are given, whatever the names and however far one run is off."""
+"""Figures: they show the numbers they are given, for any name and any distance of one run from the others."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def line(axes, label):
 
 
 def drawn(figure) -> bytes:
-    """The figure as PNG; whatever matplotlib warns of is an error."""
+    """The figure as PNG; every warning of matplotlib is an error."""
     buffer = io.BytesIO()
     with warnings.catch_warnings(), styled():
         warnings.simplefilter("error")
@@ -205,7 +205,7 @@ class TestOutcomes:
                 width[place] = width.get(place, 0) + bar.get_width()
         assert width[1] == pytest.approx(100 * 5 / 24)
         assert width[0] == 0
-        # An answer outside the format and no answer are told apart.
+        # An answer outside the format and no answer are shown apart.
         assert [bars.get_label() for bars in axes.containers][:2] == ["format: prose", "no answer: timeout"]
         assert any("20.8 %" in text for text in texts(axes))
 
@@ -238,13 +238,13 @@ class TestAccuracy:
         assert line(axes, "Pareto front").get_drawstyle() == "steps-post"
         assert len(line(axes, "Pareto front").get_xdata()) == 1  # near is the cheapest and the best
 
-    def test_nobody_knows_the_cost(self, tmp_path):
+    def test_unknown_cost(self, tmp_path):
         comparison = compare_runs([scores(tmp_path, "vlm", 5.5)], resamples=100)
         assert spent(comparison.summary, "cost_usd_per_frame") == []
         assert any("no run has a known cost" in text for text in texts(cost_figure(comparison)))
 
     @given(st.lists(st.tuples(st.floats(0.01, 100), st.floats(0.01, 100)), min_size=1, max_size=12))
-    def test_nobody_beats_the_front(self, pairs):
+    def test_no_run_beats_the_front(self, pairs):
         all_runs = [Spent(str(index), price, error) for index, (price, error) in enumerate(pairs)]
         front = pareto_front(all_runs)
         for one in all_runs:
@@ -270,14 +270,14 @@ class TestFrame:
         assert axes.get_xlim() == (-0.5, 399.5)
         assert axes.get_ylim() == (224.5, -0.5)
 
-    def test_the_table_tells_actions_and_outcomes(self):
+    def test_the_table_shows_actions_and_outcomes(self):
         plans = [PlannedPath("a", integrate(steady(6.0)), steady(6.0)), PlannedPath("b", None, None, "format:prose")]
         figure = frame_figure(replace(VIEW, picture=self.picture, camera=CAMERA), plans)
         (table,) = figure.findobj(Table)
-        words = texts(figure) + [cell.get_text().get_text() for cell in table.get_celld().values()]
-        assert words.count("6.00, +0.000") == 6
-        assert "format:prose" in words
-        assert any("s-1, frame 3 (token-3)" in text for text in words)
+        found = texts(figure) + [cell.get_text().get_text() for cell in table.get_celld().values()]
+        assert found.count("6.00, +0.000") == 6
+        assert "format:prose" in found
+        assert any("s-1, frame 3 (token-3)" in text for text in found)
 
     @pytest.mark.parametrize("panels", [False, True])
     def test_panels(self, panels):
@@ -286,7 +286,7 @@ class TestFrame:
         assert len([axes for axes in figure.findobj(type(figure.axes[0])) if axes.images]) == (3 if panels else 1)
         assert drawn(figure)
 
-    def test_without_a_picture_the_view_from_above_stands_alone(self):
+    def test_without_a_picture_the_view_from_above_is_drawn_alone(self):
         figure = frame_figure(VIEW, [PlannedPath("a", integrate(steady(6.0)), steady(6.0))])
         assert not any(axes.images for axes in figure.axes)
         assert drawn(figure)
@@ -339,7 +339,7 @@ class TestText:
         plans = [PlannedPath(name, integrate(steady(5.0)), steady(5.0)) for name in names]
         assert drawn(frame_figure(replace(VIEW, scene=NASTY, picture=TestFrame.picture, camera=CAMERA), plans))
 
-    def test_unknown_signs_become_boxes_and_control_signs_go(self):
+    def test_unknown_characters_become_boxes_and_control_characters_are_removed(self):
         assert shown("a\u8eca b\x1b[31m\u202e\n c\ud800") == f"a{UNKNOWN_SIGN} b[31m c"
         assert shown("Grüße ≈ μ $x$") == "Grüße ≈ μ $x$"
 
@@ -380,7 +380,7 @@ class TestScale:
             "1.2e12",
         ]
 
-    def test_ten_runs_and_more_are_told_apart(self):
+    def test_ten_runs_and_more_have_styles_of_their_own(self):
         styles = run_styles([f"run-{index}" for index in range(24)] + ["constant-action"])
         assert len(set(styles.values())) == 25
         first = {(style.colour, style.line) for style in list(styles.values())[:10]}
@@ -428,7 +428,7 @@ class TestFiles:
         written = write_figures(compared, tmp_path, ["svg"])
         assert len(written) == 8
 
-    def test_unknown_formats_and_folders_are_said(self, comparison, tmp_path):
+    def test_unknown_formats_and_folders_are_reported(self, comparison, tmp_path):
         figure = difference_figure(comparison)
         with pytest.raises(UserError, match=r"let it end in \.pdf, \.svg, \.png"):
             save_figure(figure, tmp_path / "a.bmp")

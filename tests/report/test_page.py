@@ -211,7 +211,7 @@ def test_pictures_are_as_many_as_wanted_and_a_broken_one_is_left_out(made, tmp_p
     assert "broken.jpg" in caplog.text
 
 
-def test_a_place_that_cannot_be_written_is_said(made, tmp_path):
+def test_a_place_that_cannot_be_written_is_reported(made, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
         made.write(tmp_path / "file" / "page.html")

@@ -142,7 +142,7 @@ def test_names_with_signs_survive_latex_and_markdown(tmp_path):
     assert r"^w \| \end" in cells
 
 
-def test_a_run_with_a_nasty_name_goes_through_all_files(tmp_path):
+def test_a_run_with_a_nasty_name_is_safe_in_all_files(tmp_path):
     name = 'a_b & 50% #1, "x" | é'
     write_tables(compare_runs([scores(tmp_path / "results", name)], resamples=200), tmp_path / "tables")
     assert read(tmp_path / "tables" / "summary.csv")[0]["run"] == name
@@ -218,7 +218,7 @@ def test_scores_that_cannot_be_written_are_named(tmp_path):
         write_frame_scores(run, tmp_path / "vlm")
 
 
-def test_the_row_types_have_no_column_beside_the_contract():
+def test_the_row_types_have_no_column_outside_the_contract():
     assert {table.name: columns_of(table.Row) for table in TABLES} == {table: columns(table) for table in CONTRACT}
 
 

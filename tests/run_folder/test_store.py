@@ -1,4 +1,4 @@
-"""A run's folder survives crashes, refuses strangers, and says what is wrong with it."""
+"""A run's folder survives crashes, refuses other runs, and says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_frames_come_back_as_they_were_written(run):
 
 # The second is longer than one block of the backwards search for the last whole line.
 @pytest.mark.parametrize("torn", [b'{"scene": "scene-00', b'{"scene": "' + b"x" * 200_000])
-def test_a_torn_last_line_is_dropped_with_a_warning_and_cut_before_going_on(run, torn, caplog):
+def test_a_torn_last_line_is_dropped_with_a_warning_and_cut_before_resuming(run, torn, caplog):
     with (run / "frames.jsonl").open("ab") as file:
         file.write(torn)
     with caplog.at_level(logging.WARNING):
@@ -118,7 +118,7 @@ def test_a_manifest_is_replaced_whole_or_not_at_all(run, monkeypatch):
     assert (run / "manifest.json").read_bytes() == before
 
 
-def test_find_runs_expands_a_results_folder_and_passes_over_the_rest(tmp_path):
+def test_find_runs_expands_a_results_folder_and_ignores_the_rest(tmp_path):
     second, first = (steady_run(tmp_path, name, FRAMES, 5.0) for name in ("b", "a"))
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / ".index").mkdir()
@@ -126,7 +126,7 @@ def test_find_runs_expands_a_results_folder_and_passes_over_the_rest(tmp_path):
     assert find_runs([second, tmp_path, tmp_path / "notes.txt", first]) == [second, first], "each once, as first named"
 
 
-def test_find_runs_says_what_is_not_there(tmp_path):
+def test_find_runs_says_what_is_missing(tmp_path):
     with pytest.raises(UserError, match=r"There is no run '.*gone'"):
         find_runs([tmp_path / "gone"])
     with pytest.raises(UserError, match="is no run and holds none"):
@@ -153,7 +153,7 @@ def other_manifests() -> dict[str, Manifest]:
 
 
 @pytest.mark.parametrize("what", other_manifests())
-def test_going_on_with_another_setting_is_refused_and_names_it(tmp_path, what):
+def test_resuming_with_another_setting_is_refused_and_names_it(tmp_path, what):
     mine = make_manifest("vlm", FRAMES[:3], prompts=PromptsEntry("three-stage", "0" * 64))
     with RunWriter(tmp_path / "vlm", mine) as writer:
         writer.append(make_record(FRAMES[0], steady(5.0)))
@@ -171,7 +171,7 @@ def test_a_refusal_names_every_difference(tmp_path):
         RunWriter(tmp_path / "vlm", other)
 
 
-def test_going_on_keeps_when_the_run_began_and_who_answered(tmp_path):
+def test_resuming_keeps_when_the_run_began_and_which_models_answered(tmp_path):
     mine = make_manifest(
         "vlm", FRAMES, models={"main": ModelEntry("vlm", "scripted", "m", answered_as="m-2025")}, started="long ago"
     )
@@ -192,7 +192,7 @@ def test_a_file_where_the_folder_should_be_is_named(tmp_path):
         RunWriter(tmp_path / "vlm", make_manifest("vlm", FRAMES))
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here to stand for a full disk")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here, which acts as a full disk")
 def test_a_full_disk_is_the_users_to_put_right(run):
     (run / "frames.jsonl").unlink()
     (run / "frames.jsonl").symlink_to("/dev/full")

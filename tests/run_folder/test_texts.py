@@ -1,4 +1,4 @@
-"""Reading a run's words frame by frame."""
+"""Reading a run's texts frame by frame."""
 
 import pytest
 
@@ -8,8 +8,8 @@ from lightemma.run_folder.texts import FrameTexts
 from tests.conftest import make_frames, make_manifest, make_record, steady, write_run
 
 
-def said(frame, words):
-    return make_record(frame, steady(5.0), stages=[CallRecord("action", "Go?", words, "ok")])
+def said(frame, text):
+    return make_record(frame, steady(5.0), stages=[CallRecord("action", "Go?", text, "ok")])
 
 
 def test_the_last_line_of_a_frame_counts_and_others_are_not_there(tmp_path):
@@ -50,7 +50,7 @@ def test_a_damaged_line_is_named(tmp_path):
         FrameTexts(folder)
 
 
-def test_a_run_without_frames_has_no_words(tmp_path):
+def test_a_run_without_frames_has_no_texts(tmp_path):
     texts = FrameTexts(tmp_path)
     assert len(texts) == 0
     assert texts.read(["a"]) == {}
