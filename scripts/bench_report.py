@@ -108,7 +108,7 @@ def main() -> None:
         print(
             f"{len(runs)} runs of {written.frames:,} frames: report written in {seconds:.1f} s, {peak:.0f} MiB at most"
         )
-        print(f"page {written.page_bytes / 1e6:.2f} MB, folder beside it {written.folder_bytes / 1e6:.1f} MB")
+        print(f"page {written.page_bytes / 1e6:.2f} MB, folder next to it {written.folder_bytes / 1e6:.1f} MB")
         ready = seconds_to_use(written.page)
         print("no Chromium found" if ready is None else f"ready for use in Chromium after {ready:.2f} s")
 

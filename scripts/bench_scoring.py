@@ -1,4 +1,4 @@
-"""How long `compare` takes beside one parse of the same frames.jsonl files: prints the ratio of both, taken in one run.
+"""How long `compare` takes against one parse of the same frames.jsonl files: prints the ratio of both, taken in one run.
 
 Makes nine runs of 3,908 frames with texts as long as published ones, unless --runs names a folder of runs.
 """
@@ -102,7 +102,7 @@ def make_runs(folder: Path, count: int = 9) -> Path:
 
 
 def make_frame(index: int, token: str, truth_rng: random.Random, rng: random.Random) -> FrameRecord:
-    """One frame; the drive comes from ``truth_rng``, alike in every run, the answer from ``rng``."""
+    """One frame; the drive comes from ``truth_rng``, the same in every run, the answer from ``rng``."""
     history = [(truth_rng.uniform(0, 12), truth_rng.uniform(-0.05, 0.05)) for _ in range(6)]
     truth = integrate(hold_last_action(np.array(history)) * truth_rng.uniform(0.8, 1.2)).tolist()
     failed = rng.random() < 0.05

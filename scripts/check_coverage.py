@@ -1,4 +1,4 @@
-"""How often a 95 % interval holds the true mean: many synthetic studies whose frames know each other, as real ones do.
+"""How often a 95 % interval holds the true mean: many synthetic studies whose frames are correlated, as real ones are.
 
 Every study has scenes of unequal length. A frame's error is a scene's own share plus a part that runs on from frame to frame
 (AR(1)); "skewed" and "very skewed" take the exponential of half and of the whole of it, as errors have long tails. Three
