@@ -1,4 +1,4 @@
-"""What the pages of 0.1 told users to import is still there."""
+"""What the pages of 0.1 showed how to import is still there."""
 
 from importlib import import_module
 
