@@ -1,6 +1,6 @@
-"""Whether drawing, driving and asking go on side by side: episodes against a local server, with CPU use and decisions a second.
+"""Whether drawing, driving and calls run concurrently: episodes against a local server, with CPU use and decisions per second.
 
-A closed loop is well fed if the processors are never idle while pictures are waiting to be drawn, whatever the model's latency.
+A closed loop is efficient if the processors are never idle while pictures wait to be drawn, for any latency of the model.
 """
 
 from __future__ import annotations
@@ -56,16 +56,16 @@ def main() -> None:
     print(
         f"{outcome.done} episodes, {decisions} decisions, {3 * decisions} calls of {options.latency:g} s, {wall:.1f} s"
     )
-    print(f"{decisions / wall:.2f} decisions a second, {1000 * busy.seconds / decisions:.0f} CPU ms each")
+    print(f"{decisions / wall:.2f} decisions per second, {1000 * busy.seconds / decisions:.0f} CPU ms each")
     work = ", ".join(f"{seconds / wall:.0%}" for seconds in hosts[0].seconds)
-    print(f"the processes that simulate and draw were at work {work} of the time")
+    print(f"the processes that simulate and draw were busy {work} of the time")
     print(
         f"CPU time of this program: {busy.seconds / wall / cores:.0%} of {cores} processors; all programs: {busy.machine:.0%}"
     )
 
 
 class Busy:
-    """CPU seconds of this process and all that descend from it, looked at twice a second; and of the whole machine."""
+    """CPU seconds of this process and its descendants, sampled twice a second; and of the whole machine."""
 
     def __enter__(self) -> Busy:
         self._before = machine()
@@ -84,7 +84,7 @@ class Busy:
         self.machine = work / max(work + idle, 1e-9)
 
     def _watch(self) -> None:
-        # A process that has ended counts as it was last seen.
+        # A process that has ended counts with its last sample.
         while True:
             last = self._end.wait(0.5)
             self._last |= tree(os.getpid())
@@ -93,7 +93,7 @@ class Busy:
 
 
 def tree(root: int) -> dict[int, float]:
-    """CPU seconds of a process and its descendants, without those of children that were waited for."""
+    """CPU seconds of a process and its descendants, without those of children that have been waited for."""
     parents, seconds = {}, {}
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
@@ -112,7 +112,7 @@ def tree(root: int) -> dict[int, float]:
 
 
 def machine() -> tuple[float, float]:
-    """CPU time of all processors so far: at work, and idle."""
+    """CPU time of all processors so far: busy, and idle."""
     numbers = [int(number) for number in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
     idle = numbers[3] + numbers[4]
     return float(sum(numbers) - idle), float(idle)

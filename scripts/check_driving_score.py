@@ -13,7 +13,7 @@ from lightemma.closed_loop.study import load_driven
 from lightemma.sessions.benchmark import Benchmark, WorldSettings
 
 DRIVERS = ("stop", "random", "constant-action", "idm", "expert")
-#: What the score promises: at least so much for the expert, at most so much for the car that goes on as it came.
+#: What the score guarantees: at least this for the expert, at most this for the car that keeps its motion.
 EXPERT, CONSTANT = 95.0, 40.0
 
 
@@ -23,7 +23,7 @@ def main() -> int:
     arguments.add_argument("--scenarios", default="all")
     arguments.add_argument("--conditions", default="day")
     arguments.add_argument(
-        "--drivers", default=",".join(DRIVERS), help="without one of them, its promises are not checked"
+        "--drivers", default=",".join(DRIVERS), help="rules about drivers that are left out are not checked"
     )
     arguments.add_argument("--out", type=Path, help="keep the runs here")
     options = arguments.parse_args()

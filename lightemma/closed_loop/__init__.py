@@ -1,1 +1,1 @@
-"""The closed loop: a planner drives in the city, and every picture it sees is a consequence of what it did before."""
+"""The closed loop: a planner drives in a world, and each picture it sees depends on what it did before."""

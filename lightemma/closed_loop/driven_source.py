@@ -1,4 +1,4 @@
-"""The decisions of a closed-loop run as frames, for films and pictures of it."""
+"""The decisions of a closed-loop run as frames, for videos and figures."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from lightemma.simulation.render import front_camera
 
 
 class DrivenSource(FrameSource):
-    """What a planner was shown in a closed loop, step by step; each episode is a scene.
+    """What a planner was shown at each decision of a closed loop; each episode is a scene.
 
     Args:
         folder: the run.
 
     Raises:
-        UserError: if it is no run, or broken.
+        UserError: if it is no run, or damaged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,11 +53,11 @@ class DrivenSource(FrameSource):
         return [self._frame(record, replay) for record in self._episodes[scene]]
 
     def checked_frames(self, scene: str) -> list[Frame]:
-        """As ``scene_frames``: the loop made them, and decisions need not be half a second apart as key frames are."""
+        """As ``scene_frames``, without checks: decisions need not be half a second apart as key frames are."""
         return self.scene_frames(scene)
 
     def agents(self) -> AgentLookup:
-        """Who was around at each decision and in the 3 s after it, by the episode's replay; None where it has none."""
+        """The agents around the car at each decision and in the 3 s after it, by its replay; None without one."""
 
         def look(scene: str, token: str) -> Surroundings | None:
             replay = self._replay(scene)
@@ -100,5 +100,5 @@ class DrivenSource(FrameSource):
 
 
 def _seconds(record: FrameRecord) -> float:
-    """Since the episode's start."""
+    """Seconds since the episode's start."""
     return (record.timestamp - BEGINNING_US) / 1e6

@@ -1,4 +1,4 @@
-"""Which planners drive in the closed loop, and what their runs are called."""
+"""Which planners drive in the closed loop, and how their runs are named."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from lightemma.errors import UserError, near_names
 from lightemma.planners.registry import planners as known_planners
 from lightemma.sessions.jobs import OwnPlanner, RunNames
 
-#: Names of closed-loop runs begin so, and never meet those of the open loop in one folder.
+#: Names of closed-loop runs begin with this, so that they never share a folder with those of the open loop.
 PREFIX = "drive-"
 
 
 def own_driver(drivers: Mapping[str, type[PrivilegedDriver]]) -> OwnPlanner:
-    """Makes the drivers that only a world has; the planners of both loops are left to their registry.
+    """Makes the drivers that only a world has; planners of both loops are made by their registry.
 
     Args:
-        drivers: of the world, by name.
+        drivers: those of the world, by name.
 
     Returns:
-        A function of a name: its driver, or None. Raises UserError if there is no such planner either.
+        A function from a name to its driver, or None. It raises UserError if there is no such planner either.
     """
 
     def make(name: str) -> PrivilegedDriver | None:
@@ -35,7 +35,7 @@ def own_driver(drivers: Mapping[str, type[PrivilegedDriver]]) -> OwnPlanner:
 
 
 def run_names(rules: LoopRules) -> RunNames:
-    """How closed-loop runs are called: with their prefix, and what of the rules sets them apart."""
+    """How closed-loop runs are named: with their prefix, and the rules that differ from the defaults."""
     parts = [f"replan-{rules.replan}"] if rules.replan != 1 else []
     parts += ["real-time"] if rules.real_time else []
     parts += [] if rules.car_limits else ["no-limits"]

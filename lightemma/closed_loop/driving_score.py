@@ -1,27 +1,27 @@
-"""The driving score of one episode: how far it got, times what it did wrong on the way.
+"""The driving score of one episode: its progress times a factor for each fault.
 
     score = 100 x progress x collision x red_light x off_road x side x (1 + quality) / 2
     quality = (5 ttc + 2 comfort) / 7
 
-The shape, the way driven times a product of penalties, is that of the CARLA leaderboard and of Bench2Drive (Jia et al.,
+The form, progress times a product of penalties, is that of the CARLA leaderboard and Bench2Drive (Jia et al.,
 NeurIPS 2024 data sets and benchmarks). The faults weigh as in NAVSIM's PDM score and its extended version (Dauner et al.,
-NeurIPS 2024 data sets and benchmarks; Cao et al., CoRL 2025): an at-fault collision with a person or a vehicle makes the whole
-episode worth nothing, one with a thing half. Whatever else is grave halves it. NAVSIM's 5 : 2 of closeness and comfort is kept
-for the quality of the way, which can take no more than half: it says how well the way was driven, not whether.
+NeurIPS 2024 data sets and benchmarks; Cao et al., CoRL 2025): an at-fault collision with a person or a vehicle gives the whole
+episode 0, one with a thing halves it. Every other serious fault halves it. NAVSIM's 5 : 2 of closeness and comfort is kept
+for the quality of the drive, which can take no more than half: it says how well the car drove, not how far.
 """
 
 from __future__ import annotations
 
 from lightemma.closed_loop.records import EpisodeOutcome, ScoreParts, Struck
 
-#: What is left after an at-fault collision (NAVSIM's no-at-fault-collision term).
+#: Factor after an at-fault collision (NAVSIM's no-at-fault-collision term).
 COLLISION: dict[Struck, float] = {"person": 0.0, "vehicle": 0.0, "thing": 0.5}
-#: What is left after each red light that was run: between the CARLA leaderboard's 0.7 and NAVSIM's 0.
+#: Factor for each red light that was run: between the CARLA leaderboard's 0.7 and NAVSIM's 0.
 RED_LIGHT = 0.5
-#: What is left after leaving the carriageway. NAVSIM makes it 0; here the episode ends if the car stays off, and what was
-#: driven before counts half, so that a touched kerb and a car in the meadow differ by the way not driven.
+#: Factor after leaving the carriageway. NAVSIM makes it 0; here the episode ends if the car stays off, and what was
+#: driven before counts half, so that a touched kerb and a car in the meadow differ by their progress.
 OFF_ROAD = 0.5
-#: What is left after driving among oncoming traffic (NAVSIM's driving-direction term where it is broken in part).
+#: Factor after driving among oncoming traffic (NAVSIM's driving-direction term where it is broken in part).
 WRONG_SIDE = 0.5
 #: Weights of the soft terms (NAVSIM's of time to collision and comfort).
 TTC, COMFORT = 5.0, 2.0
@@ -30,7 +30,7 @@ TTC_BOUND = 0.95
 
 
 def score_of(outcome: EpisodeOutcome) -> ScoreParts:
-    """The driving score, 0 … 100, and its factors; what is unknown takes nothing off, but without progress there is none."""
+    """The driving score, 0 … 100, and its factors. Unknown factors count as 1; without progress there is no score."""
     progress = None if outcome.progress is None else _share(outcome.progress)
     collision = None
     if outcome.crashes is not None:

@@ -1,4 +1,4 @@
-"""One episode in the process that holds its world: pictures out, plans in. Knows nothing of models."""
+"""One episode in the process of its world: gives pictures and frames, takes plans. It does not know the models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lightemma.kinematics import actions_from_poses, hold_last_action, to_ego_fr
 from lightemma.plugins import describe
 from lightemma.protocol import LIGHTEMMA
 
-#: Microseconds since 1970 at which every episode begins: a made-up day, so that time stamps look like a data set's.
+#: Microseconds since 1970 at which every episode begins: an invented day, so that time stamps have the form of a data set's.
 BEGINNING_US = 1_600_000_000_000_000
 
 
@@ -30,8 +30,8 @@ class Finished:
     """How an episode ended.
 
     Attributes:
-        outcome: its numbers.
-        replay: everybody's place every half second.
+        outcome: the numbers of the episode.
+        replay: positions of all actors every half second.
     """
 
     outcome: EpisodeOutcome
@@ -40,12 +40,12 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class DecisionPoint:
-    """What there is to decide on next.
+    """The next decision to be made, or the end of the episode.
 
     Attributes:
         frame: what a planner is given; None once the episode is over.
         picture: as it is sent, or None where none is drawn.
-        driver_plan: (6, 2) the plan of a driver that knows the world, or None where a planner plans.
+        driver_plan: (6, 2) the plan of a privileged driver, or None where a planner plans.
         finished: how it ended, once it is over.
     """
 
@@ -56,17 +56,17 @@ class DecisionPoint:
 
 
 class Episode:
-    """A world being driven in.
+    """An episode in progress.
 
     Args:
         spec: which episode.
         rules: how the loop is closed.
-        world: its world, at its start.
-        folder: the run's folder, where pictures go.
-        driver: plans with knowledge of the world; None where a planner plans.
+        world: the world, at the start of the episode.
+        folder: the run's folder, where pictures are written.
+        driver: plan of a privileged driver; None where a planner plans.
 
     Raises:
-        UserError: if the world does not keep to its contract; the sentence names its class.
+        UserError: if the world breaks its contract; the sentence names its class.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Episode:
         self._follower = PlanFollower(hold_last_action(self._history().actions))
 
     def look(self) -> DecisionPoint:
-        """Looks at the world: the picture, and the frame of this moment."""
+        """Observes the world: the picture, and the frame of this moment."""
         world = self._world
         if world.over:
             return DecisionPoint(None, finished=Finished(_outcome(world), self._made_replay()))
@@ -119,12 +119,12 @@ class Episode:
         )
         return DecisionPoint(frame, seen.picture, self._driver(world) if self._driver else None)
 
-    def go_on(self, actions: FloatArray | None, latency_s: float = 0.0) -> DecisionPoint:
+    def advance(self, actions: FloatArray | None, latency_s: float = 0.0) -> DecisionPoint:
         """Drives on until the next decision is due.
 
         Args:
             actions: (6, 2) the plan for the frame of the last decision, or None if there was none.
-            latency_s: how long the planner thought; the world has gone on for so long if the rules say so.
+            latency_s: seconds that the planner took; in real time the world moves on for that long.
 
         Returns:
             The next decision.
@@ -134,7 +134,7 @@ class Episode:
             self._drive_until(seen + math.ceil(round(latency_s * TICKS_PER_S, 6)))
         if actions is None:
             self._follower.miss(self._tick)
-            # Asked again after half a second, however rarely plans are made.
+            # The planner is asked again after half a second, whatever `replan` says.
             self._drive_until(self._tick + TICKS_PER_ACTION)
         else:
             self._follower.take(actions, seen)
@@ -149,7 +149,7 @@ class Episode:
             self._note()
 
     def _note(self) -> None:
-        """Keeps the pose of every step, and a step of the replay every half second and at the end."""
+        """Records the pose of every step, and a step of the replay every half second and at the end."""
         car = self._world.car
         self._ticks.append(self._tick)
         self._poses.append((car.pose.x, car.pose.y, car.pose.heading))
@@ -163,10 +163,10 @@ class Episode:
         return Replay(list(self._actors.values()), self._replay, self._camera)
 
     def _history(self) -> EgoHistory:
-        """The last eight half seconds; between two known poses of the time before the start, on the straight line."""
+        """The last eight poses, half a second apart; before the start, interpolated between the known poses."""
         count = LIGHTEMMA.history_positions
         ticks = self._tick - np.arange(count - 1, -1, -1) * TICKS_PER_ACTION
-        # Enough of the log to reach back 3.5 s, the half-second steps before the start included.
+        # Enough of the poses to reach back 3.5 s, the half-second steps before the start included.
         recent = slice(-(count * TICKS_PER_ACTION + 1), None)
         known, poses = np.array(self._ticks[recent]), np.array(self._poses[recent])
         places = np.column_stack([np.interp(ticks, known, poses[:, axis]) for axis in (0, 1)])
@@ -178,13 +178,13 @@ class Episode:
 
 
 def _car_alone(time: float, car: CarState) -> ReplayStep:
-    """A step of the replay of a world that shows nobody else."""
+    """A step of the replay of a world without other road users."""
     pose = car.pose
     place = (round(pose.x, 3), round(pose.y, 3), round(math.remainder(pose.heading, 2.0 * math.pi), 4))
     return ReplayStep(round(time, 3), (*place, round(car.speed, 3), round(car.curvature, 5)))
 
 
-# A world may be the user's own: what it gives is looked at before anything else trips over it.
+# A world may be the user's own, so what it returns is checked before it is used.
 
 
 def _history(world: World) -> FloatArray:
@@ -218,4 +218,4 @@ def _outcome(world: World) -> EpisodeOutcome:
 
 
 def _broken(world: World, what: str) -> UserError:
-    return UserError(f"The world ({describe(type(world))}) does not keep to its contract: {what}.")
+    return UserError(f"The world ({describe(type(world))}) breaks its contract: {what}.")

@@ -39,10 +39,10 @@ from lightemma.sessions.manifests import run_manifest
 from lightemma.sessions.open_loop import frame_record
 from lightemma.sessions.session import Prices, Run, RunOutcome
 
-#: Episodes driven concurrently for planners that ask no model: enough that no processor waits.
+#: Episodes driven concurrently for planners that ask no model: enough to keep all processors busy.
 AT_ONCE = 8
 
-#: Opens the host that a command's episodes are driven in.
+#: Opens the host in which the episodes of a command are driven.
 HostMaker = Callable[[], AbstractContextManager[Any]]
 
 
@@ -53,12 +53,12 @@ class EpisodesOfWorld:
     Attributes:
         specs: the episodes.
         rules: how the loop is closed.
-        make_host: opens what holds the worlds.
-        renderer: what draws, as it goes into the manifest; None where nothing is drawn.
-        place: what the manifests call the world.
-        world: class of what opens the worlds, for the manifest's packages.
+        make_host: opens the host of the worlds.
+        renderer: facts about the pictures for the manifest; None where nothing is drawn.
+        place: the world's name in manifests.
+        world: class of the world factory, for the manifest's packages.
         parser: how answers are read.
-        most_open: episodes with pictures in progress at a time, over all runs; None for as many as there are calls.
+        max_episodes_open: episodes with pictures in progress at a time, over all runs; None for as many as there are calls.
     """
 
     unit: ClassVar[str] = "episodes"
@@ -71,22 +71,22 @@ class EpisodesOfWorld:
     place: str = ""
     world: type = object
     parser: str = "strict"
-    most_open: int | None = None
+    max_episodes_open: int | None = None
     _host: WorldHost | None = None
     _room: AbstractAsyncContextManager[Any] = field(default_factory=nullcontext)
 
     @property
     def size(self) -> int:
-        """How many episodes every run covers."""
+        """Number of episodes of every run."""
         return len(self.specs)
 
     @property
     def at_once(self) -> int:
-        """Episodes of a planner without models: enough that no processor waits."""
+        """Episodes of a planner without models: enough to keep all processors busy."""
         return AT_ONCE
 
     def manifest(self, job: Job, prices: Prices) -> Manifest:
-        """What a run of these episodes is.
+        """The manifest of a run over these episodes.
 
         ``data.scenes`` counts episodes; ``data.frames`` is 0 until the run is complete, since how many decisions it takes is
         unknown before; ``data.frame_set`` is a digest of the episodes' names; ``data.version`` says the rules of the loop.
@@ -94,7 +94,7 @@ class EpisodesOfWorld:
         data = DataEntry(
             source=SOURCE,
             name=self.place,
-            version=self.rules.words,
+            version=self.rules.description,
             scenes=self.size,
             frames=0,
             frame_set=frame_set_digest(spec.name for spec in self.specs),
@@ -104,17 +104,17 @@ class EpisodesOfWorld:
         return run_manifest(job, prices, data, LIGHTEMMA, self.parser, images, distributions_of(self.world.__module__))
 
     def open_writer(self, folder: Path, manifest: Manifest) -> RunWriter:
-        """Opens a run's folder, without what an earlier session left of episodes it did not finish."""
+        """Opens a run's folder and removes records of episodes that an earlier session did not finish."""
         if is_run(folder) and not read_manifest(folder).differences(manifest):
             keep_only(folder, {one.name for one in read_episodes(folder) if not one.failed_calls})
         return RunWriter(folder, manifest)
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Holds the host open."""
+        """Opens the host, and closes it at the end."""
         with self.make_host() as host:
             self._host = host
-            self._room = asyncio.Semaphore(self.most_open) if self.most_open else nullcontext()
+            self._room = asyncio.Semaphore(self.max_episodes_open) if self.max_episodes_open else nullcontext()
             yield
 
     async def drive(self, run: Run) -> RunOutcome:
@@ -140,7 +140,7 @@ class EpisodesOfWorld:
 
 
 class _Driving:
-    """One run being driven."""
+    """A run in progress."""
 
     def __init__(
         self, work: EpisodesOfWorld, run: Run, host: WorldHost, room: AbstractAsyncContextManager[Any]
@@ -171,7 +171,7 @@ class _Driving:
             point = await self._host.begin(task)
             while point.finished is None:
                 actions, latency = await self._decide(point, frames, seen)
-                point = await self._host.go_on(task, actions, latency)
+                point = await self._host.advance(task, actions, latency)
             finished = point.finished
         finally:
             if finished is None:
@@ -181,12 +181,12 @@ class _Driving:
     async def _decide(
         self, point: DecisionPoint, frames: list[FrameRecord], seen: list[tuple[EarlierPicture, Picture]]
     ) -> tuple[FloatArray | None, float]:
-        """Asks for a plan: the plan, and the seconds it took.
+        """Asks the planner: the plan, and the seconds it took.
 
         Args:
-            point: what there is to see.
+            point: the decision to be made.
             frames: of the episode so far; the new one is added.
-            seen: pictures of the decisions before, as many as the planner needs; the new one is added. Fewer at the start.
+            seen: pictures of earlier decisions, up to the number the planner needs; the new one is added.
         """
         self._run.cancellation.check()
         frame, picture = point.frame, point.picture
@@ -204,7 +204,7 @@ class _Driving:
             planned = await self.runner.plan(frame, view)
         frames.append(frame_record(frame, view, planned, LIGHTEMMA))
         self.runner.end_if_hopeless()
-        # A formula takes microseconds; counted as none, its episodes are the same every time.
+        # A formula takes microseconds; they count as 0, so that its episodes are the same every time.
         return planned.plan.actions, 0.0 if self._needs == Needs() else planned.seconds
 
     def _record(self, spec: EpisodeSpec, finished: Finished, frames: Sequence[FrameRecord]) -> None:

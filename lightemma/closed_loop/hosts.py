@@ -1,4 +1,4 @@
-"""Hosts of worlds: they hold the worlds of many episodes, in this process or in several others."""
+"""Hosts of worlds: they drive the worlds of many episodes, in this process or in several others."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from lightemma.plugins import describe, error_line
 
 @dataclass(frozen=True, slots=True)
 class EpisodeTask:
-    """An episode as one run drives it.
+    """One episode of one run.
 
     Attributes:
         run: folder of the run.
         spec: the episode.
         rules: how the loop is closed.
-        driver: a driver that knows the world, or None where a planner plans.
+        driver: a privileged driver, or None where a planner plans.
         pictures: whether pictures are drawn.
     """
 
@@ -56,15 +56,15 @@ class WorldHost(Protocol):
     async def begin(self, task: EpisodeTask) -> DecisionPoint:
         """Opens an episode, up to its first decision."""
 
-    async def go_on(self, task: EpisodeTask, actions: FloatArray | None, latency_s: float) -> DecisionPoint:
+    async def advance(self, task: EpisodeTask, actions: FloatArray | None, latency_s: float) -> DecisionPoint:
         """Drives on to the next decision."""
 
     async def leave(self, task: EpisodeTask) -> None:
-        """Closes an episode that is given up."""
+        """Closes an episode before its end."""
 
 
 class WorldHostCore:
-    """The open episodes of one process.
+    """The open episodes of one process and the factory of their worlds.
 
     Args:
         factory: opens the worlds.
@@ -76,7 +76,7 @@ class WorldHostCore:
 
     def begin(self, task: EpisodeTask) -> DecisionPoint:
         """Opens an episode, up to its first decision."""
-        with self._telling(task):
+        with self._errors_explained(task):
             world = self._factory.open(task.spec, task.rules, pictures=task.pictures)
             if not isinstance(world, World):
                 raise UserError(
@@ -92,10 +92,10 @@ class WorldHostCore:
                 raise
             return self._ended(task, episode.look())
 
-    def go_on(self, task: EpisodeTask, actions: FloatArray | None, latency_s: float) -> DecisionPoint:
+    def advance(self, task: EpisodeTask, actions: FloatArray | None, latency_s: float) -> DecisionPoint:
         """Drives on to the next decision; an episode that ends is closed."""
-        with self._telling(task):
-            return self._ended(task, self._episodes[task.key][0].go_on(actions, latency_s))
+        with self._errors_explained(task):
+            return self._ended(task, self._episodes[task.key][0].advance(actions, latency_s))
 
     def leave(self, task: EpisodeTask) -> None:
         """Closes an episode."""
@@ -114,8 +114,8 @@ class WorldHostCore:
         return point
 
     @contextmanager
-    def _telling(self, task: EpisodeTask) -> Iterator[None]:
-        """Says in one sentence what a world that is not shipped here did wrong."""
+    def _errors_explained(self, task: EpisodeTask) -> Iterator[None]:
+        """Turns an exception of a plug-in's world into one sentence."""
         try:
             yield
         except UserError:
@@ -131,7 +131,7 @@ class WorldHostCore:
 
 
 class InProcessHost:
-    """Holds worlds in this process: one thing at a time, off the event loop.
+    """Worlds in this process, on one separate thread, so that the event loop is never blocked.
 
     Args:
         factory: opens the worlds.
@@ -145,12 +145,12 @@ class InProcessHost:
         """Opens an episode, up to its first decision."""
         return await self._off(self._core.begin, task)
 
-    async def go_on(self, task: EpisodeTask, actions: FloatArray | None, latency_s: float) -> DecisionPoint:
+    async def advance(self, task: EpisodeTask, actions: FloatArray | None, latency_s: float) -> DecisionPoint:
         """Drives on to the next decision."""
-        return await self._off(self._core.go_on, task, actions, latency_s)
+        return await self._off(self._core.advance, task, actions, latency_s)
 
     async def leave(self, task: EpisodeTask) -> None:
-        """Closes an episode that is given up."""
+        """Closes an episode before its end."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._core.leave, task)
 
     async def _off(self, act: Callable[..., DecisionPoint], *arguments: Any) -> DecisionPoint:
@@ -167,7 +167,7 @@ class InProcessHost:
 
 
 class _Worker:
-    """One process that holds worlds, and the thread here that talks to it."""
+    """One process with worlds, and the thread here that talks to it."""
 
     def __init__(self, factory: WorldFactory, number: int) -> None:
         context = get_context("spawn")
@@ -207,7 +207,7 @@ class _Worker:
 
 
 class ProcessHost:
-    """Holds worlds in several processes. Each episode stays with the process that opened it.
+    """Worlds in several processes. Each episode stays in the process that opened it.
 
     Args:
         factory: opens the worlds; it is sent to each process.
@@ -220,11 +220,11 @@ class ProcessHost:
 
     @property
     def seconds(self) -> list[float]:
-        """How long each process has worked."""
+        """Seconds that each process has worked."""
         return [worker.seconds for worker in self._workers]
 
     async def begin(self, task: EpisodeTask) -> DecisionPoint:
-        """Opens an episode, in the process that has fewest, up to its first decision."""
+        """Opens an episode, in the process with the fewest, up to its first decision."""
         worker = min(self._workers, key=lambda one: one.episodes)
         worker.episodes += 1
         self._of[task.key] = worker
@@ -233,15 +233,15 @@ class ProcessHost:
             self._forget(task)
         return point
 
-    async def go_on(self, task: EpisodeTask, actions: FloatArray | None, latency_s: float) -> DecisionPoint:
+    async def advance(self, task: EpisodeTask, actions: FloatArray | None, latency_s: float) -> DecisionPoint:
         """Drives on to the next decision."""
-        point = await self._ask(task, "go_on", actions, latency_s)
+        point = await self._ask(task, "advance", actions, latency_s)
         if point.finished is not None:
             self._forget(task)
         return point
 
     async def leave(self, task: EpisodeTask) -> None:
-        """Closes an episode that is given up."""
+        """Closes an episode before its end."""
         if task.key in self._of:
             worker = self._forget(task)
             await asyncio.get_running_loop().run_in_executor(worker.thread, worker.ask, "leave", task)
@@ -268,11 +268,11 @@ class ProcessHost:
 
 
 def _serve(connection: Connection, factory: WorldFactory) -> None:
-    """The other process: does what it is asked until the connection ends."""
+    """Runs in the other process: answers requests until the connection ends."""
     import signal
     import traceback
 
-    # Ctrl-C reaches the whole group of processes; what is to end is decided where the run is.
+    # Ctrl-C reaches the whole group of processes; the process of the run decides what ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     core = WorldHostCore(factory)
     while True:
@@ -284,7 +284,7 @@ def _serve(connection: Connection, factory: WorldFactory) -> None:
             answer: tuple[bool, Any] = True, getattr(core, what)(*arguments)
         except Exception as error:
             if not isinstance(error, UserError):
-                error.add_note(traceback.format_exc())  # what is sent has no traceback of its own
+                error.add_note(traceback.format_exc())  # tracebacks are not pickled
             answer = False, error
         try:
             connection.send(answer)

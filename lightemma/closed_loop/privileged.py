@@ -1,4 +1,4 @@
-"""Drivers that know the world they drive in: they plan where the world is, with more than a picture."""
+"""Privileged drivers: they plan in the process of the world, with its full state."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ WorldPlan = Callable[[World], FloatArray]
 
 
 class PrivilegedDriver(Planner):
-    """A driver that is given the world itself. It is sent to where the worlds are, so it must be picklable."""
+    """A driver that is given the world itself. It is sent to the processes of the worlds, so it must be picklable."""
 
     @abstractmethod
     def begin(self, spec: EpisodeSpec) -> WorldPlan:
-        """Gets ready for an episode.
+        """Prepares an episode.
 
         Args:
-            spec: the episode; whatever is drawn at random comes from its seed.
+            spec: the episode; everything random comes from its seed.
 
         Returns:
-            What plans in its world, decision by decision.
+            A function of the world that gives the plan of each decision.
         """
 
     async def plan(self, *_: Any) -> Plan:
-        """Not to be asked: a frame says too little.
+        """Not supported: these drivers need the world.
 
         Raises:
             ValueError: always.
@@ -43,12 +43,12 @@ class PrivilegedDriver(Planner):
 
 
 class ExpertDriver(PrivilegedDriver):
-    """Does what the world's own expert would: knows the way, the rules and everybody's place and speed."""
+    """Drives as the world's own expert: knows the route, the rules and the position and speed of all road users."""
 
     name: ClassVar[str] = "expert"
 
     def begin(self, spec: EpisodeSpec) -> WorldPlan:
-        """Asks the world each time.
+        """Plans with the world's expert.
 
         Raises:
             UserError: at the first plan, if the world has no expert.
@@ -69,6 +69,6 @@ class RandomDriver(PrivilegedDriver):
     name: ClassVar[str] = "random"
 
     def begin(self, spec: EpisodeSpec) -> WorldPlan:
-        """Draws anew for each plan."""
+        """Draws new actions for each plan."""
         rng = np.random.default_rng([spec.seed, *spec.scenario.encode()])
         return lambda world: rng.uniform((0.0, -0.05), (12.0, 0.05), (LIGHTEMMA.plan_steps, 2))

@@ -1,4 +1,4 @@
-"""What a closed-loop run writes beside its frames: one line of episodes.jsonl per finished episode."""
+"""What a closed-loop run writes besides its frames: one line of episodes.jsonl per finished episode."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from lightemma.run_folder.records import FrameRecord
 from lightemma.run_folder.store import FRAMES
 
 EPISODES = "episodes.jsonl"
-#: The rules and the renderer, in words.
+#: File of the rules, the renderer and the episodes' names.
 SETTINGS = "drive.json"
 PICTURES = "pictures"
-#: What ``data.source`` of a closed-loop run's manifest says.
+#: ``data.source`` in the manifest of a closed-loop run.
 SOURCE = "closed-loop"
 
 End = Literal["goal", "collision", "off-road", "time-out", "stuck"]
@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 
 
 class Crash(msgspec.Struct, frozen=True):
-    """The ego car and another road user (or thing) touched.
+    """A contact of the ego car with another road user or thing.
 
     Attributes:
         time: seconds since the episode's start.
@@ -45,7 +45,7 @@ class Crash(msgspec.Struct, frozen=True):
 
 
 class EpisodeOutcome(msgspec.Struct, frozen=True):
-    """How an episode went, in numbers; what the driving score is made of. None is unknown: the world does not judge it.
+    """The numbers of an episode, from which the driving score is made. None is unknown: the world does not judge it.
 
     Attributes:
         end: why it ended.
@@ -55,9 +55,9 @@ class EpisodeOutcome(msgspec.Struct, frozen=True):
         red_lights: stop lines crossed at red.
         off_road: whether a corner ever left the carriageway.
         wrong_side: how often it drove among oncoming traffic for longer than overtaking takes.
-        min_ttc_s: smallest time to collision; None also if nobody was ever that near on a collision course.
+        min_ttc_s: smallest time to collision; None also if no other was ever that close on a collision course.
         harsh_s: seconds beyond the comfort bounds.
-        standing_s: seconds stood still, for whatever reason.
+        standing_s: seconds at a standstill, whatever the reason.
     """
 
     end: End
@@ -73,14 +73,14 @@ class EpisodeOutcome(msgspec.Struct, frozen=True):
 
     @property
     def crashes_at_fault(self) -> list[Crash]:
-        """Those known that the car is to blame for."""
+        """The known collisions that the car is to blame for."""
         return [crash for crash in self.crashes or () if crash.at_fault]
 
 
 class ScoreParts(msgspec.Struct, frozen=True):
     """The factors of the driving score (see ``driving_score``), each 0 … 1, and their product times 100.
 
-    A factor is None where the world does not judge it, and left out of the product; without progress there is no score.
+    A factor that the world does not judge is None and left out of the product; without progress there is no score.
     """
 
     progress: float | None
@@ -95,18 +95,18 @@ class ScoreParts(msgspec.Struct, frozen=True):
 
 
 class EpisodeRecord(msgspec.Struct, frozen=True):
-    """One line of episodes.jsonl. What a line of version 0.1 has besides (its replay) is passed over.
+    """One line of episodes.jsonl. Further fields of version 0.1 (the replay) are ignored.
 
     Attributes:
         name: of the episode; the ``scene`` of its frames.
-        scenario: of its specification, as are the next three.
-        seed: see there.
-        conditions: see there.
-        left_hand: see there.
+        scenario: from the episode's specification.
+        seed: from the specification.
+        conditions: from the specification.
+        left_hand: from the specification.
         decisions: plans asked for, and so frames of this episode.
         missing: decisions without a plan.
-        failed_calls: of these, those whose call failed; the same command drives such an episode again.
-        outcome: how it went; ``verdict`` in the file.
+        failed_calls: those of them whose call failed; the same command drives such an episode again.
+        outcome: how it ended, in numbers; ``verdict`` in the file.
         score: the driving score and its parts.
     """
 
@@ -161,7 +161,7 @@ class EpisodeWriter:
             raise _not_written(self._path, error) from error
 
     def append(self, record: EpisodeRecord) -> None:
-        """Adds one episode; on return the line is with the operating system.
+        """Adds one episode; on return the operating system has the line.
 
         Raises:
             UserError: if it cannot be written (a full disk).
@@ -192,7 +192,7 @@ def write_settings(folder: Path, settings: dict[str, object]) -> None:
 
 
 def failed_calls(frames: Iterable[FrameRecord]) -> int:
-    """How many of an episode's decisions have a call that failed."""
+    """Number of an episode's decisions with a failed call."""
     return sum(frame.outcome.startswith("call:") for frame in frames)
 
 
@@ -208,7 +208,7 @@ def _lines(path: Path, kind: type[_T]) -> Iterator[_T]:
 
 
 def whole_lines(path: Path) -> list[bytes]:
-    """The lines of a file; none if there is no such file. A last line that was not written to its end is dropped.
+    """The lines of a file; none if there is no such file. An incomplete last line is dropped.
 
     Raises:
         UserError: if the file cannot be read.
@@ -229,7 +229,7 @@ def _filter(path: Path, keep: Callable[[bytes], bool]) -> None:
     try:
         kept = [line for line in lines if keep(line)]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"'{path}' is damaged ({error}); delete that line, and give the same command again.") from error
+        raise UserError(f"'{path}' is damaged ({error}); delete that line, and drive again to fill the gap.") from error
     try:
         text = b"".join(line + b"\n" for line in kept)
         if path.exists() and path.stat().st_size != len(text):

@@ -1,4 +1,4 @@
-"""What an episode leaves to be watched again: everybody's place every half second, one compressed file per episode."""
+"""The replay of an episode: positions of all actors every half second, one compressed file per episode."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class ActorEntry(msgspec.Struct, frozen=True, array_like=True):
-    """A road user as it is throughout: number, kind, length and width in metres."""
+    """A road user of the whole episode: number, kind, length and width in metres."""
 
     number: int
     kind: str
@@ -55,19 +55,19 @@ class CameraEntry(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, camera: Camera) -> CameraEntry:
-        """As it goes into the file."""
+        """The entry of a camera."""
         return cls(camera.intrinsic.tolist(), camera.rotation.tolist(), camera.translation.tolist(), camera.size)
 
     def camera(self) -> Camera:
-        """As frames have it."""
+        """The camera as frames have it."""
         return Camera(np.array(self.intrinsic), np.array(self.rotation), np.array(self.translation), self.size)
 
 
 class Replay(msgspec.Struct, frozen=True):
-    """An episode to be watched again.
+    """The replay of one episode.
 
     Attributes:
-        actors: all that took part.
+        actors: all of the episode.
         steps: every half second, and the end.
         camera: the front camera; None in files of version 0.1.
     """
@@ -83,7 +83,7 @@ def replay_path(folder: Path, episode: str) -> Path:
 
 
 def write_replay(folder: Path, episode: str, replay: Replay) -> None:
-    """Writes a replay as a whole; one of an earlier attempt is replaced.
+    """Writes a whole replay; one of an earlier attempt is replaced.
 
     Args:
         folder: of the run.
@@ -122,12 +122,12 @@ def read_replay(folder: Path, episode: str) -> Replay | None:
         return _read_from_line(folder / EPISODES, episode)
     except (OSError, EOFError, zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UserError(
-            f"The replay '{path}' is damaged ({error}); delete it: all but pictures of the episode works without."
+            f"The replay '{path}' is damaged ({error}); delete it: only pictures of the episode need it."
         ) from error
 
 
 class _OldLine(msgspec.Struct, frozen=True):
-    """A line of episodes.jsonl of version 0.1, as far as the replay goes."""
+    """The replay in a line of episodes.jsonl of version 0.1."""
 
     name: str
     actors: list[ActorEntry] = []

@@ -1,4 +1,4 @@
-"""Who was around the car at a moment of a replay, in the words of the open loop's checks and figures."""
+"""The agents around the car at a moment of a replay, in the form that the checks and figures of the open loop use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KIND_OF = {"vehicle": KINDS.index("vehicle"), "person": KINDS.index("pedestrian
 
 
 def pose_at(replay: Replay, time: float) -> Pose:
-    """Where the car was, between two steps on the straight line.
+    """The car's pose at a time, interpolated linearly between two steps.
 
     Args:
         replay: with at least one step.
@@ -25,7 +25,7 @@ def pose_at(replay: Replay, time: float) -> Pose:
 
 
 def surroundings_at(replay: Replay, time: float) -> Surroundings:
-    """Everybody around the car from a moment to 3 s later, as they did drive after it.
+    """All agents around the car from a moment to 3 s later, as they drove.
 
     Args:
         replay: with at least one step.
@@ -70,7 +70,7 @@ def _along(times: FloatArray, poses: FloatArray, wanted: FloatArray) -> FloatArr
 def _within(times: FloatArray, poses: FloatArray, wanted: FloatArray, here: Pose) -> FloatArray:
     """(m, 3) x, y, heading in the ego frame ``here``; NaN before the first and after the last time, and in gaps."""
     placed = _along(times, poses, wanted)
-    # Somebody who left and came back was nowhere in between: steps are half a second apart.
+    # An actor that left and came back has no position in between: steps are half a second apart.
     before = np.searchsorted(times, wanted + 1e-6, side="right") - 1
     after = np.searchsorted(times, wanted - 1e-6, side="left")
     inside = (before >= 0) & (after < len(times))

@@ -1,4 +1,4 @@
-"""Closed-loop runs compared: one study, and every table that is made from it."""
+"""Comparison of closed-loop runs: one study, and every table that is made from it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class ClosedLoopResults(TableSet[DrivenStudy]):
 
 
 def results_of(runs: Sequence[DrivenRun], resamples: int = RESAMPLES, seed: int = SEED) -> ClosedLoopResults:
-    """The tables of runs, each on its own finished episodes; pairs on those that both have.
+    """The tables of runs, each over its own finished episodes; pairs over those that both have.
 
     Raises:
-        UserError: if runs were driven under unlike rules.
+        UserError: if runs were driven under different rules.
     """
     study = DrivenStudy(runs, resamples, seed)
     return ClosedLoopResults(study, {table.name: build(table, study) for table in TABLES})

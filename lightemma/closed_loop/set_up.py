@@ -1,4 +1,4 @@
-"""From a benchmark to a closed-loop session: the world, its episodes, the rules and the runs."""
+"""Makes a closed-loop session from a benchmark: the world, its episodes, the rules and the runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lightemma.sessions.models import make_backend
 from lightemma.sessions.roles import BackendMaker
 from lightemma.sessions.session import Session, check_writable
 
-#: From this many episodes on, processes of their own are worth their start.
+#: From this number of episodes on, separate processes save more time than their start takes.
 MANY = 12
 
 
@@ -34,13 +34,13 @@ def open_drives(
         benchmark: what to drive.
         results: folder of runs.
         backends: makes the backend of a model's name.
-        workers: processes that hold worlds and draw; 0 for none but this one; as fits if left out.
+        workers: processes that simulate and draw; 0 for this one only; chosen automatically if left out.
 
     Returns:
-        The session, and a sentence about the renderer if it is not the one that was hoped for.
+        The session, and a sentence about the renderer if it is not the preferred one.
 
     Raises:
-        UserError: if anything is wrong that can be known before the first picture.
+        UserError: if anything is wrong that can be found before the first picture.
     """
     if benchmark.world is None:
         raise UserError("This benchmark drives recorded data; give it to `lightemma run` or `lightemma study`.")
@@ -62,13 +62,13 @@ def open_drives(
         place=factory.place,
         world=type(factory),
         parser=benchmark.parser,
-        most_open=most_open(factory.memory_bytes) if drawing else None,
+        max_episodes_open=max_episodes_open(factory.memory_bytes) if drawing else None,
     )
     return Session(work, jobs, results, benchmark.concurrency), prepared.note
 
 
 def rules_of(world: WorldSettings) -> LoopRules:
-    """How the loop is closed.
+    """The rules of the loop.
 
     Raises:
         UserError: if a number is out of range.
@@ -79,18 +79,18 @@ def rules_of(world: WorldSettings) -> LoopRules:
 
 
 def choice_of(world: WorldSettings) -> EpisodeChoice:
-    """Which episodes are wanted, as a command line writes it; a list of one seed is that one."""
+    """The chosen episodes, as a command line writes them; a list of one seed means that seed."""
     seeds = ",".join([*map(str, world.seeds), ""]) if isinstance(world.seeds, list) else str(world.seeds)
     return EpisodeChoice(",".join(world.scenarios), seeds, ",".join(world.conditions), world.left_hand)
 
 
-def most_open(memory_bytes: int) -> int:
-    """How many worlds that draw may be open at a time, ``memory_bytes`` each; at least two, at most 32."""
+def max_episodes_open(memory_bytes: int) -> int:
+    """Number of drawing worlds that may be open at a time, ``memory_bytes`` each; at least two, at most 32."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration, ValueError):
-        free = 8 * 2**30  # a system that does not say so
+        free = 8 * 2**30  # a system that does not report its memory
     return min(max(free // memory_bytes, 2), 32)
 
 

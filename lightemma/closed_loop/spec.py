@@ -10,7 +10,7 @@ from typing import Any
 from lightemma.errors import UserError, near_names
 from lightemma.protocol import LIGHTEMMA
 
-#: Raised when the worlds or the loop change so that older episodes do not compare.
+#: Raised when the worlds or the loop change so that older episodes cannot be compared.
 VERSION = 1
 #: Pixels: smaller shows nothing, larger takes minutes a picture on a processor.
 SMALLEST, LARGEST = (160, 90), (3840, 2160)
@@ -18,14 +18,14 @@ SMALLEST, LARGEST = (160, 90), (3840, 2160)
 
 @dataclass(frozen=True, slots=True)
 class EpisodeSpec:
-    """One episode of a world: a scenario, a seed for whatever is left open in it, light and weather, the side of the road.
+    """One episode of a world: a scenario, a seed for everything random in it, light and weather, the side of the road.
 
     Attributes:
-        scenario: name of the scenario; what a scenario is, is the world's to say (a recorded scene, a first frame).
+        scenario: name of the scenario; the world decides what a scenario is (a recorded scene, a first frame).
         seed: of everything that is drawn at random.
-        conditions: light and weather, such as ``day``; empty in a world that knows no others.
+        conditions: light and weather, such as ``day``; empty in a world without conditions.
         left_hand: whether traffic keeps to the left.
-        options: whatever else the world needs to open the episode; not part of its name.
+        options: everything else the world needs to open the episode; not part of its name.
     """
 
     scenario: str
@@ -41,7 +41,7 @@ class EpisodeSpec:
         return ".".join(part for part in parts if part)
 
     def token(self, step: int) -> str:
-        """The sample token of the decision number ``step``: 32 hex digits, the same on every machine."""
+        """The sample token of decision number ``step``: 32 hex digits, the same on every machine."""
         return hashlib.sha256(f"lightemma closed loop {VERSION}/{self.name}/{step}".encode()).hexdigest()[:32]
 
     def picture_seed(self, step: int) -> int:
@@ -51,12 +51,12 @@ class EpisodeSpec:
 
 @dataclass(frozen=True, slots=True)
 class LoopRules:
-    """How the loop is closed.
+    """The rules of the loop.
 
     Attributes:
         replan: actions of a plan that are driven before the next picture is taken, 1 … 6.
         real_time: whether the world moves on while the planner computes.
-        car_limits: whether the car's limits hold (acceleration, braking, cornering); without, it does whatever is planned.
+        car_limits: whether the car has limits (acceleration, braking, cornering); without, it does exactly what is planned.
         size: width and height of the pictures in pixels.
         draw: whether pictures are drawn; None draws them for planners that want them.
         renderer: ``auto``, ``panda3d`` or ``painter``.
@@ -86,8 +86,8 @@ class LoopRules:
             )
 
     @property
-    def words(self) -> str:
-        """What of the rules decides the numbers, in one line: two runs compare if it is the same."""
+    def description(self) -> str:
+        """The rules that decide the numbers, in one line; runs can be compared if it is the same."""
         parts = [f"loop {VERSION}", f"replan {self.replan}"]
         parts += ["real time"] if self.real_time else []
         parts += [] if self.car_limits else ["no vehicle limits"]
@@ -102,7 +102,7 @@ def parse_size(text: str) -> tuple[int, int]:
     """Pixels from ``800x450``.
 
     Raises:
-        UserError: if it is nothing of the kind.
+        UserError: if it has another form.
     """
     width, _, height = text.lower().replace("×", "x").partition("x")
     if not (width.strip().isdecimal() and height.strip().isdecimal()):
@@ -111,7 +111,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_seeds(text: str) -> list[int]:
-    """Seeds from ``3`` (which means 0, 1 and 2) or from a list such as ``1,5,9`` (which means these; ``5,`` is 5 alone).
+    """Seeds from ``3`` (which means 0, 1 and 2) or from a list such as ``1,5,9`` (which means these; ``5,`` is only 5).
 
     Raises:
         UserError: if it is neither.

@@ -1,4 +1,4 @@
-"""What the tables of closed-loop runs are made from: the runs, and one source of intervals."""
+"""The data of closed-loop tables: the runs, and the one source of their intervals."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class DrivenRun:
-    """A closed-loop run as read.
+    """A closed-loop run that was read.
 
     Attributes:
-        manifest: what it was.
+        manifest: of the run.
         episodes: the finished ones, by name.
-        scores: its decisions, scored in the open loop against the expert.
+        scores: its decisions, each scored against the expert's plan.
     """
 
     manifest: Manifest
@@ -37,7 +37,7 @@ class DrivenRun:
 
     @property
     def name(self) -> str:
-        """Of the run."""
+        """The run's name."""
         return self.manifest.run
 
 
@@ -46,7 +46,7 @@ class DrivenStudy:
     """Closed-loop runs, each with its own finished episodes.
 
     Attributes:
-        runs: driven by the same rules.
+        runs: all driven under the same rules.
         resamples: how many draws of scenarios.
         seed: of the draws.
     """
@@ -61,17 +61,17 @@ class DrivenStudy:
             if run.manifest.data.name != runs[0].manifest.data.name:
                 raise UserError(
                     f"'{runs[0].name}' was driven in another world ({runs[0].manifest.data.name}) than '{run.name}' "
-                    f"({run.manifest.data.name}); such scores do not compare."
+                    f"({run.manifest.data.name}); such scores cannot be compared."
                 )
             if run.manifest.data.version != runs[0].manifest.data.version:
                 raise UserError(
-                    f"'{runs[0].name}' was driven by other rules ({runs[0].manifest.data.version}) than '{run.name}' "
-                    f"({run.manifest.data.version}); such scores do not compare."
+                    f"'{runs[0].name}' was driven under other rules ({runs[0].manifest.data.version}) than '{run.name}' "
+                    f"({run.manifest.data.version}); such scores cannot be compared."
                 )
 
     @property
     def where(self) -> str:
-        """Where and by which rules the runs drove, in words for captions."""
+        """The world and the rules of the runs, for captions."""
         data = self.runs[0].manifest.data
         world = f"a {data.name}" if data.name == "made-up city" else f"the world '{data.name}'"
         return f"Closed loop in {world} ({data.version})."
@@ -95,19 +95,19 @@ def load_driven(folder: Path) -> DrivenRun:
     """Reads a closed-loop run.
 
     Raises:
-        UserError: if it is none, or has no finished episode.
+        UserError: if it is no closed-loop run, or has no finished episode.
     """
     manifest = read_manifest(folder)
     if manifest.data.source != SOURCE:
         raise UserError(f"'{folder}' is no closed-loop run; make one with `lightemma drive`.")
     episodes = {one.name: one for one in sorted(read_episodes(folder), key=lambda one: one.name)}
     if not episodes:
-        raise UserError(f"The run '{folder}' has no finished episode yet; go on with it by the same `lightemma drive`.")
+        raise UserError(f"The run '{folder}' has no finished episode yet; resume it with the same `lightemma drive`.")
     return DrivenRun(manifest, episodes, load_scores(folder))
 
 
 def clusters(episodes: Sequence[EpisodeRecord]) -> list[str]:
-    """What each episode is resampled with: its scenario, as episodes of one resemble each other; its seed if there is one.
+    """The cluster of each episode in resampling: its scenario, or its seed if there is only one scenario.
 
     Returns:
         One name per episode.

@@ -1,4 +1,4 @@
-"""The contract of a world: something to drive in, step by step, as far as the closed loop needs to know it."""
+"""The contract of a world: what the closed loop needs to drive one episode, step by step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lightemma.frame import Camera, FloatArray, Picture, Pose
 
 @dataclass(frozen=True, slots=True)
 class CarState:
-    """The car that is driven, now.
+    """The present state of the car that is driven.
 
     Attributes:
         pose: of its rear axle, in the world: x and y in metres, heading in radians.
@@ -32,7 +32,7 @@ class Observation:
 
     Attributes:
         camera: the front camera; its size is that of the picture where there is one.
-        picture: what the camera sees, ready to be sent; None where none is wanted or none can be drawn.
+        picture: what the camera sees, ready to be sent; None where none is wanted or the world draws none.
         ground_truth: (6, 2) metres, ego frame: where a good driver would be 0.5 … 3 s from now; None where it is unknown.
     """
 
@@ -42,10 +42,10 @@ class Observation:
 
 
 class World(ABC):
-    """One episode of a world, at its start when it is made. It goes on only by ``step``.
+    """One episode of a world, at its start when it is made. Time passes only in ``step``.
 
-    A world without streets, road users or an expert needs the five abstract members and no more: a learned world, a
-    recorded drive. What it does not know it leaves out of its outcome.
+    A world without streets, road users or an expert needs only the five abstract members: a learned world, a
+    recorded drive. What it does not know is left out of its outcome.
     """
 
     @abstractmethod
@@ -55,7 +55,7 @@ class World(ABC):
     @property
     @abstractmethod
     def car(self) -> CarState:
-        """The car now; read after every step, so it should be quick."""
+        """The car now; read after every step, so it should be fast."""
 
     @property
     @abstractmethod
@@ -68,23 +68,23 @@ class World(ABC):
 
     @abstractmethod
     def step(self, speed: float, curvature: float) -> None:
-        """Moves on by 0.05 s, with the car told this speed (m/s) and curvature (1/m, positive = left)."""
+        """Advances by 0.05 s; the car receives this speed (m/s) and curvature (1/m, positive = left)."""
 
     @abstractmethod
     def outcome(self) -> EpisodeOutcome:
-        """How the episode went so far, in numbers; what the world cannot judge is None."""
+        """The numbers of the episode so far; what the world cannot judge is None."""
 
     def expert_plan(self) -> FloatArray | None:
         """(6, 2) pairs of speed (m/s) and curvature (1/m) of a driver that knows this world, or None without one."""
         return None
 
     def replay_step(self) -> ReplayStep | None:
-        """This moment as it goes into the replay, asked for every half second; None for the car alone."""
+        """This moment for the replay, read every half second; None if there is only the car."""
         return None
 
     def actors(self) -> Sequence[ActorEntry]:
         """The road users of the replay that are there now."""
         return ()
 
-    def close(self) -> None:  # noqa: B027 -- most worlds hold nothing
-        """Gives back what the episode held; called once, at its end or when it is given up."""
+    def close(self) -> None:  # noqa: B027 -- most worlds have nothing to close
+        """Releases what the episode used; called once, at its end or when it is stopped early."""

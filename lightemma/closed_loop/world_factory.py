@@ -1,4 +1,4 @@
-"""The contract of a kind of world: which episodes it has, and how one is opened."""
+"""The contract of a world factory: which episodes a world has, and how one is opened."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lightemma.closed_loop.world import World
 
 @dataclass(frozen=True, slots=True)
 class EpisodeChoice:
-    """Which episodes of a world are wanted, as the user writes it.
+    """The user's choice of episodes.
 
     Attributes:
         scenarios: names with commas, or ``all``.
@@ -31,12 +31,12 @@ class EpisodeChoice:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a world decides once, before the first episode of a run.
+    """The decisions of a world before the first episode of a run.
 
     Attributes:
-        rules: the rules with every open choice made (such as who draws), so that all episodes of a run are alike.
+        rules: the rules with every open choice made (such as the renderer), so that it is the same for all episodes of a run.
         pictures: what decides the pixels, for the manifest; None where no pictures are drawn.
-        note: a sentence for the user if something is not as hoped for, or an empty string.
+        note: a sentence for the user if something is not as wanted, or an empty string.
     """
 
     rules: LoopRules
@@ -47,16 +47,16 @@ class Prepared:
 class WorldFactory(ABC):
     """Makes the episodes of one kind of world.
 
-    It is made once per command and sent (pickled) to every process that holds worlds; whatever is heavy is opened there, by
-    ``open``, and given back by ``close``.
+    It is made once per command and sent (pickled) to every process with worlds; heavy things are opened there, by
+    ``open``, and released by ``close``.
 
     Args:
         argument: what follows the name in ``--world NAME:argument``; empty without a colon.
 
     Attributes:
-        name: what the world is called on the command line.
-        drivers: drivers that know this world, by name; they are offered beside the planners.
-        memory_bytes: memory that one open episode with pictures needs, so that not too many are open at once.
+        name: the world's name on the command line.
+        drivers: drivers that know this world, by name; they are offered together with the planners.
+        memory_bytes: memory that one open episode with pictures needs, so that not too many are open at the same time.
     """
 
     name: ClassVar[str]
@@ -68,12 +68,12 @@ class WorldFactory(ABC):
 
     @property
     def place(self) -> str:
-        """What manifests and captions call the world: runs of worlds with other places do not compare."""
+        """The world's name in manifests and captions; only runs with the same place can be compared."""
         return f"{self.name}:{self.argument}" if self.argument else self.name
 
     @abstractmethod
     def episodes(self, choice: EpisodeChoice) -> list[EpisodeSpec]:
-        """The episodes that are wanted, in the order in which they are driven.
+        """The chosen episodes, in the order in which they are driven.
 
         Raises:
             UserError: if the world has none of these.
@@ -86,7 +86,7 @@ class WorldFactory(ABC):
         Args:
             spec: one of ``episodes``; seeds come from it.
             rules: how the loop is closed.
-            pictures: whether it is to draw what the camera sees.
+            pictures: whether it draws what the camera sees.
 
         Raises:
             UserError: if it cannot be opened.
@@ -104,5 +104,5 @@ class WorldFactory(ABC):
         """
         return Prepared(rules, {} if pictures else None)
 
-    def close(self) -> None:  # noqa: B027 -- most factories hold nothing
-        """Gives back what was opened for several episodes."""
+    def close(self) -> None:  # noqa: B027 -- most factories have nothing to close
+        """Releases what was opened for several episodes."""

@@ -1,4 +1,4 @@
-"""A world small enough to work out by hand: a straight road along x, a goal at 60 m, and whatever the scenario puts on it."""
+"""A world small enough to work out by hand: a straight road along x, a goal at 60 m, and what the scenario puts on it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ SCENARIOS = ("open", "wall", "light", "walker", "hard")
 
 
 class FakeWorld(World):
-    """The car obeys at once. ``wall`` and ``walker`` put somebody at 30 m, ``light`` a red light at 20 m.
+    """Commands are reached immediately. ``wall`` is a car and ``walker`` a person at 30 m, ``light`` a red light at 20 m.
 
-    Pictures have bytes that say what is drawn, and can be read as pictures by nobody.
+    The bytes of a picture say what is drawn; they are no real picture.
     """
 
     def __init__(self, spec: EpisodeSpec, rules: LoopRules, pictures: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""The loop in the real city: who should rank above whom does, and faults end as the page says."""
+"""The loop in the real city: known drivers rank in the right order, and faults end as documented."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def test_known_drivers_rank_as_they_must(tmp_path):
     assert scores[1] < 50.0
 
 
-def test_running_into_the_car_ahead_is_worth_nothing():
+def test_running_into_the_car_ahead_scores_zero():
     outcome, _ = drive("lead-car-braking", lambda world: (14.0, 0.0))
     assert outcome.end == "collision"
     assert [crash.struck for crash in outcome.crashes_at_fault] == ["vehicle"]
     assert score_of(outcome).score == 0.0
 
 
-def test_running_down_a_person_is_worth_nothing():
+def test_running_into_a_person_scores_zero():
     def blind(world):
         pose = world.simulation.ego.pose
         for walker in world.simulation.walkers:
@@ -77,7 +77,7 @@ def test_leaving_the_road_ends_the_episode_a_second_later():
     assert score_of(outcome).off_road == 0.5
 
 
-def test_standing_without_a_reason_ends_as_stuck_and_scores_next_to_nothing():
+def test_standing_without_a_reason_ends_as_stuck_and_scores_close_to_zero():
     outcome, _ = drive("cruise", lambda world: (0.0, 0.0))
     assert outcome.end == "stuck"
     assert 8.0 <= outcome.time_s < 15.0
@@ -85,7 +85,7 @@ def test_standing_without_a_reason_ends_as_stuck_and_scores_next_to_nothing():
     assert score_of(outcome).score < 15.0
 
 
-def test_without_limits_the_car_does_at_once_what_it_is_told():
+def test_without_limits_the_car_reaches_every_command_immediately():
     spec = EpisodeSpec("cruise", 0)
     for limits, speed in ((False, 1.0), (True, 5.0)):
         world = CityFactory().open(spec, LoopRules(car_limits=limits), pictures=False)

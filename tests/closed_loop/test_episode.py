@@ -1,4 +1,4 @@
-"""One episode: frames by the protocol, plans carried out, silence answered by braking, time passing while one thinks."""
+"""One episode: frames by the protocol, plans that are driven, braking without a plan, real time."""
 
 from __future__ import annotations
 
@@ -61,23 +61,23 @@ def test_tokens_depend_on_everything_that_makes_an_episode():
 
 
 @pytest.mark.parametrize("replan", [1, 3, 6])
-def test_so_many_actions_are_driven_before_the_next_picture(tmp_path, replan):
+def test_replan_is_the_number_of_actions_driven_before_the_next_picture(tmp_path, replan):
     episode, world = open_episode(tmp_path, replan=replan)
     episode.look()
     plan = np.column_stack([np.arange(1.0, 7.0), np.zeros(6)])
-    point = episode.go_on(plan)
+    point = episode.advance(plan)
     assert world.x == pytest.approx(0.5 * plan[:replan, 0].sum())
     assert point.frame.timestamp - 1_600_000_000_000_000 == 500_000 * replan
     assert point.frame.history.actions[-1, 0] == pytest.approx(plan[replan - 1, 0])
 
 
-def test_history_is_in_the_car_s_own_frame_after_a_turn(tmp_path):
+def test_history_is_in_the_cars_own_frame_after_a_turn(tmp_path):
     episode, world = open_episode(tmp_path, replan=2)
     episode.look()
-    frame = episode.go_on(steady(6.0, 0.1)).frame
+    frame = episode.advance(steady(6.0, 0.1)).frame
     assert frame.history.positions[-1] == pytest.approx([0.0, 0.0])
     assert frame.pose.heading == pytest.approx(world.heading)
-    # It turned left: where it came from lies behind and to the left.
+    # It turned left: its past positions are behind and to the left.
     assert frame.history.positions[0, 0] < -10.0
     assert frame.history.positions[0, 1] > 1.0
 
@@ -85,48 +85,48 @@ def test_history_is_in_the_car_s_own_frame_after_a_turn(tmp_path):
 def test_without_an_answer_the_car_holds_then_brakes_then_drives_again(tmp_path):
     episode, world = open_episode(tmp_path, replan=2)
     episode.look()
-    episode.go_on(steady(4.0))
+    episode.advance(steady(4.0))
     speeds = []
     for _ in range(5):
-        episode.go_on(None)
+        episode.advance(None)
         speeds.append(world.speed)
     assert speeds == pytest.approx([4.0, 2.5, 1.0, 0.0, 0.0])
-    episode.go_on(steady(7.0))
+    episode.advance(steady(7.0))
     assert world.speed == 7.0
-    episode.go_on(None)
+    episode.advance(None)
     assert world.speed == 7.0
 
 
-def test_before_the_first_answer_the_car_goes_on_as_it_came(tmp_path):
+def test_before_the_first_answer_the_car_keeps_its_motion(tmp_path):
     episode, world = open_episode(tmp_path)
     episode.look()
-    episode.go_on(None)
+    episode.advance(None)
     assert world.speed == 5.0
     assert world.x == pytest.approx(2.5)
-    episode.go_on(None)
+    episode.advance(None)
     assert world.speed == pytest.approx(3.5)
 
 
 def test_in_real_time_the_old_plan_holds_while_the_planner_thinks(tmp_path):
     episode, world = open_episode(tmp_path, real_time=True)
     episode.look()
-    point = episode.go_on(steady(10.0), latency_s=1.2)
-    # 1.2 s at the 5 m/s it came with; the picture is due at once, since half a second has long passed.
+    point = episode.advance(steady(10.0), latency_s=1.2)
+    # 1.2 s at the first speed of 5 m/s; the picture is due immediately, since more than half a second has passed.
     assert world.x == pytest.approx(6.0)
     assert point.frame.timestamp - 1_600_000_000_000_000 == 1_200_000
     assert point.frame.history.actions[-1, 0] == pytest.approx(5.0)
-    episode.go_on(steady(2.0), latency_s=0.2)
+    episode.advance(steady(2.0), latency_s=0.2)
     # 0.2 s of the plan before, made 1.2 s ago, then 0.3 s of the new one.
     assert world.x == pytest.approx(6.0 + 0.2 * 10.0 + 0.3 * 2.0)
 
 
-def test_in_real_time_what_a_plan_said_of_the_past_is_skipped(tmp_path):
+def test_in_real_time_the_past_part_of_a_plan_is_skipped(tmp_path):
     episode, world = open_episode(tmp_path, real_time=True)
     episode.look()
     plan = np.column_stack([np.arange(1.0, 7.0), np.zeros(6)])
-    episode.go_on(plan, latency_s=1.1)
+    episode.advance(plan, latency_s=1.1)
     before = world.x
-    episode.go_on(steady(0.0), latency_s=0.4)
+    episode.advance(steady(0.0), latency_s=0.4)
     # From 1.1 to 1.5 s the third action, then 0.1 s of standing.
     assert world.x - before == pytest.approx(0.4 * 3.0)
 
@@ -134,14 +134,14 @@ def test_in_real_time_what_a_plan_said_of_the_past_is_skipped(tmp_path):
 def test_in_real_time_a_plan_that_has_run_out_ends_in_braking(tmp_path):
     episode, world = open_episode(tmp_path, real_time=True)
     episode.look()
-    episode.go_on(steady(5.0), latency_s=4.0)
-    # 3 s of the motion it came with, half a second held, half a second of braking by 1.5 m/s.
+    episode.advance(steady(5.0), latency_s=4.0)
+    # 3 s of the first motion, half a second held, half a second of braking by 1.5 m/s.
     assert world.x == pytest.approx(3.5 * 5.0 + 0.5 * 3.5)
     assert world.speed == pytest.approx(3.5)
 
 
 @given(st.floats(0.0, 30.0), st.integers(0, 100), st.integers(0, 400))
-def test_a_silent_car_never_speeds_up_and_comes_to_a_stand(speed, silent_from, ticks):
+def test_without_plans_the_car_never_speeds_up_and_stops(speed, silent_from, ticks):
     follower = PlanFollower(steady(speed))
     commands = []
     for tick in range(ticks):
@@ -155,13 +155,13 @@ def test_a_silent_car_never_speeds_up_and_comes_to_a_stand(speed, silent_from, t
         assert commands[-1] == 0.0
 
 
-def test_the_end_brings_an_outcome_and_a_replay_of_every_half_second(tmp_path):
+def test_the_end_gives_an_outcome_and_a_replay_of_every_half_second(tmp_path):
     episode, world = open_episode(tmp_path, "wall")
     point: DecisionPoint = episode.look()
     decisions = 0
     while point.finished is None:
         decisions += 1
-        point = episode.go_on(steady(5.0))
+        point = episode.advance(steady(5.0))
     assert point.frame is None
     assert point.finished.outcome.end == "collision"
     assert decisions == 11  # 26 m at 5 m/s are 5.2 s
@@ -172,7 +172,7 @@ def test_the_end_brings_an_outcome_and_a_replay_of_every_half_second(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("call", "words"),
+    ("call", "message"),
     [
         (lambda: LoopRules(replan=7), "`replan` is 7"),
         (lambda: LoopRules(replan=0), "`replan` is 0"),
@@ -187,8 +187,8 @@ def test_the_end_brings_an_outcome_and_a_replay_of_every_half_second(tmp_path):
         (lambda: choose(" , ", CONDITIONS, "condition"), "No condition is named"),
     ],
 )
-def test_wrong_values_are_one_sentence(call, words):
-    with pytest.raises(UserError, match=words.replace("?", r"\?")):
+def test_wrong_values_are_one_sentence(call, message):
+    with pytest.raises(UserError, match=message.replace("?", r"\?")):
         call()
 
 

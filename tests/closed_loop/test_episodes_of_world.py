@@ -55,7 +55,7 @@ def tour(
 
 
 class Sight(Backend):
-    """Answers by what it is shown, costs money, and counts what it was asked."""
+    """A backend that answers by the picture, costs money, and records its requests."""
 
     def __init__(self, **config) -> None:
         values = {"limits": Limits(attempts=1), "price": Price(input=1000.0, output=0.0)} | config
@@ -106,7 +106,7 @@ def test_the_same_command_again_asks_nothing_and_changes_nothing(tmp_path):
     assert read_manifest(tmp_path / "drive-scripted").data.frames == 96
 
 
-def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(tmp_path):
+def test_a_killed_run_is_resumed_and_ends_as_if_it_had_not_been_killed(tmp_path):
     class KilledError(Exception):
         pass
 
@@ -119,7 +119,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(tmp_path):
     with pytest.raises(KilledError):
         tour(tmp_path / "killed", backend=Sight()).run(progress=die_after_two)
     folder = tmp_path / "killed" / "drive-sight"
-    # As a process that ends between two writes leaves it: frames of an episode whose own line never came, and a torn line.
+    # As after a process that ended between two writes: frames of an episode without its own line, and an incomplete line.
     whole = (folder / "episodes.jsonl").read_bytes().splitlines(keepends=True)
     (folder / "episodes.jsonl").write_bytes(whole[0] + whole[1][:50])
     (outcome,) = tour(tmp_path / "killed", backend=Sight()).run()
@@ -131,7 +131,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been_killed(tmp_path):
 
 
 def stripped(folder: Path) -> list[object]:
-    """The frames without what a cached answer says otherwise."""
+    """The frames without the fields that differ for cached answers."""
 
     def plain(stage):
         return msgspec.structs.replace(stage, cached=False, attempts=1)
@@ -151,7 +151,7 @@ def test_an_episode_driven_before_is_not_paid_for_again(tmp_path):
     assert all(stage.cached for frame in read_frames(tmp_path / "drive-sight") for stage in frame.calls)
 
 
-def test_a_planner_without_answers_is_counted_and_brakes_to_a_stand(tmp_path):
+def test_missing_plans_are_counted_and_the_car_brakes_to_a_standstill(tmp_path):
     backend = scripted(GOOD | {"action": ["I would rather not."]})
     (outcome,) = tour(tmp_path, backend=backend, scenarios=["open"], seeds=[0]).run()
     assert (outcome.done, outcome.failed) == (1, 0)
@@ -170,7 +170,7 @@ def test_a_planner_without_answers_is_counted_and_brakes_to_a_stand(tmp_path):
     assert {frame.outcome for frame in read_frames(tmp_path / "drive-scripted")} == {"format:prose"}
 
 
-def test_an_episode_with_failed_calls_is_driven_again_and_leaves_nothing_behind(tmp_path):
+def test_an_episode_with_failed_calls_is_driven_again_without_old_records(tmp_path):
     shaky = Sight()
     shaky.fails_from = 10
     (outcome,) = tour(tmp_path, backend=shaky, scenarios=["open"], seeds=[0]).run()
@@ -194,7 +194,7 @@ def test_a_model_that_sees_drives_by_what_it_sees(tmp_path):
     assert read_replay(folder, "light.day.000").steps[-1].ego[3] == 3.0
 
 
-def test_in_real_time_latency_costs_way(tmp_path):
+def test_in_real_time_latency_costs_progress(tmp_path):
     rules = LoopRules(real_time=True)
     tour(tmp_path, backend=Sight(), scenarios=["open"], seeds=[0], rules=rules).run()
     folder = tmp_path / "drive-sight+real-time"
@@ -206,7 +206,7 @@ def test_in_real_time_latency_costs_way(tmp_path):
     assert slow.outcome.time_s > quick.outcome.time_s
 
 
-def test_other_rules_go_to_a_run_of_their_own(tmp_path):
+def test_other_rules_make_another_run(tmp_path):
     tour(tmp_path, ["constant-action"], scenarios=["open"], seeds=[0]).run()
     with pytest.raises(UserError, match="holds a run with other frames"):
         tour(tmp_path, ["constant-action"], scenarios=["open"], seeds=[0, 1]).run()
@@ -214,7 +214,7 @@ def test_other_rules_go_to_a_run_of_their_own(tmp_path):
     assert (tmp_path / "drive-constant-action+replan-2+no-limits").is_dir()
 
 
-def test_drivers_without_a_model_draw_nothing_unless_told_to(tmp_path):
+def test_drivers_without_a_model_draw_nothing_unless_draw_is_set(tmp_path):
     planners = ["constant-action", "stop", "expert", "random"]
     tour(tmp_path, planners, scenarios=["open"], seeds=[0]).run()
     scores = {name: read_episodes(tmp_path / f"drive-{name}")[0].score.score for name in planners}
@@ -226,7 +226,7 @@ def test_drivers_without_a_model_draw_nothing_unless_told_to(tmp_path):
     assert len(list((tmp_path / "seen" / "drive-stop" / "pictures" / "open.day.000").iterdir())) == 40
 
 
-def test_a_budget_ends_the_run_and_the_same_command_goes_on(tmp_path):
+def test_a_budget_ends_the_run_and_the_same_command_resumes(tmp_path):
     # A call costs a dollar; an episode 60.
     (outcome,) = tour(tmp_path, backend=Sight(), scenarios=["open"]).run(Spending(max_cost=100.0))
     assert outcome.done == 1
@@ -241,7 +241,7 @@ def test_a_cap_without_a_price_is_refused(tmp_path):
         tour(tmp_path, backend=Sight(price=None)).run(Spending(max_cost=1.0))
 
 
-def test_processes_of_their_own_give_the_same_records(tmp_path):
+def test_separate_processes_give_the_same_records(tmp_path):
     tour(tmp_path / "here", backend=Sight()).run()
     host = lambda: ProcessHost(FakeFactory(), workers=2)  # noqa: E731
     tour(tmp_path / "there", backend=Sight(), make_host=host, concurrency=4).run()
@@ -269,7 +269,7 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
         tour(tmp_path, backend=Sight()).run()
 
 
-def test_a_planner_is_given_the_pictures_of_the_decisions_before(tmp_path):
+def test_a_planner_is_given_the_pictures_of_earlier_decisions(tmp_path):
     shown: dict[str, list[str]] = {}
 
     class Watching(Sight):
@@ -287,4 +287,4 @@ def test_a_planner_is_given_the_pictures_of_the_decisions_before(tmp_path):
         assert len(mine) > 3
         for number, frame in enumerate(mine):
             before = [one.image_sha256 for one in mine[max(0, number - 2) : number + 1]]
-            assert shown[frame.sample_token] == before, "those of the decisions before, the frame's own last"
+            assert shown[frame.sample_token] == before, "earlier decisions first, the frame's own last"

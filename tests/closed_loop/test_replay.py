@@ -1,4 +1,4 @@
-"""Replays: one small file per episode, read by whoever draws an episode; those of version 0.1 as well."""
+"""Replays: one small file per episode, also those of version 0.1."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def step(time: float, *actors: tuple[int, float, float, float, float], x: float 
     return ReplayStep(time, (x, 0.0, heading, 5.0, 0.0), list(actors), [(0, "red")])
 
 
-#: Straight on at 5 m/s; actor 1 stands, actor 2 is gone from 1 to 2.5 s, 3 is of a kind that only its world knows.
+#: Straight on at 5 m/s; actor 1 stands, actor 2 is missing from 1 to 2.5 s, 3 is of a kind that only its world knows.
 REPLAY = Replay(
     [ActorEntry(1, "car", 4.0, 2.0), ActorEntry(2, "pedestrian", 0.5, 0.6), ActorEntry(3, "moose", 2.0, 1.0)],
     [
@@ -98,14 +98,14 @@ def test_files_of_version_0_1_are_read(tmp_path):
     assert read_replay(tmp_path, "a.day.002") is None
 
 
-def test_who_is_around_is_where_the_replay_has_them():
+def test_agents_are_where_the_replay_has_them():
     around = surroundings_at(REPLAY, 0.25)
     assert pose_at(REPLAY, 0.25).x == pytest.approx(1.25)
     agents = around.agents
     assert agents.centres[0, 0] == pytest.approx((28.75, 4.0))
     assert [KINDS[kind] for kind in agents.kinds] == ["vehicle", "pedestrian", "other"]
     assert list(agents.categories) == ["vehicle.car", "human.pedestrian.adult", "moose"]
-    # Gone between 0.5 and 2.5 s; times are 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.25.
+    # Missing between 0.5 and 2.5 s; times are 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.25.
     assert agents.valid[1].tolist() == [True, False, False, False, False, True, True]
     assert agents.valid[0].all()
     # Headings turn the short way, over the jump at pi.
@@ -116,12 +116,12 @@ def test_who_is_around_is_where_the_replay_has_them():
     assert late.valid[0].tolist() == [True, True, True, False, False, False, False]
 
 
-def test_the_replay_of_a_drive_is_what_the_world_was(tmp_path: Path):
+def test_the_replay_of_a_drive_agrees_with_the_world(tmp_path: Path):
     world = WorldSettings(scenarios=["left-turn"], seeds=1)
     drives, _ = open_drives(Benchmark(world=world, planners=["expert"]), tmp_path, workers=0)
     drives.run()
     folder = tmp_path / "drive-expert"
-    assert (folder / EPISODES).stat().st_size < 1500, "the line holds numbers alone"
+    assert (folder / EPISODES).stat().st_size < 1500, "the line has only numbers"
     source = DrivenSource(folder)
     frames = source.scene_frames("left-turn.day.000")
     records = read_frames(folder)
@@ -140,7 +140,7 @@ def test_the_replay_of_a_drive_is_what_the_world_was(tmp_path: Path):
         for _ in range(10):
             world.step(*record.actions[0])
     assert look("left-turn.day.000", "no such token") is None
-    # What figures and films ask, whatever the source.
+    # What figures and videos use, for any source.
     around = context_of(source).agents
     assert around is not None
     assert len(around(records[0].scene, records[0].sample_token).agents.sizes) >= len(world.actors())

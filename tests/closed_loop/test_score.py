@@ -1,4 +1,4 @@
-"""The driving score: what every fault costs, and what the tables make of it."""
+"""The driving score: what every fault costs, and the tables made from it."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ def test_a_clean_drive_to_the_goal_is_worth_100():
         (changed(harsh_s=10.0), 100.0 * (1 + (5 + 1) / 7) / 2),
     ],
 )
-def test_every_fault_costs_what_the_page_says(outcome, score):
+def test_every_fault_costs_what_the_documentation_says(outcome, score):
     assert score_of(outcome).score == pytest.approx(score)
 
 
-def test_what_a_world_does_not_judge_takes_nothing_off_and_stays_unknown():
+def test_unknown_factors_do_not_lower_the_score_and_stay_unknown():
     parts = score_of(EpisodeOutcome(end="goal", time_s=20.0, progress=0.5))
     assert (parts.score, parts.success) == (50.0, True)
     assert [parts.collision, parts.red_light, parts.off_road, parts.side, parts.comfort] == [None] * 5
@@ -102,12 +102,12 @@ outcomes = st.builds(
 
 
 @given(outcomes)
-def test_the_score_lies_between_0_and_100_and_below_the_progress(outcome):
+def test_the_score_is_between_0_and_100_and_below_the_progress(outcome):
     assert 0.0 <= score_of(outcome).score <= 100.0 * outcome.progress + 1e-9
 
 
 @given(outcomes, st.sampled_from(["red_lights", "wrong_side", "harsh_s"]))
-def test_one_more_fault_never_pays(outcome, what):
+def test_one_more_fault_never_raises_the_score(outcome, what):
     worse = msgspec.structs.replace(outcome, **{what: getattr(outcome, what) + 1})
     assert score_of(worse).score <= score_of(outcome).score
 
@@ -131,7 +131,7 @@ def test_tables_of_several_runs(tmp_path):
     stop, constant, _ = results.closed_loop
     assert (stop.stuck_rate, constant.stuck_rate) == (1.0, 0.0)
     assert constant.driving_score == pytest.approx(75.0)  # 100 on the open road, 50 past the light
-    assert (constant.ci_low, constant.ci_high) == (0.0, 100.0)  # two scenarios say next to nothing
+    assert (constant.ci_low, constant.ci_high) == (0.0, 100.0)  # two scenarios give no usable interval
     assert (constant.success_rate, constant.red_light_rate) == (0.5, 0.5)
     assert constant.l2_expert == 0.0
     pairs = {(row.run, row.reference): row for row in results.closed_loop_paired}
@@ -162,7 +162,7 @@ def test_tokens_cost_and_missing_answers_reach_the_table(tmp_path):
     assert math.isnan(row.l2_expert)
 
 
-def test_runs_under_other_rules_do_not_compare(tmp_path):
+def test_runs_under_other_rules_are_not_compared(tmp_path):
     for rules in (LoopRules(), LoopRules(replan=2)):
         tour(tmp_path, ["stop"], scenarios=["open"], seeds=[0], rules=rules).run()
     with pytest.raises(UserError, match="other rules"):

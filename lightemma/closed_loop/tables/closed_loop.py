@@ -27,7 +27,7 @@ class ClosedLoopRow:
         run: name of the run
         model: the model's name; empty for drivers without one
         planner: the driver's name
-        rules: how the loop was closed
+        rules: the rules of the loop
         episodes: number of episodes driven to their end
         driving_score: score 0 … 100, mean over episodes
         ci_low: score, lower end of its 95 % interval over scenarios
@@ -43,7 +43,7 @@ class ClosedLoopRow:
         min_ttc_mean_s: seconds, mean of the episodes' smallest times to collision, of those that have one
         close_rate: share of episodes that came within 0.95 s of a collision
         comfort: share of the time within the comfort bounds, mean over episodes
-        standing_s: seconds per episode stood still, for whatever reason
+        standing_s: seconds per episode at a standstill, whatever the reason
         time_s: seconds per episode
         decisions: number of plans asked for, in all
         answers_missing_rate: share of decisions without a plan
@@ -123,7 +123,7 @@ def _row(study: DrivenStudy, run: DrivenRun) -> ClosedLoopRow:
         rules=run.manifest.data.version,
         episodes=len(episodes),
         driving_score=interval.mean,
-        # With two or three scenarios Student's t reaches beyond what a score can be.
+        # With two or three scenarios Student's t can give bounds outside 0 … 100.
         ci_low=float(np.clip(interval.low, 0.0, 100.0)),
         ci_high=float(np.clip(interval.high, 0.0, 100.0)),
         success_rate=share_of(one.score.success for one in episodes),

@@ -35,9 +35,9 @@ class EpisodeRow:
         red_lights: number of stop lines crossed at red
         off_road: whether a corner ever left the carriageway
         wrong_side: number of times it drove among oncoming traffic for longer than overtaking takes
-        min_ttc_s: seconds, smallest time to collision; empty if nothing was ever that near on a collision course
+        min_ttc_s: seconds, smallest time to collision; empty if nothing was ever that close on a collision course
         harsh_s: seconds beyond the comfort bounds
-        standing_s: seconds stood still, for whatever reason
+        standing_s: seconds at a standstill, whatever the reason
         decisions: number of plans asked for
         missing: number of decisions without a plan
         failed_calls: number of decisions whose call failed

@@ -1,4 +1,4 @@
-"""The worlds that can be driven in: those shipped here, and those that other packages offer."""
+"""The registry of worlds: those shipped here, and those that other packages offer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from lightemma.closed_loop.world_factory import EpisodeChoice, WorldFactory
 from lightemma.errors import UserError
 from lightemma.plugins import describe, find_class, offered
 
-#: Name -> where its factory is; loaded when it is asked for.
+#: Name -> where its factory is; loaded when it is needed.
 WORLDS = {"city": "lightemma.closed_loop.worlds.city:CityFactory"}
 #: Other packages offer worlds by entry points of this group.
 ENTRY_POINTS = "lightemma.worlds"
@@ -36,10 +36,10 @@ def open_factory(text: str = DEFAULT_WORLD) -> WorldFactory:
 
 
 def choose_episodes(factory: WorldFactory, choice: EpisodeChoice) -> list[EpisodeSpec]:
-    """The episodes of a world that are wanted, each with a name of its own that a file can have.
+    """The chosen episodes of a world, checked: each has its own name, which is a valid file name.
 
     Raises:
-        UserError: if there are none, or a name is not fit.
+        UserError: if there are none, or a name is not valid.
     """
     specs = factory.episodes(choice)
     if not specs:
@@ -51,7 +51,7 @@ def choose_episodes(factory: WorldFactory, choice: EpisodeChoice) -> list[Episod
         if spec.name in seen or not spec.name.strip(".") or not set(spec.name).isdisjoint('/\\:*?"<>|\0\n'):
             raise UserError(
                 f"The world '{factory.place}' ({describe(type(factory))}) has an episode "
-                f"called '{spec.name}', which is no fit name for a file, or is taken by another episode."
+                f"called '{spec.name}', which is no valid file name, or is the name of another episode."
             )
         seen.add(spec.name)
     return specs

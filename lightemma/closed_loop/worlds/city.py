@@ -1,4 +1,4 @@
-"""The simulated city as a world of the closed loop: with an end, an outcome, pictures, and an expert."""
+"""The simulated city as a world of the closed loop, with pictures, an outcome and an expert."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from lightemma.simulation.world import CitySimulation
 OFF_ROAD_S = 1.0
 #: m/s² beyond which the IDM driver does not brake.
 HARDEST = -8.0
-#: The point on the route it steers for: seconds and metres ahead; and 1/m, its sharpest turn.
+#: The point on the route that it steers to: seconds and metres ahead; and 1/m, its sharpest turn.
 AIM_S, AIM_M, SHARPEST = 0.55, 1.6, 0.2
 
 
@@ -54,7 +54,7 @@ class CityWorld(World):
 
     Attributes:
         simulation: as given, for drivers that know the city.
-        referee: what has happened so far.
+        referee: records what has happened so far.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class CityWorld(World):
         return self._end is not None
 
     def observe(self) -> Observation:
-        """What the car sees now, and where the expert would be in the next 3 s."""
+        """What the car sees now, and the expert's positions in the next 3 s."""
         picture: Picture | None = None
         if self._renderer is not None:
             picture = self._renderer.picture(self._state_now(), self._spec.picture_seed(self._decisions))
@@ -123,7 +123,7 @@ class CityWorld(World):
             self._end = "time-out"
 
     def expert_plan(self) -> FloatArray:
-        """(6, 2) what the expert would do."""
+        """(6, 2) the expert's plan."""
         tick, plan = self._planned
         if tick != self._ticks:
             plan = self._expert.plan(self.simulation).actions
@@ -131,7 +131,7 @@ class CityWorld(World):
         return plan
 
     def outcome(self) -> EpisodeOutcome:
-        """How it went so far."""
+        """The numbers of the episode so far."""
         account = self.referee.account()
         speeds, curvatures = np.array(self._motion).T
         return EpisodeOutcome(
@@ -159,7 +159,7 @@ class CityWorld(World):
         )
 
     def actors(self) -> Sequence[ActorEntry]:
-        """All road users and things there are now."""
+        """All road users and things of this moment."""
         return [ActorEntry(one.number, one.kind, one.length, one.width) for one in self._state_now().actors]
 
     def close(self) -> None:
@@ -202,7 +202,7 @@ def _place(pose: Pose) -> tuple[float, float, float]:
 
 
 class IdmDriver(PrivilegedDriver):
-    """Follows its route and keeps its distance by the intelligent driver model; knows nothing of lights, signs and people."""
+    """Follows its route and keeps its distance by the intelligent driver model; ignores lights, signs and people."""
 
     name: ClassVar[str] = "idm"
 
@@ -252,14 +252,14 @@ class CityFactory(WorldFactory):
     """Episodes in the city: every scenario, under every condition, with every seed.
 
     Raises:
-        UserError: if something follows the name.
+        UserError: if there is an argument.
     """
 
     name: ClassVar[str] = "city"
     drivers: ClassVar[Mapping[str, type[PrivilegedDriver]]] = {
         driver.name: driver for driver in (ExpertDriver, IdmDriver, RandomDriver)
     }
-    #: One city in panda3d with Mesa's software driver, with something to spare.
+    #: One city in panda3d with Mesa's software driver, with a margin.
     memory_bytes: ClassVar[int] = 600 * 2**20
 
     def __init__(self, argument: str = "") -> None:
@@ -277,7 +277,7 @@ class CityFactory(WorldFactory):
         """Every scenario under every condition with every seed.
 
         Raises:
-            UserError: if a scenario, a condition or a seed is none.
+            UserError: if a scenario, a condition or a seed is unknown.
         """
         scenarios = choose_scenarios(choice.scenarios)
         seeds = parse_seeds(choice.seeds)
@@ -292,10 +292,10 @@ class CityFactory(WorldFactory):
         ]
 
     def prepare(self, rules: LoopRules, *, pictures: bool) -> Prepared:
-        """Refuses a size that no renderer takes, and decides who draws.
+        """Refuses a size that no renderer can draw, and chooses the renderer.
 
         Raises:
-            UserError: if the size is none, or the renderer that was asked for cannot draw.
+            UserError: if the size is not possible, or the requested renderer cannot draw.
         """
         front_camera(rules.size)
         return decide_renderer(rules) if pictures else Prepared(rules)

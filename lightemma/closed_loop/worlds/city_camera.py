@@ -1,4 +1,4 @@
-"""What the city's front camera sees, ready to be sent: drawn, with the camera's own faults, as a JPEG."""
+"""Pictures of the city's front camera, ready to be sent: drawn, with noise and blur, as a JPEG."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lightemma.frame import Picture
 from lightemma.simulation.render import RendererKind, RenderError, encode_jpeg, front_camera, make_renderer
 from lightemma.simulation.state import City, WorldState
 
-#: Of the pictures as they are kept and sent.
+#: JPEG quality of the pictures as they are kept and sent.
 JPEG_QUALITY = 90
 
 
@@ -36,7 +36,7 @@ class CameraRenderer:
         self._size = rules.size
 
     def load(self, city: City) -> None:
-        """Gets ready to draw a city."""
+        """Loads a city."""
         try:
             self._renderer.load(city)
         except RenderError as error:
@@ -57,10 +57,10 @@ class CameraRenderer:
 
 
 def decide_renderer(rules: LoopRules) -> Prepared:
-    """Finds out who can draw here: ``auto`` is decided once, so that all pictures of a run are alike.
+    """Finds a renderer that works here: ``auto`` is decided once, so that one renderer draws all pictures of a run.
 
     Raises:
-        UserError: if the renderer that was asked for cannot.
+        UserError: if the requested renderer cannot draw.
     """
     try:
         with make_renderer(_kind(rules.renderer)) as renderer:
