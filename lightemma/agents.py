@@ -1,4 +1,4 @@
-"""What stands and drives around one frame while a plan is carried out: recorded, for judging plans, never for planners."""
+"""Agents and road around one frame during its plan, as recorded: for judging plans, never given to planners."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VEHICLE, PEDESTRIAN, OTHER = range(len(KINDS))
 
 #: nuScenes' car, a Renault Zoe: length by the maker, width as the field takes it (the body is 1.73 m, with mirrors 1.95 m).
 CAR_LENGTH, CAR_WIDTH = 4.084, 1.85
-#: Its middle lies ahead of the rear axle, where its pose is, by half its length less 0.657 m of rear overhang.
+#: Its middle is ahead of the rear axle, where its pose is, by half its length less 0.657 m of rear overhang.
 CAR_AHEAD = CAR_LENGTH / 2 - 0.657
 
 
@@ -39,7 +39,7 @@ class Agents:
         yaws: (a, 7) radians, ego frame; NaN where not valid.
         sizes: (a, 2) length and width, metres.
         kinds: (a,) codes, see ``KINDS``.
-        valid: (a, 7) whether it is known where the agent is.
+        valid: (a, 7) whether the agent's position is known.
         categories: (a) names as the data set gives them, such as ``vehicle.car``.
     """
 
@@ -60,7 +60,7 @@ class Surroundings:
         ego: (7, 3) x, y (metres) and heading (radians) of the recorded car at the times of a plan, ego frame; NaN where
             the recording does not reach.
         route: (m, 2) metres, ego frame: where the recorded car was from now to the end of its scene.
-        agents: everyone else; None where nobody wrote down who was there (which is not the same as nobody being there).
+        agents: all other road users and obstacles; None where they were not recorded (there may have been some).
     """
 
     pose: Pose
@@ -70,14 +70,14 @@ class Surroundings:
 
 
 class GroundMap(Protocol):
-    """Where one may drive, in world coordinates."""
+    """The drivable area and the lanes, in world coordinates."""
 
     def contains(self, points: FloatArray) -> BoolArray:
         """(p, 2) metres, world, to (p,) True on drivable ground."""
         ...
 
     def lanes_at(self, points: FloatArray) -> IntArray:
-        """(p, 2) metres, world, to (m, 2) pairs of point and lane: every lane that each point lies in."""
+        """(p, 2) metres, world, to (m, 2) pairs of point and lane: every lane that contains each point."""
         ...
 
 
@@ -89,7 +89,7 @@ MapLookup = Callable[[str], GroundMap | None]
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """An answer that a data source cannot give.
+    """The answer of a data source that does not know the agents.
 
     Attributes:
         reason: one sentence that says why, such as "v1.0-test has no annotations, so collisions are unknown."

@@ -35,7 +35,7 @@ def overlap(
 ) -> BoolArray:  # fmt: skip
     """Whether boxes touch or overlap, pair by pair (all arguments broadcast).
 
-    Separating axis theorem: two convex shapes are apart exactly if their shadows are apart on the normal of one of their
+    Separating axis theorem: two convex shapes are apart exactly if their projections are apart on the normal of one of their
     edges (Gottschalk, Lin and Manocha, SIGGRAPH 1996). Boxes with a NaN touch nothing.
 
     Args:
@@ -62,7 +62,7 @@ def first_contact(
 ) -> FloatArray:  # fmt: skip
     """Seconds until boxes touch that keep their headings and move at a steady velocity relative to one another.
 
-    On every axis of the separating axis theorem the shadows meet during one interval of time; the boxes touch during the
+    On every axis of the separating axis theorem the projections overlap during one interval of time; the boxes touch during the
     intersection of the four. Exact, without time steps.
 
     Args:
@@ -82,7 +82,7 @@ def first_contact(
     speed = np.einsum("...i,...ki->...k", np.broadcast_to(other_velocities, between.shape), axes)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         one, two = (-reach - place) / speed, (reach - place) / speed
-    # On an axis without motion the shadows meet always or never.
+    # On an axis without motion the projections overlap always or never.
     still, meeting = np.abs(speed) < 1e-9, np.abs(place) <= reach
     enter = np.where(still, np.where(meeting, -np.inf, np.inf), np.minimum(one, two)).max(axis=-1)
     leave = np.where(still, np.where(meeting, np.inf, -np.inf), np.maximum(one, two)).min(axis=-1)
@@ -100,7 +100,7 @@ def _shadows(
     centres: FloatArray, yaws: FloatArray, sizes: FloatArray,
     other_centres: FloatArray, other_yaws: FloatArray, other_sizes: FloatArray,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:  # fmt: skip
-    """From box to box (..., 2); how far their centres' shadows may be apart (..., 4); the four axes (..., 4, 2)."""
+    """From box to box (..., 2); how far their centres' projections may be apart (..., 4); the four axes (..., 4, 2)."""
     between = np.asarray(other_centres, dtype=np.float64) - np.asarray(centres, dtype=np.float64)
     turn = np.asarray(other_yaws, dtype=np.float64) - np.asarray(yaws, dtype=np.float64)
     shape = np.broadcast_shapes(between.shape[:-1], turn.shape, np.shape(sizes)[:-1], np.shape(other_sizes)[:-1])

@@ -1,4 +1,4 @@
-"""Where a pinhole camera on the car sees things: ego frame to camera axes to pixels, and what of a line is in the picture.
+"""The geometry of a pinhole camera on the car: ego frame to camera axes to pixels, and which part of a line is in the picture.
 
 Pixels: column and row, the centre of the upper left pixel is (0, 0), as nuScenes' calibrations have it. A picture of
 width w and height h therefore reaches from -0.5 to w - 0.5 and from -0.5 to h - 0.5.
@@ -13,7 +13,7 @@ import numpy as np
 from lightemma.frame import Camera, FloatArray
 
 NEAR = 0.3
-"""Metres in front of the camera; what lies nearer is cut off."""
+"""Metres in front of the camera; what is nearer is cut off."""
 
 NUSCENES_SIZE = (1600, 900)
 """Pixels of nuScenes' cameras, which its archives leave out."""
@@ -75,7 +75,7 @@ def project(points: FloatArray, camera: Camera) -> Projected:
         camera: the camera on the car.
 
     Returns:
-        (n, 2) pixels and (n,) metres of depth; pixels may lie outside the picture.
+        (n, 2) pixels and (n,) metres of depth; pixels may be outside the picture.
     """
     return project_seen(to_camera(points, camera), camera)
 
@@ -92,7 +92,7 @@ def project_seen(seen: FloatArray, camera: Camera) -> Projected:
 def sized(camera: Camera, size: tuple[int, int]) -> Camera:
     """The camera as it sees a picture that has been scaled to ``size``.
 
-    A camera that does not say its size is taken to belong to a picture of ``size``, if its principal point lies near the
+    A camera that does not say its size is taken to belong to a picture of ``size``, if its principal point is near the
     middle of that; to one of nuScenes' 1600 x 900 pixels, if near the middle of that; else to ``size`` after all.
 
     Args:
@@ -117,7 +117,7 @@ def sized(camera: Camera, size: tuple[int, int]) -> Camera:
 
 
 def _is_middle(camera: Camera, size: tuple[int, int]) -> bool:
-    # Cropping moves the middle up or down more than sideways: KITTI's lies a third from the top.
+    # Cropping moves the middle up or down more than left or right: KITTI's is a third from the top.
     across, down = camera.intrinsic[0, 2] / size[0], camera.intrinsic[1, 2] / size[1]
     return bool(0.35 < across < 0.65 and 0.15 < down < 0.85)
 
@@ -133,7 +133,7 @@ def clip_polyline(points: FloatArray, normals: FloatArray, offsets: FloatArray) 
     Returns:
         Pieces of (k, d) corners, k at least 2, in order.
     """
-    # Plans come from models and may lie anywhere, even where floats end.
+    # Plans come from models and may be anywhere, even at the largest floats.
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         heights = points @ normals.T - offsets
         starts, ends = heights[:-1], heights[1:]
@@ -156,7 +156,7 @@ def clip_polyline(points: FloatArray, normals: FloatArray, offsets: FloatArray) 
 
 
 def polyline_in_picture(points: FloatArray, camera: Camera, near: float = NEAR) -> list[FloatArray]:
-    """What of a polyline in space a camera sees.
+    """The parts of a polyline in space that a camera sees.
 
     The line is cut in space, by the near plane and by the planes through the camera and the picture's edges, before it is
     divided by the depth. Straight lines stay straight in a pinhole camera, so no points need to be added between.
@@ -177,7 +177,7 @@ def polyline_in_picture(points: FloatArray, camera: Camera, near: float = NEAR) 
     width, height = camera.size
     forward = np.array([0.0, 0.0, 1.0])
     columns, rows = camera.intrinsic[0], camera.intrinsic[1]
-    # A column is (intrinsic[0] @ p) / depth, so "column >= -0.5" is a plane through the camera; the others likewise.
+    # A column is (intrinsic[0] @ p) / depth, so "column >= -0.5" is a plane through the camera; so are the other edges.
     normals = np.array(
         [
             forward,
@@ -191,6 +191,6 @@ def polyline_in_picture(points: FloatArray, camera: Camera, near: float = NEAR) 
     with np.errstate(invalid="ignore", over="ignore"):
         seen = to_camera(points, camera)
     pieces = clip_polyline(seen, normals, offsets)
-    # Rounding may leave a cut end a hair outside.
+    # Rounding may leave a cut end slightly outside.
     upper = np.array([width - 0.5, height - 0.5])
     return [np.clip(project_seen(piece, camera).pixels, -0.5, upper) for piece in pieces]

@@ -1,4 +1,4 @@
-"""The one error a user is meant to read."""
+"""The error whose message is written for the user."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Something the user can put right: one sentence that says what is wrong and what to do.
+    """Something the user can correct: one sentence that says what is wrong and what to do.
 
     The command line prints the sentence and ends with exit status 2; a traceback appears only with ``--debug``.
 
     Args:
-        sentence: for a reader of any interface: parameters stand in it by their own names, in backticks.
-        *parameters: those names. The command line writes its options in their place (``cli/options.py``).
+        sentence: the same for every interface: parameters are written by their own names, in backticks.
+        *parameters: those names. The command line replaces them by its options (``cli/options.py``).
     """
 
     def __init__(self, sentence: str, *parameters: str) -> None:
@@ -22,7 +22,7 @@ class UserError(Exception):
 
 
 def near_names(wanted: str, known: Iterable[str], count: int = 3) -> str:
-    """A clause such as ``'did you mean a, b?'`` for names close to ``wanted``, or what there is, or nothing.
+    """A clause such as ``'did you mean a, b?'`` for names close to ``wanted``, or for all names, or for none.
 
     Args:
         wanted: the name that was not found.

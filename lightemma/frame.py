@@ -1,4 +1,4 @@
-"""What a planner is given: one front-camera key frame with the car's own motion up to it."""
+"""The input of a planner: one front-camera key frame with the car's own motion up to it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Camera:
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where the car is in the world: x and y in metres, heading in radians (counter-clockwise from x)."""
+    """The car's pose in the world: x and y in metres, heading in radians (counter-clockwise from x)."""
 
     x: float
     y: float
@@ -60,7 +60,7 @@ class Picture:
         size: width and height in pixels as sent.
         sha256: hex digest of ``data``.
         url: where the provider fetches the picture itself; ``data`` is then empty, ``size`` unknown (0, 0) and ``sha256``
-            that of the address. Frames never have such pictures.
+            that of the address. Pictures of frames always have data.
     """
 
     data: bytes
@@ -93,7 +93,7 @@ class Frame:
         sample_token: the key frame's token, unique in the data set.
         timestamp: microseconds, of the picture.
         image: the picture's name as the data set gives it (relative to the data root).
-        image_path: where the picture lies, or None when the source has no pictures.
+        image_path: where the picture file is, or None when the source has no pictures.
         camera: the front camera, or None when the source does not describe it.
         pose: the car in the world at this key frame.
         history: the motion up to here.

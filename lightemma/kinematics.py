@@ -68,7 +68,7 @@ def speeds(positions: FloatArray, times: FloatArray, protocol: Protocol = LIGHTE
         (n - 1,) m/s; element i is the speed from point i to point i + 1.
 
     Raises:
-        ValueError: if two times are equal or run backwards.
+        ValueError: if a time is not later than the one before.
     """
     gaps = np.diff(times)
     if np.any(gaps <= 0):
@@ -148,7 +148,7 @@ def integrate(actions: FloatArray, protocol: Protocol = LIGHTEMMA) -> FloatArray
 
 
 def driven_back(history: FloatArray, protocol: Protocol = LIGHTEMMA) -> FloatArray:
-    """Where a car was that came to the origin by these actions: the actions driven backwards.
+    """The past positions of a car that reached the origin by these actions: the actions driven backwards.
 
     Args:
         history: (n, 2) actions, oldest first.

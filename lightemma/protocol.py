@@ -10,7 +10,7 @@ Integration = Literal["euler", "arc"]
 #: Ways to read an answer's text as a plan (``parsing``).
 Tier = Literal["strict", "tolerant", "first-numbers"]
 
-#: The field's three ways to print an L2 (``evaluation.displacement`` has their formulas).
+#: The three ways in which papers print an L2 (``evaluation.metrics.displacement`` has their formulas).
 Convention = Literal["lightemma", "endpoint", "cumulative"]
 
 
@@ -25,10 +25,10 @@ class Protocol:
         dt: seconds between key frames and between actions.
         history_positions: key frames a history spans, the current one included.
         plan_steps: actions in a plan, and points in a trajectory.
-        spare_frames: key frames left out at each scene's end beside the history and the future; LightEMMA's loop
+        spare_frames: key frames left out at each scene's end besides the history and the future; LightEMMA's loop
             stops one frame early, and parity needs the same frames.
         min_speed: m/s; a slower recorded speed counts as standing still (0).
-        max_curvature: 1/m; a sharper recorded curvature is taken for noise and becomes 0.
+        max_curvature: 1/m; a sharper recorded curvature counts as noise and becomes 0.
         decimals: places that recorded speeds and curvatures are rounded to.
         integration: ``euler`` moves along the heading, then turns; ``arc`` follows the exact circle.
     """
@@ -57,5 +57,5 @@ LIGHTEMMA = Protocol()
 
 
 def protocol_named(integration: Integration = "euler") -> Protocol:
-    """The LightEMMA protocol, with exact arcs if asked (which then goes by another name, so that they never mix)."""
+    """The LightEMMA protocol, with exact arcs if asked for; that one has another name, so that the two are never mixed."""
     return LIGHTEMMA if integration == "euler" else Protocol(name="lightemma-arc", integration="arc")

@@ -1,4 +1,4 @@
-"""What is known about a scene beside its frames: where it was driven, in which light and in which weather."""
+"""What is known about a scene besides its frames: where it was driven, in which light and in which weather."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SceneFacts:
 def facts_from_text(location: str, description: str) -> SceneFacts:
     """Reads nuScenes' free-text description, such as "Night, after rain, many lights".
 
-    nuScenes says "night" and "rain" where they are and nothing where they are not, so a description without them is day
+    nuScenes writes "night" and "rain" where they apply and nothing where they do not, so a description without them means day
     and dry. Scenes without a description (those of v1.0-test have none) stay unknown.
 
     Args:

@@ -1,6 +1,6 @@
 """How much faster than real time the world steps: prints simulated seconds per second of processor time.
 
-Every scenario as it comes, with the ego at a steady speed. The time is that of the steps alone, the referee's work included.
+Every scenario with the ego at a constant speed. The time is that of the steps and the referee only.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Builds the embedded demo data anew: eight drives of the simulated city, drawn and written as nuScenes tables.
+"""Builds the embedded demo data again: eight drives of the simulated city, drawn and written as nuScenes tables.
 
     python scripts/build_demo_data.py [--renderer auto] [--out lightemma/data/demo_drives]
 
@@ -24,7 +24,7 @@ SIZE = (800, 450)
 QUALITY = 67  # 40 kB a picture
 LARGEST = 18_000_000  # bytes: every copy of the package carries them
 
-# Eight situations that ask for eight different things, with seeds in which they come to a head within the benchmark frames.
+# Eight situations with eight different right answers, with seeds that reach the situation within the benchmark frames.
 DRIVES = (
     Drive("cruise", 1),
     Drive("bend", 0, weather="fog"),
@@ -45,7 +45,7 @@ def main() -> None:
     wanted = parser.parse_args()
     started = time.monotonic()
     wanted.out.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the old folder, so that the last step is a rename.
+    # Next to the old folder, so that the last step is a rename.
     with tempfile.TemporaryDirectory(dir=wanted.out.parent, prefix=".demo-") as folder:
         root = Path(folder) / "new"
         with make_renderer(wanted.renderer) as renderer:
@@ -58,7 +58,7 @@ def main() -> None:
         size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
         print(f"{size / 1e6:.1f} MB in {time.monotonic() - started:.0f} s")
         if size > LARGEST:
-            raise SystemExit(f"That is more than {LARGEST / 1e6:.0f} MB; lower --quality. The old data is as it was.")
+            raise SystemExit(f"That is more than {LARGEST / 1e6:.0f} MB; lower --quality. The old data is unchanged.")
         if wanted.out.exists():
             wanted.out.rename(Path(folder) / "old")
         root.rename(wanted.out)

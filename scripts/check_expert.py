@@ -1,4 +1,4 @@
-"""Drives the expert through every scenario and condition with many seeds, and prints how it does per scenario.
+"""Drives the expert through every scenario and condition with many seeds, and prints the results per scenario.
 
 Exits with 1 when an episode has a collision, a red light, an off-road or a missed goal, comes too close or drives harshly.
 scripts/check_driving_score.py gives the driving score of the same driver.

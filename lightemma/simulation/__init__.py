@@ -1,1 +1,1 @@
-"""A small city: a world that steps, renderers that draw it, drives written as nuScenes tables, and a closed loop."""
+"""A small simulated city: a world that steps, renderers that draw it, and drives written as nuScenes tables."""

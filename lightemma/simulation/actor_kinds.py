@@ -1,4 +1,4 @@
-"""The kinds of road users and obstacles: everything that sets one apart, one entry each."""
+"""The kinds of road users and obstacles: one entry with all facts of each kind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from lightemma.errors import UserError, near_names
 
-#: What it is to whoever runs into it: a person, a vehicle, or a thing such as a cone.
+#: What a collision with it counts as: hitting a person, a vehicle, or a thing such as a cone.
 Struck = Literal["person", "vehicle", "thing"]
 
 
@@ -16,12 +16,12 @@ class ActorKind:
     """One kind of road user or obstacle.
 
     Attributes:
-        name: as states and replays name it.
+        name: its name in states and replays.
         size: length, width and height in metres.
-        struck: what a collision with it is.
-        category: nuScenes' name for it.
-        described: nuScenes' description of the category; kinds that share a category share it.
-        spoken: what the expert calls it.
+        struck: what a collision with it counts as.
+        category: nuScenes' category.
+        described: nuScenes' description of the category, the same for all kinds of that category.
+        spoken: its name in the expert's explanations.
         mesh: ``module:function`` that gives its shape for an outfit; a module without dots is one of ``render.meshes``.
     """
 
@@ -40,7 +40,7 @@ class ActorKind:
 
     @property
     def walks(self) -> bool:
-        """Whether it is a person, who stands on the kerb and moves legs."""
+        """Whether it is a person, who stands on the kerb's height and moves the legs."""
         return self.struck == "person"
 
 
@@ -103,10 +103,10 @@ ACTOR_KINDS: Final[dict[str, ActorKind]] = {
 
 
 def kind_named(name: str) -> ActorKind:
-    """The kind of that name.
+    """The kind with this name.
 
     Raises:
-        UserError: if there is none.
+        UserError: if no kind has this name.
     """
     try:
         return ACTOR_KINDS[name]

@@ -1,4 +1,4 @@
-"""What a scenario puts on the streets: vehicles with their routes and orders, and things that stand still."""
+"""What a scenario puts on the streets: vehicles with their routes and commands, and things that stand still."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Final
 from lightemma.frame import Pose
 from lightemma.simulation.idm import Style
 
-#: The box's centre lies this share of its length ahead of the rear axle.
+#: The box's centre is this share of its length ahead of the rear axle.
 AHEAD: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a scripted vehicle does from a time on.
+    """What a scripted vehicle does from a given time.
 
     Attributes:
         time: seconds.
-        speed: m/s it may not exceed any more, inf to lift an earlier cap.
-        brake: m/s² with which it comes down to that speed.
+        speed: m/s, its top speed from then on; inf removes an earlier limit.
+        brake: m/s² with which it slows down to that speed.
         lane: the lane it changes into, or None.
     """
 
@@ -41,10 +41,10 @@ class Vehicle:
         desired: m/s on a free road.
         colour: of its paint.
         style: how its driver follows.
-        commands: orders in time.
+        commands: in order of time.
         pace: if set, it stays this many metres ahead of the ego (rear to front) until its first change of lanes.
         returns: whether it comes back at the route's start after it has left at the end.
-        changes: whether its driver changes lanes to get on.
+        changes: whether its driver changes lanes to be faster.
     """
 
     kind: str
@@ -62,7 +62,7 @@ class Vehicle:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """Something or somebody that stands still.
+    """A thing, or a person, that stands still.
 
     Attributes:
         kind: what it is, a name of ``actor_kinds.ACTOR_KINDS``.

@@ -1,4 +1,4 @@
-"""Light and weather by name, in one grammar for drives, data sets and episodes."""
+"""Names of light and weather, written in the same way for drives, data sets and episodes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _WEATHERS: tuple[Weather, ...] = get_args(Weather)
 
 
 def conditions_name(conditions: Conditions) -> str:
-    """The shortest name, such as ``day``, ``dusk``, ``rain`` or ``dusk-rain``: what is left out is day and clear."""
-    words = [word for word in (conditions.light, conditions.weather) if word not in ("day", "clear")]
-    return "-".join(words) or "day"
+    """The shortest name, such as ``day``, ``dusk``, ``rain`` or ``dusk-rain``; without ``day`` and ``clear`` if possible."""
+    parts = [part for part in (conditions.light, conditions.weather) if part not in ("day", "clear")]
+    return "-".join(parts) or "day"
 
 
 #: Every light with every weather, by name.
@@ -23,20 +23,20 @@ ALL_CONDITIONS: dict[str, Conditions] = {
     conditions_name(each): each
     for each in (Conditions(light, weather) for light, weather in product(_LIGHTS, _WEATHERS))
 }
-#: Those of one word, in the order of the tables of docs/scenarios.md.
+#: Those whose name has one part, in the order of the tables.
 CONDITIONS: dict[str, Conditions] = {name: ALL_CONDITIONS[name] for name in ("day", "dusk", "rain", "fog")}
 
 
 def conditions_named(name: str) -> Conditions:
-    """The light and weather of one name; words in any order, ``day`` and ``clear`` may be left out or said.
+    """The light and weather of one name; its parts may be in any order, and ``day`` and ``clear`` may be left out.
 
     Raises:
-        UserError: if there is no such light or weather, or two of one sort.
+        UserError: if a part is unknown, or there are two lights or two weathers.
     """
-    words = name.split("-")
-    lights = [light for light in _LIGHTS if light in words]
-    weathers = [weather for weather in _WEATHERS if weather in words]
-    if len(lights) + len(weathers) != len(words) or len(lights) > 1 or len(weathers) > 1:
+    parts = name.split("-")
+    lights = [light for light in _LIGHTS if light in parts]
+    weathers = [weather for weather in _WEATHERS if weather in parts]
+    if len(lights) + len(weathers) != len(parts) or len(lights) > 1 or len(weathers) > 1:
         raise UserError(
             f"There is no condition '{name}'; {near_names(name, ALL_CONDITIONS)} Join a light "
             f"({', '.join(_LIGHTS)}) and a weather ({', '.join(_WEATHERS)}) by a hyphen, such as dusk-rain."
@@ -45,10 +45,10 @@ def conditions_named(name: str) -> Conditions:
 
 
 def parse_conditions(text: str) -> list[Conditions]:
-    """Conditions of a comma-separated list such as ``day,dusk,rain,dusk-fog``; ``all`` means all there are.
+    """Conditions of a comma-separated list such as ``day,dusk,rain,dusk-fog``; ``all`` means every one.
 
     Raises:
-        UserError: if a word is no light and no weather, or none is named.
+        UserError: if a name is unknown, or none is given.
     """
     names = [part.strip() for part in text.split(",") if part.strip()]
     if names == ["all"]:

@@ -1,7 +1,7 @@
-"""The ego car: a unicycle at the rear axle that is told a speed and a curvature and, with limits on, takes time to reach them.
+"""The ego car: a unicycle at the rear axle that receives a speed and a curvature and, with limits, takes time to reach them.
 
 The protocol holds a pair (speed, curvature) for 0.5 s. With limits on, the car changes its speed evenly over what is left
-of that half second and turns its front wheels as fast as they can be turned; with limits off it has both at once and moves
+of that half second and turns its front wheels as fast as they can be turned; with limits off it has both immediately and moves
 exactly as `lightemma.kinematics.integrate` says.
 """
 
@@ -23,7 +23,7 @@ class Limits:
     Attributes:
         accelerate: m/s²; 0 to 50 km/h in about 4.5 s, an electric small car's best.
         brake: m/s²; an emergency stop on dry asphalt, 0.8 g.
-        lateral: m/s²; where tyres on dry asphalt let go, 0.8 g (friction 0.8). Beyond it the path widens (understeer).
+        lateral: m/s²; where tyres on dry asphalt lose grip, 0.8 g (friction 0.8). Beyond it the path widens (understeer).
         steering_rate: rad/s of the front wheels; CommonRoad's vehicle models (Althoff, Koschi and Manzinger, 2017) use 0.4.
         wheelbase: metres, Renault Zoe. Curvature is tan(steering angle) / wheelbase at the rear axle.
         curvature: 1/m, the sharpest (a turning circle of 10 m).
@@ -44,8 +44,8 @@ class EgoCar:
         pose: of its rear axle.
         speed: m/s.
         curvature: 1/m of the path it is on.
-        limits: what it can do, or None for a car that obeys at once.
-        protocol: gives the time a pair is held and, with limits off, the rule of motion.
+        limits: what it can do, or None for a car that reaches every command immediately.
+        protocol: gives the time for which a pair is held and, with limits off, the rule of motion.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class EgoCar:
         self._owed_turn = 0.0
 
     def state(self) -> EgoState:
-        """As the shared words have it."""
+        """The car's state, as other modules read it."""
         return EgoState(self.pose, self.speed, self.curvature, self.acceleration)
 
     def step(self, speed: float, curvature: float, dt: float, remaining: float) -> None:
@@ -80,11 +80,11 @@ class EgoCar:
         speed = max(0.0, speed) if math.isfinite(speed) else 0.0
         curvature = curvature if math.isfinite(curvature) else 0.0
         if self.limits is None:
-            self._obey(speed, curvature, dt, remaining)
+            self._move_exactly(speed, curvature, dt, remaining)
         else:
-            self._strive(speed, curvature, dt, remaining, self.limits)
+            self._move_within_limits(speed, curvature, dt, remaining, self.limits)
 
-    def _obey(self, speed: float, curvature: float, dt: float, remaining: float) -> None:
+    def _move_exactly(self, speed: float, curvature: float, dt: float, remaining: float) -> None:
         self.acceleration = (speed - self.speed) / dt
         self.speed, self.curvature = speed, curvature
         if self._protocol.integration == "arc":
@@ -96,7 +96,7 @@ class EgoCar:
             self.pose = Pose(self.pose.x, self.pose.y, self.pose.heading + self._owed_turn)
             self._owed_turn = 0.0
 
-    def _strive(self, speed: float, curvature: float, dt: float, remaining: float, limits: Limits) -> None:
+    def _move_within_limits(self, speed: float, curvature: float, dt: float, remaining: float, limits: Limits) -> None:
         wanted = (speed - self.speed) / max(remaining, dt)
         self.acceleration = min(max(wanted, -limits.brake), limits.accelerate)
         before = self.speed

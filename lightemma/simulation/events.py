@@ -1,4 +1,4 @@
-"""What happened in an episode: collisions and whose fault they are, leaving the road, red lights, progress, nearness.
+"""What happened in an episode: collisions and whose fault they are, leaving the road, red lights, progress, time to collision.
 
 The rules are those of nuPlan's closed-loop metrics (Karnchanachari et al., 2024) and NAVSIM (Dauner et al., 2024).
 """
@@ -22,13 +22,13 @@ from lightemma.simulation.world import CitySimulation
 Box = tuple[float, float, float, float, float]
 EventKind = Literal["collision", "off-road", "wrong-side", "red-light", "stuck", "goal"]
 
-#: Seconds that are looked ahead for a collision.
+#: Seconds ahead in which collisions are looked for.
 HORIZON = 3.0
 #: Half the diagonal of the ego's box (metres).
 OWN_HALF_DIAGONAL = math.hypot(EGO_LENGTH, EGO_WIDTH) / 2.0
-#: Metres beyond touch within which others are watched at every step; they come no nearer within 0.2 s.
+#: Metres from contact within which others are checked at every step; farther ones cannot touch within 0.2 s.
 NEAR = 7.0
-#: Seconds in an oncoming lane, and standing without a reason, after which it is an event.
+#: Seconds in an oncoming lane, and standing without a reason, after which it counts as an event.
 WRONG_SIDE_TIME, STUCK_TIME = 1.5, 8.0
 #: m/s below which a car counts as standing (nuPlan: 5e-2).
 STANDING = 0.05
@@ -42,8 +42,8 @@ class Event:
         kind: what.
         time: seconds.
         at_fault: whether the ego is to blame.
-        actor: number of the other one in a collision, else None.
-        detail: a few words.
+        actor: number of the other actor in a collision, else None.
+        detail: a short text.
     """
 
     kind: EventKind
@@ -61,8 +61,8 @@ class EpisodeAccount:
         events: in order.
         goal_reached: whether the goal was reached within the time limit.
         progress: metres along the route.
-        progress_share: of the way to the goal, 0 … 1.
-        min_ttc: seconds, the smallest time to collision at constant velocity (inf: none within 3 s).
+        progress_share: share of the way to the goal, 0 … 1.
+        min_ttc: seconds, the smallest time to collision at constant velocity (inf: no collision within 3 s).
     """
 
     events: tuple[Event, ...]
@@ -77,7 +77,7 @@ class EpisodeAccount:
 
 
 class Referee:
-    """Watches a world and writes down what happens; it must look after every step.
+    """Watches a world and records what happens; call :meth:`look` after every step.
 
     Args:
         world: at its start.
@@ -92,9 +92,9 @@ class Referee:
         reach = world.half_diagonal + OWN_HALF_DIAGONAL
         self._near_square: FloatArray = (reach + NEAR) ** 2
         self._reach_square: FloatArray = reach * reach
-        # A little more than what touching boxes can be apart, for rounding.
+        # A little more than the largest distance between centres of touching boxes, for rounding.
         self._touch_square: list[float] = ((reach + 1e-3) ** 2).tolist()
-        #: A place of the ego's middle, and metres from there within which it touches no vehicle before the next look.
+        #: A position of the ego's centre, and metres from there within which it touches no vehicle before the next look.
         self._free_distance = (0.0, 0.0, 0.0)
         self._off_road = False
         self._wrong_since = 0.0
@@ -115,11 +115,11 @@ class Referee:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """What has happened so far, in order; cheaper than the whole account."""
+        """What has happened so far, in order; cheaper than :meth:`account`."""
         return tuple(self._events)
 
     def look(self) -> None:
-        """Takes note of the world as it is now; called once per step."""
+        """Records the world as it is now; called once per step."""
         self._steps += 1
         world = self._world
         ego = world.ego
@@ -138,7 +138,7 @@ class Referee:
             and world.time <= world.setup.time_limit + 1e-9
         ):
             self._goal_reached = True
-            self._say("goal", False)
+            self._record("goal", False)
         if self._steps % 4 == 0:
             if not self._off_road:
                 self._look_at_road(box)
@@ -147,7 +147,7 @@ class Referee:
 
     @property
     def finished(self) -> bool:
-        """Whether the goal is reached or the time is up. The world can be stepped on all the same."""
+        """Whether the goal is reached or the time is up. The world can still be stepped after that."""
         return self._goal_reached or self._world.time >= self._world.setup.time_limit - 1e-9
 
     def account(self) -> EpisodeAccount:
@@ -163,7 +163,7 @@ class Referee:
             min_ttc=self._min_ttc,
         )
 
-    def _say(self, kind: EventKind, at_fault: bool = True, actor: int | None = None, detail: str = "") -> None:
+    def _record(self, kind: EventKind, at_fault: bool = True, actor: int | None = None, detail: str = "") -> None:
         self._events.append(Event(kind, self._world.time, at_fault, actor, detail))
 
     # Contact
@@ -192,10 +192,10 @@ class Referee:
                 continue
             self._touched_rows.append(row)
             fault, why = self._fault(np.array(box), world.boxes[row], world.velocities[row])
-            self._say("collision", fault, world.number_of(row), why)
+            self._record("collision", fault, world.number_of(row), why)
 
     def _measure_free_distance(self, box: Box) -> None:
-        """Notes how far the ego may go before it could touch a vehicle, whatever those do within the next 0.2 s."""
+        """Computes how far the ego may move before it could touch a vehicle, whatever those do within the next 0.2 s."""
         world = self._world
         free = math.inf
         for row in self._near_rows:
@@ -207,13 +207,13 @@ class Referee:
         self._free_distance = (box[0], box[1], max(free, 0.0))
 
     def _look_ahead(self, box: Box, dx: FloatArray, dy: FloatArray, apart: FloatArray) -> None:
-        """Takes note of the time to collision with what is ahead, all going on as they do."""
+        """Records the time to collision with what is ahead, if all keep their velocity."""
         world = self._world
         ego = world.ego
         velocity = (ego.speed * math.cos(ego.pose.heading), ego.speed * math.sin(ego.pose.heading))
         velocities = world.velocities
         relative_x, relative_y = velocities[:, 0] - velocity[0], velocities[:, 1] - velocity[1]
-        # Circles around the boxes that never meet within the horizon need no closer look.
+        # Circles around the boxes that never meet within the horizon need no exact check.
         closing = -(dx * relative_x + dy * relative_y)
         square = np.maximum(relative_x * relative_x + relative_y * relative_y, 1e-9)
         meet = np.minimum(np.maximum(closing / square, 0.0), HORIZON)
@@ -248,8 +248,8 @@ class Referee:
     def _fault(self, box: FloatArray, other: FloatArray, velocity: FloatArray) -> tuple[bool, str]:
         """Whether the ego is to blame, and how they met, after nuPlan's classes of collisions.
 
-        Not to blame: the ego stood; or it was hit from behind. To blame: it hit something with its front, or hit what
-        stood. Hit or hitting at its side: to blame only when it was not within one lane of its own direction.
+        Not to blame: the ego stood still, or was hit from behind. To blame: it hit something with its front, or something that
+        stood still. In a contact at its side: to blame only when it was not within one lane of its own direction.
         """
         ego = self._world.ego
         if ego.speed <= STANDING:
@@ -280,7 +280,7 @@ class Referee:
     def _look_at_road(self, box: Box) -> None:
         if not self._area.contains(box_corners(*box)).all():
             self._off_road = True
-            self._say("off-road")
+            self._record("off-road")
 
     def _look_at_side(self, box: Box) -> None:
         world = self._world
@@ -290,7 +290,7 @@ class Referee:
             self._wrong_since += 0.2
             if self._wrong_since > WRONG_SIDE_TIME and not self._wrong_said:
                 self._wrong_said = True
-                self._say("wrong-side")
+                self._record("wrong-side")
         else:
             self._wrong_since = 0.0
 
@@ -335,7 +335,7 @@ class Referee:
             if before < 0.0 <= now:
                 junction, phase = line.group
                 if self._world.setup.controllers[junction].colour(phase, self._world.time) == "red":
-                    self._say("red-light")
+                    self._record("red-light")
         self._before_line = past
 
     def _look_whether_stuck(self) -> None:
@@ -349,11 +349,11 @@ class Referee:
             self._still = 0.0
         if self._still > STUCK_TIME and not self._stuck_said:
             self._stuck_said = True
-            self._say("stuck")
+            self._record("stuck")
 
 
 def _slab(one: FloatArray, other: FloatArray, box: FloatArray) -> FloatArray:
-    """A box of 0.3 m depth about the line between two corners: a bumper."""
+    """A bumper: a box of 0.3 m depth around the line between two corners."""
     middle = (one + other) / 2.0
     return np.array((middle[0], middle[1], box[2], 0.3, box[4]))
 

@@ -1,8 +1,8 @@
-"""The expert: drives with full knowledge of the world and says what it does as six pairs of speed and curvature.
+"""The expert: a driver that knows the whole world and plans six pairs of speed and curvature.
 
-Along the route: the intelligent driver model behind a leader, a comfortable stop at every line where it must stop, bends at a
-bounded lateral acceleration. Across: the curvature of the lane's middle (moved over where something is passed) and a linear
-correction of the place and heading that are off it.
+Speed: the intelligent driver model behind a leader, a comfortable stop at every line where it must stop, bends at a
+bounded lateral acceleration. Steering: the curvature of the lane's middle (shifted where something is passed) and a linear
+correction of position and heading.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from lightemma.simulation.idm import Style, calm_idm, idm
 from lightemma.simulation.routes import permitted_speeds
 from lightemma.simulation.world import CitySimulation
 
-#: m/s² to the side in bends, and of slowing down before them.
+#: m/s² of lateral acceleration in bends, and of slowing down before them.
 LATERAL, EASE = 2.0, 1.3
 #: m/s² of a stop at a line that is seen in time.
 STOP_BRAKE = 1.4
-#: Metres that are left between the bumper and the line.
+#: Metres between the bumper and the line.
 STOP_MARGIN = 0.8
 STYLE = Style(headway=1.5, standstill=2.5, accelerate=1.6, brake=1.8)
-#: A deviation is steered out over this many holds of 0.5 s; 1 would do it in two and sway.
+#: A deviation is corrected over this many actions of 0.5 s; with 1 the car would sway.
 CORRECTION = 2.3
-#: Seconds between two choices of the acceleration within a plan.
+#: Seconds between two decisions on the acceleration within a plan.
 TICK = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class ExpertPlan:
-    """What the expert is about to do.
+    """A plan of the expert, with what it was decided by.
 
     Attributes:
         actions: (6, 2) pairs of speed (m/s) and curvature (1/m), 0.5 s each.
-        situation: what it saw.
-        governing: the concern for which it brakes hardest, or that holds its speed down now, or None on a free road.
-        bend: distance in metres to the bend or turn that holds its speed down, or None.
+        situation: all concerns at the time of the plan.
+        governing: the concern for which it brakes hardest, or that limits its speed now, or None on a free road.
+        bend: distance in metres to the bend or turn that limits its speed, or None.
     """
 
     actions: FloatArray
@@ -51,7 +51,7 @@ class ExpertPlan:
 
 
 class Expert:
-    """Plans anew whenever it is asked; keeps the tables of the route it drives."""
+    """Makes a new plan at every call; keeps the tables of its route."""
 
     def __init__(self, style: Style = STYLE) -> None:
         self._style = style
@@ -61,7 +61,7 @@ class Expert:
         """The next 3 s.
 
         Raises:
-            nothing: whatever the state, there is a plan.
+            Nothing: every state has a plan.
         """
         situation = assess(world)
         allowed = self._allowed(world)
@@ -78,7 +78,7 @@ class Expert:
             for tick in range(ticks):
                 elapsed = i * protocol.dt + tick * TICK
                 wanted, concern, limited = self._accelerate(world, situation, allowed, at, speed, elapsed)
-                # No jolt: what is comfortable changes by little from one tick to the next, an emergency does not wait.
+                # Comfortable accelerations change only a little from one tick to the next; an emergency applies immediately.
                 wanted = min(wanted, previous + 2.0 * TICK)
                 if wanted > -3.0:
                     wanted = max(wanted, previous - 3.0 * TICK)
@@ -115,7 +115,7 @@ class Expert:
     def _accelerate(
         self, world: CitySimulation, situation: Situation, allowed: FloatArray, at: float, speed: float, elapsed: float
     ) -> tuple[float, Concern | None, float | None]:
-        """Acceleration at a place of the plan, the concern that decided it, and the distance of a deciding bend."""
+        """Acceleration at one position of the plan, the concern that decided it, and the distance of a bend if that decided."""
         index = min(max(int((at + 0.3 * speed) / 0.5), 0), len(allowed) - 1)
         desired = float(allowed[index])
         limited: float | None = None
@@ -130,7 +130,7 @@ class Expert:
         for concern in situation.concerns:
             value: float | None = None
             if concern.kind == "leader":
-                # A leader that brakes goes on braking for a second.
+                # A leader that brakes is assumed to brake for one more second.
                 brakes = min(concern.acceleration, 0.0)
                 ends = min(elapsed, 1.0, concern.speed / -brakes if brakes < 0.0 else elapsed)
                 leading = concern.speed + brakes * ends
@@ -145,7 +145,7 @@ class Expert:
         return min(max(chosen, -7.5), self._style.accelerate), decided, limited if decided is None else None
 
     def _steer(self, world: CitySimulation, car: EgoCar, speed: float) -> float:
-        """Curvature to hold for the next half second: that of the wanted line, and a correction of what is off."""
+        """Curvature to hold for the next half second: that of the wanted line, plus a correction of the deviation."""
         path, narrowings = world.route.path, world.setup.narrowings
         at, offset = path.project(car.pose.x, car.pose.y, near=float(world.traffic.at[0]), window=60.0)
         hold = max(speed * world.protocol.dt, 1.2)

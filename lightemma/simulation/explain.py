@@ -1,6 +1,6 @@
-"""The expert says in plain words what it sees, what it is about to do and why, all from the world's true state.
+"""Explains a plan of the expert: sentences on what it sees, what it will do and why, made from the world's true state.
 
-The words vary from one half second to the next, but are the same for the same episode and time.
+The wording varies from one half second to the next, but is the same for the same episode and time.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from lightemma.simulation.world import CitySimulation
 
 #: m/s below which a car is said to stand.
 STANDING: Final = 0.3
-#: m/s by which a speed must change to be said to.
+#: m/s by which a speed must change to be called a change.
 CHANGE: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What the expert says.
+    """What the expert says about a plan.
 
     Attributes:
         scene: what is ahead, with distances.
@@ -39,18 +39,18 @@ class Explanation:
 
 
 def explain(world: CitySimulation, plan: ExpertPlan) -> Explanation:
-    """Puts a plan into words.
+    """Explains a plan in sentences.
 
     Args:
         world: as it was when the plan was made.
-        plan: of the expert.
+        plan: the expert's.
     """
-    words = _Words(world, plan)
-    return Explanation(words.scene(), words.intent(), words.reason())
+    sentences = _Sentences(world, plan)
+    return Explanation(sentences.scene(), sentences.intent(), sentences.reason())
 
 
-class _Words:
-    """Finds the words for one moment."""
+class _Sentences:
+    """Writes the sentences for one moment."""
 
     def __init__(self, world: CitySimulation, plan: ExpertPlan) -> None:
         self._world = world
@@ -63,14 +63,14 @@ class _Words:
         self._slowest = float(plan.actions[:, 0].min())
 
     def _pick(self, *options: str) -> str:
-        """One of several wordings, by the episode and the time."""
+        """One of several wordings, chosen by the episode and the time."""
         self._asked += 1
         return options[(self._seed >> (3 * self._asked)) % len(options)]
 
     # What is there
 
     def scene(self) -> str:
-        """The facts, nearest last, each a sentence."""
+        """The facts, each a sentence, the nearest last."""
         facts = [self._weather(), self._road()]
         facts.extend(self._fact(concern) for concern in self._situation.concerns)
         return " ".join(dict.fromkeys(fact for fact in facts if fact))
@@ -161,7 +161,7 @@ class _Words:
         return f"I keep my speed of about {self._now:.0f} m/s{way or ' and stay in my lane'}."
 
     def _sideways(self) -> str:
-        """Which way the plan goes, if not along the lane."""
+        """The direction of the plan, if not along the lane."""
         turn, distance = self._next_way()
         reach = float(self._plan.actions[:, 0].sum()) * self._world.protocol.dt
         if turn in ("left", "right") and distance < min(reach, 15.0):
@@ -255,7 +255,7 @@ class _Words:
     # The route ahead
 
     def _next_way(self) -> tuple[Turn | None, float]:
-        """The next way through a junction on the route and the metres from the front bumper to it (negative: on it)."""
+        """The next turn through a junction on the route and the metres from the front bumper to it (negative: on it)."""
         network, route = self._world.traffic.network, self._world.route
         for number, start in zip(route.lanes, route.starts, strict=True):
             lane = network.lanes[number]
@@ -264,7 +264,7 @@ class _Words:
         return None, math.inf
 
     def _next_bend(self) -> tuple[str, float] | None:
-        """The side and distance of the next bend of the road within 80 m, junctions left out."""
+        """The side and distance of the next bend of the road within 80 m, without junctions."""
         network, route = self._world.traffic.network, self._world.route
         places: Sequence[float] = [2.0 * i for i in range(40)]
         for ahead in places:
@@ -276,6 +276,6 @@ class _Words:
 
 
 def _spoken(kind: str | None) -> str:
-    """What a road user is called; a car where it is not known."""
+    """The name of a road user; "car" where its kind is unknown."""
     found = ACTOR_KINDS.get(kind or "car")
     return found.spoken if found else "car"

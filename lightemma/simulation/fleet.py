@@ -1,6 +1,6 @@
-"""The fleet: every vehicle's route, place and speed, and who is ahead of whom.
+"""The fleet: the route, position and speed of every vehicle, and which vehicle is ahead of which.
 
-Kept in arrays with one row per vehicle; row 0 is the ego car, which drives like the others until it is taken over.
+Stored in arrays with one row per vehicle; row 0 is the ego car, which drives like the others until it is driven from outside.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CHANGE_TIME = 2.8
 
 
 class Fleet:
-    """All vehicles as they are; who decides what they do is not its business.
+    """The state of all vehicles; what they do is decided elsewhere (`simulation.traffic`).
 
     Args:
         network: lanes and crossings.
@@ -76,7 +76,7 @@ class Fleet:
         self.ego_driven = False
         self._ego_rows: list[tuple[int, float, float, float]] = []
         self._thing_rows = things_in_lanes(network, things)
-        # What is asked for by `boxes` and `velocities`; out of date while `_moved` is set.
+        # The values of `boxes` and `velocities`; out of date while `_moved` is set.
         self._boxes: FloatArray = np.zeros((count, 5))
         self._boxes[:, 3:] = self.size[:, :2]
         self._velocities: FloatArray = np.zeros((count, 2))
@@ -86,7 +86,7 @@ class Fleet:
 
     @property
     def boxes(self) -> FloatArray:
-        """(n, 5) centre x, y (metres), heading, length and width of each vehicle's box; worked out when they are asked for."""
+        """(n, 5) centre x, y (metres), heading, length and width of each vehicle's box; computed on access."""
         self.settle()
         return self._boxes
 
@@ -97,12 +97,12 @@ class Fleet:
         return self._velocities
 
     def settle(self) -> None:
-        """Works out `boxes` and `velocities` if they are out of date."""
+        """Computes `boxes` and `velocities` if they are out of date."""
         if self._moved:
             self._place()
 
     def keep_boxes_in(self, boxes: FloatArray, velocities: FloatArray) -> None:
-        """Makes `boxes` and `velocities` views, (n, 5) and (n, 2), of arrays that hold others as well."""
+        """Makes `boxes` and `velocities` views, (n, 5) and (n, 2), of arrays that contain other actors as well."""
         boxes[:], velocities[:] = self.boxes, self.velocities
         self._boxes, self._velocities = boxes, velocities
 
@@ -113,7 +113,7 @@ class Fleet:
         return centre
 
     def place_ego(self, state: EgoState) -> None:
-        """Puts the ego where it was driven to."""
+        """Moves the ego to where it was driven."""
         self.ego_driven = True
         route = self._entries[0].route
         along, offset = route.path.project(state.pose.x, state.pose.y, near=float(self.at[0]))
@@ -131,7 +131,7 @@ class Fleet:
         return self._entries[n].route
 
     def controls_of(self, n: int) -> tuple[Control, ...]:
-        """The places on a vehicle's route where one may have to stop, in order."""
+        """The places on a vehicle's route where it may have to stop, in order."""
         return self._entries[n].controls
 
     def ways_of(self, n: int) -> tuple[tuple[int, float], ...]:
@@ -152,10 +152,10 @@ class Fleet:
         starts: FloatArray = self.routes.starts[self.route, lane]
         return starts
 
-    # Where everybody is
+    # Positions of all vehicles
 
     def _rerouted(self) -> None:
-        """Notes where the vehicles' routes lie in the tables; to be called whenever a route has changed."""
+        """Looks up the vehicles' routes in the tables; to be called whenever a route has changed."""
         self._first: IntArray = self.routes.first[self.route]
         self._last: IntArray = self.routes.last[self.route] - self._first
         self._ends: FloatArray = self._last.astype(np.float64) * STEP - 1.0
@@ -163,7 +163,7 @@ class Fleet:
         self._table_rows: list[tuple[int, int]] = list(zip(self._first.tolist(), self._last.tolist(), strict=True))
 
     def _place(self) -> None:
-        """Works out boxes and velocities from the places along the routes."""
+        """Computes boxes and velocities from the positions along the routes."""
         self._moved = False
         first = 1 if self.ego_driven else 0
         place = self.at[first:] / STEP
@@ -197,7 +197,7 @@ class Fleet:
         lean: FloatArray = np.arctan2(rate, np.maximum(self.speed, 3.0))
         return lean
 
-    # Who is ahead of whom
+    # Which vehicle is ahead of which
 
     def lanes_at(self, along: FloatArray) -> IntArray:
         """(n,) numbers of the lanes at places along the vehicles' routes."""
@@ -211,7 +211,7 @@ class Fleet:
         return self.routes.lane_numbers[min(max(int(along / STEP), 0), last) + first]
 
     def rows(self) -> tuple[IntArray, FloatArray, FloatArray, FloatArray, IntArray]:
-        """Which ground is taken: lane, rear and centre along it (metres), speed (m/s) and owner (-1: a thing) of each row."""
+        """Occupied parts of lanes: lane, rear and centre along it (metres), speed (m/s) and owner (-1: a thing) of each row."""
         columns = self._rows()
         return (
             np.array(columns[0], dtype=np.int64),
@@ -255,7 +255,7 @@ class Fleet:
         return lanes, lows, middles, speeds, owners
 
     def leaders(self) -> tuple[FloatArray, FloatArray, IntArray]:
-        """The gap to whoever is ahead on the route (metres, inf without), its speed, its owner (-1: a thing, -2: nobody)."""
+        """The gap to what is ahead on the route (metres, inf without), its speed, its owner (-1: a thing, -2: nothing)."""
         lanes, lows, middles, speeds, owners = self._rows()
         by_lane: dict[int, list[int]] = {}
         for row, lane in enumerate(lanes):
@@ -287,7 +287,7 @@ class Fleet:
     # The ego on others' lanes
 
     def _ego_in_lanes(self) -> list[tuple[int, float, float, float]]:
-        """Rows for the lanes that the ego's box reaches into, wherever it was driven to."""
+        """Rows for the lanes that the ego's box reaches into, wherever it is."""
         x, y, heading, length, width = self._boxes[0].tolist()
         at, speed = float(self.at[0]), float(self.speed[0])
         rear, centre = at + float(self.back[0]), at + float(self.ahead[0])
@@ -315,7 +315,7 @@ class Fleet:
     # Changes of lanes
 
     def changes_lane(self, n: int) -> bool:
-        """Whether a vehicle is on its way from one lane into another."""
+        """Whether a vehicle is changing lanes."""
         return bool(self._shift_since[n] < CHANGE_TIME)
 
     def start_change(self, n: int, lane: int) -> None:

@@ -1,4 +1,4 @@
-"""Plane geometry of the city: paths of straights and arcs, boxes that may touch, points inside polygons.
+"""Plane geometry of the city: paths of straights and arcs, contact of boxes, points inside polygons.
 
 World frame as in `lightemma.simulation.state`: metres, radians counter-clockwise, positive curvature and offset = left.
 """
@@ -27,11 +27,11 @@ class Segment:
     length: float
 
     def pose(self, along: float) -> Pose:
-        """The pose ``along`` metres from its start; beyond its ends it goes on with the same curvature."""
+        """The pose ``along`` metres from its start; beyond its ends it continues with the same curvature."""
         return arc_pose(self.x, self.y, self.heading, self.curvature, along)
 
     def project(self, x: float, y: float) -> tuple[float, float, float]:
-        """The nearest place on it: metres along it, offset to the left, and distance squared."""
+        """The nearest point on it: metres along it, offset to the left, and distance squared."""
         dx, dy = x - self.x, y - self.y
         cos, sin = math.cos(self.heading), math.sin(self.heading)
         forward, left = dx * cos + dy * sin, dy * cos - dx * sin
@@ -39,7 +39,7 @@ class Segment:
             along = min(max(forward, 0.0), self.length)
             return along, left, (forward - along) ** 2 + left * left
         radius = 1.0 / self.curvature
-        # Seen from the arc's centre the start lies at angle 0, counted in the direction of travel.
+        # Seen from the arc's centre the start is at angle 0, counted in the direction of travel.
         along = math.atan2(forward, math.copysign(1.0, radius) * (radius - left)) * abs(radius)
         if along < 0.0 or along > self.length:
             round_trip = 2.0 * math.pi * abs(radius)
@@ -59,7 +59,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Segments end to end.
+    """Segments, each starting where the one before ends.
 
     Attributes:
         segments: in order of travel.
@@ -76,7 +76,7 @@ class Path:
         """A path of these segments; those shorter than a micrometre are dropped."""
         kept = tuple(segment for segment in segments if segment.length > 1e-6)
         if not kept:
-            raise ValueError("a path needs a segment that is longer than nothing")
+            raise ValueError("a path needs a segment that is longer than 0")
         starts, total = [], 0.0
         for segment in kept:
             starts.append(total)
@@ -95,11 +95,11 @@ class Path:
 
     @classmethod
     def joined(cls, paths: Iterable[Path]) -> Path:
-        """One path of several that follow on each other."""
+        """One path of several, each starting where the one before ends."""
         return cls.of(segment for path in paths for segment in path.segments)
 
     def pose(self, along: float) -> Pose:
-        """The pose at ``along`` metres; beyond the ends the path goes straight on."""
+        """The pose at ``along`` metres; beyond its ends the path continues straight."""
         if along < 0.0:
             first = self.segments[0]
             return Segment(first.x, first.y, first.heading, 0.0, 1.0).pose(along)
@@ -109,7 +109,7 @@ class Path:
         index = max(bisect_right(self.starts, along) - 1, 0)
         return self.segments[index].pose(along - self.starts[index])
 
-    def beside(self, along: float, offset: float) -> Pose:
+    def offset_pose(self, along: float, offset: float) -> Pose:
         """The pose at ``along`` metres, shifted ``offset`` metres to the left."""
         pose = self.pose(along)
         return Pose(pose.x - offset * math.sin(pose.heading), pose.y + offset * math.cos(pose.heading), pose.heading)
@@ -121,12 +121,12 @@ class Path:
         return self.segments[max(bisect_right(self.starts, along) - 1, 0)].curvature
 
     def project(self, x: float, y: float, near: float | None = None, window: float = 25.0) -> tuple[float, float]:
-        """The nearest place on the path: metres along it and offset to the left.
+        """The nearest point on the path: metres along it and offset to the left.
 
         Args:
             x: metres.
             y: metres.
-            near: where it was last; then only segments within ``window`` metres of there are looked at.
+            near: metres along it of the last result; only segments within ``window`` metres of it are then searched.
             window: metres.
         """
         best = (math.inf, 0.0, 0.0)
@@ -154,13 +154,13 @@ class Path:
         """The parallel path ``offset`` metres to the left (an arc keeps its centre)."""
         segments = []
         for segment, start in zip(self.segments, self.starts, strict=True):
-            pose = self.beside(start, offset)
+            pose = self.offset_pose(start, offset)
             scale = 1.0 - segment.curvature * offset
             segments.append(Segment(pose.x, pose.y, segment.heading, segment.curvature / scale, segment.length * scale))
         return Path.of(segments)
 
     def reversed(self) -> Path:
-        """The same line, travelled the other way."""
+        """The same line in the opposite direction."""
         segments = []
         for segment in reversed(self.segments):
             end = segment.pose(segment.length)
@@ -188,7 +188,7 @@ class Path:
             count = 1 if segment.curvature == 0.0 else max(1, math.ceil(segment.length / step))
             places.extend(start + segment.length * i / count for i in range(count))
         places.append(self.length)
-        poses = [self.beside(place, offset) for place in places]
+        poses = [self.offset_pose(place, offset) for place in places]
         return np.array([(pose.x, pose.y) for pose in poses])
 
     def strip(self, right: float, left: float) -> FloatArray:
@@ -222,18 +222,18 @@ def contact_within(
 ) -> float:
     """When two boxes that keep their velocity and heading first touch: `lightemma.boxes.first_contact` in plain numbers.
 
-    Twenty times a second arrays of one box would cost more than the sum itself; this gives up early as well.
+    Arrays of one box would cost more than the computation itself, which runs twenty times a second; this also stops early.
 
     Args:
-        within: seconds; a later contact counts as none.
+        within: seconds; a later contact does not count.
         box: centre x, y, heading, length, width.
-        other: the same of the other.
+        other: the same of the other box.
         relative: m/s, the other's velocity less that of the first.
         cos: of the other's heading.
         sin: of the other's heading.
 
     Returns:
-        Seconds, 0 where they overlap already, inf where they do not meet in time.
+        Seconds; 0 where they overlap already, inf where they do not touch within that time.
     """
     dx, dy = other[0] - box[0], other[1] - box[1]
     half_length, half_width = box[3] / 2.0, box[4] / 2.0
@@ -262,7 +262,7 @@ def contact_within(
 
 
 def boxes_overlap(box: FloatArray, boxes: FloatArray) -> BoolArray:
-    """Which boxes share ground with one box (separating-axis theorem).
+    """Which boxes overlap one box (separating-axis theorem).
 
     Args:
         box: (5,) centre x, y, heading, length, width.
@@ -275,7 +275,7 @@ def boxes_overlap(box: FloatArray, boxes: FloatArray) -> BoolArray:
 
 
 def box_meets(box: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether two boxes (x, y, heading, length, width) share ground: `boxes_overlap` in plain numbers, for every step."""
+    """Whether two boxes (x, y, heading, length, width) overlap: `boxes_overlap` in plain numbers, which is faster."""
     dx, dy = other[0] - box[0], other[1] - box[1]
     turn = other[2] - box[2]
     along, across = abs(math.cos(turn)), abs(math.sin(turn))
@@ -289,7 +289,7 @@ def box_meets(box: Sequence[float], other: Sequence[float]) -> bool:
 
 
 class Area:
-    """A union of polygons that answers which points lie in it; it looks first where it last found all points."""
+    """A union of polygons that says which points are inside; it first tries the polygon that last contained all points."""
 
     def __init__(self, polygons: Sequence[FloatArray]) -> None:
         rings = [np.asarray(polygon, dtype=np.float64) for polygon in polygons]
@@ -298,7 +298,7 @@ class Area:
         self._order = list(range(len(rings)))
 
     def contains(self, points: FloatArray) -> BoolArray:
-        """Which points lie in any polygon, by counting crossings of a ray along x.
+        """Which points are inside any polygon, by counting crossings of a ray along x.
 
         Args:
             points: (n, 2) metres.

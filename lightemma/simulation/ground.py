@@ -9,9 +9,9 @@ import numpy as np
 from lightemma.frame import FloatArray
 from lightemma.simulation.streets import BUILD_OUT, WALKWAY, Junction, Road, Streets
 
-#: Metres by which a junction's ground reaches into its roads, so that no crack is left between them.
+#: Metres by which a junction's ground reaches into its roads, so that there is no gap between them.
 OVERLAP = 0.3
-#: Half the length of the widened walkway at a crossing beside a parking strip (metres).
+#: Half the length of the widened walkway at a crossing next to a parking strip (metres).
 CROSSING_CLEAR = 6.0
 
 
@@ -134,7 +134,7 @@ def _placed(junction: Junction, points: FloatArray, side: int) -> FloatArray:
 
 
 def counter_clockwise(polygon: FloatArray) -> FloatArray:
-    """The polygon, turned round if it runs clockwise (the shoelace formula tells)."""
+    """The polygon in counter-clockwise order; its direction is found by the shoelace formula."""
     after = np.roll(polygon, -1, axis=0)
     area = float(np.sum(polygon[:, 0] * after[:, 1] - after[:, 0] * polygon[:, 1]))
     ordered: FloatArray = polygon if area > 0.0 else polygon[::-1].copy()

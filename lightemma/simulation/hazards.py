@@ -1,4 +1,4 @@
-"""What the true state of the world demands of the ego now: whom to follow, where to stop, what to pass, and why."""
+"""What the ego has to react to now, by the world's true state: whom to follow, where to stop, what to pass, and why."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from lightemma.simulation.world import CitySimulation
 
 ConcernKind = Literal["leader", "light", "person", "give-way", "no-room", "junction", "narrowing", "oncoming"]
 
-#: Metres along the route over which the car moves over before something it passes, and back after it.
+#: Metres along the route over which the car moves sideways before something it passes, and back after it.
 RAMP = 15.0
-#: How much earlier than its rear axle reaches the obstacle the car is fully over, and how much later it begins to return.
+#: Metres before the obstacle at which the rear axle has its full offset, and metres behind it at which it begins to return.
 LEAD, LAG = 5.0, 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """One thing the driver has to mind.
+    """One thing that the driver has to react to.
 
     Attributes:
         kind: what sort of thing.
         line: metres along the route: of the line to stop at, of the leader's rear, or of where a narrowing begins.
         distance: metres from the front bumper to there.
-        stops: whether the car must stop there, as things are.
+        stops: whether the car must stop there now.
         speed: m/s of a leader, or at which a narrowing should be passed.
         acceleration: m/s² of a leader.
-        actor: number of the other one, or None.
-        actor_kind: what the other one is.
+        actor: number of the other actor, or None.
+        actor_kind: its kind.
         colour: what a light shows.
-        gap: for traffic that goes first, its distance in metres.
-        cuts_in: whether a leader is still on its way into the lane.
+        gap: for traffic that has priority, its distance in metres.
+        cuts_in: whether a leader is still moving into the lane.
     """
 
     kind: ConcernKind
@@ -89,7 +89,7 @@ class Situation:
 
 
 def assess(world: CitySimulation) -> Situation:
-    """Looks at the true state of the world with the ego's route in mind."""
+    """Finds all concerns on the ego's route from the world's true state."""
     traffic = world.traffic
     front = float(traffic.at[0] + traffic.front[0])
     concerns = [*_leader(world, front), *_controls(world, front), *_narrowings(world, front)]
@@ -163,14 +163,14 @@ def _person(control: Control, distance: float, walker: Walker) -> Concern:
 
 
 def _way(world: CitySimulation, control: Control, distance: float) -> list[Concern]:
-    """Who keeps the car from driving into the junction."""
+    """The concern that keeps the car from driving into the junction."""
     traffic = world.traffic
     rules = traffic.rules
     way = rules.way_of(0, control)
     if way is None or distance > 45.0:
         return []
     if control.kind != "inside":
-        blocker = rules.room_beyond(0, way)
+        blocker = rules.vehicle_blocking_exit(0, way)
         if blocker is not None:
             return [
                 Concern(
@@ -182,7 +182,7 @@ def _way(world: CitySimulation, control: Control, distance: float) -> list[Conce
                     actor_kind=traffic.vehicles[blocker].kind,
                 )
             ]
-    other = rules.first_goes(0, control, way, world.time)
+    other = rules.vehicle_with_priority(0, control, way, world.time)
     if other is None:
         return []
     x, y = traffic.boxes[other, :2] - traffic.boxes[0, :2]
@@ -229,7 +229,7 @@ def _narrowings(world: CitySimulation, front: float) -> list[Concern]:
 
 
 def _comes_against(world: CitySimulation, narrowing: Narrowing) -> int | None:
-    """The oncoming vehicle that would be met beside the narrowing, or None."""
+    """The oncoming vehicle that would be met next to the narrowing, or None."""
     traffic = world.traffic
     path = world.route.path
     at, speed = float(traffic.at[0]), float(traffic.speed[0])

@@ -16,7 +16,7 @@ from lightemma.frame import FloatArray
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How somebody drives.
+    """The parameters of one driver.
 
     Attributes:
         headway: seconds kept to the car ahead.
@@ -36,10 +36,10 @@ def idm(speed: float, desired: float, gap: float, closing: float, style: Style) 
 
     Args:
         speed: m/s.
-        desired: m/s that the driver would go on a free road.
+        desired: m/s that the driver wants on a free road.
         gap: metres from bumper to bumper, inf without a leader.
         closing: m/s by which the gap shrinks.
-        style: the driver's.
+        style: the driver's parameters.
     """
     free = 1.0 - (speed / max(desired, 0.1)) ** 4
     wanted = style.standstill + max(
@@ -51,7 +51,7 @@ def idm(speed: float, desired: float, gap: float, closing: float, style: Style) 
 def calm_idm(
     speed: float, desired: float, gap: float, leading: float, leader_acceleration: float, style: Style
 ) -> float:
-    """`idm` that does not panic behind a car that has cut in close but is not slower.
+    """`idm` that does not brake hard behind a car that has cut in close but is not slower.
 
     The blend with the constant-acceleration heuristic of Kesting, Treiber and Helbing, "Enhanced intelligent driver model to
     access the impact of driving strategies on traffic capacity", Phil. Trans. R. Soc. A 368 (2010), equations 2.7 to 2.9,
@@ -63,7 +63,7 @@ def calm_idm(
         gap: metres from bumper to bumper.
         leading: m/s of the leader.
         leader_acceleration: m/s² of the leader.
-        style: the driver's.
+        style: the driver's parameters.
     """
     plain = idm(speed, desired, gap, speed - leading, style)
     gap = max(gap, 0.3)
@@ -89,7 +89,7 @@ def idm_many(
     accelerate: FloatArray,
     brake: FloatArray,
 ) -> FloatArray:
-    """`idm` for many drivers at once: all arrays are (n,), so is the result."""
+    """`idm` for many drivers in one call: all arrays are (n,), so is the result."""
     free = np.maximum(1.0 - (speed / np.maximum(desired, 0.1)) ** 4, -2.0)
     wanted = standstill + np.maximum(0.0, speed * headway + speed * closing / (2.0 * np.sqrt(accelerate * brake)))
     result: FloatArray = accelerate * (free - (wanted / np.maximum(gap, 0.3)) ** 2)

@@ -1,4 +1,4 @@
-"""Which lanes are near a place, and which are blocked by things that stand in them."""
+"""Which lanes are near a position, and which are blocked by things in them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from lightemma.simulation.actors import Thing
 from lightemma.simulation.geometry import box_corners
 from lightemma.simulation.network import Network
 
-#: Metres: side of the squares by which lanes are looked up, and how far from one a lane may be asked for.
+#: Metres: side of the squares by which lanes are looked up, and the largest distance at which a lane can be found.
 SQUARE, WITHIN = 8.0, 6.0
 
 
 class LaneFinder:
-    """Finds lanes by place; squares of the plane are looked through when they are first asked for."""
+    """Finds lanes by position; each square of the plane is searched when it is first needed."""
 
     def __init__(self, network: Network) -> None:
         self._around = lane_rectangles(network)
         self._by_square: dict[tuple[int, int], list[int]] = {}
 
     def near(self, x: float, y: float, within: float = WITHIN) -> list[int]:
-        """Lanes whose surrounding rectangle, made wider by ``within`` (up to 6) metres, holds a place."""
+        """Lanes whose surrounding rectangle, made wider by ``within`` (up to 6) metres, contains a position."""
         square = (math.floor(x / SQUARE), math.floor(y / SQUARE))
         if square not in self._by_square:
             self._by_square[square] = self._about(square)

@@ -1,4 +1,4 @@
-"""The lane graph: lanes, the ways through junctions, where two ways conflict and who gives way, and routes."""
+"""The lane graph: lanes, ways through junctions, conflicts between ways and which of them yields, and routes."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Lane:
         path: its middle, in the direction of travel.
         width: metres.
         limit: m/s.
-        neighbours: lanes of the same road and direction beside it.
+        neighbours: lanes of the same road and direction next to it.
         successors: lanes that its end leads to.
         junction: the junction it crosses, or None for a lane of a road.
-        turn: which way it goes through its junction.
+        turn: its direction through its junction.
         stop_at: metres along it of the line to stop at, or None.
-        group: the signal phase that speaks to it at that line, or None.
+        group: the signal phase for it at that line, or None.
         must_yield: whether, without signals, it gives way at that line.
         waits_inside: whether, on a way through a junction, it gives way inside (left turns; right turns in left-hand traffic).
     """
@@ -108,7 +108,7 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Route:
-    """Lanes that follow on each other.
+    """Lanes, each starting where the one before ends.
 
     Attributes:
         lanes: their numbers.
@@ -163,7 +163,7 @@ class Network:
         return Route(tuple(lanes), Path.joined(self.lanes[number].path for number in lanes), tuple(starts))
 
     def onward(self, lane: int, turn: Turn = "straight") -> tuple[int, ...]:
-        """The lanes from ``lane`` on, at junctions always ``turn`` where that can be had, else the first way."""
+        """The lanes from ``lane`` on: at junctions the way that turns ``turn`` where there is one, else the first way."""
         chain = [lane]
         while self.lanes[chain[-1]].successors:
             ways = self.lanes[chain[-1]].successors
@@ -176,7 +176,7 @@ class Network:
 
 
 def find_conflict(own: Lane, other: Lane, one: FloatArray, two: FloatArray, yields: bool) -> Conflict | None:
-    """Where two ways share ground, or None where they stay clear of each other.
+    """Where two ways overlap, or None where they do not.
 
     Args:
         own: the way it is seen from.

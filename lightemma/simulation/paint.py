@@ -33,7 +33,7 @@ def markings(streets: Streets) -> list[Marking]:
             for edge in (-1, 1):
                 found.append(Marking("lane", inner.line(edge * k * streets.lane_width), 0.12))
         for along in road.crossings:
-            ends = [road.middle.beside(along, side * (road.half - 0.25)) for side in (-1, 1)]
+            ends = [road.middle.offset_pose(along, side * (road.half - 0.25)) for side in (-1, 1)]
             found.append(Marking("crossing", np.array([(p.x, p.y) for p in ends]), CROSSING_WIDTH))
     for lane in streets.network.lanes:
         if lane.stop_at is not None:
@@ -43,12 +43,12 @@ def markings(streets: Streets) -> list[Marking]:
 
 
 def _across(lane: Lane, along: float) -> FloatArray:
-    ends = [lane.path.beside(along, side * (lane.width / 2.0 - 0.1)) for side in (-1, 1)]
+    ends = [lane.path.offset_pose(along, side * (lane.width / 2.0 - 0.1)) for side in (-1, 1)]
     return np.array([(pose.x, pose.y) for pose in ends])
 
 
 def _arrows(streets: Streets, lane: Lane) -> list[Marking]:
-    """Arrows before a junction, on a lane from which not every turn can be made."""
+    """Arrows before a junction, on lanes from which only some turns can be made."""
     if lane.junction is not None or not lane.successors or not lane.neighbours:
         return []
     turns = {streets.network.lanes[way].turn for way in lane.successors}
@@ -62,7 +62,7 @@ def _arrows(streets: Streets, lane: Lane) -> list[Marking]:
 
 
 def heads(setup: Setup) -> list[Head]:
-    """Two heads for every approach with lights: one at the stop line, one beyond the junction over the lane."""
+    """Two signal heads for every approach with lights: one at the stop line, one behind the junction over the lane."""
     streets = setup.streets
     found: list[Head] = []
     for junction in streets.junctions:
@@ -74,13 +74,13 @@ def heads(setup: Setup) -> list[Head]:
             if lane.group is None or lane.stop_at is None:
                 continue
             out = road.half - (len(road.forward) - 0.5) * lane.width + POST  # from the lane's middle to the post
-            near = lane.path.beside(lane.stop_at + 0.6, -streets.side * out)
+            near = lane.path.offset_pose(lane.stop_at + 0.6, -streets.side * out)
             found.append((near, 0.0, lane.group))
             depth = junction.half_x if name in ("west", "east") else junction.half_y
             beyond = 2.0 * depth + 1.0
             if opposite[name] not in junction.arms:
                 beyond = depth + junction.kerb_main + POST
-            far = lane.path.beside(lane.path.length + beyond, -streets.side * out)
+            far = lane.path.offset_pose(lane.path.length + beyond, -streets.side * out)
             found.append((far, streets.side * out, lane.group))
     return found
 
@@ -110,14 +110,14 @@ def signs(setup: Setup) -> list[Sign]:
             found.append(_sign("roadworks", streets, first, True, narrowing.start - 38.0))
             found.append(_sign("speed-30", streets, first, True, narrowing.start - 30.0))
             keep: SignKind = "keep-left" if streets.side > 0 else "keep-right"
-            pose = streets.beside(narrowing.start - 1.0, -(first.half - 0.7))
+            pose = streets.offset_pose(narrowing.start - 1.0, -(first.half - 0.7))
             found.append(Sign(keep, pose))
     return found
 
 
 def _sign(kind: SignKind, streets: Streets, road: Road, forward: bool, along: float) -> Sign:
-    """A sign beside a road for the traffic along it (``forward``) or against it."""
+    """A sign next to a road for the traffic along it (``forward``) or against it."""
     parking = road.parking[0 if forward else 1]
     offset = (-1 if forward else 1) * (road.half + parking + POST)
-    pose = road.middle.beside(along, streets.side * offset)
+    pose = road.middle.offset_pose(along, streets.side * offset)
     return Sign(kind, pose if forward else Pose(pose.x, pose.y, pose.heading + math.pi))

@@ -1,4 +1,4 @@
-"""People on foot: they stroll along a walkway, or wait at a crossing, cross, and walk on."""
+"""People on foot: they walk along a walkway, or wait at a crossing, cross, and walk on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Activity = Literal["stroll", "wait", "walk", "done"]
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What a person sets out to do.
+    """A person and what they are going to do.
 
     Attributes:
         path: the way, in the direction of walking.
@@ -25,7 +25,7 @@ class Person:
         speed: m/s.
         colour: of the coat.
         height: metres.
-        crossing: the crossing whose line ``path`` follows, or None for a stroll.
+        crossing: the crossing whose line ``path`` follows, or None for a walk along the street.
         ready: seconds, the earliest time to step off the kerb.
         towards: of a person at a crossing, whether it walks from the crossing's start to its end.
     """
@@ -41,7 +41,7 @@ class Person:
 
 
 class Walker:
-    """A person on the way."""
+    """A person during an episode."""
 
     def __init__(self, number: int, person: Person) -> None:
         self.number = number
@@ -52,7 +52,7 @@ class Walker:
 
     @property
     def pose(self) -> Pose:
-        """Where the person stands and looks."""
+        """Position and heading of the person."""
         return self.person.path.pose(self.along)
 
     @property

@@ -1,4 +1,4 @@
-"""Routes as tables, so that many vehicles find their place, lane and permitted speed in one look-up."""
+"""Routes as tables, so that the position, lane and permitted speed of many vehicles are found in one look-up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LATERAL, EASE = 2.2, 1.6
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A place on a route where one may have to stop.
+    """A place on a route where a vehicle may have to stop.
 
     Attributes:
         stop: metres along the route of the line.
@@ -35,11 +35,11 @@ class Control:
 
 @dataclass(frozen=True)
 class RouteTables:
-    """What is known of one route.
+    """One route with everything that is computed for it once.
 
     Attributes:
         route: the route.
-        controls: where one may have to stop, in order.
+        controls: where a vehicle may have to stop, in order.
         ways: numbers of the lanes on it that lead through junctions, with the metres at which they begin.
     """
 
@@ -49,7 +49,7 @@ class RouteTables:
 
 
 class RouteBook:
-    """All routes in use; a route is known by its number, the order in which it was asked for."""
+    """All routes in use, numbered in the order in which they were first needed."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -67,7 +67,7 @@ class RouteBook:
         self.starts: FloatArray = np.zeros((0, len(network.lanes) + 1))
 
     def number(self, lanes: tuple[int, ...]) -> int:
-        """The number of the route through these lanes, which is tabled if it is new."""
+        """The number of the route through these lanes; its table is made if it is new."""
         if lanes not in self._numbers:
             self._numbers[lanes] = len(self.entries)
             self._add(self._network.route(lanes))
@@ -105,7 +105,7 @@ class RouteBook:
 
 
 def permitted_speeds(limit: FloatArray, curvature: FloatArray, step: float, lateral: float, ease: float) -> FloatArray:
-    """How fast one may go at each place, so as to take the bends ahead and slow down in time.
+    """The highest speed at each place that allows to slow down in time for the bends and limits ahead.
 
     Args:
         limit: (n,) m/s.
@@ -124,7 +124,7 @@ def permitted_speeds(limit: FloatArray, curvature: FloatArray, step: float, late
 
 
 def controls(network: Network, route: Route) -> tuple[Control, ...]:
-    """The places on a route where one may have to stop, in order."""
+    """The places on a route where a vehicle may have to stop, in order."""
     found = []
     for lane, start in zip(route.lanes, route.starts, strict=True):
         own = network.lanes[lane]

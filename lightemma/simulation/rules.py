@@ -1,4 +1,4 @@
-"""Who must stop where: red lights, people on crossings, traffic that goes first, junctions that are not free."""
+"""Where each vehicle must stop: red lights, people on crossings, traffic with priority, junctions that are not free."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lightemma.simulation.signals import Controller
 
 #: How far ahead (metres) places to stop at are looked at.
 LOOK = 55.0
-#: m/s² above which nobody stops for a light that has just turned.
+#: m/s²: a driver who would have to brake harder does not stop for a light that has just turned amber.
 LIGHT_BRAKE = 3.2
 
 
@@ -84,7 +84,7 @@ class Rules:
         return needed < (LIGHT_BRAKE if colour == "amber" else 7.0)
 
     def person_in_the_way(self, n: int, control: Control, time: float) -> Walker | None:
-        """Whoever is on the crossing ahead, or about to step on it, in or before the vehicle's lane."""
+        """The person on the crossing ahead, or about to step on it, in or before the vehicle's lane."""
         fleet = self._fleet
         crossing = fleet.network.crossings[control.number]
         route = fleet.route_of(n)
@@ -111,7 +111,7 @@ class Rules:
         return None
 
     def may_step_off(self, walker: Walker, time: float) -> bool:
-        """Whether a person who waits may walk: the light says so, and everybody who comes can still stop."""
+        """Whether a person who waits may walk: the light permits it, and every vehicle that comes can still stop."""
         fleet = self._fleet
         crossing = fleet.network.crossings[walker.person.crossing or 0]
         if time < walker.person.ready:
@@ -133,16 +133,16 @@ class Rules:
         return True
 
     def way_free(self, n: int, control: Control, time: float) -> bool:
-        """Whether a vehicle may drive into the junction ahead: nobody it gives way to comes, and it can leave again."""
+        """Whether a vehicle may drive into the junction ahead: no vehicle with priority comes, and there is room behind it."""
         way = self.way_of(n, control)
         if way is None:
             return True
-        if control.kind != "inside" and self.room_beyond(n, way) is not None:
+        if control.kind != "inside" and self.vehicle_blocking_exit(n, way) is not None:
             return False
-        return self.first_goes(n, control, way, time) is None
+        return self.vehicle_with_priority(n, control, way, time) is None
 
-    def first_goes(self, n: int, control: Control, way: int, time: float) -> int | None:
-        """The vehicle that a vehicle at a control must let go before it takes its way, or None."""
+    def vehicle_with_priority(self, n: int, control: Control, way: int, time: float) -> int | None:
+        """The vehicle that another at a control must let pass first, or None."""
         network = self._fleet.network
         start = self._fleet.start_of(n, way)
         for conflict in network.conflicts.get(way, ()):
@@ -154,15 +154,15 @@ class Rules:
         return None
 
     def way_of(self, n: int, control: Control) -> int | None:
-        """The way through the junction that follows on a control of a vehicle's route."""
+        """The way through the junction that follows a control of a vehicle's route."""
         route = self._fleet.route_of(n)
         if control.kind == "inside":
             return control.number
         index = route.lanes.index(control.number) + 1
         return route.lanes[index] if index < len(route.lanes) else None
 
-    def room_beyond(self, n: int, way: int) -> int | None:
-        """The vehicle that stands so near beyond the junction that there is no room behind it, or None."""
+    def vehicle_blocking_exit(self, n: int, way: int) -> int | None:
+        """The vehicle standing so close behind the junction that there is no room for another, or None."""
         fleet = self._fleet
         exit_lane = fleet.network.lanes[way].successors[0]
         start = fleet.starts_along(exit_lane)
@@ -187,7 +187,7 @@ class Rules:
         own_front = float(fleet.at[n] + fleet.front[n])
         enter, leave = start + conflict.enter, start + conflict.leave
         if own_front > enter + 0.5:
-            return None  # already there: the others wait
+            return None  # already in the conflict: the others wait
         first, last = _times(
             max(enter - own_front, 0.0), leave - own_front + float(fleet.size[n, 0]), float(fleet.speed[n])
         )
@@ -209,7 +209,7 @@ class Rules:
             if conflict.yields:
                 if speed < 0.5 and front < 0.0:
                     continue
-                if self._held_by_light(int(m), conflict.other, front, speed, time):
+                if self._waits_at_light(int(m), conflict.other, front, speed, time):
                     continue
                 if arrive < last + 1.2 and gone > first - 0.8:
                     return int(m)
@@ -217,7 +217,7 @@ class Rules:
                 return int(m)
         return None
 
-    def _held_by_light(self, m: int, way: int, front: float, speed: float, time: float) -> bool:
+    def _waits_at_light(self, m: int, way: int, front: float, speed: float, time: float) -> bool:
         """Whether a vehicle on its way to a junction will stop at its own red light."""
         entry = self._entry[way]
         if entry.group is None or entry.stop_at is None or entry.group[0] not in self._controllers:
@@ -227,7 +227,7 @@ class Rules:
         return distance > 0.0 and colour != "green" and speed**2 / (2.0 * max(distance, 0.1)) < LIGHT_BRAKE
 
     def ground_taken(self, n: int, front: float) -> float:
-        """Where a vehicle already inside a junction must stop because somebody is on the ground ahead."""
+        """Where a vehicle already inside a junction must stop because another occupies the ground ahead."""
         fleet = self._fleet
         result = math.inf
         for way, start in fleet.ways_of(n):
@@ -248,7 +248,7 @@ class Rules:
 
 
 def _times(enter: float, leave: float, speed: float, accelerate: float = 1.6, top: float = 7.0) -> tuple[float, float]:
-    """Seconds until a vehicle that goes now reaches two distances (metres), speeding up gently to a turning speed."""
+    """Seconds until a vehicle that starts now reaches two distances (metres), speeding up gently to a turning speed."""
     return _time_to(enter, speed, accelerate, top), _time_to(leave, speed, accelerate, top)
 
 

@@ -1,4 +1,4 @@
-"""Houses, trees and lamps along the streets, made up from a seed; none stands on a road or a walkway."""
+"""Houses, trees and lamps along the streets, generated from a seed; none is on a road or a walkway."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lightemma.simulation.streets import WALKWAY, Road, Streets
 
 
 class Clearance:
-    """Tells how far places are from all streets' walkways."""
+    """Computes how far positions are from all streets' walkways."""
 
     def __init__(self, streets: Streets) -> None:
         points, reach = [], []
@@ -49,7 +49,7 @@ def buildings(streets: Streets, rng: np.random.Generator, clearance: Clearance) 
                 height = float(np.round(rng.uniform(2, 6)) * 3.1 + rng.uniform(0.0, 1.5))
                 look = int(rng.integers(1 << 30))
                 keep = rng.random() > 0.12
-                pose = road.middle.beside(
+                pose = road.middle.offset_pose(
                     place + length / 2.0, streets.side * direction * (border + back + depth / 2.0)
                 )
                 corners = box_corners(pose.x, pose.y, pose.heading, length, depth)
@@ -77,7 +77,7 @@ def plants(streets: Streets, rng: np.random.Generator, clearance: Clearance, hou
                 height = float(rng.uniform(4.5, 9.0) if tree else rng.uniform(0.8, 1.8))
                 look = int(rng.integers(1 << 30))
                 keep = rng.random() < 0.75
-                pose = road.middle.beside(place, streets.side * direction * offset)
+                pose = road.middle.offset_pose(place, streets.side * direction * offset)
                 spot = np.array([[pose.x, pose.y]])
                 near = np.hypot(walls[:, 0] - pose.x, walls[:, 1] - pose.y) < reach + 1.0
                 clear = not any(_inside(houses[int(i)].footprint, spot) for i in np.flatnonzero(near))
@@ -88,7 +88,7 @@ def plants(streets: Streets, rng: np.random.Generator, clearance: Clearance, hou
 
 
 def _inside(footprint: FloatArray, spot: FloatArray) -> bool:
-    """Whether a spot lies in a house or within half a metre of its walls."""
+    """Whether a spot is in a house or within half a metre of its walls."""
     after = np.roll(footprint, -1, axis=0)
     edge = after - footprint
     across = edge[:, 0] * (spot[0, 1] - footprint[:, 1]) - edge[:, 1] * (spot[0, 0] - footprint[:, 0])
@@ -104,7 +104,7 @@ def lamp_posts(streets: Streets, rng: np.random.Generator) -> list[Pose]:
             if _free_of_crossings(road, place):
                 parking = road.parking[0 if direction < 0 else 1]
                 offset = direction * (road.half + parking + 0.5)
-                pose = road.middle.beside(place, streets.side * offset)
+                pose = road.middle.offset_pose(place, streets.side * offset)
                 turn = -direction * streets.side * math.pi / 2.0
                 found.append(Pose(pose.x, pose.y, pose.heading + turn))
             place += float(rng.uniform(22.0, 30.0))

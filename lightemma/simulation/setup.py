@@ -1,4 +1,4 @@
-"""What a scenario hands to the world: streets, who is where, and what the right answer is."""
+"""What a scenario gives to the world: streets, actors, the ego's task, and the right answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Narrowing:
         start: metres along the ego's route where it begins.
         end: metres where it ends.
         offset: metres to the left (negative: right) at which the rear axle passes it.
-        uses_oncoming: whether the car reaches into the oncoming lane, so that oncoming traffic goes first.
+        uses_oncoming: whether the car reaches into the oncoming lane, so that oncoming traffic has priority.
         speed: m/s at which a careful driver passes.
     """
 
@@ -37,7 +37,7 @@ class Narrowing:
 
 @dataclass(frozen=True)
 class Setup:
-    """An episode before its first moment.
+    """Everything that an episode starts from.
 
     Attributes:
         name: of the scenario.

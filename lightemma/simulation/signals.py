@@ -31,7 +31,7 @@ class Controller:
 
     @property
     def cycle(self) -> float:
-        """Seconds until everything comes round again."""
+        """Seconds after which the lights repeat."""
         return self.main + self.side + 2.0 * (self.amber + self.all_red)
 
     def colour(self, phase: Phase, time: float) -> SignalColour:
@@ -39,7 +39,7 @@ class Controller:
         return self.look(phase, time)[0]
 
     def look(self, phase: Phase, time: float) -> tuple[SignalColour, float]:
-        """What the phase shows at a time, and for how many seconds more."""
+        """What the phase shows at a time, and for how many more seconds."""
         since = math.fmod(time + self.offset, self.cycle)
         if phase == "side":
             since -= self.main + self.amber + self.all_red

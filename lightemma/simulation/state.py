@@ -1,6 +1,6 @@
-"""What a moment of the city looks like: the words that the world, the renderers and the writers share.
+"""The state of the city at one moment: the types that the world, the renderers and the writers share.
 
-World frame: x east, y north, metres; headings in radians, counter-clockwise from x. z is up, the road lies at z = 0.
+World frame: x east, y north, metres; headings in radians, counter-clockwise from x. z is up, the road is at z = 0.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Literal
 from lightemma.agents import CAR_AHEAD, CAR_LENGTH, CAR_WIDTH
 from lightemma.frame import FloatArray, Pose
 
-#: The ego car's box is that of the evaluation's collision checks, so that both give one verdict.
+#: The ego car's box is that of the evaluation's collision checks, so that both give the same result.
 EGO_LENGTH, EGO_WIDTH, EGO_HEIGHT = CAR_LENGTH, CAR_WIDTH, 1.56
-#: The pose is that of the rear axle, as in nuScenes; the box's centre lies this far ahead of it (metres).
+#: The pose is that of the rear axle, as in nuScenes; the box's centre is this far ahead of it (metres).
 EGO_CENTRE_AHEAD = CAR_AHEAD
 
 Light = Literal["day", "dusk"]
@@ -47,9 +47,9 @@ class ActorState:
         height: metres.
         colour: red, green, blue in 0 … 1: paint of a car, coat of a person.
         braking: whether its brake lights are on.
-        indicator: which indicator is on; blinking is the renderer's, from the state's time.
+        indicator: which indicator is on; the renderer lets it blink by the state's time.
         gait: phase of a walking person in radians, 0 while standing.
-        parked: whether it stands for good.
+        parked: whether it never moves.
     """
 
     number: int
@@ -68,11 +68,11 @@ class ActorState:
 
 @dataclass(frozen=True, slots=True)
 class SignalState:
-    """One signal head beside or over a lane.
+    """One signal head next to or over a lane.
 
     Attributes:
         number: unique within the city.
-        pose: foot of its post; the heading is that of the traffic it speaks to (its lamps face against it).
+        pose: foot of its post; the heading is that of the traffic it is for (its lamps face against it).
         arm: metres by which its head hangs out to the left of the post, 0 for a head on the post,
             negative to the right (left-hand traffic).
         colour: what it shows.
@@ -123,8 +123,8 @@ class Marking:
     """Paint on the road.
 
     Attributes:
-        kind: ``edge`` and ``stop`` are solid lines, ``lane`` is dashed, ``centre`` parts the directions, ``crossing`` is a
-            band of zebra stripes along its line, arrows stand at the line's start and point along it.
+        kind: ``edge`` and ``stop`` are solid lines, ``lane`` is dashed, ``centre`` separates the directions, ``crossing`` is a
+            band of zebra stripes along its line, arrows are at the line's start and point along it.
         line: (n, 2) metres.
         width: metres; of a crossing, its extent along the road.
     """
@@ -136,7 +136,7 @@ class Marking:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """A traffic sign on a post; the heading is that of the traffic it speaks to."""
+    """A traffic sign on a post; the heading is that of the traffic it is for."""
 
     kind: SignKind
     pose: Pose
@@ -177,7 +177,7 @@ class City:
         lamp_posts: x, y and heading (towards the road) of street lamps.
         left_hand: whether traffic keeps to the left.
         conditions: light and weather.
-        seed: for whatever a renderer makes up.
+        seed: for everything that a renderer draws at random.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Puts together everything of a scenario's place that stands still."""
+"""Builds the static city of a scenario: everything that stands still."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from lightemma.simulation.setup import Setup
 from lightemma.simulation.state import City, Conditions
 
 
-def dress(setup: Setup, seed: int, conditions: Conditions) -> tuple[City, tuple[Head, ...]]:
+def build_city(setup: Setup, seed: int, conditions: Conditions) -> tuple[City, tuple[Head, ...]]:
     """The city around a setup, and its signal heads.
 
     Args:
         setup: gives the streets.
-        seed: of houses, plants and lamps; each is drawn by a generator of its own.
+        seed: of houses, plants and lamps; each has its own random generator.
         conditions: light and weather.
     """
     streets = setup.streets

@@ -1,6 +1,6 @@
-"""A main street laid out from stretches and junctions, with its side streets: lanes, kerbs, walkways, crossings.
+"""Builds a main street from stretches and junctions, with side streets: lanes, kerbs, walkways, crossings.
 
-Everything is laid out for right-hand traffic along the street's middle; `Streets.mirrored` turns it into left-hand traffic.
+Everything is built for right-hand traffic along the street's middle; `Streets.mirrored` turns it into left-hand traffic.
 Offsets count to the left of the main street's direction, so that the forward lanes have negative ones.
 """
 
@@ -46,7 +46,7 @@ class JunctionPlan:
     Attributes:
         left: whether a side street leaves to the left.
         right: whether one leaves to the right.
-        signals: whether it has lights; without, the main street goes first.
+        signals: whether it has lights; without, the main street has priority.
         radius: of its kerbs, metres.
         side_length: of its side streets, metres.
     """
@@ -60,7 +60,7 @@ class JunctionPlan:
 
 @dataclass(frozen=True, slots=True)
 class StreetPlan:
-    """What to lay out.
+    """The plan of a street.
 
     Attributes:
         start: pose of the street's middle at its beginning.
@@ -87,7 +87,7 @@ class Road:
         backward: numbers of the lanes against it, from the middle outwards.
         half: metres from the middle to the kerb.
         parking: width of the parking strip on the right and on the left, 0 without.
-        crossings: metres along it at which crossings lie.
+        crossings: metres along it of its crossings.
         stops: metres along it of the stop lines at its beginning (for ``backward``) and its end, or None.
     """
 
@@ -146,9 +146,9 @@ class Streets:
     side: int = 1
     lane_width: float = 3.4
 
-    def beside(self, along: float, offset: float) -> Pose:
-        """A pose beside the main street's middle; the offset counts away from the forward lanes."""
-        return self.middle.beside(along, offset * self.side)
+    def offset_pose(self, along: float, offset: float) -> Pose:
+        """A pose at an offset from the main street's middle; the offset counts away from the forward lanes."""
+        return self.middle.offset_pose(along, offset * self.side)
 
     def mirrored(self) -> Streets:
         """The same streets in left-hand traffic."""
@@ -253,7 +253,7 @@ class _Builder:
         return road
 
     def _crossing(self, middle: Path, along: float, half: float, group: Group | None, lanes: tuple[int, ...]) -> None:
-        one, two = middle.beside(along, -half - 0.9), middle.beside(along, half + 0.9)
+        one, two = middle.offset_pose(along, -half - 0.9), middle.offset_pose(along, half + 0.9)
         at = middle.pose(along)
         self.crossings.append(
             Crossing(
@@ -314,7 +314,7 @@ def build_streets(plan: StreetPlan) -> Streets:
     """Lays out a street in right-hand traffic.
 
     Raises:
-        ValueError: if two junctions, or none, stand where a stretch should.
+        ValueError: if stretches and junctions do not alternate.
     """
     builder = _Builder(plan)
     elements = plan.elements
@@ -368,7 +368,7 @@ def build_streets(plan: StreetPlan) -> Streets:
 
 
 def _stop(junction: JunctionPlan | None, must_yield: bool, line: float) -> float | None:
-    """How far before a road's end its stop line lies, or None where nobody has to stop."""
+    """How far before a road's end its stop line is, or None where there is none."""
     if junction is None:
         return None
     if junction.signals:
@@ -381,7 +381,7 @@ def _junction_at(elements: tuple[Stretch | JunctionPlan, ...], index: int) -> Ju
         return None
     element = elements[index]
     if not isinstance(element, JunctionPlan):
-        raise ValueError("stretches and junctions must take turns")
+        raise ValueError("stretches and junctions must alternate")
     return element
 
 
@@ -414,8 +414,8 @@ def _way_path(start: Pose, end: Pose) -> Path:
 def _gives_way(entry: Lane, own: Lane, other_entry: Lane, other: Lane) -> bool:
     """Whether ``own`` gives way to ``other`` (right-hand traffic).
 
-    The side street gives way to the main street unless lights part them; within one street a left turn gives way to all
-    that come towards it and go straight on or turn right.
+    The side street gives way to the main street unless lights separate them; within one street a left turn gives way to all
+    oncoming traffic that drives straight on or turns right.
     """
     if entry.must_yield != other_entry.must_yield:
         return entry.must_yield

@@ -1,6 +1,6 @@
 """The traffic: vehicles that follow their routes behind each other, stop where they must, and react to the ego.
 
-Who must stop where and how hard everybody accelerates is decided five times a second, places change at every step.
+Stops and accelerations are decided five times a second; positions change at every step.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from lightemma.simulation.pedestrians import Walker
 from lightemma.simulation.rules import Rules
 from lightemma.simulation.signals import Controller
 
-#: Steps of 0.05 s between two looks at who must stop where and how hard to accelerate.
+#: Steps of 0.05 s between two decisions on stops and accelerations.
 DECIDE_EVERY = 4
 HARDEST = 8.0
 
 
 class Traffic(Fleet):
-    """The fleet, with drivers in it who keep to the rules.
+    """The fleet, with drivers that follow the rules.
 
     Args:
         network: lanes and crossings.
@@ -35,7 +35,7 @@ class Traffic(Fleet):
         controllers: lights by junction.
 
     Attributes:
-        rules: who must stop where.
+        rules: where each vehicle must stop.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Traffic(Fleet):
         self._ticks = 0
 
     def step(self, time: float, dt: float) -> None:
-        """Moves everybody (but an ego that is driven from outside) for ``dt`` seconds."""
+        """Moves all vehicles (except an ego that is driven from outside) for ``dt`` seconds."""
         if self._ticks % DECIDE_EVERY == 0:
             self._obey_commands(time)
             if self.ego_driven:
@@ -97,7 +97,7 @@ class Traffic(Fleet):
         past = self.at + self.front > self._ends
         if not past.any():
             return
-        self.settle()  # who leaves is last seen at the end of the route
+        self.settle()  # a vehicle that leaves is last seen at the end of its route
         for n in np.flatnonzero(past & self.active):
             if n == 0:
                 continue
@@ -122,7 +122,7 @@ class Traffic(Fleet):
                 self.number[n], self._next_number = self._next_number, self._next_number + 1
                 self._moved = True
 
-    # How hard everybody accelerates
+    # Accelerations
 
     def _choose_accelerations(self) -> None:
         gap, leading, _ = self.leaders()
@@ -132,7 +132,7 @@ class Traffic(Fleet):
         line = self.stop - (self.at + self.front)
         stops = line < np.inf
         if stops.any():
-            # The leader's row and the line's row at once.
+            # The leader's row and the line's row in one call.
             gaps = np.stack([gap, np.maximum(line, 0.1) + 1.2])
             chosen, stopping = idm_many(self.speed, desired, gaps, np.stack([closing, self.speed]), *style)
             chosen = np.where(stops, np.minimum(chosen, stopping), chosen)
@@ -159,7 +159,7 @@ class Traffic(Fleet):
                 return "off" if lane.turn == "straight" else lane.turn
         return "off"
 
-    # Orders and changes of lanes
+    # Commands and changes of lanes
 
     def _obey_commands(self, time: float) -> None:
         for n, commands in enumerate(self._commands):
@@ -186,7 +186,7 @@ class Traffic(Fleet):
         return float(along - self.size[n, 0] / 2 - (self.at[0] + self.front[0]))
 
     def _change_lanes(self) -> None:
-        """Lets drivers who want to get on change lanes (a plain form of MOBIL, Kesting, Treiber and Helbing 2007)."""
+        """Lets drivers change to a faster lane (a simple form of MOBIL, Kesting, Treiber and Helbing 2007)."""
         if not any(vehicle.changes for vehicle in self.vehicles):
             return
         lane, low, middle, speed, owner = self.rows()

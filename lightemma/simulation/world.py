@@ -1,4 +1,4 @@
-"""The world: it steps at 20 Hz, moves everybody, and can say at any time what it looks like."""
+"""The simulation of the city: it moves all actors at 20 Hz and gives the state at any time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lightemma.simulation.network import Route
 from lightemma.simulation.pedestrians import Walker
 from lightemma.simulation.setup import WARM_UP, Setup
 from lightemma.simulation.state import ActorState, Conditions, EgoState, SignalState, WorldState
-from lightemma.simulation.static_city import dress
+from lightemma.simulation.static_city import build_city
 from lightemma.simulation.traffic import Traffic
 
 #: Seconds per step.
@@ -29,14 +29,14 @@ _PERSON = kind_named("pedestrian").size
 class CitySimulation:
     """One episode.
 
-    It begins at time 0, after a warm-up in which the ego has driven its route as the traffic does; the warm-up's moments are
-    kept at 2 Hz. Two worlds of the same setup, seed and actions are alike in every byte.
+    It begins at time 0, after a warm-up in which the ego has driven its route as the traffic does; the warm-up's states are
+    kept at 2 Hz. Two simulations of the same setup, seed and actions are equal in every byte.
 
     Args:
         setup: from a scenario.
-        seed: of whatever is made up around the streets.
+        seed: of houses, plants and lamps around the streets.
         conditions: light and weather.
-        limits: what the ego car can do; None for one that obeys at once.
+        limits: what the ego car can do; None for one that reaches every command immediately.
         protocol: how long a pair of speed and curvature is held, and the rule of motion without limits.
 
     Attributes:
@@ -63,7 +63,7 @@ class CitySimulation:
         self.setup = setup
         self.seed = seed
         self.protocol = protocol
-        self.city, self._heads = dress(setup, seed, conditions)
+        self.city, self._heads = build_city(setup, seed, conditions)
         self.walkers = [Walker(FIRST_PERSON + i, person) for i, person in enumerate(setup.people)]
         ego = Vehicle("car", setup.lanes, setup.at, setup.speed, setup.desired)
         self.traffic = Traffic(
@@ -131,7 +131,7 @@ class CitySimulation:
         return self._velocities
 
     def box(self, row: int) -> list[float]:
-        """One row of `boxes`, without a look at the vehicles where it is none of them."""
+        """One row of `boxes`; the vehicles' boxes are computed only if it is one of them."""
         if row < len(self.traffic.at):
             self.traffic.settle()
         values: list[float] = self._boxes[row].tolist()
@@ -143,7 +143,7 @@ class CitySimulation:
         return self.traffic.route_of(0)
 
     def step(self, speed: float, curvature: float) -> None:
-        """Moves the world on by 0.05 s, with the ego told this speed (m/s) and curvature (1/m, positive = left)."""
+        """Advances the world by 0.05 s; the ego receives this speed (m/s) and curvature (1/m, positive = left)."""
         left = self._hold_steps - self._steps % self._hold_steps
         self.ego.step(speed, curvature, STEP_TIME, left * STEP_TIME)
         self._steps += 1
@@ -183,7 +183,7 @@ class CitySimulation:
         return FIRST_THING + row if row < len(self.thing_boxes) else FIRST_PERSON + row - len(self.thing_boxes)
 
     def state(self) -> WorldState:
-        """What the world looks like now."""
+        """The state of the world now."""
         traffic = self.traffic
         actors = [self._vehicle(n) for n in range(1, len(traffic.at)) if traffic.active[n]]
         actors.extend(self._thing_states)

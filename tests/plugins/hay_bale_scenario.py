@@ -15,7 +15,7 @@ def _build(builder: ScenarioBuilder) -> Setup:
     at = float(builder.rng.uniform(25.0, 30.0))
     barrier = at + desired * WARM_UP + float(builder.rng.uniform(60.0, 70.0))
     offset = streets.lane_width / 2.0
-    builder.things.append(Thing("barrier", streets.beside(barrier, -offset)))
+    builder.things.append(Thing("barrier", streets.offset_pose(barrier, -offset)))
     return builder.finish(streets, lanes, at, desired, desired, goal=barrier, time_limit=15.0)
 
 

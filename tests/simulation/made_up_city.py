@@ -1,4 +1,4 @@
-"""A hand-made city and a moment in it, for looking at pictures and for tests: no world engine needed."""
+"""A hand-made city and one state of it, for tests of pictures without the simulation."""
 
 from __future__ import annotations
 

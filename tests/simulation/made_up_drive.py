@@ -1,4 +1,4 @@
-"""A short drive through the hand-made city as a recording, and who draws it without a renderer: no world engine needed."""
+"""A recording of a short drive through the hand-made city, and a fake renderer, for tests without the simulation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from lightemma.frame import Camera, Pose
 from lightemma.simulation.dataset.drives import Drive
-from lightemma.simulation.dataset.recording import GAP, Note, Recording, looks_of
+from lightemma.simulation.dataset.recording import GAP, Note, Recording, camera_looks
 from lightemma.simulation.render import Renderer
 from lightemma.simulation.state import EgoState, WorldState
 from tests.simulation.made_up_city import made_up_city, made_up_state
@@ -19,7 +19,7 @@ SPEED = 6.0
 
 
 def made_up_states(seconds: float) -> list[WorldState]:
-    """The ego at 6 m/s with the world about it moving evenly, at 20 Hz."""
+    """States at 20 Hz: the ego at 6 m/s, other actors at constant speeds."""
     first = made_up_state(time=0.0)
     states = []
     for step in range(round(seconds * 20) + 1):
@@ -34,7 +34,7 @@ def made_up_states(seconds: float) -> list[WorldState]:
                 ),
             )
             for actor in first.actors
-            # One comes late, one leaves early: annotations need not reach over the whole scene.
+            # One comes late, one leaves early: annotations need not cover the whole scene.
             if not (actor.number == 8 and time < 0.7) and not (actor.number == 9 and time > 1.2)
         )
         ego = EgoState(Pose(SPEED * time, -1.75, 0.0), SPEED, 0.0)
@@ -46,7 +46,7 @@ def made_up_recording(
     name: str = "made-up", seed: int = 0, key_frames: int = KEY_FRAMES, sweeps: bool = False, **conditions: str
 ) -> Recording:
     drive = Drive(name, seed, **conditions)
-    looks = looks_of(drive, made_up_states(key_frames * GAP), key_frames, sweeps)
+    looks = camera_looks(drive, made_up_states(key_frames * GAP), key_frames, sweeps)
     note = Note(
         {"scene": "A street.", "intent": "Goes on.", "reason": "Nothing is in the way."}, np.full((6, 2), SPEED)
     )

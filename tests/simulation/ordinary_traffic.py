@@ -45,7 +45,7 @@ def busy_traffic(seed: int, lanes: int = 1, count: int = 16) -> Traffic:
         route = network.onward(entry, turns[int(rng.integers(4))])
         at = places.get(entry, 8.0)
         places[entry] = at + float(rng.uniform(18.0, 26.0))
-        # What is long goes straight on: the corners of these streets are made for cars.
+        # Long vehicles drive straight on: the corners of these streets are made for cars.
         long = all(network.lanes[n].turn == "straight" for n in route) and rng.random() < 0.3
         kind = ("truck", "bus")[int(rng.integers(2))] if long else ("car", "van")[int(rng.random() < 0.2)]
         if at > 90.0:

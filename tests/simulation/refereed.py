@@ -1,4 +1,4 @@
-"""A world with a referee who looks after every step, as the closed loop has it."""
+"""A world with a referee that looks at it after every step, as in the closed loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lightemma.simulation.world import STEP_TIME, CitySimulation
 
 
 class Refereed:
-    """All else is the world's."""
+    """Every other attribute is the world's."""
 
     def __init__(self, world: CitySimulation) -> None:
         self.world, self.referee = world, Referee(world)

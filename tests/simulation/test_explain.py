@@ -1,4 +1,4 @@
-"""What the expert says about itself is true, plain, and the same for the same episode."""
+"""The expert's explanations are true, plain, and the same for the same episode."""
 
 import re
 
@@ -11,7 +11,7 @@ from lightemma.simulation.scenarios import CONDITIONS, SCENARIOS
 from tests.simulation.refereed import make_world
 
 
-def told(name: str, seed: int = 0, condition: str = "day", holds: int = 45) -> list[tuple[float, Explanation]]:
+def explained(name: str, seed: int = 0, condition: str = "day", holds: int = 45) -> list[tuple[float, Explanation]]:
     world, expert, found = make_world(name, seed, CONDITIONS[condition]), Expert(), []
     while not world.finished and len(found) < holds:
         plan = expert.plan(world)
@@ -36,10 +36,10 @@ def told(name: str, seed: int = 0, condition: str = "day", holds: int = 45) -> l
         ("light-turns-green", r"red|green", r"The light is green|Green light"),
     ],
 )
-def test_each_scenario_is_told_for_what_it_is(name: str, scene: str, reason: str):
-    found = [words for _, words in told(name)]
-    assert any(re.search(scene, words.scene) for words in found)
-    assert any(re.search(reason, words.reason) for words in found)
+def test_each_scenario_is_explained_correctly(name: str, scene: str, reason: str):
+    found = [explanation for _, explanation in explained(name)]
+    assert any(re.search(scene, explanation.scene) for explanation in found)
+    assert any(re.search(reason, explanation.reason) for explanation in found)
 
 
 def test_distances_and_colours_are_those_of_the_world():
@@ -55,14 +55,14 @@ def test_distances_and_colours_are_those_of_the_world():
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_sentences_are_whole_and_repeatable(name: str):
-    first = told(name, seed=7, condition="fog", holds=12)
-    assert first == told(name, seed=7, condition="fog", holds=12)
-    for _, words in first:
-        for text in (words.scene, words.intent, words.reason):
+    first = explained(name, seed=7, condition="fog", holds=12)
+    assert first == explained(name, seed=7, condition="fog", holds=12)
+    for _, explanation in first:
+        for text in (explanation.scene, explanation.intent, explanation.reason):
             assert re.fullmatch(r"[A-Z].*\.", text)
             assert not re.search(r"None|nan|inf\b|  |-\d", text)
-        assert "fog" in words.scene
+        assert "fog" in explanation.scene
 
 
 def test_wording_varies():
-    assert len({words.scene for _, words in told("cruise", holds=20)}) > 1
+    assert len({explanation.scene for _, explanation in explained("cruise", holds=20)}) > 1

@@ -1,4 +1,4 @@
-"""Paths, the lane graph, lights, and what stands around the streets."""
+"""Paths, the lane graph, lights, and houses and trees around the streets."""
 
 import math
 
@@ -28,17 +28,17 @@ PATH = Path.from_pieces(Pose(3.0, -2.0, 0.3), PIECES)
 
 
 @given(st.floats(0.0, PATH.length), st.floats(-3.0, 3.0))
-def test_projection_undoes_beside(along: float, offset: float):
-    pose = PATH.beside(along, offset)
+def test_projection_undoes_an_offset(along: float, offset: float):
+    pose = PATH.offset_pose(along, offset)
     found, aside = PATH.project(pose.x, pose.y)
-    back = PATH.beside(found, aside)
+    back = PATH.offset_pose(found, aside)
     assert math.hypot(back.x - pose.x, back.y - pose.y) < 1e-9
     assert abs(aside) <= abs(offset) + 1e-9
 
 
 @given(st.floats(-4.0, 4.0))
 def test_parallel_reversed_and_mirrored_paths_end_where_they_should(offset: float):
-    end, parallel = PATH.beside(PATH.length, offset), PATH.shifted(offset)
+    end, parallel = PATH.offset_pose(PATH.length, offset), PATH.shifted(offset)
     reached = parallel.pose(parallel.length)
     assert (reached.x, reached.y, reached.heading) == pytest.approx((end.x, end.y, end.heading), abs=1e-9)
     start = PATH.reversed().pose(PATH.length)
@@ -57,9 +57,9 @@ def resized(box: np.ndarray, by: float) -> np.ndarray:
 
 
 @given(boxes, boxes)
-def test_boxes_overlap_when_a_point_lies_in_both(one, other):
+def test_boxes_overlap_when_a_point_is_in_both(one, other):
     a, b = np.array(one), np.array(other)
-    # Whether boxes that just touch do so is left to rounding.
+    # Whether boxes that just touch overlap depends on rounding.
     assert box_meets(one, other) or not boxes_overlap(a, resized(b, -1e-9)[None])[0]
     assert boxes_overlap(b, resized(a, 1e-9)[None])[0] or not box_meets(one, other)
     grid = np.stack(np.meshgrid(np.linspace(-0.5, 0.5, 9), np.linspace(-0.5, 0.5, 9)), axis=-1).reshape(-1, 2)
@@ -70,7 +70,7 @@ def test_boxes_overlap_when_a_point_lies_in_both(one, other):
 
 
 @given(boxes, boxes, st.tuples(st.floats(-9, 9), st.floats(-9, 9)))
-def test_one_contact_is_the_same_as_one_of_many_unless_it_is_late(one, other, velocity):
+def test_contact_of_two_boxes_is_that_of_arrays_unless_it_is_late(one, other, velocity):
     a, b, v = np.array(one), np.array(other), np.array(velocity)
 
     def of_many(box: np.ndarray) -> float:
@@ -85,12 +85,12 @@ def test_one_contact_is_the_same_as_one_of_many_unless_it_is_late(one, other, ve
 
 @given(st.floats(0.0, PATH.length), st.floats(-3.0, 3.0), st.floats(-4.0, 4.0))
 def test_projection_near_the_last_place_is_that_onto_the_whole_path(along: float, offset: float, moved: float):
-    pose = PATH.beside(along, offset)
+    pose = PATH.offset_pose(along, offset)
     assert PATH.project(pose.x, pose.y, near=along + moved) == PATH.project(pose.x, pose.y)
 
 
 @given(st.lists(st.tuples(st.floats(-3, 3), st.floats(-3, 3)), min_size=2, max_size=6))
-def test_an_area_answers_the_same_whatever_it_was_asked_before(places):
+def test_answers_of_an_area_do_not_depend_on_earlier_queries(places):
     squares = [box_corners(x, 0.5 * x, 0.3, 2.0, 2.0) for x in (-2.0, -0.8, 0.4, 1.6)]
     used = Area(squares)
     for place in places:
@@ -100,7 +100,7 @@ def test_an_area_answers_the_same_whatever_it_was_asked_before(places):
 
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize("lanes", [1, 2])
-def test_lanes_join_without_a_step_and_ways_turn_as_they_say(lanes: int, mirror: bool):
+def test_lanes_join_without_a_gap_and_ways_have_their_turn(lanes: int, mirror: bool):
     streets = busy_streets(lanes)
     network = (streets.mirrored() if mirror else streets).network
     for lane in network.lanes:
@@ -176,11 +176,11 @@ def test_nothing_stands_on_the_road(name: str, left_hand: bool):
 
 
 @pytest.mark.parametrize("mirror", [False, True])
-def test_every_lane_lies_on_the_road(mirror: bool):
+def test_every_lane_is_on_the_road(mirror: bool):
     streets = busy_streets(2)
     streets = streets.mirrored() if mirror else streets
     area = Area(ground.drivable(streets))
     for lane in streets.network.lanes:
         for along in np.arange(0.5, lane.path.length - 0.5, 1.3):
-            spots = [lane.path.beside(float(along), offset) for offset in (-1.0, 0.0, 1.0)]
+            spots = [lane.path.offset_pose(float(along), offset) for offset in (-1.0, 0.0, 1.0)]
             assert area.contains(np.array([(pose.x, pose.y) for pose in spots])).all()

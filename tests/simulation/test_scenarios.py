@@ -1,4 +1,4 @@
-"""The scenarios: what there is, that each begins sound, and that it shows what its name says."""
+"""The scenarios: which exist, that each starts valid, and that it is what its name says."""
 
 import math
 
@@ -16,7 +16,7 @@ EXPECTED = {
 }
 
 
-def test_the_scenarios_are_there_and_described():
+def test_the_scenarios_exist_and_are_described():
     assert set(SCENARIOS) == EXPECTED
     for scenario in SCENARIOS.values():
         for sentence in (scenario.description, scenario.right_answer):
@@ -24,7 +24,7 @@ def test_the_scenarios_are_there_and_described():
             assert sentence.endswith(".")
 
 
-def test_an_unknown_name_is_told_what_is_near():
+def test_an_unknown_name_is_answered_with_near_names():
     with pytest.raises(UserError, match="left-turn"):
         make_world("left-trun", 0)
 
@@ -37,7 +37,7 @@ def test_an_unknown_name_is_told_what_is_near():
         for column, condition in enumerate(CONDITIONS)
     ],
 )
-def test_an_episode_begins_sound(name: str, condition: str):
+def test_an_episode_starts_in_a_valid_state(name: str, condition: str):
     seed = 20 + list(CONDITIONS).index(condition)
     world = make_world(name, seed, CONDITIONS[condition], left_hand=seed % 2 == 1)
     assert world.city.conditions == CONDITIONS[condition]
@@ -54,7 +54,7 @@ def test_an_episode_begins_sound(name: str, condition: str):
 
 @pytest.mark.parametrize("left_hand", [False, True])
 @pytest.mark.parametrize(("name", "turned"), [("left-turn", math.pi / 2), ("right-turn", -math.pi / 2)])
-def test_turns_go_the_way_they_are_called(name: str, turned: float, left_hand: bool):
+def test_turns_have_the_direction_of_their_name(name: str, turned: float, left_hand: bool):
     world = make_world(name, 1, left_hand=left_hand)
     path = world.route.path
     change = path.pose(path.length).heading - path.pose(0.0).heading
@@ -83,7 +83,7 @@ def _leader_gap(world) -> float:
     return float(world.traffic.leaders()[0][0])
 
 
-def test_past_the_goal_the_road_goes_on_for_a_recorded_drive():
+def test_the_road_continues_after_the_goal_for_a_recorded_drive():
     for name in SCENARIOS:
         world = make_world(name, 0)
         assert world.route.path.length - world.setup.goal > 30.0, name

@@ -1,4 +1,4 @@
-"""The evaluation judges plans over recorded drives as the simulator does, which knows where everybody really was."""
+"""The evaluation judges plans over recorded drives in the same way as the simulation, which has the true state."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.evaluation.surroundings_kit import run_of
 from tests.simulation.made_up_drive import Plain
 
 #: Plans from careful to reckless, straight on and off to both sides, and the drive that each is judged on: with traffic ahead,
-#: people on the road, obstacles beside it, and on the other side of it.
+#: people on the road, obstacles next to it, and in left-hand traffic.
 PLANS = {
     "held": (None, Drive("left-turn", 2, left_hand=True)),
     "slow": (steady(3.0), Drive("stopped-queue", 1)),
@@ -35,7 +35,7 @@ PLANS = {
     "off to the left": (steady(8.0, 0.06), Drive("roadworks-narrowing", 1)),
     "off to the right": (steady(8.0, -0.06), Drive("left-turn", 2, left_hand=True)),
 }
-#: Metres within which noise of poses, interpolation between key frames and looks at different tenths of a second may decide.
+#: Metres within which noise of poses, interpolation and different sampling times may decide.
 MARGIN = 0.25
 
 
@@ -65,8 +65,8 @@ def in_world(pose: Pose, plan: FloatArray) -> FloatArray:
     )
 
 
-def simulators_contacts(recording: Recording, key_frame: int, plan: FloatArray, grown: float) -> bool:
-    """Whether the ego's box, grown by so much all around, meets anybody's true box at any look within the plan."""
+def simulators_contacts(recording: Recording, key_frame: int, plan: FloatArray, margin: float) -> bool:
+    """Whether the ego's box, enlarged by ``margin`` metres, touches a true box of another at any look within the plan."""
     now = recording.key_frames[key_frame]
     places = in_world(now.pose, plan)
     for look in recording.looks:
@@ -77,7 +77,7 @@ def simulators_contacts(recording: Recording, key_frame: int, plan: FloatArray, 
         before = min(int(step), 5)
         x, y, heading = (places[before] + (places[before + 1] - places[before]) * (step - before)).tolist()
         middle = (x + EGO_CENTRE_AHEAD * math.cos(heading), y + EGO_CENTRE_AHEAD * math.sin(heading))
-        own = [*middle, heading, EGO_LENGTH + 2 * grown, EGO_WIDTH + 2 * grown]
+        own = [*middle, heading, EGO_LENGTH + 2 * margin, EGO_WIDTH + 2 * margin]
         for actor in look.state.actors:
             if abs(actor.pose.x - middle[0]) > 12.0 or abs(actor.pose.y - middle[1]) > 12.0:
                 continue
@@ -87,19 +87,19 @@ def simulators_contacts(recording: Recording, key_frame: int, plan: FloatArray, 
     return False
 
 
-def leaves_the_road(recording: Recording, key_frame: int, plan: FloatArray, grown: float) -> list[bool]:
-    """Per step, whether a corner of the box, grown by so much, is off the carriageway."""
+def leaves_the_road(recording: Recording, key_frame: int, plan: FloatArray, margin: float) -> list[bool]:
+    """Per step, whether a corner of the box, enlarged by ``margin`` metres, is off the carriageway."""
     area = Area(recording.city.drivable)
     found = []
     for x, y, heading in in_world(recording.key_frames[key_frame].pose, plan)[1:]:
         middle = (x + EGO_CENTRE_AHEAD * np.cos(heading), y + EGO_CENTRE_AHEAD * np.sin(heading))
-        corners = box_corners(*middle, heading, EGO_LENGTH + 2 * grown, EGO_WIDTH + 2 * grown)
+        corners = box_corners(*middle, heading, EGO_LENGTH + 2 * margin, EGO_WIDTH + 2 * margin)
         found.append(not area.contains(corners).all())
     return found
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_collisions_and_road_are_judged_alike_on_every_frame(root, recordings, name):
+def test_collisions_and_road_are_judged_the_same_on_every_frame(root, recordings, name):
     source = NuScenesSource(root, "v1.0-sim")
     index, maps = AnnotationIndex.load(root, "v1.0-sim"), DrivableMaps(root, "v1.0-sim")
     plan, drive = PLANS[name]

@@ -1,4 +1,4 @@
-"""The ego's motion, the traffic, and what the referee says."""
+"""The ego's motion, the traffic, and the events of the referee."""
 
 import math
 
@@ -64,7 +64,7 @@ def test_a_gentle_pair_is_reached_within_its_half_second():
     assert car.pose.x == pytest.approx(3.25, abs=0.01)
 
 
-def test_numbers_that_are_none_stop_the_car():
+def test_invalid_numbers_stop_the_car():
     car = EgoCar(Pose(0.0, 0.0, 0.0), 6.0, limits=None)
     car.step(math.nan, math.inf, 0.05, 0.5)
     assert (car.speed, car.curvature) == (0.0, 0.0)
@@ -90,7 +90,7 @@ def test_same_seed_same_states_byte_for_byte(name: str):
     assert repr(drive(name, 5, 12.0).state()) != repr(one.state())
 
 
-def test_the_past_leads_to_the_start_as_a_car_drives():
+def test_the_history_leads_to_the_start_with_plausible_motion():
     world = make_world("turned-then-straight", 1)
     assert world.history_poses.shape == (7, 3)
     assert [state.time for state in world.warm_up] == pytest.approx(np.arange(-WARM_UP, 0.0, 0.5))
@@ -106,7 +106,7 @@ def test_the_past_leads_to_the_start_as_a_car_drives():
     assert world.ego.speed == pytest.approx(steps[-1] / 0.5, abs=0.6)
 
 
-def test_steps_are_remembered_at_2_hz():
+def test_poses_are_kept_at_2_hz():
     world = make_world("cruise", 0)
     world.hold(9.0, 0.0)
     assert world.time == pytest.approx(0.5)
@@ -147,7 +147,7 @@ def test_ordinary_traffic_never_touches_and_never_jams(seed: int, lanes: int):
 
 @settings(max_examples=60)
 @given(st.floats(3.0, 15.0), st.floats(0.0, 1.0), st.floats(10.0, 60.0))
-def test_a_follower_never_meets_a_leader_that_brakes_as_drivers_do(speed: float, share: float, gap: float):
+def test_a_follower_never_hits_a_leader_that_brakes_normally(speed: float, share: float, gap: float):
     style, leading = Style(), speed * share
     gap += speed * 1.2 + max(speed**2 - leading**2, 0.0) / 4.0
     for model in ("plain", "calm"):
@@ -166,20 +166,20 @@ def test_a_follower_never_meets_a_leader_that_brakes_as_drivers_do(speed: float,
             assert distance > 0.0, model
 
 
-def test_the_calm_driver_does_not_panic_when_somebody_cuts_in():
+def test_the_calm_driver_does_not_brake_hard_when_a_car_cuts_in():
     assert idm(11.0, 12.0, 8.0, 0.0, Style()) < -5.0
     assert calm_idm(11.0, 12.0, 8.0, 11.0, 0.0, Style()) > -2.5
 
 
-def test_vehicles_behind_brake_for_an_ego_that_stands():
-    world = next(w for w in (make_world("cruise", seed) for seed in range(20)) if _somebody_behind(w))
+def test_vehicles_behind_brake_for_a_standing_ego():
+    world = next(w for w in (make_world("cruise", seed) for seed in range(20)) if _vehicle_behind(w))
     for _ in range(400):
         world.step(0.0, 0.0)
     assert not world.referee.account().count("collision", at_fault=False)
     assert min(state.speed for state in world.state().actors if state.kind != "pedestrian") < 0.1
 
 
-def _somebody_behind(world) -> bool:
+def _vehicle_behind(world) -> bool:
     return any(v.lanes == world.setup.lanes and v.at < world.setup.at for v in world.setup.vehicles)
 
 
@@ -207,7 +207,7 @@ def test_hitting_a_person_who_crosses_is_the_egos_fault():
     assert any(e.actor is not None and e.actor >= 700 for e in world.referee.events)
 
 
-def test_being_hit_while_standing_is_not():
+def test_being_hit_while_standing_is_not_the_egos_fault():
     world = make_world("cruise", 0)
     for _ in range(60):
         world.step(0.0, 0.0)

@@ -1,4 +1,4 @@
-"""Which drive: scenario, seed, conditions and the side of the road, and the names made of them."""
+"""What identifies a drive: scenario, seed, conditions and side of the road, with its name and description."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Drive:
 
     Attributes:
         scenario: name of the scenario.
-        seed: of whatever varies within the scenario.
+        seed: of everything that varies within the scenario.
         light: ``day`` or ``dusk``.
         weather: ``clear``, ``rain`` or ``fog``.
         left_hand: whether traffic keeps to the left.
@@ -34,17 +34,17 @@ class Drive:
     @property
     def name(self) -> str:
         """The scene's name, such as ``sim-red-light-000`` or ``sim-red-light-003-dusk-rain-left``."""
-        extras: list[str] = [word for word in (self.light, self.weather) if word not in {"day", "clear"}]
+        extras: list[str] = [part for part in (self.light, self.weather) if part not in {"day", "clear"}]
         extras += ["left"] if self.left_hand else []
         return "-".join(["sim", self.scenario, f"{self.seed:03d}", *extras])
 
     def described(self, what: str) -> str:
-        """The scene's description: that it is synthetic, the scenario, light and weather in words, and what happens."""
+        """The scene's description: that it is synthetic, the scenario, light and weather, and what happens."""
         side = ", left-hand traffic" if self.left_hand else ""
         return f"SYNTHETIC {self.scenario}, {self.light}, {self.weather}{side}: {what}"
 
     def seed_for(self, *purpose: object) -> int:
-        """A seed of 32 bits for one purpose within the drive, unlike that of any other drive or purpose."""
+        """A seed of 32 bits for one purpose within the drive, different from that of every other drive or purpose."""
         text = "/".join([self.name, *map(str, purpose)])
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
 

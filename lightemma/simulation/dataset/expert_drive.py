@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from lightemma.simulation.dataset.drives import Drive
-from lightemma.simulation.dataset.recording import GAP, KEY_FRAMES, Note, Recording, looks_of
+from lightemma.simulation.dataset.recording import GAP, KEY_FRAMES, Note, Recording, camera_looks
 from lightemma.simulation.expert import Expert
 from lightemma.simulation.explain import explain
 from lightemma.simulation.scenarios import make_world
@@ -13,15 +13,15 @@ from lightemma.simulation.world import STEP_TIME
 
 
 def record(drive: Drive, sweeps: bool = False, key_frames: int = KEY_FRAMES, place: str | None = None) -> Recording:
-    """Drives and records; the first pair of each plan is driven, then the expert looks again.
+    """Drives and records; after the first pair of each plan the expert plans again.
 
     The recording begins with the warm-up, so that the first benchmark frame is the first moment of the episode.
 
     Args:
-        drive: which.
-        sweeps: whether the camera looks six times as often.
-        key_frames: how many, two a second.
-        place: where the drive's scenario is to be found, if not by its name (``module:NAME``).
+        drive: what to drive.
+        sweeps: whether the camera takes six times as many pictures.
+        key_frames: their number; there are two per second.
+        place: where the drive's scenario is found, if not by its name (``module:NAME``).
 
     Raises:
         UserError: if there is no such scenario.
@@ -42,6 +42,6 @@ def record(drive: Drive, sweeps: bool = False, key_frames: int = KEY_FRAMES, pla
         world.setup.description,
         world.setup.right_answer,
         world.city,
-        tuple(looks_of(drive, states, key_frames, sweeps)),
+        tuple(camera_looks(drive, states, key_frames, sweeps)),
         tuple(notes[:key_frames]),
     )

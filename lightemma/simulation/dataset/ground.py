@@ -1,4 +1,4 @@
-"""The ground of a drive on the map: where its city lies, which pixels are drivable, and the same as polygons."""
+"""The map of a drive: the position of its city, the mask of drivable pixels, and the same as polygons."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MARGIN = 10  # metres around the drivable area
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a city lies on its map, whose lower left corner is the origin.
+    """The position of a city on its map, whose lower left corner is the origin.
 
     Attributes:
         east: metres to add to the world's x, a whole number.
@@ -35,7 +35,7 @@ class Placement:
 
 
 def placement_of(city: City) -> Placement:
-    """The smallest map of whole metres that holds the drivable area with a margin."""
+    """The smallest map of whole metres that contains the drivable area with a margin."""
     points = np.concatenate(city.drivable)
     low = [math.floor(value) - _MARGIN for value in points.min(axis=0)]
     high = [math.ceil(value) + _MARGIN for value in points.max(axis=0)]

@@ -1,4 +1,4 @@
-"""The world between two of its steps: cameras do not wait for a world that steps at 20 Hz."""
+"""The state of the world between two steps, since the camera's times are not those of the 20 Hz steps."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from lightemma.simulation.state import ActorState, EgoState, WorldState
 
 
 def state_between(before: WorldState, after: WorldState, time: float) -> WorldState:
-    """The world at a time between two states: places, headings and speeds by straight lines, all else from the nearer one.
+    """The world at a time between two states: positions, headings and speeds linear, all else from the nearer one.
 
     Args:
         before: the earlier state.
-        after: the later state; one step on, so that straight lines are good to millimetres.
+        after: the later state, one step later, so that linear interpolation is exact to millimetres.
         time: seconds, between those of the two.
     """
     span = after.time - before.time

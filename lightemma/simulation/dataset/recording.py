@@ -1,4 +1,4 @@
-"""A drive as the car recorded it: the moments at which the camera looked, the measured poses, what the expert thought."""
+"""The recording of a drive: the times of the camera's pictures, the measured poses, and the expert's notes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lightemma.simulation.dataset.drives import Drive
 from lightemma.simulation.dataset.interpolate import state_between
 from lightemma.simulation.state import City, WorldState
 
-#: A nuScenes scene: 20 s with a key frame every 0.5 s, and the front camera looks six times as often.
+#: A nuScenes scene: 20 s with a key frame every 0.5 s, and six front-camera pictures in that time.
 KEY_FRAMES = 40
 GAP = 0.5
 SWEEPS_BETWEEN = 5
@@ -26,13 +26,13 @@ _PLACE_NOISE, _HEADING_NOISE = 2e-3, 4e-4  # metres, radians
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look of the camera.
+    """The moment of one picture of the camera.
 
     Attributes:
         timestamp: microseconds.
-        key_frame: its number among the key frames, None for a sweep.
-        state: the world as it was.
-        pose: of the rear axle as the car measured it.
+        key_frame: its number among the key frames; None for a sweep.
+        state: of the world at that time.
+        pose: of the rear axle, with measurement noise.
     """
 
     timestamp: int
@@ -43,7 +43,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What the expert thought at a key frame.
+    """The expert's explanation and plan at a key frame.
 
     Attributes:
         explanation: named texts: scene, intent and reason.
@@ -56,15 +56,15 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One drive.
+    """The recording of one drive.
 
     Attributes:
-        drive: which.
-        what: what happens, one sentence.
-        right_answer: what a good driver does, one sentence.
-        city: where.
-        looks: in time order; every key frame, and the sweeps between where wanted.
-        notes: one for each key frame; None while the expert did not drive yet.
+        drive: what was driven.
+        what: what happens, in one sentence.
+        right_answer: what a good driver does, in one sentence.
+        city: where it was driven.
+        looks: in order of time; every key frame, and the sweeps between them if wanted.
+        notes: one for each key frame; None in the warm-up, before the expert drives.
     """
 
     drive: Drive
@@ -76,22 +76,22 @@ class Recording:
 
     @property
     def key_frames(self) -> list[Look]:
-        """The looks that are key frames."""
+        """The looks at key frames."""
         return [look for look in self.looks if look.key_frame is not None]
 
 
-def looks_of(
+def camera_looks(
     drive: Drive, states: Sequence[WorldState], key_frames: int = KEY_FRAMES, sweeps: bool = False
 ) -> list[Look]:
-    """The camera's looks at a world: slightly uneven times, poses measured with millimetres of noise.
+    """The camera's looks at a world: at slightly uneven times, with millimetres of noise in the poses.
 
     Key frames are the same with and without sweeps.
 
     Args:
         drive: seeds the noise.
-        states: the world in steps, the first at the first key frame, the last not before the last look.
-        key_frames: how many.
-        sweeps: whether to look six times as often.
+        states: of the world at each step, the first at the first key frame, the last not before the last look.
+        key_frames: their number.
+        sweeps: whether to look six times as often, between the key frames.
     """
     rng = np.random.default_rng(drive.seed_for("key frames"))
     between = np.random.default_rng(drive.seed_for("sweeps"))
@@ -119,7 +119,7 @@ def _look(
     jitter = float(np.clip(rng.normal(0.0, _TIME_JITTER), -_MOST_JITTER, _MOST_JITTER))
     x, y = rng.normal(0.0, _PLACE_NOISE, 2)
     turn = rng.normal(0.0, _HEADING_NOISE)
-    # Nothing is known of the world before the first state.
+    # The world is unknown before the first state.
     offset = max(round((planned + jitter) * 1e6), 0)
     state = _state_at(states, start + offset / 1e6)
     ego = state.ego.pose

@@ -59,7 +59,7 @@ def sample_tokens(recording: Recording) -> list[str]:
 
 
 def common_rows(camera: Camera) -> Tables:
-    """The rows that belong to no scene: what there can be, and the camera."""
+    """The rows that belong to no scene: categories, attributes, visibility levels, and the camera."""
     tables: Tables = {name: [] for name in TABLES}
     for name, description in {kind.category: kind.described for kind in ACTOR_KINDS.values()}.items():
         tables["category"].append({"token": token("category", name), "name": name, "description": description})
@@ -86,7 +86,7 @@ def scene_rows(recording: Recording, camera: Camera) -> Tables:
 
     Args:
         recording: the drive.
-        camera: as it looked; its size must be known.
+        camera: of the pictures; its size must be known.
     """
     drive, placement = recording.drive, placement_of(recording.city)
     name, keys = drive.name, recording.key_frames
@@ -129,7 +129,7 @@ def scene_rows(recording: Recording, camera: Camera) -> Tables:
 
 
 def joined(parts: Iterable[Tables]) -> Tables:
-    """Tables one after the other."""
+    """The rows of several tables, one after the other."""
     tables: Tables = {name: [] for name in TABLES}
     for part in parts:
         for name, rows in part.items():
@@ -138,7 +138,7 @@ def joined(parts: Iterable[Tables]) -> Tables:
 
 
 def table_bytes(rows: list[Row]) -> bytes:
-    """A table as compact JSON, one row a line."""
+    """A table as compact JSON, one row per line."""
     lines = ",\n".join(json.dumps(row, separators=(",", ":"), ensure_ascii=False) for row in rows)
     return f"[\n{lines}\n]\n".encode()
 
@@ -146,7 +146,7 @@ def table_bytes(rows: list[Row]) -> bytes:
 def _add_pictures(
     tables: Tables, recording: Recording, camera: Camera, placement: Placement, samples: list[str]
 ) -> None:
-    """Poses and pictures, key frames and sweeps in one chain; a sweep belongs to the key frame that follows it."""
+    """Rows of poses and pictures, key frames and sweeps in one chain; a sweep belongs to the key frame that follows it."""
     drive, looks = recording.drive, recording.looks
     width, height = camera.size or (0, 0)
     names = [token("sample_data", drive.name, _place(looks, number)) for number in range(len(looks))]
@@ -176,7 +176,7 @@ def _add_pictures(
 
 
 def _place(looks: tuple[Look, ...], number: int) -> str:
-    """A name for a look that does not change when sweeps are added: the key frame before it and how far behind it is."""
+    """A name of a look that does not change when sweeps are added: the key frame before it and its place after that."""
     behind = 0
     while looks[number - behind].key_frame is None:
         behind += 1
@@ -186,7 +186,7 @@ def _place(looks: tuple[Look, ...], number: int) -> str:
 def _add_annotations(
     tables: Tables, recording: Recording, camera: Camera, placement: Placement, samples: list[str]
 ) -> None:
-    """Boxes of the other road users near the car, by road user as nuScenes has them."""
+    """Rows of the other road users near the car, grouped by road user as in nuScenes."""
     name = recording.drive.name
     sightings: dict[int, list[tuple[int, ActorState, float]]] = {}
     for number, look in enumerate(recording.key_frames):
@@ -216,11 +216,11 @@ def _add_annotations(
                     "sample_token": samples[number],
                     "instance_token": instance,
                     "visibility_token": visibility_token(share),
-                    "attribute_tokens": [token("attribute", word) for word in _attributes(actor)],
+                    "attribute_tokens": [token("attribute", name) for name in _attributes(actor)],
                     **_placed(actor.pose, placement, actor.height / 2),
                     "size": [round(size, 4) for size in (actor.width, actor.length, actor.height)],
                     **_links(names, index),
-                    # There is no lidar and no radar, and so no point of either.
+                    # There is no lidar and no radar, so there are no points of either.
                     "num_lidar_pts": 0,
                     "num_radar_pts": 0,
                 }
@@ -228,7 +228,7 @@ def _add_annotations(
 
 
 def _attributes(actor: ActorState) -> list[str]:
-    """What a road user is doing, in nuScenes' words; things that never move by themselves have none."""
+    """What a road user is doing, as names of nuScenes' attributes; things that never move by themselves have none."""
     moving = actor.speed > _STANDING
     struck = kind_named(actor.kind).struck
     if struck == "person":

@@ -1,4 +1,4 @@
-"""How much of each road user the front camera sees: what other boxes, houses and the picture's edges leave of it."""
+"""How much of each road user the front camera sees, behind other boxes and houses and within the picture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BoolArray = npt.NDArray[np.bool_]
 #: Upper ends of nuScenes' bins of visibility; the bins are numbered from 1.
 BINS = (0.4, 0.6, 0.8)
 _GRID = 5
-"""Points along each side of a face of a box."""
+"""Number of points along each side of a face of a box."""
 
 
 def visibility_token(share: float) -> str:
@@ -23,14 +23,14 @@ def visibility_token(share: float) -> str:
 
 
 def visible_shares(state: WorldState, city: City, camera: Camera) -> FloatArray:
-    """Which share of each actor's box, as large as it would appear unhidden, the camera has in its picture.
+    """The share of each actor's box that is in the picture and not hidden, relative to the whole box as seen from the camera.
 
     Every face that is turned to the camera is covered with points, each of which counts for the solid angle that its patch
-    spans. A point is seen if it lies in the picture and no other box and no house stands in the line of sight. Trees,
+    covers. A point is seen if it is in the picture and no other box and no house is in the line of sight. Trees,
     posts, fog and darkness hide nothing here, and boxes hide more than the rounded bodies in them: an estimate.
 
     Args:
-        state: the moment.
+        state: of the world.
         city: its houses.
         camera: on the ego car; its size must be known.
 
@@ -44,7 +44,7 @@ def visible_shares(state: WorldState, city: City, camera: Camera) -> FloatArray:
     points, weights = _facing(boxes, eye)
     owners = np.repeat(np.arange(len(boxes)), points.shape[1])
     flat = points.reshape(-1, 3)
-    # Points that count for nothing or lie outside the picture need no line of sight.
+    # Points without weight or outside the picture need no line of sight.
     seen = (weights.reshape(-1) > 0) & _in_picture(flat, camera)
     places = np.flatnonzero(seen)
     hidden = _behind_boxes(flat[places], owners[places], boxes, eye)
@@ -63,7 +63,7 @@ def _box(actor: ActorState, ego: Pose) -> tuple[float, ...]:
 
 
 def _into(place: tuple[FloatArray | float, FloatArray | float], ego: Pose) -> tuple[FloatArray, FloatArray]:
-    """World x and y in the ego frame."""
+    """World points (x, y) in the ego frame."""
     cos, sin = np.cos(ego.heading), np.sin(ego.heading)
     dx, dy = np.asarray(place[0]) - ego.x, np.asarray(place[1]) - ego.y
     return cos * dx + sin * dy, cos * dy - sin * dx
@@ -117,7 +117,7 @@ def _in_picture(points: FloatArray, camera: Camera) -> BoolArray:
 
 
 def _behind_boxes(points: FloatArray, owners: npt.NDArray[np.int64], boxes: FloatArray, eye: FloatArray) -> BoolArray:
-    """Whether a box other than its own stands between each point and the eye: slabs (Kay and Kajiya 1986)."""
+    """Whether a box other than its own is between each point and the eye: slabs (Kay and Kajiya 1986)."""
     hidden = np.zeros(len(points), dtype=np.bool_)
     for number, (x, y, heading, *sizes) in enumerate(boxes.tolist()):
         cos, sin = np.cos(heading), np.sin(heading)
@@ -163,12 +163,12 @@ def _behind_houses(points: FloatArray, walls: FloatArray, eye: FloatArray) -> Bo
 
 
 def _in_the_way(walls: FloatArray, ray_x: FloatArray, ray_y: FloatArray, eye: FloatArray) -> FloatArray:
-    """The walls that can be hit: turned to the eye, and neither left nor right of all rays, nor farther than the longest."""
+    """The walls that a ray can hit: facing the eye, not left or right of all rays, and not farther than the longest."""
     if not len(ray_x):
         return walls[:0]
-    slopes = ray_y / ray_x  # points in the picture lie ahead
+    slopes = ray_y / ray_x  # points in the picture are ahead
     x, y = walls[:, [0, 2]] - eye[0], walls[:, [1, 3]] - eye[1]
     facing = x[:, 0] * (y[:, 1] - y[:, 0]) - y[:, 0] * (x[:, 1] - x[:, 0]) > 0
-    beside = (y > slopes.max() * x).all(axis=1) | (y < slopes.min() * x).all(axis=1)
-    kept: FloatArray = walls[facing & ~beside & (x.min(axis=1) < ray_x.max()) & (x.max(axis=1) > 0)]
+    outside = (y > slopes.max() * x).all(axis=1) | (y < slopes.min() * x).all(axis=1)
+    kept: FloatArray = walls[facing & ~outside & (x.min(axis=1) < ray_x.max()) & (x.max(axis=1) > 0)]
     return kept

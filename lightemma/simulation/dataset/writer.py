@@ -1,7 +1,7 @@
-"""Writes recordings as a nuScenes data set, scene by scene: what is finished stays, whatever happens to the rest.
+"""Writes recordings as a nuScenes data set, scene by scene; finished scenes are kept if the work is interrupted.
 
-A scene's pictures, map, polygons and notes are written first, then its rows under ``.scenes``; with that file the scene is
-finished. After each scene the tables are put together anew from all finished ones, in the order of their names, so the
+A scene's pictures, map, polygons and notes are written first, then its rows under ``.scenes``; with that file, the scene is
+finished. After each scene the tables are written again from all finished ones, in the order of their names, so the
 same drives give the same tables however often the work was interrupted.
 """
 
@@ -33,10 +33,10 @@ from lightemma.simulation.dataset.tables import (
 from lightemma.simulation.render import Renderer, RenderError, encode_jpeg, front_camera
 
 VERSION = "v1.0-sim"
-"""Name of the tables' folder where no other is asked for."""
+"""Default name of the tables' folder."""
 
 EDITION = 1
-"""Goes up whenever the same drive would be recorded or written otherwise; editions are never mixed in one folder."""
+"""Raised whenever the same drive would be recorded or written differently; editions are never mixed in one folder."""
 
 FACTS = "simulation.json"
 PARTS = ".scenes"
@@ -44,14 +44,14 @@ PARTS = ".scenes"
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What all scenes of a data set share.
+    """The settings that all scenes of a data set share.
 
     Attributes:
         version: name of the tables' folder.
         size: width and height of the pictures in pixels.
         quality: of the JPEGs, 1 … 95.
-        sweeps: whether the camera looks at 12 Hz, besides the key frames at 2 Hz.
-        renderer: name of what draws.
+        sweeps: whether there are pictures at 12 Hz, besides the key frames at 2 Hz.
+        renderer: its name.
     """
 
     version: str = VERSION
@@ -62,11 +62,11 @@ class Layout:
 
 
 class DatasetWriter:
-    """A data set that grows by scenes.
+    """A data set to which scenes are added.
 
     Args:
-        root: its folder, made if need be; one that an earlier sitting has begun goes on.
-        layout: what its scenes share.
+        root: its folder, made if needed; one that an earlier session began is continued.
+        layout: the settings of its scenes.
 
     Raises:
         UserError: if the folder cannot be written, has other things in it, or was begun with another layout.
@@ -81,7 +81,7 @@ class DatasetWriter:
             self._write_facts([])
 
     def finished(self, drive: Drive) -> bool:
-        """Whether a drive's scene is there, with all its pictures."""
+        """Whether a drive's scene is finished, with all its pictures."""
         try:
             part = self._part(drive.name)
             names = [row["filename"] for row in part["tables"]["sample_data"]]
@@ -89,13 +89,13 @@ class DatasetWriter:
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
-    def write(self, recording: Recording, renderer: Renderer, looked: Callable[[int], None] | None = None) -> None:
-        """Draws and writes one scene, and then the tables of all that are finished.
+    def write(self, recording: Recording, renderer: Renderer, on_picture: Callable[[int], None] | None = None) -> None:
+        """Draws and writes one scene, and then the tables of all finished scenes.
 
         Args:
             recording: the drive.
             renderer: draws its pictures.
-            looked: told after each picture how many there are now.
+            on_picture: called after each picture with the number drawn so far.
 
         Raises:
             UserError: if something cannot be written, or the renderer failed.
@@ -103,7 +103,7 @@ class DatasetWriter:
         drive = recording.drive
         with self._writing():
             (self.root / PARTS / f"{drive.name}.json").unlink(missing_ok=True)
-            self._draw(recording, renderer, looked)
+            self._draw(recording, renderer, on_picture)
             for name, data in scene_files(recording).items():
                 _write(self.root / name, data)
             facts = {
@@ -119,10 +119,10 @@ class DatasetWriter:
             self._write_tables()
 
     def write_tables(self) -> int:
-        """Puts the tables together from all finished scenes.
+        """Writes the tables from all finished scenes.
 
         Returns:
-            How many scenes there are.
+            The number of finished scenes.
 
         Raises:
             UserError: if they cannot be written.
@@ -130,11 +130,11 @@ class DatasetWriter:
         with self._writing():
             return self._write_tables()
 
-    def _draw(self, recording: Recording, renderer: Renderer, looked: Callable[[int], None] | None) -> None:
+    def _draw(self, recording: Recording, renderer: Renderer, on_picture: Callable[[int], None] | None) -> None:
         """Draws and writes a scene's pictures.
 
         Raises:
-            UserError: if the renderer failed, or another took its place: pictures of two do not go together.
+            UserError: if the renderer failed, or another replaced it: pictures of two renderers are not mixed.
             OSError: if a picture cannot be written.
         """
         drive = recording.drive
@@ -146,8 +146,8 @@ class DatasetWriter:
                 if renderer.name != self.layout.renderer:
                     raise RenderError(renderer.note or f"{renderer.name} draws now.")
                 _write(self.root / picture_name(drive, look), encode_jpeg(pixels, self.layout.quality))
-                if looked:
-                    looked(number)
+                if on_picture:
+                    on_picture(number)
         except RenderError as error:
             raise UserError(
                 f"{self.layout.renderer} failed while it drew {drive.name} ({str(error).rstrip('.')}); finished scenes are "
@@ -160,7 +160,7 @@ class DatasetWriter:
         folder = self.root / self.layout.version
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as drafts:
-            # All are written before any is renamed: tables of unlike states would not fit together.
+            # All are written before any is renamed, so that the tables always fit together.
             for name in TABLES:
                 draft = drafts.enter_context(draft_of(folder / f"{name}.json"))
                 draft.write_bytes(table_bytes(tables[name]))
@@ -168,7 +168,7 @@ class DatasetWriter:
         return len(parts)
 
     def _parts(self) -> Iterator[dict[str, Any]]:
-        """What the finished scenes left, by name; a file that a failing disk tore is passed over, its scene is drawn again."""
+        """The rows of the finished scenes, by name; a damaged file is ignored, and its scene is drawn again."""
         for path in sorted((self.root / PARTS).glob("*.json")):
             try:
                 yield self._part(path.stem)
@@ -185,10 +185,10 @@ class DatasetWriter:
             _write(path, _json({"synthetic": True, "edition": EDITION, **asdict(self.layout), "scenes": scenes}, 1))
 
     def _check(self) -> None:
-        """Refuses a folder that is not ours or was begun otherwise.
+        """Refuses a folder with other files, or one that was begun with other settings.
 
         Raises:
-            UserError: which says how.
+            UserError: says what differs.
         """
         path = self.root / FACTS
         if not path.is_file():
@@ -225,10 +225,10 @@ class DatasetWriter:
 
 
 def check_version(version: str) -> None:
-    """Makes sure that a name can be that of the tables' folder.
+    """Checks the name of the tables' folder.
 
     Raises:
-        UserError: if not.
+        UserError: if it is not valid.
     """
     taken = {"samples", "sweeps", "maps", "drivable", "expert"}
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", version) or version in taken:

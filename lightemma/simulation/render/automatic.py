@@ -12,10 +12,10 @@ from lightemma.simulation.state import City, WorldState
 
 
 class AutomaticRenderer(Renderer):
-    """Tries one renderer and falls back to the painter when it fails, at the start or later.
+    """A renderer that falls back to the painter when another fails, at the start or later.
 
     Args:
-        first: makes the renderer that is hoped for.
+        first: makes the preferred renderer.
     """
 
     def __init__(self, first: Callable[[], Renderer] = PandaRenderer) -> None:
@@ -29,16 +29,16 @@ class AutomaticRenderer(Renderer):
 
     @property
     def name(self) -> str:
-        """The name of the renderer that draws now."""
+        """Name of the renderer in use."""
         return self._renderer.name
 
     @property
     def details(self) -> dict[str, str]:
-        """Those of the renderer that draws now."""
+        """Details of the renderer in use."""
         return self._renderer.details
 
     def load(self, city: City) -> None:
-        """Takes a city."""
+        """Loads a city."""
         self._city = city
         try:
             self._renderer.load(city)
@@ -56,7 +56,7 @@ class AutomaticRenderer(Renderer):
             return self._renderer.draw(state, camera, size, seed)
 
     def _fall_back(self, error: RenderError) -> None:
-        """Goes on with the painter; if that is what failed, there is no more to try."""
+        """Continues with the painter; raises the error if the painter itself failed."""
         if isinstance(self._renderer, PainterRenderer):
             raise error
         self._renderer.close()
@@ -66,5 +66,5 @@ class AutomaticRenderer(Renderer):
             self._renderer.load(self._city)
 
     def close(self) -> None:
-        """Gives everything back."""
+        """Closes the renderer."""
         self._renderer.close()

@@ -1,4 +1,4 @@
-"""What a renderer is: it is given a city once, and then draws what the front camera sees of each moment."""
+"""The contract of a renderer: it loads a city once, and then draws what the front camera sees at each moment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Renderer(abc.ABC):
     """Draws pictures of a city; use it as a context manager, or call :meth:`close`.
 
     Attributes:
-        note: a sentence on why this is not the renderer that was hoped for, or None.
+        note: a sentence on why this is not the preferred renderer, or None.
     """
 
     note: str | None = None
@@ -43,7 +43,7 @@ class Renderer(abc.ABC):
 
     @abc.abstractmethod
     def load(self, city: City) -> None:
-        """Takes a city, in place of the one before.
+        """Loads a city, in place of the one before.
 
         Raises:
             RenderError: if the renderer has failed.
@@ -63,13 +63,13 @@ class Renderer(abc.ABC):
             (h, w, 3) bytes.
 
         Raises:
-            UserError: if the size is no picture's.
+            UserError: if no picture can have this size.
             RenderError: if no city was loaded, or the renderer has failed.
         """
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Gives everything back; calling it again does nothing."""
+        """Closes the renderer; calling it again does nothing."""
 
     def __enter__(self) -> Self:
         return self

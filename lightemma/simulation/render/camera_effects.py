@@ -24,7 +24,7 @@ def as_taken(pixels: Pixels, look: Look, seed: int) -> Pixels:
 
     Args:
         pixels: (h, w, 3) a clean picture.
-        look: light and weather: noise grows as it gets dark, rain streaks the air.
+        look: light and weather; there is more noise in the dark, and streaks in rain.
         seed: of noise and rain.
     """
     from PIL import Image, ImageFilter
@@ -76,7 +76,7 @@ def _noise_levels(strength: float) -> npt.NDArray[np.int16]:
 
 
 def _with_noise(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
-    """Noise of so many grey levels: one tile from a random place, turned over at random, over and over."""
+    """The picture with noise of ``strength`` grey levels: one tile, shifted and mirrored at random, repeated."""
     tile = np.roll(_noise_levels(strength), tuple(rng.integers(0, _TILE, 2)), axis=(0, 1))
     levels = tile[:: int(rng.choice([-1, 1])), :: int(rng.choice([-1, 1]))]
     noisy = pixels.astype(np.int16)

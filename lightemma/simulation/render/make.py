@@ -13,8 +13,8 @@ def make_renderer(kind: RendererKind = "auto") -> Renderer:
     """A renderer by name.
 
     Args:
-        kind: ``panda3d`` draws with OpenGL and shaders in a process of its own, ``painter`` with Pillow on any machine,
-            ``auto`` takes panda3d where it works and the painter elsewhere, with a :attr:`Renderer.note` on why.
+        kind: ``panda3d`` draws with OpenGL and shaders in a separate process, ``painter`` with Pillow on any machine,
+            ``auto`` takes panda3d where it works and the painter elsewhere, with a :attr:`Renderer.note` that says why.
 
     Raises:
         UserError: if there is no such renderer.

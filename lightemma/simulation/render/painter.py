@@ -23,7 +23,7 @@ from lightemma.simulation.render.meshes.scene import (
 from lightemma.simulation.render.meshes.shapes import Outfit, Shape
 from lightemma.simulation.render.painter_backdrop import Backdrop, backdrop
 from lightemma.simulation.render.painter_canvas import Canvas
-from lightemma.simulation.render.painter_view import beside_view, shape_reach
+from lightemma.simulation.render.painter_view import shape_reach, view_edges
 from lightemma.simulation.render.palettes import linear, look_of
 from lightemma.simulation.render.pinhole import drawn_at
 from lightemma.simulation.render.street_light import lamp_heads, street_light
@@ -31,7 +31,7 @@ from lightemma.simulation.state import City, WorldState
 
 _FARTHEST = 190.0
 _FINE_NEARER = 28.0
-#: Metres beside the view from which on neither a thing nor its lamps' glow reach into the picture.
+#: Metres outside the view at which neither a thing nor the glow of its lamps reaches into the picture.
 _HALO_REACH = 15.0
 
 
@@ -54,13 +54,13 @@ class PainterRenderer(Renderer):
         return {"pillow": str(PIL.__version__)}
 
     def load(self, city: City) -> None:
-        """Takes a city."""
+        """Loads a city."""
         self._city = city
         self._look = look_of(city.conditions, city.seed)
         mesh = city_mesh(city, self._look, fine=False)
         self._static = mesh.chosen(np.flatnonzero(mesh.layers != Layer.GROUND))
         self._reach = self._reaches(self._static)
-        #: The same with what is turned to the camera, and some room for rounding.
+        #: The same with the faces that turn to the camera, and a margin for rounding.
         upright = np.linalg.norm(self._static.upright, axis=1)
         self._extent = self._reach + 0.01
         if len(upright):
@@ -88,14 +88,14 @@ class PainterRenderer(Renderer):
         ahead = np.array([math.cos(ego.heading), math.sin(ego.heading)])
         away = self._static.anchors[:, :2] - (ego.x, ego.y)
         far = np.linalg.norm(away, axis=1)
-        beside = beside_view(camera, ego)
+        edges = view_edges(camera, ego)
         near = (far < _FARTHEST + self._reach) & (away @ ahead > -self._reach)
-        near &= beside.by(self._static.anchors) < self._extent
-        # Windows and the like that would be smaller than a pixel; leaves have their size elsewhere.
+        near &= edges.by(self._static.anchors) < self._extent
+        # Leave out windows and other parts smaller than a pixel; leaves are sized elsewhere.
         near &= (self._static.surfaces == Surface.LEAF) | (2 * self._reach * camera.intrinsic[0, 0] > 1.3 * far)
         parts, glowing = [self._static.chosen(np.flatnonzero(near))], list(self._street_lamps)
         for thing in self._things(city, state):
-            out = float(beside.by(np.array([[thing.pose.x, thing.pose.y, thing.height]]))[0])
+            out = float(edges.by(np.array([[thing.pose.x, thing.pose.y, thing.height]]))[0])
             if out > _HALO_REACH:
                 continue
             shape = self._shape(thing)
@@ -111,11 +111,11 @@ class PainterRenderer(Renderer):
         return as_taken(canvas.pixels(), self._look, seed)
 
     def close(self) -> None:
-        """Forgets the city."""
+        """Releases the city."""
         self._city = None
 
     def _things(self, city: City, state: WorldState) -> list[Placed]:
-        """What moves and is near enough, the nearest in fine shapes."""
+        """Everything that moves and is near enough, the nearest in fine shapes."""
         ego = state.ego.pose
         kept = []
         for thing in placed_things(city, self._look, state, fine=True):

@@ -1,4 +1,4 @@
-"""The painter's sky and bare ground, and what lies over the ground: haze, the sheen of rain, the ego's beams."""
+"""The painter's sky and bare ground, and the effects on the ground: haze, the sheen of rain, the ego's beams."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Backdrop:
-    """What stays the same while camera and weather do.
+    """What depends on camera and weather only.
 
     Attributes:
         picture: sky over bare ground, without haze on the ground.
-        haze: 0 … 255: how much of the ground's light has become haze in each pixel; 0 in the sky.
+        haze: 0 … 255: how much of each ground pixel is haze; 0 in the sky.
         sheen: the same for the sky that a wet ground mirrors.
         beam: how bright the ego's head lamps make the ground.
     """

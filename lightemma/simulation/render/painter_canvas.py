@@ -73,7 +73,7 @@ class Canvas:
             draw.polygon(self._spots(project_seen(part, self._camera).pixels).ravel().tolist(), fill=fill)
 
     def _lay_haze(self, lamps: FloatArray) -> None:
-        """Light of lamps, the sheen of a wet road and haze over all that is flat."""
+        """Adds light of lamps, the sheen of a wet road and haze to everything flat."""
         look = self._look
         if look.lamps > 0:
             self._light_pools(lamps)
@@ -83,7 +83,7 @@ class Canvas:
                 self._lay(sky, mask)
 
     def _lay(self, what: Image | tuple[int, ...], mask: Image) -> None:
-        """Lays a colour or a picture of the canvas's size over the canvas, as much as a mask of the backdrop says."""
+        """Blends a colour or a picture of the canvas's size into the canvas, by a mask of the backdrop."""
         from PIL import Image as Pictures
 
         box = mask.getbbox()

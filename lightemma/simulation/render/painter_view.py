@@ -13,10 +13,10 @@ from lightemma.simulation.render.palettes import Look, linear, shown
 from lightemma.simulation.render.pinhole import clip
 
 NEAR = 0.3
-"""Metres in front of the camera; what lies nearer is cut off."""
+"""Metres in front of the camera; what is nearer is cut off."""
 
 _HUGE = 16
-"""Pictures' lengths outside of the picture from which a face is cut before it is painted."""
+"""Distance from the picture, in picture lengths, beyond which a face is cut before it is painted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class BesideView:
-    """How far places of the world lie to the left or right of what a camera sees.
+    """How far positions in the world are to the left or right of what a camera sees.
 
     Attributes:
         eye: (3,) metres, world frame: the camera.
@@ -51,12 +51,12 @@ class BesideView:
     normals: FloatArray
 
     def by(self, points: FloatArray) -> FloatArray:
-        """(n,) metres by which (n, 3) metres of the world frame lie beside the view, negative within it."""
+        """(n,) metres by which points (n, 3) of the world frame are outside the view to its sides, negative within it."""
         out: FloatArray = np.max(times(points - self.eye, self.normals), axis=1)
         return out
 
 
-def beside_view(camera: Camera, ego: Pose) -> BesideView:
+def view_edges(camera: Camera, ego: Pose) -> BesideView:
     """The edges of a camera's view from a car at ``ego``; two pixels beyond the picture still count as seen."""
     assert camera.size is not None
     forward = np.array([0.0, 0.0, 1.0])
@@ -69,13 +69,13 @@ def beside_view(camera: Camera, ego: Pose) -> BesideView:
 
 
 def shape_reach(mesh: Mesh) -> float:
-    """Metres from a shape's origin to its farthest corner, and some room for rounding."""
+    """Metres from a shape's origin to its farthest corner, and a margin for rounding."""
     farthest = np.linalg.norm(mesh.corners, axis=1) + np.linalg.norm(mesh.upright, axis=1)
     return float(farthest.max(initial=0.0)) + 0.01
 
 
 def view_of(whole: Mesh, camera: Camera) -> View | None:
-    """What the camera may see of a mesh in the ego frame; None for nothing."""
+    """The faces of a mesh in the ego frame that the camera may see; None if there are none."""
     if not len(whole.counts):
         return None
     axis = rotation_matrix(camera.rotation)[:, 2:]
@@ -106,7 +106,7 @@ def view_of(whole: Mesh, camera: Camera) -> View | None:
 
 
 def lit(mesh: Mesh, camera: Camera, look: Look, ego: Pose, street: FloatArray | None) -> FloatArray:
-    """Shown colours (f, 3) of faces in the ego frame, after light and, for those that stand, haze."""
+    """Shown colours (f, 3) of faces in the ego frame, after light and, for upright ones, haze."""
     normals = mesh.face_normals()
     away = mesh.anchors - camera.translation
     normals = normals * np.where(np.sum(normals * away, axis=1) > 0, -1.0, 1.0)[:, None]
@@ -145,7 +145,7 @@ def cut_to_view(polygon: FloatArray, camera: Camera) -> FloatArray:
     width, height = camera.size
     forward = np.array([0.0, 0.0, 1.0])
     part = clip(polygon, forward, NEAR)
-    # A column is (intrinsic[0] @ p) / depth, so "column >= -margin" is a plane through the camera; rows likewise.
+    # A column is (intrinsic[0] @ p) / depth, so "column >= -margin" is a plane through the camera; so are rows.
     for row, length in ((camera.intrinsic[0], width), (camera.intrinsic[1], height)):
         if len(part) and np.any(np.abs(part @ row) > _HUGE * length * part[:, 2]):
             part = clip(part, row + length * forward, 0.0)

@@ -10,12 +10,12 @@ from lightemma.frame import FloatArray
 from lightemma.simulation.state import Conditions
 
 Light = tuple[float, float, float]
-"""Red, green and blue of light, linear, 1 = what shows a white wall as nearly white."""
+"""Red, green and blue of light, linear; with 1 a white wall appears nearly white."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a condition looks.
+    """Light, sky and haze of one condition.
 
     Attributes:
         sun: (3,) unit vector towards the sun, world frame.
@@ -24,9 +24,9 @@ class Look:
         below: light from the ground on faces that look down.
         sky_high: the sky overhead.
         sky_low: the sky at the horizon, which far things fade into.
-        haze: metres after which 63 % of a thing's light has become ``sky_low``.
+        haze: metres after which 63 % of a thing's colour is replaced by ``sky_low``.
         exposure: multiplies all light before it is shown.
-        clouds: 0 for an even sky … 1 for a lively one.
+        clouds: 0 for a clear sky … 1 for one with many clouds.
         wet: 0 for a dry road … 1 for a wet one that mirrors.
         lamps: 0 in daylight … 1 where lamps light the street.
         shadows: whether the sun throws shadows.
@@ -47,7 +47,7 @@ class Look:
 
 
 def look_of(conditions: Conditions, seed: int = 0) -> Look:
-    """The look of a condition; the seed turns the sun, never into the picture's middle at noon height."""
+    """The palette of a condition; the seed turns the sun, never into the picture's middle at noon height."""
     turn = float(np.random.default_rng([seed, 41]).uniform(0, 2 * np.pi))
     high = 0.82
     sun = np.array([np.cos(high) * np.cos(turn), np.cos(high) * np.sin(turn), np.sin(high)])

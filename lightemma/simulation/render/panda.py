@@ -1,4 +1,4 @@
-"""The renderer that draws with panda3d, shaders and OpenGL off screen, in a process of its own."""
+"""The renderer that draws with panda3d, shaders and OpenGL off screen, in a separate process."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from lightemma.simulation.render.pinhole import drawn_at
 from lightemma.simulation.state import City, WorldState
 
 START_SECONDS, LOAD_SECONDS, DRAW_SECONDS = 60.0, 180.0, 90.0
-"""How long the worker may take before it counts as dead; far more than it needs on a busy machine."""
+"""Seconds after which the worker counts as dead; far more than it needs on a busy machine."""
 
 _WORKER = "lightemma.simulation.render.panda_worker"
 
@@ -82,7 +82,7 @@ class PandaRenderer(Renderer):
         return None if self._process is None else self._process.pid
 
     def load(self, city: City) -> None:
-        """Takes a city."""
+        """Loads a city."""
         self._ask(Load(city), LOAD_SECONDS)
         self._city = city
 
@@ -156,7 +156,7 @@ class PandaRenderer(Renderer):
         return reply
 
     def _read(self, count: int, seconds: float) -> bytes:
-        """So many bytes from the worker."""
+        """This number of bytes from the worker."""
         assert self._process is not None
         assert self._process.stdout is not None
         stream, data, end = self._process.stdout, b"", time.monotonic() + seconds

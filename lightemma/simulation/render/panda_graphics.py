@@ -13,7 +13,7 @@ from lightemma.frame import FloatArray
 from lightemma.simulation.render.meshes.mesh import Mesh, Surface
 from lightemma.simulation.render.meshes.triangles import triangles_of
 
-# Mirrors, graininess, narrowness of the highlight.
+# Reflection, graininess, narrowness of the highlight.
 _SURFACES = {
     Surface.MATTE: (0.0, 0.0, 8.0),
     Surface.PAINT: (0.55, 0.0, 90.0),
@@ -74,7 +74,7 @@ class Graphics:
 
     @property
     def details(self) -> dict[str, str]:
-        """Who draws: vendor, renderer and version as the graphics library names them."""
+        """The graphics library: vendor, renderer and version as it names them."""
         gsg = self.host.getGsg()
         return {
             "panda3d": str(self.core.PandaSystem.getVersionString()),

@@ -1,4 +1,4 @@
-"""What the panda3d renderer and its worker process say to each other: length-prefixed MessagePack, no pickles."""
+"""The messages between the panda3d renderer and its worker process: length-prefixed MessagePack, no pickles."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ _LENGTH = struct.Struct("<I")
 
 
 class Load(msgspec.Struct, tag="load"):
-    """Take this city."""
+    """Request: load this city."""
 
     city: City
 
 
 class Draw(msgspec.Struct, tag="draw"):
-    """Draw this moment into the shared memory."""
+    """Request: draw this moment into the shared memory."""
 
     state: WorldState
     camera: Camera
 
 
 class Share(msgspec.Struct, tag="share"):
-    """Use this file as the memory that pixels go to."""
+    """Request: use this file as the memory for pixels."""
 
     path: str
 
 
 class Ready(msgspec.Struct, tag="ready"):
-    """The graphics are up."""
+    """Reply: the graphics are ready."""
 
     details: dict[str, str]
 
 
 class Done(msgspec.Struct, tag="done"):
-    """What was asked for is done."""
+    """Reply: the request is done."""
 
 
 class Failed(msgspec.Struct, tag="failed"):
-    """It could not be done."""
+    """Reply: the request failed."""
 
     reason: str
 

@@ -1,4 +1,4 @@
-"""All that moves or changes in the panda3d renderer: actors, signal heads, their contact shadows and the glow of lamps.
+"""Everything that moves or changes in the panda3d renderer: actors, signal heads, their contact shadows and the glow of lamps.
 
 Runs in the worker only.
 """
@@ -27,7 +27,7 @@ _FARTHEST = 250.0
 
 @dataclass(frozen=True, slots=True)
 class Viewpoint:
-    """Where the camera is in the world, and its axes to the right and up; all (3,) metres."""
+    """Position of the camera in the world, and its axes to the right and up; all (3,) metres."""
 
     place: FloatArray
     right: FloatArray
@@ -44,7 +44,7 @@ class _Kept:
 
 
 class Movers:
-    """Nodes of all that moves in one city.
+    """Nodes of everything that moves in one city.
 
     Attributes:
         node: parent of the bodies.
@@ -74,7 +74,7 @@ class Movers:
             node.hide(core.BitMask32(SHADOWED))
 
     def place(self, state: WorldState, view: Viewpoint) -> None:
-        """Puts everything where it is at a moment."""
+        """Moves everything to its pose at one moment."""
         self.node.getChildren().detach()
         self._blobs.getChildren().detach()
         self.halos.getChildren().detach()
@@ -87,7 +87,7 @@ class Movers:
         self._add_halos(glowing, view)
 
     def _place(self, thing: Placed) -> tuple[Halo, ...]:
-        """Puts a shape, kept from before where possible, at its pose; its halos."""
+        """Puts a shape, reused where possible, at its pose, and returns its halos."""
         if thing.key not in self._shapes:
             if len(self._shapes) > 600:
                 self._shapes.clear()

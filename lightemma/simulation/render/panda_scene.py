@@ -1,4 +1,4 @@
-"""The panda3d side of a picture: buffers, programs, the city's geometry and all that moves. Runs in the worker only."""
+"""Drawing with panda3d: buffers, programs, the city's geometry and everything that moves. Runs in the worker only."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from lightemma.simulation.render.street_light import street_light
 from lightemma.simulation.state import City, WorldState
 
 _CHUNK = 60.0
-"""Metres of a piece of the city; pieces out of view are left out."""
+"""Metres: size of a tile of the city; tiles out of view are not drawn."""
 
 _FLAT = {Layer.GROUND: ["MEADOW"], Layer.ROAD: ["ASPHALT"], Layer.WEAR: ["ASPHALT", "WEAR"], Layer.MARKING: ["PAINT"]}
 
 
 class Stage:
-    """A graphics context with one city on it."""
+    """A graphics context with one city loaded."""
 
     def __init__(self, quality: Quality | None = None) -> None:
         self.graphics = Graphics(quality or Quality())
@@ -38,7 +38,7 @@ class Stage:
 
     @property
     def details(self) -> dict[str, str]:
-        """Who draws: vendor, renderer and version as the graphics library names them."""
+        """The graphics library: vendor, renderer and version as it names them."""
         return self.graphics.details
 
     def load(self, city: City) -> None:
@@ -154,7 +154,7 @@ class Stage:
         self.sky = sky
 
     def _build_mirror(self) -> Any:
-        """The standing world upside down, which is what a wet road shows."""
+        """The upright faces upside down, as the mirror picture of a wet road."""
         mirror = self.core.NodePath("mirror")
         mirror.setTwoSided(True)
         upside = mirror.attachNewNode("upside")
@@ -185,7 +185,7 @@ class Stage:
         return Viewpoint(place, axes[:, 0], -axes[:, 1])
 
     def _view(self, size: tuple[int, int]) -> View:
-        """The buffers for a size; few are kept."""
+        """The buffers for a size; only a few are kept."""
         if size not in self._views:
             if len(self._views) >= 4:
                 self._views.pop(next(iter(self._views))).remove(self.graphics.engine)

@@ -1,7 +1,7 @@
 """The GLSL programs of the panda3d renderer.
 
-A software rasteriser runs both sides of every ``if`` for every pixel, so that what a condition or a surface does not need
-is left out by ``#ifdef``, and all that may be done per corner is done per corner.
+A software rasteriser runs both sides of every ``if`` for every pixel, so what a condition or a surface does not need
+is left out by ``#ifdef``, and everything that can be computed per corner is.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ void main() {
 }
 """
 
-# kind: how much it mirrors, light of its own, how grainy, how narrow the highlight.
+# kind: reflection, emitted light, graininess, narrowness of the highlight.
 STANDING = """
 in vec3 place; in vec3 normal; in vec3 albedo; in vec4 kind; in vec3 soft; in vec3 hard; in vec3 spot; in float clear;
 uniform sampler2D grain;
@@ -271,6 +271,6 @@ void main() {
 
 
 def variant(program: str, flags: Iterable[str]) -> str:
-    """A program with what it needs: any of SHADOWS, LAMPS, WET, LEAF, STONE, SHINY, MEADOW, ASPHALT, WEAR, PAINT."""
+    """A shader program with its options: any of SHADOWS, LAMPS, WET, LEAF, STONE, SHINY, MEADOW, ASPHALT, WEAR, PAINT."""
     version, rest = _SHARED.split("\n", 1)
     return "\n".join([version, *(f"#define {flag}" for flag in flags), rest, program])

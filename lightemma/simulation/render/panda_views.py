@@ -57,7 +57,7 @@ class View:
             buffer.setActive(on)
 
     def aim(self, matrix: Any, camera: Camera) -> None:
-        """Puts the camera where it belongs and gives it the intrinsic."""
+        """Sets the camera's pose and intrinsic."""
         assert camera.size is not None
         width, height = camera.size
         k = camera.intrinsic
@@ -77,12 +77,12 @@ class View:
             self.mirror_camera.setMat(matrix)
 
     def bind_mirror(self, root: Any) -> None:
-        """Gives the wet road its mirrored picture."""
+        """Sets the mirrored picture of the wet road."""
         root.setShaderInput("mirror_picture", self.mirrored)
         root.setShaderInput("pixel", self.core.LVecBase2f(1 / self.size[0], 1 / self.size[1]))
 
     def picture(self, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-        """What was drawn last, (h, w, 3)."""
+        """The last picture, (h, w, 3)."""
         from PIL import Image
 
         raw = np.frombuffer(self.texture.getRamImage(), dtype=np.uint8).reshape(self.size[1], self.size[0], -1)
@@ -92,7 +92,7 @@ class View:
         return picture
 
     def remove(self, engine: Any) -> None:
-        """Gives the buffers back."""
+        """Releases the buffers."""
         for buffer in self.buffers:
             engine.removeWindow(buffer)
 
@@ -124,7 +124,7 @@ class Shade:
         root.setShaderInput("shadow_map", texture)
 
     def aim(self, ego: Pose) -> None:
-        """Looks at the street before the car, in steps of two metres so that shadows do not crawl with every frame."""
+        """Turns to the street before the car, in steps of two metres so that shadows do not flicker from frame to frame."""
         core = self.core
         centre = np.array([ego.x + 42 * math.cos(ego.heading), ego.y + 42 * math.sin(ego.heading), 0.0])
         centre = np.round(centre / 2.0) * 2.0
@@ -135,5 +135,5 @@ class Shade:
         self._root.setShaderInput("shadow_matrix", core.LMatrix4f(matrix))
 
     def remove(self, engine: Any) -> None:
-        """Gives the buffer back."""
+        """Releases the buffer."""
         engine.removeWindow(self.buffer)

@@ -1,6 +1,6 @@
 """The process in which panda3d draws: ``python -m lightemma.simulation.render.panda_worker``, started by the renderer.
 
-A fault of the graphics library ends this process and no other. It ends by itself when its parent is gone.
+A fault of the graphics library ends this process and no other. It ends by itself when its parent has ended.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lightemma.simulation.render.panda_messages import Done, Draw, Failed, Load,
 def main() -> None:
     """Answers requests until there are no more."""
     parent = os.getppid()
-    # Libraries may print what they like: their standard output becomes standard error.
+    # Output of libraries must not mix with replies: their standard output becomes standard error.
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
@@ -29,12 +29,12 @@ def main() -> None:
         from lightemma.simulation.render.panda_scene import Stage
 
         stage = Stage()
-        _say(replies, Ready(stage.details))
+        _send(replies, Ready(stage.details))
     except ImportError as error:
-        _say(replies, Failed(f"panda3d is not installed ({error})"))
+        _send(replies, Failed(f"panda3d is not installed ({error})"))
         return
     except Exception as error:
-        _say(replies, Failed(f"{type(error).__name__}: {error}"))
+        _send(replies, Failed(f"{type(error).__name__}: {error}"))
         return
     memory: mmap.mmap | None = None
     while (request := read_request(sys.stdin.buffer)) is not None:
@@ -48,13 +48,13 @@ def main() -> None:
                 np.frombuffer(memory, dtype=np.uint8, count=picture.size)[:] = picture.ravel()
             else:
                 memory = _mapped(Path(request.path))
-            _say(replies, Done())
+            _send(replies, Done())
         except Exception as error:
-            _say(replies, Failed(f"{type(error).__name__}: {error}"))
+            _send(replies, Failed(f"{type(error).__name__}: {error}"))
 
 
 def _mapped(path: Path) -> mmap.mmap:
-    """The file as memory; where the system allows, its name goes at once, so that nothing is left behind."""
+    """The file as memory; where the system allows it, its name is removed immediately, so that no file remains."""
     with path.open("r+b") as file:
         memory = mmap.mmap(file.fileno(), 0)
     if os.name == "posix":
@@ -63,13 +63,13 @@ def _mapped(path: Path) -> mmap.mmap:
 
 
 def _end_with(parent: int) -> None:
-    """Ends this process when the parent is gone; the pipe's end is the first sign, this the second."""
+    """Ends this process when the parent has ended, in case the end of the pipe is not noticed."""
     while os.getppid() == parent:
         time.sleep(1.0)
     os._exit(0)
 
 
-def _say(replies: BinaryIO, reply: Reply) -> None:
+def _send(replies: BinaryIO, reply: Reply) -> None:
     """Sends a whole reply."""
     view = memoryview(encode(reply))
     while view:

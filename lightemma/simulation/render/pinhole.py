@@ -1,4 +1,4 @@
-"""The camera's geometry: where a true pinhole camera sees points of the ego frame."""
+"""The front camera as a pinhole camera, at any picture size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def front_camera(size: tuple[int, int] = FULL_SIZE) -> Camera:
         size: width and height of the picture in pixels, 16 to 9.
 
     Raises:
-        UserError: if there is no such picture.
+        UserError: if no picture can have this size.
     """
     full = Camera(
         intrinsic=np.array([[_FOCAL, 0.0, _COLUMN], [0.0, _FOCAL, _ROW], [0.0, 0.0, 1.0]]),
@@ -42,7 +42,7 @@ def drawn_at(camera: Camera, size: tuple[int, int]) -> Camera:
         size: width and height in pixels.
 
     Raises:
-        UserError: if the size is no picture's, or has another shape than the camera's.
+        UserError: if no picture can have this size, or its shape is not the camera's.
     """
     width, height = size
     if not (32 <= width <= _LARGEST and 18 <= height <= _LARGEST):

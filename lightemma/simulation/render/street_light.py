@@ -1,4 +1,4 @@
-"""How much light of the street lamps falls where."""
+"""The light of the street lamps on the ground."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class StreetLight:
 
 
 def lamp_heads(city: City) -> FloatArray:
-    """(l, 2) metres: where the lamps hang."""
+    """(l, 2) metres: the positions of the lamps."""
     posts = city.lamp_posts
     heads = [(p.x + LAMP_ARM * math.cos(p.heading), p.y + LAMP_ARM * math.sin(p.heading)) for p in posts]
     return np.array(heads, dtype=np.float64).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""The scenarios: situations with a known right answer, drawn anew by every seed; other packages may add theirs."""
+"""The scenarios: situations with a known right answer, varied by the seed; other packages may add theirs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def scenario_named(text: str) -> Scenario:
     """A scenario by its name, or by ``module:NAME`` of the user's own.
 
     Args:
-        text: a name in ``scenario_names``, or where a ``Scenario``, or a function or class that gives one, is to be found.
+        text: a name in ``scenario_names``, or the place of a ``Scenario``, or of a function or class that gives one.
 
     Raises:
         UserError: if there is none.
@@ -53,7 +53,7 @@ def scenario_named(text: str) -> Scenario:
 
 
 def choose_scenarios(text: str) -> dict[str, Scenario]:
-    """Scenarios of a list with commas, each under the text that names it; all that are installed for ``all``.
+    """Scenarios of a list with commas, each under the text that names it; ``all`` means all that are installed.
 
     Raises:
         UserError: if one is unknown, two have one name, or none is named.
@@ -83,10 +83,10 @@ def make_world(
 
     Args:
         name: of a scenario, or ``module:NAME``.
-        seed: draws speeds, distances, times, traffic and surroundings.
+        seed: of speeds, distances, times, traffic and surroundings.
         conditions: light and weather.
         left_hand: whether traffic keeps to the left.
-        limits: of the ego car, None for one that obeys at once.
+        limits: of the ego car; None for one that reaches every command immediately.
         protocol: see `CitySimulation`.
 
     Raises:
@@ -105,7 +105,7 @@ def make_world(
 
 
 def _built(scenario: Scenario, builder: ScenarioBuilder) -> Setup:
-    """What a scenario builds; a fault of one that is not shipped here is told in a sentence."""
+    """The setup that a scenario builds; an exception of a plug-in's scenario becomes one sentence."""
     build = scenario.build
     try:
         setup = build(builder)

@@ -1,4 +1,4 @@
-"""What the scenarios share: how one is described, and a builder on which streets, traffic and people are put."""
+"""What all scenarios use: their description, and a builder for streets, traffic and people."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ class Scenario:
     """A situation with a known right answer.
 
     Attributes:
-        name: as it is asked for.
+        name: used on the command line.
         description: one sentence on what happens.
         right_answer: one sentence on what a good driver does.
-        build: puts it on a builder.
+        build: builds it with a builder.
     """
 
     name: str
@@ -73,12 +73,12 @@ class Scenario:
 
 @dataclass
 class ScenarioBuilder:
-    """Where a scenario is put together.
+    """Builds the setup of one episode of a scenario.
 
     Attributes:
-        scenario: which one.
-        rng: for what matters to the scenario.
-        extras: for the traffic and people around it.
+        scenario: the scenario.
+        rng: random numbers for what matters to the scenario.
+        extras: random numbers for the traffic and people around it.
         conditions: light and weather.
         left_hand: whether traffic keeps to the left.
     """
@@ -120,7 +120,7 @@ class ScenarioBuilder:
         return PAINTS[int(self.extras.integers(len(PAINTS)))]
 
     def kind(self) -> str:
-        """What drives past: mostly cars."""
+        """A random kind of vehicle: mostly cars."""
         kinds = ("car", "car", "car", "car", "van", "truck", "bus")
         return kinds[int(self.extras.integers(len(kinds)))]
 
@@ -135,14 +135,14 @@ class ScenarioBuilder:
         pace: float | None = None,
         style: Style | None = None,
     ) -> None:
-        """Adds a vehicle whose rear bumper stands ``at`` metres along its route."""
+        """Adds a vehicle whose rear bumper is ``at`` metres along its route."""
         axle = at + kind_named(kind).size[0] * (0.5 - AHEAD)
         self.vehicles.append(
             Vehicle(kind, lanes, axle, speed, desired, self.paint(), style or self.style(), commands, pace)
         )
 
     def style(self) -> Style:
-        """How some driver of the traffic follows."""
+        """A random driver of the traffic."""
         return Style(
             headway=float(self.extras.uniform(1.1, 1.7)),
             standstill=float(self.extras.uniform(1.8, 2.6)),
@@ -162,7 +162,7 @@ class ScenarioBuilder:
                 place += max(28.0, float(self.extras.exponential(100.0 / density)))
 
     def _in_junction(self, streets: Streets, lanes: tuple[int, ...], place: float) -> bool:
-        """Whether a vehicle put there would stand in a junction or on the crossings around it."""
+        """Whether a vehicle there would be in a junction or on the crossings around it."""
         route = streets.network.route(lanes)
         for lane, start in zip(route.lanes, route.starts, strict=True):
             if streets.network.lanes[lane].junction is not None:
@@ -206,7 +206,7 @@ class ScenarioBuilder:
             free = all(abs(middle - c) > CROSSING_WIDTH / 2.0 + 11.0 for c in road.crossings)
             if free and self.extras.random() < share:
                 offset = direction * (road.half + PARKING / 2.0 + float(self.extras.uniform(-0.08, 0.12)))
-                pose = road.middle.beside(middle, streets.side * offset)
+                pose = road.middle.offset_pose(middle, streets.side * offset)
                 if direction > 0:
                     pose = Pose(pose.x, pose.y, pose.heading + math.pi)
                 self.things.append(Thing(kind, pose, self.paint()))
@@ -233,15 +233,15 @@ class ScenarioBuilder:
         return COATS[int(self.extras.integers(len(COATS)))]
 
     def height(self) -> float:
-        """Somebody's height in metres."""
+        """A random person's height in metres."""
         return float(np.round(self.extras.uniform(1.58, 1.88), 2))
 
-    def crosser(self, streets: Streets, crossing: int, ready: float, towards: bool, beside: float = 0.0) -> None:
-        """Adds somebody who crosses from ``ready`` seconds on, ``beside`` metres off the crossing's middle."""
+    def crosser(self, streets: Streets, crossing: int, ready: float, towards: bool, offset: float = 0.0) -> None:
+        """Adds a person who crosses from ``ready`` seconds on, ``offset`` metres from the crossing's middle."""
         place = streets.network.crossings[crossing]
         (x0, y0), (x1, y1) = (place.start, place.end) if towards else (place.end, place.start)
         heading = math.atan2(y1 - y0, x1 - x0)
-        start = Pose(x0 - beside * math.sin(heading), y0 + beside * math.cos(heading), heading)
+        start = Pose(x0 - offset * math.sin(heading), y0 + offset * math.cos(heading), heading)
         path = Path.from_pieces(start, [(place.length, 0.0)])
         speed = float(self.extras.uniform(1.2, 1.6))
         self.people.append(
@@ -258,7 +258,7 @@ class ScenarioBuilder:
         goal: float,
         time_limit: float = 25.0,
     ) -> Setup:
-        """The setup of what has been put on the builder; the goal is brought back if it lies beyond the route."""
+        """The finished setup; a goal beyond the route is moved back to its end."""
         length = streets.network.route(lanes).path.length
         return Setup(
             name=self.scenario.name,
@@ -297,7 +297,7 @@ def way_start(streets: Streets, lanes: tuple[int, ...]) -> tuple[float, float]:
 
 
 def seen_turn(turn: Turn, left_hand: bool) -> Turn:
-    """The turn as it must be laid out before mirroring, so that it goes the wanted way afterwards."""
+    """The turn to build before mirroring, so that it has the wanted direction afterwards."""
     if not left_hand or turn == "straight":
         return turn
     return "left" if turn == "right" else "right"

@@ -62,7 +62,7 @@ def _gap_for_the_turn(builder: ScenarioBuilder, streets: Streets) -> None:
 
 
 def _crossing_of(streets: Streets, lane: int) -> int:
-    """The crossing over a lane that is nearest to its start."""
+    """The crossing over a lane, the nearest to the lane's start."""
     found = [(along, c.number) for c in streets.network.crossings for number, along in c.lanes if number == lane]
     return min(found)[1]
 

@@ -37,7 +37,7 @@ def _pedestrian(builder: ScenarioBuilder) -> Setup:
 
 
 def _against(builder: ScenarioBuilder, streets: Streets, meets: float, count: int) -> None:
-    """Oncoming cars of which the first reaches ``meets`` metres along the street at about the ego's own time."""
+    """Oncoming cars, the first of which reaches ``meets`` metres along the street at about the same time as the ego."""
     lanes = streets.network.onward(streets.stretches[-1].backward[0])
     length = streets.network.route(lanes).path.length
     speed = float(builder.rng.uniform(8.5, 10.0)) * builder.caution
@@ -59,7 +59,7 @@ def _parked(builder: ScenarioBuilder) -> Setup:
     middle = float(rng.uniform(130.0, 150.0))
     off_kerb = float(rng.uniform(0.15, 0.4))
     from_middle = road.half - off_kerb - width / 2.0
-    builder.things.append(Thing(kind, streets.beside(middle, -from_middle), builder.paint()))
+    builder.things.append(Thing(kind, streets.offset_pose(middle, -from_middle), builder.paint()))
     _pass(builder, streets, middle - length / 2.0, middle + length / 2.0, from_middle - width / 2.0, "parked-car", 7.0)
     at = middle - speed * WARM_UP - float(rng.uniform(50.0, 65.0))
     _against(builder, streets, middle, int(rng.integers(0, 3)))
@@ -80,19 +80,19 @@ def _roadworks(builder: ScenarioBuilder) -> Setup:
     edge = road.half - closed
     side = streets.side
     for place in np.arange(begin, end + 0.1, 3.0):
-        builder.things.append(Thing("cone", streets.beside(float(place), -(edge + 0.2)), ORANGE))
+        builder.things.append(Thing("cone", streets.offset_pose(float(place), -(edge + 0.2)), ORANGE))
     taper = [(begin - 3.0 * (i + 1), edge + 0.2 + closed * (i + 1) / 4.0) for i in range(3)]
-    builder.things.extend(Thing("cone", streets.beside(place, -offset), ORANGE) for place, offset in taper)
+    builder.things.extend(Thing("cone", streets.offset_pose(place, -offset), ORANGE) for place, offset in taper)
     for place in (begin + 1.5, end - 0.5):
-        pose = streets.beside(place, -(edge + 1.5))
+        pose = streets.offset_pose(place, -(edge + 1.5))
         builder.things.append(Thing("barrier", pose, ORANGE))
     for i in range(int(rng.integers(1, 3))):
         place = begin + 4.0 + 4.0 * i + float(rng.uniform(0.0, 2.0))
-        pose = streets.beside(place, -(road.half - 0.3))
+        pose = streets.offset_pose(place, -(road.half - 0.3))
         builder.things.append(
             Thing("worker", Pose(pose.x, pose.y, float(rng.uniform(-math.pi, math.pi))), HIGH_VISIBILITY)
         )
-    officer = streets.beside(begin - 6.5, -(road.half + 0.1))
+    officer = streets.offset_pose(begin - 6.5, -(road.half + 0.1))
     builder.things.append(
         Thing("officer", Pose(officer.x, officer.y, officer.heading + side * math.pi * 0.85), HIGH_VISIBILITY)
     )
@@ -106,10 +106,10 @@ def _roadworks(builder: ScenarioBuilder) -> Setup:
 def _pass(
     builder: ScenarioBuilder, streets: Streets, start: float, end: float, edge: float, kind: str, speed: float
 ) -> None:
-    """Adds the narrowing left by something whose border lies ``edge`` metres from the street's middle."""
+    """Adds the narrowing left by an obstacle whose border is ``edge`` metres from the street's middle."""
     lane = streets.lane_width / 2.0
-    beside = 0.75 + EGO_WIDTH / 2.0
-    offset = lane - edge + beside  # towards the middle, from the lane's middle
+    clearance = 0.75 + EGO_WIDTH / 2.0
+    offset = lane - edge + clearance  # towards the middle, from the lane's middle
     builder.narrowings.append(
         Narrowing(
             "parked-car" if kind == "parked-car" else "roadworks",

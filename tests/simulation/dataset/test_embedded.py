@@ -1,4 +1,4 @@
-"""The embedded demo drives: whole, small, labelled, and what the world gives today."""
+"""The embedded demo drives: complete, small, labelled, and equal to a new drive."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def tables(root):
     return {name: json.loads((root / VERSION / f"{name}.json").read_text()) for name in TABLES}
 
 
-def test_it_is_small_enough_to_carry(root):
+def test_it_is_small_enough_for_the_package(root):
     assert sum(path.stat().st_size for path in root.rglob("*") if path.is_file()) <= 18_000_000
     assert not list(root.glob(".*"))
 
@@ -62,7 +62,7 @@ def test_every_sample_has_its_picture(root, tables):
             assert (picture.format, picture.size) == ("JPEG", SIZE)
 
 
-def test_pictures_are_not_dark_blank_or_alike(root, tables):
+def test_pictures_are_not_dark_blank_or_the_same(root, tables):
     for scene in tables["scene"]:
         names = [row["filename"] for row in tables["sample_data"] if scene["name"] in row["filename"]]
         first, last = (np.asarray(Image.open(root / name)).astype(float) for name in (names[0], names[-1]))
@@ -72,7 +72,7 @@ def test_pictures_are_not_dark_blank_or_alike(root, tables):
         assert np.abs(first - last).mean() > 0.5
 
 
-def test_all_frames_are_there_and_lie_on_the_road(root):
+def test_all_frames_exist_and_are_on_the_road(root):
     source = open_embedded_demo()
     assert len(source.scene_names) == 8
     frames = list(source.frames())
@@ -93,7 +93,7 @@ def test_everything_says_that_it_is_synthetic(tables):
 
 
 def test_a_drive_driven_again_gives_the_same_rows_byte_for_byte(root, facts, tables):
-    """Tells when the world has changed: then EDITION goes up and the demo data is built anew."""
+    """Fails when the world has changed: then raise EDITION and build the demo data again."""
     fields = {name: facts["scenes"][0][name] for name in Drive.__dataclass_fields__}
     recording = record(Drive(**fields))
     again, common = scene_rows(recording, CAMERA), common_rows(CAMERA)

@@ -1,4 +1,4 @@
-"""Pictures and boxes of a data set belong together: whoever is drawn, is drawn where the tables have the box."""
+"""Pictures and boxes of a data set agree: every car is drawn where the tables have its box."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 
 from lightemma.camera import project, rotation_matrix
 from lightemma.frame import Camera
-from lightemma.simulation.dataset.recording import looks_of
+from lightemma.simulation.dataset.recording import camera_looks
 from lightemma.simulation.dataset.writer import DatasetWriter, Layout
 from lightemma.simulation.render import front_camera, make_renderer
 from tests.devkit import needs_devkit
@@ -23,7 +23,7 @@ from tests.simulation.made_up_drive import made_up_recording, made_up_states
 
 pytestmark = pytest.mark.pictures
 SIZE = (800, 450)
-#: Colours that nothing else in the city has, and where cars of them stand: near and far, turned, on both sides.
+#: Colours that nothing else in the city has, and positions of cars in them: near and far, turned, on both sides.
 CARS = (
     actor(1, "car", 16.0, -1.75, colour=(1.0, 0.0, 0.9)),
     actor(2, "van", 24.0, 3.0, np.pi, colour=(1.0, 0.0, 0.9)),
@@ -40,7 +40,7 @@ def one_car_recording(car):
     states = [replace(state, actors=(car,)) for state in made_up_states(0.5)]
     recording = made_up_recording(f"car-{car.number}", key_frames=1)
     bare = replace(made_up_city(bare=True))
-    return replace(recording, city=bare, looks=tuple(looks_of(recording.drive, states, 1)))
+    return replace(recording, city=bare, looks=tuple(camera_looks(recording.drive, states, 1)))
 
 
 @pytest.fixture(scope="module", params=["painter", "panda3d"])
@@ -62,13 +62,13 @@ def root(artist, tmp_path_factory):
 
 
 def turned(points: np.ndarray, row: dict) -> np.ndarray:
-    """Points of a box or of the ego frame in the frame that the row's rotation and translation lead to."""
+    """Points transformed by a row's rotation and translation."""
     return points @ rotation_matrix(np.array(row["rotation"])).T + row["translation"]
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_a_coloured_car_fills_its_box_and_nothing_else(root, number):
-    """As the tables say it, by the devkit's formulas: box to world, world to ego, ego to camera, camera to pixel."""
+    """Pixels of a box by the devkit's formulas: box to world, world to ego, ego to camera, camera to pixel."""
     tables = {path.stem: json.loads(path.read_text()) for path in (root / "v1.0-sim").glob("*.json")}
     row = {name: {one["token"]: one for one in rows} for name, rows in tables.items()}
     sample = next(one for one in tables["sample"] if one["scene_token"] == tables["scene"][number]["token"])
@@ -88,7 +88,7 @@ def test_a_coloured_car_fills_its_box_and_nothing_else(root, number):
     inside = (columns >= left - slack) & (columns <= right + slack) & (rows >= top - slack) & (rows <= bottom + slack)
     assert len(rows) > 0.25 * (right - left) * (bottom - top)
     assert inside.mean() > 0.995
-    # And it reaches from side to side: bodies are rounded, mirrors and wheels have other colours.
+    # And it is as wide as the box, roughly: bodies are rounded, mirrors and wheels have other colours.
     assert columns.min() - left < 0.15 * (right - left)
     assert right - columns.max() < 0.15 * (right - left)
 

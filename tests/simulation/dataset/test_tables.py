@@ -1,4 +1,4 @@
-"""Recordings as nuScenes tables: made from hand-made worlds, so that every number is known."""
+"""Recordings as nuScenes tables, from hand-made worlds in which every number is known."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BARE = made_up_city(bare=True)
 
 
 def tables_of(recordings, camera):
-    """What the writer puts together from finished scenes."""
+    """The tables that the writer makes from finished scenes."""
     ordered = sorted(recordings, key=lambda recording: recording.drive.name)
     return joined([common_rows(camera), *(scene_rows(recording, camera) for recording in ordered)])
 
@@ -144,7 +144,7 @@ class TestTables:
             assert table_bytes(one[name]) == table_bytes(other[name])
         assert json.loads(table_bytes(one["sample"])) == one["sample"]
 
-    def test_another_seed_measures_and_names_otherwise(self, tables):
+    def test_another_seed_gives_other_measurements_and_names(self, tables):
         assert [scene["name"] for scene in tables["scene"]] == ["sim-made-up-000", "sim-made-up-001"]
         one, other = (
             [row["translation"] for row in tables["ego_pose"]][:KEY_FRAMES],
@@ -160,7 +160,7 @@ class TestTables:
         assert scene["description"] == "SYNTHETIC made-up, dusk, rain: Drives along a street"
         assert scene["name"] == "sim-made-up-000-dusk-rain"
 
-    def test_poses_are_the_cars_own_but_for_millimetres(self, kept):
+    def test_poses_are_the_cars_own_within_millimetres(self, kept):
         placement = placement_of(made_up_city())
         first = kept["sample"][0]["timestamp"]
         for row in kept["ego_pose"]:
@@ -172,7 +172,7 @@ class TestTables:
             assert z == 0
             assert abs(2 * math.asin(row["rotation"][3])) < 0.002
 
-    def test_boxes_stand_on_the_road_where_their_road_users_are(self, kept):
+    def test_boxes_are_on_the_road_where_their_road_users_are(self, kept):
         placement = placement_of(made_up_city())
         instance = {row["token"]: row for row in kept["instance"]}
         category = {row["token"]: row["name"] for row in kept["category"]}
@@ -213,7 +213,7 @@ class TestTables:
             ("movable_object.barrier",),
         }
 
-    def test_all_lies_on_the_map(self, kept):
+    def test_everything_is_on_the_map(self, kept):
         city = made_up_city()
         placement = placement_of(city)
         for table in ("ego_pose", "sample_annotation"):
@@ -224,7 +224,7 @@ class TestTables:
         drivable = polygons_of(city, placement)["drivable"]
         assert np.min([corner for polygon in drivable for corner in polygon]) >= 10
 
-    def test_notes_tell_the_experts_plan_at_every_key_frame(self):
+    def test_notes_have_the_experts_plan_at_every_key_frame(self):
         recording = made_up_recording()
         rows = note_rows(recording, recording.drive.name, sample_tokens(recording))
         assert [row["sample_token"] for row in rows] == sample_tokens(recording)
@@ -251,7 +251,7 @@ class TestVisibility:
         assert shares(car, bus).tolist() == pytest.approx([0.0, 1.0])
 
     def test_half_hidden_is_about_half(self):
-        # A barrier 2 m wide at 10 m, shifted so that one edge lies on the line to the car's middle.
+        # A barrier 2 m wide at 10 m, shifted so that one edge is on the line to the car's middle.
         share = shares(actor(1, "van", 12.0, -1.75 - 1.0), actor(2, "barrier", 40.0, -1.75))[1]
         assert share == pytest.approx(0.5, abs=0.21)
 
@@ -291,7 +291,7 @@ class TestBetween:
         heading = state_between(one, other, 0.5).actors[0].pose.heading
         assert math.cos(heading) == pytest.approx(-1.0)
 
-    def test_who_comes_or_goes_is_taken_from_the_nearer_state(self):
+    def test_actors_that_appear_or_leave_are_taken_from_the_nearer_state(self):
         one = made_up_state(time=0.0, actors=(actor(1, "car", 0, 0),))
         other = made_up_state(time=1.0, actors=(actor(2, "car", 5, 0),))
         assert [each.number for each in state_between(one, other, 0.4).actors] == [1]
@@ -310,7 +310,7 @@ class TestDrives:
         assert len(parse_conditions("all")) == 6
 
     @pytest.mark.parametrize("text", ["snow", "day-dusk", "rain-fog", "", "day-"])
-    def test_conditions_that_are_none(self, text):
+    def test_invalid_conditions(self, text):
         with pytest.raises(UserError, match="condition"):
             parse_conditions(text)
 

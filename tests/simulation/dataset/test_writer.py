@@ -1,4 +1,4 @@
-"""Writing a data set scene by scene: what others read, and what a crash or a full disk leaves."""
+"""Writing a data set scene by scene: how readers see it, and its state after a crash or a full disk."""
 
 from __future__ import annotations
 
@@ -138,12 +138,12 @@ class TestReading:
 
 
 class TestGoingOn:
-    def test_the_same_bytes_in_one_sitting_and_in_two(self, root, tmp_path):
+    def test_the_same_bytes_in_one_session_and_in_two(self, root, tmp_path):
         for seed in (0, 1):
             DatasetWriter(tmp_path, LAYOUT).write(made_up_recording(seed=seed, key_frames=LONG), Plain())
         assert digests(tmp_path, hidden=True) == digests(root, hidden=True)
 
-    def test_finished_scenes_are_known_and_torn_ones_are_not(self, tmp_path):
+    def test_finished_scenes_are_known_and_damaged_ones_are_not(self, tmp_path):
         recording = made_up_recording()
         writer = DatasetWriter(tmp_path, LAYOUT)
         assert not writer.finished(recording.drive)
@@ -163,10 +163,10 @@ class TestGoingOn:
         before = digests(tmp_path)
 
         class Torn(Plain):
-            def draw(self, *words):
+            def draw(self, *arguments):
                 if self.drawn == 2:
                     raise interruption
-                return super().draw(*words)
+                return super().draw(*arguments)
 
         expected = KeyboardInterrupt if interruption is KeyboardInterrupt else UserError
         with pytest.raises(expected) as raised:
@@ -189,13 +189,13 @@ class TestGoingOn:
         class Failing(Plain):
             name = "plain"
 
-            def draw(self, *words):
+            def draw(self, *arguments):
                 if self.drawn == 1:
                     if failure == "dies":
                         raise RenderError("the driver crashed.")
                     self.name = "painter"
                     self.note = "The simple painter draws, because the driver crashed."
-                return super().draw(*words)
+                return super().draw(*arguments)
 
         recording = made_up_recording()
         writer = DatasetWriter(tmp_path, LAYOUT)
@@ -220,7 +220,7 @@ class TestGoingOn:
         monkeypatch.undo()
         after = digests(tmp_path)
         assert {name: digest for name, digest in after.items() if name.startswith(LAYOUT.version)} == before
-        # Its scene was finished all the same: the next sitting takes it up.
+        # Its scene is finished nevertheless: the next session uses it.
         assert DatasetWriter(tmp_path, LAYOUT).write_tables() == 2
 
     def test_other_settings_are_refused_and_named(self, tmp_path):
@@ -243,7 +243,7 @@ class TestGoingOn:
             DatasetWriter(tmp_path / "file" / "data", LAYOUT)
 
     @pytest.mark.parametrize("name", ["", "..", "a/b", "samples", ".scenes", "expert"])
-    def test_versions_that_are_no_folder_names(self, name):
+    def test_versions_that_are_not_folder_names(self, name):
         with pytest.raises(UserError, match="--version"):
             check_version(name)
 
@@ -252,7 +252,7 @@ class TestGoingOn:
         assert len(pictures) == 2 * LONG
         assert len({path.read_bytes() for path in pictures}) > LONG
 
-    def test_every_table_is_one_row_a_line(self, root):
+    def test_every_table_has_one_row_per_line(self, root):
         for name in TABLES:
             text = (root / LAYOUT.version / f"{name}.json").read_text()
             assert len(text.splitlines()) == len(json.loads(text)) + 2

@@ -1,4 +1,4 @@
-"""Shapes: sound faces, right places, and what changes when lamps or legs do."""
+"""Shapes: valid faces, right positions, and the effect of lamps and walking."""
 
 from itertools import pairwise
 
@@ -41,7 +41,7 @@ def test_ears_cover_a_star_shaped_polygon(radii, reverse):
     assert len(triangles) == len(radii) - 2
     pieces = [area(triangle) for triangle in triangles]
     assert sum(pieces) == pytest.approx(area(polygon))
-    # No triangle is turned over, so none lies outside or over another.
+    # No triangle is turned over, so none is outside the polygon or over another.
     assert all(piece * np.sign(area(polygon)) > -1e-9 for piece in pieces)
 
 
@@ -64,7 +64,7 @@ def test_points_in_a_polygon_with_a_dent():
     assert in_any((polygon,), points).tolist() == [True, False, True, False]
 
 
-def test_a_strip_has_its_width_and_looks_up():
+def test_a_strip_has_its_width_and_faces_up():
     bands = strip(np.array([(0.0, 0.0), (10.0, 0.0), (10.0, 10.0)]), 0.2)
     assert [area(band) for band in bands] == pytest.approx([2.0, 2.0], abs=0.05)
 
@@ -145,7 +145,7 @@ def test_standing_officer_stretches_out_the_arms():
 @pytest.mark.parametrize(
     "kind", ["priority", "yield", "stop", "speed-30", "speed-50", "crossing", "roadworks", "keep-left", "keep-right"]
 )
-def test_signs_look_at_the_traffic_they_speak_to(kind):
+def test_signs_face_the_traffic_they_are_for(kind):
     mesh = sign_mesh(kind)
     faces = mesh.chosen(np.flatnonzero(np.abs(mesh.face_normals()[:, 0]) > 0.9))
     board = faces.chosen(np.flatnonzero(faces.anchors[:, 2] > -1))
@@ -156,7 +156,7 @@ def test_signs_look_at_the_traffic_they_speak_to(kind):
         ]
     )
     looks = board.face_normals()[high > 1.8, 0]
-    # All but the plate's grey back.
+    # Without the plate's grey back.
     assert (looks > 0).sum() == 1
     assert (looks < 0).sum() >= 2
     assert 1.7 < mesh.corners[:, 2].max() < 3.2

@@ -1,4 +1,4 @@
-"""What the renderers draw: the right places, the right lights, the same every time."""
+"""Pictures of the renderers: positions, lights, and the same bytes every time."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def in_the_world(ego: Pose, ahead: float, left: float) -> tuple[float, float]:
 
 
 def middle(weights: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """Column and row of the weighted middle of what lies around a point of a picture."""
+    """Column and row of the weighted middle of the pixels around a point of a picture."""
     reach = 50
     left, top = (max(int(value) - reach, 0) for value in near)
     part = weights[top : top + 2 * reach, left : left + 2 * reach]
@@ -47,7 +47,7 @@ PLACES = pytest.mark.parametrize(("size", "heading"), [(SIZE, 0.6), ((960, 540),
 
 
 @PLACES
-def test_ground_points_lie_where_the_camera_model_says(renderer, size, heading):
+def test_ground_points_are_where_the_camera_model_says(renderer, size, heading):
     ego, half = Pose(3.0, -1.0, heading), 0.15
     spots = ((9.0, -2.0), (12.0, 4.0), (16.0, -1.0))
     city = replace(made_up_city(CONDITIONS["day"], bare=True), drivable=(box(-60, 260, -100, 100),), lanes=())
@@ -63,7 +63,7 @@ def test_ground_points_lie_where_the_camera_model_says(renderer, size, heading):
     change = np.abs(pictures[1] - pictures[0]).sum(axis=2)
     change[change < 60] = 0
     for ahead, left in spots:
-        # A square's picture is no square: its middle is the mean of all its points, weighted by how large they look.
+        # A square does not appear as a square: its middle is the mean of all its points, weighted by their apparent size.
         near, aside = np.meshgrid(np.linspace(-half, half, 21), np.linspace(-half, half, 21))
         points = np.column_stack([ahead + near.ravel(), left + aside.ravel(), np.zeros(near.size)])
         seen = project(points, front_camera(size))
@@ -72,7 +72,7 @@ def test_ground_points_lie_where_the_camera_model_says(renderer, size, heading):
 
 
 @PLACES
-def test_raised_points_lie_where_the_camera_model_says(renderer, size, heading):
+def test_raised_points_are_where_the_camera_model_says(renderer, size, heading):
     ego = Pose(3.0, -1.0, heading)
     spots = ((10.0, -3.0), (14.0, 4.5), (20.0, 0.0))
     city = made_up_city(CONDITIONS["day"], bare=True)
@@ -103,7 +103,7 @@ def test_brake_lights_change_pixels_in_the_lamp_region(renderer):
     assert change[:120].max() < 12
 
 
-def test_signal_colours_are_told_apart(renderer):
+def test_signal_colours_differ(renderer):
     renderer.load(made_up_city())
     heads = {}
     spot = project(np.array([(36.7, -6.2 + 1.75, 2.95 + 0.12)]), front_camera(SIZE)).pixels[0]

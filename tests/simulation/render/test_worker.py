@@ -1,4 +1,4 @@
-"""The panda3d process: what it is told, and what happens when it cannot start or dies."""
+"""The panda3d process: its messages, and what happens when it cannot start or dies."""
 
 import io
 import os
@@ -55,7 +55,7 @@ def test_messages_arrive_as_they_were_sent():
     assert read_request(stream) is None
 
 
-def test_a_torn_message_counts_as_the_end():
+def test_an_incomplete_message_counts_as_the_end():
     assert read_request(io.BytesIO(encode(Load(made_up_city()))[:-5])) is None
 
 
@@ -91,7 +91,7 @@ def test_a_killed_worker_is_an_error_not_a_wait(panda):
         panda.draw(made_up_state(), front_camera(SIZE), SIZE, 1)
 
 
-def test_the_automatic_renderer_goes_on_with_the_painter(panda):
+def test_the_automatic_renderer_continues_with_the_painter(panda):
     automatic = AutomaticRenderer(lambda: panda)
     automatic.load(made_up_city(bare=True))
     assert (automatic.name, automatic.note) == ("panda3d", None)

@@ -1,1 +1,1 @@
-"""The city's shapes as faces, made here and drawn by every renderer."""
+"""The shapes of the city as faces; every renderer draws the same."""

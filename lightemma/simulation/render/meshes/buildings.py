@@ -26,7 +26,7 @@ _WARM: Colour = (0.98, 0.80, 0.52)
 
 @dataclass(frozen=True, slots=True)
 class _Wall:
-    """One wall: where it starts, which way it runs, and which way it looks; all (2,) metres."""
+    """One wall: its start, its direction, and the direction it faces; all (2,) metres."""
 
     start: FloatArray
     along: FloatArray
@@ -42,7 +42,7 @@ class _Wall:
         return np.concatenate([flat, up], axis=2)
 
     def feet(self, spans: FloatArray) -> FloatArray:
-        """(m, 3) metres: where the middles of spans stand on the ground."""
+        """(m, 3) metres: the middles of spans, on the ground."""
         middle = self.start + spans.mean(axis=1, keepdims=True) * self.along
         return np.column_stack([middle, np.zeros(len(spans))])
 
@@ -52,7 +52,7 @@ def add_building(builder: MeshBuilder, building: Building, *, fine: bool, lit: b
 
     Args:
         builder: gets the faces.
-        building: footprint, height and the seed of its look.
+        building: footprint, height and the seed of its appearance.
         fine: whether windows have frames, sills and bars.
         lit: whether it is dark enough for lit windows.
     """
@@ -86,7 +86,7 @@ def add_building(builder: MeshBuilder, building: Building, *, fine: bool, lit: b
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """The look of one house: wall colour, shop colour if any, metres of a bay, window share and height, bands, frames."""
+    """The appearance of one house: wall colour, shop colour if any, metres of a bay, window share and height, bands, frames."""
 
     wall: Colour
     shop: Colour | None

@@ -66,7 +66,7 @@ def car_shape(outfit: Outfit) -> Shape:
             add_wheel(builder, x, side, width / 2, radius, outside=False, fine=outfit.fine)
     plan = _plan(outfit.fine)
     rear = _add_body(builder, outfit, design, plan)
-    # Mirrors before the cabin, which hides the far one.
+    # Mirrors before the cabin, so that it hides the far one.
     if outfit.fine:
         for side in (-1, 1):
             low = sorted((side * width * 0.46, side * (width * 0.5 + 0.12)))
@@ -120,7 +120,7 @@ def _add_skin(builder: MeshBuilder, points: FloatArray, groups: list[tuple[BoolA
 
 
 def _add_body(builder: MeshBuilder, outfit: Outfit, design: Design, plan: FloatArray) -> LampRow:
-    """The lower body with its lamps; where those are."""
+    """Adds the lower body with its lamps, and returns where those are."""
     length, width, height = outfit.size
     half, end, belt = width / 2, length / 2, design.belt * height
     levels = np.array(

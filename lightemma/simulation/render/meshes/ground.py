@@ -10,7 +10,7 @@ from lightemma.simulation.render.meshes.polygons import along, counter_clockwise
 from lightemma.simulation.state import City, Marking
 
 KERB = 0.12
-"""Metres by which pavements stand above the road."""
+"""Height of pavements above the road in metres."""
 
 ASPHALT: Colour = (0.375, 0.375, 0.375)
 PAVING: Colour = (0.545, 0.53, 0.505)
@@ -33,7 +33,7 @@ _ARROWS: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
 
 
 def add_ground(builder: MeshBuilder, city: City) -> None:
-    """Adds all that lies flat in a city."""
+    """Adds everything flat of a city."""
     rng = np.random.default_rng([city.seed, 1])
     points = np.concatenate([np.asarray(ring)[:, :2] for ring in (*city.drivable, *city.walkways)])
     low, high = points.min(axis=0) - 500.0, points.max(axis=0) + 500.0
@@ -49,7 +49,7 @@ def add_ground(builder: MeshBuilder, city: City) -> None:
 
 
 def ground_colour(city: City) -> Colour:
-    """Colour of the ground beside the roads: yards where houses stand close, meadow elsewhere."""
+    """Colour of the ground next to the roads: yards where houses are close, meadow elsewhere."""
     return YARD if len(city.buildings) > 2 * len(city.plants) else MEADOW
 
 
@@ -69,7 +69,7 @@ def _add_walkway(builder: MeshBuilder, ring: FloatArray) -> None:
 
 
 def _add_wear(builder: MeshBuilder, city: City, rng: np.random.Generator) -> None:
-    """Patches, seams and drain covers, which make the motion visible."""
+    """Adds patches, seams and drain covers, which make motion visible."""
     corner = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)])
     for lane in city.lanes:
         ring = counter_clockwise(lane)

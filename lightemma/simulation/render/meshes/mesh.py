@@ -20,7 +20,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 class Layer(IntEnum):
-    """What is painted over what: flat layers in this order, then all that stands, the farthest first."""
+    """The order of painting: flat layers in this order, then everything upright, the farthest first."""
 
     GROUND = 0
     ROAD = 1
@@ -33,7 +33,7 @@ class Layer(IntEnum):
 
 
 class Surface(IntEnum):
-    """What a face is made of, for renderers that know more than colours."""
+    """The material of a face, for renderers that use more than colours."""
 
     MATTE = 0
     PAINT = 1
@@ -55,10 +55,10 @@ class Mesh:
         colours: (f, 3) red, green, blue, sRGB 0 … 1.
         surfaces: (f,) values of :class:`Surface`.
         layers: (f,) values of :class:`Layer`.
-        anchors: (f, 3) metres: the point whose distance decides the order and the haze. Faces that share an anchor
+        anchors: (f, 3) metres: the point whose distance decides the order of painting and the haze. Faces that share an anchor
             are painted in the order they were added.
-        solid: (f,) true for a face of a body: unseen from behind. Its corners run counter-clockwise for those who see it.
-        glows: (f,) light of its own, in multiples of its colour; 0 for all but lamps.
+        solid: (f,) true for a face of a body: unseen from behind. Its corners are counter-clockwise as seen from outside.
+        glows: (f,) emitted light, in multiples of its colour; 0 for all but lamps.
     """
 
     corners: FloatArray
@@ -79,7 +79,7 @@ class Mesh:
         return starts
 
     def face_normals(self) -> FloatArray:
-        """(f, 3) unit vectors towards those who see the corners run counter-clockwise (Newell's sums, so any shape)."""
+        """(f, 3) unit normals, to the side where the corners are counter-clockwise (Newell's method, for any shape)."""
         after = np.arange(1, len(self.corners) + 1)
         after[self.starts + self.counts - 1] = self.starts
         if not len(self.counts):
@@ -112,7 +112,7 @@ class Mesh:
         )
 
     def placed(self, at: Pose, height: float = 0.0) -> Mesh:
-        """This mesh, made around an origin of its own, put at ``at`` and ``height`` metres up."""
+        """This mesh, made around its own origin, moved to ``at`` and ``height`` metres up."""
         shift = np.array([at.x, at.y, height])
         return replace(
             self,
@@ -205,8 +205,8 @@ class MeshBuilder:
             colours: (m, 3) or (3,) red, green, blue.
             layer: flat layer, or standing.
             surface: what they are made of.
-            solid: faces of a body, corners counter-clockwise for those who see it.
-            glow: light of their own, one number or (m,).
+            solid: faces of a body, corners counter-clockwise as seen from outside.
+            glow: emitted light, one number or (m,).
             normals: (m, k, 3) unit vectors for a smooth look.
             anchors: (m, 3) metres; the builder's own anchor or the middles of the corners if None.
         """
@@ -232,7 +232,7 @@ class MeshBuilder:
         )
 
     def add_upright(self, base: npt.ArrayLike, outlines: FloatArray, colours: npt.ArrayLike) -> None:
-        """Adds standing leaves that always turn to the camera: (3,) foot, (m, k, 2) metres left and up, (m, 3) colours."""
+        """Adds upright leaves that always face the camera: (3,) foot, (m, k, 2) metres left and up, (m, 3) colours."""
         foot = np.asarray(base, dtype=np.float64)
         many, count = outlines.shape[:2]
         places = np.tile(foot, (many, count, 1))
@@ -260,6 +260,6 @@ def scaled(colour: Colour, share: float) -> Colour:
 
 
 def mixed(one: Colour, other: Colour, share: float) -> Colour:
-    """``share`` of the other colour in the one."""
+    """A mix of two colours with ``share`` of the second."""
     red, green, blue = (a + (b - a) * share for a, b in zip(one, other, strict=True))
     return (red, green, blue)

@@ -19,7 +19,7 @@ _BAND: Colour = (0.86, 0.87, 0.86)
 
 
 def person_shape(outfit: Outfit) -> Shape:
-    """A person around the place where they stand, looking along x."""
+    """A person at the origin, facing along x."""
     tall = outfit.size[2] / 1.75
     builder = MeshBuilder(anchor=(0.0, 0.0, 0.5))
     add_contact_shadow(builder, 0.5, 0.55, 2)
@@ -69,7 +69,7 @@ def person_shape(outfit: Outfit) -> Shape:
         elbow = shoulder + 0.29 * tall * np.array([math.sin(angle), 0.10 * side, -math.cos(angle)])
         hand = elbow + 0.26 * tall * np.array([math.sin(angle + 0.35), -0.02 * side, -math.cos(angle + 0.35)])
         if outfit.kind == "officer" and outfit.gait < 0:
-            # An officer who stands holds out the arms to stop the traffic.
+            # A standing officer stretches out the arms to stop the traffic.
             reach = 0.27 * tall
             elbow = shoulder + reach * np.array([0.25, 0.95 * side, 0.0])
             hand = elbow + reach * np.array([0.3, 0.9 * side, 0.12])

@@ -20,7 +20,7 @@ _BARK: Colour = (0.30, 0.25, 0.20)
 
 
 def add_plant(builder: MeshBuilder, plant: Plant, *, fine: bool, base: float = 0.0) -> None:
-    """Adds a tree or bush that stands ``base`` metres above the road."""
+    """Adds a tree or bush with its foot ``base`` metres above the road."""
     rng = np.random.default_rng([plant.look % 2**31, 5, round(plant.height * 100)])
     leaves = scaled(_LEAVES[int(rng.integers(len(_LEAVES)))], float(rng.uniform(0.9, 1.1)))
     place = np.array([plant.place[0], plant.place[1], base])

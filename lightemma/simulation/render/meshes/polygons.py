@@ -1,4 +1,4 @@
-"""Questions about polygons and lines on the ground."""
+"""Geometry of polygons and lines on the ground."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lightemma.simulation.render.meshes.mesh import BoolArray
 
 
 def in_any(polygons: tuple[FloatArray, ...], points: FloatArray) -> BoolArray:
-    """Whether (p, 2) points lie in at least one polygon (even-odd rule)."""
+    """Whether (p, 2) points are in at least one polygon (even-odd rule)."""
     inside = np.zeros(len(points), dtype=np.bool_)
     for polygon in polygons:
         low, high = polygon.min(axis=0), polygon.max(axis=0)
@@ -55,7 +55,7 @@ def lengths_of(line: FloatArray) -> FloatArray:
 
 
 def along(line: FloatArray, stations: FloatArray) -> Stations:
-    """Where (p,) stations in metres lie on a (n, 2) line."""
+    """The positions of (p,) stations in metres along a (n, 2) line."""
     lengths = lengths_of(line)
     points = np.column_stack([np.interp(stations, lengths, line[:, axis]) for axis in (0, 1)])
     piece = np.clip(np.searchsorted(lengths, stations, side="right") - 1, 0, len(line) - 2)

@@ -13,7 +13,7 @@ _STEEL: Colour = (0.36, 0.38, 0.39)
 _BLACK: Colour = (0.06, 0.065, 0.065)
 
 LAMP_ARM, LAMP_HEIGHT = 1.6, 7.4
-"""Metres: how far and how high a street lamp hangs."""
+"""Metres: reach and height of a street lamp."""
 
 _LAMPS: tuple[tuple[SignalColour, Colour, Colour], ...] = (
     ("red", (1.0, 0.07, 0.05), (0.22, 0.035, 0.035)),

@@ -1,4 +1,4 @@
-"""Puts shapes together: all of a city that stands still, and each thing that moves or changes."""
+"""Builds the meshes of a city: everything that stands still, and everything that moves or changes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from lightemma.simulation.state import City, SignalColour, WorldState
 
 @dataclass(frozen=True, slots=True)
 class SignalLook:
-    """All that decides how a signal head looks: equal looks share one shape."""
+    """Everything that decides the appearance of a signal head; equal ones share one shape."""
 
     colour: SignalColour
     arm: float
@@ -34,7 +34,7 @@ class SignalLook:
 
 @dataclass(frozen=True, slots=True)
 class PlacedHalos:
-    """Halos of one thing, where it stands."""
+    """Halos of one thing, with its position."""
 
     pose: Pose
     height: float
@@ -43,7 +43,7 @@ class PlacedHalos:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A shape's key and where it stands."""
+    """A shape's key and its position."""
 
     key: Outfit | SignalLook
     pose: Pose
@@ -74,7 +74,7 @@ def city_mesh(city: City, look: Look, *, fine: bool) -> Mesh:
 
 
 def _add_skyline(builder: MeshBuilder, city: City) -> None:
-    """Far roofs and woods all around, which end the view where the city was not built on."""
+    """Far roofs and woods all around, which close the view where the city ends."""
     points = np.concatenate([np.asarray(ring)[:, :2] for ring in city.drivable])
     middle = (points.min(axis=0) + points.max(axis=0)) / 2
     reach = float(np.linalg.norm(points - middle, axis=1).max())
@@ -84,7 +84,7 @@ def _add_skyline(builder: MeshBuilder, city: City) -> None:
         angles = np.linspace(0, 2 * np.pi, count + 1)
         ring = middle + (reach + beyond) * np.column_stack([np.cos(angles), np.sin(angles)])
         high = tall * rng.uniform(0.45, 1.15, count)
-        # Seen from inside, a wall that looks inwards runs clockwise.
+        # Seen from inside, a wall that faces inwards is clockwise.
         walls = np.zeros((count, 4, 3))
         walls[:, 0, :2] = walls[:, 3, :2] = ring[1:]
         walls[:, 1, :2] = walls[:, 2, :2] = ring[:-1]
@@ -101,7 +101,7 @@ def city_halos(city: City, look: Look) -> list[PlacedHalos]:
 
 
 def placed_things(city: City, look: Look, state: WorldState, *, fine: bool) -> list[Placed]:
-    """All that moves or changes, at a moment."""
+    """Everything that moves or changes, at one moment."""
     lamps = look.lamps > 0 or look.wet > 0
     poses = [actor.pose for actor in state.actors] + [signal.pose for signal in state.signals]
     heights = ground_heights(city, np.array([(pose.x, pose.y) for pose in poses]).reshape(-1, 2)).tolist()

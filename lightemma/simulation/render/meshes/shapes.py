@@ -1,4 +1,4 @@
-"""What a thing looks like at a moment: its faces and its shining lamps, and the key under which it may be kept."""
+"""The appearance of a thing at one moment: its faces and lit lamps, and the key under which they can be cached."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BLINKS = 1.5
 """Hertz at which indicators blink."""
 
 GAIT_STEPS = 24
-"""Pictures of one walking cycle."""
+"""Number of poses in one walking cycle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Halo:
         colour: shown colour at its middle.
         radius: metres.
         strength: 0 … 1 and more.
-        facing: heading in radians towards which it shines, None for all around.
+        facing: heading in radians towards which it shines; None for every direction.
     """
 
     place: tuple[float, float, float]
@@ -44,13 +44,13 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Outfit:
-    """All that decides how an actor looks, whatever its place: equal outfits share one shape.
+    """Everything that decides the appearance of an actor, without its position; equal outfits share one shape.
 
     Attributes:
-        kind: what it is.
+        kind: name of its kind.
         size: length, width and height in metres.
         colour: paint or coat.
-        variant: which of several designs.
+        variant: number of its design.
         braking: whether brake lights are on.
         left: whether the left indicator is bright at this moment.
         right: the same on the right.
@@ -72,7 +72,7 @@ class Outfit:
 
 
 def outfit_of(actor: ActorState, time: float, *, lamps: bool, fine: bool) -> Outfit:
-    """How an actor looks at a time in seconds; ``lamps``: whether it is dark enough for lights."""
+    """The outfit of an actor at a time in seconds; ``lamps``: whether it is dark enough for lights."""
     on = (time * BLINKS) % 1.0 < 0.5
     walks = kind_named(actor.kind).walks
     # A person who stands has phase 0 and no speed; one in mid-stride keeps the phase.

@@ -58,7 +58,7 @@ _DIGGER = [
 
 
 class _Face:
-    """Drawing on the face of a sign, which is seen from behind its origin (from x < 0); each shape lies over the last."""
+    """Drawing on the face of a sign, which is seen from x < 0; each shape is drawn over the one before."""
 
     def __init__(self, builder: MeshBuilder) -> None:
         self._builder = builder
@@ -70,13 +70,13 @@ class _Face:
         out = -0.05 - 0.008 * self._depth
         corners = np.column_stack([np.full(len(spots), out), -spots[:, 0], spots[:, 1] + _MIDDLE])
         if self._depth == 0:
-            # Those who come from the other side see a grey plate.
+            # From behind it is a grey plate.
             back = corners[::-1] + np.array([0.012, 0.0, 0.0])
             self._builder.add(back, STEEL, surface=Surface.METAL, solid=True)
         self._builder.add(corners, colour, surface=Surface.MATTE, solid=True)
 
     def over(self) -> None:
-        """What follows lies over what came before."""
+        """Moves the following shapes in front of those drawn so far."""
         self._depth += 1
 
     def strokes(
@@ -142,7 +142,7 @@ def _draw(face: _Face, kind: SignKind) -> None:
 
 
 def _stack(face: _Face, *shapes: tuple[FloatArray, Colour]) -> None:
-    """Shapes over each other; what is drawn next lies over them all."""
+    """Draws shapes over each other; the next one is drawn over all of them."""
     for outline, colour in shapes:
         face.shape(outline, colour)
         face.over()

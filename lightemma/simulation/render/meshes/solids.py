@@ -128,9 +128,9 @@ def add_grid(
 
 
 def add_contact_shadow(builder: MeshBuilder, length: float, width: float, strength: int = 3) -> None:
-    """The darkness under a thing with a (length, width) footprint in metres: stacked see-through rings, softer outwards."""
+    """The shadow under a thing with a (length, width) footprint in metres: stacked transparent rings, softer outwards."""
     around = circle(16)
-    # A super-ellipse hugs a car better than an ellipse does.
+    # A super-ellipse fits a car better than an ellipse does.
     shape = np.sign(around) * np.abs(around) ** 0.55
     for step in range(strength):
         reach = 0.84 + 0.16 * step

@@ -1,4 +1,4 @@
-"""Polygons cut into triangles, for graphics hardware, which knows nothing else."""
+"""Polygons cut into triangles, as graphics hardware needs them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Triangles:
 
 
 def triangles_of(mesh: Mesh) -> Triangles:
-    """All faces of a mesh as triangles: fans of convex faces, cut-off ears of the others."""
+    """All faces of a mesh as triangles: convex faces as fans, the others by cutting off ears."""
     rows: list[IntArray] = []
     faces: list[IntArray] = []
     normals, starts = mesh.face_normals(), mesh.starts
@@ -36,7 +36,7 @@ def triangles_of(mesh: Mesh) -> Triangles:
             sides = np.roll(rings, -1, axis=1) - rings
             bends = np.cross(sides, np.roll(sides, -1, axis=1))
             convex = np.all(np.einsum("mkc,mc->mk", bends, normals[members]) > -1e-7, axis=1)
-            # A star of many turns bends one way only as well: its bends add up to more than one turn, ours do not.
+            # A star polygon also bends in one direction only, but its bends add up to more than one turn.
         fan = np.column_stack([np.zeros(count - 2, dtype=np.intp), np.arange(1, count - 1), np.arange(2, count)])
         flat = members[convex]
         rows.append((starts[flat][:, None, None] + fan).reshape(-1, 3))
@@ -87,7 +87,7 @@ def ears(polygon: FloatArray) -> IntArray:
             if not any(inside):
                 best = place
                 break
-        # Where rounding leaves no ear, the sharpest corner goes: a hair of a hole beats an endless loop.
+        # Where rounding leaves no ear, the sharpest corner is cut off: a tiny hole is better than an endless loop.
         cut.append((left[best - 1], left[best], left[(best + 1) % len(left)]))
         del left[best]
     cut.append((left[0], left[1], left[2]))

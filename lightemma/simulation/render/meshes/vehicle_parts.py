@@ -40,7 +40,7 @@ def add_wheel(
 ) -> None:
     """A wheel at ``x`` on one side (1 = left) of a vehicle of half width ``half``.
 
-    Painters need it in two goes: the tyre's tread before the body, the outside with the dark arch after it.
+    The painter needs two parts: the tyre's tread before the body, the outside with the dark arch after it.
     """
     if not outside:
         inner, outer = side * (half - 0.22), side * (half - 0.005)
