@@ -1,9 +1,9 @@
 """How often a 95 % interval holds the true mean: many synthetic studies whose frames are correlated, as real ones are.
 
-Every study has scenes of unequal length. A frame's error is a scene's own share plus a part that runs on from frame to frame
-(AR(1)); "skewed" and "very skewed" take the exponential of half and of the whole of it, as errors have long tails. Three
-intervals are counted: the program's (scenes resampled, studentised), the percentiles of the same draws, and the interval
-that takes frames for independent. The exit status is 1 if the program's interval misses 93-97 % at 150 scenes.
+Every study has scenes of unequal length. An error is its scene's common part plus a part that continues from frame to frame
+(AR(1)); "skewed" and "very skewed" take the exponential of half of it and of all of it, since errors have long tails. Three
+intervals are compared: the program's (scenes resampled, studentised), the percentiles of the same draws, and the interval
+that treats frames as independent. The exit status is 1 if the program's interval misses 93-97 % at 150 scenes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lightemma.evaluation.statistics.bootstrap import SceneBootstrap
 
 FRAMES_PER_SCENE = 26
 SCENE_SHARE = 0.36  # of a frame's variance
-CARRIED_OVER = 0.8  # correlation of a scene's neighbouring frames, beyond what the scene shares
+CARRIED_OVER = 0.8  # correlation of neighbouring frames, without the common part of the scene
 TAILS = {"even": 0.0, "skewed": 0.5, "very skewed": 1.0}
 ACCEPTED = (0.93, 0.97)
 REQUIRED_SCENES = 150
@@ -27,7 +27,7 @@ REQUIRED_SCENES = 150
 
 @dataclass(frozen=True)
 class Coverage:
-    """Share of studies whose interval holds the true mean, by the way the interval is made."""
+    """Share of studies whose interval contains the true mean, by kind of interval."""
 
     clustered: float
     percentile: float
@@ -84,11 +84,11 @@ def made_up_errors(
     Args:
         lengths: frames per scene.
         tail: 0 for normal errors, else the exponent's size.
-        studies: how many columns.
-        rng: where chance comes from.
+        studies: number of columns.
+        rng: the random generator.
 
     Returns:
-        (frames, studies), scene by scene.
+        (frames, studies), ordered by scene.
     """
     longest = int(lengths.max())
     own = np.sqrt(SCENE_SHARE) * rng.normal(size=(len(lengths), 1, studies))

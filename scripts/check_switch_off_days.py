@@ -1,8 +1,8 @@
 """Do the days of switch-off in configs/models agree with those that the installed SDKs of OpenAI and Anthropic state?
 
-The days are facts of the YAMLs, each with its source. This reads the SDKs' own source text, without importing them, wherever in
-the package it stands, and prints what differs. Exit status: 0 nothing differs, 1 something does, 2 an SDK is not installed or
-has no table that this script can read: look where it went, since then nothing was compared.
+The days are facts of the YAMLs, each with its source. This reads the SDKs' own source text, without importing them, anywhere in
+the package, and prints what differs. Exit status: 0 nothing differs, 1 something does, 2 an SDK is not installed or
+has no table that this script can read; then nothing was compared, so look where the table is now.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ OPENAI_DAY = re.compile(r"shutdown\s+date:\s+(\d{4}-\d{2}-\d{2})")
 
 
 class NoTableError(Exception):
-    """An SDK states no days, or not in a way that is known here."""
+    """An SDK states no days, or in an unknown form."""
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=Path, default=MODELS, help="folder of YAMLs (default: %(default)s)")
     for package in READERS:
         parser.add_argument(f"--{package}", type=Path, help="folder of the package (default: the installed one)")
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_args(argv)
     configs = [load_config(path, ModelConfig) for path in sorted(arguments.models.glob("*.yaml"))]
     status = 0
     for package, read in READERS.items():
@@ -59,7 +59,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def differences(configs: Sequence[ModelConfig], stated: Mapping[str, date]) -> list[str]:
-    """One line for each model whose day is another one than its SDK states."""
+    """One line for each model whose day is not the one that its SDK states."""
     return [
         f"{config.name} ({config.model}): {config.retires or 'no day'} in its YAML, {stated[config.model]} in the SDK"
         for config in configs
@@ -68,7 +68,7 @@ def differences(configs: Sequence[ModelConfig], stated: Mapping[str, date]) -> l
 
 
 def unstated(configs: Sequence[ModelConfig], stated: Mapping[str, date]) -> list[str]:
-    """One line for each day that only the YAML states: no fault, since SDKs forget models that are gone."""
+    """One line for each day that only the YAML states: no fault, since SDKs drop models that are switched off."""
     return [
         f"{config.name} ({config.model}): {config.retires} in its YAML, not stated by the SDK"
         for config in configs
@@ -101,7 +101,7 @@ def anthropic_days(package: Path) -> dict[str, date]:
     """Days by model id, from the dictionary DEPRECATED_MODELS of strings such as `June 30th, 2026`.
 
     Raises:
-        NoTableError: if no file has it, or it holds something else.
+        NoTableError: if no file has it, or it has another form.
     """
     for path, text in sources(package, "DEPRECATED_MODELS"):
         for node in ast.walk(ast.parse(text)):
@@ -139,11 +139,11 @@ def openai_days(package: Path) -> dict[str, date]:
 READERS: Mapping[str, Callable[[Path], dict[str, date]]] = {"anthropic": anthropic_days, "openai": openai_days}
 
 
-def sources(package: Path, word: str) -> Iterator[tuple[Path, str]]:
-    """Path and text of the package's files that have a word."""
+def sources(package: Path, wanted: str) -> Iterator[tuple[Path, str]]:
+    """Path and text of the package's files that contain a text."""
     for path in sorted(package.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
-        if word in text:
+        if wanted in text:
             yield path, text
 
 

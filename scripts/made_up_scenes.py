@@ -1,4 +1,4 @@
-"""Writes nuScenes tables of made-up drives with tiny pictures, no two alike: data for benchmarks of any size."""
+"""Writes nuScenes tables of invented drives with tiny pictures, all different: data for benchmarks of any size."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def write_scenes(root: Path, scenes: int, key_frames: int, seed: int = 1) -> int
         for index, sample in enumerate(samples):
             timestamp = 1_500_000_000_000_000 + number * 10**9 + index * 500_000
             name = f"samples/CAM_FRONT/{number:04d}-{index:03d}.jpg"
-            # A comment segment behind the start marker makes every file a picture of its own.
+            # A comment segment after the start marker makes every file different.
             comment = f"{number}/{index}".encode()
             data = jpeg[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + jpeg[2:]
             (root / name).write_bytes(data)
