@@ -94,7 +94,7 @@ BAD_OPTIONS = {
     "a name that leads out": (f"{TINY} {STANDING} --name ../x", "cannot be called '../x'"),
     "two runs of one name": (f"{TINY} --planner stop,stop", "Two runs would be called 'stop'"),
     "unknown benchmark": ("nightly", "no benchmark 'nightly' in configs/benchmarks"),
-    "unknown option": ("--dta published:tiny", "No such option: --dta"),
+    "unknown option": ("--dta published:tiny", "No such option:? .?--dta"),
 }
 
 

@@ -45,16 +45,23 @@ def ray_is_up():
         yield
 
 
-def study(results: Path, maker: BackendMaker, source: FrameSource | None = None) -> Session[FramesOfSource]:
-    return open_runs(Benchmark(data="made-up", models=["m"]), results, source or MadeUpSource(FRAMES), maker)
+def study(
+    results: Path, maker: BackendMaker, source: FrameSource | None = None, concurrency: int | None = None
+) -> Session[FramesOfSource]:
+    benchmark = Benchmark(data="made-up", models=["m"], concurrency=concurrency)
+    return open_runs(benchmark, results, source or MadeUpSource(FRAMES), maker)
 
 
 def spread_study(
-    results: Path, maker: BackendMaker, source: FrameSource | None = None, replicas: int = 2
+    results: Path,
+    maker: BackendMaker,
+    source: FrameSource | None = None,
+    replicas: int = 2,
+    concurrency: int | None = None,
 ) -> Session[FramesOfSource]:
-    """The same over Ray. The block is left at once, and Ray stays: it was there before."""
+    """The same over Ray. The block is left immediately, and Ray stays: it was there before."""
     with placing(choose_executor("ray", replicas), maker) as placed:
-        return study(results, placed, source)
+        return study(results, placed, source, concurrency)
 
 
 def replicas_of(made: Session[FramesOfSource]) -> ReplicatedBackend:
@@ -96,7 +103,8 @@ def test_the_same_records_as_the_plain_run(tmp_path):
 
     def maker(folder: str) -> BackendMaker:
         (tmp_path / folder).mkdir()
-        return lambda _: diary_model(Diary, tmp_path / folder, name="vlm", latency_s=0.02)
+        # Slow enough that the second process is there before the first has answered everything.
+        return lambda _: diary_model(Diary, tmp_path / folder, name="vlm", latency_s=0.3)
 
     plain = study(tmp_path / "plain", maker("a"), source)
     spread = spread_study(tmp_path / "spread", maker("b"), source)
@@ -182,7 +190,8 @@ def test_a_fault_over_there_is_recorded_as_one_here(tmp_path):
 
 def test_the_budget_holds(tmp_path):
     # 1,100 tokens a call at 100 dollars a million are 11 cents; a frame is 33.
-    made = spread_study(tmp_path / "results", lambda _: diary_model(Blind, tmp_path, price=100.0))
+    # Two frames at a time, or the calls that wait for the processes to start would use the budget up between them.
+    made = spread_study(tmp_path / "results", lambda _: diary_model(Blind, tmp_path, price=100.0), concurrency=2)
     (outcome,) = made.run(Spending(max_cost=2.0))
     assert outcome.stopped is not None
     assert "`max_cost` 2" in outcome.stopped
@@ -204,7 +213,7 @@ def ray_processes(group: int) -> list[str]:
     """
     found = subprocess.run(["ps", "-eo", "sid=,stat=,args="], capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 2) for line in found.splitlines()]
-    return [row[2] for row in rows if int(row[0]) == group and row[1][0] != "Z" and "Agent" not in row[2]]
+    return [row[2] for row in rows if int(row[0]) == group and row[1][0] != "Z" and "agent" not in row[2].lower()]
 
 
 @pytest.mark.slow
