@@ -12,7 +12,7 @@ from lightemma.errors import UserError, near_names
 
 M = TypeVar("M", bound=BaseModel)
 
-#: A user's own configs/ in the present folder stand before those that come with the package.
+#: A user's own configs/ in the working directory have priority over those in the package.
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -52,7 +52,7 @@ def load_config(path: Path, model: type[M]) -> M:
     """Reads a YAML into ``model``.
 
     Raises:
-        UserError: naming the first wrong key, where it stands and what is wrong with it.
+        UserError: with the first wrong key, its line and what is wrong with it.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -70,13 +70,13 @@ def load_config(path: Path, model: type[M]) -> M:
 
 
 def _sentence(path: Path, text: str, model: type[BaseModel], error: ValidationError) -> str:
-    # A misspelt key leaves the right one missing too; the misspelling is what helps.
+    # A misspelt key also leaves the right one missing; the misspelling is the helpful message.
     first = min(error.errors(), key=lambda wrong: wrong["type"] != "extra_forbidden")
     place = [str(part) for part in first["loc"]]
     line = _line_of(text, place)
     where = f"'{path}'{f', line {line}' if line else ''}"
     key = ".".join(place)
-    if not place:  # keys that do not go together
+    if not place:  # keys that contradict each other
         return f"{where}: {first['msg'].removeprefix('Value error, ')}."
     if first["type"] == "extra_forbidden":
         return f"{where}: there is no key '{key}'; {near_names(place[-1], _keys(model, place[:-1]))}"
@@ -86,7 +86,7 @@ def _sentence(path: Path, text: str, model: type[BaseModel], error: ValidationEr
 
 
 def _keys(model: type[BaseModel], place: list[str]) -> list[str]:
-    """Keys that may stand at a place."""
+    """Keys that are allowed at a place."""
     for part in place:
         field = model.model_fields.get(part)
         inner = field.annotation if field else None
@@ -99,7 +99,7 @@ def _keys(model: type[BaseModel], place: list[str]) -> list[str]:
 
 
 def _line_of(text: str, place: list[str]) -> int | None:
-    """The line on which the key at a place stands, if it can be found."""
+    """The line of the key at a place, if it can be found."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError:

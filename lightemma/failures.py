@@ -1,4 +1,4 @@
-"""Why a call brought no answer, and what follows from it: one table for the harness, the backends and the servers."""
+"""Kinds of failure of a call and what follows from each: one table for the harness, the backends and the servers."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class FailureKind:
     """What follows from one kind of failure.
 
     Attributes:
-        sentence: what it means, for people; a clause without a capital and a full stop.
-        ends_run: for kinds that every further call would meet as well, so that the run stops: the sentence that it ends with, a
-            template over ``provider``, ``name``, ``model``, ``message`` (the provider's own) and ``key`` (where it is read).
-        retried: the same call may well succeed a moment later, so it is tried again (at another server if there are several).
+        sentence: its meaning, for people; without a capital and a full stop.
+        ends_run: for kinds that every further call would meet as well, so that the run stops: the message of the run, a
+            template with ``provider``, ``name``, ``model``, ``message`` (the provider's own) and ``key`` (where it is read).
+        retried: the same call may succeed a moment later, so it is tried again (at another server if there are several).
         slows_down: the provider says "too many calls", so fewer are made concurrently.
         server_suspect: the server may be broken, so a server that the harness started is checked.
-        process_suspect: the process that holds the model may be broken; several in a row and it is replaced.
+        process_suspect: the process that holds the model may be broken; after several in a row it is replaced.
         may_be_charged: the provider may have computed an answer and charged it, although none arrived.
     """
 
@@ -52,7 +52,7 @@ FAILURES: dict[CallKind, FailureKind] = {
         "the connection could not be made, or broke", retried=True, server_suspect=True, process_suspect=True
     ),
     "invalid_response": FailureKind(
-        "the server answered with something that is no answer", retried=True, server_suspect=True
+        "the server sent something that is not an answer", retried=True, server_suspect=True
     ),
     "refused": FailureKind("the model declined to answer"),
     "content_filter": FailureKind("the provider's filter stopped the request or the answer"),
@@ -83,6 +83,6 @@ def failure_kind(kind: str | None) -> FailureKind:
     """What follows from a failure.
 
     Args:
-        kind: a ``CallKind``; recordings may hold kinds of other programs, from which nothing follows.
+        kind: a ``CallKind``; recordings may hold kinds of other programs, which have no consequences.
     """
     return FAILURES.get(kind, _UNKNOWN)  # type: ignore[call-overload, no-any-return]

@@ -1,4 +1,4 @@
-"""Classes from outside this package: named ``package.module:Class``, or offered by installed packages as entry points."""
+"""Loads plugins: classes named ``package.module:Class``, or offered by installed packages as entry points."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from lightemma.errors import UserError, near_names
 T = TypeVar("T")
 
 _HERE = Path(__file__).resolve().parent
-#: Longest line that is kept of an error's message.
+#: Longest part of an error's message that is kept.
 _LONGEST_LINE = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """Something that can be named.
+    """A plugin, or one of lightemma's own classes, that a user can name.
 
     Attributes:
-        place: ``package.module:Class`` (or whatever the group of entry points holds).
-        package: the installed package that offers it; ``lightemma`` for our own.
+        place: ``package.module:Class``, or another value of the entry point.
+        package: the installed package that offers it; ``lightemma`` for its own classes.
     """
 
     place: str
@@ -34,11 +34,11 @@ class Offered:
 
 
 def offered(group: str, own: Mapping[str, str]) -> dict[str, Offered]:
-    """Everything of one kind by name: ours, and what installed packages offer; of equal names ours counts.
+    """All classes of one kind by name: lightemma's own and those of installed packages; on equal names its own is used.
 
     Args:
         group: of entry points, such as ``lightemma.planners``.
-        own: our names -> ``package.module:Class``.
+        own: lightemma's names -> ``package.module:Class``.
     """
     found = {
         point.name: Offered(point.value, point.dist.name if point.dist else "an installed package")
@@ -51,16 +51,16 @@ def find_class(name: str, group: str, own: Mapping[str, str], base: Callable[...
     """The class behind a name, or behind ``package.module:Class``.
 
     Args:
-        name: one of ours, of an installed package, or a place.
+        name: of one of lightemma's classes, of one of an installed package, or ``package.module:Class``.
         group: of entry points.
-        own: our names -> ``package.module:Class``.
+        own: lightemma's names -> ``package.module:Class``.
         base: what the class must subclass.
         what: the noun for messages, such as ``planner``.
 
     Raises:
         UserError: if there is none, or it cannot be imported.
     """
-    # Looking through all installed packages takes a while, so our own names and places come first.
+    # Looking through all installed packages takes a while, so lightemma's own names and dotted names come first.
     place = own.get(name, name)
     if ":" not in place:
         known = offered(group, own)
@@ -74,22 +74,22 @@ def load_class(place: str, base: Callable[..., T], what: str) -> type[T]:
     """The class at ``package.module:Class``.
 
     Args:
-        place: where it is.
+        place: the dotted name.
         base: what it must subclass.
         what: the noun for messages, such as ``planner``.
 
     Raises:
-        UserError: if it cannot be imported or is no ``base``.
+        UserError: if it cannot be imported or is not a ``base``.
     """
     found = load_object(place, what)
-    # Typed as callable, since an abstract class is no `type[T]` to the type checker.
+    # Typed as callable, since an abstract class is not a `type[T]` for the type checker.
     if not (isinstance(found, type) and isinstance(base, type) and issubclass(found, base)):
-        raise UserError(f"'{place}' is no {what}: it does not subclass {base.__module__}:{base.__qualname__}.")
+        raise UserError(f"'{place}' is not a {what}: it does not subclass {base.__module__}:{base.__qualname__}.")
     return cast("type[T]", found)
 
 
 def load_object(place: str, what: str) -> object:
-    """Whatever stands at ``package.module:name``, or the module ``package.module``.
+    """The object at ``package.module:name``, or the module ``package.module``.
 
     Raises:
         UserError: if it cannot be imported.
@@ -114,7 +114,7 @@ def describe(cls: type) -> str:
     """A class with its file, for messages: ``class 'MyPlanner' in /home/me/my_planner.py``."""
     try:
         place = inspect.getfile(cls)
-    except (TypeError, OSError):  # made in an interpreter
+    except (TypeError, OSError):  # defined in an interactive interpreter
         place = cls.__module__
     return f"class '{cls.__qualname__}' in {place}"
 
@@ -122,7 +122,7 @@ def describe(cls: type) -> str:
 def error_line(error: BaseException) -> str:
     """An error in one line, with the last line of the plugin's own code that it came from.
 
-    Such as ``ValueError: empty list (my_planner.py, line 12)``. Our own modules are named only where there is no other.
+    Such as ``ValueError: empty list (my_planner.py, line 12)``. A module of lightemma is named only if there is no other.
     """
     message = " ".join(str(error).encode("utf-8", "replace").decode().split())
     if len(message) > _LONGEST_LINE:
@@ -137,13 +137,13 @@ def error_line(error: BaseException) -> str:
 
 
 def _is_absent(error: Exception, module_name: str) -> bool:
-    """Whether it is the module itself that was not found, not one that it imports."""
+    """Whether the module itself was not found (rather than one that it imports)."""
     name = error.name if isinstance(error, ModuleNotFoundError) else None
     return name is not None and (module_name + ".").startswith(name + ".")
 
 
 def _is_plugin_code(filename: str) -> bool:
-    """Whether a file is neither ours nor of the interpreter or an installed library."""
+    """Whether a file belongs neither to lightemma nor to the interpreter or an installed library."""
     path = Path(filename)
     return not (
         filename.startswith("<")

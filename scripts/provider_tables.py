@@ -22,7 +22,7 @@ def facts_table() -> str:
     described = re.findall(
         r"^        (\w+): (.*?)(?=^        \w+: |^    \"\"\"|\Z)", Facts.__doc__ or "", re.MULTILINE | re.DOTALL
     )
-    text = {name: " ".join(words.split()).replace("``", "`") for name, words in described}
+    text = {name: " ".join(meaning.split()).replace("``", "`") for name, meaning in described}
     rows = [f"| `{field.name}` | {text[field.name]} |" for field in fields(Facts)]
     return "\n".join(["| fact | meaning |", "|---|---|", *rows])
 

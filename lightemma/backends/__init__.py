@@ -1,1 +1,1 @@
-"""The models: one file per provider."""
+"""Backends send requests to models: one file per provider."""

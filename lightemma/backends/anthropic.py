@@ -39,7 +39,7 @@ _FINISH_REASONS: dict[str, Literal["stop", "length", "refused"]] = {
     "refusal": "refused",
 }
 
-#: Models with the newer tokenizer: about 30 % more tokens for the same text, and pictures counted in another way.
+#: Models with the newer tokenizer: about 30 % more tokens for the same text, and another way of counting pictures.
 _NEW_MODELS = r"claude-(opus-4-[78]|[a-z]+-([5-9]|\d\d))"
 _NEW_TOKENIZER = 3.1
 _PICTURE_TOKENS = picture_rule(
@@ -116,8 +116,8 @@ class AnthropicBackend(SdkBackend):
     """A model of Anthropic's, through the ``anthropic`` package; see ``HostedBackend``.
 
     Attributes:
-        max_batch_requests: most requests that the provider takes in one batch.
-        max_batch_bytes: most bytes of requests that it takes in one batch.
+        max_batch_requests: most requests that the provider accepts in one batch.
+        max_batch_bytes: most bytes of requests that it accepts in one batch.
 
     Raises:
         UserError: if the ``anthropic`` package or the key is missing, or the settings contradict each other.
@@ -150,11 +150,11 @@ class AnthropicBackend(SdkBackend):
         )
         thinking_budget: int | Literal["adaptive", "off"] | None = Field(
             default=None,
-            description="tokens to think with before answering (1024 or more), adaptive, or off; "
+            description="tokens for thinking before the answer (1024 or more), adaptive, or off; "
             "part of max_output_tokens, and needs temperature: null",
         )
         effort: Literal["low", "medium", "high", "xhigh", "max"] | None = Field(
-            default=None, description="how much work goes into an answer, for models that take it"
+            default=None, description="how much work goes into an answer, for models that have this setting"
         )
 
     options: Options
@@ -171,10 +171,10 @@ class AnthropicBackend(SdkBackend):
         """Ask the model once.
 
         Raises:
-            CallError: if no answer came, whatever the reason.
+            CallError: if no answer came, for any reason.
             ValueError: if the request holds a picture part without a picture.
         """
-        # The temperature goes as a further field: the method has no argument for it any more.
+        # The temperature is sent as an extra field: the method has no argument for it any more.
         body = self._body(request)
         named = {name: body.pop(name) for name in ("model", "max_tokens", "messages")}
         call = self._client.messages.with_raw_response.create(**named, extra_body=body)
@@ -184,7 +184,7 @@ class AnthropicBackend(SdkBackend):
         """Start a batch.
 
         Raises:
-            CallError: if Anthropic does not take it.
+            CallError: if Anthropic does not accept it.
             ValueError: if a request holds a picture part without a picture.
         """
         items: Any = [{"custom_id": key, "params": self._body(request)} for key, request in requests.items()]
@@ -205,13 +205,13 @@ class AnthropicBackend(SdkBackend):
         return BatchStatus(state == "ended", finished, finished + counts.processing, state)
 
     async def fetch_batch(self, batch_id: str) -> dict[str, Completion | CallError]:
-        """What came of a finished batch, by key.
+        """The results of a finished batch, by key.
 
         Raises:
             CallError: if Anthropic cannot say.
         """
         failures = self._batch_failures
-        # Asked for by its path: the SDK's own method sends the key to whatever address the provider's answer names.
+        # Asked for by its path: the SDK's own method sends the key to any address that the provider's answer names.
         path = f"/v1/messages/batches/{quote(batch_id, safe='')}/results"
         call = self._client.with_options(timeout=BATCH_TIMEOUT_S).get(path, cast_to=str)
         content = await self._batch_body(call, failures)
@@ -235,7 +235,7 @@ class AnthropicBackend(SdkBackend):
             raise UserError(f"Model '{config.name}': thinking needs the provider's temperature; set temperature: null.")
 
     def _body(self, request: Request) -> dict[str, Any]:
-        """A request as it goes over the wire."""
+        """The request's JSON body."""
         refuse_regex(request)
         config, options = self.config, self.options
         body: dict[str, Any] = {
@@ -277,7 +277,7 @@ class AnthropicBackend(SdkBackend):
         if result.type == "errored":
             return self._failures.reported(result.error)
         if result.type == "expired":
-            return self._failures.error("timeout", "the batch ended before this request's turn came (expired)")
+            return self._failures.error("timeout", "the batch expired before this request was answered")
         return self._failures.error("server_error", f"the request was not answered ({result.type})")
 
 
@@ -314,14 +314,14 @@ def _thinking(budget: int | str | None) -> dict[str, Any] | None:
 
 
 def _known_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema with what Anthropic's models cannot enforce (such as numbers of items) turned into descriptions."""
+    """The schema; what Anthropic's models cannot enforce (such as numbers of items) becomes a description."""
     import anthropic
 
     return anthropic.transform_schema(schema)
 
 
 def _usage(reported: object) -> Usage | None:
-    """Tokens in the harness's meaning: Anthropic counts what was read from or written to its cache beside the input."""
+    """Tokens in the harness's meaning: Anthropic's input excludes what was read from or written to its cache."""
     try:
         tokens = _Tokens.model_validate(reported)
     except ValidationError:

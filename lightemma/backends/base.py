@@ -34,7 +34,7 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True)
 class PicturePart:
-    """A picture in a message; None stands for one that a backend which reads no pictures was not given."""
+    """A picture in a message; None means that the backend reads no pictures, so none was loaded."""
 
     picture: Picture | None
 
@@ -60,9 +60,9 @@ class Request:
         messages: the conversation; the last turn is the user's.
         sample_token: the frame the call belongs to; the harness fills it in.
         stage: a name for the call, which several calls of a frame may have.
-        response_schema: JSON schema the answer must follow, where the backend can make sure of it.
-        response_regex: regular expression that the whole answer must match; a backend that cannot make sure of it refuses
-            the call.
+        response_schema: JSON schema that the answer must follow, where the backend can enforce it.
+        response_regex: regular expression that the whole answer must match; a backend that cannot enforce it refuses the
+            call.
         place: how many calls of the frame were made before this one; the harness fills it in.
     """
 
@@ -84,7 +84,7 @@ class Completion:
         finish_reason: ``stop`` (complete), ``length`` (cut at the token limit), ``refused``, ``content_filter`` or ``other``.
         model: the model as the provider names the one that answered.
         latency_s: seconds, only where the backend knows better than the harness's own clock (recordings do).
-        failure: a call kind, only in recordings of harnesses that passed a failure's text on as if it were an answer.
+        failure: a call kind, only in recordings of harnesses that stored a failure's text as if it were an answer.
     """
 
     text: str
@@ -99,8 +99,8 @@ class CallError(Exception):
     """A call that brought no answer.
 
     Args:
-        kind: why, in the harness's words.
-        message: the provider's words, without secrets.
+        kind: why, as one of the harness's kinds of failure.
+        message: the provider's message, without secrets.
         retry_after_s: how long the provider asks to wait, if it does.
     """
 
@@ -113,14 +113,14 @@ class CallError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What the harness made of one call: exactly one of an answer or a failure.
+    """The result of one call: exactly one of an answer or a failure.
 
     Attributes:
         completion: the answer, or None if the call failed.
         failure: the call kind, or None if there is an answer.
-        error: the provider's words when it failed.
+        error: the provider's message when it failed.
         latency_s: seconds.
-        attempts: how many tries it took.
+        attempts: how many attempts were made.
         cached: whether the answer came from the response cache.
         role: which of the planner's models was asked.
         model: name of that model.
@@ -147,7 +147,8 @@ class Backend(ABC):
     harness's), and keep no record of their own.
 
     Attributes:
-        facts: what is known of the provider before any call; what depends on a model's settings is a property.
+        facts: what is known of the provider before any call; what depends on a model's settings is a property of the
+            backend.
     """
 
     facts: ClassVar[Facts] = Facts()
@@ -174,7 +175,7 @@ class Backend(ABC):
         """Ask the model once.
 
         Raises:
-            CallError: if no answer came, whatever the reason.
+            CallError: if no answer came, for any reason.
         """
 
     @property
@@ -194,41 +195,41 @@ class Backend(ABC):
 
     @property
     def implementation(self) -> type[Backend]:
-        """The class that asks the model; another one only where this one hands its calls on."""
+        """The class that asks the model; differs from this one only where calls are passed to another backend."""
         return type(self)
 
     @property
     def given_config(self) -> ModelConfig:
-        """The settings as they were given: what another process makes the same backend from."""
+        """The settings as they were given; another process makes the same backend from them."""
         return self.config
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """Distributions that touch the model's numbers, the one that a class of the user's own comes in among them."""
+        """Distributions that can change the answers, including the one that a user's own class comes from."""
         return (*self.facts.packages, *self.facts.also_recorded, *distributions_of(self.implementation.__module__))
 
     @property
     def rate_key(self) -> str:
-        """Name of what calls share: models with the same key are served by the same provider account or server."""
+        """Models with the same key share the provider's limits: they use the same account or server."""
         config = self.config
         return "|".join((config.provider, config.base_url or "", config.api_key_env or ""))
 
     @property
     def constraints(self) -> frozenset[Constraint]:
-        """What the model's answers can be made to follow; nothing, unless a subclass makes sure of it."""
+        """What the model's answers can be made to follow; nothing, unless a subclass enforces it."""
         return frozenset()
 
     @property
     def gpu_count(self) -> int:
-        """How many GPUs of this machine the model holds: open models cost their time."""
+        """How many GPUs of this machine the model holds; their time is the cost of an open model."""
         return 0
 
     def prepare_run(self, folder: Path, servers: ServerPool) -> None:
         """Called before the first call of a run.
 
         Args:
-            folder: of the run, for a log beside its records.
-            servers: of the command, for backends that start a server; those that need the same one share it.
+            folder: of the run, for a log next to its records.
+            servers: of the session, for backends that start a server; those that need the same one share it.
         """
         return None
 
@@ -238,13 +239,13 @@ class Backend(ABC):
 
 
 def refuse_regex(request: Request) -> None:
-    """Refuses a request whose answer must match a regular expression, for backends that cannot make sure of it.
+    """Refuses a request whose answer must match a regular expression, for backends that cannot enforce it.
 
     Raises:
         CallError: ``bad_request`` if it must.
     """
     if request.response_regex is not None:
-        raise CallError("bad_request", "the provider cannot hold an answer to a regular expression")
+        raise CallError("bad_request", "the provider cannot make an answer match a regular expression")
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,21 +256,21 @@ class BatchStatus:
         done: True once results can be fetched (also when it expired or failed: then those that are missing failed).
         finished: requests answered so far, where the provider says.
         total: requests in the batch.
-        words: the provider's own word for the state.
+        state: the provider's own name for the state.
     """
 
     done: bool
     finished: int
     total: int
-    words: str
+    state: str
 
 
 class BatchBackend(Backend):
-    """A backend whose provider also takes many requests at once, answered within hours at a lower price.
+    """A backend whose provider also accepts many requests together and answers them within hours at a lower price.
 
     Attributes:
-        max_batch_requests: most requests that the provider takes in one batch.
-        max_batch_bytes: most bytes of requests that it takes in one batch, pictures included.
+        max_batch_requests: most requests that the provider accepts in one batch.
+        max_batch_bytes: most bytes of requests that it accepts in one batch, pictures included.
     """
 
     max_batch_requests: ClassVar[int] = 10_000
@@ -277,16 +278,16 @@ class BatchBackend(Backend):
 
     @abstractmethod
     async def submit_batch(self, requests: Mapping[str, Request]) -> str:
-        """Hands requests over.
+        """Start a batch.
 
         Args:
             requests: key (letters, digits, ``-`` and ``_``, at most 64) -> request.
 
         Returns:
-            The provider's id of the batch: enough to ask for it days later.
+            The provider's id of the batch: with it alone the batch can be fetched days later.
 
         Raises:
-            CallError: if the provider does not take it.
+            CallError: if the provider does not accept it.
         """
 
     @abstractmethod
@@ -299,7 +300,7 @@ class BatchBackend(Backend):
 
     @abstractmethod
     async def fetch_batch(self, batch_id: str) -> dict[str, Completion | CallError]:
-        """What came of a finished batch, by key; a key that is missing was not answered.
+        """The results of a finished batch, by key; a key that is missing was not answered.
 
         Raises:
             CallError: if the provider cannot say.

@@ -9,17 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Limits(BaseModel):
-    """How a provider may be used."""
+    """Limits on the calls to a provider."""
 
     model_config = ConfigDict(extra="forbid")
 
     timeout_s: float = Field(default=120.0, gt=0, description="seconds to wait for one answer")
-    concurrency: int | None = Field(
-        default=None, ge=1, description="calls under way at once; adapts itself if left out"
-    )
+    concurrency: int | None = Field(default=None, ge=1, description="concurrent calls; adapts itself if left out")
     requests_per_minute: int | None = Field(default=None, ge=1, description="cap on calls started in a minute")
     tokens_per_minute: int | None = Field(default=None, ge=1, description="cap on tokens sent and answered in a minute")
-    attempts: int = Field(default=6, ge=1, description="tries of one call before it counts as failed")
+    attempts: int = Field(default=6, ge=1, description="attempts at one call before it counts as failed")
 
 
 class Price(BaseModel):
@@ -56,7 +54,7 @@ class ModelConfig(BaseModel):
     )
     max_output_tokens: int = Field(default=512, ge=1, description="longest answer, in tokens")
     temperature: float | None = Field(default=0.0, ge=0, description="null leaves the provider's default")
-    seed: int | None = Field(default=None, description="sampling seed, where the provider takes one")
+    seed: int | None = Field(default=None, description="sampling seed, where the provider accepts one")
     limits: Limits = Limits()
     price: Price | None = None
     context_tokens: int | None = Field(default=None, ge=1, description="longest input and output together")

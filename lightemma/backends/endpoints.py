@@ -1,4 +1,4 @@
-"""One model on several servers that run already: calls go to the least busy, and servers that fail rest for a while."""
+"""One model on several running servers: each call is sent to the least busy, and a server that fails rests for a while."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from lightemma.failures import failure_kind
 
 log = logging.getLogger(__name__)
 
-#: A server that goes on failing rests longer and longer, to this many times the first rest.
+#: A server that keeps failing rests longer each time, up to this many times the first rest.
 _LONGEST_REST = 16.0
-#: A frame's later calls go to the server of its first one while it has at most this many calls more than the least busy.
+#: A frame's later calls use the server of its first one while that has at most this many calls more than the least busy.
 _FAITHFUL = 2
 #: Frames whose server is remembered.
 _REMEMBERED = 4096
@@ -35,9 +35,9 @@ class Endpoint:
     """One of the servers.
 
     Attributes:
-        address: as it may be shown.
-        client: asks it.
-        under_way: calls that it has not answered yet.
+        address: without user name, password and query.
+        client: sends the calls.
+        in_progress: calls that it has not answered yet.
         served: answers that it gave.
         failures: failures in a row.
         cooldown_until: moment before which it is not asked.
@@ -45,42 +45,42 @@ class Endpoint:
 
     address: str
     client: OpenAICompatibleBackend
-    under_way: int = 0
+    in_progress: int = 0
     served: int = 0
     failures: int = 0
     cooldown_until: float = float("-inf")
 
 
 def choose(endpoints: Sequence[Endpoint], now: float, before: Endpoint | None = None) -> Endpoint:
-    """The server to ask: of those that do not rest the one with the fewest calls under way, then the fewest answers.
+    """The server to ask: of those that do not rest the one with the fewest calls in progress, then the fewest answers.
 
     One that comes back from a rest is tried with a single call first. If all rest, the one whose rest ends first.
 
     Args:
         endpoints: all of them.
         now: the moment.
-        before: the one that answered the frame's earlier call: it still has the picture and the conversation's beginning,
-            and is asked again unless it is clearly busier than others.
+        before: the one that answered the frame's earlier call: it still has the picture and the beginning of the
+            conversation, so it is asked again unless it is clearly busier than others.
     """
     awake = [
         endpoint
         for endpoint in endpoints
-        if endpoint.cooldown_until <= now and not (endpoint.failures and endpoint.under_way)
+        if endpoint.cooldown_until <= now and not (endpoint.failures and endpoint.in_progress)
     ]
-    if before in awake and before.under_way <= min(endpoint.under_way for endpoint in awake) + _FAITHFUL:
+    if before in awake and before.in_progress <= min(endpoint.in_progress for endpoint in awake) + _FAITHFUL:
         return before
     if awake:
-        return min(awake, key=lambda endpoint: (endpoint.under_way, endpoint.served))
-    return min(endpoints, key=lambda endpoint: (endpoint.cooldown_until, endpoint.under_way))
+        return min(awake, key=lambda endpoint: (endpoint.in_progress, endpoint.served))
+    return min(endpoints, key=lambda endpoint: (endpoint.cooldown_until, endpoint.in_progress))
 
 
 class EndpointsBackend(Backend):
-    """A model that several servers serve alike.
+    """One model on several servers.
 
-    One call is one attempt at one server; a call that failed is tried again by the harness, and then goes to another.
+    One call is one attempt at one server; the harness tries a failed call again, then at another server.
 
     Raises:
-        UserError: if an address is none, or as for the OpenAI-compatible backend.
+        UserError: if an address is not valid, or as for the OpenAI-compatible backend.
     """
 
     facts: ClassVar[Facts] = replace(
@@ -100,7 +100,7 @@ class EndpointsBackend(Backend):
             default=15.0,
             ge=0,
             exclude=True,
-            description="seconds a server that failed is left alone; doubles while it fails",
+            description="seconds a server that failed is not asked; doubles while it fails",
         )
 
     options: Options
@@ -124,25 +124,25 @@ class EndpointsBackend(Backend):
 
     @property
     def rate_key(self) -> str:
-        """Models behind the same servers share their places."""
+        """Models behind the same servers share their limits."""
         return "|".join(("endpoints", *sorted(str(endpoint.client.config.base_url) for endpoint in self.endpoints)))
 
     @property
     def constraints(self) -> frozenset[Constraint]:
-        """As the OpenAI-compatible backend's."""
+        """The same as for the OpenAI-compatible backend."""
         return self.endpoints[0].client.constraints
 
     async def generate(self, request: Request) -> Completion:
         """Ask the least busy server once.
 
         Raises:
-            CallError: if no answer came, whatever the reason.
+            CallError: if no answer came, for any reason.
         """
         endpoint = choose(self.endpoints, self._clock(), self._asked_before.pop(request.sample_token, None))
         self._asked_before[request.sample_token] = endpoint
         if len(self._asked_before) > _REMEMBERED:
             self._asked_before.popitem(last=False)
-        endpoint.under_way += 1
+        endpoint.in_progress += 1
         try:
             completion = await endpoint.client.generate(request)
         except CallError as error:
@@ -150,7 +150,7 @@ class EndpointsBackend(Backend):
                 self._set_aside(endpoint, error)
             raise
         finally:
-            endpoint.under_way -= 1
+            endpoint.in_progress -= 1
         endpoint.served += 1
         if endpoint.failures:
             log.warning("%s answers again", endpoint.address)
@@ -164,7 +164,7 @@ class EndpointsBackend(Backend):
     def _set_aside(self, endpoint: Endpoint, error: CallError) -> None:
         now = self._clock()
         if endpoint.cooldown_until > now:
-            return  # one of the calls that were under way when it failed; it is resting already
+            return  # one of the calls that were in progress when it failed; it rests already
         endpoint.failures += 1
         rest = self.options.rest_s * min(2.0 ** (endpoint.failures - 1), _LONGEST_REST)
         endpoint.cooldown_until = now + max(rest, error.retry_after_s or 0.0)

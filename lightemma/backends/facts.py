@@ -1,4 +1,4 @@
-"""What is known of a provider before any call: plain data on its class, which every other module asks."""
+"""What is known of a provider before any call: plain data on its class, which all other modules read."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from lightemma.backends.token_rules import PictureRule, TextRule
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Facts of one provider, as ``Backend.facts``. All have a default, which fits a class of the user's own.
+    """Facts of one provider, as ``Backend.facts``. All have a default that suits a user's own class.
 
     Attributes:
         title: whose models these are, for lists, such as ``Anthropic's models``.
-        packages: distributions that the backend cannot do without; manifests record their versions.
+        packages: distributions that the backend needs; manifests record their versions.
         also_recorded: further distributions that can change an answer; manifests record them where they are installed.
         extra: extra of lightemma that installs the packages, or None.
-        install: command that installs the packages, where they come from elsewhere; by ``extra`` if empty.
+        install: command that installs the packages, if no extra of lightemma does; empty: the command follows from ``extra``.
         key_variable: environment variable of the key where the YAML names none; None where no key is needed.
-        key_place: where the provider hands out keys, as the rest of a sentence that begins with "make one".
-        address: where the models are asked unless the YAML names a ``base_url``; None where there is no such place.
+        key_place: where a user gets a key, as the rest of a sentence that begins with "make one".
+        address: where the models are asked unless the YAML names a ``base_url``; None where there is no fixed address.
         asks_model: False for recordings and scripts: nothing is sent, and it costs nothing.
-        reads_pictures: False where no picture is needed; a run over data without pictures is refused for the others before
-            the first call.
+        reads_pictures: False where no picture is needed; with True, a run over data without pictures is refused before the
+            first call.
         cacheable: False where an answer costs nothing to get again.
-        takes_urls: whether the address of a picture is passed on, for the provider to fetch it.
-        holds_weights: whether the process that asks holds the model, or starts the server that does, so that a further
-            process is a further model; None: if the model's YAML names neither an address nor a key.
+        takes_urls: whether the provider fetches pictures itself, so that the address of a picture can be sent.
+        holds_weights: whether the process that asks holds the weights or starts a server that does, so that a second process
+            would load the weights again; None: True if the model's YAML names neither an address nor a key.
         starts_server: whether the backend starts a server and stops it. Its ``Options`` then extend ``ServerOptions``.
-        any_server: whether ``base_url`` alone says who serves the model, so that only from there it shows what it costs.
+        any_server: whether ``base_url`` alone says who serves the model, so that its price is looked up by that address.
         addresses_option: option with the addresses of several servers, instead of one ``base_url``.
         batch_option: option that bounds how many calls are answered concurrently, for models in this process.
         price_list: the provider's name in genai-prices; None where it has no price list.
-        batch_share: share of the price that a call through the provider's batch API costs; used only where the price stands
+        batch_share: share of the price that a call through the provider's batch API costs; used only where the price is set
             in a YAML. None where there is no such API. (Every batch rate of OpenAI, Anthropic and Google in genai-prices
             0.2.3 is half the standard one.)
-        picture_tokens: what a picture counts as, by model and size.
+        picture_tokens: how many tokens a picture counts as, by model and size.
         characters_per_token: characters of text per token, by model.
     """
 
@@ -63,7 +63,7 @@ class Facts:
 
     @property
     def in_process(self) -> bool:
-        """Whether the weights are held by this process itself: one Python call after another, without an engine."""
+        """Whether this process itself holds the weights and runs them with plain Python calls, without a serving engine."""
         return self.holds_weights is True and not self.starts_server
 
     @property

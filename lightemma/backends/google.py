@@ -48,7 +48,7 @@ _FINISH_REASONS: dict[str, Literal["stop", "length", "content_filter"]] = {
     "IMAGE_PROHIBITED_CONTENT": "content_filter",
     "IMAGE_RECITATION": "content_filter",
 }
-#: Failures of single batch answers carry gRPC's codes in place of HTTP's.
+#: Failures of single batch answers have gRPC codes instead of HTTP statuses.
 _KIND_BY_GRPC_CODE: dict[int, CallKind] = {
     3: "bad_request",
     4: "timeout",
@@ -111,8 +111,8 @@ class GoogleBackend(HostedBackend):
     """A Gemini model, through the ``google-genai`` package; see ``HostedBackend``.
 
     Attributes:
-        max_batch_requests: most requests to hand over in one batch.
-        max_batch_bytes: most bytes of requests that the provider takes in one batch, pictures included.
+        max_batch_requests: most requests to send in one batch.
+        max_batch_bytes: most bytes of requests that the provider accepts in one batch, pictures included.
 
     Raises:
         UserError: if the ``google-genai`` package or the key is missing, or the settings contradict each other.
@@ -139,13 +139,15 @@ class GoogleBackend(HostedBackend):
         """How Gemini models are asked."""
 
         thinking_budget: int | None = Field(
-            default=None, ge=-1, description="tokens to think with before answering; 0 is none, -1 is up to the model"
+            default=None,
+            ge=-1,
+            description="tokens for thinking before the answer; 0 is none, -1 lets the model decide",
         )
         thinking_level: Literal["minimal", "low", "medium", "high"] | None = Field(
-            default=None, description="how long models that take no budget think"
+            default=None, description="how long models without a thinking budget think"
         )
         media_resolution: Literal["low", "medium", "high"] | None = Field(
-            default=None, description="how closely pictures are looked at"
+            default=None, description="resolution at which the model reads pictures"
         )
 
     options: Options
@@ -156,8 +158,8 @@ class GoogleBackend(HostedBackend):
             raise UserError(f"Model '{config.name}': give thinking_budget or thinking_level, not both.")
         key = self._connect()
         types = self._sdk.types
-        # The client closes itself when it is no longer referenced. One attempt must be said: without it some connections
-        # that break are tried again after seconds.
+        # The client closes itself when it is no longer referenced. The number of attempts must be set to 1: otherwise
+        # some broken connections are tried again after seconds.
         self._client: genai.Client = self._sdk.Client(
             vertexai=False,
             api_key=key,
@@ -170,14 +172,14 @@ class GoogleBackend(HostedBackend):
         """Ask the model once.
 
         Raises:
-            CallError: if no answer came, whatever the reason.
+            CallError: if no answer came, for any reason.
             ValueError: if the request holds a picture part without a picture.
         """
         from google.genai import types
 
         config = self._settings(request)
         config.automatic_function_calling = types.AutomaticFunctionCallingConfig(disable=True)
-        # The answer as it came: read into the package's own classes, an unexpected one fails in many ways.
+        # The answer is read as plain JSON: the package's own classes fail in many ways on an unexpected one.
         config.should_return_http_response = True
         call = self._client.aio.models.generate_content(
             model=self.config.model, contents=_contents(request), config=config
@@ -195,7 +197,7 @@ class GoogleBackend(HostedBackend):
         """Start a batch.
 
         Raises:
-            CallError: if Google does not take it.
+            CallError: if Google does not accept it.
             ValueError: if a request holds a picture part without a picture.
         """
         from google.genai import types
@@ -204,7 +206,7 @@ class GoogleBackend(HostedBackend):
             types.InlinedRequest(contents=_contents(request), config=self._settings(request), metadata={"key": key})
             for key, request in requests.items()
         ]
-        # The status of a batch does not say how large it is; its name can.
+        # The status of a batch does not give its size, so the name does.
         named = types.CreateBatchJobConfig(display_name=f"lightemma {len(requests)}")
         call = self._client.aio.batches.create(model=self.config.model, src=source, config=named)
         job = await self._attempt(call, BATCH_TIMEOUT_S, self._failures)
@@ -226,7 +228,7 @@ class GoogleBackend(HostedBackend):
         return BatchStatus(done, total if done else 0, total, state)
 
     async def fetch_batch(self, batch_id: str) -> dict[str, Completion | CallError]:
-        """What came of a finished batch, by key.
+        """The results of a finished batch, by key.
 
         Raises:
             CallError: if Google cannot say, or refused the batch as a whole.
@@ -265,7 +267,7 @@ class GoogleBackend(HostedBackend):
     async def _attempt(self, call: Awaitable[_Answered], timeout_s: float, failures: Failures) -> _Answered:
         from google.genai import errors
 
-        # Errors are raised without their cause: the cause's text has not been cleared of the key.
+        # Errors are raised without their cause: the text of the cause may hold the key.
         try:
             async with asyncio.timeout(timeout_s):
                 return await call
@@ -276,7 +278,7 @@ class GoogleBackend(HostedBackend):
             headers = getattr(error.response, "headers", None) or {}
             raise failures.status(error.code, error.details, text, headers) from None
         except Exception as error:
-            # The package lets through what its HTTP client (one of three) and the reading of JSON raise.
+            # The package passes on errors of its HTTP client (one of three) and of reading JSON.
             if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in {"aiohttp", "httpx", "httpx2"}:
                 raise failures.connection(error) from None
             raise failures.error("invalid_response", f"{type(error).__name__}: {error}") from None
@@ -306,10 +308,10 @@ class GoogleBackend(HostedBackend):
     def _result(self, item: types.InlinedResponse) -> Completion | CallError:
         if item.response is None:
             code = item.error.code if item.error else None
-            words = (item.error.message if item.error else None) or "the batch has no answer"
+            message = (item.error.message if item.error else None) or "the batch has no answer"
             if code is not None and code in _KIND_BY_GRPC_CODE:
-                return self._failures.error(_KIND_BY_GRPC_CODE[code], words)
-            return self._failures.reported({"code": code, "message": words})
+                return self._failures.error(_KIND_BY_GRPC_CODE[code], message)
+            return self._failures.reported({"code": code, "message": message})
         return self._read(self._completion, item.response.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
@@ -335,7 +337,7 @@ def _state(job: types.BatchJob) -> str:
 
 
 def _usage(reported: object) -> Usage | None:
-    """Tokens in the harness's meaning: Gemini counts thoughts beside the candidates' tokens."""
+    """Tokens in the harness's meaning: Gemini counts thoughts apart from the candidates' tokens."""
     try:
         tokens = _Tokens.model_validate(reported)
     except ValidationError:

@@ -80,8 +80,8 @@ class OpenAIBackend(SdkBackend):
     """A model of OpenAI's, through the ``openai`` package; see ``HostedBackend``.
 
     Attributes:
-        max_batch_requests: most requests that the provider takes in one batch.
-        max_batch_bytes: most bytes of requests that it takes in one batch.
+        max_batch_requests: most requests that the provider accepts in one batch.
+        max_batch_bytes: most bytes of requests that it accepts in one batch.
 
     Raises:
         UserError: if the ``openai`` package or the key is missing, or the settings contradict each other.
@@ -107,14 +107,14 @@ class OpenAIBackend(SdkBackend):
     class Options(SdkBackend.Options):
         """How OpenAI's models are asked."""
 
-        api: Literal["chat", "responses"] = Field(default="chat", description="which of the two interfaces to ask")
+        api: Literal["chat", "responses"] = Field(default="chat", description="which of the two interfaces to use")
         reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = Field(
-            default=None, description="how long a reasoning model thinks; such models want temperature: null"
+            default=None, description="how long a reasoning model thinks; such models need temperature: null"
         )
         verbosity: Literal["low", "medium", "high"] | None = Field(
-            default=None, description="how long the answers are, for models that take it"
+            default=None, description="how long the answers are, for models that have this setting"
         )
-        image_detail: Detail | None = Field(default=None, description="how closely pictures are looked at")
+        image_detail: Detail | None = Field(default=None, description="resolution at which the model reads pictures")
 
     options: Options
 
@@ -133,7 +133,7 @@ class OpenAIBackend(SdkBackend):
         """Ask the model once.
 
         Raises:
-            CallError: if no answer came, whatever the reason.
+            CallError: if no answer came, for any reason.
             ValueError: if the request holds a picture part without a picture.
         """
         body = self._body(request)
@@ -146,7 +146,7 @@ class OpenAIBackend(SdkBackend):
         """Upload the requests as a file and start a batch over it.
 
         Raises:
-            CallError: if OpenAI does not take it.
+            CallError: if OpenAI does not accept it.
             ValueError: if a request holds a picture part without a picture.
         """
         endpoint = "/v1/responses" if self._responses else "/v1/chat/completions"
@@ -181,7 +181,7 @@ class OpenAIBackend(SdkBackend):
         return BatchStatus(batch.status in _ENDED, counts.completed + counts.failed, counts.total, batch.status)
 
     async def fetch_batch(self, batch_id: str) -> dict[str, Completion | CallError]:
-        """What came of a finished batch, by key.
+        """The results of a finished batch, by key.
 
         Raises:
             CallError: if OpenAI cannot say, or refused the batch as a whole.
@@ -262,9 +262,9 @@ class OpenAIBackend(SdkBackend):
 
     def _refused_batch(self, batch: _Batch) -> CallError:
         errors = (batch.errors and batch.errors.data) or [{}]
-        words = "; ".join(sentence_of(error) or "no reason given" for error in errors)
+        reasons = "; ".join(sentence_of(error) or "no reason given" for error in errors)
         kind = kind_of(None, errors[0])
-        return self._failures.error("bad_request" if kind == "invalid_response" else kind, f"batch refused: {words}")
+        return self._failures.error("bad_request" if kind == "invalid_response" else kind, f"batch refused: {reasons}")
 
     def _result(self, line: _Line) -> Completion | CallError:
         if line.response is None:

@@ -20,7 +20,7 @@ from lightemma.errors import UserError
 if TYPE_CHECKING:
     import openai
 
-#: Sent where no key is configured; local servers ignore it, the client insists on one.
+#: Sent where no key is configured; local servers ignore it, but the client needs one.
 _NO_KEY = "not-needed"
 
 
@@ -28,7 +28,7 @@ class OpenAICompatibleBackend(Backend):
     """A model on any server with ``/chat/completions``, through the ``openai`` package.
 
     Makes exactly one attempt per call. The key comes from the environment variable that ``api_key_env`` names and is
-    never part of a message. ``limits.timeout_s`` bounds the whole call, however slowly the bytes come.
+    never part of a message. ``limits.timeout_s`` limits the whole call, even if bytes keep arriving.
 
     Raises:
         UserError: if the ``openai`` package, the ``base_url`` or the key is missing or cannot be used.
@@ -47,27 +47,27 @@ class OpenAICompatibleBackend(Backend):
     sdk_module: ClassVar[str] = "openai"
 
     class Options(Backend.Options):
-        """Settings for servers that differ from each other."""
+        """Settings for what servers do differently."""
 
         token_limit_parameter: Literal["max_tokens", "max_completion_tokens"] = Field(
             default="max_tokens",
-            description="how the server calls the longest answer; OpenAI's newer models want the second",
+            description="the server's name for the longest answer; OpenAI's newer models need the second",
         )
-        structured_output: bool = Field(default=True, description="pass a planner's answer schema on to the server")
+        structured_output: bool = Field(default=True, description="send a planner's answer schema to the server")
         regex_parameter: Literal["structured_outputs", "guided_regex", "regex"] = Field(
             default="structured_outputs",
-            description="how the server takes a regular expression for the answer: vLLM from 0.11 on, older vLLM, SGLang",
+            description="the server's field for a regular expression: vLLM from 0.11 on, older vLLM, SGLang",
         )
         strip_thinking: bool = Field(
-            default=True, description="cut a <think>…</think> block off the answer's beginning"
+            default=True, description="remove a <think>…</think> block at the beginning of the answer"
         )
         extra_body: dict[str, Any] = Field(
-            default_factory=dict, description="further fields of the request, as they are"
+            default_factory=dict, description="further fields of the request, sent unchanged"
         )
 
         @model_serializer(mode="wrap")
         def _without_later_defaults(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-            """Left out where it is as ever: the keys of answers kept before there was this option stay the same."""
+            """Leaves the option out where it has its default, so that answers cached before it existed are still found."""
             values: dict[str, Any] = serialise(self)
             if values.get("regex_parameter") == "structured_outputs":
                 del values["regex_parameter"]
@@ -90,14 +90,14 @@ class OpenAICompatibleBackend(Backend):
 
     @property
     def constraints(self) -> frozenset[Constraint]:
-        """JSON schemas and regular expressions, unless the options keep them from the server."""
+        """JSON schemas and regular expressions, unless the options switch them off."""
         return frozenset({"json", "regex"}) if self.options.structured_output else frozenset()
 
     async def generate(self, request: Request) -> Completion:
         """Ask the model once.
 
         Raises:
-            CallError: if no answer came, whatever the reason.
+            CallError: if no answer came, for any reason.
             ValueError: if the request holds a picture part without a picture.
         """
         import openai
@@ -156,5 +156,5 @@ def _key(config: ModelConfig) -> str | None:
         return None
     variable = config.api_key_env
     return read_key(
-        config, variable, f"set it with export {variable}=…, or remove api_key_env if the server wants no key."
+        config, variable, f"set it with export {variable}=…, or remove api_key_env if the server needs no key."
     )

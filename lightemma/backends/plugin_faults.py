@@ -1,4 +1,4 @@
-"""Mistakes in a backend of the user's own, as sentences that name its class, its file and what is wrong."""
+"""Mistakes in a user's own backend, as sentences that name its class, its file and what is wrong."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from lightemma.plugins import describe, error_line
 
 
 def is_plugin(kind: type[Backend]) -> bool:
-    """Whether a backend is not one of ours."""
+    """Whether a backend is not part of lightemma."""
     return kind.__module__.partition(".")[0] != "lightemma"
 
 
 def checked_class(kind: type[Backend], place: str) -> type[Backend]:
-    """A backend class whose facts are facts.
+    """Returns a backend class after checking it.
 
     Args:
         kind: the class.
-        place: how it was named.
+        place: ``package.module:Class``, as the user named it.
 
     Raises:
-        UserError: if they are something else, or ``generate`` is missing.
+        UserError: if its ``facts`` are not ``Facts``, or ``generate`` is missing.
     """
     if not isinstance(kind.facts, Facts):
         raise UserError(
@@ -58,10 +58,10 @@ def made(kind: type[Backend], config: ModelConfig) -> Backend:
 
 
 def checked_answer(backend: Backend, answer: object) -> Completion:
-    """What ``generate`` returned.
+    """Returns what ``generate`` returned after checking it.
 
     Raises:
-        TypeError: if it is no ``Completion`` with a text.
+        TypeError: if it is not a ``Completion`` with a text.
     """
     if isinstance(answer, Completion) and isinstance(answer.text, str):
         return answer

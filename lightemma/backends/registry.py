@@ -1,4 +1,4 @@
-"""The providers by name, and what their facts say of a model. The only module that knows them all."""
+"""The providers by name, and what their facts say about a model. The only module that lists all providers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from lightemma.config_files import config_names, find_config, load_config
 from lightemma.errors import UserError, near_names
 from lightemma.plugins import load_class
 
-#: Packages name their backends under this group of entry points.
+#: Group of entry points under which packages offer backends.
 ENTRY_POINTS = "lightemma.backends"
 
-#: provider -> "module:Class", imported when asked for. A provider is one file and one line here.
+#: provider -> "module:Class", imported when needed. A provider is one file and one line here.
 PROVIDERS = {
     "openai": "lightemma.backends.openai:OpenAIBackend",
     "anthropic": "lightemma.backends.anthropic:AnthropicBackend",
@@ -32,10 +32,10 @@ PROVIDERS = {
     "transformers-serve": "lightemma.backends.transformers_serve:TransformersServeBackend",
     "endpoints": "lightemma.backends.endpoints:EndpointsBackend",
 }
-#: Providers that no YAML names: the models of recordings.
+#: Providers that no YAML can name: the models of recordings.
 REPLAY = "replay"
 _RECORDINGS = {REPLAY: "lightemma.backends.replay:ReplayBackend"}
-#: Serves a folder of weights, and models that are asked in another way, on this machine.
+#: The provider that serves a folder of weights, or a model whose own provider starts no server, on this machine.
 SERVES_WEIGHTS = "vllm"
 
 
@@ -43,7 +43,7 @@ SERVES_WEIGHTS = "vllm"
 
 
 def providers() -> dict[str, str]:
-    """Every provider by name -> "module:Class": ours, and those that installed packages offer as ``lightemma.backends``."""
+    """Every provider by name -> "module:Class": lightemma's own, and those of installed packages (``lightemma.backends``)."""
     offered = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
     return {**offered, **PROVIDERS}
 
@@ -72,7 +72,7 @@ def backend_class(config: ModelConfig) -> type[Backend]:
     name = config.provider
     if name not in PROVIDERS and ":" not in name and name not in (known := providers()):
         raise UserError(
-            f"Model '{config.name}' names the provider '{name}', which there is not; {near_names(name, known)}"
+            f"Model '{config.name}' names the provider '{name}', which does not exist; {near_names(name, known)}"
         )
     return provider_class(name)
 
@@ -87,7 +87,7 @@ def backend_of(config: ModelConfig) -> Backend:
 
 
 def facts_of(provider: str) -> Facts:
-    """What is known of a provider. Of one that cannot be imported nothing is: making its backend says why."""
+    """What is known of a provider; the defaults for one that cannot be imported (making its backend says why)."""
     try:
         return provider_class(_RECORDINGS.get(provider, provider)).facts
     except UserError:
@@ -98,11 +98,11 @@ def facts_of(provider: str) -> Facts:
 
 
 def config_of(spec: str, *, weights: bool = False) -> ModelConfig:
-    """The settings behind a ``--model`` value: the only parser of it. No backend is made.
+    """The settings that a ``--model`` value names; no backend is made. All commands read the value with this function.
 
     Args:
         spec: a name from configs/models, the path of such a YAML, ``replay:ARCHIVE|RUN``, or ``package.module:Class``.
-        weights: whether a folder of weights, or a name on Hugging Face, means a model that is served here.
+        weights: whether a folder of weights, or a name on Hugging Face, names a model to serve on this machine.
 
     Raises:
         UserError: if there is no such YAML, or it is wrong.
@@ -126,7 +126,7 @@ def replayed(spec: str) -> Path | None:
 
 
 def model_name(text: str) -> str:
-    """A model's name from that of a file or class, which may hold blanks and brackets."""
+    """A model's name from that of a file or class, which may contain spaces and brackets."""
     return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("-") or "model"
 
 
@@ -142,7 +142,7 @@ def key_variable(config: ModelConfig) -> str | None:
 
 
 def holds_weights(config: ModelConfig) -> bool:
-    """Whether a model lives in the process that asks it, so that another process is another model's worth of answers."""
+    """Whether the process that asks a model holds its weights, so that a second process loads them again."""
     known = facts_of(config.provider).holds_weights
     return (config.base_url is None and key_variable(config) is None) if known is None else known
 
@@ -151,7 +151,7 @@ def addresses_of(config: ModelConfig) -> list[str] | None:
     """Where a model is asked, as its YAML says.
 
     Returns:
-        The addresses; None if the provider's own place, or this process, is meant. An empty list where addresses are wanted
+        The addresses; None if it is the provider's own address, or this process. An empty list where addresses are needed
         and the YAML names none.
     """
     option = facts_of(config.provider).addresses_option
@@ -162,7 +162,7 @@ def addresses_of(config: ModelConfig) -> list[str] | None:
 
 
 def picture_tokens(model: str, size: Size, provider: str | None = None) -> PictureTokens:
-    """What a picture counts as.
+    """How many tokens a picture counts as.
 
     A model may be asked through another provider than its maker (OpenRouter, a gateway, a recording), so where the
     provider has no rule for it, the rules of the others are tried.
@@ -191,6 +191,6 @@ def characters_per_token(model: str, provider: str | None = None) -> float:
 
 
 def _in_order(provider: str | None) -> list[Facts]:
-    """The facts of a provider, then those of all others that come along."""
+    """The facts of a provider, then those of all others in lightemma."""
     others = [facts_of(name) for name in PROVIDERS if name != provider]
     return [facts_of(provider), *others] if provider is not None else others

@@ -1,4 +1,4 @@
-"""Plays back recorded answers, by their place in the frame: free, exact, and without network."""
+"""Plays back recorded answers by their place in the frame, without a network and without cost."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Recorded:
     """One recorded call.
 
     Attributes:
-        stage: what it was for.
-        answer: what it brought.
+        stage: the call's stage.
+        answer: its answer, or its failure.
     """
 
     stage: Stage
@@ -43,7 +43,7 @@ class ReplayBackend(Backend):
     facts: ClassVar[Facts] = Facts(title="recordings", asks_model=False, reads_pictures=False, cacheable=False)
 
     def __init__(self, config: ModelConfig, recording: Recording) -> None:
-        # What was recorded will not change: one try is enough.
+        # A recording does not change: one attempt is enough.
         super().__init__(config.model_copy(update={"limits": config.limits.model_copy(update={"attempts": 1})}))
         self._recording = recording
 

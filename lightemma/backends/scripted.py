@@ -1,4 +1,4 @@
-"""A backend that answers from a script: for tests, for documentation and for rehearsing a provider's failures."""
+"""A backend that answers from a script: for tests, for documentation and for trying out a provider's failures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lightemma.backends.facts import Facts
 from lightemma.failures import CallKind
 from lightemma.run_folder.records import Stage, Usage
 
-#: The queue that serves stages without one of their own.
+#: The queue for stages that have no queue of their own.
 _ANY_STAGE = "*"
 
 
@@ -27,7 +27,7 @@ class Step(BaseModel):
     text: str | None = Field(default=None, description="the answer; a plain string in the YAML means this")
     finish_reason: Literal["stop", "length", "refused", "content_filter", "other"] = "stop"
     fault: CallKind | None = Field(default=None, description="the call fails, for this reason")
-    message: str | None = Field(default=None, description="the words of the failure")
+    message: str | None = Field(default=None, description="the message of the failure")
     retry_after_s: float | None = Field(default=None, ge=0, description="seconds the failure asks to wait")
 
     @model_validator(mode="before")
@@ -58,9 +58,9 @@ class ScriptedBackend(Backend):
             action: ["[(1.0, 0.0), (1.0, 0.0), (1.0, 0.0), (1.0, 0.0), (1.0, 0.0), (1.0, 0.0)]"]
           repeat: true
 
-    A list in place of the stages serves every call in turn; the stage ``"*"`` serves those that have no list of their
+    A list instead of the stages serves every call in turn; the stage ``"*"`` serves those that have no list of their
     own. Calls are served in the order in which they come, so with concurrent calls a script gives
-    the same result for every frame only if all its entries of a stage are alike. Tokens are estimated at four
+    the same result for every frame only if all its entries of a stage are the same. Tokens are estimated at four
     characters each, pictures not counted.
 
     Attributes:
@@ -118,7 +118,7 @@ class ScriptedBackend(Backend):
 
     @property
     def constraints(self) -> frozenset[Constraint]:
-        """Both: a script answers as it is written, and can rehearse either."""
+        """Both: a script may hold answers of either form."""
         return frozenset({"json", "regex"})
 
     async def generate(self, request: Request) -> Completion:

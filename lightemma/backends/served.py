@@ -1,4 +1,4 @@
-"""What providers share whose server the harness starts itself."""
+"""The base class of backends whose server the harness starts itself."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from lightemma.serving.server import Running, Server, ServerLostError
 class ServedBackend(Backend):
     """A model on a server that is started with the first call and ended by ``aclose``.
 
-    To the model it is OpenAI-compatible. ``limits.timeout_s`` bounds one answer; starting the server, and starting it
-    again when it died, has ``options.startup_timeout_s`` of its own and is not part of any latency. Backends of one
-    command that want the same server share it.
+    The server is asked through its OpenAI-compatible interface. ``limits.timeout_s`` limits one answer; starting the server,
+    also after it died, is limited by ``options.startup_timeout_s`` and is not part of any latency. Backends of one session
+    that need the same server share it.
 
     Raises:
-        UserError: if the ``openai`` package is missing, or the model names an address of its own.
+        UserError: if the ``openai`` package is missing, or the model has a ``base_url``.
     """
 
     facts: ClassVar[Facts] = replace(
@@ -49,11 +49,13 @@ class ServedBackend(Backend):
                 f"Model '{config.name}' has a base_url, but the provider {config.provider} starts a server of its own; "
                 "remove it, or write `provider: openai-compatible` to ask the server that runs there."
             )
-        load_sdk(OpenAICompatibleBackend.sdk_module, config, self.facts)  # better missed now than when the server is up
+        load_sdk(
+            OpenAICompatibleBackend.sdk_module, config, self.facts
+        )  # before minutes are spent on starting the server
         key = None
         if config.api_key_env:
             key = read_key(
-                config, config.api_key_env, "think one up, or remove api_key_env: the server then wants none."
+                config, config.api_key_env, "choose any key, or remove api_key_env: the server then needs none."
             )
         options = self.options
         self._given = config
@@ -62,7 +64,7 @@ class ServedBackend(Backend):
             Served(_folder_or_id(config.model), config.revision, key),
             ServerOptions(**{name: getattr(options, name) for name in ServerOptions.model_fields}),
         )
-        # The harness's own clock runs while the server starts.
+        # The harness's timeout runs while the server starts.
         patience = options.startup_timeout_s * (1 + options.restarts) + 2 * config.limits.timeout_s
         longest = [length for length in (config.context_tokens, options.max_model_len) if length is not None]
         self.config = config.model_copy(
@@ -79,7 +81,7 @@ class ServedBackend(Backend):
 
     @property
     def given_config(self) -> ModelConfig:
-        """The settings as they were given: those in ``config`` leave time for starting the server."""
+        """The settings as they were given: those in ``config`` have a longer timeout, which includes starting the server."""
         return self._given
 
     @property
@@ -88,17 +90,17 @@ class ServedBackend(Backend):
 
     @property
     def launch(self) -> Launch:
-        """The server, as it would be started."""
+        """How the server is started."""
         return self._launch
 
     @property
     def rate_key(self) -> str:
-        """Models on the same server share its places."""
+        """Models on the same server share its limits."""
         return f"server|{self._launch.key}"
 
     @property
     def constraints(self) -> frozenset[Constraint]:
-        """What the engine can make answers follow."""
+        """What the engine can constrain answers to."""
         constrained = self._engine.constrains_answers and self.options.structured_output
         return frozenset({"json", "regex"}) if constrained else frozenset()
 
@@ -108,7 +110,7 @@ class ServedBackend(Backend):
         return self._launch.gpu_count
 
     def prepare_run(self, folder: Path, servers: ServerPool) -> None:
-        """The server's log goes into the run's folder; runs that want the same server share it from now on."""
+        """The server's log is written into the run's folder; runs that need the same server share it from now on."""
         if self._server is None:
             self._folder, self._servers = folder, servers
             self._server = servers.join(self._launch, folder)
@@ -117,7 +119,7 @@ class ServedBackend(Backend):
         """Ask the model once; the first call waits for the server.
 
         Raises:
-            CallError: if no answer came, whatever the reason.
+            CallError: if no answer came, for any reason.
             UserError: if the server cannot be started.
         """
         server = self._joined()
@@ -155,7 +157,7 @@ class ServedBackend(Backend):
         return self._server
 
     async def _client_for(self, running: Running) -> OpenAICompatibleBackend:
-        """The client of a running server; a server that was started again listens elsewhere."""
+        """The client of a running server; a server that was started again has another address."""
         if self._client is None or self._client_of != running.number:
             before, self._client = self._client, self._client_at(running)
             self._client_of = running.number
@@ -174,11 +176,11 @@ class ServedBackend(Backend):
         )
 
     def _give_up(self) -> None:
-        """The server is gone for good: further calls are tried once only, without waiting."""
+        """The server cannot be started any more: further calls are tried only once, without waiting."""
         limits = self.config.limits.model_copy(update={"attempts": 1})
         self.config = self.config.model_copy(update={"limits": limits})
 
 
 def _folder_or_id(model: str) -> str:
-    """A folder as a path that the server finds wherever it is started, or a hub id as it is."""
+    """A folder as an absolute path, which the server finds from any working directory; a hub id unchanged."""
     return str(Path(model).expanduser().absolute()) if model.startswith(("~", "./", "../")) else model

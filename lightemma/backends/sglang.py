@@ -18,7 +18,7 @@ class SglangBackend(ServedBackend):
     facts: ClassVar[Facts] = replace(ServedBackend.facts, title="open weights on an SGLang server started here")
 
     class Options(ServedBackend.Options):
-        """As for vLLM; the engine is another."""
+        """The same as for vLLM, with another engine."""
 
         engine: EngineName = Field(
             default="sglang", description="program that serves: vllm, sglang, or transformers serve"

@@ -1,4 +1,4 @@
-"""Thinking that stands in the text of an answer."""
+"""Thinking that is part of an answer's text."""
 
 from __future__ import annotations
 

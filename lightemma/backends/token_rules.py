@@ -1,6 +1,6 @@
 """How providers count pictures and text as tokens: the shapes of their rules, and the rules of open weights.
 
-A provider's own rules stand in its file and are named in its ``Facts``; see docs/costs.md for where each comes from.
+A provider's own rules are in its file and named in its ``Facts``; see docs/costs.md for where each comes from.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CHARACTERS_PER_TOKEN = 4.0
 
 @dataclass(frozen=True, slots=True)
 class PictureTokens:
-    """What one picture counts as.
+    """How many tokens one picture counts as.
 
     Attributes:
         tokens: input tokens.
@@ -31,10 +31,10 @@ class PictureTokens:
 
 
 #: Model id (without the part before the last slash, lower case) and size of a picture as sent -> its tokens, or None where the
-#: rule does not know the model.
+#: rule does not cover the model.
 PictureRule = Callable[[str, Size], PictureTokens | None]
 
-#: Model id in the same form -> characters of text per token, or None where the rule does not know the model.
+#: Model id in the same form -> characters of text per token, or None where the rule does not cover the model.
 TextRule = Callable[[str], float | None]
 
 #: Pattern of a model's id, the rule as text, and the count by width and height.
@@ -42,7 +42,7 @@ Row = tuple[str, str, Callable[[int, int], int]]
 
 
 def picture_rule(*rows: Row) -> PictureRule:
-    """A rule from rows; the first whose pattern fits the beginning of the model's id holds."""
+    """A rule from rows; the first whose pattern matches the beginning of the model's id is used."""
 
     def count(model: str, size: Size) -> PictureTokens | None:
         for pattern, rule, tokens in rows:
@@ -54,12 +54,12 @@ def picture_rule(*rows: Row) -> PictureRule:
 
 
 def guess(size: Size) -> PictureTokens:
-    """Where no rule knows the model."""
+    """The count where no rule covers the model."""
     return PictureTokens(min(1600, math.ceil(size[0] * size[1] / 750)), "a guess: 750 pixels a token, 1,600 at most")
 
 
 def short_name(model: str) -> str:
-    """A model's id as rules take it: ``Qwen/Qwen2.5-VL-7B`` as ``qwen2.5-vl-7b``."""
+    """A model's id in the form that rules expect: ``Qwen/Qwen2.5-VL-7B`` as ``qwen2.5-vl-7b``."""
     return model.lower().rpartition("/")[2]
 
 
@@ -86,7 +86,7 @@ def patches(cell: int, most: int, factor: float = 1.0, longest: int | None = Non
 
 def grid(width: float, height: float, cell: int) -> int:
     """Cells that cover a picture."""
-    # A hair less than a whole cell is float noise, not another cell.
+    # A tiny difference from a whole cell is rounding, not another cell.
     return math.ceil(round(width / cell, 6)) * math.ceil(round(height / cell, 6))
 
 
@@ -107,7 +107,7 @@ def _qwen(cell: int) -> Callable[[int, int], int]:
 def _deepseek(width: int, height: int) -> int:
     """DeepSeek-VL2: a 384-pixel overview and up to nine 384-pixel tiles of 14 x 14 tokens, one more at each row's end.
 
-    Of all grids the one that keeps most of the picture is taken, and of equals the one with the least to spare.
+    Of all grids, the one that keeps the most pixels of the picture is used; of equal ones, the one that wastes the least.
     """
     tile, side = 384, 14
     grids = [(across, down) for across in range(1, 10) for down in range(1, 10) if across * down <= 9]
@@ -122,7 +122,7 @@ def _deepseek(width: int, height: int) -> int:
     return side * (side + 1) + 1 + down * side * (across * side + 1)
 
 
-#: Models with open weights, whoever serves them.
+#: Models with open weights, at any provider.
 OPEN_WEIGHTS: PictureRule = picture_rule(
     (r"qwen2(\.5)?-vl", "(width / 28) x (height / 28)", _qwen(28)),
     (r"qwen3", "(width / 32) x (height / 32)", _qwen(32)),

@@ -16,7 +16,7 @@ from lightemma.backends.local.batching import Answer, Batcher, BatchLimits
 from lightemma.backends.local.generation import BatchRunner, BatchWork, Sampling
 from lightemma.backends.local.inputs import PreparedCall, RequestEncoder
 from lightemma.backends.local.loading import LoadedModel, check_packages, load_model
-from lightemma.backends.local.memory import give_memory_back
+from lightemma.backends.local.memory import free_memory
 from lightemma.backends.local.options import LocalOptions
 from lightemma.backends.thinking import split_thinking
 from lightemma.backends.token_rules import OPEN_WEIGHTS
@@ -25,7 +25,7 @@ from lightemma.run_folder.records import Usage
 
 _LOG = logging.getLogger(__name__)
 
-#: Nobody else's server can hang here, and loading and a long batch take minutes: the limit unless the user sets one.
+#: The timeout unless the user sets one: no remote server can hang here, and loading and a long batch take minutes.
 _TIMEOUT_S = 3600.0
 
 
@@ -67,14 +67,14 @@ class _Engine:
 class TransformersBackend(Backend):
     """A model of ``AutoModelForImageTextToText``: a hub id or a local folder, answered in batches.
 
-    Calls that are made side by side are gathered into batches under a token budget; the picture of a frame is prepared
-    and encoded once for all its stages. Neither changes a greedy answer, but for rounding in 16-bit formats.
+    Concurrent calls are gathered into batches under a token budget; the picture of a frame is prepared
+    and encoded once for all its stages. Neither changes a greedy answer, except for rounding in 16-bit formats.
 
     The model is loaded with the first call and freed by ``aclose``. Two threads do the work, one preparing calls and one
     running the model; any number of event loops may ask.
 
-    ``Usage.input`` counts the tokens the model consumes, pictures included and padding not. For Llama-3.2-Vision, which
-    reads pictures beside the text, these are the tokens of the text and the patches of the pictures' tiles.
+    ``Usage.input`` counts the tokens the model consumes, with pictures and without padding. For Llama-3.2-Vision, which
+    reads pictures apart from the text, these are the tokens of the text and the patches of the pictures' tiles.
 
     Raises:
         UserError: if a package or the named folder is missing.
@@ -101,7 +101,7 @@ class TransformersBackend(Backend):
         given = config.limits.model_fields_set
         defaults = {
             "timeout_s": _TIMEOUT_S,
-            # Twice the batch: while one is answered, the calls of the next get ready.
+            # Twice the batch size: while one batch is answered, the calls of the next are prepared.
             "concurrency": 2 * self.options.max_batch,
         }
         limits = config.limits.model_copy(update={name: value for name, value in defaults.items() if name not in given})
@@ -114,7 +114,7 @@ class TransformersBackend(Backend):
 
     @property
     def work(self) -> Sequence[BatchWork]:
-        """What each batch so far took: calls, tokens, and the device's seconds."""
+        """The work of each batch so far: calls, tokens, and the device's seconds."""
         return self._engine.runner.work if self._engine else ()
 
     @property
@@ -126,7 +126,7 @@ class TransformersBackend(Backend):
         """Ask the model once; the answer comes with its batch.
 
         Raises:
-            CallError: ``bad_request`` if the processor does not take the request, ``server_error`` if the model fails on
+            CallError: ``bad_request`` if the processor refuses the request, ``server_error`` if the model fails on
                 it or the memory is too small even for it alone.
             UserError: if the model cannot be loaded.
         """
@@ -142,11 +142,11 @@ class TransformersBackend(Backend):
         except asyncio.CancelledError:
             ticket.abandon()
             raise
-        # The harness's clock would count loading the model as latency of the first calls.
+        # Measured here: the harness would count loading the model as latency of the first calls.
         return self._completion(engine, call, answer, time.perf_counter() - started)
 
     def load(self) -> LoadedModel:
-        """Loads the model and its processor; called in a thread, for the first call. Subclasses may get them elsewhere.
+        """Loads the model and its processor; called in a thread, for the first call. Subclasses may override it.
 
         Raises:
             UserError: if the model cannot be loaded.
@@ -154,7 +154,7 @@ class TransformersBackend(Backend):
         return load_model(self.config, self.options)
 
     async def aclose(self) -> None:
-        """Stop the threads and free the model; calls under way fail. A later call loads it again."""
+        """Stop the threads and free the model; calls in progress fail. A later call loads it again."""
         preparer, self._preparer = self._preparer, _one_thread()
         await asyncio.get_running_loop().run_in_executor(preparer, self._close)
         preparer.shutdown()
@@ -177,7 +177,7 @@ class TransformersBackend(Backend):
         if engine:
             engine.close()
             del engine
-            give_memory_back()
+            free_memory()
 
     def _completion(self, engine: _Engine, call: PreparedCall, answer: Answer, latency_s: float) -> Completion:
         text, thinking = split_thinking(answer.text) if self.options.strip_thinking else (answer.text, "")

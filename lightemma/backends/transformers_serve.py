@@ -18,7 +18,7 @@ class TransformersServeBackend(ServedBackend):
     facts: ClassVar[Facts] = replace(ServedBackend.facts, title="open weights on transformers serve, started here")
 
     class Options(ServedBackend.Options):
-        """As for vLLM; the engine is another, and knows fewer of the options."""
+        """The same as for vLLM, with another engine that supports fewer of the options."""
 
         engine: EngineName = Field(
             default="transformers", description="program that serves: vllm, sglang, or transformers serve"

@@ -211,7 +211,7 @@ class BatchRun:
             if status.done:
                 await self._keep(out, backend)
                 break
-            self._on_event(f"batch {out.id}: {status.words}, {status.finished} of {status.total}")
+            self._on_event(f"batch {out.id}: {status.state}, {status.finished} of {status.total}")
             await self._cancellation.sleep(self._poll_s)
         self._state.out.remove(out)
         self._save()

@@ -41,7 +41,7 @@ REQUESTS = {
 
 
 def batch(provider, server, requests, **changes):
-    """Hands requests over and fetches what came of them."""
+    """Hands requests over and fetches the results."""
 
     async def through(backend):
         name = await backend.submit_batch(requests)
@@ -76,8 +76,8 @@ def test_a_batch_takes_its_time(server, provider):
     assert time.monotonic() - started >= 0.4
     assert (early.done, early.finished, early.total) == (False, 0, 1)
     assert (late.done, late.finished, late.total) == (True, 1, 1)
-    assert early.words
-    assert early.words != late.words
+    assert early.state
+    assert early.state != late.state
     # Another process, days later, with nothing but the name.
     assert asyncio.run(using(provider.make(server), lambda backend: backend.fetch_batch(name)))["a"].text
 
@@ -140,7 +140,7 @@ def test_a_batch_that_is_refused_as_a_whole(server, provider):
 
 
 @each_hosted
-def test_a_batch_that_nobody_knows_is_no_unknown_model(server, provider):
+def test_an_unknown_batch_is_not_an_unknown_model(server, provider):
     name = {"anthropic": "msgbatch_x", "google": "batches/x"}.get(provider.name, "batch_x")
     for ask in ("batch_status", "fetch_batch"):
         with pytest.raises(CallError) as caught:

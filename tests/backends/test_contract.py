@@ -113,9 +113,9 @@ def test_answers_that_are_of_no_use(server, provider, fault):
     completion, _ = provider.exchange(server, request(turn(ONE, "Describe what you see.")))
     finish = FINISH_REASONS[fault]
     if provider is ANTHROPIC and fault in {"content_filter", "prompt_blocked"}:
-        finish = "refused"  # it has no other word for it
+        finish = "refused"  # it has no other name for it
     if provider is GOOGLE and fault == "refusal":
-        finish = "content_filter"  # likewise
+        finish = "content_filter"  # the same
     assert completion.finish_reason == finish
     assert completion.usage is not None
     if fault == "length":
@@ -184,7 +184,7 @@ def test_a_picture_part_without_a_picture_is_a_mistake(server, provider):
 
 
 @each
-def test_calls_run_side_by_side_and_after_a_failure(server, provider):
+def test_calls_run_concurrently_and_after_a_failure(server, provider):
     async def many(backend):
         with pytest.raises(CallError):
             await backend.generate(request(turn("first")))
@@ -402,7 +402,7 @@ def test_answers_as_single_providers_write_them(server, provider, body, text, fi
             ANTHROPIC, {"type": "error", "error": {"type": "overloaded_error"}}, "overloaded", id="claude error"
         ),
         pytest.param(RESPONSES, {}, "invalid_response", id="response nothing"),
-        pytest.param(RESPONSES, response(status="failed"), "server_error", id="response failed without words"),
+        pytest.param(RESPONSES, response(status="failed"), "server_error", id="response failed without a message"),
         pytest.param(
             RESPONSES, response(status="failed", error={"code": "server_error"}), "server_error", id="response failed"
         ),
@@ -422,7 +422,7 @@ def test_answers_that_are_none(server, provider, body, kind):
 
 
 @pytest.mark.parametrize(
-    ("provider", "changes", "words"),
+    ("provider", "changes", "sentence"),
     [
         pytest.param(RESPONSES, {"seed": 1}, "seed", id="responses takes no seed"),
         pytest.param(ANTHROPIC, {"seed": 1}, "seed", id="anthropic takes no seed"),
@@ -441,6 +441,6 @@ def test_answers_that_are_none(server, provider, body, kind):
         pytest.param(COMPATIBLE, {"base_url": None}, "base_url", id="no server"),
     ],
 )
-def test_contradictions_are_refused(server, provider, changes, words):
-    with pytest.raises(UserError, match=words):
+def test_contradictions_are_refused(server, provider, changes, sentence):
+    with pytest.raises(UserError, match=sentence):
         provider.make(server, **changes)

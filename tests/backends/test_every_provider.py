@@ -140,7 +140,7 @@ def test_a_class_of_a_package_brings_its_distribution_into_the_manifest(monkeypa
     assert made.packages == ("msgspec",)
 
 
-# --- nobody else knows a provider by name ----------------------------------------------------------------------------
+# --- no other module knows a provider by name ----------------------------------------------------------------------------
 
 #: Each may name its own provider; the registry names all.
 OWN_FILES = {place.partition(":")[0].replace(".", "/") + ".py" for place in PROVIDERS.values()}
@@ -189,7 +189,7 @@ def test_every_model_that_comes_along_is_described_by_facts(name):
     kind = backend_class(config)
     kind.Options.model_validate(config.options)
     assert facts_of(config.provider) is kind.facts
-    # A model is asked with a key, at an address, or held here; all else would be a model that nobody can reach.
+    # A model is asked with a key, at an address, or held here; anything else would be a model that cannot be reached.
     if kind.facts.asks_model:
         assert key_variable(config) or addresses_of(config) or holds_weights(config)
     assert not (holds_weights(config) and kind.facts.price_list)
@@ -198,7 +198,7 @@ def test_every_model_that_comes_along_is_described_by_facts(name):
 def test_unknown_providers_have_no_facts_and_a_sentence():
     config = ModelConfig(name="m", provider="opena", model="m")
     assert facts_of("opena") == Facts()
-    with pytest.raises(UserError, match=r"names the provider 'opena', which there is not; did you mean openai"):
+    with pytest.raises(UserError, match=r"names the provider 'opena', which does not exist; did you mean openai"):
         backend_class(config)
 
 
@@ -234,7 +234,7 @@ def endpoints(server: FakeProviders, tmp_path: Path) -> Backend:
 
 def served(provider: str) -> Callable[..., Backend]:
     def make(server: FakeProviders, tmp_path: Path) -> Backend:
-        # Whatever the engine, the made-up one is started: what differs between engines is in test_command.
+        # For every engine the made-up one is started: what differs between engines is in test_command.
         options = server_options({"TEST_FOLDER": str(tmp_path)}, engine="vllm")
         return backend_class(config := ModelConfig(name="m", provider=provider, model="made/up", options=options))(
             config

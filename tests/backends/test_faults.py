@@ -1,4 +1,4 @@
-"""Every hosted backend names every failure alike, after exactly one request."""
+"""Every hosted backend names every failure in the same way, after exactly one request."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_server_that_is_full(server, provider):
 
 
 @each
-def test_nobody_listens(server, provider):
+def test_no_server_listens(server, provider):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{probe.getsockname()[1]}"
@@ -123,7 +123,7 @@ def test_google_without_aiohttp(server, monkeypatch, kind):
 
 
 @pytest.mark.parametrize("provider", ALL, ids=lambda provider: provider.name)
-def test_a_key_in_the_providers_words_is_starred_out(server, provider):
+def test_a_key_in_the_providers_message_is_replaced_by_stars(server, provider):
     server.next(Fault("bad_request", message=f"Your key {KEY} may not do this."))
     assert "***" in provider.fail(server).message
 

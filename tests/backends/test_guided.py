@@ -1,4 +1,4 @@
-"""Guided answers on the wire: what each provider is told, and what comes of it."""
+"""Guided answers: what each provider is sent, and the answer that comes back."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def schema_sent(provider, body):
 
 
 @each
-def test_a_schema_goes_to_every_provider_in_its_own_words(server, provider):
+def test_every_provider_is_sent_a_schema_in_its_own_form(server, provider):
     server.server.settings.malformed_rate = 1.0
     completion, received = provider.exchange(server, PLAN)
     sent = schema_sent(provider, received.body)
@@ -63,7 +63,7 @@ def test_a_guided_answer_that_is_cut_says_so(server, provider):
         ({"regex_parameter": "regex"}, {"regex": ACTION_REGEX}),
     ],
 )
-def test_a_regular_expression_goes_to_a_server_of_open_models(server, options, sent):
+def test_a_server_of_open_models_is_sent_a_regular_expression(server, options, sent):
     server.server.settings.malformed_rate = 1.0
     completion, received = COMPATIBLE.exchange(server, LIST, options={"extra_body": {"top_k": 3}, **options})
     assert {name: received.body[name] for name in sent} == sent

@@ -84,7 +84,7 @@ def test_a_missing_package_says_how_to_install_it(server, provider, package, ext
 
 @each_hosted
 def test_the_ambient_settings_of_the_packages_do_not_redirect_calls(server, provider, monkeypatch):
-    """A key must not go to whatever address a forgotten variable names."""
+    """A key must not be sent to an address that a forgotten variable names."""
     elsewhere = "http://127.0.0.1:9"
     monkeypatch.setenv("OPENAI_BASE_URL", elsewhere)
     monkeypatch.setenv("ANTHROPIC_BASE_URL", elsewhere)

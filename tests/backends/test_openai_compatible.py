@@ -191,7 +191,7 @@ def test_structured_output():
             answer([{"type": "thinking"}, {"type": "text", "text": "A "}, {"type": "text", "text": "road."}]),
             "A road.", "stop", id="list of parts",
         ),
-        pytest.param(answer("A road.", message={"reasoning_content": "Hm."}), "A road.", "stop", id="thinking beside"),
+        pytest.param(answer("A road.", message={"reasoning_content": "Hm."}), "A road.", "stop", id="thinking apart"),
         pytest.param(answer("<think>\nHm.\n</think>\n\nA road."), "A road.", "stop", id="thinking"),
         pytest.param(answer("\n<think></think>A road."), "A road.", "stop", id="empty thinking"),
         pytest.param(answer("Hm.\n</think>\n\nA road."), "A road.", "stop", id="thinking opened by the template"),
@@ -301,7 +301,7 @@ FAULTS = [
     pytest.param(answer(choices=None), "invalid_response", None, id="choices missing"),
     pytest.param(answer(choices=[{"text": "A road."}]), "invalid_response", None, id="no message"),
     pytest.param(answer({"a": 1}), "invalid_response", None, id="content is an object"),
-    pytest.param(answer("A ro", finish_reason="error"), "server_error", None, id="gave up half-way"),
+    pytest.param(answer("A ro", finish_reason="error"), "server_error", None, id="failed half-way"),
     pytest.param(
         Reply(body=b'{"error": {"code": 429, "message": "upstream"}}'), "rate_limited", None, id="200 reporting a 429"
     ),
@@ -342,14 +342,14 @@ def test_connection_refused():
     assert caught.value.kind == "connection"
 
 
-def test_the_providers_words_are_passed_on():
+def test_the_providers_message_is_passed_on():
     assert "too many pictures" in failed_call(failure(400, "too many pictures")).message
     assert "Sign in first" in failed_call(HTML).message
     assert "upstream is gone" in failed_call(Reply(502, b"upstream is gone")).message
     assert "Bad Gateway" in failed_call(Reply(502)).message
 
 
-def test_long_words_are_cut():
+def test_long_messages_are_cut():
     assert len(failed_call(failure(400, "x" * 5000)).message) < 600
 
 
@@ -429,7 +429,7 @@ def test_a_picture_part_without_a_picture_is_a_mistake():
         ask("http://127.0.0.1:1/v1", request(turn(PicturePart(None), "Describe.")))
 
 
-def test_calls_run_side_by_side():
+def test_calls_run_concurrently():
     def respond(received):
         return answer(received.body["messages"][0]["content"].upper())
 

@@ -1,4 +1,4 @@
-"""A recording played back: the same words, the same failures, and nothing made up."""
+"""A recording played back: the same answers, the same failures, and nothing else."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_replay_needs_no_pictures():
     assert not ReplayBackend.facts.reads_pictures
 
 
-def test_an_archive_replayed_with_its_own_words_gives_its_own_records(tmp_path):
+def test_an_archive_replayed_with_its_own_prompts_gives_its_own_records(tmp_path):
     answers = {
         ("scene-0001/1", "action"): STEADY_TEXT.replace("), (", ") ("),
         ("scene-0001/2", "action"): "Error generating response: Request timed out.",

@@ -1,4 +1,4 @@
-"""The scripted backend: what it is told to answer is what comes."""
+"""The scripted backend: it answers as its script says."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_tokens_are_estimated():
     assert completion.model == "scripted"
 
 
-def test_calls_take_their_time_side_by_side():
+def test_concurrent_calls_each_take_their_time():
     async def calls():
         backend = ScriptedBackend.from_answers(["a"] * 10, latency_s=0.05)
         await asyncio.gather(*(backend.generate(request()) for _ in range(10)))

@@ -82,8 +82,8 @@ def config(model, tokens=LENGTH, temperature=0.0, seed=None, **options):
 
 def request(text, *pictures, system=None, before=()):
     messages = [Message("system", (TextPart(system),))] if system else []
-    for role, words in before:
-        messages.append(Message(role, (TextPart(words),)))
+    for role, earlier in before:
+        messages.append(Message(role, (TextPart(earlier),)))
     messages.append(Message("user", (*map(PicturePart, pictures), TextPart(text))))
     return Request(tuple(messages), "token", "scene")
 
@@ -100,7 +100,7 @@ MIXED = (
 
 
 class Asked:
-    """Answers to requests made side by side, and what the backend did for them."""
+    """Answers to concurrent requests, and what the backend did for them."""
 
     def __init__(self, settings, requests, together=True):
         async def ask():
@@ -184,8 +184,8 @@ def test_batched_answers_and_tokens_are_those_of_single_calls(folder, architectu
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_three_stages_of_a_frame_prepare_and_encode_its_picture_once(folder, architecture):
-    words = ("Describe the scene.", "What does the car intend?", "Give six pairs.")
-    stages = tuple(request(each, ROAD) for each in words)
+    texts = ("Describe the scene.", "What does the car intend?", "Give six pairs.")
+    stages = tuple(request(each, ROAD) for each in texts)
     asked = Asked(config(folder(architecture)), stages, together=False)
     assert asked.texts == [text for text, _, _ in plainly(folder(architecture), stages)]
     assert (asked.pixels.made, asked.vision.made, asked.vision.active) == (1, 1, True)
@@ -229,7 +229,7 @@ def test_several_pictures_and_none(folder, architecture):
     assert sorted(work.calls for work in asked.work) == ([1, 2, 2] if architecture == "mllama" else [2, 3])
 
 
-def test_llama_counts_the_patches_that_stand_beside_the_text(folder):
+def test_llama_counts_the_patches_in_addition_to_the_text(folder):
     asked = Asked(config(folder("mllama")), MIXED[:1])
     (_, text_tokens, _), *_ = plainly(folder("mllama"), MIXED[:1])
     tiles, patches = 4, (56 // 14) ** 2 + 1  # a picture of 96 x 64 becomes 2 x 2 tiles of 56 pixels
@@ -338,7 +338,7 @@ def test_a_batch_keeps_to_the_budget_and_gathers_like_lengths():
 
 def test_batches_of_a_run_keep_to_the_budget(folder):
     model, budget = folder("llava"), 2 * (40 + LENGTH)
-    requests = [request(words, ROAD) for words in ("a", "b", "c", "d", "e", "f g h i j k l m n o p q r s t u")]
+    requests = [request(text, ROAD) for text in ("a", "b", "c", "d", "e", "f g h i j k l m n o p q r s t u")]
     asked = Asked(config(model, max_batch_tokens=budget, max_batch=4), requests)
     assert all(work.calls * (work.width + LENGTH) <= budget or work.calls == 1 for work in asked.work)
     assert sum(work.calls for work in asked.work) == len(requests)
@@ -360,12 +360,12 @@ def test_a_lone_call_does_not_wait_for_a_full_batch(folder):
 
 
 def test_calls_being_prepared_are_waited_for(folder):
-    """Eight calls at once are one batch even though preparing takes longer than the wait."""
+    """Eight concurrent calls are one batch even though preparing takes longer than the wait."""
     asked = Asked(config(folder("llava"), max_wait_ms=0), [request(f"say {n}", ROAD) for n in range(8)])
     assert [work.calls for work in asked.work] == [8]
 
 
-# --- callers that go, models that close ---------------------------------------------------------------------------
+# --- callers that stop waiting, models that close ---------------------------------------------------------------------------
 
 
 def test_a_cancelled_call_leaves_the_others_alone(folder):
@@ -392,7 +392,7 @@ def test_a_cancelled_call_leaves_the_others_alone(folder):
     assert again.text == expected[1]
 
 
-def test_a_batch_that_everybody_left_ends_early(folder):
+def test_a_batch_without_callers_ends_early(folder):
     async def ask():
         backend = TransformersBackend(config(folder("qwen2_5_vl"), tokens=2000))
         task = asyncio.create_task(backend.generate(MIXED[0]))

@@ -32,7 +32,7 @@ REAL = SHARED / "real-scenes"
 
 
 def pictured(folder: Path) -> list[Frame]:
-    """Five frames with a picture and a history of their own each, so that no two calls are alike."""
+    """Five frames with a picture and a history of their own each, so that all calls differ."""
     frames = []
     for number, frame in enumerate(make_frames()):
         path = folder / f"{number}.jpg"
@@ -96,7 +96,7 @@ def test_a_batch_brings_the_same_records_as_single_calls(server, provider, tmp_p
     many = study(batch, provider.make(server))
     (outcome,) = many.run(Spending(batch=True, poll_s=0.0))
     assert (outcome.done, outcome.failed) == (5, 0)
-    assert server.counts.requests == asked, "single calls were made beside the batches"
+    assert server.counts.requests == asked, "single calls were made in addition to the batches"
     assert answers(batch) == answers(single)
 
 

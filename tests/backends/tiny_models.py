@@ -87,7 +87,7 @@ def save(architecture: str, folder: Path, seed: int = 0, texts: tuple[str, ...] 
         architecture: ``qwen2_5_vl``, ``qwen3_vl``, ``mllama``, ``idefics3``, ``llava`` or ``deepseek_vl``.
         folder: where to.
         seed: of the weights.
-        texts: what the tokenizer learns besides; it then knows longer pieces of such texts.
+        texts: further texts that the tokenizer learns; it then knows longer pieces of such texts.
     """
     import torch
 

@@ -65,7 +65,7 @@ SEES = "--model seeing:Seeing"
 BAD_OPTIONS = {
     "unknown parser": (f"{TINY} {ASKED} --parser lenient", "--parser is wrong.*'strict', 'tolerant'"),
     "unknown planner": (f"{TINY} --planner stopp", r"no planner 'stopp'; did you mean stop\?"),
-    "planner of the wrong kind": (f"{TINY} --planner seeing:Seeing", "'seeing:Seeing' is no planner"),
+    "planner of the wrong kind": (f"{TINY} --planner seeing:Seeing", "'seeing:Seeing' is not a planner"),
     "unknown model": (f"{TINY} --model no-such-vlm-9000", "no model 'no-such-vlm-9000' in configs/models"),
     "no model": (TINY, "asks a model; name one with --model"),
     "unknown prompts": (

@@ -1,4 +1,4 @@
-"""Made-up providers on this machine: four wire formats, faults to order, and counts of what was asked."""
+"""Made-up providers on this machine: four wire formats, faults on demand, and counts of requests."""
 
 from tests.fake_providers.faults import Fault
 from tests.fake_providers.running import FakeProviders, ReplyServer

@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--port", type=int, default=0, help="port to listen at; 0 for any that is free")
     made.add_argument("--latency", type=float, default=0.0, help="mean seconds that an answer takes")
     made.add_argument("--jitter", type=float, default=0.0, help="how far one may be off, as a share of the mean")
-    made.add_argument("--capacity", type=int, help="calls under way at once; one more gets 429")
+    made.add_argument("--capacity", type=int, help="most concurrent calls; one more gets 429")
     made.add_argument("--capacity-retry-after", default="1", help="seconds that such a 429 asks to wait; '' for none")
     made.add_argument("--seed", type=int, default=0, help="of latencies and of faults by rate")
     made.add_argument("--malformed", type=float, default=0.0, help="share of plans in a wrong form")

@@ -28,13 +28,13 @@ class Answer:
     """An answer before it is put in a wire format.
 
     Attributes:
-        text: the words, without thinking.
+        text: the text, without thinking.
         finish: why it ended.
         input: all tokens sent.
         cached: those of them that were read from the cache.
         written: those of them that were written to the cache.
-        output: tokens of the words.
-        thinking: tokens of thinking, besides ``output``.
+        output: tokens of the text.
+        thinking: tokens of thinking, in addition to ``output``.
         counted: whether the answer says its tokens at all.
     """
 
@@ -54,7 +54,7 @@ def answer_to(asked: Asked, malformed_rate: float = 0.0, text: str | None = None
     Args:
         asked: the request.
         malformed_rate: share of plans that come in a wrong form; which ones is a matter of the request.
-        text: the words to say in place of the model's own.
+        text: the text to answer instead of the model's own.
     """
     thinking = THINKING_TOKENS if asked.thinks else 0
     if text is None:
@@ -71,7 +71,7 @@ def cut(answer: Answer, tokens: int | None = None) -> Answer:
 
 
 def silent(answer: Answer, finish: Finish) -> Answer:
-    """The answer without its words."""
+    """The answer without its text."""
     return replace(answer, text="", output=0, finish=finish)
 
 
@@ -84,7 +84,7 @@ def _words(asked: Asked, malformed_rate: float) -> str:
     malformed = chance.random() < malformed_rate
     plan = _plan(chance)
     if asked.regex is not None:
-        # A model that is held to a form cannot leave it; this one knows a single form.
+        # A constrained model cannot leave its form; this one supports a single form.
         return _list(plan) if re.fullmatch(asked.regex, _list(plan)) else "1"
     if asked.schema is not None:
         return json.dumps(_instance(asked.schema, chance))

@@ -42,11 +42,11 @@ class Turn:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a request asks, whatever the format.
+    """What a request asks, in any format.
 
     Attributes:
         model: the model's name.
-        turns: the conversation, the system's words first.
+        turns: the conversation, the system's message first.
         max_tokens: longest answer, thinking included.
         schema: JSON schema of the answer, if one is asked for.
         regex: regular expression of the answer, if one is asked for.
@@ -75,7 +75,7 @@ class Asked:
 
     @cached_property
     def text(self) -> str:
-        """The last turn's words."""
+        """The last turn's text."""
         return "\n".join(part.text for part in self.turns[-1].parts if isinstance(part, Text))
 
     @cached_property

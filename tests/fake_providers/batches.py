@@ -1,4 +1,4 @@
-"""Batches of requests as the three providers give account of them."""
+"""Batches of requests in the formats of the three providers."""
 
 from __future__ import annotations
 
@@ -117,19 +117,19 @@ def anthropic_results(batch: Batch) -> bytes:
     lines = []
     for result in reversed(batch.results or []):
         if "answer" in result:
-            told: dict[str, Any] = {"type": "succeeded", "message": result["answer"]}
+            reported: dict[str, Any] = {"type": "succeeded", "message": result["answer"]}
         elif "error" in result:
-            told = {"type": "errored", "error": result["error"]}
+            reported = {"type": "errored", "error": result["error"]}
         else:
-            told = {"type": result["gone"]}
-        lines.append(json.dumps({"custom_id": result["key"], "result": told}) + "\n")
+            reported = {"type": result["gone"]}
+        lines.append(json.dumps({"custom_id": result["key"], "result": reported}) + "\n")
     return "".join(lines).encode()
 
 
 def google_batch(batch: Batch) -> dict[str, Any]:
     """``GET /v1/batches/ID``."""
     outcomes = {"completed": "SUCCEEDED", "failed": "FAILED", "expired": "EXPIRED", "cancelled": "CANCELLED"}
-    told: dict[str, Any] = {
+    reported: dict[str, Any] = {
         "@type": "type.googleapis.com/google.ai.generativelanguage.v1main.GenerateContentBatch",
         "name": batch.id,
         "model": f"models/{batch.model}",
@@ -139,21 +139,21 @@ def google_batch(batch: Batch) -> dict[str, Any]:
         "batchStats": {"requestCount": str(len(batch.items))},
         "state": f"BATCH_STATE_{outcomes[batch.outcome] if batch.finished else 'RUNNING'}",
     }
-    whole: dict[str, Any] = {"name": batch.id, "metadata": told}
+    whole: dict[str, Any] = {"name": batch.id, "metadata": reported}
     if batch.finished:
         whole["done"] = True
         if batch.results:
             answers = {"inlinedResponses": {"inlinedResponses": [_google_result(one) for one in batch.results]}}
-            told["output"] = answers
+            reported["output"] = answers
             whole["response"] = answers
     return whole
 
 
 def _google_result(result: dict[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {"metadata": {"key": result["key"]}}
+    reported: dict[str, Any] = {"metadata": {"key": result["key"]}}
     if "answer" in result:
-        return told | {"response": result["answer"]}
+        return reported | {"response": result["answer"]}
     if "error" in result:
         code = google_format.GRPC_CODES[result["status"]]
-        return told | {"error": {"code": code, "message": result["error"]["error"]["message"]}}
-    return told | {"error": {"code": 4 if result["gone"] == "expired" else 1, "message": "Not answered in time."}}
+        return reported | {"error": {"code": code, "message": result["error"]["error"]["message"]}}
+    return reported | {"error": {"code": 4 if result["gone"] == "expired" else 1, "message": "Not answered in time."}}

@@ -1,4 +1,4 @@
-"""What can go wrong at a provider, and when."""
+"""Faults of a provider, and when they happen."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ STATUSES = {
 BROKEN = frozenset({"hang", "trickle", "reset", "reset_early", "invalid_json", "html", "empty_body", "raw"})
 #: Answers that are in order and of no use.
 USELESS = frozenset({"no_usage", "content_filter", "prompt_blocked", "refusal", "length", "empty", "malformed"})
-#: What may become of one request of a batch, besides an error's status.
+#: Possible ends of one request of a batch, besides an error's status.
 UNANSWERED = frozenset({"expired", "canceled"})
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong.
+    """One fault.
 
-    ``Fault("answer", text=…)`` is an answer with given words, ``Fault("raw", text=…)`` a body with status 200.
+    ``Fault("answer", text=…)`` is an answer with a given text, ``Fault("raw", text=…)`` a body with status 200.
 
     Attributes:
         kind: a key of STATUSES, or one of BROKEN, USELESS or UNANSWERED, or ``answer``.
         retry_after: the ``Retry-After`` header of an error, or Google's ``retryDelay`` where ``in_body`` says so.
-        in_body: whether the wait is told in the body instead of in a header.
+        in_body: whether the wait is in the body instead of in a header.
         message: the error's sentence.
         delay_s: seconds that ``hang`` lasts, and that other faults wait first.
-        text: the words of the answer, or the body.
+        text: the text of the answer, or the body.
         cached: tokens that the answer says were read from the cache.
     """
 

@@ -99,7 +99,7 @@ def answer(asked: Asked, answered: Answer, number: int) -> dict[str, Any]:
 
 
 def error(status: int, kind: str, message: str, retry_after: str | None = None) -> dict[str, Any]:
-    """An error; a wait is told in its details."""
+    """An error; a wait is in its details."""
     said: dict[str, Any] = {"code": status, "message": message, "status": _STATUSES.get(status, "UNKNOWN")}
     details: list[dict[str, Any]] = []
     if kind == "auth":

@@ -1,4 +1,4 @@
-"""Replies to the byte, for what no made-up model would say: chat completions of odd servers, and broken ones."""
+"""Replies given byte by byte, for answers that no made-up model gives: chat completions of odd servers, and broken ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Reply:
     Attributes:
         status: HTTP status.
         body: the bytes of the body.
-        headers: headers besides the length; the content type is JSON unless given.
+        headers: headers in addition to the length; the content type is JSON unless given.
         delay_s: seconds before the headers are sent.
         trickle_s: seconds between single bytes of the body, for servers that are slow rather than silent.
         reset_after: bytes of the body after which the connection is reset, or None.

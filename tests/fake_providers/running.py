@@ -69,7 +69,7 @@ class FakeProviders:
         return self.server.memory.counts
 
     def next(self, *faults: Fault | str | None) -> None:
-        """What goes wrong with the next requests; None lets one pass."""
+        """Faults of the next requests, in order; None for a request without a fault."""
         self.server.schedule.add(Fault(fault) if isinstance(fault, str) else fault for fault in faults)
 
     def reset(self) -> None:

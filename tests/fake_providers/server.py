@@ -36,7 +36,7 @@ class FakeServer:
 
     Attributes:
         settings: may be changed at any time.
-        schedule: what goes wrong when; may be changed at any time.
+        schedule: which faults happen when; may be changed at any time.
         memory: what happened so far.
         respond: gives the whole reply to a request, in place of the made-up models.
     """
@@ -226,7 +226,7 @@ class FakeServer:
         return response
 
     async def _slow(self, request: web.Request, body: bytes) -> web.StreamResponse:
-        """All of the body, so slowly that nobody waits for it, but never silent for long."""
+        """All of the body, so slowly that no client waits for it, but never silent for long."""
         response = web.StreamResponse(headers={"content-type": "application/json", "content-length": str(len(body))})
         await response.prepare(request)
         for byte in body:
@@ -252,8 +252,8 @@ class FakeServer:
         file = f"file-{len(self.memory.files) + 1}"
         self.memory.files[file] = upload.file.read()
         size = len(self.memory.files[file])
-        told = {"id": file, "object": "file", "bytes": size, "created_at": 1, "filename": upload.filename}
-        return web.json_response(told | {"purpose": "batch", "status": "processed"})
+        made = {"id": file, "object": "file", "bytes": size, "created_at": 1, "filename": upload.filename}
+        return web.json_response(made | {"purpose": "batch", "status": "processed"})
 
     async def _openai_submit(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -274,11 +274,11 @@ class FakeServer:
         return web.json_response(batches.anthropic_batch(batch, _address(request)))
 
     async def _google_submit(self, request: web.Request) -> web.Response:
-        told = (await request.json())["batch"]
-        requests = told["inputConfig"]["requests"]["requests"]
+        sent = (await request.json())["batch"]
+        requests = sent["inputConfig"]["requests"]["requests"]
         items = [(item["metadata"]["key"], item["request"]) for item in requests]
         batch = self._new_batch("google", "batches/g", items)
-        batch.model, batch.name = request.match_info["model"], told.get("displayName")
+        batch.model, batch.name = request.match_info["model"], sent.get("displayName")
         return web.json_response(batches.google_batch(batch))
 
     def _new_batch(self, form: Format, prefix: str, items: list[tuple[str, dict[str, Any]]]) -> Batch:
@@ -330,7 +330,7 @@ class FakeServer:
             return web.json_response(wire.error("anthropic", 404, "bad_request", "No results yet."), status=404)
         return web.Response(body=batches.anthropic_results(batch), content_type="application/x-jsonl")
 
-    # Looking on and changing things.
+    # Reading the log and changing settings.
 
     async def _stats(self, request: web.Request) -> web.Response:
         return web.json_response(self.memory.counts.as_dict())

@@ -1,4 +1,4 @@
-"""What a server of made-up models is set to, and what it remembers."""
+"""Settings and memory of a server of made-up models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Settings:
     Attributes:
         latency_s: mean seconds that an answer takes.
         jitter: how far a single one may be from the mean, as a share of it.
-        capacity: calls under way at once; one more gets 429. None for no limit.
+        capacity: most concurrent calls; one more gets 429. None for no limit.
         capacity_retry_after: the ``Retry-After`` that comes with it.
         seed: of latencies and faults by rate.
         keys: keys that are taken; None for any.
@@ -59,8 +59,8 @@ class Received:
         headers: names in lower case.
         body: as read from JSON.
         asked: what it asks, or None if it could not be read.
-        status: what it was answered with, or None while it is under way or if the connection broke.
-        fault: what went wrong on purpose, or None.
+        status: what it was answered with, or None while it is in progress or if the connection broke.
+        fault: the fault that was ordered, or None.
     """
 
     number: int
@@ -78,12 +78,12 @@ class Counts:
     """What happened so far.
 
     Attributes:
-        requests: that asked for an answer, whatever came of them.
+        requests: that asked for an answer, with any outcome.
         served: answers with status 200, by the request's digest.
         rejected: requests beyond the capacity.
         faults: by kind.
-        in_flight: calls under way.
-        peak: most calls under way at once.
+        in_flight: calls in progress.
+        peak: most concurrent calls.
     """
 
     requests: int = 0
@@ -120,7 +120,7 @@ class Batch:
         made_at: on the clock of ``time.monotonic``.
         delay_s: seconds until it is finished.
         outcome: how it ends.
-        faults: what goes wrong with single requests, by key.
+        faults: faults of single requests, by key.
         results: filled once it is finished.
     """
 

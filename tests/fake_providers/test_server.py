@@ -43,7 +43,7 @@ def get(address, path):
         return json.loads(answer.read())
 
 
-def words(answer):
+def text_of(answer):
     return answer[2]["choices"][0]["message"]["content"]
 
 
@@ -53,9 +53,9 @@ def asked(text):
 
 def test_answers_depend_on_the_request_alone():
     with FakeProviders() as one, FakeProviders(seed=5) as other:
-        assert words(chat(one.address)) == words(chat(one.address)) == words(chat(other.address))
-        assert words(chat(one.address)) != words(chat(one.address, "How near?"))
-        assert words(chat(one.address)) != words(chat(one.address, model="another"))
+        assert text_of(chat(one.address)) == text_of(chat(one.address)) == text_of(chat(other.address))
+        assert text_of(chat(one.address)) != text_of(chat(one.address, "How near?"))
+        assert text_of(chat(one.address)) != text_of(chat(one.address, model="another"))
 
 
 def test_plans_have_the_form_that_was_asked_for():
@@ -147,11 +147,11 @@ def test_as_a_process():
     command = [sys.executable, "-m", "tests.fake_providers", "--port", "0", "--fault", "overloaded=1", "--seed", "1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)
     try:
-        told = json.loads(process.stdout.readline())
-        assert told["address"].endswith(f":{told['port']}")
-        assert chat(told["address"])[0] == 503
-        post(told["address"], "/_control", {"rates": {}})
-        assert chat(told["address"])[0] == 200
+        printed = json.loads(process.stdout.readline())
+        assert printed["address"].endswith(f":{printed['port']}")
+        assert chat(printed["address"])[0] == 503
+        post(printed["address"], "/_control", {"rates": {}})
+        assert chat(printed["address"])[0] == 200
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) == 0

@@ -124,5 +124,5 @@ def test_an_unknown_planner_offers_near_names():
 
 def test_a_planner_of_ones_own_is_loaded_by_its_place():
     assert planner_class("lightemma.planners.baselines:Stop") is Stop
-    with pytest.raises(UserError, match="is no planner"):
+    with pytest.raises(UserError, match="is not a planner"):
         planner_class("lightemma.parsing:Parsed")

@@ -1,4 +1,4 @@
-"""A scenario in one file: a barrier lies in the lane round a bend, and the car must stop before it."""
+"""A scenario in one file: a barrier is in the lane round a bend, and the car must stop before it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _build(builder: ScenarioBuilder) -> Setup:
     return builder.finish(streets, lanes, at, desired, desired, goal=barrier, time_limit=15.0)
 
 
-SCENARIO = Scenario("hay-bale", "A barrier lies in the lane.", "Stop before it.", _build)
+SCENARIO = Scenario("hay-bale", "A barrier is in the lane.", "Stop before it.", _build)
 
 
 def scenario() -> Scenario:

@@ -1,4 +1,4 @@
-"""A provider in one file, as somebody else would write it: facts, options, single calls and batches."""
+"""A provider in one file, as a user would write it: facts, options, single calls and batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lightemma.run_folder.records import Usage
 
 
 class MadeUpBackend(BatchBackend):
-    """Answers at once."""
+    """Answers immediately."""
 
     facts: ClassVar[Facts] = Facts(
         title="made-up models",
@@ -62,7 +62,7 @@ class MadeUpBackend(BatchBackend):
         return number
 
     async def batch_status(self, batch_id: str) -> BatchStatus:
-        """Done at once."""
+        """Finished immediately."""
         size = len(self.batches[batch_id])
         return BatchStatus(True, size, size, "done")
 

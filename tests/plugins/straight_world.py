@@ -21,7 +21,7 @@ LENGTH, HALF_WIDTH, TIME_LIMIT = 80.0, 4.0, 30.0
 
 
 class StraightRoad(World):
-    """The car starts in the middle of a road along x, at a speed that the seed draws, and obeys at once."""
+    """The car starts in the middle of a road along x, at a speed that the seed draws, and follows every plan immediately."""
 
     def __init__(self, spec: EpisodeSpec, rules: LoopRules, pictures: bool) -> None:
         self._pictures, self._size = pictures, rules.size

@@ -33,8 +33,8 @@ def test_the_example_of_the_page_runs(elsewhere, cli, monkeypatch):
     monkeypatch.syspath_prepend(str(elsewhere))
     monkeypatch.delitem(sys.modules, "my_planner", raising=False)
     models = f"main={script('eyes', look='A bend.')},controller={script('hands', decide=STEADY_TEXT)}"
-    words = ("--data", PICTURED, "--planner", "my_planner:MyPlanner", "--model", models)
-    ended = cli("run", *words, "--planner-option", "words=20")
+    arguments = ("--data", PICTURED, "--planner", "my_planner:MyPlanner", "--model", models)
+    ended = cli("run", *arguments, "--planner-option", "words=20")
     assert ended.status == 0, ended.err
     frames = read_frames(Path("results/eyes+hands+my-planner+words-20"))
     assert {frame.outcome for frame in frames} == {"ok"}
@@ -54,8 +54,19 @@ def test_a_planner_that_looks_by_itself_drives(elsewhere, cli, monkeypatch, tmp_
     if way == "entry point":
         install(monkeypatch, tmp_path / "site", {"lightemma.planners": {"bright": planner}})
         planner = "bright"
-    words = ("--scenarios", "red-light", "--seeds", "1", "--size", "160x90", "--renderer", "painter", "--replan", "6")
-    ended = cli("drive", "--planner", planner, *words)
+    arguments = (
+        "--scenarios",
+        "red-light",
+        "--seeds",
+        "1",
+        "--size",
+        "160x90",
+        "--renderer",
+        "painter",
+        "--replan",
+        "6",
+    )
+    ended = cli("drive", "--planner", planner, *arguments)
     assert ended.status == 0, ended.err
     (folder,) = Path("results").glob("drive-*")
     frames = read_frames(folder)

@@ -90,7 +90,7 @@ def test_its_manifest_names_its_packages_and_its_own(cli, model, request):
     assert "openai" not in packages
 
 
-def test_its_facts_are_what_estimate_goes_by(cli, model):
+def test_an_estimate_uses_its_facts(cli, model):
     from lightemma.backends.config import ModelConfig
     from lightemma.backends.registry import characters_per_token, config_of, picture_tokens
     from lightemma.preflight.estimate import DEFAULT_SIZE
@@ -147,8 +147,8 @@ def test_its_options_and_facts_are_shown(cli, elsewhere, monkeypatch, tmp_path):
 def test_it_drives_in_the_closed_loop(cli, elsewhere, monkeypatch):
     monkeypatch.setenv("MADE_UP_KEY", "a-key")
     model = write(elsewhere, "mine", options={"blind": True})
-    words = ("--planner", "chain-of-thought", "--model", model, "--scenarios", "cruise", "--conditions", "day")
-    done = cli("drive", *words, "--no-pictures", "--replan", 6)
+    arguments = ("--planner", "chain-of-thought", "--model", model, "--scenarios", "cruise", "--conditions", "day")
+    done = cli("drive", *arguments, "--no-pictures", "--replan", 6)
     assert done.status == 0, done.err
     assert "msgspec" in next(Path("results").rglob("manifest.json")).read_text()
 

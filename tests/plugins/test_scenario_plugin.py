@@ -20,9 +20,9 @@ def test_a_scenario_in_one_file_is_driven_and_recorded(elsewhere, cli, monkeypat
     if way == "entry point":
         install(monkeypatch, tmp_path / "site", {"lightemma.scenarios": {"hay-bale": f"{PLACE}:SCENARIO"}})
         shown = cli("simulate", "scenarios").out
-        assert "hay-bale\n    A barrier lies in the lane.\n    Right: Stop before it.\n" in shown
-    words = ("--scenarios", f"cruise,{scenario}", "--seeds", "1")
-    assert cli("drive", "--planner", "expert,constant-action", *words, "--quiet").status == 0
+        assert "hay-bale\n    A barrier is in the lane.\n    Right: Stop before it.\n" in shown
+    arguments = ("--scenarios", f"cruise,{scenario}", "--seeds", "1")
+    assert cli("drive", "--planner", "expert,constant-action", *arguments, "--quiet").status == 0
     expert, constant = (
         {one.name: one for one in read_episodes(Path("results") / name)}
         for name in ("drive-expert", "drive-constant-action")

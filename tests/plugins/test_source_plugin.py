@@ -33,7 +33,7 @@ def test_a_source_in_one_file_reaches_every_table(elsewhere, cli, monkeypatch, t
     assert (ended.status, ended.err) == (0, "")
     manifest = json.loads((elsewhere / "results" / "stop" / "manifest.json").read_text(encoding="utf-8"))
     assert (manifest["data"]["source"], manifest["data"]["frames"]) == ("made-up-drives", 12)
-    # Where the data was is noted, so nobody has to name it again.
+    # The place of the data is noted, so it need not be named again.
     assert cli("compare", "results", "--out", "tables").status == 0
     rows = {row["run"]: row for row in table(Path("tables/safety.csv"))}
     assert {row["note"] for row in rows.values()} == {""}

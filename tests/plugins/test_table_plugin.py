@@ -57,7 +57,7 @@ def table(build: str, name: str = "mine", caption: str = "return 'Mine.'") -> st
     """
 
 
-def test_a_table_of_ones_own_goes_through_files_and_page(tmp_path):
+def test_a_users_table_is_written_to_files_and_page(tmp_path):
     comparison = compare_runs([RUN], tables=[BRAKING], resamples=100)
     assert list(comparison.tables) == [*OWN, "braking"]
     assert [(row.run, row.share) for row in comparison.braking] == [
@@ -129,7 +129,7 @@ def test_cells_that_files_cannot_hold_are_made_into_some_that_can(module, tmp_pa
         (table("return []", name="../out"), r"has the name '\.\./out'; give it `name = "),
         ("class Mine(Table):\n    name = 'mine'\n    Row = dict\n", "does not say what its rows are"),
         ("class Mine(Table):\n    name = 'mine'\n    Row = Row\n", "cannot be made .TypeError"),
-        ("class Mine:\n    pass\n", "is no table: it does not subclass lightemma.evaluation.tables.base:Table"),
+        ("class Mine:\n    pass\n", "is not a table: it does not subclass lightemma.evaluation.tables.base:Table"),
     ],
 )
 def test_what_is_no_table_is_refused(module, body, sentence):

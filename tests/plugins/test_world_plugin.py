@@ -1,4 +1,4 @@
-"""A world in one file is driven in, gone on with, tabled and filmed, by dotted name and by entry point."""
+"""A world in one file is driven in, resumed, tabled and filmed, by dotted name and by entry point."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def table(path: str) -> list[dict[str, str]]:
 
 
 def test_a_world_in_one_file_is_driven_in(elsewhere, cli):
-    words = ("drive", "--world", f"{PLACE}:StraightWorld:fog", "--planner", "constant-action", "--draw", *SEEDS)
-    ended = cli(*words, "--size", "160x90")
+    arguments = ("drive", "--world", f"{PLACE}:StraightWorld:fog", "--planner", "constant-action", "--draw", *SEEDS)
+    ended = cli(*arguments, "--size", "160x90")
     assert (ended.status, ended.err) == (0, "")
     folder = Path("results/drive-constant-action")
     manifest = read_manifest(folder)
@@ -40,7 +40,7 @@ def test_a_world_in_one_file_is_driven_in(elsewhere, cli):
     replay = read_replay(folder, "road.001")
     assert replay.actors == []
     assert replay.steps[-1].ego[0] >= 80.0
-    again = cli(*words, "--size", "160x90")
+    again = cli(*arguments, "--size", "160x90")
     assert again.out.startswith("drive-constant-action: 2 episodes, 2 kept from before")
 
 
@@ -105,8 +105,8 @@ def test_a_fault_of_a_world_is_one_sentence_that_names_it(elsewhere, cli, world,
 
 
 def test_a_fault_in_another_process_is_the_same_sentence(elsewhere, cli):
-    words = ("--planner", "constant-action", "--draw", "--size", "160x90", "--quiet")
-    refused(cli("drive", "--world", f"{PLACE}:Broken:Raises", *words), "ZeroDivisionError: no road")
+    arguments = ("--planner", "constant-action", "--draw", "--size", "160x90", "--quiet")
+    refused(cli("drive", "--world", f"{PLACE}:Broken:Raises", *arguments), "ZeroDivisionError: no road")
 
 
 def refused(ended: Any, sentence: str) -> None:
@@ -118,7 +118,7 @@ def refused(ended: Any, sentence: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("arguments", "sentence"),
     [
         (("--world", "ctiy"), "There is no world 'ctiy'; did you mean city?"),
         (("--world", "city:large"), "takes nothing after its name"),
@@ -130,8 +130,8 @@ def refused(ended: Any, sentence: str) -> None:
         (("--world", f"{PLACE}:Broken:WrongName"), "'a/b.000'"),
     ],
 )
-def test_wrong_use_is_one_sentence(elsewhere, cli, words, sentence):
-    given = words if "--planner" in words else (*words, "--planner", "stop")
+def test_wrong_use_is_one_sentence(elsewhere, cli, arguments, sentence):
+    given = arguments if "--planner" in arguments else (*arguments, "--planner", "stop")
     ended = cli("drive", *given, "--quiet")
     assert ended.status == 2
     assert ended.err.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Calls are spread over servers that run already; one that fails rests and is tried again."""
+"""Calls are spread over several running servers; a server that fails rests and is tried again."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Clock:
         return self.now
 
 
-def test_calls_are_spread_evenly_and_answered_alike():
+def test_calls_are_spread_evenly_and_get_the_same_answers():
     def same(_):
         return answer("Straight on.")
 
@@ -137,7 +137,7 @@ def test_the_addresses_are_part_of_neither_key_nor_manifest():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "words"),
+    ("wrong", "sentence"),
     [
         ({"options": {"urls": []}}, "option 'urls' is wrong"),
         ({"options": {}}, "option 'urls' is wrong"),
@@ -145,8 +145,8 @@ def test_the_addresses_are_part_of_neither_key_nor_manifest():
         ({"options": {"urls": ["http://a/v1"]}, "base_url": "http://b/v1"}, r"write it under options\.urls"),
     ],
 )
-def test_wrong_settings(wrong, words):
-    with pytest.raises(UserError, match=words):
+def test_wrong_settings(wrong, sentence):
+    with pytest.raises(UserError, match=sentence):
         EndpointsBackend(ModelConfig(name="m", provider="endpoints", model="x", **wrong))
 
 
@@ -162,34 +162,34 @@ def test_the_least_busy_of_those_that_are_awake(states):
     chosen = choose(endpoints, now)
     well = [endpoint for endpoint in endpoints if not endpoint.failures]
     if well:
-        # One that comes back may be tried, but with one call only, and never one that rests.
+        # A server may be tried after its rest, but with one call only; a resting one is never asked.
         assert chosen.cooldown_until <= now
-        assert chosen.under_way <= min(endpoint.under_way for endpoint in well)
-        assert not (chosen.failures and chosen.under_way)
+        assert chosen.in_progress <= min(endpoint.in_progress for endpoint in well)
+        assert not (chosen.failures and chosen.in_progress)
 
 
 def test_a_frames_later_calls_go_where_its_first_went_unless_others_are_idle():
     one, two = (Endpoint(name, None) for name in ("one", "two"))
-    one.under_way, two.under_way = 2, 0
+    one.in_progress, two.in_progress = 2, 0
     assert choose((one, two), 0.0) is two
     assert choose((one, two), 0.0, one) is one
-    one.under_way = 3
+    one.in_progress = 3
     assert choose((one, two), 0.0, one) is two
-    one.under_way, one.cooldown_until = 0, 5.0
+    one.in_progress, one.cooldown_until = 0, 5.0
     assert choose((one, two), 0.0, one) is two
 
 
 def test_load_follows_speed():
     fast, slow = (Endpoint(name, None) for name in ("fast", "slow"))
     done = Counter()
-    # Each step the fast one finishes a call, every fourth the slow one; ten calls are always under way.
+    # Each step the fast one finishes a call, every fourth the slow one; ten calls are always in progress.
     for _ in range(10):
-        choose((fast, slow), 0.0).under_way += 1
+        choose((fast, slow), 0.0).in_progress += 1
     for step in range(400):
         for endpoint in (fast, slow) if step % 4 == 0 else (fast,):
-            if endpoint.under_way:
-                endpoint.under_way -= 1
+            if endpoint.in_progress:
+                endpoint.in_progress -= 1
                 endpoint.served += 1
                 done[endpoint.address] += 1
-                choose((fast, slow), 0.0).under_way += 1
+                choose((fast, slow), 0.0).in_progress += 1
     assert done["fast"] == pytest.approx(4 * done["slow"], rel=0.1)

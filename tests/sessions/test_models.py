@@ -129,7 +129,7 @@ def test_a_class_of_ones_own_is_a_model(own_module, elsewhere):
     ("place", "complaint"),
     [
         ("own_backend:Silent", "Module 'own_backend' has no 'Silent'"),
-        ("own_backend:NoBackend", r"'own_backend:NoBackend' is no backend: it does not subclass .*Backend"),
+        ("own_backend:NoBackend", r"'own_backend:NoBackend' is not a backend: it does not subclass .*Backend"),
         ("no_such_module:Silent", "cannot be imported .*PYTHONPATH"),
     ],
 )

@@ -1,1 +1,1 @@
-"""What backends that speak HTTP share."""
+"""Code that all backends with an HTTP interface share."""

@@ -1,4 +1,4 @@
-"""How the providers' HTTP interfaces fail, in the harness's words: keys, addresses and errors, alike for every backend."""
+"""Turns errors of the providers' HTTP interfaces into the harness's kinds of failure, and checks keys and addresses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from lightemma.failures import CallKind
 
 #: Seconds for one step of a batch: files of hundreds of megabytes are sent and fetched.
 BATCH_TIMEOUT_S = 600.0
-#: Longest piece of a provider's words that is kept: error pages and echoed pictures can be long.
+#: Longest part of a provider's message that is kept: error pages and echoed pictures can be long.
 _MESSAGE_LENGTH = 500
 
 _KIND_BY_STATUS: dict[int, CallKind] = {
@@ -36,9 +36,9 @@ _KIND_BY_STATUS: dict[int, CallKind] = {
     503: "overloaded",
     529: "overloaded",
 }
-#: Statuses under which providers report several things, so that the error's code says more than the status.
+#: Statuses that providers use for several kinds of errors, so that the error's code says more than the status.
 _VAGUE_STATUSES = frozenset({400, 403, 404, 413, 422, 429})
-#: Words in an error's code or type, in lower case, that say more than the status it comes with.
+#: Parts of an error's code or type, in lower case, that say more than its HTTP status.
 _KIND_BY_CODE: dict[str, CallKind] = {
     "insufficient_quota": "no_credit",
     "billing": "no_credit",
@@ -48,7 +48,7 @@ _KIND_BY_CODE: dict[str, CallKind] = {
     "api_key_invalid": "auth",
     "model_not_found": "model_not_found",
 }
-#: What the code says where there is no status: in a batch's lines, and in errors reported under status 200.
+#: Meaning of the code where there is no status: in a batch's lines, and in errors reported with status 200.
 _KIND_WITHOUT_STATUS: dict[str, CallKind] = _KIND_BY_CODE | {
     "rate_limit": "rate_limited",
     "token_limit_exceeded": "rate_limited",
@@ -65,8 +65,8 @@ _KIND_WITHOUT_STATUS: dict[str, CallKind] = _KIND_BY_CODE | {
     "image_": "bad_request",
     "too_large": "bad_request",
 }
-#: Anthropic reports these as plain bad requests; only the sentence says more.
-_KIND_BY_WORDS: dict[str, CallKind] = {
+#: Anthropic reports these as plain bad requests; only the message says more.
+_KIND_BY_MESSAGE: dict[str, CallKind] = {
     "credit balance is too low": "no_credit",
     "content filtering policy": "content_filter",
 }
@@ -78,11 +78,11 @@ class Failures:
     """Makes the call errors of one backend.
 
     Attributes:
-        address: where the calls go, as it may be shown.
-        model: the model asked for, as it may be shown.
-        key: the secret that is cut out of every message, or None.
-        hint: what a 404 may also come from, or an empty string.
-        not_found: what a 404 means; asking for a batch that is gone says nothing about the model.
+        address: where calls are sent, without secrets.
+        model: the model's id.
+        key: the secret that is removed from every message, or None.
+        hint: another possible cause of a 404, or an empty string.
+        not_found: the kind of failure that a 404 means; for an unknown batch it says nothing about the model.
     """
 
     address: str
@@ -91,14 +91,14 @@ class Failures:
     hint: str = ""
     not_found: CallKind = "model_not_found"
 
-    def error(self, kind: CallKind, words: str, retry_after_s: float | None = None) -> CallError:
+    def error(self, kind: CallKind, message: str, retry_after_s: float | None = None) -> CallError:
         """A call error in one line of bounded length, without the key."""
         if self.key:
-            words = words.replace(self.key, "***")
-        words = " ".join(words.split())
-        if len(words) > _MESSAGE_LENGTH:
-            words = words[:_MESSAGE_LENGTH] + " …"
-        return CallError(kind, words, retry_after_s)
+            message = message.replace(self.key, "***")
+        message = " ".join(message.split())
+        if len(message) > _MESSAGE_LENGTH:
+            message = message[:_MESSAGE_LENGTH] + " …"
+        return CallError(kind, message, retry_after_s)
 
     def timeout(self, seconds: float) -> CallError:
         """No whole answer came in time."""
@@ -113,28 +113,28 @@ class Failures:
 
         Args:
             status: HTTP status.
-            body: the body as read from JSON, or anything else where it is none.
-            text: the words to show if the body has no sentence of its own.
+            body: the body as read from JSON, or anything else where it is not JSON.
+            text: the message to show if the body holds none.
             headers: for ``Retry-After``.
         """
-        said = sentence_of(body) or text
-        words = f"HTTP {status}: {said}"
+        reported = sentence_of(body) or text
+        message = f"HTTP {status}: {reported}"
         if status == 404:
-            words += f" (asked {self.address} for model '{self.model}'{self.hint})"
-        kind = kind_of(status, body, said)
+            message += f" (asked {self.address} for model '{self.model}'{self.hint})"
+        kind = kind_of(status, body, reported)
         wait = retry_after(headers)
         return self.error(
             self.not_found if kind == "model_not_found" else kind,
-            words,
+            message,
             retry_after_in(body) if wait is None else wait,
         )
 
     def reported(self, error: object) -> CallError:
-        """An error that came without a status of its own: under status 200, or in place of one answer of a batch."""
+        """An error without an HTTP status of its own: sent with status 200, or instead of one answer of a batch."""
         code = error.get("code") if isinstance(error, dict) else None
         status = code if isinstance(code, int) and code >= 400 else None
-        words = sentence_of(error) or str(error)
-        return self.error(kind_of(status, error, words), f"reported instead of an answer: {words}")
+        message = sentence_of(error) or str(error)
+        return self.error(kind_of(status, error, message), f"reported instead of an answer: {message}")
 
     def json(self, body: bytes | str) -> Any:
         """A body that must be JSON.
@@ -149,7 +149,7 @@ class Failures:
             raise self.error("invalid_response", f"the answer is not JSON: {start}") from None
 
     def checked(self, shape: type[_Checked], content: object) -> _Checked:
-        """Content that must have a shape.
+        """Content checked against a model.
 
         Raises:
             CallError: ``invalid_response`` if it has not.
@@ -162,21 +162,21 @@ class Failures:
             raise self.error("invalid_response", f"unexpected answer, {where}: {first['msg']}") from None
 
 
-def kind_of(status: int | None, body: object, words: str = "") -> CallKind:
-    """The call kind of an error: what its code says where that is more than its status.
+def kind_of(status: int | None, body: object, message: str = "") -> CallKind:
+    """The call kind of an error: by its code where that says more than its status.
 
     Args:
         status: HTTP status, or None when the error came without one.
         body: the error as read from JSON.
-        words: its sentence, for a provider whose codes do not say enough.
+        message: its message, for a provider whose codes do not say enough.
     """
-    said = " ".join(codes_in(body)).lower()
+    codes = " ".join(codes_in(body)).lower()
     if status is None or status in _VAGUE_STATUSES:
-        for sentence, kind in _KIND_BY_WORDS.items():
-            if sentence in words.lower():
+        for part, kind in _KIND_BY_MESSAGE.items():
+            if part in message.lower():
                 return kind
         for code, kind in (_KIND_WITHOUT_STATUS if status is None else _KIND_BY_CODE).items():
-            if code in said:
+            if code in codes:
                 return kind
     if status is None:
         return "invalid_response"
@@ -184,7 +184,7 @@ def kind_of(status: int | None, body: object, words: str = "") -> CallKind:
 
 
 def codes_in(body: object) -> Iterator[str]:
-    """The codes, types and reasons of an error, wherever the providers put them."""
+    """The codes, types and reasons of an error, in all places where providers put them."""
     if isinstance(body, list):  # Google wraps errors of some calls in a list of one
         for one in body[:1]:
             yield from codes_in(one)
@@ -202,7 +202,7 @@ def codes_in(body: object) -> Iterator[str]:
 
 
 def sentence_of(body: object) -> str | None:
-    """The sentence in an error's body, where it has one."""
+    """The message in an error's body, if it has one."""
     if isinstance(body, list) and body:
         return sentence_of(body[0])
     if not isinstance(body, dict):
@@ -246,7 +246,7 @@ def retry_after_in(body: object) -> float | None:
 
 
 def shown_address(address: str) -> str | None:
-    """An HTTP address as it may be shown (without user name, password and query), or None if it is none."""
+    """An HTTP address without user name, password and query, or None if the text is no such address."""
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
@@ -258,14 +258,14 @@ def shown_address(address: str) -> str | None:
 
 
 def checked_address(config: ModelConfig, own: str) -> str:
-    """The address to show for a provider that has one of its own.
+    """The address to show for a provider with a fixed address.
 
     Args:
-        config: may name another, such as a gateway's.
-        own: the provider's.
+        config: may name another address, such as a gateway's.
+        own: the provider's address.
 
     Raises:
-        UserError: if the one in the configuration is no address.
+        UserError: if the one in the configuration is not an address.
     """
     if config.base_url is None:
         return own
@@ -283,10 +283,10 @@ def read_key(config: ModelConfig, variable: str, advice: str) -> str:
     Args:
         config: the model that needs it.
         variable: the variable's name.
-        advice: what to do if there is none, as the end of a sentence.
+        advice: what to do if the key is missing, as the end of a sentence.
 
     Raises:
-        UserError: if it is missing, or cannot be a header's value. The sentence never quotes it.
+        UserError: if it is missing, or cannot be a header's value. The message never contains the key.
     """
     key = os.environ.get(variable, "").strip()
     if not key:
@@ -295,9 +295,9 @@ def read_key(config: ModelConfig, variable: str, advice: str) -> str:
             f"empty; {advice}"
         )
     if not all("!" <= character <= "~" for character in key):
-        # Such a key cannot be a header's value, and the HTTP client's complaint would quote it.
+        # Such a key cannot be a header's value, and the HTTP client's error would contain it.
         raise UserError(
-            f"The key in the environment variable {variable} holds blanks or characters other than ASCII; copy it again."
+            f"The key in the environment variable {variable} contains spaces or characters other than ASCII; copy it again."
         )
     return key
 
@@ -307,10 +307,10 @@ def hosted_key(config: ModelConfig, facts: Facts) -> tuple[ModelConfig, str]:
 
     Args:
         config: may name another variable.
-        facts: the provider's usual variable, and where it hands out keys.
+        facts: the provider's usual variable, and where a user gets a key.
 
     Returns:
-        The configuration with the variable filled in, so that messages and pools can name it, and the key.
+        The configuration with the variable filled in (messages and rate keys name it), and the key.
 
     Raises:
         UserError: if the key is missing or cannot be used.
@@ -323,7 +323,7 @@ def hosted_key(config: ModelConfig, facts: Facts) -> tuple[ModelConfig, str]:
 
 
 def missing_package(config: ModelConfig, facts: Facts) -> UserError:
-    """The sentence for a provider whose package is not installed."""
+    """The error for a provider whose package is not installed."""
     return UserError(
         f"Model '{config.name}' needs the {' and '.join(facts.packages)} package; install it with {facts.install_command}."
     )

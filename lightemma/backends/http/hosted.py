@@ -1,4 +1,4 @@
-"""What the backends of OpenAI, Anthropic and Google really share: key, address, package, and the steps of a batch."""
+"""Base classes for OpenAI, Anthropic and Google: key, address, package, and the steps of a batch."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _Shape = TypeVar("_Shape", bound=BaseModel)
 
 
 class HostedBackend(BatchBackend):
-    """A model of a provider that has one place, always needs a key, and takes batches.
+    """A model of a provider with one fixed address, a key, and a batch interface.
 
     Makes exactly one attempt per call. The key comes from ``api_key_env`` (the provider's usual variable if left out) and is
-    never part of a message. ``limits.timeout_s`` bounds the whole call.
+    never part of a message. ``limits.timeout_s`` limits the whole call.
     """
 
     #: Name of the provider's package in imports.
     sdk_module: ClassVar[str]
-    #: What a 404 may also come from.
+    #: Another possible cause of a 404.
     not_found_hint: ClassVar[str] = ""
 
     class Options(BatchBackend.Options):
-        """What all of them take."""
+        """Options of all of them."""
 
-        structured_output: bool = Field(default=True, description="pass a planner's answer schema on to the model")
+        structured_output: bool = Field(default=True, description="send a planner's answer schema to the model")
 
     options: Options
 
@@ -51,17 +51,17 @@ class HostedBackend(BatchBackend):
 
     @property
     def constraints(self) -> frozenset[Constraint]:
-        """JSON schemas, unless the options keep them from the model."""
+        """JSON schemas, unless the options switch them off."""
         return frozenset({"json"}) if self.options.structured_output else frozenset()
 
     @property
     def _batch_failures(self) -> Failures:
-        """Asking for a batch that is gone says nothing about the model."""
+        """For requests about a batch, a 404 says nothing about the model."""
         return replace(self._failures, not_found="bad_request")
 
     @staticmethod
     def _read(read: Callable[[Any], Completion], content: Any) -> Completion | CallError:
-        """One answer of a batch: a failure is an answer too."""
+        """One answer of a batch, or its failure."""
         try:
             return read(content)
         except CallError as error:
@@ -69,13 +69,13 @@ class HostedBackend(BatchBackend):
 
 
 class SdkBackend(HostedBackend):
-    """The same for OpenAI and Anthropic, whose packages come from one generator."""
+    """The same for OpenAI and Anthropic, whose packages are made by one generator and work in the same way."""
 
     class Options(HostedBackend.Options):
-        """What both of them take."""
+        """Options of both of them."""
 
         extra_body: dict[str, Any] = Field(
-            default_factory=dict, description="further fields of the request, as they are"
+            default_factory=dict, description="further fields of the request, sent unchanged"
         )
 
     options: Options
@@ -98,9 +98,9 @@ class SdkBackend(HostedBackend):
         return await attempt(self._sdk, call, BATCH_TIMEOUT_S, failures)
 
     async def _batch_step(self, call: Awaitable[Any], shape: type[_Shape], failures: Failures) -> _Shape:
-        """One step of a batch: what came back, in its shape.
+        """One request about a batch: the answer as ``shape``.
 
         Raises:
-            CallError: if nothing came back, or in another shape.
+            CallError: if no answer came, or one of another shape.
         """
         return failures.checked(shape, failures.json(await self._batch_body(call, failures)))

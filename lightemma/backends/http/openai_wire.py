@@ -1,4 +1,4 @@
-"""OpenAI's two interfaces on the wire: requests built, answers read. Shared by every backend that speaks one of them."""
+"""Builds requests and reads answers of OpenAI's two interfaces, for every backend that uses one of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _INCOMPLETE_REASONS: dict[str, _FinishReason] = {"max_output_tokens": "length", 
 
 
 def data_url(picture: Picture | None) -> str:
-    """A picture as a ``data:`` address, or its own where the provider is to fetch it.
+    """A picture as a ``data:`` address, or its own address where the provider fetches it.
 
     Raises:
         ValueError: if there is none.
@@ -38,7 +38,7 @@ def data_url(picture: Picture | None) -> str:
 
 
 def strict_schema(request: Request) -> dict[str, Any]:
-    """The request's answer schema, as both interfaces name it."""
+    """The request's answer schema, in the form that both interfaces expect."""
     return {"name": "answer", "strict": True, "schema": request.response_schema}
 
 
@@ -46,7 +46,7 @@ def strict_schema(request: Request) -> dict[str, Any]:
 
 
 def chat_messages(messages: Sequence[Message], detail: Detail | None = None) -> list[dict[str, Any]]:
-    """Turns for ``/chat/completions``; text alone goes as a plain string, which older servers insist on."""
+    """Turns for ``/chat/completions``; text alone is sent as a plain string, which older servers need."""
     return [{"role": message.role, "content": _chat_content(message, detail)} for message in messages]
 
 
@@ -76,7 +76,7 @@ class _ChatChoice(BaseModel):
 
 
 class _ChatAnswer(BaseModel):
-    """The parts of a chat completion that are read; servers differ in all the others."""
+    """The parts of a chat completion that are read; servers differ in the other parts."""
 
     choices: list[_ChatChoice] = Field(min_length=1)
     model: str | None = None
@@ -91,17 +91,17 @@ def read_chat(content: object, failures: Failures) -> Completion:
         failures: makes the errors.
 
     Raises:
-        CallError: if it reports a failure, or is no chat completion.
+        CallError: if it reports a failure, or is not a chat completion.
     """
     if isinstance(content, dict) and content.get("error") and not content.get("choices"):
-        # Routers report the failure of the server behind them under status 200.
+        # Routers report a failure of the server behind them with status 200.
         raise failures.reported(content["error"])
     answer = failures.checked(_ChatAnswer, content)
     choice = answer.choices[0]
     usage = _chat_usage(answer.usage)
     if choice.finish_reason == "error":
-        # OpenRouter's word for a server that failed half-way: the text is a fragment.
-        raise failures.error("server_error", "the server gave up half-way (finish_reason error)")
+        # OpenRouter's finish reason when a server failed half-way: the text is not complete.
+        raise failures.error("server_error", "the server failed half-way through the answer (finish_reason error)")
     if choice.message.refusal:
         return Completion(choice.message.refusal, usage=usage, finish_reason="refused", model=answer.model)
     return Completion(
@@ -113,7 +113,7 @@ def read_chat(content: object, failures: Failures) -> Completion:
 
 
 def _joined(content: str | list[dict[str, Any]] | None) -> str:
-    """The answer's text; some servers give a list of parts, thinking among them."""
+    """The answer's text; some servers send a list of parts, including thinking."""
     if isinstance(content, list):
         texts = (part.get("text") for part in content if part.get("type") == "text")
         return "".join(text for text in texts if isinstance(text, str))
@@ -138,7 +138,7 @@ class _ChatTokens(BaseModel):
 
 
 def _chat_usage(reported: object) -> Usage | None:
-    """Tokens in the harness's meaning, or None if the server did not count, or not in a way that can be read."""
+    """Tokens in the harness's meaning, or None if the server did not count, or in an unknown form."""
     try:
         tokens = _ChatTokens.model_validate(reported)
     except ValidationError:
@@ -221,7 +221,7 @@ def read_response(content: object, failures: Failures) -> Completion:
         failures: makes the errors.
 
     Raises:
-        CallError: if it reports a failure, or is no response.
+        CallError: if it reports a failure, or is not a response.
     """
     if isinstance(content, dict) and content.get("error"):
         raise failures.reported(content["error"])

@@ -1,4 +1,4 @@
-"""One attempt through the SDK of OpenAI or of Anthropic: they come from one generator and fail in the same ways."""
+"""One attempt through the SDK of OpenAI or of Anthropic, which are made by one generator and raise the same errors."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from lightemma.backends.http.errors import Failures, missing_package
 
 
 def load_sdk(module: str, config: ModelConfig, facts: Facts) -> Any:
-    """A provider's package, imported when its backend is made and not before.
+    """A provider's package, imported only when its backend is made.
 
     Args:
         module: its name in imports.
         config: the model that needs it.
-        facts: how it is installed.
+        facts: say how it is installed.
 
     Raises:
         UserError: if it is not installed.
@@ -31,21 +31,21 @@ def load_sdk(module: str, config: ModelConfig, facts: Facts) -> Any:
 
 
 async def attempt(sdk: ModuleType, call: Awaitable[Any], timeout_s: float, failures: Failures) -> bytes:
-    """Awaits a call and gives the body of its answer as it came.
+    """Awaits a call and returns the unchanged body of its answer.
 
     Args:
         sdk: the module ``openai`` or ``anthropic``, for its exceptions.
         call: what a ``with_raw_response`` method returned, or a ``get`` of text.
-        timeout_s: seconds for the whole answer, however slowly its bytes come.
+        timeout_s: seconds for the whole answer, even if bytes keep arriving.
         failures: makes the errors.
 
     Raises:
         CallError: if no answer came.
     """
     any_error: type[Exception] = sdk.APIError.__base__  # OpenAIError or AnthropicError
-    # Errors are raised without their cause: the cause's text has not been cleared of the key.
+    # Errors are raised without their cause: the text of the cause may hold the key.
     try:
-        # The client's own timeout starts anew with every chunk; this one covers the whole answer.
+        # The client's own timeout starts again with every chunk; this one covers the whole answer.
         async with asyncio.timeout(timeout_s):
             response = await call
     except (sdk.APITimeoutError, TimeoutError):

@@ -1,4 +1,4 @@
-"""Dynamic batching: calls wait in a queue, one thread takes those that fit together and hands them to the model."""
+"""Dynamic batching: calls wait in a queue, one thread takes those that fit together and gives them to the model."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model made of one call.
+    """The model's answer to one call.
 
     Attributes:
         text: the answer, special tokens left out.
-        tokens: tokens generated, the one that ends the answer included and padding not.
-        complete: whether the model ended it; False if it was cut at the longest answer.
+        tokens: tokens generated, with the one that ends the answer and without padding.
+        complete: whether the model ended it; False if it was cut at the token limit.
         seconds: this call's share of the time that the device spent on its batch.
     """
 
@@ -41,7 +41,7 @@ class Ticket:
     Attributes:
         call: the call.
         future: its answer, later.
-        arrived: when it came, on ``time.monotonic``'s clock.
+        arrived: when it arrived, by ``time.monotonic``.
     """
 
     call: PreparedCall
@@ -51,20 +51,20 @@ class Ticket:
 
     @property
     def abandoned(self) -> bool:
-        """Whether nobody waits for the answer any longer."""
+        """Whether the caller no longer waits for the answer."""
         return self._abandoned or self.future.cancelled()
 
     def abandon(self) -> None:
-        """The caller has gone."""
+        """Marks the call as one whose caller no longer waits."""
         self._abandoned = True
 
     def answer(self, answer: Answer) -> None:
-        """Hands the answer over."""
+        """Gives the answer to the caller."""
         if not self.future.done():
             self.future.set_result(answer)
 
     def fail(self, kind: CallKind, message: str) -> None:
-        """Hands a failure over."""
+        """Gives a failure to the caller."""
         if not self.future.done():
             self.future.set_exception(CallError(kind, message))
 
@@ -74,9 +74,9 @@ class BatchLimits:
     """How large a batch may get.
 
     Attributes:
-        calls: at once.
-        tokens: calls times the longest of them.
-        output_tokens: longest answer, which takes its place beside every input.
+        calls: most calls in a batch.
+        tokens: most tokens: number of calls times the longest of them.
+        output_tokens: longest answer, which is added to every input.
         wait_s: how long a batch that is not full waits.
     """
 
@@ -94,21 +94,21 @@ class BatchLimits:
         return len(calls) <= self.calls and self.size(calls) <= self.tokens
 
     def halve(self, calls: Sequence[PreparedCall]) -> None:
-        """Keeps later batches to half the size of one that did not fit into the memory."""
+        """Limits later batches to half the size of one that did not fit into the memory."""
         self.tokens = min(self.tokens, max(1, self.size(calls) // 2))
 
 
 def choose(waiting: Sequence[Ticket], limits: BatchLimits) -> tuple[list[Ticket], bool]:
     """The next batch: the call that waits longest, and those of its kind that are nearest to it in length.
 
-    A call that is larger than the budget goes alone.
+    A call that is larger than the budget is a batch of its own.
 
     Args:
         waiting: at least one, oldest first.
         limits: of the batch.
 
     Returns:
-        The batch, longest first, and whether it is full: whether another call could not join, whatever its length.
+        The batch, longest first, and whether it is full: whether no other call of any length could join.
     """
     oldest = waiting[0]
     others = [ticket for ticket in waiting[1:] if ticket.call.kind == oldest.call.kind]
@@ -131,7 +131,7 @@ class Batcher:
 
     Args:
         run: answers a batch; sets every ticket's future and raises nothing.
-        limits: of a batch; read anew for each.
+        limits: of a batch; read again for each.
     """
 
     def __init__(self, run: Callable[[Sequence[Ticket]], None], limits: BatchLimits) -> None:
@@ -149,7 +149,7 @@ class Batcher:
 
     @contextmanager
     def expecting(self) -> Iterator[None]:
-        """Meanwhile a call is being prepared, which batches wait for."""
+        """While the block lasts, a call is being prepared, and batches wait for it."""
         with self._changed:
             self._expected += 1
         try:
@@ -170,7 +170,7 @@ class Batcher:
         return ticket
 
     def close(self) -> None:
-        """Ends the thread; calls that were not answered fail. Waits for the running batch, which is cut short."""
+        """Ends the thread; calls without an answer fail. Waits for the running batch, which is stopped early."""
         with self._changed:
             self._closed = True
             for ticket in self._running:
@@ -207,7 +207,7 @@ class Batcher:
                 left = due - time.monotonic()
                 if full or (not self._expected and left <= 0):
                     self._waiting = [ticket for ticket in self._waiting if ticket not in batch]
-                    # From here on cancelling goes through abandon(): the future's own state is settled.
+                    # From here on a caller cancels with abandon(): the future can no longer be cancelled.
                     self._running = [ticket for ticket in batch if ticket.future.set_running_or_notify_cancel()]
                     if self._running:
                         return list(self._running)

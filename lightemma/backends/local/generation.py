@@ -1,4 +1,4 @@
-"""Answers batches: one generate() for each, halved where the memory is too small."""
+"""Answers batches with one generate() call each; a batch that does not fit into the memory is halved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lightemma.backends.local.batching import Answer, BatchLimits, Ticket
 from lightemma.backends.local.inputs import PreparedCall, collate, shortened
 from lightemma.backends.local.loading import LoadedModel, transformers_package
-from lightemma.backends.local.memory import give_memory_back, is_out_of_memory
+from lightemma.backends.local.memory import free_memory, is_out_of_memory
 from lightemma.backends.local.pictures import VisionReuse
 from lightemma.backends.local.sampling import Abandonment, GumbelNoise, RepetitionPenalty, row_seed
 
@@ -29,7 +29,7 @@ class Sampling:
     Attributes:
         max_output_tokens: longest answer.
         temperature: None or 0 takes the likeliest token.
-        seed: None draws anew each time.
+        seed: None draws differently each time.
     """
 
     max_output_tokens: int
@@ -39,10 +39,10 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class BatchWork:
-    """What one batch took.
+    """The work of one batch.
 
     Attributes:
-        calls: answered at once.
+        calls: answered together.
         width: tokens of the longest input in ``input_ids``, to which the others were padded.
         input_tokens: of all calls, padding left out.
         output_tokens: of all calls, padding left out.
@@ -62,12 +62,12 @@ class BatchRunner:
     Args:
         loaded: the model.
         sampling: how answers are drawn.
-        limits: of batches; made smaller for good when one did not fit into the memory.
+        limits: of batches; reduced for the rest of the run when one did not fit into the memory.
         cached_pictures: how many sets of encoded pictures are kept; 0 for none.
 
     Attributes:
-        work: what every batch took, in order.
-        vision: what is reused of pictures, or None.
+        work: of every batch, in order.
+        vision: the reuse of encoded pictures, or None.
     """
 
     def __init__(self, loaded: LoadedModel, sampling: Sampling, limits: BatchLimits, cached_pictures: int) -> None:
@@ -94,7 +94,7 @@ class BatchRunner:
             answers = self._answers(tickets)
         except Exception as error:
             failure, short_of_memory = shortened(error), is_out_of_memory(error)
-        # Outside the except clause, which would hold on to the failed batch's tensors.
+        # Outside the except clause, which would keep the failed batch's tensors in memory.
         if failure is None:
             for ticket, answer in zip(tickets, answers, strict=True):
                 ticket.answer(answer)
@@ -102,7 +102,7 @@ class BatchRunner:
         if short_of_memory:
             if self.vision:
                 self.vision.clear()
-            give_memory_back()
+            free_memory()
         if len(tickets) == 1:
             _LOG.warning("a call failed: %s", failure)
             tickets[0].fail("server_error", self._sentence(tickets[0].call, failure, short_of_memory))
@@ -122,7 +122,7 @@ class BatchRunner:
         inputs = {name: self._placed(value) for name, value in collate(calls, self._padding).items()}
         width = inputs["input_ids"].shape[1]
         if hasattr(getattr(self._model, "model", None), "rope_deltas"):
-            # Qwen keeps the last batch's picture positions, which a batch without pictures would take for its own.
+            # Qwen keeps the last batch's picture positions, which a batch without pictures would wrongly use.
             self._model.model.rope_deltas = None
         with torch.inference_mode():
             if self.vision:
@@ -182,7 +182,7 @@ class BatchRunner:
 
 
 def _settle(settings: Any) -> tuple[float, frozenset[int]]:
-    """Makes a model's generation settings greedy; what it comes with for sampling is left out.
+    """Makes a model's generation settings greedy; its own sampling settings are ignored.
 
     Returns:
         The model's repetition penalty, which is applied row by row, and the tokens that end an answer.

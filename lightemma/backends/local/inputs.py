@@ -1,4 +1,4 @@
-"""From a request to a model's input tensors: one call alone, and several as a batch."""
+"""Turns requests into a model's input tensors: one call alone, or several as a batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-#: Inputs with one entry per token, and what stands for padding; None is the model's padding token.
+#: Inputs with one entry per token, and their padding value; None is the model's padding token.
 _PER_TOKEN: dict[str, int | None] = {
     "input_ids": None,
     "attention_mask": 0,
@@ -24,7 +24,7 @@ _PER_TOKEN: dict[str, int | None] = {
     "mm_token_type_ids": 0,
     "cross_attention_mask": 0,
 }
-#: Longest piece of an error's words that is kept.
+#: Longest part of an error's message that is kept.
 _MESSAGE_LENGTH = 500
 
 
@@ -34,7 +34,7 @@ class PreparedCall:
 
     Attributes:
         inputs: tensors by the name the model gives them, one row, without padding, on the CPU.
-        length: tokens in ``input_ids``: what is padded.
+        length: tokens in ``input_ids``, before padding.
         tokens: input tokens as the model consumes them, pictures included.
         pictures: digests of the pictures, in order.
     """
@@ -59,7 +59,7 @@ class RequestEncoder:
 
     Args:
         processor: of the model.
-        model_config: of the model, for what the processor does not know.
+        model_config: of the model, for settings that the processor does not have.
         cached_pictures: how many sets of processed pictures are kept; 0 for none.
     """
 
@@ -74,7 +74,7 @@ class RequestEncoder:
         """One request as tensors.
 
         Raises:
-            CallError: ``bad_request`` if the processor does not take it, or it is longer than the model reads.
+            CallError: ``bad_request`` if the processor refuses it, or it is longer than the model can read.
         """
         try:
             call = self._encode(request)
@@ -113,10 +113,10 @@ class RequestEncoder:
         return PreparedCall(inputs, length, length + self._unlisted_tokens(inputs), digests)
 
     def _unlisted_tokens(self, inputs: dict[str, Any]) -> int:
-        """Picture tokens that do not stand in ``input_ids``.
+        """Picture tokens that are not in ``input_ids``.
 
         Llama-3.2-Vision reads pictures through cross-attention: a picture is one token in the text, and each of its
-        tiles (image_size / patch_size)² + 1 vectors beside it.
+        tiles adds (image_size / patch_size)² + 1 vectors.
         """
         tiles = inputs.get("aspect_ratio_mask")
         if tiles is None:
@@ -125,14 +125,14 @@ class RequestEncoder:
         return int(tiles.sum() * ((vision.image_size // vision.patch_size) ** 2 + 1))
 
     def _prompt(self, messages: Sequence[Message]) -> str:
-        """The conversation as the model was trained to read it, up to where its answer begins."""
+        """The conversation in the model's chat format, up to where its answer begins."""
         template = getattr(self._processor, "chat_template", None) or getattr(self._tokenizer, "chat_template", None)
         if not template:
             return self._plain_prompt(messages)
         owner = self._processor if hasattr(self._processor, "apply_chat_template") else self._tokenizer
         if isinstance(template, dict):
             template = template["default"]
-        # Templates of text models know no picture parts: they get the placeholder within the text.
+        # Templates of text models support no picture parts, so the placeholder is put into the text.
         turns = [
             {"role": message.role, "content": _parts(message) if "image" in template else self._marked(message)}
             for message in messages
@@ -144,7 +144,7 @@ class RequestEncoder:
         return "".join(turns) + "Assistant:"
 
     def _marked(self, message: Message) -> str:
-        """The turn's text with the model's placeholder where a picture stands."""
+        """The turn's text with the model's placeholder for each picture."""
         return "".join(part.text if isinstance(part, TextPart) else self._placeholder() for part in message.parts)
 
     def _placeholder(self) -> str:
@@ -159,8 +159,8 @@ class RequestEncoder:
 def collate(calls: Sequence[PreparedCall], padding_token: int) -> dict[str, Any]:
     """Calls of one kind as one batch: texts padded on the left, so that all answers begin at the same place.
 
-    Picture inputs are put one after the other; where their shapes differ they are filled up with zeros, which the
-    architectures that give a row to each call know as no picture.
+    Picture inputs are put one after the other; where their shapes differ they are filled up with zeros, which
+    architectures with one row per call read as "no picture".
 
     Args:
         calls: of one kind.
@@ -181,9 +181,9 @@ def collate(calls: Sequence[PreparedCall], padding_token: int) -> dict[str, Any]
 
 
 def shortened(error: BaseException) -> str:
-    """An error's kind and words on one line."""
-    words = " ".join(f"{type(error).__name__}: {error}".split())
-    return words if len(words) <= _MESSAGE_LENGTH else words[:_MESSAGE_LENGTH] + " …"
+    """An error's type and message on one line."""
+    message = " ".join(f"{type(error).__name__}: {error}".split())
+    return message if len(message) <= _MESSAGE_LENGTH else message[:_MESSAGE_LENGTH] + " …"
 
 
 def _pictures(messages: Sequence[Message]) -> list[Picture]:
@@ -198,7 +198,7 @@ def _pictures(messages: Sequence[Message]) -> list[Picture]:
 
 
 def _opened(picture: Picture) -> Image.Image:
-    """The picture, not yet decoded where that can wait: nobody asks for the pixels of one that is kept."""
+    """The picture, decoded only when its pixels are used: those of a cached picture are not."""
     from PIL import Image
 
     image = Image.open(io.BytesIO(picture.data), formats=("JPEG", "PNG"))
@@ -223,7 +223,7 @@ def _padded_left(row: torch.Tensor, width: int, fill: int) -> torch.Tensor:
 
 
 def _filled_up(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
-    """Tensors of one shape but for the first dimension, filled up with zeros behind."""
+    """Pads tensors with zeros at the end, so that all have one shape except for the first dimension."""
     shapes = [tensor.shape[1:] for tensor in tensors]
     if len(set(shapes)) == 1:
         return tensors

@@ -1,4 +1,4 @@
-"""Loads a model and its processor, from a folder or through the Hugging Face cache, and says what to do where it cannot."""
+"""Loads a model and its processor from a folder or the Hugging Face cache; errors say what to do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lightemma.errors import UserError
 
 _LOG = logging.getLogger(__name__)
 
-#: What the backend cannot do without; accelerate is needed for device_map only.
+#: Packages that the backend needs; accelerate is needed for device_map only.
 _PACKAGES = ("torch", "transformers", "PIL")
 
 
@@ -28,7 +28,7 @@ class LoadedModel:
     Attributes:
         model: of transformers, in evaluation mode.
         processor: the model's own.
-        name: the model as loaded, with the commit of its repository where there is one.
+        name: the model as loaded, with the commit of its repository if it has one.
     """
 
     model: Any
@@ -53,7 +53,7 @@ def check_packages(config: ModelConfig) -> None:
 
 
 def transformers_package() -> Any:
-    """``transformers``, without its types: those of the automatic classes and mappings are wrong or missing."""
+    """``transformers``, untyped: the types of its automatic classes and mappings are wrong or missing."""
     return importlib.import_module("transformers")
 
 
@@ -61,7 +61,7 @@ def load_model(config: ModelConfig, options: LocalOptions) -> LoadedModel:
     """Loads a model; takes seconds to minutes.
 
     Raises:
-        UserError: if it is not there, is no image-text model, needs a package, or does not fit into the memory.
+        UserError: if it is missing, is not an image-text model, needs a package, or does not fit into the memory.
     """
     try:
         return _load(config, options)
@@ -79,7 +79,7 @@ def _load(config: ModelConfig, options: LocalOptions) -> LoadedModel:
     source: dict[str, Any] = {"trust_remote_code": options.trust_remote_code}
     if config.revision is not None:
         source["revision"] = config.revision
-    # The kind of model is looked up first: its config is small, its weights are not.
+    # The kind of model is checked first, since its config is small and its weights are large.
     settings = transformers.AutoConfig.from_pretrained(where, **source)
     _check_kind(config, settings)
     processor = _processor(where, source, settings)
@@ -110,7 +110,7 @@ def _check_kind(config: ModelConfig, settings: Any) -> None:
     if type(settings) in mapping or "AutoModelForImageTextToText" in own_code:
         return
     raise UserError(
-        f"Model '{config.name}' ({config.model}) is of the kind '{settings.model_type}', which answers no questions about "
+        f"Model '{config.name}' ({config.model}) is of the type '{settings.model_type}', which cannot answer questions about "
         "pictures in transformers; name an image-text-to-text model, such as Qwen/Qwen2.5-VL-7B-Instruct."
     )
 
@@ -125,10 +125,10 @@ def _processor(where: str, source: dict[str, Any], settings: Any) -> Any:
 
 
 def _without_video(where: str, source: dict[str, Any], settings: Any) -> Any:
-    """The model's processor without its video part, which alone needs torchvision.
+    """The model's processor without its video part, the only part that needs torchvision.
 
     Raises:
-        ImportError: as before, if the processor has no video part or no class of its own.
+        ImportError: if the processor has no video part or no class of its own.
     """
     transformers = transformers_package()
     known = transformers.PROCESSOR_MAPPING.get(type(settings), None)
@@ -154,7 +154,7 @@ def _limit_pixels(config: ModelConfig, options: LocalOptions, image_processor: A
     """Sets the least and the most pixels of a picture.
 
     Raises:
-        UserError: if the processor knows no such limit; it would be ignored in silence.
+        UserError: if the processor has no such limit and would ignore it.
     """
     wanted = {"min_pixels": options.min_pixels, "max_pixels": options.max_pixels}
     known = getattr(getattr(image_processor, "valid_kwargs", None), "__annotations__", {})
@@ -164,10 +164,10 @@ def _limit_pixels(config: ModelConfig, options: LocalOptions, image_processor: A
             continue
         if name not in known:
             raise UserError(
-                f"Model '{config.name}': the processor of {config.model} knows no {name}; remove the option and scale the "
+                f"Model '{config.name}': the processor of {config.model} has no {name}; remove the option and scale the "
                 "pictures down before they are sent."
             )
-        # The processors that know these names keep them here, as numbers of pixels.
+        # Processors with these settings keep them here, as numbers of pixels.
         size[edge] = value
         image_processor.size = type(image_processor.size)(**size)
 
@@ -179,20 +179,22 @@ def _place(model: str) -> Path:
 def _sentence(config: ModelConfig, options: LocalOptions, error: Exception) -> str:
     """What went wrong, and what to do."""
     head = f"Model '{config.name}' ({config.model}) cannot be loaded"
-    words = shortened(error)
+    message = shortened(error)
     if is_out_of_memory(error):
-        return f"{head}, since the memory is too small; take a smaller model or dtype: bfloat16 ({words})."
+        return f"{head}, since the memory is too small; take a smaller model or dtype: bfloat16 ({message})."
     if isinstance(error, ImportError):
-        return f"{head}, since a package is missing; install it, or change `attention` if it names one ({words})."
+        return f"{head}, since a package is missing; install it, or change `attention` if it names one ({message})."
     if "trust_remote_code" in str(error) and not options.trust_remote_code:
-        return f"{head}: it comes with Python code of its own; read it, then set the option trust_remote_code: true."
+        return f"{head}: it contains Python code; read that code, then set the option trust_remote_code: true."
     if _place(config.model).is_dir():
-        return f"{head} from that folder; it must hold what save_pretrained or a download wrote ({words})."
+        return (
+            f"{head} from that folder; it must contain the files that save_pretrained or a download wrote ({message})."
+        )
     if isinstance(error, OSError):
         pinned = f" --revision {config.revision}" if config.revision else ""
         return (
-            f"{head}: it is no folder, not in the Hugging Face cache, and could not be fetched. Check the name and the "
-            f"revision, fetch it with `hf download {config.model}{pinned}` (HF_TOKEN for gated models), or name a folder "
-            f"({words})."
+            f"{head}: it is not a folder, not in the Hugging Face cache, and could not be downloaded. Check the name and the "
+            f"revision, download it with `hf download {config.model}{pinned}` (HF_TOKEN for gated models), or name a folder "
+            f"({message})."
         )
-    return f"{head} ({words})."
+    return f"{head} ({message})."

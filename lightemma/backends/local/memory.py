@@ -1,23 +1,23 @@
-"""Running out of memory: how it is told, and what is given back."""
+"""Recognises errors of too little memory, and frees memory."""
 
 from __future__ import annotations
 
 import gc
 
-#: Words of errors that are no MemoryError and no torch.OutOfMemoryError: the CPU allocator's, and those of libraries.
-_WORDS = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory", "alloc_failed")
+#: Parts of messages of other errors than MemoryError and torch.OutOfMemoryError: of the CPU allocator and of libraries.
+_MESSAGES = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory", "alloc_failed")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory of the CPU or a GPU was too small."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    words = str(error).lower()
-    return isinstance(error, RuntimeError) and any(word in words for word in _WORDS)
+    message = str(error).lower()
+    return isinstance(error, RuntimeError) and any(part in message for part in _MESSAGES)
 
 
-def give_memory_back() -> None:
-    """Frees what nobody holds any longer, on the GPU too."""
+def free_memory() -> None:
+    """Frees unused memory, also on the GPU."""
     import torch
 
     gc.collect()

@@ -10,23 +10,23 @@ from lightemma.backends.base import Backend
 
 
 class LocalOptions(Backend.Options):
-    """What may stand under ``options:`` of a model with ``provider: transformers``."""
+    """The ``options:`` of a model with ``provider: transformers``."""
 
     device_map: str | None = Field(
         default=None,
-        description="where the weights go: auto, cuda:0, cpu, …; left out: auto with a GPU and accelerate, else cpu",
+        description="where the weights are loaded: auto, cuda:0, cpu, …; left out: auto with a GPU and accelerate, else cpu",
     )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
-        default="auto", description="number format of the weights; auto takes the one they were saved in"
+        default="auto", description="number format of the weights; auto is the format in which they were saved"
     )
     attention: Literal["sdpa", "eager", "flash_attention_2"] | None = Field(
         default=None, description="attention code; left out: the fastest that the model allows without extra packages"
     )
-    max_batch: int = Field(default=8, ge=1, description="calls answered at once at the most")
+    max_batch: int = Field(default=8, ge=1, description="most calls answered together")
     max_batch_tokens: int = Field(
         default=32_768,
         ge=1,
-        description="token budget of a batch: calls times (longest input + max_output_tokens); bounds the memory",
+        description="token budget of a batch: calls times (longest input + max_output_tokens); limits the memory",
     )
     max_wait_ms: float = Field(
         default=50.0, ge=0, description="how long a batch that is not full waits for further calls"
@@ -35,7 +35,7 @@ class LocalOptions(Backend.Options):
         default=True, description="prepare and encode the picture of a frame once for all its stages"
     )
     cached_pictures: int = Field(
-        default=32, ge=1, description="how many frames' pictures are kept for that; at least the calls under way"
+        default=32, ge=1, description="how many frames' pictures are kept for that; at least the calls in progress"
     )
     min_pixels: int | None = Field(
         default=None, ge=1, description="pictures are scaled up to this many pixels, where the model's processor can"
@@ -46,4 +46,6 @@ class LocalOptions(Backend.Options):
     trust_remote_code: bool = Field(
         default=False, description="run Python code that comes with the weights; read it first"
     )
-    strip_thinking: bool = Field(default=True, description="cut a <think>…</think> block off the answer's beginning")
+    strip_thinking: bool = Field(
+        default=True, description="remove a <think>…</think> block at the beginning of the answer"
+    )

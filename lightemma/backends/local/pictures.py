@@ -1,4 +1,4 @@
-"""Work on a frame's picture done once for its stages: the processor's pixels, and what the vision encoder makes of them."""
+"""Prepares and encodes a frame's picture once for all its stages: the processor's pixels and the vision encoder's features."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from lightemma.backends.local.memory import is_out_of_memory
 
 _LOG = logging.getLogger(__name__)
 
-#: Parts of a vision encoder's output that language models read; the first that there is, is needed.
+#: Parts of a vision encoder's output that language models read; the first one present is used.
 _FEATURES = ("pooler_output", "last_hidden_state")
 #: Features of middle layers, which Qwen3-VL adds to the first layers of its language model: one entry per layer.
 _LAYERED_FEATURES = "deepstack_features"
-#: Largest difference, relative to the features' size, between those put together and those made at once. Far above
-#: what another order of summing does in 16 bits, far below what a wrong picture does.
+#: Largest difference, relative to the features' size, between features made picture by picture and for the whole batch.
+#: Far above the effect of another order of summing in 16 bits, far below that of a wrong picture.
 _LARGEST_DIFFERENCE = 0.05
 
 K = TypeVar("K", bound=Hashable)
@@ -40,7 +40,7 @@ class WithPictures(Protocol):
 
 
 class LeastRecentlyUsed(Generic[K, V]):
-    """A mapping that forgets what was not asked for longest.
+    """A mapping that drops the entry that was not used for the longest time.
 
     Args:
         size: how many entries are kept.
@@ -54,7 +54,7 @@ class LeastRecentlyUsed(Generic[K, V]):
         return len(self._entries)
 
     def get(self, key: K, make: Callable[[], V]) -> V:
-        """The value at ``key``, made if there is none."""
+        """The value at ``key``; made if it is missing."""
         if key in self._entries:
             self._entries.move_to_end(key)
             return self._entries[key]
@@ -64,21 +64,21 @@ class LeastRecentlyUsed(Generic[K, V]):
         return value
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Drops all entries."""
         self._entries.clear()
 
 
 class PixelReuse:
-    """Remembers what an image processor made of pictures: decoding, resizing and normalising happen once.
+    """Caches the results of an image processor: decoding, resizing and normalising happen once.
 
-    It stands in for the processor's ``preprocess``, since everything that calls an image processor goes through it.
+    It replaces the processor's ``preprocess``, which is called for every picture.
 
     Args:
         image_processor: of the model's processor.
         size: how many sets of pictures are kept.
 
     Attributes:
-        made: how often pictures were really processed.
+        made: how often pictures were processed.
     """
 
     def __init__(self, image_processor: Any, size: int) -> None:
@@ -91,7 +91,7 @@ class PixelReuse:
 
     @contextmanager
     def of(self, pictures: tuple[str, ...]) -> Iterator[None]:
-        """Says which pictures are processed meanwhile, by their digests."""
+        """Sets which pictures are processed inside the block, by their digests."""
         self._pictures = pictures
         try:
             yield
@@ -107,17 +107,17 @@ class PixelReuse:
         if not self._pictures:
             return make()
         key = (self._pictures, repr(args), repr(sorted(kwargs.items())))
-        # Processors take entries out of what they get.
+        # A copy, since processors remove entries from what they are given.
         return copy.copy(self._kept.get(key, make))
 
 
 class VisionReuse:
-    """Remembers what a model's vision encoder made of pictures, so that the later stages of a frame skip it.
+    """Caches the features of a model's vision encoder, so that the later stages of a frame skip it.
 
-    It stands in for the one method of the model that turns pixels into features (``get_image_features``, or the vision
-    model of Llama-3.2-Vision), makes the features of each call's pictures by that very method, and puts those of a batch
-    together. The first batch of several calls is checked against the features made at once; where they differ, or
-    the model is built in another way, nothing is reused.
+    It replaces the one method of the model that turns pixels into features (``get_image_features``, or the vision
+    model of Llama-3.2-Vision), makes the features of each call's pictures with that method, and joins those of a batch.
+    The first batch of several calls is checked against features made for the whole batch; where they differ, or the
+    model is built in another way, nothing is reused.
 
     Args:
         model: the model.
@@ -125,7 +125,7 @@ class VisionReuse:
 
     Attributes:
         active: whether features are reused.
-        made: how often pictures were really encoded.
+        made: how often pictures were encoded.
     """
 
     def __init__(self, model: Any, size: int) -> None:
@@ -138,11 +138,11 @@ class VisionReuse:
         if self.active:
             self._original = getattr(self._owner, self._name)
             self._parameters = inspect.signature(self._original).parameters
-            setattr(self._owner, self._name, self._stand_in())
+            setattr(self._owner, self._name, self._replacement())
 
     @contextmanager
     def of(self, calls: Sequence[WithPictures]) -> Iterator[None]:
-        """Says which calls the model answers meanwhile, in the batch's order."""
+        """Sets which calls the model answers inside the block, in the batch's order."""
         self._calls = calls if self.active and all(call.pictures for call in calls) else ()
         try:
             yield
@@ -150,10 +150,10 @@ class VisionReuse:
             self._calls = ()
 
     def clear(self) -> None:
-        """Gives the kept features' memory back."""
+        """Frees the memory of the cached features."""
         self._kept.clear()
 
-    def _stand_in(self) -> Callable[..., Any]:
+    def _replacement(self) -> Callable[..., Any]:
         # generate() passes what the method's signature names, so the signature must stay.
         @functools.wraps(self._original)
         def features(*args: Any, **kwargs: Any) -> Any:
@@ -170,13 +170,13 @@ class VisionReuse:
         except Exception as error:
             if is_out_of_memory(error):
                 raise
-            self._step_aside(f"{type(error).__name__}: {error}")
+            self._switch_off(f"{type(error).__name__}: {error}")
             return self._original(*args, **kwargs)
         if len(self._calls) > 1 and not self._checked:
-            at_once = self._original(*args, **kwargs)
-            if not _alike(reused, at_once):
-                self._step_aside("features of single pictures differ from those made at once")
-                return at_once
+            whole = self._original(*args, **kwargs)
+            if not _same_features(reused, whole):
+                self._switch_off("features of single pictures differ from those of the whole batch")
+                return whole
             self._checked = True
         return reused
 
@@ -192,7 +192,7 @@ class VisionReuse:
         return dict(zip(positional, args, strict=False)) | kwargs
 
     def _of(self, call: WithPictures, arguments: Mapping[str, Any]) -> Any:
-        """Features of one call's pictures: the model's own method, given this call's part of the arguments."""
+        """Features of one call's pictures: the model's own method, called with this call's part of the arguments."""
 
         def make() -> Any:
             self.made += 1
@@ -204,7 +204,7 @@ class VisionReuse:
 
         return self._kept.get(call.pictures, make)
 
-    def _step_aside(self, reason: str) -> None:
+    def _switch_off(self, reason: str) -> None:
         _LOG.warning("Picture features are not reused for this model (%s); each stage encodes its picture.", reason)
         self.active = False
         self._calls = ()
@@ -213,7 +213,7 @@ class VisionReuse:
 
 def _feature_method(model: Any) -> tuple[Any, str]:
     """The module and the name of its method that turns pixels into features, or (None, '')."""
-    # The inner model does the work; the outer one, with the head, passes calls on.
+    # The inner model does the work; the outer one, with the head, only calls it.
     for owner in (getattr(model, "base_model", None), model):
         if hasattr(owner, "get_image_features"):
             return owner, "get_image_features"
@@ -227,7 +227,7 @@ def _like(own: Any, whole: Any) -> Any:
 
 
 def _needed(output: Any) -> Any:
-    """The output without what the language model does not read, so that keeping it costs little."""
+    """The parts of the output that the language model reads, so that caching needs little memory."""
     if not hasattr(output, "keys"):
         return output
     main = next(name for name in _FEATURES if output.get(name) is not None)
@@ -261,8 +261,8 @@ def _chained(parts: Sequence[Any]) -> Any:
     raise TypeError(f"features of an unknown kind, {type(parts[0]).__name__}")
 
 
-def _alike(ours: Any, theirs: Any) -> bool:
-    """Whether two outputs hold the same features, but for rounding."""
+def _same_features(ours: Any, theirs: Any) -> bool:
+    """Whether two outputs hold the same features, except for rounding."""
     mine, others = _tensors(_needed(ours)), _tensors(_needed(theirs))
     if [tensor.shape for tensor in mine] != [tensor.shape for tensor in others]:
         return False

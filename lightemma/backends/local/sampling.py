@@ -1,4 +1,4 @@
-"""How the next token is chosen, row by row: an answer does not depend on the calls it shares a batch with."""
+"""Chooses the next token row by row, so that an answer does not depend on the other calls of its batch."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class Row(Protocol):
 
     @property
     def abandoned(self) -> bool:
-        """Whether nobody waits for its answer any longer."""
+        """Whether the caller no longer waits for its answer."""
 
 
 class RepetitionPenalty:
-    """Makes tokens that stand in the prompt or the answer less likely, leaving padding out of the count.
+    """Makes tokens that occur in the prompt or the answer less likely, without counting padding.
 
     Keskar et al. 2019, equation 2: a score is divided by the penalty if positive, multiplied by it if negative.
-    transformers' own version counts padding as said, so that a row's answer would depend on the length of its neighbours.
+    transformers' own version counts padding as a token, so that a row's answer would depend on the length of other rows.
 
     Args:
         penalty: above 1.
@@ -39,12 +39,12 @@ class RepetitionPenalty:
 
         counted = torch.ones_like(input_ids)
         counted[:, : self._prompt_mask.shape[1]] = self._prompt_mask
-        # Padding sends its mark to a column of its own, which is cut off.
+        # Padding marks an extra column, which is removed.
         places = torch.where(counted.bool(), input_ids, scores.shape[1])
-        said = scores.new_zeros((scores.shape[0], scores.shape[1] + 1), dtype=torch.bool)
-        said.scatter_(1, places, True)
+        seen = scores.new_zeros((scores.shape[0], scores.shape[1] + 1), dtype=torch.bool)
+        seen.scatter_(1, places, True)
         lowered = torch.where(scores > 0, scores / self._penalty, scores * self._penalty)
-        return torch.where(said[:, :-1], lowered, scores)
+        return torch.where(seen[:, :-1], lowered, scores)
 
 
 class GumbelNoise:
@@ -78,10 +78,10 @@ class GumbelNoise:
 
 
 class Abandonment:
-    """Ends rows whose caller has gone; the batch ends with its last row.
+    """Ends rows whose caller no longer waits; the batch ends with its last row.
 
     Args:
-        rows: what each row answers.
+        rows: the calls of the batch.
     """
 
     def __init__(self, rows: Sequence[Row]) -> None:
@@ -95,12 +95,12 @@ class Abandonment:
 
 
 def row_seed(seed: int, token_ids: Sequence[int], pictures: Sequence[str]) -> int:
-    """Seed of one call: the same for the same question, different for different ones.
+    """Seed of one call: the same for the same prompt, different for different prompts.
 
     Args:
         seed: the user's.
         token_ids: the prompt.
         pictures: digests of its pictures.
     """
-    words = f"{seed}|{','.join(map(str, token_ids))}|{','.join(pictures)}"
-    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:7], "big")
+    text = f"{seed}|{','.join(map(str, token_ids))}|{','.join(pictures)}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
