@@ -1,7 +1,7 @@
-"""Where models answer: in this process, or in replicas spread over the machines of a Ray cluster.
+"""Executors run models in this process, or in replicas on the machines of a Ray cluster.
 
-Whatever the executor, frames, prompts, cache, budget, retries, limits and the one writer stay in the process that was started
-(the driver). Replicas hold a model or a client, and nothing that would be missed: see docs/scaling.md.
+With any executor, frames, prompts, cache, budget, retries, limits and the only writer stay in the process of the command
+(the driver). Replicas hold a model or a client and no data that could be lost: see docs/scaling.md.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ BackendMaker = Callable[[str], Backend]
 
 @contextmanager
 def placing(choice: ExecutorChoice, backends: BackendMaker) -> Iterator[BackendMaker]:
-    """A maker of backends that answer where ``choice`` says, while the block lasts.
+    """A maker of backends whose models run where ``choice`` says, for the duration of the block.
 
     Args:
-        choice: where; ``local`` hands ``backends`` back as it is.
+        choice: where; ``local`` returns ``backends`` unchanged.
         backends: makes the backend behind a ``--model`` value.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a command says about where models answer."""
+"""The user's choice of where models run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ RAY = "ray"
 
 @dataclass(frozen=True, slots=True)
 class ExecutorChoice:
-    """What a command says about where models answer.
+    """The user's choice of where models run.
 
     Attributes:
         kind: ``local`` or ``ray``.
         address: of a running Ray cluster (``HOST:PORT`` or ``auto``); None starts Ray on this machine alone.
-        replicas: replicas of each model at the most; None takes as many as fit.
-        gpus: of each replica, a fraction allowed; None goes by the model's YAML.
+        replicas: most replicas of each model; None: as many as fit.
+        gpus: of each replica, may be a fraction; None: as the model's YAML says.
     """
 
     kind: str = LOCAL
@@ -28,7 +28,7 @@ class ExecutorChoice:
 
 
 def choose_executor(spec: str = LOCAL, replicas: int | None = None, gpus: float | None = None) -> ExecutorChoice:
-    """Reads ``--executor`` and what goes with it.
+    """Reads ``--executor`` and its companion options.
 
     Args:
         spec: ``local``, ``ray``, ``ray:auto`` or ``ray:HOST:PORT``.
@@ -43,7 +43,7 @@ def choose_executor(spec: str = LOCAL, replicas: int | None = None, gpus: float 
         raise UserError(f"There is no executor '{spec}'; give local, ray, ray:auto or ray:HOST:PORT.")
     if "://" in address:
         raise UserError(
-            f"'{spec}' goes through Ray's client, which lightemma does not use; run the command on a machine of the "
+            f"'{spec}' uses Ray's client, which lightemma does not support; run the command on a machine of the "
             "cluster with --executor ray:auto."
         )
     if replicas is not None and replicas < 1:

@@ -1,4 +1,4 @@
-"""Ray: started on this machine or joined, kept quiet, and left again."""
+"""Starts Ray on this machine or joins a cluster, and leaves it again."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from lightemma.executors.replicas import ReplicaLost
 from lightemma.executors.worker import Hello, Refused, Reply, Worker, without_pictures
 from lightemma.frame import Picture
 
-#: Calls that a replica takes at once where the model's limits name no number.
+#: Concurrent calls of a replica where the model's limits name no number.
 _ANY_CALLS = 1000
-#: Seconds that a replica is given to let its model go.
+#: Seconds that a replica gets to release its model.
 _CLOSE_S = 30.0
-#: Pictures that are kept ready for the later stages of their frames.
+#: Pictures that are kept for the later stages of their frames.
 _SHELF_BYTES = 128_000_000
-#: Of the memory that a Ray on this machine alone shares between processes.
+#: Bytes of memory that a Ray on this machine alone shares between processes.
 _STORE_BYTES = 512_000_000
 
 #: Set before Ray is loaded, unless the user has set them.
@@ -38,14 +38,14 @@ _ENVIRONMENT = {
 
 
 @dataclass
-class PictureShelf:
-    """Pictures in Ray's store: sent to a machine once, however many calls show them."""
+class PictureStore:
+    """Pictures in Ray's store: each is sent to a machine once, for all its calls."""
 
     bytes: int = 0
     _kept: OrderedDict[str, tuple[Any, int]] = field(default_factory=OrderedDict)
 
     def put(self, picture: Picture) -> Any:
-        """The reference under which replicas find a picture."""
+        """Stores a picture; returns the reference by which replicas find it."""
         found = self._kept.get(picture.sha256)
         if found is not None:
             self._kept.move_to_end(picture.sha256)
@@ -61,15 +61,15 @@ class PictureShelf:
 
 @dataclass(frozen=True)
 class Cluster:
-    """The machines."""
+    """The machines of a Ray cluster."""
 
     nodes: tuple[Node, ...]
-    shelf: PictureShelf = field(default_factory=PictureShelf)
+    store: PictureStore = field(default_factory=PictureStore)
 
     def launch(
         self, kind: type[Backend], config: ModelConfig, placement: Placement, folder: Path | None = None
     ) -> RayReplica:
-        """Asks Ray for a replica; it comes up when its machine has room.
+        """Asks Ray for a replica; it starts when a machine has room.
 
         Args:
             kind: class of the backend that it holds.
@@ -84,13 +84,13 @@ class Cluster:
                 num_cpus=placement.cpus,
                 num_gpus=placement.gpus,
                 max_concurrency=2 * placement.calls if placement.calls else _ANY_CALLS,
-                # Lost replicas are replaced here, where it is known which calls they had.
+                # Lost replicas are replaced by lightemma, which knows their calls.
                 max_restarts=0,
                 max_task_retries=0,
             )
             .remote(kind, config, folder, Path.cwd())
         )
-        return RayReplica(actor, self.shelf)
+        return RayReplica(actor, self.store)
 
 
 class RayReplica:
@@ -98,19 +98,19 @@ class RayReplica:
 
     Args:
         actor: holds a ``Worker``.
-        shelf: where pictures are put.
+        store: where pictures are put.
     """
 
-    def __init__(self, actor: Any, shelf: PictureShelf) -> None:
+    def __init__(self, actor: Any, store: PictureStore) -> None:
         self._actor = actor
-        self._shelf = shelf
+        self._store = store
         self._up = False
 
     async def hello(self) -> Hello | Refused:
-        """Who it is, once it is up.
+        """Waits until the replica is up and returns its introduction.
 
         Raises:
-            ReplicaLost: if it died on the way.
+            ReplicaLost: if it died during its start.
         """
         said: Hello | Refused = await _outcome(self._actor.hello.remote())
         self._up = True
@@ -120,18 +120,18 @@ class RayReplica:
         """One call.
 
         Raises:
-            ReplicaLost: if the process or its machine is gone.
+            ReplicaLost: if the process or its machine is lost.
         """
         bare, places, pictures = without_pictures(request)
-        references = [self._shelf.put(picture) for picture in pictures]
+        references = [self._store.put(picture) for picture in pictures]
         reply: Reply = await _outcome(self._actor.generate.remote(bare, places, *references))
         return reply
 
     async def close(self) -> None:
-        """Lets the model go and ends the process."""
-        if self._up:  # one that waits for a GPU would never answer
+        """Releases the model and ends the process."""
+        if self._up:  # a replica that waits for a GPU would never answer
             with suppress(Exception):
-                # What went wrong with letting go is no more of interest: the process is ended in any case.
+                # Errors while releasing the model do not matter: the process is ended in any case.
                 async with asyncio.timeout(_CLOSE_S):
                     await self._actor.close.remote()
         with suppress(Exception):
@@ -142,7 +142,7 @@ class RayReplica:
 def ray_cluster(address: str | None) -> Iterator[Cluster]:
     """Ray while a block lasts: the cluster at ``address``, or one on this machine alone.
 
-    A Ray that this process has joined already is used and left as it is.
+    A Ray that this process has already joined is used and not ended.
 
     Raises:
         UserError: if Ray is not installed, or there is no cluster at the address.
@@ -158,7 +158,7 @@ def ray_cluster(address: str | None) -> Iterator[Cluster]:
         return
     alone: dict[str, Any] = {"include_dashboard": False, "object_store_memory": _STORE_BYTES} if address is None else {}
     try:
-        # Workers' output goes to Ray's own logs (/tmp/ray/session_latest/logs), not between the lines of the live view.
+        # Workers' output is written to Ray's own logs (/tmp/ray/session_latest/logs), not between the lines of the live view.
         ray.init(address=address or "local", log_to_driver=False, logging_level=logging.CRITICAL, **alone)
     except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
         if address is None:
@@ -178,12 +178,12 @@ async def _outcome(reference: Any) -> Any:
     try:
         return await reference
     except asyncio.CancelledError:
-        # Nobody waits for it any more: the model need not go on with it.
+        # No caller waits for it any more: the model need not continue.
         with suppress(Exception):
             ray.cancel(reference)
         raise
     except ray.exceptions.RayTaskError as error:
-        # Something was raised over there: it is raised here as it would have been without Ray.
+        # An exception in the replica is raised here, as it would be without Ray.
         cause = getattr(error, "cause", None)
         raise (cause if isinstance(cause, Exception) else RuntimeError(_first_line(error))) from None
     except ray.exceptions.RayError as error:
@@ -191,7 +191,7 @@ async def _outcome(reference: Any) -> Any:
 
 
 def _ray() -> Any:
-    """The package; imported only when it is asked for."""
+    """The package, imported only when needed."""
     return importlib.import_module("ray")
 
 
@@ -204,5 +204,5 @@ def _nodes() -> tuple[Node, ...]:
 
 
 def _first_line(error: BaseException) -> str:
-    words = str(error).strip()
-    return words.splitlines()[0].rstrip(".:") if words else type(error).__name__
+    message = str(error).strip()
+    return message.splitlines()[0].rstrip(".:") if message else type(error).__name__

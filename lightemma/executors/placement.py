@@ -1,4 +1,4 @@
-"""How many replicas of a model a cluster takes, and what each of them is given. Knows no Ray."""
+"""How many replicas of a model fit on a cluster, and which GPUs and cores each gets. Does not use Ray."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from lightemma.backends.base import Backend
 from lightemma.backends.registry import facts_of, holds_weights
 from lightemma.errors import UserError
 
-#: Client processes of a model behind an address: each sends a few hundred calls a second, more than one driver hands out.
+#: Client processes of a model behind an address: each can send a few hundred calls a second, more than one driver produces.
 CLIENTS = 4
-#: Cores that a replica on a GPU is given at the most, to prepare pictures and text.
+#: Most cores of a replica on a GPU, for preparing pictures and text.
 MOST_CPUS = 8
 
 
@@ -30,14 +30,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """What a model is given.
+    """The GPUs, cores and calls of a model's replicas.
 
     Attributes:
-        replicas: at the most; they are started as frames need them.
+        replicas: most replicas; they are started as frames need them.
         gpus: of each.
         cpus: of each.
-        calls: at once in each, or None if that adapts.
-        loads_weights: whether each replica holds the model itself; False for clients of one service.
+        calls: concurrent calls in each, or None if that number adapts itself.
+        loads_weights: whether each replica holds the model itself; False for clients of a service.
     """
 
     replicas: int
@@ -48,16 +48,16 @@ class Placement:
 
 
 def place(backend: Backend, nodes: tuple[Node, ...], replicas: int | None, gpus: float | None) -> Placement:
-    """How a model is spread.
+    """How a model's replicas are placed.
 
     A model on GPUs gets as many replicas as fit on them. One on CPUs uses all cores by itself, so it gets one replica per
-    machine. A model behind an address is served elsewhere; its clients share the work of sending.
+    machine. A model behind an address is served elsewhere; its replicas are clients that share the work of sending.
 
     Args:
         backend: as made on the driver.
         nodes: the machines.
-        replicas: as asked, or None.
-        gpus: of each replica as asked, or None.
+        replicas: most replicas, as the user says, or None.
+        gpus: of each replica, as the user says, or None.
 
     Raises:
         UserError: if no machine has enough GPUs for one replica.
@@ -85,7 +85,7 @@ def place(backend: Backend, nodes: tuple[Node, ...], replicas: int | None, gpus:
 
 
 def gpus_of(backend: Backend, nodes: tuple[Node, ...]) -> float:
-    """GPUs that one replica needs: what its server is told to take, else what its YAML says, else one if there are any."""
+    """GPUs that one replica needs: what its server's options say, else what its YAML says, else one if there are any."""
     if backend.gpu_count:
         return float(backend.gpu_count)
     if (

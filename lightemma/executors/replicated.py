@@ -1,4 +1,4 @@
-"""A backend whose model answers in replicas elsewhere. The harness sees one backend with more room."""
+"""A backend that sends its calls to replicas. The harness sees one backend with a higher limit of concurrent calls."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from lightemma.executors.replicas import Replica, ReplicaSet
 from lightemma.executors.worker import Failed, Refused
 from lightemma.serving.pool import ServerPool
 
-#: A call waits this long for a replica and its answer together: waiting for a GPU is no failure, and the model's own limit
-#: holds from when a replica has the call.
+#: Seconds that a call waits for a replica and its answer together: waiting for a GPU is not a failure, and the model's own
+#: timeout starts when a replica has the call.
 _WAIT_S = 30 * 24 * 3600.0
 
 
 def spread(backend: Backend, cluster: Cluster, choice: ExecutorChoice) -> Backend:
-    """The same model, answering in replicas; recordings, which answer at once, stay where they are.
+    """The same model in replicas; recordings, which answer immediately, stay in this process.
 
     Args:
-        backend: as made for this process; says what is asked and how, and is not asked itself.
+        backend: as made for this process; only its settings are used.
         cluster: where replicas run.
         choice: how many, and with how many GPUs each.
 
     Raises:
-        UserError: if no machine has room for a replica.
+        UserError: if no machine has enough GPUs for a replica.
     """
     if isinstance(backend, ReplayBackend):
         return backend
@@ -38,15 +38,15 @@ def spread(backend: Backend, cluster: Cluster, choice: ExecutorChoice) -> Backen
 
 
 class ReplicatedBackend(Backend):
-    """Hands every call to a replica.
+    """Sends every call to a replica.
 
-    Its limits are those of the harness: a model held by replicas takes ``limits.concurrency`` calls at once in each, one that
-    clients share takes as many as its service did; caps per minute hold for all together.
+    Limits: a model whose weights the replicas hold gets ``limits.concurrency`` concurrent calls in each replica; a model behind
+    a service gets that number in all replicas together. Caps per minute are for all replicas together.
 
     Args:
         inner: the backend to be replicated.
-        cluster: where.
-        placement: how.
+        cluster: where replicas run.
+        placement: number and size of the replicas.
     """
 
     def __init__(self, inner: Backend, cluster: Cluster, placement: Placement) -> None:
@@ -70,7 +70,7 @@ class ReplicatedBackend(Backend):
         )
 
     async def generate(self, request: Request) -> Completion:
-        """Ask the model once, wherever there is room.
+        """Ask the model once, in any replica that is free.
 
         Raises:
             CallError: as the model's own backend does; ``timeout`` also if a replica was lost and the call may be paid for.
@@ -84,53 +84,53 @@ class ReplicatedBackend(Backend):
         return reply.completion
 
     def prepare_run(self, folder: Path, servers: ServerPool) -> None:
-        """Replicas are told the run's folder, and start servers of their own."""
+        """Keeps the run's folder for the replicas, which start their own servers."""
         self._folder = folder.absolute()
 
     @property
     def reads_pictures(self) -> bool:
-        """As the replicated backend."""
+        """The same as for the inner backend."""
         return self._inner.reads_pictures
 
     @property
     def cacheable(self) -> bool:
-        """As the replicated backend."""
+        """The same as for the inner backend."""
         return self._inner.cacheable
 
     @property
     def takes_urls(self) -> bool:
-        """As the replicated backend."""
+        """The same as for the inner backend."""
         return self._inner.takes_urls
 
     @property
     def implementation(self) -> type[Backend]:
-        """As the replicated backend."""
+        """The same as for the inner backend."""
         return self._inner.implementation
 
     @property
     def given_config(self) -> ModelConfig:
-        """As the replicated backend."""
+        """The same as for the inner backend."""
         return self._inner.given_config
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """Those of the replicated backend, and Ray."""
+        """Those of the inner backend, and Ray."""
         return (*self._inner.packages, "ray")
 
     @property
     def constraints(self) -> frozenset[Constraint]:
-        """As the replicated backend."""
+        """The same as for the inner backend."""
         return self._inner.constraints
 
     @property
     def rate_key(self) -> str:
-        """A model held by replicas shares its room with nobody; clients share that of their service."""
+        """Replicas that hold weights share limits with no other model; clients share those of their service."""
         own = self._inner.rate_key
         return f"{own}|{self.config.name}" if self.placement.loads_weights else own
 
     @property
     def gpu_count(self) -> int:
-        """GPUs of all replicas that were up at once."""
+        """GPUs of all replicas that ran at the same time."""
         return math.ceil(self.placement.gpus * min(self.replicas.started, self.placement.replicas))
 
     async def aclose(self) -> None:
@@ -146,9 +146,9 @@ class ReplicatedBackend(Backend):
 
 
 def config_for_replicas(backend: Backend) -> ModelConfig:
-    """The settings that a replica is made of: as they were given, but for a fixed port, which only one could listen at."""
-    # Backends that start a server leave time for that in their own limits; done twice, a server that hangs would be waited
-    # for twice as long.
+    """The settings of a replica: as the user gave them, but without a fixed port, which only one server could listen at."""
+    # The given settings, since backends that start a server lengthen their own timeout for it; lengthened twice, a server
+    # that hangs would be waited for twice as long.
     config = backend.given_config
     if config.options.get("port"):
         return config.model_copy(update={"options": {**config.options, "port": 0}})

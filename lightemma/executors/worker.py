@@ -1,4 +1,4 @@
-"""What runs in a replica's process: a backend, asked call by call. Keeps nothing that the driver does not have."""
+"""The worker in a replica's process: it holds a backend and asks it call by call. It keeps no data of its own."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from lightemma.failures import CallKind
 from lightemma.frame import Picture
 from lightemma.serving.pool import ServerPool, default_home
 
-#: Inside a run's folder: what is kept of the servers that replicas started.
+#: Inside a run's folder: logs of the servers that replicas started.
 FOLDER = "replicas"
 
-#: Where pictures stood in a request: message and part.
+#: Places of the pictures in a request: message and part.
 Places = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer, with the seconds as the replica saw them."""
+    """An answer, with the seconds measured in the replica."""
 
     completion: Completion
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A call that brought none: the parts of a ``CallError``."""
+    """A call without an answer: the parts of a ``CallError``."""
 
     kind: CallKind
     message: str
@@ -43,14 +43,14 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The user has something to put right; no further call can succeed."""
+    """A mistake that the user must correct; no further call can succeed."""
 
     sentence: str
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Who a replica is.
+    """A replica's introduction.
 
     Attributes:
         version: of lightemma there.
@@ -74,8 +74,8 @@ class Worker:
     Args:
         kind: its class.
         config: its settings.
-        folder: of the run, where what a model's server says is kept if the folder is there on this machine too.
-        where: the folder that relative paths in the settings start from, if it is there on this machine too.
+        folder: of the run; a server's log is written there if the folder exists on this machine too.
+        where: the folder that relative paths in the settings start from, if it exists on this machine too.
     """
 
     def __init__(
@@ -89,23 +89,23 @@ class Worker:
         self._backend: Backend | None = None
 
     async def hello(self) -> Hello | Refused:
-        """Makes the backend and says who this is."""
+        """Makes the backend and returns this replica's introduction."""
         try:
             self._backend = self._kind(self._config)
         except UserError as error:
             return Refused(f"{error} (on {socket.gethostname()})")
         said = introduction()
-        beside = self._folder if self._folder is not None and self._folder.is_dir() else default_home()
-        # Each replica may start a server of its own, so each has a place of its own.
-        self._backend.prepare_run(beside / FOLDER / f"{said.host}-{said.pid}", ServerPool())
+        parent = self._folder if self._folder is not None and self._folder.is_dir() else default_home()
+        # Each replica may start its own server, so each has its own log folder.
+        self._backend.prepare_run(parent / FOLDER / f"{said.host}-{said.pid}", ServerPool())
         return said
 
     async def generate(self, request: Request, places: Places, *pictures: Picture) -> Reply:
-        """Asks once.
+        """Asks the model once.
 
         Args:
             request: without its pictures.
-            places: where they belong.
+            places: where the pictures belong.
             pictures: in that order.
         """
         if self._backend is None:
@@ -122,13 +122,13 @@ class Worker:
         return Answered(completion)
 
     async def close(self) -> None:
-        """Lets the model go."""
+        """Releases the model."""
         if self._backend is not None:
             await self._backend.aclose()
 
 
 def introduction() -> Hello:
-    """This process."""
+    """The introduction of this process."""
     try:
         version = importlib.metadata.version("lightemma")
     except importlib.metadata.PackageNotFoundError:
@@ -159,7 +159,7 @@ def with_pictures(request: Request, places: Places, pictures: Sequence[Picture])
         parts = list(messages[number].parts)
         part = parts[place]
         if not isinstance(part, PicturePart):
-            raise TypeError(f"part {place} of message {number} is no picture")
+            raise TypeError(f"part {place} of message {number} is not a picture")
         parts[place] = replace(part, picture=picture)
         messages[number] = replace(messages[number], parts=tuple(parts))
     return replace(request, messages=tuple(messages))

@@ -1,1 +1,1 @@
-"""Model servers that the harness starts, watches, starts again and ends: vLLM, SGLang, transformers serve."""
+"""Model servers that the harness starts, watches, restarts and ends: vLLM, SGLang, transformers serve."""

@@ -1,4 +1,4 @@
-"""The command line of a model server. Pure: nothing is looked up, nothing is started."""
+"""The command line of a model server, as a pure function of its settings: nothing is looked up or started."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from collections.abc import Iterable, Mapping
 from lightemma.serving.engines import ENGINES, Served
 from lightemma.serving.options import ServerOptions
 
-#: The engines report use to their makers unless told not to.
+#: Switches off the usage reports that engines send to their makers.
 _QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
-#: Variables whose names end like this hold keys of providers, which a model server needs none of.
+#: Variables with these endings hold keys of providers, which a model server does not need.
 _KEYS = "_API_KEY"
-#: Of the harness's environment; the server has its own.
+#: Variables of the harness's Python environment; the server has its own.
 _NOT_PASSED_ON = frozenset({"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT"})
 
 
 def command(served: Served, options: ServerOptions, python: str, port: int) -> list[str]:
-    """The words of the command, interpreter first.
+    """The arguments of the command, interpreter first.
 
     Args:
         served: which weights.
-        options: how.
-        python: the engine's interpreter; without meaning where ``uv`` brings one.
+        options: how the server is started.
+        python: the engine's interpreter; not used where ``uv`` brings one.
         port: to listen at.
     """
     interpreter = [python]
     if options.uv:
-        wanted = [word for requirement in options.uv for word in ("--with", requirement)]
+        wanted = [part for requirement in options.uv for part in ("--with", requirement)]
         interpreter = ["uv", "run", "--no-project", *wanted, "python"]
     return [*interpreter, *ENGINES[options.engine].arguments(served, options, port), *options.extra]
 
 
 def environment(served: Served, options: ServerOptions, ambient: Mapping[str, str]) -> dict[str, str]:
-    """The server's whole environment: ours without keys, the options' own variables over it.
+    """The server's whole environment: this process's own without keys, then the variables of the options.
 
     Args:
-        served: its key goes by the environment, since everybody on a machine can read command lines.
+        served: its key is passed in the environment, since all users of a machine can read command lines.
         options: how the server is started.
         ambient: this process's environment.
     """
@@ -46,6 +46,6 @@ def environment(served: Served, options: ServerOptions, ambient: Mapping[str, st
     return {**_QUIET, **passed, **key, **options.env}
 
 
-def shown(words: Iterable[str], options: ServerOptions) -> str:
-    """A command as it can be pasted into a shell, the options' variables before it."""
-    return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in options.env.items()), shlex.join(words)])
+def shown(arguments: Iterable[str], options: ServerOptions) -> str:
+    """A command that can be pasted into a shell, preceded by the options' variables."""
+    return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in options.env.items()), shlex.join(arguments)])

@@ -1,4 +1,4 @@
-"""The engines that can serve a model: how each is started, and what it can do. One row each in ``ENGINES``."""
+"""The engines that can serve a model: how each is started and what it supports, one row each in ``ENGINES``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Literal
 
 from lightemma.serving.options import EngineName, ServerOptions
 
-#: `vllm serve` asks for the version of a package called vllm, which the CPU build is not; the module works with both, but later
-#: versions may drop it.
+#: `vllm serve` asks for the version of a package called vllm, but the CPU build has another name; the module works with
+#: both, but later versions may drop it.
 _VLLM_MODULE = "vllm.entrypoints.openai.api_server"
 _VLLM_SERVE = "vllm.entrypoints.cli.main"
 _SGLANG = "sglang.launch_server"
@@ -24,7 +24,7 @@ class Served:
     Attributes:
         model: hub id or folder.
         revision: of the weights.
-        key: what the server wants as a key from whoever asks; None wants none.
+        key: the key that callers must send; None: no key.
     """
 
     model: str
@@ -39,9 +39,9 @@ class Engine:
     Attributes:
         arguments: of its interpreter: by the weights, the options and the port.
         key_variable: environment variable from which it reads the key that callers must send, or None if it checks none.
-        lists_models: whether its list of models says what it serves; otherwise it is not asked.
-        constrains_answers: whether it can make an answer follow a JSON schema or a regular expression.
-        regex_parameter: how it takes a regular expression, where that is not as the newest vLLM does.
+        lists_models: whether its list of models says what it serves; the list is not used otherwise.
+        constrains_answers: whether it can constrain an answer to a JSON schema or a regular expression.
+        regex_parameter: the field of a request that holds a regular expression, if not that of the newest vLLM.
     """
 
     arguments: Callable[[Served, ServerOptions, int], list[str]]
@@ -132,6 +132,6 @@ def _flags(*pairs: tuple[str, object]) -> Iterable[str]:
 ENGINES: dict[EngineName, Engine] = {
     "vllm": Engine(_vllm, key_variable="VLLM_API_KEY"),
     "sglang": Engine(_sglang, regex_parameter="regex"),
-    # Its list of models asks the hub.
+    # Its list of models needs the hub.
     "transformers": Engine(_transformers, lists_models=False, constrains_answers=False),
 }

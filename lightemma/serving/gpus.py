@@ -1,4 +1,4 @@
-"""Which GPUs a server would find, without loading torch, and whether the sizes in its options fit them."""
+"""Counts the GPUs that a server would find, without loading torch, and compares them with the sizes in its options."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from lightemma.errors import UserError
 from lightemma.serving.options import ServerOptions
 
-#: Lists of cards that a process may see; the first that is set counts.
+#: Variables with the cards that a process may see; the first that is set counts.
 _VISIBLE = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
-#: With one of these words in ``extra`` the cards are not all in this machine.
+#: With one of these arguments in ``extra`` the cards are not all in this machine.
 _SPREAD = ("ray", "--node-rank", "--nnodes", "--headless", "--data-parallel-address")
 
 
 def visible_gpus(environ: Mapping[str, str], listed: Callable[[], int | None] | None = None) -> int | None:
-    """How many GPUs a process with this environment sees; None if nothing here can tell.
+    """How many GPUs a process with this environment sees; None if that is unknown.
 
     Args:
         environ: the process's environment.
@@ -36,17 +36,17 @@ def check_gpus(
 ) -> None:
     """Refuses sizes that do not fit the GPUs.
 
-    More than there are cannot work; fewer, with sizes above 1, leave cards idle that were most likely meant to be used.
+    More GPUs than there are cannot work; fewer, with sizes above 1, would leave cards idle, most likely by mistake.
 
     Args:
         options: the server's.
-        environ: this process's environment, which the options' own goes over.
+        environ: this process's environment; the options' own variables override it.
         listed: as for ``visible_gpus``.
 
     Raises:
         UserError: if they do not fit.
     """
-    if options.cpu or any(word in _SPREAD for word in options.extra):
+    if options.cpu or any(argument in _SPREAD for argument in options.extra):
         return
     there = visible_gpus({**environ, **options.env}, listed)
     if there is None:
@@ -57,7 +57,7 @@ def check_gpus(
         sizes += f" x data {options.data_parallel}"
     if there == 0:
         raise UserError(
-            f"No GPU is visible here, and the server needs {needed}; go to a machine that has one, look at "
+            f"No GPU is visible here, and the server needs {needed}; use a machine that has one, check "
             "CUDA_VISIBLE_DEVICES, or set `cpu: true` for an engine built for the CPU."
         )
     if needed > there:
@@ -73,13 +73,13 @@ def check_gpus(
 
 
 def _listed_gpus() -> int | None:
-    """Cards by the makers' tools; 0 where neither tool nor device is there."""
-    for tool, words, mark in (("nvidia-smi", ["-L"], "GPU "), ("rocm-smi", ["--showid", "--csv"], "card")):
+    """Number of cards, counted by the makers' tools; 0 where there is neither tool nor device."""
+    for tool, arguments, mark in (("nvidia-smi", ["-L"], "GPU "), ("rocm-smi", ["--showid", "--csv"], "card")):
         path = shutil.which(tool)
         if path is None:
             continue
         try:
-            done = subprocess.run([path, *words], capture_output=True, text=True, timeout=20, check=True)
+            done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=20, check=True)
         except (OSError, subprocess.SubprocessError):
             continue
         return sum(line.startswith(mark) for line in done.stdout.splitlines())

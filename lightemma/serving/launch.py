@@ -1,4 +1,4 @@
-"""A server that is to be started: everything known and checked, nothing started."""
+"""A server that is to be started: its settings and the checks before the start."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lightemma.serving.gpus import check_gpus
 from lightemma.serving.options import ServerOptions
 from lightemma.serving.weights import check_folder
 
-#: Taken where the options name no interpreter and it is there: `make vllm` puts it there.
+#: The environment that `make vllm` makes; used if it exists and the options name no interpreter.
 DEFAULT_ENVIRONMENT = Path(".vllm-venv")
 
 
@@ -30,7 +30,7 @@ class Launch:
     Attributes:
         name: the model's name, for messages.
         served: which weights.
-        options: how.
+        options: how it is started.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Launch:
 
     @property
     def key(self) -> str:
-        """Digest of all that makes a server what it is: launches with the same key can share one."""
+        """Digest of all settings of a server: launches with the same key can share one."""
         options = {name: getattr(self.options, name) for name in ServerOptions.model_fields}
         asked = [self.served.model, self.served.revision, self.served.key, options]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
@@ -58,12 +58,12 @@ class Launch:
         """The engine's interpreter.
 
         Raises:
-            UserError: if it is not there.
+            UserError: if it is missing.
         """
         return find_interpreter(self.options, self.name)
 
     def command(self, python: str, port: int) -> list[str]:
-        """The words of the command."""
+        """The arguments of the command."""
         return command(self.served, self.options, python, port)
 
     def environment(self, ambient: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -73,10 +73,10 @@ class Launch:
     def check(
         self, ambient: Mapping[str, str] = os.environ, listed_gpus: Callable[[], int | None] | None = None
     ) -> None:
-        """Looks whether it can work on this machine.
+        """Checks whether it can work on this machine.
 
         Raises:
-            UserError: if it is plain that it cannot.
+            UserError: if it certainly cannot.
         """
         check_folder(self.served.model)
         check_gpus(self.options, ambient, listed_gpus)
@@ -90,15 +90,15 @@ def find_interpreter(options: ServerOptions, name: str) -> str:
         name: the model's, for messages.
 
     Raises:
-        UserError: if it is not there.
+        UserError: if it is missing.
     """
     if options.uv:
         if shutil.which("uv") is None:
-            raise UserError(f"Model '{name}' wants its server made by uv, which is not installed; pip install uv.")
+            raise UserError(f"Model '{name}' needs uv for its server, which is not installed; pip install uv.")
         return "python"
     if options.python is None:
         inside = DEFAULT_ENVIRONMENT / "bin" / "python"
-        # Not resolved: an environment's interpreter is a link, and knows its environment by where it was called.
+        # Links are not resolved: an environment's interpreter is a link, and finds its environment by the path of the link.
         return str(inside.absolute()) if inside.exists() else sys.executable
     given = Path(options.python).expanduser()
     if given.is_dir():
@@ -108,7 +108,7 @@ def find_interpreter(options: ServerOptions, name: str) -> str:
     found = shutil.which(options.python)
     if found is None:
         raise UserError(
-            f"Model '{name}' names the interpreter '{options.python}' for its server, which is not there; make an "
+            f"Model '{name}' names the interpreter '{options.python}' for its server, which does not exist; make an "
             "environment for the engine (`make vllm`, or docs/serving.md) and name its folder in options.python."
         )
     return found
@@ -127,7 +127,7 @@ def choose_port(options: ServerOptions, name: str) -> int:
             probe.bind((options.host, options.port))
         except OSError as error:
             raise UserError(
-                f"The server of '{name}' cannot listen at {options.host}:{options.port} ({error.strerror}); end what "
-                "listens there, or set `port: 0` to take a free one."
+                f"The server of '{name}' cannot listen at {options.host}:{options.port} ({error.strerror}); end the "
+                "program that listens there, or set `port: 0` for a free port."
             ) from error
         return int(probe.getsockname()[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-#: Of long logs only the end is looked at.
+#: Only the end of a long log is read.
 _TAIL_BYTES = 400_000
 _LONGEST = 400
 
@@ -13,12 +13,12 @@ _LONGEST = 400
 _FAILURE = re.compile(
     r"(?:^|[\s.])(?:\w+(?:Error|Exception|Failure)\b(?::|$)|error: )|^Killed$|^Segmentation fault", re.MULTILINE
 )
-#: Lines that only say that something before them failed.
+#: Lines that only report the failure of an earlier line.
 _SECOND_HAND = re.compile(
     r"Engine core initialization failed|EngineDeadError|See root cause above|EngineGenerateError|BrokenPipeError"
     r"|SystemExit|KeyboardInterrupt|CancelledError|During handling of|leaked (?:shared_memory|semaphore)"
 )
-#: What vLLM and SGLang put before a line: process, level, time, file.
+#: The prefix of vLLM's and SGLang's lines: process, level, time, file.
 _PREFIX = re.compile(
     r"^(?:\([^()]*pid=\d+[^()]*\)\s*)?(?:(?:ERROR|WARNING|INFO|CRITICAL)\s+[\d:.\s-]+(?:\[[^\]]*\])?:?\s*)?(?:\[[\d:\s.-]+[^\]]*\]\s*)?"
 )
@@ -26,7 +26,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def telling_line(path: Path, offset: int = 0) -> str:
-    """The last line that names a failure at first hand, else the last line that says anything.
+    """The last line that names the cause of a failure, else the last line with a text.
 
     Args:
         path: the log.

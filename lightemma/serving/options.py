@@ -1,4 +1,4 @@
-"""How a model server is started: what stands under ``options:`` of a model with ``provider: vllm``."""
+"""How a model server is started: the ``options:`` of a model with ``provider: vllm``."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ EngineName = Literal["vllm", "sglang", "transformers"]
 class ServerOptions(BaseModel):
     """One server.
 
-    Fields that cannot change an answer are left out when options are written down, so that a run goes on and answers
-    are found again on another port, card or machine. Neither are environment variables written: they may hold secrets.
+    Fields that cannot change an answer are left out when options are written to a file, so that a run can be resumed and
+    cached answers are found with another port, card or machine. Environment variables are left out too: they may hold secrets.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -29,12 +29,12 @@ class ServerOptions(BaseModel):
     uv: list[str] = Field(
         default_factory=list,
         exclude=True,
-        description="requirements, such as vllm==0.11.0: uv makes the environment and starts the engine in it",
+        description="requirements, such as vllm==0.11.0: uv makes an environment with them and starts the engine in it",
     )
     entry: Literal["module", "serve"] = Field(
         default="module",
         exclude=True,
-        description="vLLM only: by its API server's module, which all builds have so far, or by its command `serve`",
+        description="vLLM only: start its API server's module, which all builds have so far, or its command `serve`",
     )
     dtype: str = Field(default="auto", description="number format of the weights: auto, half, bfloat16, float32, …")
     max_model_len: int | None = Field(default=None, ge=1, description="longest input and output together, in tokens")
@@ -51,14 +51,14 @@ class ServerOptions(BaseModel):
     host: str = Field(
         default="127.0.0.1", exclude=True, description="address to listen at; this machine only unless set"
     )
-    port: int = Field(default=0, ge=0, le=65_535, exclude=True, description="port to listen at; 0 takes a free one")
+    port: int = Field(default=0, ge=0, le=65_535, exclude=True, description="port to listen at; 0 chooses a free one")
     served_model_name: str | None = Field(
         default=None, exclude=True, description="the model's name in requests; left out: as `model`"
     )
     cpu: bool = Field(default=False, exclude=True, description="run on the CPU; GPUs are not looked for")
-    extra: list[str] = Field(default_factory=list, description="further words of the command, as they are")
+    extra: list[str] = Field(default_factory=list, description="further arguments of the command")
     env: dict[str, str] = Field(
-        default_factory=dict, exclude=True, description="environment variables of the server; written down nowhere"
+        default_factory=dict, exclude=True, description="environment variables of the server; never written to a file"
     )
     startup_timeout_s: float = Field(
         default=1800.0,
@@ -70,7 +70,7 @@ class ServerOptions(BaseModel):
         default=2,
         ge=0,
         exclude=True,
-        description="how often a server that died or hangs is started again in one command",
+        description="how often a server that died or hangs is started again in one session",
     )
     grace_s: float = Field(
         default=10.0, ge=0, exclude=True, description="seconds between asking the server to end and killing it"
@@ -108,14 +108,14 @@ class ServerOptions(BaseModel):
 
     @field_validator("extra", "env", mode="before")
     @classmethod
-    def _numbers_as_words(cls, value: Any) -> Any:
-        """YAML reads 8 and 0.5 as numbers; on a command line they are words."""
+    def _numbers_as_text(cls, value: Any) -> Any:
+        """YAML reads 8 and 0.5 as numbers; on a command line they are text."""
         if isinstance(value, list):
-            return [_word(word) for word in value]
+            return [_as_text(item) for item in value]
         if isinstance(value, dict):
-            return {name: _word(word) for name, word in value.items()}
+            return {name: _as_text(item) for name, item in value.items()}
         return value
 
 
-def _word(value: Any) -> Any:
+def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value

@@ -1,4 +1,4 @@
-"""What is written down of running servers, so that one whose harness was killed is found and ended by the next start."""
+"""Notes about running servers, so that the next start finds and ends a server whose harness was killed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lightemma.serving.processes import Identity, boot_id, end, is_alive
 
 log = logging.getLogger(__name__)
 
-#: Folder of the notes beside the runs; one file per server.
+#: Folder of the notes, next to the runs; one file per server.
 FOLDER = ".servers"
 
 
@@ -22,11 +22,11 @@ class Note:
     """A server that was started.
 
     Attributes:
-        token: what its processes carry in their environment.
+        token: a text in the environment of all of its processes.
         host: the machine it runs on; folders of runs may be shared.
-        server: its first process, which leads the session of all others.
+        server: its first process, the leader of the process session of all others.
         owner: the harness that started it.
-        command: as started, for whoever reads the note.
+        command: as started, for people who read the note.
         log: where it writes.
         grace_s: seconds between asking it to end and killing it.
     """
@@ -41,11 +41,11 @@ class Note:
 
 
 def write_note(folder: Path, note: Note) -> Path:
-    """Writes a server down.
+    """Writes a note about a server.
 
     Args:
         folder: of the notes; made if missing.
-        note: what to write.
+        note: about the server.
 
     Returns:
         The file, to be removed when the server has ended.
@@ -57,7 +57,7 @@ def write_note(folder: Path, note: Note) -> Path:
 
 
 def read_notes(folder: Path) -> dict[Path, Note]:
-    """All notes in a folder; what is no note is left alone."""
+    """All notes in a folder; other files are ignored."""
     notes = {}
     for path in sorted(folder.glob("*.json")):
         try:
@@ -70,9 +70,9 @@ def read_notes(folder: Path) -> dict[Path, Note]:
 
 
 def end_stale(folder: Path) -> list[Note]:
-    """Ends the servers whose harness is gone, and removes their notes.
+    """Ends the servers whose harness no longer runs, and removes their notes.
 
-    Servers of harnesses that run, and those of other machines, are left alone.
+    Servers of harnesses that still run, and those of other machines, are not touched.
 
     Returns:
         The notes of those that were still running.
@@ -81,7 +81,7 @@ def end_stale(folder: Path) -> list[Note]:
     for path, note in read_notes(folder).items():
         if note.host != platform.node() or is_alive(note.owner):
             continue
-        # After a restart of the machine the same numbers belong to others, and the server is gone anyway.
+        # After a restart of the machine the numbers belong to other processes, and the server has ended anyway.
         if note.server.boot == boot_id() and end(note.server.pid, note.token, note.grace_s):
             log.warning(
                 "ended the server of a run that was killed (process %d, %s)",

@@ -1,4 +1,4 @@
-"""The servers of one command: launches that are alike share one."""
+"""The servers of one session: equal launches share one server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lightemma.serving.server import Server
 
 
 def default_home() -> Path:
-    """Where servers that belong to no run keep their log and their note."""
+    """The folder for the logs and notes of servers that belong to no run."""
     state = os.environ.get("XDG_STATE_HOME", "").strip()
     return (Path(state) if state else Path.home() / ".local" / "state") / "lightemma"
 
@@ -19,7 +19,7 @@ class ServerPool:
     """Servers by what they serve and how.
 
     Args:
-        home: folder of runs; notes of running servers stand in it.
+        home: folder of runs; it holds the notes of running servers.
     """
 
     def __init__(self, home: Path | None = None) -> None:
@@ -27,29 +27,29 @@ class ServerPool:
         self._servers: dict[str, Server] = {}
 
     def join(self, launch: Launch, folder: Path | None = None) -> Server:
-        """The server for a launch, shared with everyone who wants the same; not started yet.
+        """The server for a launch, shared by all that need the same one; not started yet.
 
         Args:
-            launch: what is wanted.
-            folder: of the run that it is for, where its log is kept.
+            launch: which server.
+            folder: of the run that uses it; its log is kept there.
         """
         server = self._servers.get(launch.key)
         if server is None:
             server = self._servers[launch.key] = Server(launch, self.home)
         server.users += 1
         if folder is not None:
-            server.journal.join(folder)
+            server.start_log.join(folder)
         return server
 
     async def leave(self, server: Server) -> None:
-        """One user less; the last one out ends the server."""
+        """Ends one use of a server; the last user ends the server."""
         server.users -= 1
         if server.users <= 0:
             self._servers.pop(server.launch.key, None)
             await server.stop()
 
     async def aclose(self) -> None:
-        """Ends all that is left."""
+        """Ends all servers that still run."""
         for server in list(self._servers.values()):
             await server.stop()
         self._servers.clear()

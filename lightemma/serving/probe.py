@@ -1,4 +1,4 @@
-"""Questions to a server from its own machine: whether it is well, what it serves, whether it answers, what it counted."""
+"""Requests to a server on this machine: its health, its models, a short answer, its counters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
-#: vLLM's counters -> our names. Those of other engines are not read.
+#: vLLM's counters -> names in lightemma. Those of other engines are not read.
 _COUNTERS = {
     "vllm:prompt_tokens_total": "input_tokens",
     "vllm:generation_tokens_total": "output_tokens",
@@ -25,11 +25,11 @@ _COUNTERS = {
 _SAMPLE = re.compile(r"^([A-Za-z_:][\w:]*)(?:\{[^}]*\})?\s+([0-9.eE+-]+)", re.MULTILINE)
 
 
-class Unanswered(Exception):  # noqa: N818 -- whether it is an error is the asker's to say
-    """The server did not answer as it should; the words say how."""
+class Unanswered(Exception):  # noqa: N818 -- the caller decides whether it is an error
+    """The server did not answer as expected; the message says how."""
 
-    def __init__(self, words: str, status: int | None = None) -> None:
-        super().__init__(words)
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
         self.status = status
 
 
@@ -39,7 +39,7 @@ class Address:
 
     Attributes:
         root: ``http://host:port``.
-        key: what it wants as a key, or None.
+        key: the key that it needs, or None.
     """
 
     root: str
@@ -47,22 +47,22 @@ class Address:
 
     @property
     def base_url(self) -> str:
-        """As OpenAI's client wants it."""
+        """The address for OpenAI's client."""
         return f"{self.root}/v1"
 
     def get(self, path: str, timeout_s: float) -> bytes:
         """The body at a path.
 
         Raises:
-            Unanswered: if there is none, or not with status 200.
+            Unanswered: if there is no answer, or one with another status than 200.
         """
         return self._ask(urllib.request.Request(self.root + path), timeout_s)
 
     def post(self, path: str, body: dict[str, Any], timeout_s: float) -> Any:
-        """What the server answers to JSON, as read from JSON.
+        """The server's answer to a JSON body, as read from JSON.
 
         Raises:
-            Unanswered: if it does not.
+            Unanswered: if there is no answer, or one that is not JSON.
         """
         request = urllib.request.Request(
             self.root + path, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
@@ -76,15 +76,15 @@ class Address:
     def _ask(self, request: urllib.request.Request, timeout_s: float) -> bytes:
         if self.key:
             request.add_header("Authorization", f"Bearer {self.key}")
-        # The server is on this machine: a proxy set for the outside has nothing to do with it.
+        # The server is on this machine: a proxy for other machines must not be used.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=timeout_s) as response:
                 body: bytes = response.read()
                 return body
         except urllib.error.HTTPError as error:
-            words = error.read()[:2000].decode("utf-8", errors="replace")
-            raise Unanswered(f"HTTP {error.code}: {_sentence(words)}", error.code) from None
+            text = error.read()[:2000].decode("utf-8", errors="replace")
+            raise Unanswered(f"HTTP {error.code}: {_sentence(text)}", error.code) from None
         except (OSError, HTTPException) as error:
             raise Unanswered(f"{type(error).__name__}: {error}") from None
 
@@ -112,7 +112,7 @@ def served_names(address: Address, timeout_s: float) -> list[str]:
 
 
 def ask_something(address: Address, model: str, timeout_s: float, *, picture: bool) -> None:
-    """One short request, with a small picture if wanted; what it answers is of no interest.
+    """Sends one short request, with a small picture if ``picture``; the answer's text is not used.
 
     Raises:
         Unanswered: if there is no answer.
@@ -127,7 +127,7 @@ def ask_something(address: Address, model: str, timeout_s: float, *, picture: bo
 
 
 def counters(address: Address, timeout_s: float) -> dict[str, int] | None:
-    """What the server has counted since its start, or None if it does not say."""
+    """The server's counters since its start, or None if it has none."""
     try:
         text = address.get("/metrics", timeout_s).decode("utf-8", errors="replace")
     except Unanswered:
@@ -136,7 +136,7 @@ def counters(address: Address, timeout_s: float) -> dict[str, int] | None:
 
 
 def read_counters(text: str) -> dict[str, int] | None:
-    """Counters out of Prometheus' text format, those of several engines added up; None if there are none that are known."""
+    """Counters from Prometheus' text format, added over several engines; None if no known counter is there."""
     totals: dict[str, int] = {}
     for name, value in _SAMPLE.findall(text):
         if name in _COUNTERS:
@@ -145,7 +145,7 @@ def read_counters(text: str) -> dict[str, int] | None:
 
 
 def engine_version(address: Address, timeout_s: float) -> str | None:
-    """The engine's version as ``/version`` says it, or None."""
+    """The engine's version by ``/version``, or None."""
     try:
         return str(json.loads(address.get("/version", timeout_s))["version"])
     except (Unanswered, ValueError, KeyError, TypeError):
@@ -163,15 +163,15 @@ def _small_picture() -> str:
     return "data:image/png;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")
 
 
-def _sentence(words: str) -> str:
-    """The sentence in an error's body, where it has one."""
+def _sentence(text: str) -> str:
+    """The message in an error's body, if it has one."""
     try:
-        body = json.loads(words)
+        body = json.loads(text)
     except ValueError:
-        return " ".join(words.split())[:500]
+        return " ".join(text.split())[:500]
     if isinstance(body, dict):
         inner = body["error"] if isinstance(body.get("error"), dict) else body
         for name in ("message", "detail", "error"):
             if isinstance(inner.get(name), str):
                 return " ".join(str(inner[name]).split())[:500]
-    return " ".join(words.split())[:500]
+    return " ".join(text.split())[:500]

@@ -1,4 +1,4 @@
-"""Processes told apart beyond doubt, found, and ended. Numbers of processes are used again; start times and tokens are not."""
+"""Identifies, finds and ends processes. Process numbers are used again by the system; start times and tokens are not."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-#: In the environment of a server and of all that it starts.
+#: Environment variable of a server and of all processes that it starts.
 TOKEN_VARIABLE = "LIGHTEMMA_SERVER_TOKEN"
 
 _PROC = Path("/proc")
-#: Between two looks at whether processes have ended.
+#: Seconds between two checks whether processes have ended.
 _LOOK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A process that cannot be mistaken for a later one of the same number.
+    """A process, distinguished from a later one with the same number.
 
     Attributes:
         pid: its number.
-        started: when it started, in the system's own words.
-        boot: which start of the machine that was.
+        started: when it started, as text from the system.
+        boot: id of the machine's start at that time.
     """
 
     pid: int
@@ -35,30 +35,30 @@ class Identity:
 
 
 def boot_id() -> str:
-    """This start of the machine, or an empty string where the system gives it no name."""
+    """The id of this start of the machine, or an empty string where the system has none."""
     with suppress(OSError):
         return (_PROC / "sys" / "kernel" / "random" / "boot_id").read_text(encoding="ascii").strip()
     return ""
 
 
 def identity(pid: int) -> Identity | None:
-    """Who has a process number now, or None if nobody has or only a process that has ended."""
+    """The process that has a number now, or None if there is none or it has ended."""
     started = _start_time(pid)
     return None if started is None else Identity(pid, started, boot_id())
 
 
-def is_alive(who: Identity) -> bool:
-    """Whether exactly this process still runs."""
-    return identity(who.pid) == who
+def is_alive(process: Identity) -> bool:
+    """Whether this process, not a later one with its number, still runs."""
+    return identity(process.pid) == process
 
 
 def family(leader: int, token: str) -> list[int]:
-    """Processes of a server: those in the session that its first process leads, and those that carry its token.
+    """Processes of a server: those in the process session of its first process, and those with its token.
 
     Args:
-        leader: number of the first process. It may have ended: the session keeps its number as long as anyone is in it.
-        token: the server's. A session counts only if someone in it carries the token, so that a number used again hits
-            nobody else.
+        leader: number of the first process. It may have ended: the session keeps its number while any process is in it.
+        token: the server's. A session counts only if a process in it has the token, so that no other process with the
+            same number is ended.
     """
     if not _PROC.joinpath("self", "stat").exists():
         return _family_by_ps(leader)
@@ -80,12 +80,12 @@ def family(leader: int, token: str) -> list[int]:
 
 
 def end(leader: int, token: str, grace_s: float) -> bool:
-    """Ends a server with all that it started: asks with SIGTERM, and after the grace kills.
+    """Ends a server with all that it started: SIGTERM first, SIGKILL after ``grace_s`` seconds.
 
     Blocks until all have ended.
 
     Returns:
-        Whether there was anyone to end.
+        Whether there was a process to end.
     """
     found = family(leader, token)
     if not found:
@@ -94,7 +94,7 @@ def end(leader: int, token: str, grace_s: float) -> bool:
     deadline = time.monotonic() + grace_s
     while (left := family(leader, token)) and time.monotonic() < deadline:
         time.sleep(_LOOK_S)
-    # What is started while others are being killed is found in the next round.
+    # Processes that start while others are killed are found in the next round.
     for _ in range(100):
         if not left:
             break
@@ -116,7 +116,7 @@ def _stat(pid: int) -> list[str] | None:
         text = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    # The second field is the program's name in brackets, which may hold blanks and brackets itself.
+    # The second field is the program's name in brackets, which may contain spaces and brackets itself.
     return text[text.rindex(")") + 2 :].split()
 
 
@@ -124,18 +124,18 @@ def _start_time(pid: int) -> str | None:
     if _PROC.joinpath("self", "stat").exists():
         fields = _stat(pid)
         return None if fields is None or fields[0] == "Z" else fields[19]
-    words = _ps("-o", "stat=,lstart=", "-p", str(pid)).split(maxsplit=1)
-    return words[1].strip() if len(words) == 2 and not words[0].startswith("Z") else None
+    fields = _ps("-o", "stat=,lstart=", "-p", str(pid)).split(maxsplit=1)
+    return fields[1].strip() if len(fields) == 2 and not fields[0].startswith("Z") else None
 
 
 def _family_by_ps(leader: int) -> list[int]:
-    """The leader's process group, where there is no /proc to look into."""
+    """The leader's process group, where there is no /proc."""
     rows = [line.split() for line in _ps("-A", "-o", "pid=,pgid=,stat=").splitlines()]
     return sorted(int(row[0]) for row in rows if len(row) == 3 and row[1] == str(leader) and not row[2].startswith("Z"))
 
 
-def _ps(*words: str) -> str:
+def _ps(*arguments: str) -> str:
     try:
-        return subprocess.run(["ps", *words], capture_output=True, text=True, timeout=20, check=False).stdout
+        return subprocess.run(["ps", *arguments], capture_output=True, text=True, timeout=20, check=False).stdout
     except (OSError, subprocess.SubprocessError):
         return ""

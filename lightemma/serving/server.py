@@ -1,4 +1,4 @@
-"""One model server: started when first needed, watched, started again when it dies, ended with all that it started."""
+"""One model server: started when first needed, watched, restarted when it dies, ended with all that it started."""
 
 from __future__ import annotations
 
@@ -18,31 +18,30 @@ from pathlib import Path
 from typing import TypeVar
 
 from lightemma.errors import UserError
-from lightemma.serving import probe as asking
-from lightemma.serving import watchdog as guard
+from lightemma.serving import probe, watchdog
 from lightemma.serving.engines import ENGINES
 from lightemma.serving.launch import Launch, choose_port
 from lightemma.serving.logs import telling_line
 from lightemma.serving.orphan_registry import FOLDER, Note, end_stale, write_note
 from lightemma.serving.probe import Address, Unanswered
 from lightemma.serving.processes import TOKEN_VARIABLE, end, identity
-from lightemma.serving.server_log import LOG, Journal
+from lightemma.serving.server_log import LOG, StartLog
 from lightemma.serving.weights import old_rope
 
 log = logging.getLogger(__name__)
 
-#: Between two looks at a server that is starting.
+#: Seconds between two checks of a server that is starting.
 _LOOK_S = 0.2
-#: A server that is up answers ``/health`` at once, however busy it is.
+#: Seconds to wait for ``/health``: a server that is up answers it immediately, even when busy.
 _HEALTH_S = 10.0
-#: Longest that a server which answers no request is given for a single word, before it counts as hung.
+#: Seconds that a server which answers no request gets for one short answer, before it counts as hung.
 _HANG_S = 60.0
 
 T = TypeVar("T")
 
 
 class ServerLostError(Exception):
-    """The server died or hung more often than it may be started again; the words are one sentence."""
+    """The server died or hung more often than it may be started again; the message is one sentence."""
 
 
 @dataclass
@@ -53,7 +52,7 @@ class Running:
         address: where.
         model: the model's name in requests.
         number: 1 for the first start, then counting.
-        last_answer: moment (``time.monotonic``) of the last answer that anyone got.
+        last_answer: moment (``time.monotonic``) of its last answer to any call.
     """
 
     address: Address
@@ -69,17 +68,17 @@ class Running:
 class Server:
     """A server that is started when it is first needed.
 
-    Belongs to one event loop. However the loop or the process ends, the server ends too: by ``stop``, by the clean-up of a
-    start that is cancelled, by the guard when the process is killed, or by the next start if the guard was killed too.
+    Belongs to one event loop. When the loop or the process ends, in any way, the server ends too: by ``stop``, by the clean-up
+    of a start that is cancelled, by the watchdog when the process is killed, or by the next start if the watchdog was killed too.
 
     Args:
         launch: what to start.
-        home: folder of runs; notes of running servers stand in it.
+        home: folder of runs; it holds the notes of running servers.
     """
 
     def __init__(self, launch: Launch, home: Path) -> None:
         self.launch = launch
-        self.journal = Journal()
+        self.start_log = StartLog()
         self.users = 0
         self._notes = home / FOLDER
         self._default_folder = home
@@ -96,16 +95,16 @@ class Server:
 
     @property
     def log_path(self) -> Path:
-        """Where the server writes."""
-        return (self.journal.folders or [self._default_folder])[0] / LOG
+        """The server's log file."""
+        return (self.start_log.folders or [self._default_folder])[0] / LOG
 
     @property
     def is_up(self) -> bool:
-        """Whether it was well when last looked at."""
+        """Whether it was healthy at the last check."""
         return self._running is not None
 
     async def ready(self) -> Running:
-        """The server, once it answers; starts it if it is not there.
+        """Waits until the server answers; starts it if it does not run.
 
         Raises:
             UserError: if it cannot be started at all.
@@ -118,7 +117,7 @@ class Server:
         if self._lost is not None:
             raise ServerLostError(self._lost)
         if self._starting is None:
-            # In a task of its own: whoever waits may give up without the others having to begin anew.
+            # In a separate task: one caller may stop waiting, and the start continues for the others.
             self._starting = asyncio.create_task(self._start_again() if self._starts else self._start_first())
             self._starting.add_done_callback(self._started)
         return await asyncio.shield(self._starting)
@@ -126,10 +125,10 @@ class Server:
     def _started(self, task: asyncio.Task[Running]) -> None:
         self._starting = None
         if not task.cancelled():
-            task.exception()  # looked at, so that nobody complains when all who waited are gone
+            task.exception()  # read, so that asyncio logs no warning when no caller waits any more
 
     async def doubt(self, running: Running, *, timed_out_since: float | None = None) -> None:
-        """Told that a request failed: looks whether the server is still well, and puts it away if not.
+        """Called after a request failed: checks whether the server is still healthy, and ends it if not.
 
         Args:
             running: the server that was asked.
@@ -137,7 +136,7 @@ class Server:
         """
         async with self._looking:
             if self._running is not running:
-                return  # already dealt with
+                return  # already handled
             how = await self._trouble(running, timed_out_since)
             if how is None or self._running is not running:
                 return
@@ -146,33 +145,33 @@ class Server:
             await self._end(how)
 
     async def _trouble(self, running: Running, timed_out_since: float | None) -> str | None:
-        """What is wrong with the server, or None if it is well."""
+        """What is wrong with the server, or None if it is healthy."""
         if self._process is None or self._process.poll() is not None:
             return "died"
-        if not await _in_thread(asking.is_well, running.address, _HEALTH_S):
-            for _ in range(10):  # one that is just dying closes its door first
+        if not await _in_thread(probe.is_well, running.address, _HEALTH_S):
+            for _ in range(10):  # a server that is dying closes its port first
                 if self._process is None or self._process.poll() is not None:
                     return "died"
                 await asyncio.sleep(_LOOK_S)
             return "is not healthy any more"
         if timed_out_since is None or running.last_answer > timed_out_since:
             return None
-        # Nobody got an answer while this request waited. Perhaps the answers are long; a single word is not.
+        # No call was answered while this request waited. Long answers may be the reason, so a very short one is asked for.
         try:
-            await _in_thread(asking.ask_something, running.address, running.model, _HANG_S, picture=False)
+            await _in_thread(probe.ask_something, running.address, running.model, _HANG_S, picture=False)
         except Unanswered:
             return None if running.last_answer > timed_out_since else "hangs"
         return None
 
     async def stop(self) -> None:
-        """Ends the server and all that it started. A later ``ready`` starts it anew."""
+        """Ends the server and all that it started. A later ``ready`` starts it again."""
         if self._starting is not None:
             self._starting.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await self._starting
         running, self._running = self._running, None
         if running is not None:
-            self.journal.count(await _in_thread(asking.counters, running.address, _HEALTH_S))
+            self.start_log.count(await _in_thread(probe.counters, running.address, _HEALTH_S))
         await self._end("stopped")
         self._starts = 0
         self._failure = self._lost = None
@@ -196,7 +195,7 @@ class Server:
                 log.warning("%s", error)
         times = "once" if restarts == 0 else f"{restarts + 1} times"
         self._lost = (
-            f"the server of '{self.launch.name}' went down {times} ({self._telling_line()}; log: {self.log_path}); "
+            f"the server of '{self.launch.name}' died {times} ({self._telling_line()}; log: {self.log_path}); "
             "options.restarts says how often it is started again"
         )
         raise ServerLostError(self._lost)
@@ -212,8 +211,10 @@ class Server:
             await self._until_healthy(address, deadline)
             await self._until_warm(address, deadline)
             running = Running(address, self.launch.model_name, self._starts)
-            version = await _in_thread(asking.engine_version, address, _HEALTH_S)
-            self.journal.ready(time.monotonic() - began, version, await _in_thread(asking.counters, address, _HEALTH_S))
+            version = await _in_thread(probe.engine_version, address, _HEALTH_S)
+            self.start_log.ready(
+                time.monotonic() - began, version, await _in_thread(probe.counters, address, _HEALTH_S)
+            )
         except BaseException as error:
             await self._end("stopped" if isinstance(error, asyncio.CancelledError) else "did not start")
             raise
@@ -225,18 +226,18 @@ class Server:
         launch = self.launch
         python = launch.interpreter()
         port = choose_port(launch.options, launch.name)
-        words = launch.command(python, port)
+        arguments = launch.command(python, port)
         environ = launch.environment() | {TOKEN_VARIABLE: self._token}
-        # Programs that rename themselves otherwise write over the token in their environment.
+        # Without it, programs that change their process title overwrite the token in their environment.
         environ.setdefault("SPT_NOENV", "1")
         path = self.log_path
         path.parent.mkdir(parents=True, exist_ok=True)
         grace_s = launch.options.grace_s
         with path.open("ab") as file:
             self._log_offset = file.tell()
-            # The guard leads a session of its own: Ctrl-C in the terminal reaches the harness only, and ends all in order.
+            # The watchdog has its own process session: Ctrl-C in the terminal reaches only the harness, which ends it in order.
             self._process = subprocess.Popen(
-                [sys.executable, "-I", str(Path(guard.__file__)), str(grace_s), *words],
+                [sys.executable, "-I", str(Path(watchdog.__file__)), str(grace_s), *arguments],
                 stdin=subprocess.PIPE,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -245,14 +246,14 @@ class Server:
             )
         server, owner = identity(self._process.pid), identity(os.getpid())
         if server and owner:
-            note = Note(self._token, platform.node(), server, owner, words, str(path.absolute()), grace_s)
+            note = Note(self._token, platform.node(), server, owner, arguments, str(path.absolute()), grace_s)
             self._note = write_note(self._notes, note)
-        self.journal.begin(launch.options.engine, words)
+        self.start_log.begin(launch.options.engine, arguments)
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(launch.options.host, launch.options.host)
         return Address(f"http://{host}:{port}", launch.served.key)
 
     async def _until_healthy(self, address: Address, deadline: float) -> None:
-        while not await _in_thread(asking.is_well, address, _HEALTH_S):
+        while not await _in_thread(probe.is_well, address, _HEALTH_S):
             self._check_alive()
             if time.monotonic() > deadline:
                 raise self._not_started(f"was not healthy within {self.launch.options.startup_timeout_s:g} s")
@@ -260,7 +261,7 @@ class Server:
         if not ENGINES[self.launch.options.engine].lists_models:
             return
         try:
-            names = await _in_thread(asking.served_names, address, _HEALTH_S)
+            names = await _in_thread(probe.served_names, address, _HEALTH_S)
         except Unanswered as error:
             raise self._not_started(f"is healthy, but lists no models ({error})") from None
         if self.launch.model_name not in names:
@@ -271,11 +272,11 @@ class Server:
         picture = self.launch.options.limit_images != 0
         left = max(deadline - time.monotonic(), 1.0)
         try:
-            await _in_thread(asking.ask_something, address, self.launch.model_name, left, picture=picture)
+            await _in_thread(probe.ask_something, address, self.launch.model_name, left, picture=picture)
         except Unanswered as error:
             if error.status == 400:
                 raise self._not_started(f"is healthy, but refused a request with a picture ({error})") from None
-            await asyncio.sleep(1.0)  # an engine that dies says why only after the answer
+            await asyncio.sleep(1.0)  # an engine that dies writes the reason to its log only after the answer
             raise self._not_started(f"was healthy, but failed at its first request ({error})") from None
 
     def _check_alive(self) -> None:
@@ -288,7 +289,7 @@ class Server:
         hint = old_rope(self.launch.served.model)
         return UserError(
             f"The server of '{self.launch.name}' {what}{f': {line}' if line else ''} (log: {self.log_path})."
-            + (f" Besides, {hint}" if hint else "")
+            + (f" Also: {hint}" if hint else "")
         )
 
     def _telling_line(self) -> str:
@@ -300,7 +301,7 @@ class Server:
         process, self._process = self._process, None
         if process is None:
             return
-        # To its end even if whoever asked is cancelled meanwhile.
+        # Continues to the end even if the caller is cancelled meanwhile.
         ending = asyncio.ensure_future(_in_thread(self._end_now, process))
         try:
             await asyncio.shield(ending)
@@ -308,7 +309,7 @@ class Server:
             await ending
             raise
         finally:
-            self.journal.ended(how)
+            self.start_log.ended(how)
 
     def _end_now(self, process: subprocess.Popen[bytes]) -> None:
         end(process.pid, self._token, self.launch.options.grace_s)
@@ -320,7 +321,7 @@ class Server:
             self._note.unlink(missing_ok=True)
             self._note = None
             with suppress(OSError):
-                self._notes.rmdir()  # unless others have a note there
+                self._notes.rmdir()  # fails if other servers have a note there
 
 
 async def _in_thread(work: Callable[..., T], *given: object, **named: object) -> T:

@@ -1,4 +1,4 @@
-"""What is kept of a server beside the runs that it served: its log, and one line for each start."""
+"""The files about a server in the folders of its runs: its log, and one line for each start."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-#: What the server itself wrote.
+#: The output of the server itself.
 LOG = "server.log"
-#: One line per start: when, how long until the first answer, with what command, what it counted, how it ended.
+#: One line per start: moment, seconds until the first answer, command, counters, how it ended.
 STARTS = "server.jsonl"
 
 
@@ -21,14 +21,14 @@ class Start:
 
     Attributes:
         engine: vllm, sglang or transformers.
-        version: of the engine, as it says itself.
-        command: the words of its command.
+        version: of the engine, as the engine reports it.
+        command: the arguments of its command.
         started: moment, UTC.
         ready_after_s: seconds from starting it to its first answer; None if none came.
         ended: moment, UTC.
         how: stopped, died, hangs, did not start.
-        counted: tokens and requests by the server's own count, without the request that warmed it up; None if it said nothing
-            or died.
+        counted: tokens and requests by the server's own counters, without the first (warm-up) request; None if unknown, such
+            as after it died.
     """
 
     engine: str
@@ -41,8 +41,8 @@ class Start:
     counted: dict[str, int] | None = None
 
 
-class Journal:
-    """Writes down what becomes of a server.
+class StartLog:
+    """Writes one line about each start of a server.
 
     Attributes:
         folders: of the runs that it serves; the log is written into the first and appears in all.
@@ -54,7 +54,7 @@ class Journal:
         self._before: dict[str, int] | None = None
 
     def join(self, folder: Path) -> None:
-        """A further run is served."""
+        """Adds a run that uses the server."""
         if folder not in self.folders:
             folder.mkdir(parents=True, exist_ok=True)
             self.folders.append(folder)
@@ -66,24 +66,24 @@ class Journal:
         self._share_log()
 
     def ready(self, seconds: float, version: str | None, counted: dict[str, int] | None) -> None:
-        """It has answered the request that warmed it up.
+        """The server has answered its first (warm-up) request.
 
         Args:
             seconds: from starting it until then.
             version: the engine's.
-            counted: so far; taken off later counts.
+            counted: so far; subtracted from later counters.
         """
         if self._start:
             self._start.ready_after_s, self._start.version = round(seconds, 1), version
             self._before = counted
 
     def count(self, counted: dict[str, int] | None) -> None:
-        """What the server has counted, shortly before it ends."""
+        """Notes the server's counters shortly before it ends."""
         if self._start and counted is not None and self._before is not None:
             self._start.counted = {name: value - self._before.get(name, 0) for name, value in counted.items()}
 
     def ended(self, how: str) -> None:
-        """The server is gone; writes its line."""
+        """The server has ended; writes its line."""
         start, self._start = self._start, None
         if start is None:
             return
@@ -93,7 +93,7 @@ class Journal:
                 file.write(json.dumps(asdict(start)) + "\n")
 
     def _share_log(self) -> None:
-        """Makes the one log appear in every run's folder; a log that is there from an earlier sitting is kept."""
+        """Makes the one log appear in every run's folder; the log of an earlier session is kept."""
         if not self.folders or not (first := self.folders[0] / LOG).exists():
             return
         for folder in self.folders[1:]:

@@ -1,11 +1,11 @@
-"""Stands between the harness and a server: runs the server's command, and ends it when the harness is gone.
+"""Runs a server's command, and ends the server when the harness has ended.
 
-Run as a program of its own, by path, with nothing but the standard library: ``python guard.py GRACE_S COMMAND…``. Its standard
-input is a pipe that the harness holds open and never writes to. However the harness ends, even by SIGKILL, the system
-closes the pipe, and the guard ends the server's whole process group, itself included.
+A program that is started by its path and needs only the standard library: ``python watchdog.py GRACE_S COMMAND…``. Its
+standard input is a pipe that the harness keeps open and never writes to. When the harness ends, even by SIGKILL, the system
+closes the pipe, and the watchdog ends the server's whole process group, itself included.
 
-A death signal (``PR_SET_PDEATHSIG``) would do less: it reaches the first process only, comes when the *thread* that
-started it ends, and Linux alone has it.
+A death signal (``PR_SET_PDEATHSIG``) would do less: it reaches only the first process, it is sent when the *thread* that
+started the process ends, and only Linux has it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 
-#: Between two looks at whether the server has ended by itself.
+#: Seconds between two checks whether the server has ended by itself.
 _LOOK_S = 0.2
 
 
@@ -28,7 +28,7 @@ def main() -> int:
         The command's exit status, negative if a signal ended it.
     """
     grace_s = float(sys.argv[1])
-    # SIGTERM goes to the whole group; the guard stays to give the server's status, and goes when the server does.
+    # SIGTERM is sent to the whole group; the watchdog waits for the server, to return its status.
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     server = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)
@@ -48,6 +48,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # A signal's number as shells give it.
+    # The exit status that shells use for a signal.
     code = main()
     sys.exit(128 - code if code < 0 else code)

@@ -1,4 +1,4 @@
-"""What can be seen to be wrong with a folder of weights before a server is started on it."""
+"""Checks a folder of weights before a server is started with it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from lightemma.errors import UserError
 
 
 def check_folder(model: str) -> None:
-    """Refuses a path that leads nowhere, or to a folder without a configuration.
+    """Refuses a path that does not exist, or a folder without a configuration.
 
     Raises:
-        UserError: if ``model`` is written as a path and is no folder of weights.
+        UserError: if ``model`` is written as a path but is not a folder of weights.
     """
     folder = Path(model).expanduser()
     if not _is_path(model):
@@ -34,7 +34,7 @@ def old_rope(model: str) -> str | None:
     ``assert "factor" in rope_scaling``.
 
     Args:
-        model: folder; a hub id has nothing to look at.
+        model: folder; a hub id is not checked.
     """
     path = Path(model).expanduser() / "config.json"
     try:

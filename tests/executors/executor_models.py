@@ -57,16 +57,16 @@ def diary_model(
     *,
     name: str = "vlm",
     price: float | None = None,
-    at_once: int = 2,
+    concurrency: int = 2,
     **options: object,
 ) -> Diary:
-    """A model that writes into ``folder/diary``, with so many calls at once in each replica."""
+    """A model that writes into ``folder/diary``, with ``concurrency`` concurrent calls in each replica."""
     config = ModelConfig(
         name=name,
         provider=f"{kind.__module__}:{kind.__name__}",
         model=name,
         max_output_tokens=100,
-        limits=Limits(concurrency=at_once, attempts=3),
+        limits=Limits(concurrency=concurrency, attempts=3),
         price=None if price is None else Price(input=price, output=price),
         options={"diary": str(folder / "diary"), **options},
     )

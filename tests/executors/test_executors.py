@@ -1,4 +1,4 @@
-"""Executors without Ray: what is understood, how many replicas fit, who answers which call, and what is lost with a replica."""
+"""Executors without Ray: options, number of replicas, the choice of a replica for a call, and the loss of a replica."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ GPU_NODE, CPU_NODE = Node(cpus=32, gpus=8), Node(cpus=4, gpus=0)
 
 
 def backend(provider: str = "transformers", **changes: object) -> ScriptedBackend:
-    """Stands for a model of any provider; never asked."""
+    """A model of any provider; never asked."""
     config = ModelConfig(name="vlm", provider=provider, model="m", **changes)
     made = ScriptedBackend.from_answers([])
     made.config = config
@@ -175,7 +175,7 @@ class Made:
     """A replica in this process."""
 
     def __init__(self, made: Launcher, number: int) -> None:
-        self.made, self.number, self.closed, self.under_way = made, number, False, 0
+        self.made, self.number, self.closed, self.in_progress = made, number, False, 0
 
     async def hello(self):
         await asyncio.sleep(0)
@@ -184,8 +184,8 @@ class Made:
         return introduction()
 
     async def ask(self, request):
-        self.under_way += 1
-        self.made.most = max(self.made.most, self.under_way)
+        self.in_progress += 1
+        self.made.most = max(self.made.most, self.in_progress)
         try:
             await asyncio.sleep(self.made.latency_s)
             self.made.asked.append((self.number, request.sample_token))
@@ -195,7 +195,7 @@ class Made:
                 return Failed("server_error", "device-side assert")
             return Answered(Completion(str(self.number)))
         finally:
-            self.under_way -= 1
+            self.in_progress -= 1
 
     async def close(self):
         self.closed = True
@@ -234,7 +234,7 @@ def test_replicas_are_started_as_calls_need_them_and_all_are_ended():
     assert many.most == 1, "as many calls in a replica as its model takes"
     assert all(replica.closed for replica in launcher.all + many.all)
     shares = Counter(number for number, _ in many.asked)
-    assert min(shares.values()) >= 5, "nobody idles while another has a queue"
+    assert min(shares.values()) >= 5, "no replica is idle while another has a queue"
 
 
 def test_a_frame_stays_with_the_replica_that_knows_its_picture():
@@ -272,9 +272,9 @@ def test_a_call_that_may_have_been_paid_for_is_not_asked_again_behind_the_budget
     assert [token for _, token in launcher.asked] == ["a"]
 
 
-def test_a_call_under_which_replicas_die_fails_alone():
+def test_a_call_during_which_replicas_die_fails_alone():
     launcher = Launcher(dying=range(LOSSES_PER_CALL))
-    with pytest.raises(CallError, match="replicas were lost under this call") as caught:
+    with pytest.raises(CallError, match="replicas were lost during this call") as caught:
         asyncio.run(ask_all(launcher.set(most=1), ["poison"]))
     assert caught.value.kind == "server_error"
     assert len(launcher.asked) == LOSSES_PER_CALL

@@ -1,4 +1,4 @@
-"""Runs spread over Ray's workers on this machine: the same records as the plain run, whatever dies on the way."""
+"""Runs spread over Ray's workers on this machine: the same records as the plain run, even if processes die."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.executors.executor_models import Blind, Diary, diary_model, entries
 
 pytest.importorskip("ray", reason="Ray is not installed (the extra `ray`)")
 
-#: No two alike, so that no two calls are.
+#: All different, so that all calls differ.
 FRAMES = [
     dataclasses.replace(frame, history=EgoHistory(frame.history.positions, steady(5.0 + number / 10)))
     for number, frame in enumerate(make_frames({"scene-0001": 8, "scene-0002": 6, "scene-0003": 2}))
@@ -138,13 +138,13 @@ def test_a_killed_worker_costs_nothing_but_time(tmp_path):
     assert all(stage.attempts == 1 for record in records for stage in record.calls)
     assert lines(tmp_path / "results" / "vlm") == len(FRAMES), "no frame twice"
     assert replicas_of(made).replicas.lost == 1
-    # Asked again: what the killed worker had under way, and nothing else.
+    # Asked again: the calls in progress of the killed worker, and nothing else.
     asked = Counter((token, stage) for _, token, stage in entries(tmp_path))
     assert set(asked) == {(frame.sample_token, stage) for frame in FRAMES for stage in STAGES}
     assert asked.total() - len(asked) <= 2
 
 
-def test_a_driver_that_dies_goes_on_elsewhere_and_asks_nothing_twice_that_was_answered(tmp_path):
+def test_the_run_of_a_killed_driver_is_resumed_elsewhere_and_no_answered_call_is_asked_again(tmp_path):
     def maker(_: str) -> Diary:
         return diary_model(Blind, tmp_path, latency_s=0.02)
 
@@ -162,14 +162,14 @@ def test_a_driver_that_dies_goes_on_elsewhere_and_asks_nothing_twice_that_was_an
     kept = len(read_frames(tmp_path / "results" / "vlm"))
     assert 5 <= kept < len(FRAMES)
 
-    plain = study(tmp_path / "results", maker)  # where a run goes on is another matter than where it began
+    plain = study(tmp_path / "results", maker)  # a run may be resumed in another executor than it began in
     (outcome,) = plain.run()
     assert (outcome.kept, outcome.done) == (kept, len(FRAMES) - kept)
     # The scene prompt shows no history, and this model no picture: one answer does for all frames.
     asked = Counter((token, stage) for _, token, stage in entries(tmp_path) if stage != "scene")
     assert set(asked) == {(frame.sample_token, stage) for frame in FRAMES for stage in ("intent", "action")}
     assert before < len(entries(tmp_path))
-    assert asked.total() - len(asked) <= 4, "two replicas with two calls each were under way"
+    assert asked.total() - len(asked) <= 4, "two replicas had two calls in progress each"
 
 
 def test_a_wrong_key_ends_the_run_with_one_sentence(tmp_path):
@@ -230,7 +230,7 @@ def test_the_command_leaves_no_process_behind(tmp_path, number, status):
             while time.monotonic() < deadline and not (frames.exists() and frames.read_bytes().count(b"\n") >= 2):
                 assert run.poll() is None, run.communicate()[0]
                 time.sleep(0.1)
-            # As a terminal does it: to everybody in the foreground. A SIGKILL hits the command alone.
+            # As a terminal does it: to all processes in the foreground. A SIGKILL hits the command alone.
             if number == signal.SIGINT:
                 os.killpg(run.pid, number)
             else:

@@ -41,7 +41,7 @@ def config(env: dict[str, str] | None = None, limits: dict[str, Any] | None = No
 
 
 def carrying(marker: str) -> list[int]:
-    """Processes in whose environment a text stands; of servers all have ``LIGHTEMMA_SERVER_TOKEN=…``."""
+    """Processes whose environment contains a text; all of a server's have ``LIGHTEMMA_SERVER_TOKEN=…``."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():

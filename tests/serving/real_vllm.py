@@ -20,7 +20,7 @@ needs_vllm = pytest.mark.skipif(
 
 
 def save_model(folder: Path) -> Path:
-    """Weights whose tokenizer knows the words of the prompts."""
+    """Weights whose tokenizer has learned the text of the prompts."""
     pytest.importorskip("torch", reason="the tiny weights are made with torch: pip install 'lightemma[local]'")
     return tiny_served.save(folder, texts=tuple(load_prompts("three-stage").templates.values()))
 
@@ -30,7 +30,7 @@ def settings(model: Path, marker: str = "", **options: Any) -> dict[str, Any]:
 
     Args:
         model: folder of the weights.
-        marker: stands in the environment of all of the server's processes, for tests that look for them.
+        marker: is in the environment of all of the server's processes, for tests that look for them.
         options: over the others.
     """
     extra = ["--enforce-eager", "--max-num-seqs", "8", "--enable-prompt-tokens-details"]

@@ -50,7 +50,7 @@ def test_sizes_that_fit_do_not_with_a_card_less(tensor, pipeline, data, there, n
 
 
 @pytest.mark.parametrize(
-    ("sizes", "there", "words"),
+    ("sizes", "there", "sentence"),
     [
         ((4, 2, 1), 4, r"tensor 4 x pipeline 2 needs 8 GPUs, but 4 are visible; make the product 4"),
         ((2, 1, 1), 1, r"needs 2 GPUs, but 1 is visible"),
@@ -59,17 +59,17 @@ def test_sizes_that_fit_do_not_with_a_card_less(tensor, pipeline, data, there, n
         ((1, 1, 1), 0, r"No GPU is visible here, and the server needs 1; .*cpu: true"),
     ],
 )
-def test_sizes_refused(sizes, there, words):
+def test_sizes_refused(sizes, there, sentence):
     tensor, pipeline, data = sizes
     options = ServerOptions(tensor_parallel=tensor, pipeline_parallel=pipeline, data_parallel=data)
-    with pytest.raises(UserError, match=words):
+    with pytest.raises(UserError, match=sentence):
         check_gpus(options, {}, lambda: there)
     # The CPU, and cards of several machines, are not counted.
     check_gpus(options.model_copy(update={"cpu": True}), {}, lambda: there)
     check_gpus(options.model_copy(update={"extra": ["--distributed-executor-backend", "ray"]}), {}, lambda: there)
 
 
-def test_the_options_own_environment_goes_over_ours():
+def test_variables_of_the_options_override_those_of_the_harness():
     options = ServerOptions(tensor_parallel=2, env={"CUDA_VISIBLE_DEVICES": "4,5"})
     ours = {"CUDA_VISIBLE_DEVICES": "0,1,2,3"}
     assert check_gpus(options, ours, lambda: 8) is None
@@ -130,7 +130,7 @@ def test_the_interpreter(tmp_path, monkeypatch):
     assert find_interpreter(ServerOptions(), "m") == str(inside)
     assert find_interpreter(ServerOptions(python=".vllm-venv"), "m") == str(inside)
     assert find_interpreter(ServerOptions(python=str(inside)), "m") == str(inside)
-    with pytest.raises(UserError, match="names the interpreter '/no/where' for its server, which is not there"):
+    with pytest.raises(UserError, match="names the interpreter '/no/where' for its server, which does not exist"):
         find_interpreter(ServerOptions(python="/no/where"), "m")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UserError, match="pip install uv"):
@@ -195,11 +195,11 @@ def test_counters_of_several_engines_are_added_up():
     assert read_counters("http_requests_total 5\n") is None
 
 
-def test_the_guard_needs_nothing_but_the_standard_library():
+def test_the_watchdog_needs_nothing_but_the_standard_library():
     code = "import sys; import runpy; runpy.run_path(sys.argv[1]); print([m for m in sys.modules if m.startswith('lightemma')])"
-    from lightemma.serving import watchdog as guard
+    from lightemma.serving import watchdog
 
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code, guard.__file__], capture_output=True, text=True, check=True
+        [sys.executable, "-I", "-S", "-c", code, watchdog.__file__], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""What stands in a YAML becomes the words of a command."""
+"""The options of a YAML become the arguments of a command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lightemma.serving.options import ServerOptions
 QWEN = Served("Qwen/Qwen2-VL-7B-Instruct")
 VLLM = "python -m vllm.entrypoints.openai.api_server"
 
-# The two command lines of the article on serving Qwen2-VL, in the words that today's vLLM takes.
+# The two command lines of the article on serving Qwen2-VL, with the arguments of today's vLLM.
 ONE_CARD = {"dtype": "auto", "port": 8000, "limit_images": 4, "max_model_len": 8784, "gpu_memory_utilization": 0.8}
 EIGHT_CARDS = {
     "dtype": "half",
@@ -66,22 +66,26 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("options", "words"), TABLE)
-def test_options_become_words(options, words):
+@pytest.mark.parametrize(("options", "arguments"), TABLE)
+def test_options_become_arguments(options, arguments):
     given = ServerOptions(**options)
-    assert command(QWEN, given, "python", given.port) == shlex.split(words)
+    assert command(QWEN, given, "python", given.port) == shlex.split(arguments)
 
 
 @pytest.mark.parametrize("engine", ["vllm", "sglang", "transformers"])
 def test_the_pinned_revision_is_served(engine):
-    words = command(Served("org/m", "abc123"), ServerOptions(engine=engine), "python", 1)
-    assert "org/m@abc123" in words if engine == "transformers" else words[words.index("--revision") + 1] == "abc123"
+    arguments = command(Served("org/m", "abc123"), ServerOptions(engine=engine), "python", 1)
+    assert (
+        "org/m@abc123" in arguments
+        if engine == "transformers"
+        else arguments[arguments.index("--revision") + 1] == "abc123"
+    )
 
 
 @pytest.mark.parametrize("written", [4, "4", "image=4", " image = 4 ", '{"image": 4}', {"image": 4}])
 def test_pictures_per_prompt_as_written_now_and_before(written):
-    words = command(QWEN, ServerOptions(limit_images=written), "python", 1)
-    assert json.loads(words[words.index("--limit-mm-per-prompt") + 1]) == {"image": 4}
+    arguments = command(QWEN, ServerOptions(limit_images=written), "python", 1)
+    assert json.loads(arguments[arguments.index("--limit-mm-per-prompt") + 1]) == {"image": 4}
 
 
 @pytest.mark.parametrize("written", ["image:4", "four", '{"video": 1}', -1, "image=-1"])
@@ -124,6 +128,6 @@ def test_the_servers_environment():
 
 def test_a_shown_command_can_be_pasted():
     options = ServerOptions(env={"CUDA_VISIBLE_DEVICES": "0,1", "A": "b c"}, limit_images=2)
-    words = shlex.split(shown(command(QWEN, options, "/my envs/python", 5), options))
-    assert words[:3] == ["CUDA_VISIBLE_DEVICES=0,1", "A=b c", "/my envs/python"]
-    assert words[2:] == command(QWEN, options, "/my envs/python", 5)
+    arguments = shlex.split(shown(command(QWEN, options, "/my envs/python", 5), options))
+    assert arguments[:3] == ["CUDA_VISIBLE_DEVICES=0,1", "A=b c", "/my envs/python"]
+    assert arguments[2:] == command(QWEN, options, "/my envs/python", 5)

@@ -1,4 +1,4 @@
-"""Processes are told apart, found and ended; notes of servers whose harness is gone lead to their end."""
+"""Processes are identified, found and ended; servers whose harness has ended are ended by their notes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lightemma.serving import watchdog as guard
+from lightemma.serving import watchdog
 from lightemma.serving.orphan_registry import Note, end_stale, read_notes, write_note
 from lightemma.serving.processes import TOKEN_VARIABLE, Identity, boot_id, end, family, identity, is_alive
 from tests.serving.kit import carrying, wait_until
@@ -93,11 +93,11 @@ def test_who_takes_no_notice_is_killed(token):
     assert leader.wait() == -signal.SIGKILL
 
 
-def test_a_number_used_again_hits_nobody_else(token):
+def test_a_number_used_again_ends_no_other_process(token):
     stranger = started(token)
-    # The note names the stranger's number, but nobody carries the token of the server that had it before.
-    assert family(stranger.pid, "token-of-a-server-long-gone") == []
-    assert not end(stranger.pid, "token-of-a-server-long-gone", 0.0)
+    # The note names the stranger's number, but no process has the token of the server that had it before.
+    assert family(stranger.pid, "token-of-an-ended-server") == []
+    assert not end(stranger.pid, "token-of-an-ended-server", 0.0)
     assert stranger.poll() is None
 
 
@@ -107,8 +107,8 @@ def note_of(process: subprocess.Popen[str], token: str, owner: Identity) -> Note
     return Note(token, os.uname().nodename, server, owner, ["python"], "server.log", 5.0)
 
 
-def gone() -> Identity:
-    """A process that is no more."""
+def ended() -> Identity:
+    """A process that has ended."""
     me = identity(os.getpid())
     assert me is not None
     return replace(me, started="1")
@@ -124,11 +124,11 @@ def test_only_servers_without_a_harness_are_ended(tmp_path, token):
     assert server.poll() is None
     assert mine.exists()
 
-    write_note(tmp_path, replace(note_of(server, token, gone()), host="another-machine"))
+    write_note(tmp_path, replace(note_of(server, token, ended()), host="another-machine"))
     assert end_stale(tmp_path) == []
     assert mine.exists()
 
-    stale = write_note(tmp_path, note_of(server, token, gone()))
+    stale = write_note(tmp_path, note_of(server, token, ended()))
     assert [note.token for note in end_stale(tmp_path)] == [token]
     assert server.wait() == -signal.SIGTERM
     assert carrying(token) == []
@@ -137,7 +137,7 @@ def test_only_servers_without_a_harness_are_ended(tmp_path, token):
 
 def test_notes_from_before_a_restart_of_the_machine_and_broken_ones(tmp_path, token):
     server = started(token)
-    note = note_of(server, token, gone())
+    note = note_of(server, token, ended())
     stale = write_note(tmp_path, replace(note, server=replace(note.server, boot="the-one-before")))
     (tmp_path / "broken.json").write_text("{")
     (tmp_path / "other.json").write_text("[1]")
@@ -145,12 +145,12 @@ def test_notes_from_before_a_restart_of_the_machine_and_broken_ones(tmp_path, to
     assert end_stale(tmp_path) == []
     assert not stale.exists()
     assert (tmp_path / "broken.json").exists()
-    assert server.poll() is None, "the same numbers after a restart belong to somebody else"
+    assert server.poll() is None, "the same numbers after a restart belong to another process"
 
 
-def guarded(token: str, code: str, grace: str = "5") -> subprocess.Popen[bytes]:
+def watched(token: str, code: str, grace: str = "5") -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-I", guard.__file__, grace, sys.executable, "-S", "-c", code],
+        [sys.executable, "-I", watchdog.__file__, grace, sys.executable, "-S", "-c", code],
         env={**os.environ, TOKEN_VARIABLE: token},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -159,8 +159,8 @@ def guarded(token: str, code: str, grace: str = "5") -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.parametrize("stubborn", ["", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"])
-def test_the_guard_ends_everything_when_its_harness_is_gone(token, stubborn):
-    process = guarded(token, stubborn + TREE.replace("subprocess.Popen(sleep, start_new_session=True)", ""), "0.5")
+def test_the_watchdog_ends_everything_when_its_harness_has_ended(token, stubborn):
+    process = watched(token, stubborn + TREE.replace("subprocess.Popen(sleep, start_new_session=True)", ""), "0.5")
     assert process.stdout is not None
     assert process.stdin is not None
     assert process.stdout.readline() == b"up\n"
@@ -171,5 +171,5 @@ def test_the_guard_ends_everything_when_its_harness_is_gone(token, stubborn):
 
 
 @pytest.mark.parametrize(("code", "status"), [("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 9)", 137)])
-def test_the_guard_passes_the_servers_status_on(token, code, status):
-    assert guarded(token, code).wait(20) == status
+def test_the_watchdog_passes_the_servers_status_on(token, code, status):
+    assert watched(token, code).wait(20) == status

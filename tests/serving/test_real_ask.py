@@ -52,13 +52,13 @@ def served(tmp_path_factory):
         assert carrying(f"TEST_FOLDER={folder}") == []
 
 
-def ask(folder, *words):
-    command = [sys.executable, "-m", "lightemma", "ask", "there.yaml", *words]
+def ask(folder, *arguments):
+    command = [sys.executable, "-m", "lightemma", "ask", "there.yaml", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def tokens(folder, *words):
-    done = ask(folder, *words, "--json")
+def tokens(folder, *arguments):
+    done = ask(folder, *arguments, "--json")
     assert done.returncode == 0, done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     return [answer["usage"]["input"] for answer in answers] if answers else [json.loads(done.stdout)["usage"]["input"]]
@@ -93,7 +93,7 @@ def test_a_picture_by_address(served):
 
 
 def test_the_fifth_picture_is_one_sentence(served):
-    done = ask(served, "What is ahead?", *(word for number in range(5) for word in ("--image", f"{number}.jpg")))
+    done = ask(served, "What is ahead?", *(part for number in range(5) for part in ("--image", f"{number}.jpg")))
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "At most 4 image(s)" in done.stderr

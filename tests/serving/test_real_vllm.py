@@ -48,19 +48,19 @@ def folder(tmp_path):
     assert not left, "processes are left"
 
 
-def command(folder, model, *words):
+def command(folder, model, *arguments):
     path = folder / "tiny.yaml"
-    # Long enough for six pairs, where the answer is held to them.
+    # Long enough for six pairs, where the answer is constrained to them.
     path.write_text(
-        yaml.safe_dump(settings(model, str(folder)) | {"max_output_tokens": 200 if "guided" in words else 16})
+        yaml.safe_dump(settings(model, str(folder)) | {"max_output_tokens": 200 if "guided" in arguments else 16})
     )
-    run = ["run", "--data", SOURCE, "--model", str(path), "--out", str(folder / "results"), "--quiet", *words]
+    run = ["run", "--data", SOURCE, "--model", str(path), "--out", str(folder / "results"), "--quiet", *arguments]
     return [sys.executable, "-m", "lightemma", *run]
 
 
-def harness(folder, model, *words):
+def harness(folder, model, *arguments):
     return subprocess.Popen(
-        command(folder, model, *words), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command(folder, model, *arguments), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
 
 
@@ -75,9 +75,9 @@ def starts(folder):
 
 @needs_shared(REAL)
 def test_a_complete_run_counts_as_the_server_does(folder, model):
-    # Random weights write plans only when held to their form, and without plans there is nothing to score.
-    words = command(folder, model, "--answer", "guided", "--name", "tiny")
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    # Random weights write plans only when constrained to their form, and without plans there is nothing to score.
+    arguments = command(folder, model, "--answer", "guided", "--name", "tiny")
+    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert carrying(f"TEST_FOLDER={folder}") == []
     run = folder / "results" / "tiny"
@@ -130,12 +130,12 @@ def test_a_killed_harness_leaves_a_server_that_the_next_start_ends(folder, model
     process = harness(folder, model, "--concurrency", "1", "--limit", "6")
     assert wait_until(lambda: frames_done(folder) >= 1 or process.poll() is not None, START_S)
     (note,) = (folder / "results" / ".servers").glob("*.json")
-    guard = json.loads(note.read_text())["server"]["pid"]
-    os.kill(guard, signal.SIGKILL)
+    watchdog = json.loads(note.read_text())["server"]["pid"]
+    os.kill(watchdog, signal.SIGKILL)
     process.kill()
     process.communicate()
     stale = set(carrying(f"TEST_FOLDER={folder}"))
-    assert len(stale) >= 2, "the server and its engine go on without anybody"
+    assert len(stale) >= 2, "the server and its engine still run without a harness"
     again = subprocess.run(
         command(folder, model, "--limit", "6"), cwd=folder, capture_output=True, text=True, check=False
     )

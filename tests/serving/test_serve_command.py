@@ -29,14 +29,18 @@ def model_yaml(folder, provider="vllm", **options):
     return path
 
 
-def words_of(ended):
+def arguments_of(ended):
     assert ended.status == 0, ended.err
     (line,) = ended.out.splitlines()
     return shlex.split(line)
 
 
-def flags(words):
-    return {word: after for word, after in zip(words, [*words[1:], ""], strict=True) if word.startswith("--")}
+def flags(arguments):
+    return {
+        argument: after
+        for argument, after in zip(arguments, [*arguments[1:], ""], strict=True)
+        if argument.startswith("--")
+    }
 
 
 def test_the_articles_two_command_lines(cli, elsewhere, monkeypatch):
@@ -48,16 +52,16 @@ def test_the_articles_two_command_lines(cli, elsewhere, monkeypatch):
         "max_model_len": 8784,
         "gpu_memory_utilization": 0.8,
     }
-    words = words_of(cli("serve", model_yaml(elsewhere, **one), "--dry-run"))
-    assert words[:3] == [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
-    assert flags(words) == {
+    arguments = arguments_of(cli("serve", model_yaml(elsewhere, **one), "--dry-run"))
+    assert arguments[:3] == [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
+    assert flags(arguments) == {
         "--model": "Qwen/Qwen2-VL-7B", "--host": "127.0.0.1", "--port": "8000", "--dtype": "auto",
         "--max-model-len": "8784", "--gpu-memory-utilization": "0.8", "--limit-mm-per-prompt": '{"image": 4}',
     }  # fmt: skip
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", CARDS["CUDA_VISIBLE_DEVICES"])
     eight = {"dtype": "half", "tensor_parallel": 4, "pipeline_parallel": 2, "gpu_memory_utilization": 0.7}
-    given = flags(words_of(cli("serve", model_yaml(elsewhere, **eight), "--dry-run")))
+    given = flags(arguments_of(cli("serve", model_yaml(elsewhere, **eight), "--dry-run")))
     assert (given["--dtype"], given["--tensor-parallel-size"], given["--pipeline-parallel-size"]) == ("half", "4", "2")
     assert given["--gpu-memory-utilization"] == "0.7"
     assert int(given["--port"]) > 0
@@ -70,7 +74,7 @@ def test_the_articles_two_command_lines(cli, elsewhere, monkeypatch):
 
 def test_settings_over_the_yaml(cli, elsewhere):
     path = model_yaml(elsewhere, cpu=True, port=1)
-    words = words_of(
+    arguments = arguments_of(
         cli(
             "serve",
             path,
@@ -83,9 +87,9 @@ def test_settings_over_the_yaml(cli, elsewhere):
             "extra=[--a, 1]",
         )
     )
-    assert flags(words)["--max-model-len"] == "512"
-    assert flags(words)["--limit-mm-per-prompt"] == '{"image": 2}'
-    assert words[-2:] == ["--a", "1"]
+    assert flags(arguments)["--max-model-len"] == "512"
+    assert flags(arguments)["--limit-mm-per-prompt"] == '{"image": 2}'
+    assert arguments[-2:] == ["--a", "1"]
     for wrong, sentence in (("tensor=2", "option 'tensor' is wrong"), ("port", "write KEY=VALUE")):
         ended = cli("serve", path, "--dry-run", "--set", wrong)
         assert (ended.status, sentence in ended.err) == (2, True)
@@ -116,14 +120,14 @@ def test_a_machine_without_gpus_shows_the_command_and_starts_nothing(cli, elsewh
 def test_what_can_be_served(cli, elsewhere, spec, engine, model):
     shown = cli("serve", spec, "--dry-run", "--set", "cpu=true")
     assert shown.status == 0
-    words = shlex.split(shown.out)
-    assert engine in words
-    assert model in words
+    arguments = shlex.split(shown.out)
+    assert engine in arguments
+    assert model in arguments
     if spec == "qwen2.5-vl-7b":
-        assert flags(words)["--port"] == "8000", "as its YAML says where it is asked"
+        assert flags(arguments)["--port"] == "8000", "as its YAML says where it is asked"
 
 
-def test_a_model_of_somebody_elses_is_not_served(cli, elsewhere):
+def test_a_model_of_a_hosted_provider_is_not_served(cli, elsewhere):
     ended = cli("serve", "gpt-4o", "--dry-run")
     assert ended.status == 2
     assert "is served by its provider (openai), not by you" in ended.err

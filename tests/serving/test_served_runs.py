@@ -36,7 +36,7 @@ pytest.importorskip("openai", reason="servers are asked through the extra `opena
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
-    """What failed is tried again at once."""
+    """Failed calls are tried again immediately."""
     monkeypatch.setattr(calls, "wait_before", lambda *_: 0.05)
 
 
@@ -78,7 +78,7 @@ def test_a_run_starts_its_server_counts_as_it_does_and_ends_it(tmp_path, marker)
     assert start["counted"]["output_tokens"] == sum(stage.usage.output for stage in stages)
     manifest = read_manifest(folder)
     assert manifest.model.answered_as == "made/up"
-    # Neither paths nor variables of this machine, and a run goes on with another port.
+    # Neither paths nor variables of this machine, and a run is resumed with another port.
     assert manifest.model.parameters["options"] == {"tensor_parallel": 2}
     assert (folder / "server.log").read_text().count("POST /v1/chat/completions") == 16
 
@@ -120,8 +120,8 @@ def test_a_server_that_dies_too_often_leaves_failed_calls_and_what_was_done(tmp_
     assert {frame.outcome for frame in frames} <= {"ok", "call:server_error", "call:connection"}
     assert "ok" in {frame.outcome for frame in frames}
     failed = [frame for frame in frames if frame.outcome.startswith("call:")]
-    assert any("went down 2 times" in frame.calls[-1].error for frame in failed)
-    assert failed[-1].calls[-1].attempts == 1, "nobody answers any more, so nobody is asked again and again"
+    assert any("died 2 times" in frame.calls[-1].error for frame in failed)
+    assert failed[-1].calls[-1].attempts == 1, "no server answers any more, so calls are not tried again"
     assert [start["how"] for start in starts(folder)] == ["died", "died"]
 
     again = study(tmp_path, [VllmBackend(config(marker))], frames=20)
@@ -176,7 +176,7 @@ def test_latency_leaves_the_start_out_and_a_picture_too_many_is_the_servers_sent
     assert (tmp_path / "state" / "lightemma" / "server.log").exists(), "of a server that belongs to no run"
 
 
-def test_a_key_goes_by_the_environment_and_nowhere_else(tmp_path, marker, monkeypatch):
+def test_a_key_is_passed_in_the_environment_only(tmp_path, marker, monkeypatch):
     monkeypatch.setenv("MY_KEY", "only-for-my-eyes")
     one = study(tmp_path, [VllmBackend(config(marker, api_key_env="MY_KEY"))])
     (outcome,) = one.run()
@@ -216,16 +216,16 @@ def test_every_provider_is_known_by_name(tmp_path):
         assert model_entry(backend).provider == provider
 
 
-# --- a harness that is ended from outside ----------------------------------------------------------------------------
+# --- a harness that is ended by a signal ----------------------------------------------------------------------------
 
 
-def harness(tmp_path, env, *words, **options):
+def harness(tmp_path, env, *arguments, **options):
     """``lightemma run`` over the demo data in a process of its own."""
     path = tmp_path / "m.yaml"
     path.write_text(
         yaml.safe_dump({"name": "m", "provider": "vllm", "model": "made/up", "options": server_options(env, **options)})
     )
-    run = ["run", "--data", "demo", "--model", str(path), "--out", str(tmp_path / "results"), "--quiet", *words]
+    run = ["run", "--data", "demo", "--model", str(path), "--out", str(tmp_path / "results"), "--quiet", *arguments]
     return subprocess.Popen(
         [sys.executable, "-m", "lightemma", *run],
         cwd=tmp_path,
@@ -258,10 +258,10 @@ def test_the_server_does_not_outlive_a_harness_that_is_killed(tmp_path, marker):
     assert wait_until(lambda: frames_done(tmp_path) >= 2, 30)
     process.kill()
     process.communicate()
-    assert wait_until(lambda: carrying(f"TEST_FOLDER={tmp_path}") == []), "the guard did not end it"
+    assert wait_until(lambda: carrying(f"TEST_FOLDER={tmp_path}") == []), "the watchdog did not end it"
 
 
-def test_a_server_whose_guard_was_killed_too_is_ended_by_the_next_start(tmp_path, marker):
+def test_a_server_whose_watchdog_was_killed_too_is_ended_by_the_next_start(tmp_path, marker):
     process = harness(tmp_path, {**marker, **SLOW}, "--concurrency", "2", "--limit", "12")
     assert wait_until(lambda: frames_done(tmp_path) >= 2, 30)
     (note,) = (tmp_path / "results" / ".servers").glob("*.json")
@@ -271,7 +271,7 @@ def test_a_server_whose_guard_was_killed_too_is_ended_by_the_next_start(tmp_path
     process.kill()
     process.communicate()
     stale = set(carrying(f"TEST_FOLDER={tmp_path}"))
-    assert len(stale) == 2, "the server and its worker go on"
+    assert len(stale) == 2, "the server and its worker still run"
 
     done = frames_done(tmp_path)
     again = harness(tmp_path, marker, "--limit", "12")

@@ -21,10 +21,10 @@ from tests.serving.kit import carrying, launch, wait_until
 
 @pytest.fixture
 def marker(tmp_path):
-    """Stands in the environment of all servers of a test; nobody may carry it afterwards."""
-    words = f"TEST_FOLDER={tmp_path}"
+    """A text in the environment of all servers of a test; no process may have it afterwards."""
+    text = f"TEST_FOLDER={tmp_path}"
     yield {"TEST_FOLDER": str(tmp_path)}
-    left = carrying(words)
+    left = carrying(text)
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     assert not left, "processes are left"
@@ -44,7 +44,7 @@ def test_a_server_is_started_once_for_all_who_wait_and_ended_with_its_worker(tmp
         (note,) = read_notes(tmp_path / FOLDER).values()
         processes = carrying(f"TEST_FOLDER={tmp_path}")
         assert note.server.pid in processes
-        assert len(processes) == 3, "the guard, the server, its worker"
+        assert len(processes) == 3, "the watchdog, the server, its worker"
         assert counters(first.address, 5.0) == {"input_tokens": 124, "output_tokens": 20}, "asked once, with a picture"
         await pool.leave(server)
         assert carrying(f"TEST_FOLDER={tmp_path}") == []
@@ -58,7 +58,7 @@ def test_a_server_is_started_once_for_all_who_wait_and_ended_with_its_worker(tmp
 
 
 @pytest.mark.parametrize(
-    ("env", "more", "words"),
+    ("env", "more", "sentence"),
     [
         ({"FAKE_FAIL_STARTS": "1"}, {}, r"ended with status 1 before it was healthy: ValueError: no room .*\(log: .*log\)"),
         ({"FAKE_DIE_AT": "0"}, {}, r"was healthy, but failed at its first request .*the made-up engine dropped dead"),
@@ -66,11 +66,11 @@ def test_a_server_is_started_once_for_all_who_wait_and_ended_with_its_worker(tmp
         ({}, {"extra": ["--served-model-name", "another"]}, r"serves another instead of made/up"),
     ],
 )  # fmt: skip
-def test_a_start_that_fails_is_one_sentence_and_leaves_nothing(tmp_path, marker, env, more, words):
+def test_a_start_that_fails_is_one_sentence_and_leaves_nothing(tmp_path, marker, env, more, sentence):
     async def scenario():
         server = Server(launch({**marker, **env}, **more), tmp_path)
-        server.journal.join(tmp_path / "run")
-        with pytest.raises(UserError, match=words) as failed:
+        server.start_log.join(tmp_path / "run")
+        with pytest.raises(UserError, match=sentence) as failed:
             await server.ready()
         assert "\n" not in str(failed.value)
         assert carrying(f"TEST_FOLDER={tmp_path}") == []
@@ -101,7 +101,7 @@ def test_a_start_that_is_given_up_leaves_nothing(tmp_path, marker):
         server = Server(launch({**marker, "FAKE_STARTUP_S": "60"}), tmp_path)
         waiting = asyncio.create_task(server.ready())
         assert await asyncio.to_thread(wait_until, lambda: len(carrying(f"TEST_FOLDER={tmp_path}")) == 3)
-        waiting.cancel()  # one who waits gives up: the start goes on for the others
+        waiting.cancel()  # one caller stops waiting: the start continues for the others
         await asyncio.gather(waiting, return_exceptions=True)
         assert len(carrying(f"TEST_FOLDER={tmp_path}")) == 3
         await server.stop()
@@ -131,11 +131,11 @@ def test_a_dead_server_is_started_again_until_it_may_not(tmp_path, marker):
     async def scenario():
         env = {**marker, "FAKE_STATE": str(tmp_path / "starts"), "FAKE_FAIL_STARTS": "3"}
         server = Server(launch(env, restarts=2), tmp_path)
-        server.journal.join(tmp_path / "run")
+        server.start_log.join(tmp_path / "run")
         first = await server.ready()
         await server.doubt(first)
         assert server.is_up, "a server that is well is left alone"
-        os.kill(server._process.pid, signal.SIGKILL)  # the guard
+        os.kill(server._process.pid, signal.SIGKILL)  # the watchdog
         server._process.wait(20)
         await asyncio.gather(*(server.doubt(first) for _ in range(4)))
         assert not server.is_up
@@ -143,12 +143,12 @@ def test_a_dead_server_is_started_again_until_it_may_not(tmp_path, marker):
         assert second.number == 2
         await server.doubt(first)
         assert server.is_up, "failures of the server before say nothing about this one"
-        guard = server._process
+        watchdog = server._process
         for pid in carrying(f"TEST_FOLDER={tmp_path}"):
             os.kill(pid, signal.SIGKILL)
-        guard.wait(20)
+        watchdog.wait(20)
         await server.doubt(second)
-        with pytest.raises(ServerLostError, match=r"went down 3 times \(ValueError: no room .*options\.restarts"):
+        with pytest.raises(ServerLostError, match=r"died 3 times \(ValueError: no room .*options\.restarts"):
             await server.ready()
         with pytest.raises(ServerLostError):
             await server.ready()
@@ -158,7 +158,7 @@ def test_a_dead_server_is_started_again_until_it_may_not(tmp_path, marker):
     assert [start["how"] for start in starts(tmp_path / "run")] == ["died", "died", "did not start"]
 
 
-def test_a_server_that_hangs_is_told_from_one_that_is_slow(tmp_path, marker, monkeypatch):
+def test_a_server_that_hangs_is_distinguished_from_a_slow_one(tmp_path, marker, monkeypatch):
     monkeypatch.setattr(server_module, "_HANG_S", 0.5)
 
     async def scenario():
@@ -170,7 +170,7 @@ def test_a_server_that_hangs_is_told_from_one_that_is_slow(tmp_path, marker, mon
         await hung.doubt(running, timed_out_since=asked)
         assert hung.is_up, "others were answered meanwhile"
         await hung.doubt(running)
-        assert hung.is_up, "healthy, and nobody waited in vain"
+        assert hung.is_up, "healthy, and no call waited without an answer"
         await hung.doubt(running, timed_out_since=time.monotonic())
         assert not hung.is_up
         await hung.stop()
@@ -178,13 +178,13 @@ def test_a_server_that_hangs_is_told_from_one_that_is_slow(tmp_path, marker, mon
         slow = Server(launch(marker), tmp_path)
         running = await slow.ready()
         await slow.doubt(running, timed_out_since=time.monotonic())
-        assert slow.is_up, "nobody was answered, but a single word comes at once"
+        assert slow.is_up, "no call was answered, but a very short one is answered immediately"
         await slow.stop()
 
     asyncio.run(scenario())
 
 
-def test_launches_that_are_alike_share_one_server(tmp_path, marker):
+def test_equal_launches_share_one_server(tmp_path, marker):
     async def scenario():
         pool = ServerPool(tmp_path)
         one, two = (pool.join(launch(marker), tmp_path / name) for name in ("one", "two"))
@@ -193,7 +193,7 @@ def test_launches_that_are_alike_share_one_server(tmp_path, marker):
         assert other is not one
         await one.ready()
         await pool.leave(one)
-        assert one.is_up, "somebody still uses it"
+        assert one.is_up, "another user still needs it"
         await pool.leave(two)
         assert not one.is_up
         assert carrying(f"TEST_FOLDER={tmp_path}") == []

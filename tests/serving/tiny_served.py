@@ -16,8 +16,8 @@ def save(folder: Path, seed: int = 0, texts: tuple[str, ...] = (), most_pixels: 
     Args:
         folder: where to.
         seed: of the weights.
-        texts: what the tokenizer learns besides; it then knows longer pieces of such texts.
-        most_pixels: pictures are scaled down to so many; one token is 28 x 28.
+        texts: further texts that the tokenizer learns; it then knows longer pieces of such texts.
+        most_pixels: pictures are scaled down to this number of pixels; one token is 28 x 28.
     """
     import torch
     import transformers

@@ -25,8 +25,8 @@ ANSWER = "[(5.0, 0.0), (5.0, 0.0), (5.0, 0.0), (5.0, 0.0), (5.0, 0.0), (5.0, 0.0
 TOKENS = {"text": 100, "picture": 24, "answer": 20}
 
 
-def say(words):
-    sys.stdout.write(words + "\n")
+def say(text):
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
@@ -36,11 +36,11 @@ def given(name, default=None):
 
 def asked(name):
     """A number of answers, and whether it holds in this start."""
-    words = os.environ.get(name, "")
-    first, colon, number = words.partition(":")
+    text = os.environ.get(name, "")
+    first, colon, number = text.partition(":")
     if colon:
         return int(number) if first == "1st" and START == 1 else None
-    return int(words) if words else None
+    return int(text) if text else None
 
 
 def count_start():
@@ -63,8 +63,8 @@ COUNTED = {"input": 0, "output": 0, "answers": 0}
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, form, *words):
-        say("INFO:     " + form % words)
+    def log_message(self, form, *text):
+        say("INFO:     " + form % text)
 
     def do_GET(self):
         if self.path == "/metrics":
@@ -90,8 +90,8 @@ class Handler(BaseHTTPRequestHandler):
         contents = [turn["content"] for turn in body["messages"] if isinstance(turn["content"], list)]
         pictures = sum(part["type"] == "image_url" for content in contents for part in content)
         if pictures > LIMIT:
-            words = {"error": {"message": f"At most {LIMIT} image(s) may be provided in one prompt.", "code": 400}}
-            return self.send(400, json.dumps(words).encode())
+            text = {"error": {"message": f"At most {LIMIT} image(s) may be provided in one prompt.", "code": 400}}
+            return self.send(400, json.dumps(text).encode())
         hang, die = (asked(name) for name in ("FAKE_HANG_AT", "FAKE_DIE_AT"))
         if hang is not None and START == 1 and hang <= COUNTED["answers"]:
             time.sleep(600)
@@ -131,7 +131,7 @@ def main():
     stubborn = bool(os.environ.get("FAKE_STUBBORN"))
     if stubborn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    # As vLLM's engine: a process beside the one that answers, which outlives it unless someone ends it.
+    # As vLLM's engine: a second process, which outlives the one that answers unless it is ended.
     subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"])
     say("INFO 11-22 04:08:08 [made_up.py:1] starting")
     time.sleep(float(os.environ.get("FAKE_STARTUP_S", "0")))
