@@ -1,4 +1,4 @@
-"""Sizes the paper's study on all nuScenes validation frames: the tables of docs/scaling.md.
+"""Estimates the paper's study on all nuScenes validation frames: the tables of docs/scaling.md.
 
     python scripts/size_study.py [--frames 6019] [--gpu H100]
 
@@ -28,7 +28,7 @@ MODELS = (
 )  # fmt: skip
 CARDS = (1, 8, 64)
 
-#: What was recorded with transformers on H100s, one call at a time: input and output tokens, seconds a frame; cards it took.
+#: Recorded with transformers on H100s, one call at a time: input and output tokens, seconds a frame, cards.
 RECORDED = {
     "qwen2.5-vl-7b": (6554, 318, 8.7, 1),
     "qwen2.5-vl-72b": (6634, 368, 32.0, 4),
@@ -75,12 +75,12 @@ def show_apis(runs: list[RunEstimate]) -> None:
             by_batch = run.usd_batch or run.usd
             online, batch = online + run.usd, batch + by_batch
             tokens = f"{run.input_tokens / 1e6:.1f}", f"{run.output_tokens / 1e6:.1f}"
-            row(run.run, f"{run.calls_left:,}", *tokens, f"{run.usd:.0f}", f"{by_batch:.0f}")
+            row(run.run, f"{run.remaining_calls:,}", *tokens, f"{run.usd:.0f}", f"{by_batch:.0f}")
     row("**all**", "", "", "", f"**{online:.0f}**", f"**{batch:.0f}**")
 
 
 def show_gpus(runs: list[RunEstimate], card: Card) -> None:
-    names = ("model", "cards each", "calls at once", "memory GB: weights + calls", "GPU s / frame", "GPU-hours")
+    names = ("model", "cards each", "concurrent calls", "memory GB: weights + calls", "GPU s / frame", "GPU-hours")
     head(*names, *(f"hours on {count}" for count in CARDS))
     total, walls = 0.0, {count: list[float | None]() for count in CARDS}
     for run in runs:
@@ -93,7 +93,7 @@ def show_gpus(runs: list[RunEstimate], card: Card) -> None:
             walls[count].append(found.wall_hours(count))
         memory = f"{one.weights_gb:.0f} + {one.calls_gb:.1f}"
         shown = [hours(found.wall_hours(count)) for count in CARDS]
-        row(run.run, one.cards, one.at_once, memory, f"{one.gpu_s:.2f}", hours(found.gpu_hours), *shown)
+        row(run.run, one.cards, one.concurrency, memory, f"{one.gpu_s:.2f}", hours(found.gpu_hours), *shown)
     sums = [None if None in walls[count] else sum(hour or 0.0 for hour in walls[count]) for count in CARDS]
     shown = [f"**{hours(one)}**" for one in sums]
     row("**all, one after the other**", "", "", "", "", f"**{hours(total)}**", *shown)

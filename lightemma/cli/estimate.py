@@ -53,8 +53,8 @@ def _show(runs: Sequence[RunEstimate], title: str, max_cost: float | None, card:
     rows = [
         {
             "run": run.run,
-            "frames left": f"{run.left:,}",
-            "calls": f"{run.calls_left:,}",
+            "frames left": f"{run.remaining_frames:,}",
+            "calls": f"{run.remaining_calls:,}",
             "in / call": " ".join(f"{call.input:,}" for call in run.calls),
             "out / call": " ".join(f"{call.output:,}" for call in run.calls),
             "input tokens": f"{run.input_tokens:,}",
@@ -100,7 +100,7 @@ def _show_gpus(runs: Sequence[RunEstimate], card: Card, gpus: int) -> None:
         {
             "run": one.run,
             "cards each": str(one.prediction.cards),
-            "calls at once": str(one.prediction.at_once),
+            "concurrent calls": str(one.prediction.concurrency),
             "weights GB": f"{one.prediction.weights_gb:.0f}",
             "calls GB": f"{one.prediction.calls_gb:.1f}",
             "GPU s / frame": f"{one.prediction.gpu_s:.2f}",
@@ -124,7 +124,7 @@ def reckoning(runs: Sequence[RunEstimate]) -> list[str]:
     """The estimate's assumptions, one sentence each."""
     from lightemma.backends.registry import characters_per_token
     from lightemma.planners.chain_of_thought import TYPICAL_ANSWERS
-    from lightemma.preflight.estimate import asks_nobody
+    from lightemma.preflight.estimate import asks_no_model
 
     rates = sorted({characters_per_token(run.config.model, run.config.provider) for run in runs}, reverse=True)
     answers = ", ".join(f"{stage} {tokens}" for stage, tokens in TYPICAL_ANSWERS.items())
@@ -134,14 +134,16 @@ def reckoning(runs: Sequence[RunEstimate]) -> list[str]:
         "column is the ceiling: every answer as long as max_output_tokens.",
     ]
     for run in runs:
-        said = [f"a picture is {run.picture_rule}"] if not asks_nobody(run.config) else ["asks no model, costs nothing"]
+        said = (
+            [f"a picture is {run.picture_rule}"] if not asks_no_model(run.config) else ["asks no model, costs nothing"]
+        )
         if run.price:
             said.append(f"prices of {run.price.table}")
-        elif not asks_nobody(run.config):
+        elif not asks_no_model(run.config):
             said.append(no_price(run))
         if run.remark:
             said.append(run.remark)
-        kept = run.frames - run.left
+        kept = run.frames - run.remaining_frames
         if kept:
             said.append(f"{kept:,} frames are there already")
         lines.append(f"{run.run}: {'; '.join(said)}.")

@@ -1,1 +1,1 @@
-"""What can be known before anything is spent: costs, GPU-hours, missing packages and keys."""
+"""Checks and estimates before a run: costs, GPU-hours, missing packages and keys."""

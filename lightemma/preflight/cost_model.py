@@ -1,8 +1,8 @@
-"""Seconds, memory and GPU-hours of a model on given cards, from first principles. An estimate; see docs/scaling.md.
+"""Estimates the seconds, memory and GPU-hours of a model on given cards with a roofline model; see docs/scaling.md.
 
-The roofline (Williams, Waterman and Patterson 2009): reading the prompt is bound by arithmetic, writing the answer by memory
-bandwidth, because every step reads the working weights once for the whole batch, and each call's keys and values. To these
-bounds come shares of the peak that are really reached; they are the model's only free numbers, and stated below.
+The roofline (Williams, Waterman and Patterson 2009): reading the prompt is limited by arithmetic, writing the answer by memory
+bandwidth, because every step reads the working weights once for the whole batch, and each call's keys and values. The shares
+of the peak that are reached in practice are the model's only free numbers; they are stated below.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: Share of the peak arithmetic that reading a prompt reaches, and of the bandwidth that a step of writing reaches.
+#: Shares of the peak that are reached: of the arithmetic when reading a prompt, of the bandwidth in a step of writing.
 PREFILL_SHARE = 0.45
 DECODE_SHARE = 0.70
-#: Seconds of a step of writing that no bandwidth shortens, per layer: launching kernels and sampling, with an engine's graphs …
+#: Seconds per layer of a step of writing, apart from bandwidth: launching kernels and sampling, with an engine's graphs …
 ENGINE_STEP_S = 5e-5
-#: … and with one Python call after another, during which the card waits (the published runs with transformers on H100s: 0.6 to
-#: 1.1 ms a layer); so many times more where each layer is a mixture of experts.
+#: … and with plain Python calls, during which the card waits (the published runs with transformers on H100s: 0.6 to
+#: 1.1 ms a layer); this factor more where each layer is a mixture of experts.
 EAGER_STEP_S = 8e-4
 EAGER_EXPERTS = 2.5
-#: Seconds of preparing a picture and its call that nothing overlaps with, one at a time.
+#: Seconds of preparing a picture and its call, when calls are made one at a time.
 EAGER_CALL_S = 0.15
-#: Share that each doubling of tensor parallelism loses to talking between cards.
+#: Share of the speed that each doubling of tensor parallelism loses to communication between cards.
 PARALLEL_LOSS = 0.10
-#: Of a card's memory, what weights and calls may take; the rest is the engine's.
+#: Share of a card's memory for weights and calls; the rest is for the engine.
 USABLE_MEMORY = 0.90
-#: The truth is taken to lie between the estimate divided and multiplied by this.
+#: The true value is assumed to be between the estimate divided by this and multiplied by this.
 FACTOR = 2.0
 
 
@@ -35,7 +35,7 @@ class Card:
     """One GPU.
 
     Attributes:
-        name: as it is sold.
+        name: of the product.
         memory_gb: 1e9 bytes.
         bandwidth_gbs: 1e9 bytes a second.
         tflops: 1e12 operations a second in 16-bit numbers, dense.
@@ -66,16 +66,16 @@ CARDS: dict[str, Card] = {
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What of a model decides its cost.
+    """The properties of a model that decide its cost.
 
     Attributes:
         parameters: all weights, 1e9.
-        working: weights that work on each token, 1e9; fewer than all in a mixture of experts.
+        working: weights used for each token, 1e9; fewer than all in a mixture of experts.
         layers: of the language model.
         kv_values: numbers kept per token and layer, keys and values together.
         bytes_per_weight: 2 for 16-bit numbers.
-        cross_tokens: tokens of a picture that are kept beside the text (cross-attention) and not counted as input, as if they
-            were kept in all layers: Llama 3.2 keeps 6,404 in every fifth.
+        cross_tokens: tokens of a picture that are kept apart from the text (cross-attention) and not counted as input, averaged
+            over all layers: Llama 3.2 keeps 6,404 in every fifth layer.
     """
 
     parameters: float
@@ -116,11 +116,11 @@ ARCHITECTURES: tuple[tuple[str, Architecture], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class CallTokens:
-    """One call.
+    """The tokens of one call.
 
     Attributes:
         read: input tokens.
-        cached: those of them with which an earlier call of the frame began too, which an engine's prefix cache has already.
+        cached: those at the beginning that an earlier call of the frame began with too: an engine's prefix cache holds them.
         written: output tokens.
     """
 
@@ -134,15 +134,15 @@ class Serving:
     """How a model is served.
 
     Attributes:
-        card: of which kind.
+        card: the kind of card.
         cards: in one replica, over which every layer is split.
-        at_once: calls answered side by side in a replica.
-        engine: with an engine such as vLLM; else one Python call after another.
+        concurrency: concurrent calls in a replica.
+        engine: with an engine such as vLLM; else plain Python calls.
     """
 
     card: Card
     cards: int = 1
-    at_once: int = 1
+    concurrency: int = 1
     engine: bool = True
 
 
@@ -152,12 +152,12 @@ class Prediction:
 
     Attributes:
         gpu_s: card-seconds per frame.
-        latency_s: seconds from a frame's first call to its last answer, under that load.
+        latency_s: seconds from a frame's first call to its last answer, at that concurrency.
         prefill_s: seconds per frame that a replica reads.
         decode_s: seconds per frame that a replica writes, shared by all calls of a step.
         weights_gb: memory of the weights, over all cards of a replica.
-        calls_gb: memory of the keys and values of all calls at once.
-        at_once: calls answered side by side; less than asked where memory is short.
+        calls_gb: memory of the keys and values of all concurrent calls.
+        concurrency: concurrent calls; fewer than wanted where memory is short.
         cards: in a replica.
     """
 
@@ -167,7 +167,7 @@ class Prediction:
     decode_s: float
     weights_gb: float
     calls_gb: float
-    at_once: int
+    concurrency: int
     cards: int
 
     @property
@@ -176,17 +176,17 @@ class Prediction:
         return self.weights_gb + self.calls_gb
 
     def gpu_hours(self, frames: int) -> float:
-        """Card-hours of so many frames."""
+        """Card-hours of ``frames`` frames."""
         return frames * self.gpu_s / 3600
 
     def wall_hours(self, frames: int, cards: int) -> float:
-        """Hours from the first frame to the last on so many cards; loading left out.
+        """Hours from the first frame to the last on ``cards`` cards, without loading.
 
         The last frames of a run leave cards idle, so no run is shorter than one frame.
 
         Args:
             frames: to be driven.
-            cards: there; those that do not make up a whole replica stay idle.
+            cards: all cards; those that do not make up a whole replica stay idle.
         """
         replicas = max(1, cards // self.cards)
         return max(frames * self.gpu_s / self.cards / replicas, self.latency_s if frames else 0.0) / 3600
@@ -205,7 +205,7 @@ def predict(architecture: Architecture, calls: Sequence[CallTokens], serving: Se
     Args:
         architecture: of the model.
         calls: of a frame, made one after the other.
-        serving: how.
+        serving: how the model is served.
 
     Returns:
         The prediction, or None if the weights do not fit the cards.
@@ -216,40 +216,40 @@ def predict(architecture: Architecture, calls: Sequence[CallTokens], serving: Se
     each_gb = (longest + architecture.cross_tokens) * architecture.kv_bytes / 1e9
     if room_gb < each_gb:
         return None
-    at_once = max(1, min(serving.at_once, int(room_gb / each_gb)))
-    # Without an engine the layers lie on the cards one after the other, and one card works at a time.
+    concurrency = max(1, min(serving.concurrency, int(room_gb / each_gb)))
+    # Without an engine the layers are spread over the cards one after the other, and one card works at a time.
     speedup = cards * (1.0 - PARALLEL_LOSS) ** math.log2(cards) if serving.engine else 1.0
     # Two operations per working weight and token.
     per_token = 2e9 * architecture.working / (card.tflops * 1e12 * PREFILL_SHARE * speedup)
-    # What an earlier call of the frame has had read already, an engine keeps.
+    # An engine does not read again what an earlier call of the frame began with.
     prefill = sum(per_token * (call.read - (call.cached if serving.engine else 0)) for call in calls)
     decode = 0.0
     for call in calls:
-        step = _step(architecture, call, at_once, card.bandwidth_gbs * DECODE_SHARE * speedup, serving.engine)
-        # In a batch, the arithmetic may be what bounds a step.
-        decode += call.written * max(step, at_once * per_token) / at_once
+        step = _step(architecture, call, concurrency, card.bandwidth_gbs * DECODE_SHARE * speedup, serving.engine)
+        # In a batch, arithmetic may limit a step.
+        decode += call.written * max(step, concurrency * per_token) / concurrency
     overhead = 0.0 if serving.engine else EAGER_CALL_S * len(calls)
     replica_s = prefill + decode + overhead
     return Prediction(
         gpu_s=replica_s * cards,
-        # All calls at once share the reading and the steps.
-        latency_s=replica_s * at_once,
+        # All concurrent calls share the reading and the steps.
+        latency_s=replica_s * concurrency,
         prefill_s=prefill,
         decode_s=decode,
         weights_gb=architecture.weights_gb,
-        calls_gb=at_once * each_gb,
-        at_once=at_once,
+        calls_gb=concurrency * each_gb,
+        concurrency=concurrency,
         cards=cards,
     )
 
 
-def _step(architecture: Architecture, call: CallTokens, at_once: int, bandwidth_gbs: float, engine: bool) -> float:
-    """Seconds of one step of writing, which gives each of the calls at once one token."""
+def _step(architecture: Architecture, call: CallTokens, concurrency: int, bandwidth_gbs: float, engine: bool) -> float:
+    """Seconds of one step of writing, which gives each of the concurrent calls one token."""
     kept = (call.read + call.written / 2 + architecture.cross_tokens) * architecture.kv_bytes / 1e9
-    # With many calls at once, nearly every expert works in each step.
+    # With many concurrent calls, nearly every expert is used in each step.
     share = architecture.working / architecture.parameters
-    touched = architecture.parameters * (1.0 - (1.0 - share) ** at_once)
-    moved_gb = touched * architecture.bytes_per_weight + at_once * kept
+    touched = architecture.parameters * (1.0 - (1.0 - share) ** concurrency)
+    moved_gb = touched * architecture.bytes_per_weight + concurrency * kept
     moving = moved_gb / bandwidth_gbs
     if engine:
         return moving + architecture.layers * ENGINE_STEP_S

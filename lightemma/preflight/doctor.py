@@ -1,4 +1,4 @@
-"""What is there, what is missing, and how to get it. Functions that look and report; nothing is changed, no key is shown."""
+"""Finds out what is installed, what is missing and how to get it. Nothing is changed, and no key is shown."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ from lightemma.preflight.readiness import (
 
 State = Literal["ok", "missing", "warning"]
 
-#: What extras beyond those of providers are for.
+#: Purpose of the extras that belong to no provider.
 _OTHER_EXTRAS = {"nuscenes": "the devkit as a second reader of nuScenes"}
 
-#: In place of an extra: a requirement for other systems or versions of Python.
+#: Instead of an extra's name: a requirement for other systems or versions of Python.
 _NOT_HERE = "-"
 _PYTHON = (3, 11)
 _LITTLE_SPACE = 1 << 30  # bytes; a run over v1.0-test takes some 40 MB
@@ -51,11 +51,11 @@ _LITTLE_SPACE = 1 << 30  # bytes; a run over v1.0-test takes some 40 MB
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at.
+    """One thing that was checked.
 
     Attributes:
-        what: the thing.
-        state: ``ok``, ``missing``, or ``warning`` (works without it, or will not for long).
+        what: name of the thing.
+        state: ``ok``, ``missing``, or ``warning`` (works without it, or will stop working).
         detail: what was found.
         next: the next command or sentence, empty if there is nothing to do.
         demo: whether `lightemma demo` needs it.
@@ -73,11 +73,11 @@ class Finding:
 
 def check_python(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> Finding:
     """Whether Python is new enough."""
-    words = ".".join(str(part) for part in version)
+    text = ".".join(str(part) for part in version)
     if version >= _PYTHON:
-        return Finding("Python", "ok", words, demo=True)
+        return Finding("Python", "ok", text, demo=True)
     return Finding(
-        "Python", "missing", words, "install Python 3.11 or newer, then `make install PYTHON=python3.11`", True
+        "Python", "missing", text, "install Python 3.11 or newer, then `make install PYTHON=python3.11`", True
     )
 
 
@@ -86,7 +86,7 @@ def check_packages(requirements: Iterable[str] | None = None, versions: Versions
 
     Args:
         requirements: as package metadata lists them; lightemma's own if left out.
-        versions: tells what is installed.
+        versions: gives the installed version of a package.
     """
     if requirements is None:
         try:
@@ -112,7 +112,7 @@ def check_gpu(
     which: Callable[[str], str | None] = shutil.which,
     nvidia_smi: Callable[[str], list[str]] | None = None,
 ) -> Finding:
-    """Which GPUs there are: as torch sees them if it is installed, else as nvidia-smi does.
+    """Which GPUs there are: by torch if it is installed, else by nvidia-smi.
 
     Args:
         torch_names: names by torch, None where torch is not installed.
@@ -137,7 +137,7 @@ def check_gpu(
 
 
 def check_keys(configs: Iterable[ModelConfig], environ: Mapping[str, str] = os.environ) -> list[Finding]:
-    """One finding per environment variable that models want. Of a key only its presence is told."""
+    """One finding per environment variable that models want. Only the presence of a key is reported."""
     users: dict[str, list[str]] = {}
     for config in configs:
         variable = key_variable(config)
@@ -158,7 +158,7 @@ def check_data(spec: str, results: Path) -> list[Finding]:
 
     Args:
         spec: as on the command line.
-        results: folder beside whose runs an index of the tables is kept.
+        results: folder of runs, in which an index of the tables is kept.
     """
     what = f"data {spec}"
     count, lacking = 0, list[str]()
@@ -187,24 +187,22 @@ def check_data(spec: str, results: Path) -> list[Finding]:
 
 
 def check_folder(what: str, folder: Path, *, demo: bool = False) -> Finding:
-    """Whether a folder, or the nearest one above it that exists, can be written, and how much room is there."""
+    """Whether a folder, or the nearest one above it that exists, can be written, and how much space is free."""
     existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        return Finding(
-            what, "missing", f"{folder} cannot be written", "go to a folder of your own, or give --out", demo
-        )
+        return Finding(what, "missing", f"{folder} cannot be written", "use a folder of your own, or give --out", demo)
     free = shutil.disk_usage(existing).free
-    room = f"{free / (1 << 30):.1f} GiB free"
-    detail = f"{folder} can be written, {room}" if folder.exists() else f"{folder} can be made, {room}"
+    space = f"{free / (1 << 30):.1f} GiB free"
+    detail = f"{folder} can be written, {space}" if folder.exists() else f"{folder} can be made, {space}"
     if free < _LITTLE_SPACE:
         return Finding(
-            what, "warning", detail, "make room: a run over v1.0-test takes some 40 MB, pictures 20 GB", demo
+            what, "warning", detail, "free some space: a run over v1.0-test takes some 40 MB, pictures 20 GB", demo
         )
     return Finding(what, "ok", detail, demo=demo)
 
 
 def check_cache(results: Path) -> Finding:
-    """Whether the store of answers, which runs go on from, can be written."""
+    """Whether the cache of answers, which resumed runs use, can be written."""
     path = results / CACHE_FILE
     if not path.exists():
         return Finding("answers kept", "ok", f"{path} will be made by the first call")
@@ -228,11 +226,11 @@ def known_configs() -> tuple[dict[str, ModelConfig], list[Finding]]:
 
 
 def check_models(configs: Iterable[ModelConfig], ready: Callable[[ModelConfig], Readiness]) -> Finding:
-    """Which models can be asked now; scripts are none."""
+    """Which models can be asked now, without scripts."""
     names = [config.name for config in configs if facts_of(config.provider).asks_model and ready(config).ready]
     if names:
         return Finding("models ready", "ok", ", ".join(names))
-    return Finding("models ready", "warning", "none", "lightemma models   # says what each of them lacks")
+    return Finding("models ready", "warning", "none", "lightemma models   # says what each of them needs")
 
 
 def check_model(
@@ -243,15 +241,15 @@ def check_model(
     listening: Listens = listens,
     gpu: HasGpu = has_gpu,
 ) -> Finding:
-    """Whether the model behind one ``--model`` value can be asked now; the rest as for ``readiness``.
+    """Whether the model behind one ``--model`` value can be asked now; the other arguments are those of ``readiness``.
 
     Args:
         spec: as on the command line.
         today: models that retired before are not ready.
         environ: where keys are looked for.
-        versions: tells what is installed.
-        listening: tells whether a local server is up.
-        gpu: tells whether there is a GPU.
+        versions: gives the installed version of a package.
+        listening: says whether a local server is up.
+        gpu: says whether there is a GPU.
     """
     what = f"model {spec}"
     try:
@@ -269,7 +267,7 @@ def check_model(
     return Finding(what, "ok", "ready")
 
 
-# --- making sense of it ----------------------------------------------------------------------------------------------
+# --- conclusions ----------------------------------------------------------------------------------------------
 
 
 def demo_runs(findings: Iterable[Finding]) -> bool:
@@ -282,8 +280,8 @@ def next_step(findings: Sequence[Finding], data: str | None = None, model: str |
 
     Args:
         findings: all of them.
-        data: the source that was asked about.
-        model: the model that was asked about.
+        data: the source that the user named.
+        model: the model that the user named.
     """
     for finding in findings:
         if finding.demo and finding.state == "missing" and finding.next:
@@ -317,7 +315,7 @@ def _provider_extras() -> dict[str, str]:
 
 
 def _extra_of(requirement: Requirement) -> str:
-    """The extra that brings a requirement, or an empty string: those that a marker rules out here belong to none."""
+    """The extra that brings a requirement, or an empty string: a requirement that a marker excludes here belongs to none."""
     if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
         return ""
     named = re.search(r"extra\s*==\s*['\"]([^'\"]+)['\"]", str(requirement.marker))
@@ -325,7 +323,7 @@ def _extra_of(requirement: Requirement) -> str:
 
 
 def within(version: str, bounds: SpecifierSet) -> bool:
-    """Whether an installed version keeps to the bounds; one that is no version of Python packages keeps to none."""
+    """Whether an installed version is within the bounds; a text that is not a Python version never is."""
     try:
         return bounds.contains(version, prereleases=True)
     except InvalidVersion:
@@ -359,7 +357,7 @@ def _torch_gpus() -> list[str] | None:
             f"{torch.cuda.get_device_name(i)}, {torch.cuda.get_device_properties(i).total_memory / (1 << 30):.0f} GiB"
             for i in range(torch.cuda.device_count())
         ]
-    except Exception:  # a torch that does not fit its driver fails in many ways
+    except Exception:  # a torch that does not match its driver raises many kinds of errors
         return []
 
 

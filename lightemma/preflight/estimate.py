@@ -1,7 +1,7 @@
-"""What a study will ask and cost, reckoned before the first call. An estimate: nothing is sent, no picture is decoded.
+"""Estimates the calls and the cost of runs before the first call: nothing is sent, and no picture is decoded.
 
-Text is counted by its length, pictures by each provider's rule, answers by what the published runs answered. See
-docs/costs.md for where each rule comes from and how far it is off the recorded runs.
+Text is counted by its length, pictures by each provider's rule, answers by the lengths in the published runs. See
+docs/costs.md for the source of each rule and its error against recorded runs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from lightemma.sessions.frames_of_source import FramesOfSource
 from lightemma.sessions.jobs import DEFAULT_PLANNER, Job
 from lightemma.sessions.session import Session
 
-#: Of nuScenes' pictures; taken where there is none to look at.
+#: Size of nuScenes' pictures; used where no picture is found.
 DEFAULT_SIZE = (1600, 900)
 
 #: Prompts are filled with the histories of this many frames, spread over all.
@@ -45,8 +45,8 @@ class CallEstimate:
         text: input tokens of the prompt.
         picture: input tokens of the picture.
         output: tokens of a typical answer, without thinking.
-        shared_prefix_tokens: input tokens with which an earlier call of the frame began too; a provider or server may
-            have them cached.
+        shared_prefix_tokens: input tokens at the beginning that an earlier call of the frame began with too; a provider or
+            server may have them cached.
     """
 
     stage: Stage
@@ -63,13 +63,13 @@ class CallEstimate:
 
 @dataclass(frozen=True, slots=True)
 class RunEstimate:
-    """What one run will ask of one model.
+    """The calls of one run to one model.
 
     Attributes:
         run: its name, with the model's role where it has several.
         config: the model.
-        frames: frames it covers.
-        left: those of them still to be driven.
+        frames: all frames of the run.
+        remaining_frames: those of them that are not finished.
         calls: the calls of one frame.
         picture_rule: how pictures are counted.
         price: online, or None if unknown.
@@ -80,7 +80,7 @@ class RunEstimate:
     run: str
     config: ModelConfig
     frames: int
-    left: int
+    remaining_frames: int
     calls: tuple[CallEstimate, ...]
     picture_rule: str
     price: ResolvedPrice | None
@@ -88,19 +88,19 @@ class RunEstimate:
     remark: str = ""
 
     @property
-    def calls_left(self) -> int:
+    def remaining_calls(self) -> int:
         """Calls to be made."""
-        return self.left * len(self.calls)
+        return self.remaining_frames * len(self.calls)
 
     @property
     def input_tokens(self) -> int:
         """Input tokens to be sent."""
-        return self.left * sum(call.input for call in self.calls)
+        return self.remaining_frames * sum(call.input for call in self.calls)
 
     @property
     def output_tokens(self) -> int:
-        """Output tokens to be expected, without thinking."""
-        return self.left * sum(call.output for call in self.calls)
+        """Expected output tokens, without thinking."""
+        return self.remaining_frames * sum(call.output for call in self.calls)
 
     @property
     def usd(self) -> float | None:
@@ -118,7 +118,7 @@ class RunEstimate:
         return self._dollars(self.price, self.config.max_output_tokens)
 
     def _dollars(self, price: ResolvedPrice | None, output: int | None = None) -> float | None:
-        if asks_nobody(self.config):
+        if asks_no_model(self.config):
             return 0.0
         if price is None:
             return None
@@ -126,7 +126,7 @@ class RunEstimate:
             cost(price, Usage(input=call.input, output=call.output if output is None else output))
             for call in self.calls
         )
-        return self.left * frame
+        return self.remaining_frames * frame
 
 
 def estimate_runs(session: Session[FramesOfSource], at: datetime) -> list[RunEstimate]:
@@ -134,7 +134,7 @@ def estimate_runs(session: Session[FramesOfSource], at: datetime) -> list[RunEst
 
     Args:
         session: opened with ``offline_backend``, so that neither key nor server is needed.
-        at: the day whose prices hold.
+        at: the day whose prices are used.
     """
     asking = [job for job in session.jobs if job.backends]
     finished = {job.name: read_outcomes(session.results / job.name) for job in asking}
@@ -155,8 +155,8 @@ def estimate_calls(config: ModelConfig, typical: Sequence[TypicalCall], size: Si
 
     Args:
         config: the model.
-        typical: what the planner says of the calls to it, in order; one that continues a conversation sends all that was
-            said before.
+        typical: what the planner says of the calls to it, in order; one that continues a conversation sends all
+            earlier turns again.
         size: width and height of a picture as sent.
     """
     per_token = characters_per_token(config.model, config.provider)
@@ -176,8 +176,8 @@ def picture_size(frame: Frame, policy: PicturePolicy) -> Size:
     """Width and height of a frame's picture as it will be sent, from the picture's header.
 
     Args:
-        frame: any; all pictures of a data set have one size.
-        policy: what it is scaled down to.
+        frame: any frame; all pictures of a data set have the same size.
+        policy: the size that pictures are scaled down to.
     """
     width, height = _size_on_disk(frame.image_path) or (frame.camera and frame.camera.size) or DEFAULT_SIZE
     if policy.max_side is not None and max(width, height) > policy.max_side:
@@ -186,13 +186,13 @@ def picture_size(frame: Frame, policy: PicturePolicy) -> Size:
     return width, height
 
 
-def asks_nobody(config: ModelConfig) -> bool:
-    """Whether a model is none: a recording or a script."""
+def asks_no_model(config: ModelConfig) -> bool:
+    """Whether a run asks no real model: a recording or a script answers."""
     return not facts_of(config.provider).asks_model
 
 
 def offline_backend(spec: str) -> Backend:
-    """A stand-in for the model behind a ``--model`` value, which needs no key, package, server or picture.
+    """A backend with the settings of a ``--model`` value that cannot answer, and needs no key, package, server or picture.
 
     Raises:
         UserError: if there is no such YAML, or it is wrong.
@@ -201,17 +201,17 @@ def offline_backend(spec: str) -> Backend:
 
 
 class _Unasked(Backend):
-    """Knows a model's settings and nothing else."""
+    """Holds a model's settings and cannot answer."""
 
     facts = Facts(reads_pictures=False)
 
     def __init__(self, config: ModelConfig) -> None:
         self.config = config
-        # The backend's own options are not looked at: its package may not be installed.
+        # The backend's own options are not checked: its package may not be installed.
         self.options = Backend.Options()
 
     async def generate(self, request: Request) -> Completion:
-        raise CallError("not_recorded", "an estimate asks nobody")
+        raise CallError("not_recorded", "an estimate asks no model")
 
 
 def _estimates(
@@ -225,7 +225,7 @@ def _estimates(
         prompts = job.prompts or load_prompts(DEFAULT_PROMPTS)
         pictures = planner.needs().pictures
         typical = [call for role in roles for call in stage_calls(prompts, sample, pictures, role)]
-        remark = f"{planner.name} is reckoned like {DEFAULT_PLANNER}, with three calls a frame"
+        remark = f"{planner.name} is estimated like {DEFAULT_PLANNER}, with three calls a frame"
         remark += " to each model" if len(roles) > 1 else ""
     found = []
     for role, backend in job.backends.items():
@@ -236,7 +236,7 @@ def _estimates(
                 run=job.name if len(roles) == 1 else f"{job.name} ({role})",
                 config=config,
                 frames=frames,
-                left=left,
+                remaining_frames=left,
                 calls=calls,
                 picture_rule=picture_tokens(config.model, size, config.provider).rule,
                 price=resolve_price(config, at),

@@ -36,8 +36,8 @@ class Readiness:
     """Whether a model can be asked now.
 
     Attributes:
-        ready: whether nothing is known to be missing; that a key is right only its provider knows.
-        lacks: what is missing, in a few words, or an empty string.
+        ready: whether nothing is known to be missing; whether a key is valid is known only to its provider.
+        lacks: what is missing, as a short text, or an empty string.
         next: how to get it, or an empty string.
     """
 
@@ -95,15 +95,15 @@ def readiness(
     listening: Listens = listens,
     gpu: HasGpu = has_gpu,
 ) -> Readiness:
-    """What is missing before a model can be asked, the most telling thing first.
+    """What is missing before a model can be asked: the first thing in order of importance.
 
     Args:
         config: the model.
         today: models that retired before are not ready.
         environ: where keys are looked for.
-        versions: tells what is installed.
-        listening: tells whether a local server is up.
-        gpu: tells whether there is a GPU, for models inside this process.
+        versions: gives the installed version of a package.
+        listening: says whether a local server is up.
+        gpu: says whether there is a GPU, for models inside this process.
     """
     if config.retires is not None and config.retires <= today:
         return Readiness(False, f"switched off {config.retires}", "name another model: `lightemma models` lists them")
@@ -130,7 +130,7 @@ def readiness(
 
 
 def _unserved(config: ModelConfig, listening: Listens) -> Readiness | None:
-    """What is missing where no server on this machine that the model is asked at is up; servers elsewhere are not asked."""
+    """What is missing where the model's servers on this machine are not up; servers on other machines are not checked."""
     named = addresses_of(config)
     if named is None:
         return None
@@ -146,7 +146,7 @@ def _unserved(config: ModelConfig, listening: Listens) -> Readiness | None:
 
 
 def _server_ready(config: ModelConfig, gpu: HasGpu) -> Readiness:
-    """Whether the engine's interpreter and a GPU are there; whether the weights fit shows when the server starts."""
+    """Whether the engine's interpreter and a GPU are there; whether the weights fit is known only when the server starts."""
     from lightemma.serving.launch import find_interpreter
     from lightemma.serving.options import ServerOptions
 
@@ -155,7 +155,7 @@ def _server_ready(config: ModelConfig, gpu: HasGpu) -> Readiness:
     except ValueError:
         return Readiness(False, "valid options", f"lightemma models --provider {config.provider}")
     if not isinstance(options, ServerOptions):
-        return Readiness(True)  # a provider of the user's own, which starts its server in a way of its own
+        return Readiness(True)  # a user's own provider, which starts its server in its own way
     get = "make vllm, and name its folder in options.python"
     try:
         python = find_interpreter(options, config.name)

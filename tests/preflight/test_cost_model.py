@@ -1,4 +1,4 @@
-"""The cost model against published numbers, and what must hold whatever the numbers are."""
+"""The cost model against published numbers, and what must hold for any numbers."""
 
 from __future__ import annotations
 
@@ -83,11 +83,11 @@ def test_by_hand():
 
 
 @given(frame_calls, st.integers(1, 64), st.sampled_from(sorted(CARDS)))
-def test_more_at_once_is_never_dearer_and_never_quicker_for_one(calls, at_once, card):
+def test_more_concurrent_calls_are_never_dearer_and_never_quicker_for_one(calls, concurrency, card):
     architecture = architecture_of("qwen2.5-vl-7b")
     assert architecture is not None
     one = predict(architecture, calls, Serving(CARDS[card], 1, 1))
-    many = predict(architecture, calls, Serving(CARDS[card], 1, at_once))
+    many = predict(architecture, calls, Serving(CARDS[card], 1, concurrency))
     assert (one is None) == (many is None)
     if one is not None and many is not None:
         assert many.gpu_s <= one.gpu_s * (1 + 1e-9)
@@ -127,7 +127,7 @@ def test_only_models_on_ones_own_cards_have_gpu_hours():
     local, served = (estimate_gpus(run_of(config_of(f"qwen2.5-vl-7b{end}")), H100) for end in ("-local", ""))
     assert local is not None
     assert served is not None
-    assert (local.prediction.at_once, served.prediction.at_once) == (1, 16)
+    assert (local.prediction.concurrency, served.prediction.concurrency) == (1, 16)
     assert local.gpu_hours > 10 * served.gpu_hours, "why one serves with an engine"
     assert local.gpu_hours == pytest.approx(6019 * 8.7 / 3600, rel=0.5)
 

@@ -1,4 +1,4 @@
-"""What the doctor finds, with a made-up machine."""
+"""What the doctor finds on a made-up machine."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_a_broken_nvidia_smi_is_no_gpu(tmp_path):
     assert doctor._nvidia_smi_gpus(str(tmp_path / "none")) == []
 
 
-def test_of_keys_only_the_presence_is_told():
+def test_only_the_presence_of_keys_is_reported():
     configs = [config("a"), config("b"), config("c", "google"), config("d", "openai-compatible", api_key_env="MY_KEY")]
     keys = {"OPENAI_API_KEY": SECRET, "MY_KEY": "   "}
     there, google, blank = doctor.check_keys(configs, keys)
@@ -204,9 +204,9 @@ def test_what_keeps_a_model_from_being_asked():
     assert ready(config(retires=TODAY)).lacks == "switched off 2026-11-22"
     assert ready(config(provider="scripted")).ready
     assert ready(config(provider="lightemma.backends.scripted:ScriptedBackend")).ready
-    gone = ready(config(provider="my_package:Mine"))
-    assert (gone.ready, gone.lacks) == (False, "provider my_package:Mine")
-    assert "cannot be imported" in gone.next
+    missing = ready(config(provider="my_package:Mine"))
+    assert (missing.ready, missing.lacks) == (False, "provider my_package:Mine")
+    assert "cannot be imported" in missing.next
     assert ready(config(provider="opena")).next.endswith("did you mean openai?")
 
 
@@ -261,11 +261,11 @@ def test_folders_that_are_another_s(tmp_path):
         tmp_path.chmod(stat.S_IRWXU)
 
 
-def test_little_room_is_told(tmp_path, monkeypatch):
+def test_little_free_space_is_reported(tmp_path, monkeypatch):
     usage = type("usage", (), {"free": 1 << 20})
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _path: usage)
     low = doctor.check_folder("results", tmp_path)
-    assert (low.state, "make room" in low.next) == ("warning", True)
+    assert (low.state, "free some space" in low.next) == ("warning", True)
 
 
 def test_answers_kept(tmp_path):
@@ -332,7 +332,7 @@ NONE_READY = Finding("models ready", "warning", "none", "lightemma models")
         ([READY], "x", "b", "lightemma estimate --data x --model b --limit 30"),
         ([NONE_READY], "x", None, "lightemma run --data x --planner constant-action,damped-acceleration"),
         ([READY], None, "b", "lightemma run --data demo --model b --limit 3"),
-        # What the demo does not need keeps nobody from it.
+        # The demo runs without what it does not need.
         ([OK, Finding("results", "missing", "", "chmod"), READY], None, None, "lightemma demo"),
     ],
 )

@@ -116,8 +116,8 @@ def test_the_published_wording_too():
         ("deepseek-ai/deepseek-vl2", (1600, 900), 14 * 15 + 1 + 28 * 57),
         ("deepseek-ai/deepseek-vl2-tiny", (384, 384), 14 * 15 + 1 + 14 * 15),
         ("meta-llama/Llama-3.2-11B-Vision-Instruct", (1600, 900), 1),
-        ("somebody/some-model", (1600, 900), 1600),
-        ("somebody/some-model", (300, 200), 80),
+        ("unknown-maker/some-model", (1600, 900), 1600),
+        ("unknown-maker/some-model", (300, 200), 80),
     ],
 )
 def test_pictures_by_rule(model, size, tokens):
@@ -150,7 +150,7 @@ def test_without_a_picture_the_camera_or_nuscenes_says_it(tmp_path):
 def test_a_study_needs_no_key_server_or_picture(tmp_path, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     paid, local = estimates(tmp_path, models=["gpt-4o", "qwen2.5-vl-7b"])
-    assert (paid.run, paid.frames, paid.left, paid.calls_left) == ("gpt-4o", 5, 5, 15)
+    assert (paid.run, paid.frames, paid.remaining_frames, paid.remaining_calls) == ("gpt-4o", 5, 5, 15)
     assert paid.input_tokens == 5 * per_frame("gpt-4o")[0]
     assert paid.output_tokens == 5 * 300
     assert paid.usd == pytest.approx((paid.input_tokens * 2.5 + paid.output_tokens * 10) / 1e6)
@@ -159,7 +159,7 @@ def test_a_study_needs_no_key_server_or_picture(tmp_path, monkeypatch):
     assert (local.usd, local.usd_batch, local.usd_longest) == (None, None, None)
 
 
-def test_planners_that_ask_nobody_are_left_out(tmp_path):
+def test_planners_that_ask_no_model_are_left_out(tmp_path):
     assert estimates(tmp_path, planners=["constant-action", "stop"]) == []
     both = estimates(tmp_path, planners=["constant-action", "chain-of-thought"], models=["gpt-4o"])
     assert [run.run for run in both] == ["gpt-4o"]
@@ -179,9 +179,9 @@ def test_frames_that_the_run_has_are_not_asked_again(tmp_path):
     ]
     write_run(tmp_path, make_manifest("gpt-4o", frames), records)
     (run,) = estimates(tmp_path, frames, models=["gpt-4o"])
-    assert (run.frames, run.left, run.calls_left) == (5, 3, 9)
+    assert (run.frames, run.remaining_frames, run.remaining_calls) == (5, 3, 9)
     (other,) = estimates(tmp_path, frames, models=["gpt-4.1"])
-    assert other.left == 5
+    assert other.remaining_frames == 5
 
 
 def test_smaller_pictures_cost_less(tmp_path):
@@ -196,7 +196,7 @@ def test_answers_are_fed_on():
         config_of("gpt-4o"), stage_calls(load_prompts("three-stage"), make_frames(), 1), DEFAULT_SIZE
     )
     assert intent.text > scene.text
-    # The action stage is told the scene and the intent.
+    # The action stage is given the scene and the intent.
     template = len(load_prompts("three-stage").templates["action"]) / 4
     assert action.text > template + TYPICAL_ANSWERS["scene"] + TYPICAL_ANSWERS["intent"] - 20
 
@@ -205,7 +205,7 @@ async def _ask(backend) -> None:
     await backend.generate(Request((), "token", "scene"))
 
 
-def test_the_stand_in_answers_nothing():
+def test_the_offline_backend_answers_nothing():
     import asyncio
 
     with pytest.raises(CallError):
