@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from stand_in import StandIn, model_yaml
+from fake_provider import FakeProvider, model_yaml
 
 from lightemma.closed_loop.hosts import ProcessHost
 from lightemma.closed_loop.records import read_episodes
@@ -30,7 +30,7 @@ def main() -> None:
     arguments.add_argument("--size", default="800x450")
     arguments.add_argument("--workers", type=int, help="processes; one per processor if left out")
     options = arguments.parse_args()
-    with tempfile.TemporaryDirectory() as temporary, StandIn(latency=options.latency, jitter=0.3) as server:
+    with tempfile.TemporaryDirectory() as temporary, FakeProvider(latency=options.latency, jitter=0.3) as server:
         folder = Path(temporary)
         world = WorldSettings(
             scenarios=[options.scenario], seeds=options.episodes, size=options.size, renderer=options.renderer

@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from fake_provider import FakeProvider, model_yaml
 from made_up_scenes import VERSION, write_scenes
-from stand_in import StandIn, model_yaml
 
 PARTS = ("wall", "adaptive", "cost", "memory")
 
@@ -41,7 +41,7 @@ def main() -> None:
 
 def wall(folder: Path, options: argparse.Namespace) -> None:
     frames = data(folder / "wall", options.frames)
-    with StandIn(latency=options.latency, jitter=0.3) as server:
+    with FakeProvider(latency=options.latency, jitter=0.3) as server:
         drive(folder / "wall", server.base_url, options.concurrency)
         log = served(server)
     seconds = max(call["finished"] for call in log) - min(call["started"] for call in log)
@@ -53,7 +53,7 @@ def wall(folder: Path, options: argparse.Namespace) -> None:
 
 def adaptive(folder: Path, options: argparse.Namespace) -> None:
     frames = data(folder / "adaptive", options.frames)
-    with StandIn(latency=options.latency, jitter=0.3, capacity=options.capacity) as server:
+    with FakeProvider(latency=options.latency, jitter=0.3, capacity=options.capacity) as server:
         drive(folder / "adaptive", server.base_url, None)
         log = server.log()
     begun = min(call["started"] for call in log)
@@ -70,7 +70,7 @@ def adaptive(folder: Path, options: argparse.Namespace) -> None:
 
 def cost(folder: Path, options: argparse.Namespace) -> None:
     frames = data(folder / "cost", 400)
-    with StandIn(latency=0.02, jitter=0.3) as server:
+    with FakeProvider(latency=0.02, jitter=0.3) as server:
         harness = own_process(["run", str(folder / "cost"), server.base_url])
         calls = len(served(server))
         sdk = own_process(["sdk", str(folder / "cost"), server.base_url])
@@ -102,7 +102,7 @@ def drive(folder: Path, base_url: str, concurrency: int | None) -> None:
     subprocess.run([sys.executable, "-m", "lightemma", *words, "--quiet"], check=True, stdout=subprocess.DEVNULL)
 
 
-def served(server: StandIn) -> list[dict[str, Any]]:
+def served(server: FakeProvider) -> list[dict[str, Any]]:
     return [call for call in server.log() if call["status"] == 200]
 
 
@@ -197,7 +197,7 @@ def long_run(folder: Path, frames: int) -> None:
     study = open_runs(
         Benchmark(
             data=f"nuscenes:{folder}@{VERSION}",
-            models=["stand_in:Prompt"],
+            models=["fake_provider:Prompt"],
             concurrency=16,
             limit=frames,
             name=f"r{frames}",

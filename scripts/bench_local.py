@@ -1,4 +1,4 @@
-"""How many frames per second a local model drives: calls in batches as the backend makes them, beside one call at a time.
+"""How many frames per second a local model drives: in batches as the backend makes them, compared with one call at a time.
 
 Both ask the same weights the same questions, three stages for each frame, in one run. One call at a time means what a plain
 script does: decode and prepare the picture, generate, decode the answer, for each stage anew. The prompts are those of the
@@ -112,7 +112,7 @@ SHAPES = {
 
 @dataclass(frozen=True)
 class Side:
-    """What one way of asking took."""
+    """Time and tokens of one setup."""
 
     seconds: float
     input_tokens: int
@@ -162,7 +162,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=16, help="frames to drive (default: %(default)s)")
     parser.add_argument("--picture", default="1600x900", help="size of the pictures (default: %(default)s)")
     parser.add_argument("--tokens", type=int, default=100, help="longest answer (default: %(default)s)")
-    parser.add_argument("--max-batch", type=int, default=16, help="calls at once (default: %(default)s)")
+    parser.add_argument("--max-batch", type=int, default=16, help="most calls in a batch (default: %(default)s)")
     parser.add_argument("--max-batch-tokens", type=int, default=65_536, help="token budget (default: %(default)s)")
     parser.add_argument(
         "--dtype", default=None, help="auto, bfloat16, float16 or float32 (default: float32 on the CPU)"
@@ -251,7 +251,7 @@ def questions(frames: int, width: int, height: int) -> list[list[Request]]:
 
 
 def one_at_a_time(loaded: LoadedModel, requests: list[list[Request]], tokens: int) -> Side:
-    """Everything anew for each call."""
+    """Prepares everything again for each call."""
     import torch
 
     model, processor = loaded.model, loaded.processor
@@ -279,7 +279,7 @@ def one_at_a_time(loaded: LoadedModel, requests: list[list[Request]], tokens: in
 async def in_batches(
     loaded: LoadedModel, requests: list[list[Request]], arguments: argparse.Namespace
 ) -> tuple[Side, list[int]]:
-    """Frames side by side, the stages of each in order, through the backend."""
+    """Concurrent frames, the stages of each in order, through the backend."""
 
     class Loaded(TransformersBackend):
         """The backend over weights that are there already."""

@@ -1,8 +1,8 @@
-"""Throughput of two Ray replicas against one, and what one driver can hand out.
+"""Throughput of two Ray replicas against one, and how many calls one driver can send.
 
     python scripts/bench_ray.py [--frames 60] [--latency 0.2]
 
-The model is a script that takes a fixed time for a call and one call at a time, so that replicas are all that helps. Frames
+The model is a script that takes a fixed time for a call and one call at a time, so that only replicas make it faster. Frames
 count from when all replicas are up. Prints one JSON object; ends with status 1 if two replicas are not 1.8 times as fast as
 one.
 """
@@ -60,16 +60,16 @@ def _renamed(frame: Frame, number: int) -> Frame:
     return replace(frame, scene="scene-0000", frame_index=number, sample_token=f"{number:08d}")
 
 
-def model(latency_s: float, at_once: int) -> Backend:
+def model(latency_s: float, concurrency: int) -> Backend:
     options = {"answers": ANSWERS, "repeat": True, "latency_s": latency_s}
-    limits = Limits(concurrency=at_once)
+    limits = Limits(concurrency=concurrency)
     return ScriptedBackend(ModelConfig(name="m", provider="scripted", model="m", limits=limits, options=options))
 
 
-def frames_per_second(source: FrameSource, results: Path, replicas: int, latency_s: float, at_once: int) -> float:
+def frames_per_second(source: FrameSource, results: Path, replicas: int, latency_s: float, concurrency: int) -> float:
     """Frames a second from when all replicas are up."""
     times: list[float] = []
-    with placing(choose_executor("ray", replicas), lambda _: model(latency_s, at_once)) as backends:
+    with placing(choose_executor("ray", replicas), lambda _: model(latency_s, concurrency)) as backends:
         study = open_runs(Benchmark(data="demo", models=["m"]), results, source, backends)
         backend = study.jobs[0].backends["main"]
         assert isinstance(backend, ReplicatedBackend)

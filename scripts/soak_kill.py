@@ -1,6 +1,6 @@
-"""Kills a run again and again (SIGKILL) and goes on each time; the end must be that of a run nobody killed.
+"""Kills a run again and again (SIGKILL) and resumes it each time; the end must be that of a run that was never killed.
 
-A local server stands in for the provider and counts what it served. Checked: the frames are the same, every frame is there
+A local server is the provider and counts its answers. Checked: the frames are the same, every frame is there
 once, and no call is asked again whose answer had arrived. An answer that arrives within the last moments before a kill
 may be lost with the process; such calls are counted apart.
 """
@@ -20,10 +20,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from fake_provider import FakeProvider, model_yaml
 from made_up_scenes import VERSION, write_scenes
-from stand_in import StandIn, model_yaml
 
-#: An answer is with the process this long after the server has sent it.
+#: Seconds until an answer that the server has sent has reached the process.
 ARRIVAL_S = 0.25
 
 
@@ -39,13 +39,13 @@ def main() -> int:
         folder = Path(temporary)
         frames = write_scenes(folder / "data", options.scenes, 40)
         print(f"{frames} frames, {3 * frames} calls, {options.kills} kills")
-        with StandIn(latency=options.latency, jitter=0.3) as server:
+        with FakeProvider(latency=options.latency, jitter=0.3) as server:
             begun = time.monotonic()
             status, _ = drive(folder, "whole", server.base_url, options)
             whole = time.monotonic() - begun
-        assert status == 0, f"the run that nobody killed ended with status {status}"
-        with StandIn(latency=options.latency, jitter=0.3) as server:
-            killed_at = kill_and_go_on(folder, server.base_url, options, whole)
+        assert status == 0, f"the run that was never killed ended with status {status}"
+        with FakeProvider(latency=options.latency, jitter=0.3) as server:
+            killed_at = kill_and_resume(folder, server.base_url, options, whole)
             log = server.log()
         return report(folder, frames, killed_at, log)
 
@@ -53,9 +53,9 @@ def main() -> int:
 def drive(
     folder: Path, name: str, base_url: str, options: argparse.Namespace, kill_after: float | None = None
 ) -> tuple[int, float]:
-    """One sitting; returns its exit status and the moment it was killed, if it was."""
+    """One session; returns its exit status and the moment it was killed, if it was."""
     config = model_yaml(folder / f"{name}.yaml", base_url, concurrency=options.concurrency)
-    words = [
+    arguments = [
         "run",
         "--data",
         f"nuscenes:{folder / 'data'}@{VERSION}",
@@ -65,7 +65,7 @@ def drive(
         str(folder / name),
     ]
     process = subprocess.Popen(
-        [sys.executable, "-m", "lightemma", *words, "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        [sys.executable, "-m", "lightemma", *arguments, "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     moment = 0.0
     try:
@@ -79,19 +79,19 @@ def drive(
     return process.returncode, moment
 
 
-def kill_and_go_on(folder: Path, base_url: str, options: argparse.Namespace, whole: float) -> list[float]:
-    """Sittings until the run is through; returns the moments of the kills."""
+def kill_and_resume(folder: Path, base_url: str, options: argparse.Namespace, whole: float) -> list[float]:
+    """Sessions until the run is complete; returns the moments of the kills."""
     rng = random.Random(options.seed)
     killed_at: list[float] = []
     for _ in range(options.kills):
-        # Start-up takes its seconds in every sitting; the rest of the run is spread over the kills.
+        # Start-up takes its seconds in every session; the rest of the run is spread over the kills.
         pause = rng.uniform(0.5, 2.0 + 2.0 * whole / options.kills)
         status, moment = drive(folder, "killed", base_url, options, kill_after=pause)
         if status == 0:
             break
         killed_at.append(moment)
     status, _ = drive(folder, "killed", base_url, options)
-    assert status == 0, f"the last sitting ended with status {status}"
+    assert status == 0, f"the last session ended with status {status}"
     return killed_at
 
 
@@ -112,7 +112,7 @@ def report(folder: Path, frames: int, killed_at: list[float], log: list[dict[str
         any(0 <= kill - times[0] + ARRIVAL_S <= 2 * ARRIVAL_S for kill in killed_at) for times in repeated.values()
     )
     print(f"kills                                     {len(killed_at)}")
-    print(f"frames alike in both runs                 {len(same)} of {frames}")
+    print(f"frames the same in both runs              {len(same)} of {frames}")
     print(f"frames written more than once             {sum(count > 1 for count in lines.values())}")
     print(f"calls answered by the server              {sum(len(times) for times in answered.values())}")
     print(f"asked again though answered in good time  {len(repeated) - lost}")
@@ -123,7 +123,7 @@ def report(folder: Path, frames: int, killed_at: list[float], log: list[dict[str
 
 
 def frames_of(results: Path) -> dict[str, Any]:
-    """What came of every frame, without what differs between any two runs (seconds, tries)."""
+    """The outcome of every frame, without what differs between any two runs (seconds, tries)."""
     found = {}
     for path in results.glob("*/frames.jsonl"):
         for line in whole_lines(path):

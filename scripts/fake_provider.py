@@ -1,4 +1,4 @@
-"""The local server that stands in for a provider in benchmarks, as a process of its own, and a model that answers here."""
+"""A made-up provider for benchmarks: a local server in a process of its own, and a model that answers in this process."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from lightemma.run_folder.records import Usage
 ROOT = Path(__file__).resolve().parents[1]
 
 
-class StandIn:
+class FakeProvider:
     """``python -m tests.fake_providers`` while a ``with`` block lasts.
 
     Args:
         latency: mean seconds that an answer takes.
         jitter: how far one may be off, as a share of the mean.
-        capacity: calls under way at once; one more gets 429.
+        capacity: most concurrent calls; one more gets 429.
     """
 
     def __init__(self, latency: float, jitter: float = 0.0, capacity: int | None = None) -> None:
-        words = ["--latency", str(latency), "--jitter", str(jitter), "--keep", "0"]
+        arguments = ["--latency", str(latency), "--jitter", str(jitter), "--keep", "0"]
         if capacity is not None:
-            words += ["--capacity", str(capacity)]
+            arguments += ["--capacity", str(capacity)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fake_providers", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "tests.fake_providers", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
         assert self._process.stdout is not None
         said = json.loads(self._process.stdout.readline())
@@ -73,7 +73,7 @@ def model_yaml(path: Path, base_url: str, concurrency: int | None = None) -> Pat
 
 
 class Prompt(Backend):
-    """Answers at once, in this process."""
+    """Answers immediately, in this process."""
 
     async def generate(self, request: Request) -> Completion:
         """Six steady pairs, or a paragraph."""
