@@ -68,8 +68,8 @@ class Running:
 class Server:
     """A server that is started when it is first needed.
 
-    Belongs to one event loop. When the loop or the process ends, in any way, the server ends too: by ``stop``, by the clean-up
-    of a start that is cancelled, by the watchdog when the process is killed, or by the next start if the watchdog was killed too.
+    Belongs to one event loop. When the loop or the process ends, the server ends too: by ``stop``, by the clean-up of a
+    cancelled start, by the watchdog when the process is killed, or by the next start if the watchdog was killed too.
 
     Args:
         launch: what to start.

@@ -59,7 +59,7 @@ def spread_study(
     replicas: int = 2,
     concurrency: int | None = None,
 ) -> Session[FramesOfSource]:
-    """The same over Ray. The block is left immediately, and Ray stays: it was there before."""
+    """The same over Ray. The block ends immediately, and Ray stays: it was there before."""
     with placing(choose_executor("ray", replicas), maker) as placed:
         return study(results, placed, source, concurrency)
 
