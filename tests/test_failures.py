@@ -13,7 +13,7 @@ from lightemma.backends.config import Limits, ModelConfig
 from lightemma.backends.endpoints import EndpointsBackend
 from lightemma.backends.scripted import ScriptedBackend
 from lightemma.calls import caller
-from lightemma.calls.caller import CallServices, ModelCaller
+from lightemma.calls.caller import CallContext, ModelCaller
 from lightemma.calls.cancellation import Cancellation
 from lightemma.calls.limits import CallPool, ProviderLimits
 from lightemma.calls.monitor import Monitor
@@ -64,7 +64,7 @@ def test_a_call_is_tried_again_and_ends_the_run_as_the_table_says(kind, monkeypa
     monkeypatch.setattr(caller, "wait_before", lambda *_: 0.0)
     model = ModelConfig(name="m", provider="scripted", model="model-1", limits=Limits(attempts=3))
     backend = ScriptedBackend.from_answers([CallError(kind, "the message")], repeat=True, config=model)
-    services = CallServices(ProviderLimits(model.limits), Monitor("m"), Cancellation(), rng=random.Random(1))
+    services = CallContext(ProviderLimits(model.limits), Monitor("m"), Cancellation(), rng=random.Random(1))
 
     async def ask():
         return await ModelCaller(backend, services)(ASKED)

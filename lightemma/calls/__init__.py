@@ -1,1 +1,1 @@
-"""What stands between a planner and a model: limits, retries, budget, cache, prices and cancellation."""
+"""Everything between a planner and a model: limits, retries, budget, cache, prices and cancellation."""

@@ -1,4 +1,4 @@
-"""A cap on dollars that holds: calls in progress count as spent at their dearest."""
+"""A cap on dollars that is never exceeded: calls in progress count with the highest price they can have."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CHARACTERS_PER_TOKEN = 3
 
 
 class BudgetSpent(Exception):  # noqa: N818 -- nothing went wrong
-    """The next call might go beyond the cap."""
+    """The next call might cost more than the cap leaves."""
 
 
 class Budget:
@@ -31,32 +31,32 @@ class Budget:
         self.cap = cap
         self.spent = 0.0
         self._reserved = 0.0
-        self._dearest = 0.0
+        self._highest_cost = 0.0
 
     def reserve(self, dollars: float) -> float:
-        """Sets aside what a call may cost at most, and never less than the dearest call so far did cost.
+        """Reserves the highest cost that a call can have, and at least the cost of the most expensive call so far.
 
         Returns:
-            What was set aside, to be handed back to ``settle``.
+            The reserved dollars, to be passed to ``settle``.
 
         Raises:
-            BudgetSpent: if it might go beyond the cap.
+            BudgetSpent: if this might exceed the cap.
         """
-        dollars = max(dollars, self._dearest)
+        dollars = max(dollars, self._highest_cost)
         if self.cap is not None and self.spent + self._reserved + dollars > self.cap:
             raise BudgetSpent
         self._reserved += dollars
         return dollars
 
     def settle(self, reserved: float, cost: float) -> None:
-        """Replaces what was set aside by what the call did cost."""
+        """Replaces the reserved dollars by the actual cost of the call."""
         self._reserved -= reserved
         self.spent += cost
-        self._dearest = max(self._dearest, cost)
+        self._highest_cost = max(self._highest_cost, cost)
 
 
 def most_input_tokens(request: Request) -> int:
-    """More tokens than the input of a request can have."""
+    """An upper bound of the input tokens of a request."""
     return sum(_tokens(message) for message in request.messages)
 
 

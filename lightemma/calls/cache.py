@@ -1,6 +1,6 @@
-"""Every answered call, kept for good: a call that was paid for is never paid for twice.
+"""A durable cache of answers: no call is paid for twice.
 
-One SQLite file in write-ahead mode beside the runs. An answer is committed before the planner sees it, so that a killed
+One SQLite file in write-ahead mode, next to the runs. An answer is committed before the planner sees it, so that a killed
 process loses at most the calls that were in progress.
 """
 
@@ -19,7 +19,7 @@ from lightemma.backends.config import ModelConfig
 from lightemma.errors import UserError
 
 FILE = "responses.sqlite"
-#: In the file's user_version. A newer one is refused: what it means is not known here.
+#: In the file's user_version. A newer one is refused, since its format is unknown here.
 VERSION = 1
 
 _TABLES = """
@@ -30,13 +30,13 @@ CREATE TABLE IF NOT EXISTS responses (
 
 
 class ResponseCache:
-    """Answers by the digest of what was asked.
+    """Answers by the digest of the request.
 
     Args:
         path: the SQLite file; made if missing.
 
     Raises:
-        UserError: if it cannot be written, is no such file, or a newer program made it.
+        UserError: if it cannot be written, is not such a file, or was made by a newer program.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,15 +64,15 @@ class ResponseCache:
             ) from error
 
     def get(self, key: str) -> Completion | None:
-        """The answer once given to this call, or None."""
+        """The stored answer to this call, or None."""
         row = self._database.execute("SELECT answer FROM responses WHERE key = ?", (key,)).fetchone()
         return None if row is None else msgspec.json.decode(row[0], type=Completion)
 
     def put(self, key: str, model: str, completion: Completion) -> None:
-        """Keeps an answer; on return it outlives this process.
+        """Stores an answer; once this returns, the answer survives the end of the process.
 
         Raises:
-            UserError: if the disk is full or the file was taken away.
+            UserError: if the disk is full or the file was removed.
         """
         try:
             self._database.execute(
@@ -81,8 +81,8 @@ class ResponseCache:
             )
         except sqlite3.Error as error:
             raise UserError(
-                f"An answer could not be kept in '{self.path}' ({error}); the run stops so that no further call is lost. Make "
-                "room, and give the same command again."
+                f"An answer could not be stored in '{self.path}' ({error}); the run stops so that no further call is lost. "
+                "Make room, and give the same command again."
             ) from error
 
     def __len__(self) -> int:
@@ -103,11 +103,11 @@ class ResponseCache:
 
 
 def call_key(config: ModelConfig, options: dict[str, Any], request: Request) -> str:
-    """Digest of everything that can change an answer: who is asked, with what settings, and every word and picture.
+    """Digest of everything that can change an answer: the model, its settings, and all texts and pictures.
 
-    Neither the key nor the address of the server is part of it: the same weights behind another port answer alike.
+    Neither the key nor the address of the server is part of it: the same weights behind another port give the same answers.
     """
-    asked: dict[str, Any] = {
+    digested: dict[str, Any] = {
         "version": VERSION,
         "provider": config.provider,
         "model": config.model,
@@ -119,9 +119,9 @@ def call_key(config: ModelConfig, options: dict[str, Any], request: Request) -> 
         "schema": request.response_schema,
         "messages": [[message.role, [_part(part) for part in message.parts]] for message in request.messages],
     }
-    if request.response_regex is not None:  # absent otherwise, so that answers kept before there was one are found
-        asked["regex"] = request.response_regex
-    return hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).hexdigest()
+    if request.response_regex is not None:  # absent otherwise, so that answers of versions without this field are found
+        digested["regex"] = request.response_regex
+    return hashlib.sha256(msgspec.json.encode(digested, order="deterministic")).hexdigest()
 
 
 def _part(part: TextPart | PicturePart) -> list[str | None]:

@@ -1,4 +1,4 @@
-"""One call from a planner to its backend: looked up, let through, timed, tried again, kept. Failures are named, not raised."""
+"""One call from a planner to its backend: cache, limits, time-out, retries. A failure is a result, not an exception."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from lightemma.run_folder.records import MAIN, Usage
 
 
 @dataclass
-class CallServices:
-    """What stands between a planner and its backend.
+class CallContext:
+    """What a call passes on its way to the backend.
 
     Attributes:
-        gate: pool and caps of the provider.
-        monitor: is told of every answer.
+        limits: of the provider: concurrent calls and rates.
+        monitor: counts every answer.
         cancellation: ends the run.
         budget: dollars that may be spent.
-        price: of a million tokens, or None.
-        cache: answers given before, or None.
-        rng: of the waiting times.
+        price: of a million tokens, or None if it is unknown.
+        cache: answers of earlier calls, or None.
+        rng: for random waiting times.
     """
 
-    gate: ProviderLimits
+    limits: ProviderLimits
     monitor: Monitor
     cancellation: Cancellation
     budget: Budget = field(default_factory=lambda: Budget(None))
@@ -46,51 +46,51 @@ class CallServices:
 
 
 class ModelCaller:
-    """The way planners ask a backend (a ``Call``).
+    """Sends a planner's requests to a backend (a ``Call``).
 
-    Every failure comes back as a ``CallResult``; only those that would fail every further call alike (a wrong key, an
-    unknown model, no credit) end the run.
+    Every failure comes back as a ``CallResult``; only those that every further call would meet too (a wrong
+    key, an unknown model, no credit) end the run.
 
     Args:
-        backend: who is asked.
-        services: what stands in between; by default a pool of the model's own limits and nothing else.
+        backend: receives the requests.
+        context: limits, budget, cache and more; by default the model's own limits and nothing else.
         role: which of the planner's models this is.
 
     Attributes:
         answered_as: the model as the provider names the one that answered last.
     """
 
-    def __init__(self, backend: Backend, services: CallServices | None = None, role: str = MAIN) -> None:
+    def __init__(self, backend: Backend, context: CallContext | None = None, role: str = MAIN) -> None:
         self.answered_as: str | None = None
         self._role = role
         self._backend = backend
         self._options = backend.options.model_dump(mode="json")
-        self._services = services or CallServices(
+        self._context = context or CallContext(
             ProviderLimits(backend.config.limits), Monitor(backend.config.name), Cancellation()
         )
 
     async def __call__(self, request: Request) -> CallResult:
-        """Asks until there is an answer, or no further try is worth it.
+        """Tries until there is an answer, or another attempt cannot help.
 
         Raises:
             UserError: if no further call can succeed either.
-            Cancelled: if the run is ending; nothing was asked.
+            Cancelled: if the run is ending; no request was sent.
         """
-        cache = self._services.cache
+        cache = self._context.cache
         key = call_key(self._backend.config, self._options, request) if cache is not None else ""
         if cache is not None:
-            kept = cache.get(key)
-            if kept is not None:
-                self.answered_as = kept.model or self.answered_as
-                self._services.monitor.call_done(kept.usage, None, cached=True)
-                return self._named(CallResult(kept, latency_s=kept.latency_s, attempts=0, cached=True))
+            stored = cache.get(key)
+            if stored is not None:
+                self.answered_as = stored.model or self.answered_as
+                self._context.monitor.call_done(stored.usage, None, cached=True)
+                return self._named(CallResult(stored, latency_s=stored.latency_s, attempts=0, cached=True))
         return self._named(await self._ask(request, key))
 
     def _named(self, result: CallResult) -> CallResult:
         return replace(result, role=self._role, model=self._backend.config.name)
 
     async def _ask(self, request: Request, key: str) -> CallResult:
-        services = self._services
+        context = self._context
         attempts = self._backend.config.limits.attempts
         attempt = 0
         while True:
@@ -104,39 +104,39 @@ class ModelCaller:
                     raise UserError(_fatal_sentence(self._backend, error)) from error
                 if attempt >= attempts or not failure_kind(error.kind).retried:
                     return CallResult(None, error.kind, error.message, latency, attempt)
-                services.monitor.retries += 1
-                services.monitor.retrying += 1
+                context.monitor.retries += 1
+                context.monitor.retrying += 1
                 try:
-                    await services.cancellation.sleep(wait_before(attempt, error.retry_after_s, services.rng))
+                    await context.cancellation.sleep(wait_before(attempt, error.retry_after_s, context.rng))
                 finally:
-                    services.monitor.retrying -= 1
+                    context.monitor.retrying -= 1
                 continue
             self.answered_as = completion.model or self.answered_as
-            if services.cache is not None:
-                # Kept with its seconds, so that a replayed run tells the same latency.
-                services.cache.put(key, self._backend.config.name, replace(completion, latency_s=latency))
+            if context.cache is not None:
+                # Stored with its seconds, so that a replayed run reports the same latency.
+                context.cache.put(key, self._backend.config.name, replace(completion, latency_s=latency))
             return CallResult(completion, latency_s=latency, attempts=attempt)
 
     async def _attempt(self, request: Request) -> tuple[Completion, float]:
-        """One try: waits for its turn, sends, and tells pool, budget and monitor how it went."""
-        services = self._services
-        services.cancellation.check()
-        gate, limits = services.gate, self._backend.config.limits
+        """One attempt: waits for its turn, sends, and reports the result to limits, budget and monitor."""
+        context = self._context
+        context.cancellation.check()
+        provider, limits = context.limits, self._backend.config.limits
         most_input = most_input_tokens(request)
-        await gate.requests.take(1)
+        await provider.requests.take(1)
         if limits.tokens_per_minute is not None:
-            await gate.tokens.take(most_input + self._backend.config.max_output_tokens)
-        # Later calls go first: a frame that is begun is finished before another is.
-        place = await gate.pool.acquire(-request.place)
+            await provider.tokens.take(most_input + self._backend.config.max_output_tokens)
+        # Later calls of a frame have priority: frames in progress are finished before others begin.
+        place = await provider.pool.acquire(-request.place)
         try:
-            services.cancellation.check()
-            reserved = services.budget.reserve(self._dearest(most_input))
+            context.cancellation.check()
+            reserved = context.budget.reserve(self._highest_cost(most_input))
         except BudgetSpent:
-            gate.pool.cancel()
-            services.cancellation.request(f"the next call might go beyond `max_cost` {services.budget.cap:g}")
+            provider.pool.cancel()
+            context.cancellation.request(f"the next call might exceed `max_cost` {context.budget.cap:g}")
             raise Cancelled from None
         except Cancelled:
-            gate.pool.cancel()
+            provider.pool.cancel()
             raise
         failure: str | None = "cancelled"
         retry_after_s: float | None = None
@@ -158,7 +158,7 @@ class ModelCaller:
             raise
         except Exception as error:
             if not is_plugin(self._backend.implementation):
-                raise  # a fault of ours
+                raise  # a fault of lightemma
             failure = "backend_error"
             raise CallError("backend_error", error_line(error)) from error
         finally:
@@ -173,33 +173,33 @@ class ModelCaller:
         reserved: float,
         most_input: int,
     ) -> None:
-        services, config = self._services, self._backend.config
+        context, config = self._context, self._backend.config
         if failure == "cancelled":
-            services.gate.pool.cancel()
+            context.limits.pool.cancel()
         else:
-            services.gate.pool.release(place, failure, retry_after_s)
+            context.limits.pool.release(place, failure, retry_after_s)
         if failure_kind(failure).slows_down:
-            services.monitor.refused += 1
+            context.monitor.refused += 1
         answered = failure is None
-        # An answer nobody counted, or a call given up half-way, may have been charged: it stays booked at its dearest.
+        # An answer without token counts, or a call that was abandoned, may have been charged: it counts with its highest cost.
         unsure = answered or failure == "cancelled" or failure_kind(failure).may_be_charged
         spent = self._cost(usage) if usage else (reserved if unsure else 0.0)
-        services.budget.settle(reserved, spent)
+        context.budget.settle(reserved, spent)
         if config.limits.tokens_per_minute is not None:
             used = usage.input + usage.output if usage else (0 if not answered else most_input)
-            services.gate.tokens.correct(used - most_input - config.max_output_tokens)
+            context.limits.tokens.correct(used - most_input - config.max_output_tokens)
         if answered:
-            services.monitor.call_done(usage, spent if services.price else None, cached=False)
+            context.monitor.call_done(usage, spent if context.price else None, cached=False)
 
-    def _dearest(self, most_input: int) -> float:
-        price = self._services.price
-        if price is None or self._services.budget.cap is None:
+    def _highest_cost(self, most_input: int) -> float:
+        price = self._context.price
+        if price is None or self._context.budget.cap is None:
             return 0.0
         most = Usage(input=most_input, output=self._backend.config.max_output_tokens, cache_write=most_input)
         return max(cost(price, most), cost(price, Usage(input=most_input, output=most.output)))
 
     def _cost(self, usage: Usage) -> float:
-        price = self._services.price
+        price = self._context.price
         return 0.0 if price is None else cost(price, usage)
 
 

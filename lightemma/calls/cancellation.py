@@ -1,4 +1,4 @@
-"""Ending a run early: nothing new is begun, what is in progress may finish."""
+"""Ending a run early: no new calls begin, those in progress may finish."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-#: Seconds that calls in progress are given to finish.
+#: Seconds that calls in progress get to finish.
 GRACE_S = 4.0
-#: The reason of a run that a person ended.
+#: The reason if a person ended the run.
 INTERRUPTED = "interrupted"
 
 
 class Cancelled(Exception):  # noqa: N818 -- nothing went wrong
-    """A call was not begun because the run is ending; its frame is left for the next session."""
+    """A call was not begun because the run is ending; the next session resumes with its frame."""
 
 
 class Cancellation:
-    """Says when all runs of a command are to end.
+    """Tells all runs of a command when to end.
 
     Attributes:
         reason: a clause that says why, or None while the runs continue.
@@ -40,10 +40,10 @@ class Cancellation:
             raise Cancelled
 
     async def sleep(self, seconds: float) -> None:
-        """Sleeps, but not beyond the end of the runs.
+        """Sleeps, but at most until the runs end.
 
         Raises:
-            Cancelled: if they end meanwhile.
+            Cancelled: if the runs end before that.
         """
         with suppress(TimeoutError):
             await asyncio.wait_for(self._event.wait(), max(seconds, 0.0))
@@ -56,7 +56,7 @@ class Cancellation:
 
 @contextmanager
 def cancelling_on_interrupt(cancellation: Cancellation) -> Iterator[None]:
-    """Makes the first Ctrl-C (or SIGTERM) end the runs and the second one quit at once. Call inside a running loop."""
+    """Makes the first Ctrl-C (or SIGTERM) end the runs and the second one quit immediately. Call inside a running loop."""
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
 
@@ -67,7 +67,7 @@ def cancelling_on_interrupt(cancellation: Cancellation) -> Iterator[None]:
 
     installed = []
     for number in signals:
-        # Not the main thread, or a platform without signal handlers: Ctrl-C then ends the runs at once.
+        # Not the main thread, or a platform without signal handlers: Ctrl-C then ends the runs immediately.
         with suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, first)
             installed.append(number)

@@ -1,4 +1,4 @@
-"""Runs many items concurrently, as many as a provider's limits let calls through."""
+"""Runs many items concurrently, up to the provider's limits."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
-from lightemma.calls.caller import CallServices
+from lightemma.calls.caller import CallContext
 from lightemma.calls.cancellation import GRACE_S, Cancelled
 from lightemma.calls.limits import CallPool
 from lightemma.errors import UserError
 
-#: Items begun beyond the calls that are let through, so that one is always ready to take a free place: at least this many,
+#: Items in progress beyond the allowed concurrent calls, so that one is always ready when a call ends: at least this many,
 #: or this share of the level.
 SPARE_ITEMS = 2
 SPARE_SHARE = 0.05
@@ -20,20 +20,20 @@ T = TypeVar("T")
 
 
 async def run_concurrently(
-    items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, None]], services: CallServices, *others: CallServices
+    items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, None]], context: CallContext, *others: CallContext
 ) -> None:
-    """Keeps as many items in progress as the pool lets calls through, until they are done or the run is to end.
+    """Keeps as many items in progress as the pool allows calls, until all are done or the run ends.
 
     Args:
-        items: frames, or whatever else makes calls one after the other; taken one by one.
+        items: frames or episodes, each of which makes its calls one after the other; taken one by one.
         work: drives one of them.
-        services: whose pool says how many, and whose cancellation says when to end.
-        others: of further models that items ask; the pool with most room counts.
+        context: its pool decides how many, its cancellation when to end.
+        others: of further models that items call; the pool with the highest level decides.
 
     Raises:
-        UserError: the first that any item raised; the others are ended.
+        UserError: the first that any item raised; the other items are cancelled.
     """
-    pools, cancellation = [one.gate.pool for one in (services, *others)], services.cancellation
+    pools, cancellation = [one.limits.pool for one in (context, *others)], context.cancellation
     in_progress: set[asyncio.Task[None]] = set()
     errors: list[BaseException] = []
     changed = asyncio.Event()
@@ -50,7 +50,7 @@ async def run_concurrently(
     ending.add_done_callback(lambda _: changed.set())
     try:
         for item in items:
-            while len(in_progress) >= max(map(_items_at_once, pools)) and not errors and cancellation.reason is None:
+            while len(in_progress) >= max(map(_most_items, pools)) and not errors and cancellation.reason is None:
                 changed.clear()
                 await changed.wait()
             if errors or cancellation.reason is not None:
@@ -58,7 +58,7 @@ async def run_concurrently(
             task = asyncio.create_task(work(item))
             in_progress.add(task)
             task.add_done_callback(ended)
-            # Lets tasks run even while there is room for more items.
+            # Gives tasks a chance to run while more items could begin.
             await asyncio.sleep(0)
         await _finish(in_progress, ending, errors)
     finally:
@@ -69,19 +69,19 @@ async def run_concurrently(
             task.cancel()
         await asyncio.gather(*in_progress, return_exceptions=True)
     if errors:
-        # One cause ends all items; a sentence for the user goes before anything else.
+        # Several items may fail for one reason; an error for the user is raised rather than any other.
         raise next((error for error in errors if isinstance(error, UserError)), errors[0])
 
 
-def _items_at_once(pool: CallPool) -> float:
-    """How many items to keep in progress; with one call at a time, item after item in order."""
+def _most_items(pool: CallPool) -> float:
+    """How many items to keep in progress; where one call at a time is allowed, items run one after the other."""
     return 1.0 if pool.level < 2.0 else pool.level + max(SPARE_ITEMS, SPARE_SHARE * pool.level)
 
 
 async def _finish(
     in_progress: set[asyncio.Task[None]], ending: asyncio.Future[None], errors: list[BaseException]
 ) -> None:
-    """Waits for the items in progress; once the run is to end, no longer than the grace."""
+    """Waits for the items in progress; once the run is ending, at most for the grace period."""
     while in_progress and not errors:
         if ending.done():
             await asyncio.wait(in_progress, timeout=GRACE_S)

@@ -1,8 +1,8 @@
-"""How many calls may be under way at once: found out by itself, one pool per provider account or server.
+"""How many concurrent calls a provider takes: found out during the run, with one pool per provider account or server.
 
 Slow start, then additive increase and multiplicative decrease (Chiu and Jain 1989; Jacobson 1988), with one addition: the level
-at which a provider last refused is remembered, and approached slowly, so that a steady limit is held instead of overrun again
-and again.
+at which a provider last refused is remembered, and approached slowly, so that a constant limit is kept and not
+exceeded again and again.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Clock = Callable[[], float]
 
 FIRST_LEVEL = 8.0
 HIGHEST_LEVEL = 512.0
-#: After a refusal the level falls to this share of what was under way …
+#: After a refusal the level falls to this share of the calls in progress …
 DECREASE = 0.8
-#: … but close under a level that was refused before, the step down is small.
+#: … but just below a level that was refused before, the decrease is small.
 DECREASE_AT_CEILING = 0.95
-#: Rounds of calls between two attempts to go beyond a known ceiling.
+#: Rounds of calls between two attempts to exceed a known ceiling.
 ROUNDS_PER_PROBE = 12
 #: The recent median latency may be this many times the best median before it counts as overload.
 COLLAPSE = 3.0
@@ -35,11 +35,11 @@ LATENCY_WINDOW = 24
 
 
 class CallPool:
-    """Lets calls through, so many at once.
+    """Limits the number of concurrent calls.
 
     Args:
-        fixed: that many, always; None adapts.
-        highest: an adapting pool never goes beyond.
+        fixed: a constant limit; None adapts to the provider.
+        highest: upper bound of an adapting pool.
         clock: seconds; replaced in tests.
     """
 
@@ -47,7 +47,7 @@ class CallPool:
         self.adapts = fixed is None
         self.level: float = float(fixed) if fixed is not None else min(FIRST_LEVEL, highest)
         self.in_flight = 0
-        #: Called whenever a place was given back or the level moved.
+        #: Called whenever a place is released or the level changes.
         self.listeners: list[Callable[[], None]] = []
         self._highest = highest
         self._clock = clock
@@ -64,14 +64,14 @@ class CallPool:
 
     @property
     def room(self) -> int:
-        """Calls that could start now without waiting; negative when others wait already."""
+        """Calls that could start now without waiting; negative if calls are waiting."""
         return int(self.level) - self.in_flight - len(self._waiting)
 
     async def acquire(self, priority: int = 0) -> float:
-        """Waits for a place; lower ``priority`` goes first, then who came first.
+        """Waits for a place: lower ``priority`` first, then in order of arrival.
 
         Returns:
-            The moment the place was given, to be handed back to ``release``.
+            The time at which the place was given, to be passed to ``release``.
         """
         if not self._waiting and self._free():
             self.in_flight += 1
@@ -89,12 +89,12 @@ class CallPool:
         return self._clock()
 
     def release(self, started: float, failure: str | None = None, retry_after_s: float | None = None) -> None:
-        """Gives a place back and learns from how the call went.
+        """Releases a place, and adapts the level to the call's result.
 
         Args:
             started: what ``acquire`` returned.
             failure: the call kind, or None for an answer.
-            retry_after_s: how long the provider asked to wait.
+            retry_after_s: wait that the provider asked for.
         """
         full = self.in_flight >= int(self.level)
         flying = self.in_flight
@@ -109,7 +109,7 @@ class CallPool:
             listener()
 
     def cancel(self) -> None:
-        """Gives a place back without learning anything (the call was abandoned)."""
+        """Releases the place of an abandoned call; the level stays as it is."""
         self.in_flight -= 1
         self._admit()
 
@@ -127,9 +127,9 @@ class CallPool:
         wait = self._paused_until - self._clock()
         if self._waiting and wait > 0 and self._wake is None:
             with suppress(RuntimeError):
-                self._wake = asyncio.get_running_loop().call_later(wait, self._woken)
+                self._wake = asyncio.get_running_loop().call_later(wait, self._after_pause)
 
-    def _woken(self) -> None:
+    def _after_pause(self) -> None:
         self._wake = None
         self._admit()
 
@@ -139,16 +139,16 @@ class CallPool:
         if self._collapsing(now - started, now, started):
             return
         if not full:
-            return  # the level was not what held calls back, so it has not been tried out
+            return  # the level did not limit the calls, so nothing is known about it
         step = 1.0 / self.level  # one more place per round of calls
         if self._slow_start:
             step = 1.0
         elif self._ceiling is not None and self.level >= self._ceiling + 1.0:
-            self._ceiling = None  # more goes through than was refused before: the limit has moved up
+            self._ceiling = None  # more calls are answered than the refused level allowed: the limit has risen
         elif self._ceiling is not None and self.level >= self._ceiling - 2.0:
             step /= ROUNDS_PER_PROBE
         elif self._ceiling is not None:
-            # Back towards the level that was refused by a quarter of the way per round, as CUBIC does (Ha et al. 2008).
+            # A quarter of the distance to the refused level per round, as CUBIC does (Ha et al. 2008).
             step *= max(1.0, (self._ceiling - 2.0 - self.level) / 4.0)
         self.level = min(self.level + step, self._highest)
 
@@ -156,20 +156,20 @@ class CallPool:
         now = self._clock()
         self._refused_in_a_row += 1
         if retry_after_s and self._refused_in_a_row > max(2.0, self.level):
-            # Not one call too many but a closed door: nobody knocks before the time is up.
+            # Not one call too many: the provider refuses every call. No call is sent before the time it asked for is over.
             self._paused_until = max(self._paused_until, now + retry_after_s)
         if started < self._last_decrease:
-            return  # sent before the last step down, says nothing about the present level
+            return  # sent before the last decrease, says nothing about the present level
         at_ceiling = self._ceiling is not None and abs(flying - self._ceiling) <= 3.0
         share = DECREASE_AT_CEILING if at_ceiling else DECREASE
         self._ceiling = float(flying)
         self._slow_start = False
-        # By nearly one whole place at least: small pools would otherwise be back at their ceiling after a few answers.
+        # At least by nearly one place: small pools would otherwise reach their ceiling again after a few answers.
         self.level = max(1.0, min(self.level, flying * share, flying - 0.9))
         self._last_decrease = now
 
     def _collapsing(self, latency: float, now: float, started: float) -> bool:
-        """Whether answers have become so slow that fewer at once would serve better; steps down if so."""
+        """Whether answers have become so slow that fewer concurrent calls are better; lowers the level if so."""
         self._latencies.append(latency)
         if len(self._latencies) < LATENCY_WINDOW:
             return False
@@ -185,10 +185,10 @@ class CallPool:
 
 
 class RateCap:
-    """At most so much per minute: a bucket that fills steadily and holds a few seconds' worth.
+    """A rate limit: a bucket that fills at a constant rate and holds the amount of a few seconds.
 
     Args:
-        per_minute: how much; None caps nothing.
+        per_minute: requests or tokens; None sets no limit.
         clock: seconds.
     """
 
@@ -202,7 +202,7 @@ class RateCap:
         self._then = clock()
 
     async def take(self, amount: float) -> None:
-        """Waits until ``amount`` may be used; more than the bucket holds is let through on credit when it is full."""
+        """Waits until ``amount`` may be used; an amount above the bucket's size may be used once it is full."""
         if self._rate is None:
             return
         while True:
@@ -216,12 +216,12 @@ class RateCap:
             await asyncio.sleep((needed - self._credit) / self._rate)
 
     def correct(self, amount: float) -> None:
-        """Books what a call used beyond (or, negative, below) what was taken for it."""
+        """Corrects for a call that used more (or, negative, less) than was taken for it."""
         self._credit -= amount
 
 
 class ProviderLimits:
-    """All that stands before a call to one provider: the pool and the caps per minute."""
+    """The limits of one provider: concurrent calls, requests per minute and tokens per minute."""
 
     def __init__(self, limits: Limits, fixed: int | None = None, clock: Clock = time.monotonic) -> None:
         self.pool = CallPool(fixed if fixed is not None else limits.concurrency, clock=clock)

@@ -1,4 +1,4 @@
-"""What a run is doing right now, in numbers: for the live view, the JSON log, and callers of ``Session.run``."""
+"""The counters of a run in progress, for the live view, the JSON log and callers of ``Session.run``."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ class Monitor:
 
     Attributes:
         name: the run.
-        frames: to be driven in all: frames, or episodes.
-        unit: the word for them.
+        frames: how many frames or episodes the run covers.
+        unit: ``frames`` or ``episodes``.
         kept: finished by an earlier session.
-        done: finished now.
+        done: finished in this session.
         failed: of ``done``, those whose call failed.
-        misformed: of ``done``, those answered outside the format.
-        calls: answered now, by the provider.
+        misformed: of ``done``, those whose answer breaks the format.
+        calls: answered by the provider in this session.
         cached: answered from the response cache.
-        retrying: calls waiting for another try at this moment.
-        retries: tries beyond the first.
-        refused: tries that were rate-limited or met an overloaded provider.
-        input_tokens: sent now.
-        output_tokens: received now.
-        dollars: spent now; None without a price.
-        pool: lets the calls through; shared by all runs of a provider.
+        retrying: calls that wait for another attempt at this moment.
+        retries: attempts beyond the first.
+        refused: attempts that were rate-limited or met an overloaded provider.
+        input_tokens: sent in this session.
+        output_tokens: received in this session.
+        dollars: spent in this session; None if the price is unknown.
+        pool: limits the concurrent calls; shared by all runs of a provider.
     """
 
     name: str
@@ -94,12 +94,12 @@ class Monitor:
 
     @property
     def format_error_rate(self) -> float:
-        """Share of the frames answered now that were outside the format."""
+        """Share of this session's answered frames whose answer breaks the format."""
         return self.misformed / max(self.done - self.failed, 1)
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds to the end at the pace so far; None before the first frame."""
+        """Estimated seconds to the end, from the speed so far; None before the first frame."""
         left = self.frames - self.kept - self.done
         if not self.done:
             return None

@@ -1,4 +1,4 @@
-"""What a call costs. Prices come from the model's YAML, else from genai-prices' table, which is read without any network."""
+"""What a call costs. Prices come from the model's YAML, else from the table of genai-prices, which needs no network."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ResolvedPrice:
         output: tokens produced, reasoning included.
         cached_input: tokens read from the provider's cache; as ``input`` where no price is known.
         cache_write: tokens written to the provider's cache; as ``input`` where no price is known.
-        table: where the prices stand, with its version.
+        table: the source of the prices, with its version.
     """
 
     input: float
@@ -42,18 +42,18 @@ class ResolvedPrice:
 def resolve_price(config: ModelConfig, at: datetime, *, batch: bool = False) -> ResolvedPrice | None:
     """What a model's tokens cost.
 
-    A ``price`` in the YAML stands above genai-prices. Prices that depend on a call's length (Gemini's and OpenAI's above
+    A ``price`` in the YAML overrides genai-prices. Prices that depend on a call's length (Gemini's and OpenAI's above
     200,000 input tokens or so) are those of short calls: ours are a few thousand tokens long.
 
     Args:
         config: the model.
-        at: when the call is made; genai-prices knows when prices changed. Taken as UTC if it says no zone.
-        batch: through the provider's batch API. genai-prices states batch rates from the day they were checked on; for
-            calls before it, the first stated rate holds.
+        at: when the call is made; genai-prices knows when prices changed. Without a time zone it is taken as UTC.
+        batch: through the provider's batch API. genai-prices states batch rates from the day they were checked; for
+            earlier calls the first stated rate is used.
 
     Returns:
-        The price, or None for models that no table knows, local ones among them, and for batches of models that no
-        batch rate is known of.
+        The price, or None for models that no table knows (local ones, for example) and for batches of models whose
+        batch rate is unknown.
     """
     if config.price is not None:
         price = config.price
@@ -65,7 +65,7 @@ def resolve_price(config: ModelConfig, at: datetime, *, batch: bool = False) -> 
         return ResolvedPrice(
             input=price.input * share,
             output=price.output * share,
-            # Not every provider halves what is read from a cache, but none asks more for it than for other input.
+            # Cached input is not cheaper with every provider, but never more expensive than other input.
             cached_input=min(cached, price.input * share),
             cache_write=write * share,
             table=f"YAML of {config.name}",
@@ -87,7 +87,7 @@ def cost(price: ResolvedPrice, usage: Usage) -> float:
 
     Args:
         price: per million tokens.
-        usage: what was counted; cached and cache-write tokens are parts of its input, reasoning of its output.
+        usage: tokens of the call; cached and cache-write tokens are parts of its input, reasoning of its output.
     """
     cached = min(usage.cached_input, usage.input)
     written = min(usage.cache_write, usage.input - cached)

@@ -81,7 +81,7 @@ class EpisodesOfWorld:
         return len(self.specs)
 
     @property
-    def at_once(self) -> int:
+    def default_concurrency(self) -> int:
         """Episodes of a planner without models: enough to keep all processors busy."""
         return AT_ONCE
 
@@ -127,7 +127,7 @@ class EpisodesOfWorld:
         todo = (spec for spec in self.specs if spec.name not in kept)
         driving = _Driving(self, run, self._host, self._room)
         try:
-            await run_concurrently(todo, driving.one, *run.services)
+            await run_concurrently(todo, driving.one, *run.contexts)
         finally:
             driving.close()
         decisions = driving.decisions + sum(one.decisions for one in kept.values())

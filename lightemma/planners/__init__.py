@@ -1,1 +1,1 @@
-"""Ways of driving: a frame in, a plan of six actions out."""
+"""Planners: they turn a frame into a plan of six actions."""

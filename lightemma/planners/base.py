@@ -1,4 +1,4 @@
-"""The contract of a planner. A new way of driving means subclassing ``Planner`` and writing ``plan``."""
+"""The contract of a planner: subclass ``Planner`` and write ``plan``."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from lightemma.prompts.sets import PromptSet
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.records import MAIN, CallRecord
 
-#: The planner's models by role; ``await calls["main"](request)`` asks one.
+#: The planner's models by role; ``await calls["main"](request)`` sends a request.
 Calls = Mapping[str, Call]
 
 _ROLE = re.compile(r"[a-z][a-z0-9_-]*")
-#: Longest part of a run's name that an option's value makes.
+#: Longest text of an option's value in a run's name.
 _LONGEST_VALUE = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a planner must be given.
+    """The pictures and models that a planner needs.
 
     Attributes:
-        pictures: 0 for none, 1 for the frame's own, k for the k - 1 key frames before it as well.
+        pictures: 0 for none, 1 for the frame's own, k for it and the k - 1 key frames before it.
         models: roles of the models it asks, the main one first, such as ``("main",)`` or ``("main", "controller")``.
-        constraint: what the main model's answers must be made to follow, or None. A model that cannot is refused before
-            the first call.
+        constraint: what the main model's answers are constrained to, or None. A model that does not support it is refused
+            before the first call.
         looks: whether the planner itself looks at the pictures. Where only its models do, none are loaded for models that
             read none (replays and scripts). A planner without models that needs pictures always looks.
 
     Raises:
-        ValueError: if a value is none of these.
+        ValueError: if a value is not one of these.
     """
 
     pictures: int = 0
@@ -50,7 +50,7 @@ class Needs:
     looks: bool = False
 
     def __post_init__(self) -> None:
-        """Checks what a planner's author wrote."""
+        """Checks the values."""
         most = LIGHTEMMA.history_positions
         if not isinstance(self.pictures, int) or not 0 <= self.pictures <= most:
             raise ValueError(f"Needs(pictures={self.pictures!r}): give a whole number from 0 to {most}")
@@ -68,7 +68,7 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the front camera shows a planner.
+    """The front-camera pictures of a frame.
 
     Attributes:
         pictures: oldest first, the frame's own last; times of the earlier ones are those of the last entries of
@@ -86,15 +86,15 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a planner made of a frame.
+    """A planner's result for one frame.
 
     Attributes:
         actions: (6, 2) float array, pairs of speed (m/s) and curvature (1/m), or None if there is no plan.
-        outcome: ``ok`` with actions; without, ``format:<kind>`` (the model answered outside the format) or
+        outcome: ``ok`` with actions; without, ``format:<kind>`` (the answer breaks the format) or
             ``call:<kind>`` (it did not answer).
-        calls: the calls made, in order; may be left out, since the harness keeps its own record of every call.
-        answer: place among the calls of the one that holds the actions' text, well-formed or not; it is what
-            ``compare --parser`` reads again. None where the actions are no model's text.
+        calls: the calls made, in order; may be left out, since the harness records every call itself.
+        answer: index of the call whose answer holds the actions' text, well-formed or not; ``compare --parser`` reads
+            that answer again. None where the actions are not a model's text.
     """
 
     actions: FloatArray | None
@@ -105,15 +105,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class TypicalCall:
-    """The mean call of one kind, for estimates.
+    """The average call of one stage, for estimates.
 
     Attributes:
         stage: its name.
-        characters: of its text, as it is sent (without what was said before in the conversation).
+        characters: of its text, without the earlier turns of a conversation.
         pictures: sent with it.
-        answer_tokens: of a typical answer, without thinking.
+        answer_tokens: of a typical answer, thinking not included.
         role: of the model that is asked.
-        continues: whether it is a further turn of the conversation before it, which is sent along.
+        continues: whether it is a further turn of a conversation, which is then sent again with all earlier turns.
     """
 
     stage: str
@@ -126,10 +126,10 @@ class TypicalCall:
 
 @dataclass(frozen=True, slots=True)
 class PlannerSettings:
-    """Everything a planner is made with; a planner takes of it what it can use.
+    """Everything that a planner is created with; a planner uses what applies to it.
 
     Attributes:
-        prompts: the wording that the user chose; None where nobody chose.
+        prompts: the prompt set that the user chose, or None.
         parser: how answers are read (see ``parsing.parse_answer``).
         style: how models are asked; only for planners with ``takes_style``.
         models: role -> settings of the model.
@@ -146,14 +146,14 @@ class PlannerSettings:
 class Planner(ABC):
     """Turns a frame into a plan.
 
-    Subclasses write ``plan``, and ``needs`` where they need pictures or models. One that writes ``__init__`` takes the same
-    argument and hands it on: ``super().__init__(settings)``.
+    Subclasses write ``plan``, and ``needs`` if they need pictures or models. An ``__init__`` of a subclass takes the same
+    argument and passes it on: ``super().__init__(settings)``.
 
     Attributes:
-        name: what it is called on the command line and in tables.
-        takes_style: whether ``settings.style`` (dialogue, several pictures, guided answers) means something to it.
+        name: on the command line and in tables.
+        takes_style: whether it uses ``settings.style`` (dialogue, several pictures, guided answers).
         options: its own options, checked.
-        prompts: the wording that goes into the manifest, for planners that ask a model.
+        prompts: the prompt set, for the manifest; None for planners without a model.
     """
 
     name: ClassVar[str]
@@ -176,42 +176,42 @@ class Planner(ABC):
 
     @property
     def suffix(self) -> tuple[str, ...]:
-        """What sets this planner apart from others of its name, as parts of run names: options that were changed."""
+        """Parts of the run's name for options that differ from their defaults."""
         changed = self.options.model_dump(mode="json", exclude_defaults=True)
         return tuple(f"{key}-{_short(value)}" for key, value in changed.items())
 
     @property
     def kind(self) -> str:
-        """Name and suffix: what manifests and tables call the planner."""
+        """Name and suffix: the planner's name in manifests and tables."""
         return "-".join((self.name, *self.suffix))
 
     def needs(self) -> Needs:
-        """What it must be given; nothing, unless a subclass says so. Always the same for one planner."""
+        """The pictures and models it needs; none by default. Always the same for one planner."""
         return Needs()
 
     @abstractmethod
     async def plan(self, frame: Frame, view: View, calls: Calls) -> Plan:
         """Plans the next three seconds of one frame.
 
-        Several frames are planned concurrently, so heavy computing goes off the event loop:
+        Several frames are planned concurrently, so run heavy computation in a thread:
         ``await asyncio.to_thread(self.network, picture)``. The harness times the frame, records every call, and counts an
         error as a frame without a plan.
 
         Args:
-            frame: history, camera and names; ``frame.future`` is the ground truth and off limits.
+            frame: history, camera and names; ``frame.future`` is the ground truth and must not be used.
             view: the pictures it needs.
             calls: asks its models, by role.
         """
 
     def settings(self) -> dict[str, Any]:
-        """What decides this planner's behaviour, for the manifest: its options."""
+        """The planner's options, for the manifest."""
         return self.options.model_dump(mode="json")
 
     def typical_calls(self, frames: Sequence[Frame]) -> list[TypicalCall] | None:
-        """The calls that a frame takes on average, for estimates; None if the planner does not say.
+        """The average calls of a frame, for estimates; None if unknown.
 
         Args:
-            frames: a few, whose histories fill the prompts.
+            frames: a few frames to fill the prompts with.
         """
         return None
 

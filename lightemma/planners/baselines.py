@@ -1,4 +1,4 @@
-"""Drivers that look at nothing but the car's own motion. What a model must beat before its pictures can be said to help."""
+"""Baselines: formulas over the car's own motion. A model that uses pictures should be better than they are."""
 
 from __future__ import annotations
 
@@ -57,16 +57,17 @@ class ConstantAcceleration(KinematicPlanner):
     name: ClassVar[str] = "constant-acceleration"
 
     def actions(self, history: FloatArray) -> FloatArray:
-        """Keeps the last change of speed going."""
+        """Continues the last change of speed."""
         return _accelerate(history, _ELAPSED)
 
 
 class DampedAcceleration(KinematicPlanner):
     """v_k = max(0, v_0 + a T (1 - exp(-t_k / T))), c_k = c_0, with a = (v_0 - v_-1) / dt and T = 2 s.
 
-    The acceleration dies away with time constant T, so that speed settles at v_0 + a T: the Singer model's expected
+    The acceleration decays with time constant T, so that speed approaches v_0 + a T: the Singer model's expected
     motion (Singer, "Estimating optimal tracking filter performance for manned maneuvering targets", IEEE T-AES 1970).
-    T is a round number; on the 150 test scenes every T from 1 to 5 s beats constant acceleration, so nothing hangs on it.
+    T is a round number; on the 150 test scenes every T from 1 to 5 s beats constant acceleration: its exact value matters
+    little.
     """
 
     name: ClassVar[str] = "damped-acceleration"
@@ -74,18 +75,20 @@ class DampedAcceleration(KinematicPlanner):
     class Options(Planner.Options):
         """Settings of the formula."""
 
-        time_constant_s: float = Field(default=2.0, gt=0, description="T, seconds in which acceleration dies away")
+        time_constant_s: float = Field(
+            default=2.0, gt=0, description="T, time constant of the acceleration's decay, seconds"
+        )
 
     options: Options
 
     def actions(self, history: FloatArray) -> FloatArray:
-        """Lets the last change of speed die away."""
+        """Lets the last change of speed decay."""
         tau = self.options.time_constant_s
         return _accelerate(history, tau * (1.0 - np.exp(-_ELAPSED / tau)))
 
 
 class ConstantSpeedStraight(KinematicPlanner):
-    """v_k = v_0, c_k = 0: the constant-velocity model, which knows no curves."""
+    """v_k = v_0, c_k = 0: the constant-velocity model, straight ahead."""
 
     name: ClassVar[str] = "constant-speed-straight"
 
@@ -97,17 +100,17 @@ class ConstantSpeedStraight(KinematicPlanner):
 
 
 class Stop(KinematicPlanner):
-    """v_k = 0, c_k = 0: standing still at once. A lower reference: any driver should beat it."""
+    """v_k = 0, c_k = 0: the car stands still immediately. A lower reference: any planner should be better."""
 
     name: ClassVar[str] = "stop"
 
     def actions(self, history: FloatArray) -> FloatArray:
-        """Stands."""
+        """Stands still."""
         return np.zeros_like(hold_last_action(history))
 
 
 def _accelerate(history: FloatArray, weights: FloatArray) -> FloatArray:
-    """The last action with its speed moved on by the last acceleration times ``weights`` ((6,) seconds), never below 0."""
+    """The last action with its speed changed by the last acceleration times ``weights`` ((6,) seconds), never below 0."""
     actions = hold_last_action(history)
     acceleration = (history[..., -1, 0] - history[..., -2, 0]) / LIGHTEMMA.dt
     actions[..., 0] = np.maximum(actions[..., 0] + acceleration[..., None] * weights, 0.0)

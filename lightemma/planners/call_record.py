@@ -1,4 +1,4 @@
-"""One call as it is recorded."""
+"""Call results become records."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from lightemma.run_folder.records import OK, CallRecord, Stage, call_outcome, fo
 
 
 def text_outcome(result: CallResult) -> str:
-    """``ok`` for an answer that can be used as text, whatever its form."""
+    """``ok`` for an answer with text, in any form."""
     completion = result.completion
     if completion is None:
         return call_outcome(result.failure or "invalid_response")
@@ -21,13 +21,13 @@ def text_outcome(result: CallResult) -> str:
 
 
 def call_record(stage: Stage, prompt: str, result: CallResult, outcome: str | None = None) -> CallRecord:
-    """A call as it goes into frames.jsonl.
+    """A call as it is written to frames.jsonl.
 
     Args:
         stage: its name.
-        prompt: the text that was new in it.
-        result: what it brought.
-        outcome: where it is more than whether there was an answer, such as the form of an action answer.
+        prompt: the text that was added by this call.
+        result: the answer or the failure.
+        outcome: for calls whose answer was also checked for its form; made from ``result`` if left out.
     """
     completion = result.completion
     error = result.error

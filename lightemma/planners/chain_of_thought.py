@@ -1,4 +1,4 @@
-"""The three-stage prompter: describe the scene, judge the intent, give the actions. Each answer feeds the next stage."""
+"""The three-stage planner: describe the scene, judge the intent, give the actions. Each answer is part of the next prompt."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ _NOW = "Front camera now, the picture that is spoken of below:\n"
 class ChainOfThought(Planner):
     """Asks one model three times per frame.
 
-    By default each stage is a prompt of its own, with the picture and the earlier answers in it. As a dialogue the stages
-    are turns of one conversation, which begins with the picture.
+    By default each stage is a separate prompt that contains the picture and the earlier answers. As a dialogue, the stages
+    are turns of one conversation that begins with the picture.
 
     Args:
-        settings: all of them: the wording, how the action answer is read, dialogue, number of pictures, guided answers. The
-            model's context decides when a dialogue is summarised.
+        settings: prompts, parser, style and models are used. The model's context decides when a dialogue is summarised.
     """
 
     name: ClassVar[str] = "chain-of-thought"
@@ -45,16 +44,16 @@ class ChainOfThought(Planner):
 
     @property
     def suffix(self) -> tuple[str, ...]:
-        """What sets this way of asking apart, such as ``dialogue``."""
+        """Parts of the run's name for a style other than the default, such as ``dialogue``."""
         return self.style.suffix
 
     def needs(self) -> Needs:
-        """One model that looks; its action answer is constrained where that was asked for."""
+        """One model; its action answer is constrained if the style says so."""
         form: Constraint = "json" if self.prompts.response_schema is not None else "regex"
         return Needs(self.style.pictures, (MAIN,), form if self.style.guided else None)
 
     async def plan(self, frame: Frame, view: View, calls: Calls) -> Plan:
-        """Goes through the stages; the first that brings no usable answer ends the frame."""
+        """Asks stage after stage; the first without a usable answer ends the frame."""
         call = calls[MAIN]
         conversation = Conversation(call)
         answers: dict[Stage, str] = {}
@@ -62,9 +61,9 @@ class ChainOfThought(Planner):
         for stage in STAGES:
             prompt = TextPart(self.prompts.prompt(stage, frame, answers))
             parts: tuple[Part, ...] = (prompt,)
-            if stage == STAGES[0] or not self.style.dialogue:  # else the stage is a further turn
+            if stage == STAGES[0] or not self.style.dialogue:  # otherwise the stage is a further turn
                 conversation = Conversation(call, frame.sample_token, self.window)
-                # The pictures stand first and the text, which changes, last: providers cache the longest common beginning.
+                # Pictures first and the text, which differs, last: providers cache the longest common prefix.
                 parts = (*self._pictures(frame, view), prompt)
             last = stage == STAGES[-1]
             exchanges = await conversation.send(
@@ -73,28 +72,28 @@ class ChainOfThought(Planner):
                 schema=self.prompts.response_schema if last else None,
                 regex=self.prompts.response_regex if last and self.style.guided else None,
             )
-            records += [_record(said, said.outcome) for said in exchanges[:-1]]
-            said, outcome, text = exchanges[-1], exchanges[-1].outcome, exchanges[-1].text
-            if last and said.stage == stage and outcome == OK and text is not None:
-                completion = said.result.completion
+            records += [_record(one, one.outcome) for one in exchanges[:-1]]
+            exchange, outcome, text = exchanges[-1], exchanges[-1].outcome, exchanges[-1].text
+            if last and exchange.stage == stage and outcome == OK and text is not None:
+                completion = exchange.result.completion
                 cut = completion is not None and completion.finish_reason == "length"
                 parsed = parse_answer(text, self.parser, self.prompts.settings.answer, cut=cut)
-                records.append(_record(said, parsed.outcome))
+                records.append(_record(exchange, parsed.outcome))
                 return Plan(parsed.actions, parsed.outcome, records, len(records) - 1)
-            records.append(_record(said, outcome))
-            # Only a recording of another harness has an answer and a failure: there the text was fed on, and a replay
-            # must ask the same. Everywhere else a failure ends the frame.
-            if said.stage != stage or text is None:
+            records.append(_record(exchange, outcome))
+            # Only a recording of another harness has an answer and a failure: there the text was part of the next
+            # prompt, and a replay must send the same prompts. Everywhere else a failure ends the frame.
+            if exchange.stage != stage or text is None:
                 break
-            if outcome != OK and (last or not _is_recorded_failure(said)):
+            if outcome != OK and (last or not _is_recorded_failure(exchange)):
                 break
             answers[stage] = text
-        # An empty or truncated action answer is an answer all the same.
+        # An empty or truncated action answer still counts as an answer.
         answered = records[-1].stage == STAGES[-1] and not is_call_error(records[-1].outcome)
         return Plan(None, records[-1].outcome, records, len(records) - 1 if answered else None)
 
     def settings(self) -> dict[str, Any]:
-        """How the model is asked, where that differs from the protocol, and how answers are read."""
+        """The style, where it differs from the protocol, and the parser."""
         context = {} if self.window is None else {"context_tokens": self.window.context_tokens}
         return {"parser": self.parser, **self.style.settings(), **context}
 
@@ -103,11 +102,11 @@ class ChainOfThought(Planner):
         return stage_calls(self.prompts, frames, self.style.pictures)
 
     def _pictures(self, frame: Frame, view: View) -> list[Part]:
-        """The frame's picture; where several are wanted, oldest first and each with its time before it."""
+        """The frame's picture; several pictures are sent oldest first, each with its time before it."""
         if self.style.pictures == 1:
             return [PicturePart(view.picture)]
         before = frame.earlier[-(self.style.pictures - 1) :]
-        # A model that reads no pictures is asked in the same words; then there are none to send.
+        # A model that reads no pictures gets the same texts without pictures.
         shown = view.pictures[:-1] or (None,) * len(before)
         parts: list[Part] = []
         for earlier, picture in zip(before, shown, strict=True):
@@ -116,7 +115,7 @@ class ChainOfThought(Planner):
         return [*parts, TextPart(_NOW), PicturePart(view.picture)]
 
 
-#: Tokens of an answer, about the mean of the published runs; thinking comes on top.
+#: Tokens of an answer, about the mean of the published runs; thinking is extra.
 TYPICAL_ANSWERS: dict[Stage, int] = {"scene": 110, "intent": 130, "action": 60}
 
 
@@ -124,8 +123,8 @@ def stage_calls(prompts: PromptSet, frames: Sequence[Frame], pictures: int, role
     """The three calls of a frame.
 
     Args:
-        prompts: the wording; if its stages are turns of a dialogue, the later calls continue the first.
-        frames: their histories fill the prompts; not empty.
+        prompts: the prompt set; if its stages are turns of a dialogue, the later calls continue the first.
+        frames: to fill the prompts with; not empty.
         pictures: with each frame.
         role: of the model that is asked.
     """
@@ -143,9 +142,9 @@ def stage_calls(prompts: PromptSet, frames: Sequence[Frame], pictures: int, role
     ]
 
 
-def _is_recorded_failure(said: Exchange) -> bool:
-    return said.result.completion is not None and said.result.completion.failure is not None
+def _is_recorded_failure(exchange: Exchange) -> bool:
+    return exchange.result.completion is not None and exchange.result.completion.failure is not None
 
 
-def _record(said: Exchange, outcome: str) -> CallRecord:
-    return call_record(said.stage, said.message.text, said.result, outcome)
+def _record(exchange: Exchange, outcome: str) -> CallRecord:
+    return call_record(exchange.stage, exchange.message.text, exchange.result, outcome)

@@ -1,4 +1,4 @@
-"""A conversation with a model: every turn sends what was said before, and the oldest turns are summarised when it is full."""
+"""A conversation with a model: every turn is sent with all earlier ones; when the context is full the oldest are summarised."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lightemma.run_folder.records import OK, Stage
 
 Part = TextPart | PicturePart
 
-#: The stage under which a summary is recorded: a call of its own, with its tokens and seconds.
+#: The stage of a summary, which is recorded as a separate call with its tokens and seconds.
 SUMMARY: Stage = "summary"
 
 _REQUEST = (
@@ -22,27 +22,27 @@ _REQUEST = (
 )
 _INTRODUCTION = "What was said so far, in short: "
 
-#: Cautious: real texts have about four characters a token. Replaced by what the model's own answers show.
+#: Cautious: real texts have about four characters a token. Replaced by the ratio measured in the model's answers.
 _CHARACTERS_PER_TOKEN = 3.0
-#: Of a 1600 x 900 picture, until the provider has counted one.
+#: Tokens of a 1600 x 900 picture, until the provider has counted one.
 _PICTURE_TOKENS = 1_500
-#: What a chat template puts around a message.
+#: Tokens that a chat template adds to a message.
 _MESSAGE_TOKENS = 8
-#: Of a summary, roughly.
+#: Tokens of a summary, roughly.
 _SUMMARY_TOKENS = 150
-#: A conversation is cut back to this share of what may be sent, so that not every turn needs a new summary.
+#: After a summary a conversation fills this share of the window, so that not every turn needs a new summary.
 _FILLED = 0.75
-#: Shorter answers say too little about how many characters a token has.
-_TELLING_TOKENS = 20
+#: Shorter answers are too short to measure characters per token.
+_ENOUGH_TOKENS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How much fits into a model's context.
+    """The size of a model's context.
 
     Attributes:
-        context_tokens: longest input and output together.
-        max_output_tokens: longest answer.
+        context_tokens: limit of input and output together.
+        max_output_tokens: limit of an answer.
     """
 
     context_tokens: int
@@ -50,7 +50,7 @@ class Window:
 
     @property
     def input_tokens(self) -> int:
-        """What may be sent so that the longest answer still fits."""
+        """The longest input that leaves room for the longest answer."""
         return self.context_tokens - self.max_output_tokens
 
 
@@ -59,8 +59,8 @@ class Exchange:
     """One call of a conversation and its result.
 
     Attributes:
-        stage: what the call was for.
-        message: the turn that was added for it.
+        stage: purpose of the call.
+        message: the turn that the call added.
         result: the answer, or the failure.
     """
 
@@ -70,12 +70,12 @@ class Exchange:
 
     @property
     def outcome(self) -> str:
-        """``ok`` for an answer that can be used as text, whatever its form."""
+        """``ok`` for an answer with text, in any form."""
         return text_outcome(self.result)
 
     @property
     def text(self) -> str | None:
-        """The answer, or None if none came."""
+        """The answer, or None if the call failed."""
         return self.result.completion.text if self.result.completion else None
 
 
@@ -85,17 +85,17 @@ def window_of(config: ModelConfig) -> Window | None:
 
 
 class Conversation:
-    """Turns with one model, each of which is sent with all that was said before.
+    """Turns with one model; each is sent with all earlier ones.
 
-    When the next turn would not fit into the window, the oldest turns are put into words by the model itself and left out;
-    their pictures stay, newest first, as far as there is room. Tokens are those that the provider counted for the turn before,
-    and an estimate of what comes on top.
+    When the next turn would not fit into the window, the model summarises the oldest turns, and the summary replaces them; of
+    their pictures the newest are kept, as far as there is room. Tokens are those that the provider counted for the last turn,
+    plus an estimate of what was added since.
 
     Args:
-        call: asks the model.
+        call: sends a request to the model.
         sample_token: the frame the calls belong to.
-        window: what fits; None for a model whose context is not known, which is never summarised.
-        system: the system's words, sent with every turn.
+        window: the model's context; None if unknown, and then nothing is summarised.
+        system: the system message, sent with every turn.
     """
 
     def __init__(
@@ -105,8 +105,8 @@ class Conversation:
         self._sample_token = sample_token
         self._window = window
         self._head = (Message("system", (TextPart(system),)),) if system else ()
-        self._turns: list[Message] = []  # the user's and the model's, in turn
-        self._carried: tuple[Part, ...] = ()  # what is left of turns that were summarised; begins the next message
+        self._turns: list[Message] = []  # user and model alternate
+        self._carried: tuple[Part, ...] = ()  # summary and pictures of the summarised turns; begins the next message
         self._counted: int | None = None  # tokens of all turns so far, as the provider counted them
         self._characters_per_token = _CHARACTERS_PER_TOKEN
         self._picture_tokens = float(_PICTURE_TOKENS)
@@ -119,11 +119,11 @@ class Conversation:
         schema: dict[str, Any] | None = None,
         regex: str | None = None,
     ) -> list[Exchange]:
-        """Says something and takes the answer into the conversation.
+        """Sends a turn and adds it, with its answer, to the conversation.
 
         Args:
             parts: the turn, pictures and text in order.
-            stage: what the call is for.
+            stage: purpose of the call.
             schema: JSON schema of the answer.
             regex: regular expression of the answer.
 
@@ -147,9 +147,9 @@ class Conversation:
         return calls
 
     def _tokens_with(self, parts: Sequence[Part]) -> float:
-        """Tokens of the next request, at a guess."""
-        said = (*self._head, *self._turns)
-        before = float(self._counted) if self._counted is not None else sum(self._tokens(m.parts) for m in said)
+        """Estimated tokens of the next request."""
+        earlier = (*self._head, *self._turns)
+        before = float(self._counted) if self._counted is not None else sum(self._tokens(m.parts) for m in earlier)
         return before + self._tokens((*self._carried, *parts))
 
     def _tokens(self, parts: Sequence[Part]) -> float:
@@ -158,7 +158,7 @@ class Conversation:
         return _MESSAGE_TOKENS + text / self._characters_per_token + pictures * self._picture_tokens
 
     def _learn(self, sent: Sequence[Message], result: CallResult) -> None:
-        """Takes over what the provider counted, and what that says about pictures and characters."""
+        """Takes over the provider's token counts, and measures tokens of pictures and characters per token with them."""
         completion = result.completion
         usage = completion.usage if completion else None
         if completion is None or usage is None or usage.source not in ("api", "tokenizer"):
@@ -166,19 +166,19 @@ class Conversation:
             return
         written = max(0, usage.output - usage.reasoning)
         self._counted = usage.input + written
-        if written >= _TELLING_TOKENS:
+        if written >= _ENOUGH_TOKENS:
             self._characters_per_token = min(self._characters_per_token, max(1.0, len(completion.text) / written))
         pictures = sum(isinstance(part, PicturePart) for message in sent for part in message.parts)
         if pictures:
-            words = sum(len(message.text) for message in sent) / self._characters_per_token
-            self._picture_tokens = max(1.0, (usage.input - words) / pictures)
+            text_tokens = sum(len(message.text) for message in sent) / self._characters_per_token
+            self._picture_tokens = max(1.0, (usage.input - text_tokens) / pictures)
 
     async def _summarise(self, parts: Sequence[Part], window: Window) -> Exchange:
-        """Has the model summarise as many of the oldest turns as are in the way of the next one."""
+        """Has the model summarise as many of the oldest turns as needed to make room for the next one."""
         head = sum(self._tokens(message.parts) for message in self._head)
         upcoming = head + self._tokens(parts) + _SUMMARY_TOKENS
         room = _FILLED * window.input_tokens - upcoming
-        # All turns fitted, but with the request for a summary around them they may not.
+        # All turns fitted into the window, but together with the request for a summary they may not.
         most = max(200, int((window.input_tokens - 2 * _MESSAGE_TOKENS) * self._characters_per_token) - len(_REQUEST))
         count = 2
         while (
@@ -189,21 +189,21 @@ class Conversation:
             count += 2
         oldest, kept = self._turns[:count], self._turns[count:]
         message = Message("user", (TextPart(_REQUEST + _shortened(_transcript(oldest), most)),))
-        said = Exchange(SUMMARY, message, await self._call(Request((message,), self._sample_token, SUMMARY)))
-        if said.outcome != OK or said.text is None:
-            return said
+        exchange = Exchange(SUMMARY, message, await self._call(Request((message,), self._sample_token, SUMMARY)))
+        if exchange.outcome != OK or exchange.text is None:
+            return exchange
         filled = upcoming + sum(self._tokens(turn.parts) for turn in kept)
         pictures = self._newest_pictures(oldest, window.input_tokens - filled)
-        carried = (*pictures, TextPart(f"{_INTRODUCTION}{said.text.strip()}\n\n"))
+        carried = (*pictures, TextPart(f"{_INTRODUCTION}{exchange.text.strip()}\n\n"))
         if kept:
             kept[0] = Message("user", (*carried, *kept[0].parts))
         else:
             self._carried = carried
         self._turns, self._counted = kept, None
-        return said
+        return exchange
 
     def _newest_pictures(self, turns: Sequence[Message], room: float) -> list[Part]:
-        """The newest pictures that there is room for, in their order, each with the label before it."""
+        """The newest pictures that fit, in their order, each with its label before it."""
         parts = [part for message in turns for part in message.parts]
         chosen: list[Part] = []
         for place in reversed(range(len(parts))):
@@ -223,10 +223,10 @@ def _transcript(turns: Sequence[Message]) -> str:
 
 
 def _shortened(text: str, most: int) -> str:
-    """A text of at most so many characters: beginning and end where it is longer."""
+    """A text of at most ``most`` characters: beginning and end if it is longer."""
     return text if len(text) <= most else f"{text[: most // 2 - 2]} … {text[-(most // 2 - 2) :]}"
 
 
 def _is_label(part: Part) -> bool:
-    """Whether a text stands before a picture to say which one it is: one short line."""
+    """Whether a text is the label before a picture: one short line."""
     return isinstance(part, TextPart) and part.text.endswith(":\n") and "\n" not in part.text[:-1]

@@ -1,4 +1,4 @@
-"""One frame planned: the planner is timed, its calls are recorded, and an error of its own costs this frame alone."""
+"""Plans one frame: times the planner and records its calls; an error in the planner costs only this frame."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lightemma.plugins import describe, error_line
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.records import OK, PLANNER_ERROR, CallRecord, call_outcome, is_format_error
 
-#: A run ends when the planner itself failed on each of so many frames and on none has not: the cause will not go away.
+#: A run ends if the planner failed on this many frames and succeeded on none: its error will not go away.
 MOST_FAILURES = 10
 
 _OUTCOME = re.compile(r"ok|(format|call):[a-z0-9_]+")
@@ -28,12 +28,12 @@ _OUTCOME = re.compile(r"ok|(format|call):[a-z0-9_]+")
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What one frame brought.
+    """The plan of one frame.
 
     Attributes:
-        plan: checked; its calls are always there.
-        latency_s: seconds that a planner without calls took; None where the calls say it.
-        error: one line that says how the planner failed, or None.
+        plan: checked, with all its calls.
+        latency_s: seconds that a planner without calls took; None where the calls have theirs.
+        error: the planner's error in one line, or None.
     """
 
     plan: Plan
@@ -46,20 +46,20 @@ class Planned:
         return (self.latency_s or 0.0) + sum(call.latency_s or 0.0 for call in self.plan.calls)
 
 
-class InvalidPlan(Exception):  # noqa: N818 -- says what it is
-    """What a planner returned is no plan."""
+class InvalidPlan(Exception):  # noqa: N818 -- the name says what it is
+    """A planner returned something that is not a plan."""
 
 
 class PlannerRunner:
     """Plans the frames of one run.
 
     Args:
-        planner: who plans.
-        calls: asks its models, by role.
+        planner: makes the plans.
+        calls: of its models, by role.
 
     Attributes:
-        failures: frames on which the planner itself failed.
-        first_error: of the first of them.
+        failures: number of frames on which the planner itself failed.
+        first_error: the first of their errors.
     """
 
     def __init__(self, planner: Planner, calls: Calls) -> None:
@@ -90,7 +90,7 @@ class PlannerRunner:
         return Planned(plan, None if plan.calls else round(time.perf_counter() - started, 6))
 
     def end_if_hopeless(self) -> None:
-        """Ends the run if the planner has failed on every frame so far. To be called once a frame is written down.
+        """Ends the run if the planner has failed on every frame so far. Call it after a frame is recorded.
 
         Raises:
             UserError: if so.
@@ -109,15 +109,15 @@ class PlannerRunner:
 
 
 class RecordedCalls(Mapping[str, Call]):
-    """The calls of one frame: each is told its frame and its place, and is recorded.
+    """The calls of one frame: each request gets its frame and place, and each result is recorded.
 
     Args:
         sample_token: of the frame.
-        calls: asks the models, by role.
+        calls: of the models, by role.
 
     Attributes:
-        records: of the calls that have ended, in the order in which they were begun.
-        raised: the error that a call itself raised, or None.
+        records: of the finished calls, in the order in which they began.
+        raised: an exception raised by a call, or None.
     """
 
     def __init__(self, sample_token: str, calls: Calls) -> None:
@@ -159,17 +159,17 @@ class RecordedCalls(Mapping[str, Call]):
 
 
 def check_plan(plan: object, calls: Sequence[CallRecord]) -> Plan:
-    """Makes sure that a plan is one.
+    """Checks what a planner returned.
 
     Args:
         plan: what a planner returned.
-        calls: as the harness recorded them; taken where the planner gives none.
+        calls: as the harness recorded them; used if the planner gives none.
 
     Returns:
         The plan with its calls, and its actions as float64.
 
     Raises:
-        InvalidPlan: if it is none; says why.
+        InvalidPlan: if it is not a plan; the message says why.
     """
     if not isinstance(plan, Plan):
         raise InvalidPlan(f"plan() returned {_named(plan)}, not a Plan")
@@ -200,8 +200,8 @@ def _checked_actions(actions: object) -> FloatArray:
 
 
 def _own_calls(own: list[CallRecord], made: Sequence[CallRecord]) -> list[CallRecord]:
-    """The planner's own record of its calls, with the models' names; it must agree with the harness's, or no replay would."""
-    if not made:  # the planner asks in its own way
+    """The planner's own records of its calls, with the models' names. They must match the harness's, as replays need them."""
+    if not made:  # the planner sends requests without the harness
         return own
     if [call.stage for call in own] != [call.stage for call in made]:
         raise InvalidPlan("the plan's calls are not those that were made, in that order; leave them out")
@@ -209,7 +209,7 @@ def _own_calls(own: list[CallRecord], made: Sequence[CallRecord]) -> list[CallRe
 
 
 def _with_outcome(calls: list[CallRecord], plan: Plan) -> list[CallRecord]:
-    """The recorded calls; the one that holds the actions' text says so where that was malformed."""
+    """The recorded calls; if the actions' text is malformed, the call that holds it gets that outcome."""
     if plan.answer is None or not is_format_error(plan.outcome) or not _is_place(plan.answer, calls):
         return calls
     changed = msgspec.structs.replace(calls[plan.answer], outcome=plan.outcome)

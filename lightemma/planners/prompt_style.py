@@ -1,4 +1,4 @@
-"""How a planner asks its model, where it differs from three separate prompts with one picture each."""
+"""The prompt style: how a planner asks its model. The default is three separate prompts with one picture each."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class PromptStyle:
-    """A way of asking. Each departure from the default makes another run, with its own name.
+    """How a planner asks its model. A style other than the default makes a different run with its own name.
 
     Attributes:
-        dialogue: the stages are turns of one conversation, in which the pictures stand once, at its beginning.
-        pictures: how many are sent: the frame's own and the key frames before it.
-        guided: the action answer must follow its form while the model writes it.
+        dialogue: the stages are turns of one conversation, which begins with the pictures.
+        pictures: number of pictures sent: the frame's own and those of the key frames before it.
+        guided: the action answer is constrained to its form while the model writes it.
     """
 
     dialogue: bool = False
@@ -22,7 +22,7 @@ class PromptStyle:
 
     @property
     def suffix(self) -> tuple[str, ...]:
-        """What sets it apart, as parts of run names; empty for the default."""
+        """Parts of run names; empty for the default."""
         return (
             *(("dialogue",) if self.dialogue else ()),
             *((f"{self.pictures}-frames",) if self.pictures != 1 else ()),
@@ -30,7 +30,7 @@ class PromptStyle:
         )
 
     def settings(self) -> dict[str, Any]:
-        """The same for manifests; empty for the default."""
+        """The style as settings in the manifest; empty for the default."""
         return {
             **({"dialogue": True} if self.dialogue else {}),
             **({"frames": self.pictures} if self.pictures != 1 else {}),

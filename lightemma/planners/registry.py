@@ -1,4 +1,4 @@
-"""Planner names to planners."""
+"""The planners by name: those of lightemma, those of installed packages, and classes by dotted name."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from lightemma.planners.base import Needs, Planner, PlannerSettings
 from lightemma.planners.prompt_style import PromptStyle
 from lightemma.plugins import Offered, describe, error_line, find_class, offered
 
-#: Packages name their planners under this group of entry points.
+#: Installed packages offer planners under this group of entry points.
 ENTRY_POINTS = "lightemma.planners"
 
-#: name -> "module:Class", imported when asked for.
+#: name -> "module:Class", imported when needed.
 PLANNERS = {
     "chain-of-thought": "lightemma.planners.chain_of_thought:ChainOfThought",
     "constant-action": "lightemma.planners.baselines:ConstantAction",
@@ -26,7 +26,7 @@ PLANNERS = {
 
 
 def planners() -> dict[str, Offered]:
-    """Every planner by name: ours, and those that installed packages offer as ``lightemma.planners``."""
+    """Every planner by name: lightemma's own, and those that installed packages offer as ``lightemma.planners``."""
     return offered(ENTRY_POINTS, PLANNERS)
 
 
@@ -34,24 +34,24 @@ def planner_class(name: str) -> type[Planner]:
     """The class behind a planner's name, or behind ``package.module:Class``.
 
     Raises:
-        UserError: if there is none, or it is not what a planner must be.
+        UserError: if there is no such class, or it does not follow the contract of planners.
     """
     cls = find_class(name, ENTRY_POINTS, PLANNERS, Planner, "planner")
-    wrong = _what_is_wrong(cls)
+    wrong = _contract_fault(cls)
     if wrong:
         raise UserError(f"The planner '{name}' ({describe(cls)}) {wrong}; see docs/adding-a-planner.md.")
     return cls
 
 
 def make_planner(name: str, settings: PlannerSettings = PlannerSettings()) -> Planner:  # noqa: B008 -- frozen
-    """A planner ready to drive.
+    """Creates a planner.
 
     Args:
         name: a key of PLANNERS, a name that an installed package offers, or ``package.module:Class``.
-        settings: what it is made with.
+        settings: passed to the planner.
 
     Raises:
-        UserError: if there is none of that name, it cannot be made, an option is wrong, or it takes no such style.
+        UserError: if there is no planner of that name, it cannot be created, an option is wrong, or it does not take the style.
     """
     cls = planner_class(name)
     try:
@@ -74,15 +74,15 @@ def make_planner(name: str, settings: PlannerSettings = PlannerSettings()) -> Pl
 
 
 def options_known(cls: type[Planner], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of ``options`` that a planner has: where several planners run, each takes its own."""
+    """The ``options`` that a planner has: where several planners run, each takes its own."""
     return {key: value for key, value in options.items() if key in cls.Options.model_fields}
 
 
 def check_options(names: list[str], options: Mapping[str, Any]) -> None:
-    """Makes sure that every option belongs to at least one of several planners.
+    """Checks that every option belongs to at least one of the planners.
 
     Raises:
-        UserError: naming the options there are.
+        UserError: if not; it lists the options there are.
     """
     known = {name: list(planner_class(name).Options.model_fields) for name in names}
     for key in options:
@@ -94,16 +94,16 @@ def check_options(names: list[str], options: Mapping[str, Any]) -> None:
 def _check_style(name: str, planner: Planner, style: PromptStyle) -> None:
     if planner.needs().models and style != PromptStyle() and not planner.takes_style:
         raise UserError(
-            f"The planner '{name}' has its own way of asking; leave out `dialogue`, `pictures` and `answer`, which are "
-            "for chain-of-thought.",
+            f"The planner '{name}' decides itself how it asks its model; leave out `dialogue`, `pictures` and "
+            "`answer`, which are for chain-of-thought.",
             "dialogue",
             "pictures",
             "answer",
         )
 
 
-def _what_is_wrong(cls: type[Planner]) -> str:
-    """A clause about a class that cannot be a planner; empty if it can."""
+def _contract_fault(cls: type[Planner]) -> str:
+    """Why a class cannot be a planner, as a clause; empty if it can."""
     if not isinstance(getattr(cls, "name", None), str) or not cls.name:
         return 'has no name; give it one, such as name = "my-planner"'
     missing = sorted(getattr(cls, "__abstractmethods__", ()))
@@ -123,7 +123,7 @@ def _what_is_wrong(cls: type[Planner]) -> str:
 
 
 def _takes(function: Any, count: int) -> bool:
-    """Whether a function can be called with so many positional arguments."""
+    """Whether a function can be called with ``count`` positional arguments."""
     try:
         inspect.signature(function).bind(*range(count))
     except TypeError:

@@ -1,1 +1,1 @@
-"""What one command does: plans the runs, drives them over frames or episodes, records every call."""
+"""Sessions: one command makes its runs, drives them over frames or episodes, and records every call."""

@@ -1,9 +1,9 @@
 """Runs through a provider's batch endpoint: hours instead of minutes, at about half the price.
 
-A planner is driven with a caller that only looks into the response cache and notes what is not there. What was noted is
-handed over as one batch; its answers go into the cache; then the planner is driven again, gets one stage further, and so on:
-three waves for a three-stage planner, any number for another. When nothing is missing the run is recorded like any other.
-Batches that are out are written down in the run's folder, so that days later the same command picks them up.
+The planner runs with a caller that answers from the response cache only and collects the requests that are not there. The
+requests are submitted as a batch, and its answers are stored in the cache. Then the planner runs again and comes one stage
+further: three waves for a three-stage planner, any number for another. When no answer is missing, the run is recorded like
+any other. Open batches are noted in the run's folder, so that the same command can fetch them days later.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from lightemma.run_folder.records import MAIN
 from lightemma.sessions.views import load_view, pictures_needed
 
 FILE = "batches.json"
-#: Share of what a provider takes in bytes that a batch is filled to, and bytes of a request besides its words and pictures.
+#: A batch is filled to this share of the provider's limit in bytes; and bytes of a request in addition to text and pictures.
 FILL = 0.9
 REQUEST_BYTES = 2_000
 POLL_S = 30.0
@@ -45,8 +45,8 @@ TRIES = 3
 log = logging.getLogger(__name__)
 
 
-class _Out(msgspec.Struct):
-    """A batch that is out at the provider: its id, which of our calls each key stands for, and whose model is asked."""
+class _OpenBatch(msgspec.Struct):
+    """A batch in progress at the provider: its id, the cache key of each of its calls, and the role of its model."""
 
     id: str
     keys: dict[str, str]
@@ -54,24 +54,24 @@ class _Out(msgspec.Struct):
 
 
 class _State(msgspec.Struct):
-    """batches.json: what is out, and how often a call has failed and why it did last."""
+    """batches.json: open batches (``out``), and the errors of every failed call, oldest first."""
 
-    out: list[_Out] = []
+    out: list[_OpenBatch] = []
     failures: dict[str, list[str]] = {}
 
 
 class _NotYet(BaseException):
-    """A call whose answer is still to come; ends the frame for this wave, whatever errors the planner handles itself."""
+    """The answer is not there yet: ends the frame for this wave. No Exception, so that a planner does not catch it."""
 
 
 class BatchCollector:
-    """A ``Call`` that answers from the cache and notes what is missing.
+    """A ``Call`` that answers from the cache and collects the requests that are missing there.
 
     Args:
-        backend: who will be asked.
-        cache: where answers are.
+        backend: receives the batches.
+        cache: holds the answers.
         failures: calls that failed for good, by key.
-        role: which of the planner's models it is.
+        role: of the model.
     """
 
     def __init__(
@@ -85,12 +85,12 @@ class BatchCollector:
         self._options = backend.options.model_dump(mode="json")
 
     async def __call__(self, request: Request) -> CallResult:
-        """The answer if it is there, else notes the request and ends the frame."""
+        """Returns the answer if it is in the cache; otherwise collects the request and ends the frame."""
         config, role = self.backend.config, self._role
         key = call_key(config, self._options, request)
-        kept = self._cache.get(key)
-        if kept is not None:
-            return CallResult(kept, latency_s=None, attempts=0, cached=True, role=role, model=config.name)
+        stored = self._cache.get(key)
+        if stored is not None:
+            return CallResult(stored, latency_s=None, attempts=0, cached=True, role=role, model=config.name)
         failed = self._failures.get(key, [])
         if len(failed) >= TRIES:
             kind, _, message = failed[-1].partition(": ")
@@ -104,11 +104,11 @@ class BatchRun:
 
     Args:
         backends: providers with a batch endpoint, by role of the planner's models.
-        cache: takes the answers.
-        folder: the run's folder; keeps batches.json.
-        cancellation: ends the waiting (the batches stay out, and the same command picks them up).
-        on_event: is given a sentence whenever something happens.
-        poll_s: seconds between two looks at a batch.
+        cache: stores the answers.
+        folder: the run's folder, with batches.json.
+        cancellation: ends the waiting (the batches stay open, and the same command fetches them).
+        on_event: called with a sentence about every event.
+        poll_s: seconds between two requests for a batch's state.
 
     Raises:
         UserError: if the folder's batches.json is broken.
@@ -134,19 +134,19 @@ class BatchRun:
     async def answer(
         self, frames: Callable[[], Iterable[Frame]], planner: Planner, policy: PicturePolicy
     ) -> dict[str, BatchCollector]:
-        """Drives wave after wave until every call is answered or has failed for good.
+        """Runs wave after wave until every call is answered or has failed for good.
 
         Returns:
-            By role the callers that have all answers, to record the run with.
+            The callers by role, which have all answers, to record the run with.
 
         Raises:
-            UserError: if the provider does not take the batches.
-            Cancelled: if the run is to end; what is out stays out.
+            UserError: if the provider does not accept a batch.
+            Cancelled: if the run is ending; open batches stay open.
         """
         wave = 0
         while True:
-            for out in list(self._state.out):
-                await self._collect(out)
+            for batch in list(self._state.out):
+                await self._collect(batch)
             collectors = {
                 role: BatchCollector(backend, self._cache, self._state.failures, role)
                 for role, backend in self._backends.items()
@@ -158,7 +158,7 @@ class BatchRun:
             if not submitted:
                 return collectors
             wave += 1
-            self._on_event(f"wave {wave}: {submitted} calls handed over in {len(self._state.out)} batches")
+            self._on_event(f"wave {wave}: {submitted} calls submitted in {len(self._state.out)} batches")
 
     async def _missing(
         self,
@@ -167,13 +167,13 @@ class BatchRun:
         policy: PicturePolicy,
         collectors: Mapping[str, BatchCollector],
     ) -> AsyncIterator[tuple[str, str, Request]]:
-        """The calls that stand next (role, key, request), one frame at a time: a wave's pictures are never all in memory."""
+        """The missing calls (role, key, request), one frame at a time: a wave's pictures are never all in memory."""
         pictures, seen = pictures_needed(planner.needs(), self._backends), set[str]()
         for frame in frames:
             await _until_missing(planner, frame, load_view(frame, pictures, policy), collectors)
             for role, collector in collectors.items():
                 for key, request in collector.wanted.items():
-                    if key not in seen:  # two frames may ask the very same
+                    if key not in seen:  # two frames may send the same request
                         seen.add(key)
                         yield role, key, request
                 collector.wanted.clear()
@@ -183,45 +183,45 @@ class BatchRun:
         backend = self._backends[role]
         keys = {f"call-{index}": key for index, key in enumerate(requests)}
         try:
-            batch = await backend.submit_batch({short: requests[key] for short, key in keys.items()})
+            batch_id = await backend.submit_batch({short: requests[key] for short, key in keys.items()})
         except CallError as error:
             raise UserError(
-                f"{backend.config.provider} did not take a batch of {len(requests)} calls for "
+                f"{backend.config.provider} did not accept a batch of {len(requests)} calls for "
                 f"'{backend.config.name}' ({error.kind}: {error.message}); run without `batch`, or try again later.",
                 "batch",
             ) from error
-        # Written down before anything else is done: a batch that is out has been paid for.
-        self._state.out.append(_Out(batch, keys, role))
+        # Saved before anything else: a submitted batch has to be paid for.
+        self._state.out.append(_OpenBatch(batch_id, keys, role))
         self._save()
 
-    async def _collect(self, out: _Out) -> None:
-        backend = self._backends.get(out.role)
+    async def _collect(self, batch: _OpenBatch) -> None:
+        backend = self._backends.get(batch.role)
         while backend is not None:
             try:
-                status = await backend.batch_status(out.id)
+                status = await backend.batch_status(batch.id)
             except CallError as error:
                 if error.kind in ("model_not_found", "bad_request"):
                     self._on_event(
-                        f"batch {out.id} is not known any more ({error.message}); its calls are handed over again"
+                        f"batch {batch.id} no longer exists ({error.message}); its calls are submitted again"
                     )
                     break
-                log.warning("no word of batch %s (%s); asking again", out.id, error.message)
+                log.warning("the state of batch %s is unknown (%s); trying again", batch.id, error.message)
                 await self._cancellation.sleep(self._poll_s)
                 continue
             if status.done:
-                await self._keep(out, backend)
+                await self._store_answers(batch, backend)
                 break
-            self._on_event(f"batch {out.id}: {status.state}, {status.finished} of {status.total}")
+            self._on_event(f"batch {batch.id}: {status.state}, {status.finished} of {status.total}")
             await self._cancellation.sleep(self._poll_s)
-        self._state.out.remove(out)
+        self._state.out.remove(batch)
         self._save()
 
-    async def _keep(self, out: _Out, backend: BatchBackend) -> None:
-        answers = await backend.fetch_batch(out.id)
-        for short, key in out.keys.items():
-            answer = answers.get(short, CallError("server_error", "the batch brought no answer for this call"))
+    async def _store_answers(self, batch: _OpenBatch, backend: BatchBackend) -> None:
+        answers = await backend.fetch_batch(batch.id)
+        for short, key in batch.keys.items():
+            answer = answers.get(short, CallError("server_error", "the batch has no answer for this call"))
             if isinstance(answer, Completion):
-                # A batch has no meaningful seconds per call.
+                # In a batch, seconds per call have no meaning.
                 self._cache.put(key, backend.config.name, replace(answer, latency_s=None))
             else:
                 self._state.failures.setdefault(key, []).append(f"{answer.kind}: {answer.message}")
@@ -229,7 +229,7 @@ class BatchRun:
     async def _parts(
         self, calls: AsyncIterator[tuple[str, str, Request]]
     ) -> AsyncIterator[tuple[str, dict[str, Request]]]:
-        """Cuts a wave into batches that the providers take, without holding more than one of each model in memory."""
+        """Splits a wave into batches within the providers' limits, with at most one per model in memory."""
         parts: dict[str, dict[str, Request]] = {role: {} for role in self._backends}
         sizes = dict.fromkeys(parts, 0)
         async for role, key, request in calls:
@@ -252,7 +252,7 @@ class BatchRun:
         except (OSError, msgspec.DecodeError) as error:
             raise UserError(
                 f"'{self._path}' cannot be read ({error}); it names batches that are paid for, so restore it, or remove it to "
-                "hand the calls over again."
+                "submit the calls again."
             ) from error
 
     def _save(self) -> None:
@@ -260,15 +260,15 @@ class BatchRun:
 
 
 def _size(request: Request) -> int:
-    """Bytes of a request on the wire: pictures go as base64, and text may take escapes."""
+    """Bytes of a request as sent: pictures in base64, text with room for escapes."""
     parts = [part for message in request.messages for part in message.parts]
     pictures = sum(len(part.picture.data) for part in parts if isinstance(part, PicturePart) and part.picture)
-    words = sum(len(part.text.encode()) for part in parts if isinstance(part, TextPart))
-    return REQUEST_BYTES + pictures * 4 // 3 + words * 5 // 4
+    text = sum(len(part.text.encode()) for part in parts if isinstance(part, TextPart))
+    return REQUEST_BYTES + pictures * 4 // 3 + text * 5 // 4
 
 
 async def _until_missing(planner: Planner, frame: Frame, view: View, collectors: Mapping[str, BatchCollector]) -> None:
-    """Plans a frame up to its first calls without an answer. An error of the planner's own is met again when it is recorded."""
+    """Plans a frame up to its first calls without an answer. The planner's own errors are recorded later, when the run is."""
     try:
         await planner.plan(frame, view, collectors)
     except _NotYet:

@@ -1,4 +1,4 @@
-"""A benchmark's YAML: what is driven, by whom and how. Each key says by itself how a command line gives it."""
+"""A benchmark's YAML: what is driven, by which planners, and how. Each key declares its command-line option."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lightemma.protocol import LIGHTEMMA, Convention, Integration, Tier
 if TYPE_CHECKING:
     from lightemma.data.pictures import PicturePolicy
 
-#: Which loop a key is for: ``open`` drives recorded frames, ``closed`` a world.
+#: The loop a key is for: ``open`` drives recorded frames, ``closed`` a world.
 Loop = Literal["open", "closed"]
 BOTH: tuple[Loop, ...] = ("open", "closed")
 
@@ -28,16 +28,16 @@ PANELS = (WHAT, WHO, HOW, RUNNING)
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """How a command line gives a key of a benchmark file.
+    """The command-line option of a benchmark's key.
 
     Attributes:
         name: of the option, without its dashes; the key's own name if empty.
         panel: the heading under which the help lists it.
         loops: the loops whose commands have it.
-        off: name that switches a flag off, without its dashes; such a flag has three states: on, off, as in the file.
-        aliases: older names; understood, but not listed.
+        off: name of the option that switches a flag off, without its dashes; if neither is given, the file decides.
+        aliases: older names; accepted, but not listed in the help.
         off_aliases: older names of ``off``.
-        help: the help's text, where the key's description does not fit a command line.
+        help: text of the help, where it differs from the key's description.
     """
 
     name: str = ""
@@ -50,7 +50,7 @@ class Option:
 
 
 class PictureSettings(BaseModel):
-    """The pictures that a planner is given of recorded frames."""
+    """The pictures of recorded frames that a planner gets."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -58,18 +58,20 @@ class PictureSettings(BaseModel):
         default=1,
         ge=1,
         le=LIGHTEMMA.history_positions,
-        description="pictures per frame, the newest key frames; other than 1 makes a run with a name of its own",
+        description="pictures per frame: its own and those before it; a value other than 1 makes a run with its own name",
     )
     max_side: Annotated[int | None, Option("max-side", HOW, ("open",))] = Field(
-        default=None, ge=1, description="longest side of a picture as sent, in pixels; the file as it is if left out"
+        default=None,
+        ge=1,
+        description="longest side of a picture as sent, in pixels; the file is sent unchanged if left out",
     )
     jpeg_quality: Annotated[int, Option("jpeg-quality", HOW, ("open",))] = Field(
-        default=90, ge=1, le=95, description="JPEG quality of pictures that are encoded again"
+        default=90, ge=1, le=95, description="JPEG quality of pictures that are resized or converted"
     )
 
     def policy(self) -> PicturePolicy:
-        """The same for the loader."""
-        from lightemma.data.pictures import PicturePolicy  # Pillow is for driving, not for --help
+        """The settings for loading pictures."""
+        from lightemma.data.pictures import PicturePolicy  # Pillow is needed for driving, not for --help
 
         return PicturePolicy(self.max_side, self.jpeg_quality)
 
@@ -86,7 +88,7 @@ class WorldSettings(BaseModel):
         default=["all"], description="names of scenarios (`lightemma simulate scenarios`), or all"
     )
     seeds: Annotated[int | str | list[int], Option("", WHAT, ("closed",))] = Field(
-        default=3, description="how many seeds, such as 3, or which, such as 1,5,9"
+        default=3, description="number of seeds, such as 3 (0, 1 and 2), or a list, such as 1,5,9"
     )
     conditions: Annotated[list[str], Option("", WHAT, ("closed",))] = Field(
         default=["day"],
@@ -96,41 +98,41 @@ class WorldSettings(BaseModel):
         default=False, description="traffic keeps to the left"
     )
     replan: Annotated[int, Option("", RUNNING, ("closed",))] = Field(
-        default=1, description="actions of a plan that are driven before the next picture, 1 to 6"
+        default=1, description="actions of a plan that are driven before the next picture and plan, 1 to 6"
     )
     real_time: Annotated[bool, Option("real-time", RUNNING, ("closed",))] = Field(
-        default=False, description="the world moves on while the planner computes"
+        default=False, description="the world continues while the planner computes"
     )
     car_limits: Annotated[
         bool,
         Option(
             "car-limits", RUNNING, ("closed",), off="no-car-limits", aliases=("limits",), off_aliases=("no-limits",)
         ),
-    ] = Field(default=True, description="whether the car's physical limits hold")
+    ] = Field(default=True, description="whether the car has physical limits")
     renderer: Annotated[str, Option("", WHAT, ("closed",))] = Field(
-        default="auto", description="what draws the pictures: auto, panda3d or painter"
+        default="auto", description="renderer of the pictures: auto, panda3d or painter"
     )
     size: Annotated[str, Option("", WHAT, ("closed",))] = Field(
         default="800x450", description="width and height of the pictures in pixels"
     )
     draw: Annotated[bool | None, Option("draw", WHAT, ("closed",), off="no-draw", off_aliases=("no-pictures",))] = (
-        Field(default=None, description="whether pictures are drawn; for the planners that want them if left out")
+        Field(default=None, description="whether pictures are drawn; only for planners that need them if left out")
     )
 
 
 class ReportSettings(BaseModel):
-    """What ``lightemma study`` makes of the finished runs."""
+    """The report that ``lightemma study`` writes about the finished runs."""
 
     model_config = ConfigDict(extra="forbid")
 
-    title: str | None = Field(default=None, description="of the page; made from the data's name if left out")
+    title: str | None = Field(default=None, description="title of the page; made from the data's name if left out")
     convention: Convention = Field(default="lightemma", description="L2 convention of differences and strata")
-    also: list[str] = Field(default=[], description="finished runs, or published archives, to be compared along")
+    also: list[str] = Field(default=[], description="finished runs, or published archives, that are compared too")
     figures: bool = Field(default=True, description="whether figures are drawn as files next to the tables")
 
 
 class Benchmark(BaseModel):
-    """What is driven, by whom, and how: recorded ``data``, or a ``world``.
+    """What is driven (recorded ``data`` or a ``world``), by which planners, and how.
 
     Keys that carry an ``Option`` are options of the commands that drive, see ``cli/options.py``.
     """
@@ -138,13 +140,13 @@ class Benchmark(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str | None, Option()] = Field(
-        default=None, description="name of the run; only where there is a single one"
+        default=None, description="name of the run; only for a benchmark with a single run"
     )
     data: Annotated[str | None, Option("", WHAT, ("open",))] = Field(
         default=None, description=data_help("recorded frames").removesuffix(".")
     )
     reader: Annotated[Literal["tables", "devkit"], Option("", WHAT, ("open",))] = Field(
-        default="tables", description="what reads nuScenes tables: tables or devkit"
+        default="tables", description="reader of nuScenes tables: tables or devkit"
     )
     scenes: Annotated[list[str] | None, Option("", WHAT, ("open",))] = Field(
         default=None, description="names of scenes; all if left out"
@@ -155,7 +157,9 @@ class Benchmark(BaseModel):
     limit: Annotated[int | None, Option("", WHAT, ("open",))] = Field(
         default=None, ge=1, description="at most this many frames in all"
     )
-    world: WorldSettings | None = Field(default=None, description="the world of a closed loop; its name alone will do")
+    world: WorldSettings | None = Field(
+        default=None, description="the world of a closed loop; its name alone is enough"
+    )
     planners: Annotated[list[str], Option("planner", WHO)] = Field(
         default=["chain-of-thought"],
         min_length=1,
@@ -174,17 +178,17 @@ class Benchmark(BaseModel):
         ),
     ] = Field(
         default=[],
-        description="for the planners that ask one; a planner with several models takes ROLE=MODEL for each of its roles",
+        description="for planners that need a model; a planner with several models takes ROLE=MODEL for each of its roles",
     )
     prompts: Annotated[str, Option("", HOW)] = Field(
         default="three-stage", description="prompt set (`lightemma prompts`), or a folder with one"
     )
     dialogue: Annotated[bool, Option("dialogue", HOW)] = Field(
-        default=False, description="ask the stages as turns of one conversation; makes a run with a name of its own"
+        default=False, description="ask the stages as turns of one conversation; makes a run with its own name"
     )
     answer: Annotated[Literal["free", "guided"], Option("", HOW)] = Field(
         default="free",
-        description="form of the action answer: free, or guided (made to follow it, in a run with a name of its own)",
+        description="form of the action answer: free, or guided (constrained to its form; makes a run with its own name)",
     )
     parser: Annotated[Tier, Option("", HOW)] = Field(
         default="strict", description="how answers are read: strict, tolerant or first-numbers"
@@ -201,7 +205,7 @@ class Benchmark(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _short_forms(cls, values: Any) -> Any:
-        """``world: city``, ``pictures: 4``, and ``frames: 4``, which files of 0.1 have."""
+        """``world: city``, ``pictures: 4``, and ``frames: 4``, which as in files of version 0.1."""
         if not isinstance(values, dict):
             return values
         values = dict(values)
@@ -218,15 +222,15 @@ class Benchmark(BaseModel):
     @model_validator(mode="after")
     def _one_of_both(self) -> Benchmark:
         if self.data is not None and self.world is not None:
-            raise ValueError("it names recorded data and a world; remove one of the two")
+            raise ValueError("it names recorded data and a world; remove one of them")
         return self
 
     @property
     def loop(self) -> Loop:
-        """Whether recorded frames are driven or a world."""
+        """``open`` for recorded frames, ``closed`` for a world."""
         return "open" if self.world is None else "closed"
 
     @property
     def style(self) -> PromptStyle:
-        """How models are asked."""
+        """The prompt style."""
         return PromptStyle(self.dialogue, self.pictures.count, self.answer == "guided")

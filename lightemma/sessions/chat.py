@@ -1,4 +1,4 @@
-"""One request, or a few turns, outside any run: to see whether a model is there and answers."""
+"""One request, or a few turns, outside a run: to check that a model answers."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class ChatTurn:
     """One turn and its answer.
 
     Attributes:
-        prompt: what was said.
-        answer: the model's words.
-        finish_reason: why it ended.
-        usage: tokens, or None if nobody counted.
-        latency_s: seconds from sending to the whole answer.
+        prompt: text of the turn.
+        answer: the model's text.
+        finish_reason: why the answer ended.
+        usage: tokens, or None if unknown.
+        latency_s: seconds from sending to the complete answer.
         answered_as: the model as the provider names it.
-        summary: what the oldest turns were summarised to before this one, or None.
+        summary: of the oldest turns, if they were summarised before this one, or None.
     """
 
     prompt: str
@@ -44,8 +44,8 @@ class Failure:
     """A turn that was not answered.
 
     Attributes:
-        kind: in the harness's words.
-        message: in the provider's.
+        kind: of the failure, see ``lightemma.failures``.
+        message: of the provider.
     """
 
     kind: str
@@ -57,7 +57,7 @@ class ChatResult:
     """All turns.
 
     Attributes:
-        turns: those that were answered.
+        turns: the answered ones.
         failure: of the turn after them, or None if all were answered.
     """
 
@@ -66,15 +66,15 @@ class ChatResult:
 
 
 def pictures_for(backend: Backend, places: Sequence[str], policy: PicturePolicy | None = None) -> list[Picture]:
-    """Pictures from files and addresses, ready to be sent.
+    """Loads pictures from files and addresses.
 
     Args:
-        backend: some pass addresses on for the provider to fetch; for the others pictures are fetched here.
+        backend: some pass addresses on, and the provider fetches the pictures; for the others they are fetched here.
         places: files, or http and https addresses.
-        policy: how they are sent; as they are if left out.
+        policy: how pictures are sent; unchanged if left out.
 
     Raises:
-        UserError: if one cannot be had.
+        UserError: if a picture cannot be read or fetched.
     """
     policy = policy or PicturePolicy()
     pictures = []
@@ -95,14 +95,14 @@ async def ask(
     system: str | None = None,
     on_turn: Callable[[ChatTurn], None] | None = None,
 ) -> ChatResult:
-    """Has a conversation: one attempt per turn, nothing cached, nothing recorded. Closes the backend.
+    """Holds a conversation: one attempt per turn; nothing is cached or recorded. Closes the backend.
 
     Args:
-        backend: who is asked.
-        turns: the user's, in order; each is sent with all that was said before.
-        pictures: come before the first turn's words.
-        system: the system's words.
-        on_turn: is given every answered turn at once.
+        backend: of the model.
+        turns: the user's texts, in order; each is sent with all earlier turns.
+        pictures: sent before the text of the first turn.
+        system: the system message.
+        on_turn: called with every turn as soon as it is answered.
     """
 
     async def call(request: Request) -> CallResult:
@@ -136,8 +136,8 @@ async def ask(
 
 
 def _turn(prompt: str, calls: Sequence[Exchange]) -> ChatTurn:
-    said = calls[-1]
-    completion = said.result.completion
+    exchange = calls[-1]
+    completion = exchange.result.completion
     if completion is None:
         raise ValueError("an answered turn has an answer")
     summary = next((one.text for one in reversed(calls) if one.stage == SUMMARY), None)
@@ -146,17 +146,17 @@ def _turn(prompt: str, calls: Sequence[Exchange]) -> ChatTurn:
         completion.text,
         completion.finish_reason,
         completion.usage,
-        said.result.latency_s,
+        exchange.result.latency_s,
         completion.model,
         summary,
     )
 
 
-def _failure(said: Exchange) -> Failure:
-    kind = said.outcome.partition(":")[2]
-    words = said.result.error or (said.text or "").strip() or {"empty": "the answer is empty"}.get(kind, "")
+def _failure(exchange: Exchange) -> Failure:
+    kind = exchange.outcome.partition(":")[2]
+    message = exchange.result.error or (exchange.text or "").strip() or {"empty": "the answer is empty"}.get(kind, "")
     if kind == "truncated":
-        words = "the answer is empty, since thinking took all of its tokens (see --max-tokens)"
-    if said.stage == SUMMARY:
-        words = f"the oldest turns could not be summarised: {words}"
-    return Failure(kind, words)
+        message = "the answer is empty, since thinking used all of its tokens (see --max-tokens)"
+    if exchange.stage == SUMMARY:
+        message = f"the oldest turns could not be summarised: {message}"
+    return Failure(kind, message)

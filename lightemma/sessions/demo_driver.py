@@ -1,4 +1,4 @@
-"""A scripted driver for the demo: answers written in advance from each frame's history, slips included. No model at all."""
+"""The demo's scripted driver: answers made from each frame's history, with some deliberate errors. It is not a model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lightemma.run_folder.records import Usage
 
 NAME = "scripted-driver"
 
-#: Every so many frames an answer lacks its commas, or a call fails: so that the demo's tables show what these look like.
+#: Frames between two answers without commas, and between two failed calls: the demo's tables show such errors.
 COMMAS_MISSING_EVERY = 15
 CALL_FAILS_EVERY = 40
 
@@ -24,7 +24,7 @@ _SCENE = "This answer was written in advance; nobody has looked at the picture."
 
 
 def scripted_driver(frames: Iterable[Frame]) -> ReplayBackend:
-    """A backend with an answer to every call about ``frames``."""
+    """A backend with an answer to every call of ``frames``."""
     recording: dict[str, list[Recorded]] = {}
     for number, frame in enumerate(frames, start=1):
         actions = _plan(frame.history.actions)
@@ -42,7 +42,7 @@ def scripted_driver(frames: Iterable[Frame]) -> ReplayBackend:
 
 
 def _plan(history: FloatArray) -> FloatArray:
-    """Goes on with half of the mean acceleration of the last second, and straightens out of bends."""
+    """Continues with half of the mean acceleration of the last second, and slowly straightens the wheel."""
     actions = hold_last_action(history)
     acceleration = (history[-1, 0] - history[-3, 0]) / (2 * LIGHTEMMA.dt)
     ahead = LIGHTEMMA.dt * np.arange(1, LIGHTEMMA.plan_steps + 1)

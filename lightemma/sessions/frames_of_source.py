@@ -41,7 +41,7 @@ class FramesOfSource:
         benchmark: which frames, and how they are driven.
         source: where they are from.
         protocol: how plans become trajectories.
-        chosen: the frames by name.
+        chosen: tokens and scenes of the frames.
     """
 
     unit: ClassVar[str] = "frames"
@@ -58,16 +58,16 @@ class FramesOfSource:
         return len(self.chosen.tokens)
 
     @property
-    def at_once(self) -> int:
-        """Frames of a planner without models: one per processor, at most 8."""
+    def default_concurrency(self) -> int:
+        """Concurrent frames of a planner without models: one per processor, at most 8."""
         return min(os.cpu_count() or 1, 8)
 
     def frames(self) -> Iterator[Frame]:
-        """The frames, made one by one."""
+        """The frames, read one by one."""
         return self.source.frames(self.benchmark.scenes, self.benchmark.stride, self.benchmark.limit)
 
     def manifest(self, job: Job, prices: Prices) -> Manifest:
-        """What a run over these frames is."""
+        """The manifest of a run over these frames."""
         info, benchmark = self.source.info, self.benchmark
         data = DataEntry(
             source=info.source,
@@ -83,15 +83,15 @@ class FramesOfSource:
         return run_manifest(job, prices, data, self.protocol, benchmark.parser, images, self.source.packages)
 
     def open_writer(self, folder: Path, manifest: Manifest) -> RunWriter:
-        """Opens a run's folder, where it was left or anew."""
+        """Opens a new or an existing run folder."""
         return RunWriter(folder, manifest)
 
     def opened(self) -> AbstractContextManager[object]:
-        """Frames need nothing that is held open."""
+        """Does nothing: frames need no open resources."""
         return nullcontext()
 
     async def drive(self, run: Run) -> RunOutcome:
-        """Drives one run over all frames that it has not finished."""
+        """Drives one run over all frames that are not finished yet."""
         calls: Mapping[str, Call] = run.calls
         if run.spending.batch and run.job.backends:
             try:
@@ -102,7 +102,7 @@ class FramesOfSource:
         return await drive_frames(self.frames(), self.size, run, calls, self.protocol, policy)
 
     async def _batch(self, run: Run) -> Mapping[str, Call]:
-        """Has all calls answered in batches; the way to ask that has the answers."""
+        """Has all calls answered in batches; returns the callers that have the answers."""
         backends = {role: one for role, one in run.job.backends.items() if isinstance(one, BatchBackend)}
         assert run.cache is not None, "checked when the session began"
         spending = run.spending
@@ -116,7 +116,7 @@ def open_runs(
     source: FrameSource | None = None,
     backends: BackendMaker = make_backend,
 ) -> Session[FramesOfSource]:
-    """The runs of a benchmark over recorded frames, ready to be driven.
+    """The runs of a benchmark over recorded frames.
 
     Args:
         benchmark: what to drive.
@@ -125,7 +125,7 @@ def open_runs(
         backends: makes the backend of a model's name.
 
     Raises:
-        UserError: if anything is wrong that can be known before the first call.
+        UserError: if an error is found before the first call.
     """
     if benchmark.loop != "open":
         raise UserError("This benchmark drives in a world; give it to `lightemma drive` or `lightemma study`.")

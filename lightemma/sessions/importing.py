@@ -1,4 +1,4 @@
-"""Published archives become runs."""
+"""Imports published archives as runs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
         name: the run's name; the archive's by default.
 
     Returns:
-        The run's folder. If it holds this import already, nothing is done; an import that was cut short is finished.
+        The run's folder. If it already holds this import, nothing is done; an interrupted import is completed.
 
     Raises:
         UserError: if the archive is broken, or the folder holds another run.
@@ -103,9 +103,9 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
 
 
 def _stored_predictions(frames: Sequence[ArchiveFrame], records: Sequence[FrameRecord]) -> dict[str, int]:
-    """How v1's own readings of the answers compare with ours; nothing for v2, which stores none.
+    """Compares the predictions stored in v1 archives with our parser's; empty for v2, which stores none.
 
-    v1 took any non-empty list for a plan, so that some of its plans are shorter than six actions.
+    v1 accepted any non-empty list as a plan, so some of its plans have fewer than six actions.
     """
     counts = Counter[str]()
     for frame, record in zip(frames, records, strict=True):
@@ -127,11 +127,11 @@ def _stored_predictions(frames: Sequence[ArchiveFrame], records: Sequence[FrameR
 def recorded_prompts(
     archive: PublishedArchive, frames: Iterable[tuple[str, ArchiveFrame]] | None = None
 ) -> list[RecordedPrompts]:
-    """The prompts of every frame with the values filled into them, white space folded.
+    """The recorded prompts of every frame with the values that were filled in; white space is normalised.
 
     Args:
-        archive: where they are recorded.
-        frames: its frames, if they have been read already.
+        archive: holds the prompts.
+        frames: of the archive, if already read.
     """
     return [
         RecordedPrompts(
@@ -148,7 +148,7 @@ def recorded_prompts(
 
 
 def archive_prompts(archive: PublishedArchive, recorded: Sequence[RecordedPrompts] | None = None) -> PromptSet:
-    """The prompt set an archive was recorded with; ``recorded`` saves reading the prompts twice.
+    """The prompt set an archive was recorded with. Pass ``recorded`` to avoid reading the prompts twice.
 
     Raises:
         UserError: if its prompts do not come from one template.
@@ -160,5 +160,5 @@ def _prompts_entry(archive: PublishedArchive, frames: Iterable[tuple[str, Archiv
     try:
         prompts = archive_prompts(archive, recorded_prompts(archive, frames))
     except UserError:
-        return None  # mixed wording: the texts themselves are in the records
+        return None  # several templates: the prompts are in the records
     return PromptsEntry("recorded", prompts.sha256, prompts.settings.answer)

@@ -1,4 +1,4 @@
-"""The runs of a command: planners with their models, and what each run is called."""
+"""The runs of a command: planners with their models, and the names of the runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lightemma.sessions.views import pictures_needed
 
 DEFAULT_PLANNER = "chain-of-thought"
 
-#: Makes a planner that only one loop has, by name; None if the name is not one of these.
+#: Makes a planner that only one loop has, by its name; returns None for other names.
 OwnPlanner = Callable[[str], Planner | None]
 
 
@@ -28,9 +28,9 @@ class Job:
 
     Attributes:
         name: of the run and its folder.
-        planner: what makes the plans.
-        backends: its models by role, the main one first; empty for planners without.
-        prompts: the wording, for planners that ask a model.
+        planner: makes the plans.
+        backends: its models by role, the main one first; empty for planners without models.
+        prompts: the prompt set, for planners with a model.
     """
 
     name: str
@@ -40,24 +40,24 @@ class Job:
 
     @property
     def models(self) -> list[Backend]:
-        """Each of its models once: two roles may share one."""
+        """Its models, each once: two roles may share a model."""
         return unique(self.backends.values())
 
     @property
     def pictures(self) -> int:
-        """How many pictures of each frame are loaded."""
+        """Number of pictures loaded per frame."""
         return pictures_needed(self.planner.needs(), self.backends)
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """Packages that decide its numbers, besides those that always do."""
+        """Packages that can change the run's numbers, in addition to those of every run."""
         models = [name for backend in self.models for name in backend.packages]
         return (*dict.fromkeys(models), *distributions_of(type(self.planner).__module__))
 
 
 @dataclass(frozen=True, slots=True)
 class RunNames:
-    """How the runs of one loop are called, besides by planner and models.
+    """What one loop adds to the names of its runs.
 
     Attributes:
         prefix: before every name.
@@ -68,12 +68,12 @@ class RunNames:
     suffix: tuple[str, ...] = ()
 
     def name(self, planner: Planner, model: str = "", prompts: str = DEFAULT_PROMPTS) -> str:
-        """The models, and what sets the run apart from three separate prompts in the usual wording.
+        """The name of a run: its models, then planner, style and prompt set where they differ from the defaults.
 
         Args:
             planner: of the run.
-            model: names of its models; an empty string without one.
-            prompts: name of the wording.
+            model: names of its models; an empty string without models.
+            prompts: name of the prompt set.
         """
         parts = [model] if model else []
         parts += [planner.name] if planner.name != DEFAULT_PLANNER or not model else []
@@ -88,13 +88,13 @@ def make_jobs(
     names: RunNames = RunNames(),
     own: OwnPlanner = lambda name: None,
 ) -> list[Job]:
-    """The runs of a benchmark: every planner; those that ask models once for each choice of models.
+    """The runs of a benchmark: one per planner, and for planners with models one per choice of models.
 
     Args:
-        benchmark: planners, models and how models are asked.
-        backends: makes a backend of a model's name.
-        names: how runs are called.
-        own: planners that only this loop has.
+        benchmark: planners, models and prompt style.
+        backends: makes a backend from a model's name.
+        names: additions to the runs' names.
+        own: makes the planners that only this loop has.
 
     Raises:
         UserError: if a name is unknown, a planner lacks its model, or two runs would have one name.
@@ -117,15 +117,15 @@ def make_jobs(
 
 
 def unique(backends: Iterable[Backend]) -> list[Backend]:
-    """Each backend once."""
+    """The backends without repetitions."""
     return list({id(backend): backend for backend in backends}.values())
 
 
 def _named(jobs: list[Job], name: str | None) -> list[Job]:
-    """The runs, the only one of them under ``name`` if that is given.
+    """The runs; a single run is renamed to ``name`` if that is given.
 
     Raises:
-        UserError: if a name cannot be a folder's, or two runs have the same.
+        UserError: if a name cannot be a folder name, or two runs have the same name.
     """
     if name is not None:
         if len(jobs) > 1:

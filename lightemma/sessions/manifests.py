@@ -1,4 +1,4 @@
-"""What the manifest of a run says that begins, the same for both loops."""
+"""The manifest of a new run, for both loops."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def run_manifest(
     images: dict[str, Any] | None,
     packages: Iterable[str],
 ) -> Manifest:
-    """The manifest of a run that begins.
+    """Makes the manifest of a new run.
 
     Args:
-        job: planner, models and wording.
+        job: planner, models and prompts.
         prices: role -> price of its model.
         data: what is driven.
         protocol: how plans become trajectories.
-        parser: how answers are read.
-        images: how pictures are sent, or None where none are.
-        packages: distributions that the source or the world brings in.
+        parser: name of the parser.
+        images: how pictures are sent, or None without pictures.
+        packages: distributions that the source or the world uses.
     """
     tables = dict.fromkeys(price.table for price in prices.values() if price)
     return Manifest(

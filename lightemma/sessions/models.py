@@ -1,4 +1,4 @@
-"""``--model`` to a backend: a name from configs/models, a YAML, a recording to replay, or a class of the user's own."""
+"""Turns a ``--model`` value into a backend: a name in configs/models, a YAML, a recording to replay, or a user's class."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from lightemma.run_folder.store import is_run, read_frames, read_manifest
 
 
 def make_backend(spec: str, **changes: Any) -> Backend:
-    """The backend behind a ``--model`` value.
+    """Makes the backend of a ``--model`` value.
 
     Args:
         spec: a name from configs/models, the path of such a YAML, ``replay:ARCHIVE|RUN``, or ``package.module:Class``.
-        changes: fields of ``ModelConfig`` to be set otherwise; recordings have none.
+        changes: fields of ``ModelConfig`` with other values; ignored for recordings.
 
     Raises:
-        UserError: if there is none, or its settings are wrong.
+        UserError: if there is no such model, or its settings are wrong.
     """
     recording = replayed(spec)
     if recording is not None:
@@ -35,7 +35,7 @@ def make_backend(spec: str, **changes: Any) -> Backend:
 
 
 def model_entry(backend: Backend, price: ResolvedPrice | None = None) -> ModelEntry:
-    """What the manifest says of a model; no key, no address that could hold one."""
+    """A model's entry in the manifest, without its key and without an address that could contain one."""
     config = backend.config
     parameters = {
         "max_output_tokens": config.max_output_tokens,
@@ -88,11 +88,11 @@ def _recording_place(place: Path) -> tuple[Path, str | None]:
 
 
 def _answer(call: CallRecord, passed_on: bool) -> Completion | CallError:
-    """What a recorded call brought.
+    """The answer or failure of a recorded call.
 
     Args:
         call: as recorded.
-        passed_on: whether the harness that recorded it fed the text of failures to the next stage, as LightEMMA's did.
+        passed_on: whether the recording harness put the text of failures into the next prompt, as LightEMMA's did.
     """
     kind = call.outcome.partition(":")[2]
     failed = is_call_error(call.outcome)
@@ -100,7 +100,7 @@ def _answer(call: CallRecord, passed_on: bool) -> Completion | CallError:
         return CallError(kind if failed else "invalid_response", call.error or "recorded failure")  # type: ignore[arg-type]
     finish = "length" if call.outcome == "format:truncated" else "stop"
     if failed and not passed_on:
-        finish = kind  # only refusals and filters come with words
+        finish = kind  # only refused or filtered answers have text
     return Completion(
         text=call.response,
         usage=call.usage,

@@ -1,4 +1,4 @@
-"""Drives a planner over recorded frames and records each. A run resumes where it stopped."""
+"""Drives a planner over recorded frames and records each frame. A run resumes where it stopped."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from lightemma.run_folder.store import read_outcomes
 from lightemma.sessions.session import Run, RunOutcome
 from lightemma.sessions.views import load_view
 
-#: A frame that takes longer is worth doing concurrently with others, seconds.
+#: Seconds of a frame above which frames are driven concurrently.
 QUICK_S = 0.002
 
 
 async def drive_frames(
     frames: Iterable[Frame], total: int, run: Run, calls: Mapping[str, Call], protocol: Protocol, policy: PicturePolicy
 ) -> RunOutcome:
-    """Drives a run over ``frames``, many concurrently; the calls of one frame stay in the planner's order.
+    """Drives a run over ``frames`` concurrently; the calls of one frame keep the planner's order.
 
-    Frames that the run already has are kept, except those whose call failed: these are tried again.
+    Frames that the run already has are kept, except those with a failed call, which are tried again.
 
     Args:
-        frames: what to drive; taken one by one, so that a long run needs no more memory than a short one.
-        total: how many there are.
+        frames: to drive; read one by one, so that a long run needs no more memory than a short one.
+        total: number of frames.
         run: planner, open folder and limits.
-        calls: role -> the way to ask its model.
+        calls: role -> call of its model.
         protocol: how plans become trajectories.
         policy: how pictures are sent.
 
     Raises:
-        UserError: if the run cannot continue (a wrong key, an unknown model, a broken picture, a planner that fails on each
-            of the first frames); what is done is kept.
+        UserError: if the run cannot continue (a wrong key, an unknown model, a broken picture, a planner that fails on all of
+            the first frames); finished frames are kept.
     """
     driver = _FrameDriver(run, PlannerRunner(run.job.planner, calls), protocol, policy)
     finished = read_outcomes(run.writer.folder)
@@ -51,25 +51,25 @@ async def drive_frames(
     todo = (frame for frame in frames if is_call_error(finished.get(frame.sample_token, "call:")))
     if not run.job.backends and not run.job.pictures:
         await _while_quick(todo, driver)
-    await run_concurrently(todo, driver.one, *run.services)
+    await run_concurrently(todo, driver.one, *run.contexts)
     return run.outcome(total, driver.done, kept, driver.failed, driver.runner.failures, driver.runner.first_error)
 
 
 async def _while_quick(frames: Iterator[Frame], driver: _FrameDriver) -> None:
-    """Drives frames in turn while each takes no time: those of a formula are done sooner so than concurrently."""
+    """Drives frames one after the other while each is quick: for formulas this is faster than driving concurrently."""
     for frame in frames:
         started = time.perf_counter()
         await driver.one(frame)
         if time.perf_counter() - started > QUICK_S:
             return
-        await asyncio.sleep(0)  # lets an interrupt in
+        await asyncio.sleep(0)  # gives Ctrl-C a chance
         if driver.run.cancellation.reason is not None:
             return
 
 
 @dataclass
 class _FrameDriver:
-    """Drives single frames and writes them down."""
+    """Drives single frames and records them."""
 
     run: Run
     runner: PlannerRunner
@@ -81,7 +81,7 @@ class _FrameDriver:
     async def one(self, frame: Frame) -> None:
         run, view = self.run, View()
         if run.job.pictures:
-            # Read and encoded once per frame, and off the event loop: the calls of other frames continue meanwhile.
+            # Read and encoded once per frame in a thread, so that the calls of other frames continue meanwhile.
             view = await asyncio.to_thread(load_view, frame, run.job.pictures, self.policy)
         record = frame_record(frame, view, await self._planned(frame, view), self.protocol)
         run.writer.append(record)
@@ -92,10 +92,10 @@ class _FrameDriver:
         self.runner.end_if_hopeless()
 
     async def _planned(self, frame: Frame, view: View) -> Planned:
-        """Waits for the planner's turn where it computes by itself, so that the seconds of a frame are its own."""
+        """Waits for a place if the planner computes in this process, so that its measured seconds contain no waiting."""
         if self.run.job.backends:
             return await self.runner.plan(frame, view)
-        pool: CallPool = self.run.services[0].gate.pool
+        pool: CallPool = self.run.contexts[0].limits.pool
         await pool.acquire()
         try:
             return await self.runner.plan(frame, view)
@@ -104,7 +104,7 @@ class _FrameDriver:
 
 
 def frame_record(frame: Frame, view: View, planned: Planned, protocol: Protocol) -> FrameRecord:
-    """One finished frame as a line of frames.jsonl."""
+    """The record of a finished frame, a line of frames.jsonl."""
     plan = planned.plan
     actions = plan.actions
     return FrameRecord(

@@ -1,4 +1,4 @@
-"""Which models a planner asks, by role: from the values of ``--model`` to backends."""
+"""The models of a planner by role: turns the values of ``--model`` into backends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lightemma.errors import UserError
 from lightemma.planners.base import Planner, PlannerSettings
 from lightemma.planners.registry import make_planner, options_known, planner_class
 
-#: Makes the backend of a model's name.
+#: Makes a backend from a model's name.
 BackendMaker = Callable[[str], Backend]
 
 _ROLE = re.compile(r"([a-z][a-z0-9_-]*)=(.*)", re.DOTALL)
@@ -22,7 +22,7 @@ class ModelChoice:
     """The models of one run, as the user named them.
 
     Attributes:
-        plain: a value without a role, for the planner's only model; None where roles are named.
+        plain: a value without a role, for a planner with one model; None if roles are named.
         roles: role -> value.
     """
 
@@ -31,7 +31,7 @@ class ModelChoice:
 
 
 def model_choices(values: Sequence[str]) -> list[ModelChoice]:
-    """The runs that ``--model`` values make: one per plain value, or a single one of values with roles.
+    """The choices of models: one per value without a role, or a single one of all values with roles.
 
     Raises:
         UserError: if both are mixed, or a role is named twice.
@@ -42,8 +42,8 @@ def model_choices(values: Sequence[str]) -> list[ModelChoice]:
     if len(named) < len(values):
         plain = next(value for value in values if not _ROLE.fullmatch(value))
         raise UserError(
-            f"`models` names '{plain}' without a role beside '{named[0][0]}={named[0][1]}'; give every model its role, or give "
-            "plain models for one run each.",
+            f"`models` names '{plain}' without a role next to '{named[0][0]}={named[0][1]}'; give every model its "
+            "role, or give models without roles for one run each.",
             "models",
         )
     roles = dict(named)
@@ -60,9 +60,9 @@ def models_for(name: str, roles: Sequence[str], choice: ModelChoice) -> dict[str
     """A planner's models by role, in the planner's order.
 
     Args:
-        name: the planner's.
-        roles: its roles.
-        choice: what the user named.
+        name: of the planner.
+        roles: of the planner.
+        choice: as the user named the models.
 
     Raises:
         UserError: if a role has no model, or a model names a role that the planner does not have.
@@ -72,7 +72,7 @@ def models_for(name: str, roles: Sequence[str], choice: ModelChoice) -> dict[str
         plain = choice.plain or ""
         if len(roles) == 1:
             return {roles[0]: plain}
-        if plain.startswith("replay:"):  # each role is answered as the run recorded it
+        if plain.startswith("replay:"):  # each role replays its own recorded answers
             return {role: f"{plain}#{role}" for role in roles}
         example = ",".join(f"{role}=MODEL" for role in roles)
         raise UserError(f"`models` names '{plain}' for one role, but {there_are}; give `models` {example}.", "models")
@@ -94,7 +94,7 @@ class Equipped:
     """A planner with its models.
 
     Attributes:
-        planner: ready to drive.
+        planner: made with its settings.
         backends: its models by role, in the planner's order; two roles with the same value share one.
     """
 
@@ -103,26 +103,26 @@ class Equipped:
 
     @property
     def model_name(self) -> str:
-        """Names of the models, for the run's name; an empty string without one."""
+        """Names of the models, for the run's name; an empty string without models."""
         return "+".join(backend.config.name for backend in self.backends.values())
 
 
 def equip(
     name: str, settings: PlannerSettings, choices: Sequence[ModelChoice], backends: BackendMaker
 ) -> list[Equipped]:
-    """A planner once for every choice of models; once for a planner without models.
+    """Makes a planner once for every choice of models; a planner without models once.
 
     Args:
-        name: the planner's.
-        settings: of the command; of the options the planner takes those that it has.
+        name: of the planner.
+        settings: of the command; a planner takes those of the options that it has.
         choices: of models.
-        backends: makes a backend of a model's name.
+        backends: makes a backend from a model's name.
 
     Raises:
         UserError: if there is no such planner, a setting is wrong, or a model is missing.
     """
     settings = replace(settings, options=options_known(planner_class(name), settings.options))
-    # A planner is asked what it needs before its models are made.
+    # The planner's needs are known only from a planner, so one is made before its models.
     unequipped = make_planner(name, settings)
     roles = unequipped.needs().models
     if not roles:

@@ -1,6 +1,6 @@
-"""One command's runs: opens once what they share, drives them concurrently and records how each ended.
+"""A session: opens what the runs of a command share, drives the runs concurrently, and records how each ended.
 
-What is driven is a ``Work``: the frames of a source (``frames_of_source``) or the episodes of a world (``closed_loop``).
+The ``Work`` is what they drive: the frames of a source (``frames_of_source``) or the episodes of a world (``closed_loop``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lightemma.backends.config import Limits
 from lightemma.calls.budget import Budget
 from lightemma.calls.cache import FILE as CACHE_FILE
 from lightemma.calls.cache import ResponseCache
-from lightemma.calls.caller import CallServices, ModelCaller
+from lightemma.calls.caller import CallContext, ModelCaller
 from lightemma.calls.cancellation import Cancellation, cancelling_on_interrupt
 from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
@@ -31,26 +31,26 @@ from lightemma.run_folder.manifest import Manifest, now
 from lightemma.run_folder.store import RunWriter
 from lightemma.serving.pool import ServerPool
 from lightemma.sessions.batch import POLL_S
-from lightemma.sessions.guided import check_guided
+from lightemma.sessions.constraints_check import check_constraint
 from lightemma.sessions.jobs import Job
 
-#: Role -> what its model costs; None if that is unknown.
+#: Role -> price of its model; None if unknown.
 Prices = Mapping[str, ResolvedPrice | None]
-#: Is given every run's counters once, before the run begins, and may read them at any time.
+#: Called with every run's counters before the run begins; it may read them at any time.
 Watch = Callable[[Monitor], None]
-#: Is given the record of everything that is finished: of a frame, or of an episode.
+#: Called with the record of every finished frame or episode.
 Progress = Callable[[Any], None]
 
 
 @dataclass(frozen=True)
 class Spending:
-    """How a command may use its providers.
+    """How a session may use its providers.
 
     Attributes:
-        max_cost: dollars for all runs together; None sets no cap.
-        cache: whether answers given before are used again, and new ones kept.
-        batch: hand calls over in batches, to be answered within hours at a lower price.
-        poll_s: seconds between two looks at a batch.
+        max_cost: dollars for all runs together; None sets no limit.
+        cache: whether stored answers are used, and new ones stored.
+        batch: submit calls in batches, answered within hours at a lower price.
+        poll_s: seconds between two requests for a batch's state.
     """
 
     max_cost: float | None = None
@@ -65,12 +65,12 @@ class RunOutcome:
 
     Attributes:
         total: frames or episodes that the run was to cover.
-        done: of these, driven in this session.
+        done: driven in this session.
         kept: finished by an earlier session.
-        failed: driven now, with failed calls; the same command tries them again.
-        stopped: a clause that says why the run ended before its time, or None.
-        planner_errors: of ``failed``, those on which the planner itself failed.
-        first_error: of the first of these, or None.
+        failed: of ``done``, those with failed calls; the same command tries them again.
+        stopped: why the run stopped before its end, as a clause, or None.
+        planner_errors: of ``failed``, those in which the planner itself failed.
+        first_error: the first error of the planner, or None.
     """
 
     total: int
@@ -84,19 +84,19 @@ class RunOutcome:
 
 @dataclass
 class Run:
-    """A run in progress, as a work is given it.
+    """A run in progress, as ``Work.drive`` gets it.
 
     Attributes:
         job: planner and models.
         writer: the open run folder.
-        monitor: counters, to be kept up to date.
-        cancellation: says when to end.
-        calls: role -> the way to ask its model.
-        services: of each model, the main one first; of a planner without one, a single entry that bounds how much is in
-            progress.
+        monitor: counters, which ``drive`` updates.
+        cancellation: tells when to end.
+        calls: role -> call of its model.
+        contexts: of each model, the main one first; a planner without models has a single one, which limits how many frames
+            or episodes are in progress.
         spending: how providers may be used.
-        cache: answers given before, or None.
-        progress: is given every record.
+        cache: stored answers, or None.
+        progress: called with every record.
     """
 
     job: Job
@@ -104,7 +104,7 @@ class Run:
     monitor: Monitor
     cancellation: Cancellation
     calls: dict[str, ModelCaller]
-    services: list[CallServices]
+    contexts: list[CallContext]
     spending: Spending
     cache: ResponseCache | None
     progress: Progress
@@ -112,7 +112,7 @@ class Run:
     def outcome(
         self, total: int, done: int, kept: int, failed: int, planner_errors: int = 0, first_error: str | None = None
     ) -> RunOutcome:
-        """How the run ended; see ``RunOutcome``. One that was complete when it was to end is complete."""
+        """How the run ended; see ``RunOutcome``. A complete run does not count as stopped."""
         stopped = self.cancellation.reason if kept + done < total else None
         return RunOutcome(total, done, kept, failed, stopped, planner_errors, first_error)
 
@@ -121,8 +121,8 @@ class Work(Protocol):
     """What all runs of a session drive.
 
     Attributes:
-        unit: the word for what is counted: ``frames`` or ``episodes``.
-        batches: whether its calls can be handed over in batches.
+        unit: what is counted: ``frames`` or ``episodes``.
+        batches: whether its calls can be submitted in batches.
     """
 
     unit: ClassVar[str]
@@ -130,30 +130,30 @@ class Work(Protocol):
 
     @property
     def size(self) -> int:
-        """How many of them every run covers."""
+        """Number of frames or episodes in every run."""
 
     @property
-    def at_once(self) -> int:
-        """How many are driven concurrently for a planner without models, unless the command says."""
+    def default_concurrency(self) -> int:
+        """Concurrent frames or episodes of a planner without models, unless the command sets a number."""
 
     def manifest(self, job: Job, prices: Prices) -> Manifest:
-        """What a run of it is."""
+        """The manifest of a run."""
 
     def open_writer(self, folder: Path, manifest: Manifest) -> RunWriter:
-        """Opens a run's folder, where it was left or anew.
+        """Opens a new or an existing run folder.
 
         Raises:
             UserError: if it holds another run, or cannot be written.
         """
 
     def opened(self) -> AbstractContextManager[object]:
-        """Holds open what the runs drive with, while the context lasts."""
+        """Opens the resources that the runs need, for as long as the context lasts."""
 
     async def drive(self, run: Run) -> RunOutcome:
-        """Drives one run to its end. Models are closed, and the manifest is finished, by the session.
+        """Drives one run to its end. The session closes the models and completes the manifest.
 
         Raises:
-            UserError: if the run cannot continue; what is done is kept.
+            UserError: if the run cannot continue; finished work is kept.
         """
 
 
@@ -165,10 +165,10 @@ class Session(Generic[W]):
     """The runs of one command.
 
     Attributes:
-        work: what they drive.
+        work: the frames or episodes that they drive.
         jobs: the runs.
         results: folder of runs.
-        concurrency: concurrent calls of each provider (of a planner without a model: frames or episodes); None adapts.
+        concurrency: concurrent calls of each provider (for a planner without models: frames or episodes); None adapts.
     """
 
     work: W
@@ -185,8 +185,8 @@ class Session(Generic[W]):
             How each ended, in the order of ``jobs``.
 
         Raises:
-            UserError: if a run could not continue; the others were driven to their end before. Also if something is wrong
-                that can be known before the first call; then nothing was asked.
+            UserError: if a run could not continue; the other runs were driven to their end before. Also if an error is found
+                before the first call; then no request was sent.
         """
         spending = spending or Spending()
         check_writable(self.results)
@@ -195,12 +195,12 @@ class Session(Generic[W]):
 
     def _check(self, spending: Spending) -> None:
         for job in self.jobs:
-            check_guided(job.planner, job.backends)
+            check_constraint(job.planner, job.backends)
             for backend in job.models if spending.batch else ():
                 if not self.work.batches:
                     raise UserError(
                         f"`batch` is for recorded frames: in the {self.work.unit} of a world the next picture depends on the "
-                        "answer before; leave it out.",
+                        "last answer; leave it out.",
                         "batch",
                     )
                 if not isinstance(backend, BatchBackend) or not spending.cache:
@@ -213,14 +213,14 @@ class Session(Generic[W]):
     async def run_all(
         self, spending: Spending, watch: Watch | None = None, progress: Progress | None = None
     ) -> list[RunOutcome]:
-        """``run`` for callers with an event loop of their own, who have checked what ``run`` checks."""
+        """Like ``run``, for callers with their own event loop, who must do the checks of ``run`` themselves."""
         shared = _Shared(Cancellation(), Budget(spending.max_cost), self.concurrency)
         prices = {job.name: prices_of(job, spending) for job in self.jobs}
         async with AsyncExitStack() as stack:
             if spending.cache and any(backend.cacheable for job in self.jobs for backend in job.models):
                 shared.cache = stack.enter_context(ResponseCache(self.results / CACHE_FILE))
             stack.enter_context(cancelling_on_interrupt(shared.cancellation))
-            # All folders are opened before the first call: one that holds another run is refused while nothing is spent.
+            # All folders are opened before the first call: a folder with another run is refused before money is spent.
             writers = [
                 stack.enter_context(
                     self.work.open_writer(self.results / job.name, self.work.manifest(job, prices[job.name]))
@@ -260,7 +260,7 @@ class Session(Generic[W]):
 
 @dataclass
 class _Shared:
-    """What the runs of one command share."""
+    """What the runs of one session share."""
 
     cancellation: Cancellation
     budget: Budget
@@ -271,32 +271,32 @@ class _Shared:
     def start(
         self, job: Job, writer: RunWriter, prices: Prices, work: Work, spending: Spending, progress: Progress | None
     ) -> Run:
-        """A run that is about to begin."""
+        """Makes a run in progress."""
         monitor = Monitor(job.name, frames=work.size, unit=work.unit)
-        services = {role: self._services(one, monitor, prices[role]) for role, one in job.backends.items()}
-        calls = {role: ModelCaller(one, services[role], role) for role, one in job.backends.items()}
-        between = list(services.values())
-        if between:
-            monitor.pool = between[0].gate.pool
+        contexts = {role: self._context(one, monitor, prices[role]) for role, one in job.backends.items()}
+        calls = {role: ModelCaller(one, contexts[role], role) for role, one in job.backends.items()}
+        in_order = list(contexts.values())
+        if in_order:
+            monitor.pool = in_order[0].limits.pool
         else:
-            limits = ProviderLimits(Limits(), self.concurrency or work.at_once)
-            between = [CallServices(limits, monitor, self.cancellation)]
+            limits = ProviderLimits(Limits(), self.concurrency or work.default_concurrency)
+            in_order = [CallContext(limits, monitor, self.cancellation)]
         report = progress or (lambda record: None)
-        return Run(job, writer, monitor, self.cancellation, calls, between, spending, self.cache, report)
+        return Run(job, writer, monitor, self.cancellation, calls, in_order, spending, self.cache, report)
 
-    def _services(self, backend: Backend, monitor: Monitor, price: ResolvedPrice | None) -> CallServices:
-        """What is between a planner and ``backend``; models of one provider share its limits."""
+    def _context(self, backend: Backend, monitor: Monitor, price: ResolvedPrice | None) -> CallContext:
+        """The context of ``backend``'s calls; models of one provider share its limits."""
         if backend.rate_key not in self.limits:
             self.limits[backend.rate_key] = ProviderLimits(backend.config.limits, self.concurrency)
         cache = self.cache if backend.cacheable else None
-        return CallServices(self.limits[backend.rate_key], monitor, self.cancellation, self.budget, price, cache)
+        return CallContext(self.limits[backend.rate_key], monitor, self.cancellation, self.budget, price, cache)
 
 
 def prices_of(job: Job, spending: Spending) -> dict[str, ResolvedPrice | None]:
-    """What the models of a run cost now, by role.
+    """The present prices of a run's models, by role.
 
     Raises:
-        UserError: if there is a cap, and the price of a model that costs money is unknown.
+        UserError: if there is a maximum cost, and the price of a model that costs money is unknown.
     """
     at = datetime.now(UTC)
     prices: dict[str, ResolvedPrice | None] = {}
@@ -313,7 +313,7 @@ def prices_of(job: Job, spending: Spending) -> dict[str, ResolvedPrice | None]:
 
 
 def check_writable(folder: Path) -> None:
-    """Makes sure that runs can be written to a folder, which is made if missing.
+    """Checks that runs can be written to a folder, which is made if missing.
 
     Raises:
         UserError: if not.
@@ -331,9 +331,9 @@ def check_writable(folder: Path) -> None:
 
 
 def _finished(run: Run, outcome: RunOutcome, seconds: float) -> Manifest:
-    """The manifest of a run that has ended: its GPU time, who answered, and when it was complete."""
+    """The manifest of a run that has ended, with its GPU time, the models that answered, and when it was completed."""
     manifest = run.writer.manifest.answered_by({role: call.answered_as for role, call in run.calls.items()})
-    # Models on the same server hold its GPUs together.
+    # Models on the same server share its GPUs.
     gpus = sum({backend.rate_key: backend.gpu_count for backend in run.job.models}.values())
     if gpus:
         manifest = msgspec.structs.replace(manifest, gpu_seconds=(manifest.gpu_seconds or 0.0) + seconds * gpus)

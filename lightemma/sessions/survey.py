@@ -1,4 +1,4 @@
-"""One walk over a benchmark's frames before the first call: which there are, and whether their pictures are there."""
+"""Reads a benchmark's frames once before the first call: their tokens, and whether their pictures exist."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from lightemma.frame import Frame
 
 @dataclass(frozen=True, slots=True)
 class FrameSet:
-    """The frames by name.
+    """Tokens and scenes of frames.
 
     Attributes:
         tokens: sample tokens, in order.
-        scenes: how many scenes they are of.
+        scenes: number of scenes.
     """
 
     tokens: tuple[str, ...]
@@ -24,54 +24,54 @@ class FrameSet:
 
 
 def survey(frames: Iterable[Frame], source: str, pictures: int) -> FrameSet:
-    """Walks all frames once and keeps only their names.
+    """Reads all frames once and keeps only their tokens.
 
     Args:
-        frames: what is to be driven.
+        frames: to be driven.
         source: the data's name, for messages.
-        pictures: how many pictures per frame the planners look at; 0 if none does.
+        pictures: number of pictures per frame that the planners use, or 0.
 
     Raises:
-        UserError: if there is no frame, or a picture is missing that a planner looks at.
+        UserError: if there is no frame, or a picture that a planner uses is missing.
     """
     tokens, scenes, check = list[str](), set[str](), _PictureCheck(pictures)
     for frame in frames:
         tokens.append(frame.sample_token)
         scenes.add(frame.scene)
         if pictures:
-            check.look_at(frame)
+            check.add(frame)
     if not tokens:
         raise UserError(f"{source} has no scene long enough for a benchmark frame (15 key frames or more).")
-    check.complain(source, len(tokens))
+    check.raise_if_missing(source, len(tokens))
     return FrameSet(tuple(tokens), len(scenes))
 
 
 @dataclass
 class _PictureCheck:
-    """Counts pictures that are missing: of frames that have none, that do not know earlier ones, and files."""
+    """Counts frames without a picture, frames without earlier pictures, and missing files."""
 
     pictures: int
-    without: int = 0
-    alone: int = 0
+    without_picture: int = 0
+    without_earlier: int = 0
     missing: list[str] = field(default_factory=list)
 
-    def look_at(self, frame: Frame) -> None:
+    def add(self, frame: Frame) -> None:
         if frame.image_path is None:
-            self.without += 1
+            self.without_picture += 1
         elif len(frame.earlier) < self.pictures - 1:
-            self.alone += 1
+            self.without_earlier += 1
         else:
             self.missing += missing_pictures([frame], self.pictures - 1)
 
-    def complain(self, source: str, frames: int) -> None:
-        if self.alone:
+    def raise_if_missing(self, source: str, frames: int) -> None:
+        if self.without_earlier:
             raise UserError(
                 f"{source} does not say which pictures come before those of its frames; leave `pictures` out.",
                 "pictures",
             )
-        if self.without:
+        if self.without_picture:
             raise UserError(
-                f"{source} has no pictures for {self.without} of {frames} frames, and this model looks at them; use a "
+                f"{source} has no pictures for {self.without_picture} of {frames} frames, and a model needs them; use a "
                 "nuScenes folder with samples/CAM_FRONT, or a baseline planner."
             )
         if self.missing:

@@ -1,4 +1,4 @@
-"""The pictures that a planner needs of a frame."""
+"""Loads the pictures of a frame that a planner needs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from lightemma.planners.base import Needs, View
 
 
 def pictures_needed(needs: Needs, backends: Mapping[str, Backend]) -> int:
-    """How many pictures of each frame are loaded: none where nobody would look at them.
+    """Number of pictures loaded per frame: 0 if neither planner nor models use them.
 
     Args:
-        needs: the planner's.
+        needs: of the planner.
         backends: its models by role.
     """
     looks = needs.looks or not needs.models or any(backend.reads_pictures for backend in backends.values())
@@ -25,9 +25,9 @@ def load_view(frame: Frame, pictures: int, policy: PicturePolicy) -> View:
     """Reads a frame's pictures.
 
     Args:
-        frame: knows where they are.
-        pictures: how many, the frame's own included; where the source has fewer, all there are.
-        policy: how they are sent.
+        frame: holds the paths of its pictures.
+        pictures: number of pictures, the frame's own included; if there are fewer, all of them.
+        policy: how pictures are sent.
 
     Raises:
         UserError: as ``load_picture`` does.

@@ -1,4 +1,4 @@
-"""Answers outlive the process, and two calls share one only if nothing that matters differs."""
+"""Answers survive the process, and two calls share an answer only if nothing that matters differs."""
 
 import os
 import signal
@@ -62,7 +62,7 @@ def test_an_answer_survives_a_killed_process(tmp_path):
         ({}, {"response_schema": {"type": "object"}}),
     ],
 )
-def test_whatever_can_change_an_answer_changes_the_key(config, request_):
+def test_everything_that_can_change_an_answer_changes_the_key(config, request_):
     assert call_key(CONFIG.model_copy(update=config), {}, replace(REQUEST, **request_)) != call_key(CONFIG, {}, REQUEST)
 
 
@@ -73,7 +73,7 @@ def test_options_change_the_key_and_what_cannot_matter_does_not():
     assert call_key(CONFIG, {}, replace(REQUEST, sample_token="other", stage="intent", place=2)) == key
 
 
-def test_answers_that_0_1_kept_are_found():
+def test_answers_stored_by_0_1_are_found():
     config = ModelConfig(name="vlm", provider="openai", model="gpt-4o", revision="r", seed=7)
     picture = PicturePart(Picture(b"x", "image/jpeg", (1, 1), "ab" * 32))
     ask = Message("user", (picture, TextPart("What is ahead?")))

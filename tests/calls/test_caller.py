@@ -1,4 +1,4 @@
-"""Between planner and backend: answers kept, failures tried again as their kind deserves, dollars held back in time."""
+"""Between planner and backend: answers are stored, failures tried again according to their kind, and costs limited."""
 
 import asyncio
 import random
@@ -11,7 +11,7 @@ from lightemma.backends.base import Backend, CallError, Completion, Message, Req
 from lightemma.backends.config import Limits, ModelConfig
 from lightemma.calls.budget import Budget
 from lightemma.calls.cache import ResponseCache
-from lightemma.calls.caller import CallServices, ModelCaller
+from lightemma.calls.caller import CallContext, ModelCaller
 from lightemma.calls.cancellation import Cancellation, Cancelled
 from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
@@ -23,7 +23,7 @@ from lightemma.run_folder.records import Usage
 
 
 class Served(Backend):
-    """Gives the next of a list of answers and failures; the last one again and again."""
+    """Gives the next of a list of answers and failures, and repeats the last one."""
 
     def __init__(self, *replies, delay: float = 0.0, **limits) -> None:
         super().__init__(
@@ -45,7 +45,7 @@ LONG = "word " * 900  # more than the thousand tokens that the answers are count
 
 
 class NoWaiting(Cancellation):
-    """Notes how long it was told to sleep instead of sleeping."""
+    """Notes the requested sleeping times instead of sleeping."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,63 +60,63 @@ def request(text: str = "what?") -> Request:
     return Request((Message("user", (TextPart(text),)),), "token", "scene")
 
 
-def ask(backend, *requests, **services):
-    """Asks one after the other and gives back the results and what stood in between."""
+def ask(backend, *requests, **settings):
+    """Sends requests one after the other; returns the results and the context."""
 
     async def drive():
-        cancellation = services.pop("cancellation", None) or NoWaiting()
-        between = CallServices(
-            ProviderLimits(backend.config.limits), Monitor("m"), cancellation, rng=random.Random(1), **services
+        cancellation = settings.pop("cancellation", None) or NoWaiting()
+        context = CallContext(
+            ProviderLimits(backend.config.limits), Monitor("m"), cancellation, rng=random.Random(1), **settings
         )
-        caller = ModelCaller(backend, between)
+        caller = ModelCaller(backend, context)
         results = [await caller(one) for one in requests or (request(),)]
-        assert between.gate.pool.in_flight == 0
-        return results, between
+        assert context.limits.pool.in_flight == 0
+        return results, context
 
     return asyncio.run(drive())
 
 
 @pytest.mark.parametrize("kind", [kind for kind, follows in FAILURES.items() if follows.retried])
-def test_passing_failures_are_tried_again_until_there_is_an_answer(kind):
+def test_temporary_failures_are_tried_again_until_there_is_an_answer(kind):
     backend = Served(CallError(kind, "later"), CallError(kind, "later"), ANSWER)
-    (result,), between = ask(backend)
+    (result,), context = ask(backend)
     assert result.completion == ANSWER
     assert result.attempts == backend.asked == 3
-    assert between.monitor.retries == 2
-    assert between.monitor.retrying == 0
+    assert context.monitor.retries == 2
+    assert context.monitor.retrying == 0
 
 
 @pytest.mark.parametrize("kind", ["refused", "content_filter", "bad_request", "not_recorded"])
-def test_failures_that_stay_are_not_tried_again(kind):
+def test_permanent_failures_are_not_tried_again(kind):
     backend = Served(CallError(kind, "no"))
     (result,), _ = ask(backend)
     assert (result.completion, result.failure, backend.asked) == (None, kind, 1)
 
 
 @pytest.mark.parametrize(
-    ("kind", "words"), [("auth", "key"), ("model_not_found", "knows no model"), ("no_credit", "credit")]
+    ("kind", "text"), [("auth", "key"), ("model_not_found", "knows no model"), ("no_credit", "credit")]
 )
-def test_failures_of_the_set_up_end_the_run_at_once(kind, words):
+def test_failures_of_the_settings_end_the_run_immediately(kind, text):
     backend = Served(CallError(kind, "wrong"))
-    with pytest.raises(UserError, match=words):
+    with pytest.raises(UserError, match=text):
         ask(backend)
     assert backend.asked == 1
 
 
-def test_tries_are_counted_and_end():
+def test_attempts_are_counted_and_limited():
     backend = Served(CallError("overloaded", "busy"), attempts=4)
-    (result,), between = ask(backend)
+    (result,), context = ask(backend)
     assert (result.failure, result.attempts, backend.asked) == ("overloaded", 4, 4)
-    assert len(between.cancellation.slept) == 3
+    assert len(context.cancellation.slept) == 3
 
 
 def test_the_provider_is_given_the_time_it_asks_for():
     backend = Served(CallError("rate_limited", "slow down", retry_after_s=7.0), ANSWER)
-    _, between = ask(backend)
-    assert 7.0 <= between.cancellation.slept[0] <= 7.7
+    _, context = ask(backend)
+    assert 7.0 <= context.cancellation.slept[0] <= 7.7
 
 
-def test_waits_grow_and_are_spread_and_never_run_away():
+def test_waits_grow_are_spread_and_have_a_limit():
     rng = random.Random(2)
     medians = [statistics.median(wait_before(attempt, None, rng) for _ in range(400)) for attempt in range(1, 8)]
     assert all(first < second for first, second in pairwise(medians))
@@ -124,7 +124,7 @@ def test_waits_grow_and_are_spread_and_never_run_away():
     assert len({wait_before(3, None, rng) for _ in range(20)}) == 20
 
 
-def test_a_call_that_hangs_is_given_up():
+def test_a_call_that_hangs_times_out():
     backend = Served(ANSWER, delay=5.0, timeout_s=0.05, attempts=1)
     (result,), _ = ask(backend)
     assert result.failure == "timeout"
@@ -133,15 +133,15 @@ def test_a_call_that_hangs_is_given_up():
 def test_an_answer_is_paid_for_once(tmp_path):
     backend = Served(ANSWER)
     with ResponseCache(tmp_path / "c") as cache:
-        (first, second, other), between = ask(backend, request(), request(), request("else?"), cache=cache)
+        (first, second, other), context = ask(backend, request(), request(), request("else?"), cache=cache)
     assert backend.asked == 2
     assert (first.cached, second.cached, other.cached) == (False, True, False)
     assert second.completion.text == "fine"
     assert second.latency_s == pytest.approx(first.latency_s)
-    assert (between.monitor.calls, between.monitor.cached) == (2, 1)
+    assert (context.monitor.calls, context.monitor.cached) == (2, 1)
 
 
-def test_a_failure_is_not_kept(tmp_path):
+def test_a_failure_is_not_stored(tmp_path):
     backend = Served(CallError("bad_request", "no"), ANSWER)
     with ResponseCache(tmp_path / "c") as cache:
         (first, second), _ = ask(backend, request(), request(), cache=cache)
@@ -161,19 +161,19 @@ PRICE = ResolvedPrice(input=1.0, output=10.0, cached_input=0.1, cache_write=1.25
 
 
 def test_dollars_are_counted_by_the_tokens_used():
-    _, between = ask(Served(ANSWER), price=PRICE)
-    assert between.monitor.dollars == pytest.approx((1000 * 1.0 + 50 * 10.0) / 1e6)
-    assert between.budget.spent == pytest.approx(between.monitor.dollars)
+    _, context = ask(Served(ANSWER), price=PRICE)
+    assert context.monitor.dollars == pytest.approx((1000 * 1.0 + 50 * 10.0) / 1e6)
+    assert context.budget.spent == pytest.approx(context.monitor.dollars)
 
 
-def test_the_cap_holds_with_calls_under_way():
+def test_the_cost_limit_holds_with_calls_in_progress():
     cap = 0.02
 
     async def drive():
         stop, budget = Cancellation(), Budget(cap)
         backend = Served(ANSWER, delay=0.01, concurrency=16)
-        between = CallServices(ProviderLimits(backend.config.limits), Monitor("m"), stop, budget, PRICE)
-        caller = ModelCaller(backend, between)
+        context = CallContext(ProviderLimits(backend.config.limits), Monitor("m"), stop, budget, PRICE)
+        caller = ModelCaller(backend, context)
         results = await asyncio.gather(*(caller(request(f"{n} {LONG}")) for n in range(100)), return_exceptions=True)
         return backend, budget, stop, results
 
@@ -184,9 +184,9 @@ def test_the_cap_holds_with_calls_under_way():
     assert all(isinstance(result, Cancelled) or result.completion == ANSWER for result in results)
 
 
-def test_an_answer_nobody_counted_is_booked_at_its_dearest():
-    _, between = ask(Served(Completion("fine")), price=PRICE, budget=Budget(1.0))
-    assert between.budget.spent > 100 * 10.0 / 1e6
+def test_an_answer_without_token_counts_is_counted_at_its_highest_cost():
+    _, context = ask(Served(Completion("fine")), price=PRICE, budget=Budget(1.0))
+    assert context.budget.spent > 100 * 10.0 / 1e6
 
 
 @pytest.mark.parametrize("cap", [0.0, -1.0, float("nan")])

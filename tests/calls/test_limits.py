@@ -1,4 +1,4 @@
-"""The pool finds a provider's limit by itself, holds it, and gives way when it moves."""
+"""The pool finds a provider's limit, keeps it, and follows it when it changes."""
 
 import asyncio
 import heapq
@@ -13,7 +13,7 @@ from lightemma.calls.limits import COLLAPSE, LATENCY_WINDOW, CallPool, ProviderL
 
 
 class World:
-    """A provider with a capacity, in simulated time: no test waits, none depends on the machine."""
+    """A provider with a capacity, in simulated time: no test waits or depends on the machine."""
 
     def __init__(self, pool: CallPool, capacity: int, latency: float = 1.0, seed: int = 3) -> None:
         self.pool, self.capacity, self.latency = pool, capacity, latency
@@ -55,7 +55,7 @@ def world(capacity: int, **settings) -> World:
 
 
 @pytest.mark.parametrize("capacity", [5, 10, 40, 150])
-def test_a_limit_is_found_and_held(capacity):
+def test_a_limit_is_found_and_kept(capacity):
     there = world(capacity)
     asyncio.run(there.run(120))
     used, refused = there.since(30)
@@ -63,7 +63,7 @@ def test_a_limit_is_found_and_held(capacity):
     assert refused < 0.02
 
 
-def test_the_level_follows_a_limit_that_moves():
+def test_the_level_follows_a_limit_that_changes():
     there = world(60)
     asyncio.run(there.run(60))
     there.capacity = 20
@@ -74,7 +74,7 @@ def test_the_level_follows_a_limit_that_moves():
     assert there.pool.level > 60
 
 
-def test_a_fixed_pool_never_moves_and_never_lets_more_through():
+def test_a_fixed_pool_never_changes_and_never_allows_more():
     async def drive() -> int:
         pool, most = CallPool(fixed=4), 0
 
@@ -128,7 +128,7 @@ def test_slow_answers_lower_the_level():
     assert after < before
 
 
-def test_later_stages_go_first_and_ties_by_arrival():
+def test_later_stages_have_priority_and_ties_go_by_arrival():
     async def drive() -> list[str]:
         pool, order = CallPool(fixed=1), []
         first = await pool.acquire()
@@ -149,7 +149,7 @@ def test_later_stages_go_first_and_ties_by_arrival():
     assert asyncio.run(drive()) == ["action", "intent", "scene", "scene 2"]
 
 
-def test_abandoned_waiters_leave_no_place_behind():
+def test_abandoned_waiters_release_their_places():
     async def drive() -> int:
         pool = CallPool(fixed=2)
         held = [await pool.acquire() for _ in range(2)]
@@ -169,7 +169,7 @@ def test_abandoned_waiters_leave_no_place_behind():
 
 
 class _Impatient(selectors.DefaultSelector):
-    """Does not wait for what is due later; it says that so much time has passed."""
+    """Does not wait for events that are due later, but moves the clock forward."""
 
     passed = 0.0
 
@@ -179,7 +179,7 @@ class _Impatient(selectors.DefaultSelector):
 
 
 class SimulatedLoop(asyncio.SelectorEventLoop):
-    """An event loop in simulated time: whoever sleeps is woken at once, and the clock says what it would have."""
+    """An event loop in simulated time: sleeps end immediately, and the clock moves by their length."""
 
     def __init__(self) -> None:
         self._impatient = _Impatient()
@@ -194,7 +194,7 @@ def in_simulated_time(coroutine):
         return runner.run(coroutine)
 
 
-def test_a_closed_door_is_left_alone_until_the_time_is_up():
+def test_no_call_is_sent_before_the_time_that_the_provider_asked_for():
     async def drive() -> tuple[bool, float]:
         loop = asyncio.get_running_loop()
         pool = CallPool(clock=loop.time)
@@ -212,19 +212,19 @@ def test_a_closed_door_is_left_alone_until_the_time_is_up():
     assert waited == pytest.approx(0.2)
 
 
-def test_a_rate_cap_lets_through_its_rate_and_no_more():
+def test_a_rate_cap_allows_its_rate_and_no_more():
     async def drive() -> float:
         loop = asyncio.get_running_loop()
-        cap = RateCap(60_000, clock=loop.time)  # 1,000 a second, 5,000 in hand
+        cap = RateCap(60_000, clock=loop.time)  # 1,000 a second, 5,000 available
         begun = loop.time()
         for _ in range(52):
             await cap.take(100)
         return loop.time() - begun
 
-    assert in_simulated_time(drive()) == pytest.approx(0.2)  # 200 beyond what was in hand
+    assert in_simulated_time(drive()) == pytest.approx(0.2)  # 200 more than were available
 
 
-def test_no_cap_never_waits_and_a_gate_takes_its_limits():
+def test_no_cap_never_waits_and_provider_limits_come_from_the_settings():
     async def drive() -> None:
         loop = asyncio.get_running_loop()
         await RateCap(None, clock=loop.time).take(1e12)

@@ -48,18 +48,18 @@ def test_a_known_price_with_its_table():
     assert price.as_dict() == {"input": 2.5, "output": 10.0, "cached_input": 1.25, "cache_write": 2.5}
 
 
-def test_the_yaml_stands_above_the_table():
+def test_the_yaml_overrides_the_table():
     own = Price(input=7.0, output=9.0)
     price = found(config(price=own), NOW)
     assert price == ResolvedPrice(7.0, 9.0, 7.0, 7.0, "YAML of it")
     whole = Price(input=7.0, output=9.0, cached_input=1.0, cache_write=8.0)
     assert found(config(price=whole), NOW) == ResolvedPrice(7.0, 9.0, 1.0, 8.0, "YAML of it")
-    # Free is a price, and one's own GPU may have one.
+    # Free is a price, and a local GPU may have one.
     assert found(config(price=Price(input=0, output=0)), NOW).input == 0.0
     assert found(config("transformers", "x/y", price=own), NOW).output == 9.0
 
 
-def test_prices_go_by_the_day():
+def test_prices_depend_on_the_day():
     o3 = config(model="o3")
     assert found(o3, datetime(2025, 5, 1, tzinfo=UTC)).input == 10.0
     assert found(o3, datetime(2025, 7, 1, tzinfo=UTC)).input == 2.0
@@ -68,7 +68,7 @@ def test_prices_go_by_the_day():
     assert found(argon, datetime(2026, 12, 1, tzinfo=UTC)).input == 2 * found(argon, NOW).input
 
 
-def test_of_prices_by_length_the_short_one():
+def test_prices_by_length_are_those_of_short_calls():
     pro = found(config("google", "gemini-2.5-pro"), NOW)
     assert (pro.input, pro.output) == (1.25, 10.0)
 
@@ -94,7 +94,7 @@ def test_no_price_where_no_table_knows_one(provider, model, url):
         assert resolve_price(config(provider, model, base_url=url), NOW, batch=batch) is None
 
 
-def test_compatible_services_are_known_by_their_address():
+def test_compatible_services_are_recognised_by_their_address():
     router = config("openai-compatible", "qwen/qwen2.5-vl-72b-instruct", base_url="https://openrouter.ai/api/v1")
     assert found(router, NOW).output > 0
     assert resolve_price(router, NOW, batch=True) is None
@@ -124,8 +124,8 @@ def test_batches_by_a_yaml_price():
     assert resolve_price(local, NOW, batch=True) is None
 
 
-def test_half_is_what_the_three_providers_ask():
-    """``Facts.batch_share`` is the table's own: every active batch rate of a model that reads and writes text is half."""
+def test_the_three_providers_charge_half_for_batches():
+    """``Facts.batch_share`` agrees with the table: every active batch rate of a model that reads and writes text is half."""
     shares = set()
     for provider in get_snapshot().providers:
         if provider.id not in ("openai", "anthropic", "google"):
@@ -187,7 +187,7 @@ def test_a_cost_by_hand():
     assert cost(price, Usage(input=100, cached_input=500, cache_write=50)) == pytest.approx(100 * 0.5 / 1e6)
 
 
-def test_the_published_runs_cost_what_was_reckoned_elsewhere():
+def test_the_cost_of_the_published_runs_agrees_with_another_calculation():
     """Dollars for 3,908 frames at the recorded tokens per frame, against an independent calculation."""
     recorded = [
         ("google", "gemini-2.5-pro", 1877, 344, 22.6),
@@ -200,7 +200,7 @@ def test_the_published_runs_cost_what_was_reckoned_elsewhere():
         assert 3908 * cost(price, Usage(input=sent, output=answered)) == pytest.approx(dollars, abs=0.1)
 
 
-def test_the_table_is_read_when_asked_for_and_without_network():
+def test_the_table_is_read_only_when_needed_and_without_network():
     code = (
         "import socket, sys\n"
         "def refuse(*_a, **_k): raise AssertionError('network')\n"

@@ -1,4 +1,4 @@
-"""Planners that are right in unusual ways, and planners that are wrong in usual ones."""
+"""Unusual planners that are correct, and planners with common mistakes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def ask(stage: str, text: str = "What now?") -> Request:
 
 
 class TwoLooks(Planner):
-    """Asks one stage twice, and calls its answer something else than ``action``."""
+    """Asks one stage twice, and its answer's stage is not called ``action``."""
 
     name: ClassVar[str] = "two-looks"
 
@@ -53,7 +53,7 @@ class Hybrid(Planner):
 
 
 class Interrupting(Planner):
-    """Ends its own run as a person would, at the third frame of a session."""
+    """Interrupts its run as Ctrl-C does, at the third frame of a session."""
 
     name: ClassVar[str] = "interrupting"
     seen = 0
@@ -81,7 +81,7 @@ class FailsSometimes(Planner):
 
 
 class FailsAlways(Planner):
-    """Has a bug that every frame meets."""
+    """Has a bug that fails every frame."""
 
     name: ClassVar[str] = "fails-always"
 
@@ -112,7 +112,7 @@ class AsksAnother(Planner):
 
 
 class Strict(Planner):
-    """Needs regular expressions of its model."""
+    """Needs answers constrained to a regular expression."""
 
     name: ClassVar[str] = "strict-form"
 
@@ -123,7 +123,7 @@ class Strict(Planner):
         return Plan(None, "format:prose")
 
 
-# Classes that cannot be made, and what is said of them.
+# Classes that cannot be planners.
 
 
 class OldConstructor(FivePairs):

@@ -1,4 +1,4 @@
-"""The kinematic drivers against their formulas, written out as loops."""
+"""The kinematic planners against their formulas, written as loops."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_batch_is_planned_like_its_members(planner, batch):
 
 
 @pytest.mark.parametrize("planner", ALL, ids=lambda planner: planner.name)
-def test_only_the_past_decides_and_no_model_is_asked(planner):
+def test_only_the_past_is_used_and_no_model(planner):
     history = np.column_stack([np.linspace(4.0, 9.0, 6), np.full(6, 0.01)])
     one = make_frame(history=history)
     other = make_frame(history=history, driven=np.zeros((6, 2)))
@@ -76,7 +76,7 @@ def test_only_the_past_decides_and_no_model_is_asked(planner):
     assert (plans[0].outcome, plans[0].calls) == ("ok", [])
 
 
-def test_nobody_drives_backwards_after_hard_braking():
+def test_no_planner_drives_backwards_after_hard_braking():
     history = np.array([[10.0, 0.0]] * 5 + [[6.0, 0.0]])
     for planner in (ConstantAcceleration, DampedAcceleration):
         speeds = planner().actions(history)[:, 0]
@@ -85,7 +85,7 @@ def test_nobody_drives_backwards_after_hard_braking():
 
 
 def test_damped_speed_tends_to_the_last_speed_plus_acceleration_times_time_constant():
-    # Three seconds are sixty of these.
+    # Three seconds are sixty time constants.
     quick = DampedAcceleration(PlannerSettings(options={"time_constant_s": 0.05}))
     history = np.array([[5.0, 0.0]] * 5 + [[6.0, 0.01]])
     assert quick.actions(history)[-1, 0] == pytest.approx(6.0 + 2.0 * 0.05)
@@ -94,7 +94,7 @@ def test_damped_speed_tends_to_the_last_speed_plus_acceleration_times_time_const
     assert slow[-1] < 6.0 + 2.0 * 2.0
 
 
-def test_damping_lies_between_holding_and_keeping_on():
+def test_damped_speeds_are_between_constant_speed_and_constant_acceleration():
     history = np.array([[5.0, 0.0]] * 5 + [[6.0, 0.01]])
     held, damped, kept = (
         p().actions(history)[:, 0] for p in (ConstantAction, DampedAcceleration, ConstantAcceleration)
@@ -103,7 +103,7 @@ def test_damping_lies_between_holding_and_keeping_on():
     assert (damped < kept).all()
 
 
-def test_settings_are_what_decides_the_plan():
+def test_settings_contain_what_decides_the_plan():
     assert DampedAcceleration().settings() == {"time_constant_s": 2.0}
     assert ConstantAction().settings() == {}
 
@@ -122,7 +122,7 @@ def test_an_unknown_planner_offers_near_names():
         planner_class("constant-acton")
 
 
-def test_a_planner_of_ones_own_is_loaded_by_its_place():
+def test_a_users_planner_is_loaded_by_module_and_class():
     assert planner_class("lightemma.planners.baselines:Stop") is Stop
     with pytest.raises(UserError, match="is not a planner"):
         planner_class("lightemma.parsing:Parsed")

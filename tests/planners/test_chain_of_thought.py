@@ -1,4 +1,4 @@
-"""Three calls per frame: what each is told, what ends a frame, and what is written down."""
+"""Three calls per frame: their prompts, what ends a frame, and what is recorded."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SCENE, INTENT = "A zebra crossing, a red van.", "Slow down for the van."
 PICTURE = Picture(b"jpeg", "image/jpeg", (1600, 900), hashlib.sha256(b"jpeg").hexdigest())
 
 
-#: One try of every call: trying again is the harness's affair, not the planner's.
+#: One attempt per call: the harness tries again, not the planner.
 ONE_TRY = ModelConfig(name="vlm", provider="scripted", model="vlm-1", limits=Limits(attempts=1))
 
 
@@ -59,7 +59,7 @@ def test_three_good_answers_make_a_plan():
     assert {request.sample_token for request in requests} == {"scene-0001/0"}
 
 
-def test_each_stage_is_told_what_it_may_know():
+def test_each_prompt_contains_what_its_stage_may_know():
     _, (scene, intent, action) = drive([SCENE, INTENT, PLAN_TEXT])
     for known in (SPEEDS, CURVATURES, "3.666", "0.017"):
         assert known not in text_of(scene)
@@ -70,7 +70,7 @@ def test_each_stage_is_told_what_it_may_know():
     assert INTENT not in text_of(intent)
 
 
-def test_no_stage_is_told_the_future():
+def test_no_prompt_contains_the_future():
     backend = ScriptedBackend.from_answers([SCENE, INTENT, PLAN_TEXT] * 2)
     for driven in (np.full((6, 2), 0.0), np.full((6, 2), 0.123)):
         frame = make_frame(history=HISTORY, driven=driven)
@@ -78,7 +78,7 @@ def test_no_stage_is_told_the_future():
     assert backend.requests[:3] == backend.requests[3:]
 
 
-def test_the_picture_goes_first_in_every_request():
+def test_the_picture_comes_first_in_every_request():
     _, requests = drive([SCENE, INTENT, PLAN_TEXT])
     for request in requests:
         (message,) = request.messages
@@ -86,7 +86,7 @@ def test_the_picture_goes_first_in_every_request():
         assert message.parts == (PicturePart(PICTURE), TextPart(text_of(request)))
 
 
-def test_the_schema_goes_with_the_action_stage_of_a_json_set_only():
+def test_only_the_action_stage_of_a_json_set_has_a_schema():
     _, requests = drive([SCENE, INTENT, PLAN_JSON], JSON)
     assert [request.response_schema for request in requests] == [None, None, ACTION_SCHEMA]
     _, requests = drive([SCENE, INTENT, PLAN_TEXT], LIST)
@@ -106,19 +106,19 @@ def test_the_answer_is_read_in_the_form_the_prompts_ask_for(prompts, answer, out
     assert drive([SCENE, INTENT, answer], prompts)[0].outcome == outcome
 
 
-def test_the_tier_decides_what_counts():
+def test_the_parser_decides_what_counts():
     answer = PLAN_TEXT.replace("), (", ") (")
     assert drive([SCENE, INTENT, answer])[0].outcome == "format:missing_commas"
     assert drive([SCENE, INTENT, answer], tier="tolerant")[0].actions.tolist() == PLAN
 
 
-def test_records_hold_the_words_sent_and_received():
+def test_records_hold_the_texts_sent_and_received():
     plan, requests = drive([SCENE, Completion(INTENT, Usage(900, 0, 80), latency_s=2.5), "no list"])
     assert [record.prompt for record in plan.calls] == [text_of(request) for request in requests]
     assert [record.response for record in plan.calls] == [SCENE, INTENT, "no list"]
     assert [record.outcome for record in plan.calls] == ["ok", "ok", "format:prose"]
     assert plan.calls[1].usage == Usage(900, 0, 80)
-    assert plan.calls[1].latency_s == 2.5  # the backend's own clock stands before the harness's
+    assert plan.calls[1].latency_s == 2.5  # the backend's time replaces the harness's
     assert plan.calls[0].latency_s >= 0.0
     assert [record.error for record in plan.calls] == [None, None, None]
 
@@ -127,11 +127,11 @@ def test_records_hold_the_words_sent_and_received():
 @pytest.mark.parametrize("kind", ["rate_limited", "timeout", "server_error", "bad_request"])
 def test_a_failed_call_ends_the_frame_under_its_kind(stage, kind):
     answers = [SCENE, INTENT, PLAN_TEXT]
-    answers[stage] = CallError(kind, "the provider's words")
+    answers[stage] = CallError(kind, "the provider's message")
     plan, requests = drive(answers)
     assert plan.outcome == f"call:{kind}"
     assert len(requests) == stage + 1
-    assert (plan.calls[-1].response, plan.calls[-1].error) == (None, "the provider's words")
+    assert (plan.calls[-1].response, plan.calls[-1].error) == (None, "the provider's message")
     assert all(record.outcome == "ok" for record in plan.calls[:-1])
 
 
@@ -144,14 +144,14 @@ def test_a_call_that_takes_too_long_is_a_timeout():
 
 
 @pytest.mark.parametrize(("kind", "sentence"), [("auth", "refused the key"), ("model_not_found", "knows no model")])
-def test_a_failure_that_would_meet_every_frame_ends_the_run(kind, sentence):
+def test_a_failure_that_every_frame_would_meet_ends_the_run(kind, sentence):
     with pytest.raises(UserError, match=sentence):
         drive([CallError(kind, "no")])
 
 
 @pytest.mark.parametrize("stage", range(3))
 @pytest.mark.parametrize("finish", ["refused", "content_filter"])
-def test_a_refusal_is_a_call_without_an_answer_and_is_not_fed_on(stage, finish):
+def test_a_refusal_is_a_call_without_an_answer_and_is_not_passed_on(stage, finish):
     answers = [Completion(text) for text in (SCENE, INTENT, PLAN_TEXT)]
     answers[stage] = Completion(f"I cannot. {PLAN_TEXT}", finish_reason=finish)
     plan, requests = drive(answers)
@@ -188,7 +188,7 @@ def test_a_whole_list_at_the_token_limit_counts():
 
 
 @pytest.mark.parametrize("stage", [0, 1])
-def test_a_recorded_failure_of_an_earlier_stage_is_fed_on_and_marked(stage):
+def test_a_recorded_failure_of_an_earlier_stage_is_passed_on_and_marked(stage):
     answers = [Completion(text) for text in (SCENE, INTENT, PLAN_TEXT)]
     answers[stage] = Completion("Error generating response: 429", failure="rate_limited")
     plan, requests = drive(answers)
@@ -204,6 +204,6 @@ def test_a_recorded_failure_of_the_action_stage_is_never_parsed():
     assert plan.outcome == "call:overloaded"
 
 
-def test_an_answer_with_places_in_it_is_passed_on_unfilled():
+def test_placeholders_in_an_answer_are_not_filled():
     _, requests = drive(["A sign reads {{intent}} {{speeds}}.", INTENT, PLAN_TEXT])
     assert "A sign reads {{intent}} {{speeds}}." in text_of(requests[2])

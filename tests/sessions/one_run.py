@@ -1,4 +1,4 @@
-"""One run over given frames, without a benchmark's checks; its manifest does not say what its model is like."""
+"""One run over given frames, without a benchmark's checks; its manifest has no settings of the model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.conftest import MadeUpSource, make_manifest
 
 @dataclass(frozen=True)
 class GivenFrames(FramesOfSource):
-    """Frames whose runs are told apart by planner and frames alone."""
+    """Frames whose runs differ only by planner and frames."""
 
     def manifest(self, job: Job, prices: Prices) -> Manifest:
         return make_manifest(job.name, list(self.frames()), planner=job.planner.name)

@@ -1,4 +1,4 @@
-"""Batches: three waves, nothing paid twice, picked up again after days, the same records as a run call by call."""
+"""Batches: three waves, nothing paid twice, fetched after days, and the same records as a run of single calls."""
 
 import asyncio
 from dataclasses import replace
@@ -22,7 +22,7 @@ from tests.conftest import make_frames, steady
 
 @pytest.fixture
 def frames():
-    """Five frames, each with a history of its own, so that no two prompts are alike."""
+    """Five frames, each with another history, so that all prompts differ."""
     made = make_frames()
     return [
         replace(frame, history=EgoHistory(frame.history.positions, steady(4.0 + n))) for n, frame in enumerate(made)
@@ -33,7 +33,7 @@ LIST = "[" + ", ".join(["(5.0, 0.0)"] * 6) + "]"
 
 
 class Provider(BatchBackend):
-    """A batch endpoint in memory; a batch is done after so many looks."""
+    """A batch endpoint in memory; a batch is done after ``looks`` requests for its state."""
 
     reads_pictures = False
 
@@ -66,8 +66,8 @@ class Provider(BatchBackend):
         }
 
 
-def wave(provider, folder, frames, stop=None, said=None):
-    """Answers all frames of a chain-of-thought run, then plans them with what came."""
+def wave(provider, folder, frames, stop=None, events=None):
+    """Answers all frames of a chain-of-thought run, then plans them with the answers."""
 
     async def drive():
         planner = ChainOfThought()
@@ -77,7 +77,7 @@ def wave(provider, folder, frames, stop=None, said=None):
                 cache,
                 folder,
                 stop or Cancellation(),
-                (said if said is not None else []).append,
+                (events if events is not None else []).append,
                 poll_s=0.0,
             )
             calls = await run.answer(lambda: frames, planner, PicturePolicy())
@@ -103,7 +103,7 @@ def test_large_waves_are_cut(tmp_path, frames, monkeypatch):
     assert max(len(batch) for batch in provider.batches.values()) == 2
 
 
-def test_batches_stay_under_what_the_provider_takes_in_bytes(tmp_path, frames, monkeypatch):
+def test_batches_stay_below_the_providers_limit_in_bytes(tmp_path, frames, monkeypatch):
     monkeypatch.setattr(Provider, "max_batch_bytes", 8_000)
     provider = Provider()
     plans = wave(provider, tmp_path, frames)
@@ -114,13 +114,13 @@ def test_batches_stay_under_what_the_provider_takes_in_bytes(tmp_path, frames, m
     )
 
 
-def test_what_is_out_is_picked_up_by_the_next_sitting(tmp_path, frames):
+def test_open_batches_are_fetched_by_the_next_session(tmp_path, frames):
     provider, stop = Provider(looks=10**6), Cancellation()
-    said = []
+    events = []
 
     class Impatient(list):
         def append(self, sentence):
-            said.append(sentence)
+            events.append(sentence)
             if "in progress" in sentence:
                 stop.request("interrupted")
 
@@ -136,7 +136,7 @@ def test_what_is_out_is_picked_up_by_the_next_sitting(tmp_path, frames):
     assert sum(request.stage == "scene" for request in asked) == 1
 
 
-def test_a_second_run_hands_nothing_over(tmp_path, frames):
+def test_a_second_run_submits_nothing(tmp_path, frames):
     provider = Provider()
     wave(provider, tmp_path, frames)
     before = len(provider.batches)
@@ -144,7 +144,7 @@ def test_a_second_run_hands_nothing_over(tmp_path, frames):
     assert len(provider.batches) == before
 
 
-def test_calls_that_fail_again_and_again_fail_the_frame(tmp_path, frames):
+def test_calls_that_fail_repeatedly_fail_the_frame(tmp_path, frames):
     provider = Provider()
     provider.fails["intent"] = CallError("content_filter", "not this one")
     plans = wave(provider, tmp_path, frames)
@@ -152,7 +152,7 @@ def test_calls_that_fail_again_and_again_fail_the_frame(tmp_path, frames):
     assert all(plan.calls[-1].attempts == TRIES and plan.calls[-1].error == "not this one" for plan in plans)
 
 
-def test_a_batch_the_provider_forgot_is_handed_over_again(tmp_path, frames):
+def test_a_batch_unknown_to_the_provider_is_submitted_again(tmp_path, frames):
     provider = Provider()
     provider.forgets = True
     plans = wave(provider, tmp_path, frames)
@@ -167,11 +167,11 @@ def test_a_refused_batch_is_one_sentence(tmp_path, frames):
         raise CallError("bad_request", "too large")
 
     provider.submit_batch = refuse
-    with pytest.raises(UserError, match=r"did not take a batch.*too large"):
+    with pytest.raises(UserError, match=r"did not accept a batch.*too large"):
         wave(provider, tmp_path, frames)
 
 
-def test_a_broken_note_of_batches_is_not_thrown_away(tmp_path, frames):
+def test_a_broken_list_of_batches_is_not_overwritten(tmp_path, frames):
     (tmp_path / batches.FILE).write_text("{")
     with pytest.raises(UserError, match="paid for"):
         wave(Provider(), tmp_path, frames)

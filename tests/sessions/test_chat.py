@@ -1,4 +1,4 @@
-"""Runs that ask in another way: what they are called, what goes over the wire, and what is refused before the first call."""
+"""Runs with other prompt styles: their names, their requests, and what is refused before the first call."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def study(folder: Path, backends=scripted, over=None, **settings) -> Session[Fra
         ),
     ],
 )
-def test_each_way_of_asking_is_a_run_of_its_own_kind(tmp_path, settings, name, planner):
+def test_each_prompt_style_makes_a_different_run(tmp_path, settings, name, planner):
     made = study(tmp_path, **settings)
     assert [job.name for job in made.jobs] == [name]
     made.run()
@@ -97,17 +97,17 @@ def test_each_way_of_asking_is_a_run_of_its_own_kind(tmp_path, settings, name, p
     }
 
 
-def test_the_separate_prompts_are_what_they_were(tmp_path):
+def test_the_separate_prompts_have_not_changed(tmp_path):
     made = study(tmp_path)
     made.run()
     manifest = read_manifest(tmp_path / "results" / "m")
     assert manifest.planner.settings == {"parser": "strict"}
     assert manifest.prompts is not None
-    # Of the shipped set since it came; runs of before are gone on with.
+    # The digest of the shipped set has never changed, so that older runs can be resumed.
     assert manifest.prompts.sha256.startswith("eec474c61bfe1448")
 
 
-def test_a_run_is_not_gone_on_with_in_another_way(tmp_path):
+def test_a_run_is_not_resumed_with_another_style(tmp_path):
     first = study(tmp_path, name="mine", limit=1)
     first.run()
     for settings in ({"dialogue": True}, {"frames": 2}, {"answer": "guided"}):
@@ -116,7 +116,7 @@ def test_a_run_is_not_gone_on_with_in_another_way(tmp_path):
             other.run()
 
 
-def test_ways_of_asking_are_compared_as_different_planners(tmp_path):
+def test_prompt_styles_are_compared_as_different_planners(tmp_path):
     for settings in ({}, {"dialogue": True}, {"answer": "guided"}):
         made = study(tmp_path, **settings)
         made.run()
@@ -131,12 +131,12 @@ def test_ways_of_asking_are_compared_as_different_planners(tmp_path):
     }
 
 
-def test_baselines_are_driven_along_as_ever(tmp_path):
+def test_baselines_are_not_affected(tmp_path):
     made = study(tmp_path, planners=["constant-action", "chain-of-thought"], dialogue=True)
     assert [job.name for job in made.jobs] == ["constant-action", "m+dialogue"]
 
 
-# On the wire.
+# Requests.
 
 
 def driven(folder, server, backend, **settings):  # noqa: F811
@@ -147,7 +147,7 @@ def driven(folder, server, backend, **settings):  # noqa: F811
 
 
 def by_turns(requests):
-    """What arrived, by the number of turns."""
+    """The received requests, by number of turns."""
     found: dict[int, list[list[tuple[str, list[str | bytes]]]]] = {}
     for received in requests:
         turns = arrived(received)
@@ -156,7 +156,7 @@ def by_turns(requests):
 
 
 @pytest.mark.parametrize("provider", [COMPATIBLE, ANTHROPIC, GOOGLE], ids=lambda provider: provider.name)
-def test_a_dialogue_on_the_wire(server, provider, tmp_path):  # noqa: F811
+def test_the_requests_of_a_dialogue(server, provider, tmp_path):  # noqa: F811
     name, requests = driven(tmp_path, server, provider.make(server), dialogue=True)
     found = by_turns(requests)
     assert {turns: len(all_) for turns, all_ in found.items()} == {1: 5, 3: 5, 5: 5}
@@ -166,26 +166,26 @@ def test_a_dialogue_on_the_wire(server, provider, tmp_path):  # noqa: F811
         assert five[:3] in found[3], "turn 3 contains turn 2"
         pictures = [part for _, parts in five for part in parts if isinstance(part, bytes)]
         assert len(pictures) == 1
-        assert five[0][1][0] == pictures[0], "the picture stands first"
+        assert five[0][1][0] == pictures[0], "the picture comes first"
     assert len(read_frames(tmp_path / "results" / name)) == 5
 
 
-def test_the_ways_of_asking_share_no_answer_that_differs(server, tmp_path):  # noqa: F811
+def test_prompt_styles_share_answers_of_the_same_requests_only(server, tmp_path):  # noqa: F811
     frames = pictured(tmp_path)
     asked = []
     for settings in ({}, {"dialogue": True}, {"frames": 2}, {"answer": "guided"}):
         made = study(tmp_path, COMPATIBLE.make(server), frames, **settings)
         made.run()
         asked.append(server.counts.requests)
-    # The scene turn of a dialogue is the scene prompt; guided, only the action call is another.
+    # The scene turn of a dialogue is the scene prompt; guided, only the action call differs.
     assert asked == [15, 15 + 10, 25 + 15, 40 + 5]
     again = study(tmp_path, COMPATIBLE.make(server), frames, dialogue=True, name="again")
     again.run()
-    assert server.counts.requests == asked[-1], "asked alike, answered from the cache"
+    assert server.counts.requests == asked[-1], "same requests, answered from the cache"
 
 
 @pytest.mark.parametrize("dialogue", [False, True])
-def test_several_pictures_on_the_wire(server, tmp_path, dialogue):  # noqa: F811
+def test_the_requests_with_several_pictures(server, tmp_path, dialogue):  # noqa: F811
     _, requests = driven(tmp_path, server, CHAT.make(server), frames=3, dialogue=dialogue)
     by_number = {
         tuple((tmp_path / f"{number}{age}.jpg").read_bytes() for age in ("-2", "-1", "")) for number in range(5)
@@ -199,7 +199,7 @@ def test_several_pictures_on_the_wire(server, tmp_path, dialogue):  # noqa: F811
     assert len(requests) == 15
 
 
-def test_a_dialogue_with_several_pictures_goes_by_batch_too(server, tmp_path):  # noqa: F811
+def test_a_dialogue_with_several_pictures_can_be_batched(server, tmp_path):  # noqa: F811
     single, batch = tmp_path / "single", tmp_path / "batch"
     for folder in (single, batch):
         folder.mkdir()
@@ -209,14 +209,14 @@ def test_a_dialogue_with_several_pictures_goes_by_batch_too(server, tmp_path):  
     made.run(Spending(batch=True, poll_s=0.0))
     assert server.counts.requests == asked
 
-    def said(folder):
+    def answers_of(folder):
         records = read_frames(folder / "results" / name)
         return {r.sample_token: [(s.stage, s.prompt, s.response) for s in r.calls] for r in records}
 
-    assert said(batch) == said(single)
+    assert answers_of(batch) == answers_of(single)
 
 
-def test_a_dialogue_beyond_the_context_is_summarised_and_its_tables_are_whole(server, tmp_path):  # noqa: F811
+def test_a_dialogue_beyond_the_context_is_summarised_and_its_tables_are_complete(server, tmp_path):  # noqa: F811
     backend = COMPATIBLE.make(server, max_output_tokens=240, context_tokens=1560)
     server.server.settings.context_tokens = 1560
     name, requests = driven(tmp_path, server, backend, dialogue=True)
@@ -237,18 +237,20 @@ def test_a_dialogue_beyond_the_context_is_summarised_and_its_tables_are_whole(se
 # Refused before the first call.
 
 
-def test_a_model_that_cannot_be_held_to_the_form_is_refused_before_the_first_call(server, tmp_path):  # noqa: F811
+def test_a_model_that_cannot_be_constrained_is_refused_before_the_first_call(server, tmp_path):  # noqa: F811
     frames = pictured(tmp_path)
     made = study(tmp_path, CHAT.make(server), frames, answer="guided")
-    with pytest.raises(UserError, match=r"held to a JSON schema only.*asks for a list; add `prompts` three-stage-json"):
+    with pytest.raises(
+        UserError, match=r"constrained to a JSON schema only.*asks for a list; add `prompts` three-stage-json"
+    ):
         made.run()
     off = COMPATIBLE.make(server, options={"structured_output": False})
     made = study(tmp_path, off, frames, answer="guided")
-    with pytest.raises(UserError, match="cannot be held to a form of answer; leave `answer` guided out"):
+    with pytest.raises(UserError, match="cannot be constrained to a form of answer; leave `answer` guided out"):
         made.run()
     recording = ReplayBackend(ModelConfig(name="r", provider="replay", model="r"), {})
     made = study(tmp_path, recording, frames, answer="guided")
-    with pytest.raises(UserError, match=r"provider replay.* cannot be held"):
+    with pytest.raises(UserError, match=r"provider replay.* cannot be constrained"):
         made.run()
     assert server.counts.requests == 0
     assert not [path for path in (tmp_path / "results").iterdir() if path.is_dir()]
@@ -262,14 +264,14 @@ def test_a_local_model_is_refused_with_what_to_do(tmp_path):
     backend = TransformersBackend(ModelConfig(name="local", provider="transformers", model="some/model"))
     for prompts in ("three-stage", "three-stage-json"):
         made = study(tmp_path, backend, pictured(tmp_path), answer="guided", prompts=prompts)
-        with pytest.raises(UserError, match=r"provider transformers.* cannot be held.* vLLM server"):
+        with pytest.raises(UserError, match=r"provider transformers.* cannot be constrained.* vLLM server"):
             made.run()
 
 
 def test_earlier_pictures_that_are_missing_are_named(tmp_path):
     frames = pictured(tmp_path)
     frames[1].earlier[-2].path.unlink()
-    assert study(tmp_path, seeing, frames), "nobody looks at them"
+    assert study(tmp_path, seeing, frames), "no model reads them"
     with pytest.raises(UserError, match=r"1 of 5 pictures are missing under drives, the first is '1-2\.jpg'"):
         open_runs(Benchmark(data="x", models=["m"], frames=3), tmp_path / "results", MadeUpSource(frames), seeing)
 
@@ -281,6 +283,6 @@ def test_a_source_that_knows_no_earlier_pictures_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("frames", [0, 9])
-def test_more_pictures_than_the_history_spans_there_are_not(frames):
+def test_there_are_not_more_pictures_than_the_history_has(frames):
     with pytest.raises(ValueError, match="pictures"):
         Benchmark(data="x", frames=frames)

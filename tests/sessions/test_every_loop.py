@@ -1,4 +1,4 @@
-"""What a session does for its runs, it does in both loops: over recorded frames, and in a world."""
+"""A session does the same for its runs in both loops: over recorded frames, and in a world."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Loop:
         prefix: of run names.
         open: a session of a results folder's parent, backends and settings of a benchmark.
         unit: what is counted.
-        calls: that a model is asked for one of them; None where that depends on how it answers.
-        command: of the command line.
+        calls: of a model for one of them; None where that depends on its answers.
+        command: name of the command.
     """
 
     prefix: str
@@ -94,7 +94,7 @@ def folder_of(loop: Loop, results: Path, name: str = "m") -> Path:
 
 
 class Counting(Backend):
-    """Answers at once, costs a dollar a call, and writes down what is done with it."""
+    """Answers immediately, costs a dollar a call, and logs what is done with it."""
 
     def __init__(self, name: str = "m", gpus: int = 0, **settings: Any) -> None:
         values = {"limits": Limits(attempts=1), "price": Price(input=1000.0, output=0.0)} | settings
@@ -183,12 +183,12 @@ def test_a_model_without_gpus_writes_no_gpu_time(loop, tmp_path):
 def test_a_budget_holds_and_the_same_command_resumes(loop, tmp_path):
     whole, first, second = Counting(), Counting(), Counting()
     loop.open(tmp_path / "whole", only(whole)).run()
-    # A call costs a dollar, and is feared to cost six.
+    # A call costs a dollar, and six dollars are reserved for it.
     cap = 2.5 * loop.calls + 6.0
     (outcome,) = loop.open(tmp_path, only(first)).run(Spending(max_cost=cap))
     assert (outcome.total, outcome.kept) == (4, 0)
     assert 1 <= outcome.done < 4
-    assert f"the next call might go beyond `max_cost` {cap:g}" == outcome.stopped
+    assert f"the next call might exceed `max_cost` {cap:g}" == outcome.stopped
     assert first.asked <= cap
     assert read_manifest(folder_of(loop, tmp_path / "results")).ended is None
     (outcome,) = loop.open(tmp_path, only(second)).run()
@@ -205,14 +205,14 @@ def test_a_budget_holds_for_all_runs_together(loop, tmp_path):
     assert any(outcome.stopped for outcome in outcomes)
 
 
-def test_a_cap_without_a_price_is_refused_before_anything_is_asked(loop, tmp_path):
+def test_a_cost_limit_without_a_price_is_refused_before_any_call(loop, tmp_path):
     backend = Counting(price=None)
     with pytest.raises(UserError, match=r"The price of 'm' is unknown, so `max_cost` cannot hold"):
         loop.open(tmp_path, only(backend)).run(Spending(max_cost=1.0))
     assert backend.asked == 0
 
 
-def test_ctrl_c_keeps_what_is_done_and_the_same_command_resumes(loop, tmp_path):
+def test_ctrl_c_keeps_finished_work_and_the_same_command_resumes(loop, tmp_path):
     whole, first, second = Counting(), Counting(), Counting()
     loop.open(tmp_path / "whole", only(whole)).run()
     first.at_call[loop.calls + 2] = lambda: os.kill(os.getpid(), signal.SIGINT)
@@ -243,7 +243,7 @@ def test_without_a_cache_none_is_made(loop, tmp_path):
     assert not (tmp_path / "results" / CACHE).exists()
 
 
-def test_a_run_in_the_way_is_refused_before_anything_is_asked(loop, tmp_path):
+def test_a_folder_with_another_run_is_refused_before_any_call(loop, tmp_path):
     loop.open(tmp_path, only(Counting("a")), models=["a"]).run()
     backends = {"a": Counting("a"), "b": Counting("b")}
     with pytest.raises(UserError, match="holds a run with other"):
@@ -251,9 +251,9 @@ def test_a_run_in_the_way_is_refused_before_anything_is_asked(loop, tmp_path):
     assert backends["a"].asked == backends["b"].asked == 0
 
 
-def test_answers_that_cannot_be_constrained_are_refused_before_anything_is_asked(loop, tmp_path):
+def test_a_model_that_cannot_be_constrained_is_refused_before_any_call(loop, tmp_path):
     backend = Counting()
-    with pytest.raises(UserError, match="cannot be held to a form of answer"):
+    with pytest.raises(UserError, match="cannot be constrained to a form of answer"):
         loop.open(tmp_path, only(backend), answer="guided").run()
     assert (backend.log, (tmp_path / "results" / CACHE).exists()) == ([], False)
 
@@ -294,7 +294,7 @@ def test_progress_is_counted_and_logged_as_json(loop, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("command", ["run", "drive", "study"])
-def test_models_answer_where_the_executor_says(command, elsewhere, cli, monkeypatch):
+def test_models_run_on_the_executor(command, elsewhere, cli, monkeypatch):
     spread: list[str] = []
 
     @contextmanager
@@ -306,12 +306,22 @@ def test_models_answer_where_the_executor_says(command, elsewhere, cli, monkeypa
         yield make
 
     monkeypatch.setattr("lightemma.executors.placing", placing)
-    words: Sequence[str] = ["--data", "demo", "--limit", "1"]
+    arguments: Sequence[str] = ["--data", "demo", "--limit", "1"]
     if command != "run":
         Path("w.yaml").write_text("world: {scenarios: [cruise], seeds: 1, replan: 6, draw: false}\nplanners: [stop]\n")
-        words = ["w.yaml", "--planner", "chain-of-thought"]
+        arguments = ["w.yaml", "--planner", "chain-of-thought"]
     ended = cli(
-        command, *words, "--model", "a", "--executor", "ray", "--replicas", "2", "--gpus-per-replica", "0.5", "--quiet"
+        command,
+        *arguments,
+        "--model",
+        "a",
+        "--executor",
+        "ray",
+        "--replicas",
+        "2",
+        "--gpus-per-replica",
+        "0.5",
+        "--quiet",
     )
     assert (ended.status, ended.err) == (0, "")
     assert spread == ["ray 2 0.5 a"]

@@ -1,4 +1,4 @@
-"""Published archives become runs: once, honestly, and never over another run."""
+"""Published archives become runs: once, with their errors, and never over another run."""
 
 from __future__ import annotations
 
@@ -86,10 +86,10 @@ def test_other_answers_or_another_run_under_the_name_are_refused(tmp_path):
 
 
 def test_the_parser_decides_what_is_ok(tmp_path):
-    def words(token: str, stage: str) -> str:
+    def answers(token: str, stage: str) -> str:
         return NO_COMMAS if stage == "action" and token == "scene-0001/1" else good_answer(token, stage)
 
-    archive = write_archive(tmp_path / "tiny", words)
+    archive = write_archive(tmp_path / "tiny", answers)
     strict = import_archive(archive, tmp_path / "results")
     tolerant = import_archive(archive, tmp_path / "results", "tolerant", "forgiving")
     assert [record.outcome for record in read_frames(strict)] == ["ok", "format:missing_commas", "ok", "ok", "ok"]
@@ -98,11 +98,11 @@ def test_the_parser_decides_what_is_ok(tmp_path):
 
 
 def test_a_failure_in_an_earlier_stage_is_marked_and_counted(tmp_path):
-    def words(token: str, stage: str) -> str:
+    def answers(token: str, stage: str) -> str:
         failed = token == "scene-0002/0" and stage == "intent"
         return "Error generating response: Error code: 529 - overloaded" if failed else good_answer(token, stage)
 
-    folder = import_archive(write_archive(tmp_path / "tiny", words), tmp_path / "results")
+    folder = import_archive(write_archive(tmp_path / "tiny", answers), tmp_path / "results")
     record = read_frames(folder)[3]
     assert [stage.outcome for stage in record.calls] == ["ok", "call:overloaded", "ok"]
     assert record.outcome == "ok", "judged by its action answer, as the published evaluation did"
@@ -112,11 +112,11 @@ def test_a_failure_in_an_earlier_stage_is_marked_and_counted(tmp_path):
 
 
 def test_a_failed_action_call_is_a_call_error_not_a_format_error(tmp_path):
-    def words(token: str, stage: str) -> str:
+    def answers(token: str, stage: str) -> str:
         failed = token == "scene-0002/0" and stage == "action"
         return "Error generating response: Request timed out." if failed else good_answer(token, stage)
 
-    record = read_frames(import_archive(write_archive(tmp_path / "tiny", words), tmp_path / "results"))[3]
+    record = read_frames(import_archive(write_archive(tmp_path / "tiny", answers), tmp_path / "results"))[3]
     assert (record.outcome, record.actions, record.calls[-1].error) == (
         "call:timeout",
         None,

@@ -1,4 +1,4 @@
-"""What a ``--model`` value leads to, what is wrong with it otherwise, and that a key never reaches a file."""
+"""``--model`` values become backends, wrong ones are refused, and a key never reaches a file."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def own_module(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "own_backend"
 
 
-def test_a_class_of_ones_own_is_a_model(own_module, elsewhere):
+def test_a_users_class_is_a_model(own_module, elsewhere):
     backend = make_backend(f"{own_module}:Shouting")
     request = Request((Message("user", (TextPart("ahead?"),)),), "t", "scene")
     assert asyncio.run(backend.generate(request)).text == "AHEAD?"
@@ -133,7 +133,7 @@ def test_a_class_of_ones_own_is_a_model(own_module, elsewhere):
         ("no_such_module:Silent", "cannot be imported .*PYTHONPATH"),
     ],
 )
-def test_a_class_that_is_none_is_refused(own_module, place, complaint):
+def test_a_class_that_is_not_a_backend_is_refused(own_module, place, complaint):
     with pytest.raises(UserError, match=complaint):
         make_backend(place)
 
@@ -167,10 +167,10 @@ def test_a_replayed_run_answers_and_fails_as_recorded(tmp_path):
 
 
 def test_a_replayed_archive_marks_failures_that_were_passed_on_as_answers(tmp_path):
-    def words(token: str, stage: str) -> str:
+    def answers(token: str, stage: str) -> str:
         return "Error generating response: HTTP code 500" if stage == "scene" else f"{stage} of {token}"
 
-    backend = make_backend(f"replay:{write_archive(tmp_path / 'tiny', words)}")
+    backend = make_backend(f"replay:{write_archive(tmp_path / 'tiny', answers)}")
     assert (backend.config.name, backend.config.model) == ("tiny", "tiny-vlm")
     scene = ask(backend)
     assert (scene.text, scene.failure) == ("Error generating response: HTTP code 500", "server_error")
@@ -183,7 +183,7 @@ def test_a_run_that_asked_no_model_cannot_be_replayed(tmp_path):
         make_backend(f"replay:{folder}")
 
 
-def test_an_archive_may_be_called_anything(tmp_path):
+def test_an_archive_may_have_any_name(tmp_path):
     assert make_backend(f"replay:{write_archive(tmp_path / 'tiny vlm (1)')}").config.name == "tiny-vlm-1"
     folder = steady_run(tmp_path, "über vlm", make_frames(), 5.0)
     assert make_backend(f"replay:{folder}").config.name == "ber-vlm"
@@ -210,7 +210,7 @@ KEY = "sk-test-0123456789-never-in-a-file"
 
 
 def replies() -> list[Reply]:
-    """One good frame, then a failure whose words repeat the key, as careless servers do."""
+    """One good frame, then a failure whose message repeats the key, as some servers do."""
     good = [answer("A road."), answer("Go on."), answer(STEADY_TEXT)]
     return [*good, failure(500, f"internal error, Authorization was Bearer {KEY}")]
 

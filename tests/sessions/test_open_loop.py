@@ -1,4 +1,4 @@
-"""The engine: every frame once, nothing asked twice, failures recorded as failures, and nothing lost on the way out."""
+"""The open loop: every frame once, no call twice, failures are recorded as failures, and nothing is lost at the end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GOOD = {"scene": ["A road."], "intent": ["Go on."], "action": [STEADY_TEXT]}
 
 
 def config(**limits: float) -> ModelConfig:
-    # One try a call: what a second try does is tested in test_calls.
+    # One attempt per call: further attempts are tested in tests/calls.
     limits = {"attempts": 1} | limits
     return ModelConfig(name="vlm", provider="scripted", model="vlm-model", limits=Limits.model_validate(limits))
 
@@ -40,12 +40,12 @@ def good_backend(**more: float) -> ScriptedBackend:
     return ScriptedBackend.from_answers(GOOD, repeat=True, config=config(), **more)
 
 
-def sit(folder: Path, backend: Backend | None, frames: list[Frame] = FRAMES, concurrency: int = 1) -> RunOutcome:
-    """One sitting of a run over ``frames``."""
-    return asyncio.run(sitting(folder, backend, frames, concurrency))
+def drive_once(folder: Path, backend: Backend | None, frames: list[Frame] = FRAMES, concurrency: int = 1) -> RunOutcome:
+    """One session of a run over ``frames``."""
+    return asyncio.run(one_session(folder, backend, frames, concurrency))
 
 
-async def sitting(
+async def one_session(
     folder: Path,
     backend: Backend | None,
     frames: list[Frame] = FRAMES,
@@ -69,7 +69,7 @@ def every_stage(frames: Iterable[Frame]) -> Counter[tuple[str, str]]:
 
 
 class Crowded(ScriptedBackend):
-    """Counts the calls under way, and how often it is closed."""
+    """Counts the calls in progress, and how often it is closed."""
 
     under_way = most = closed = 0
 
@@ -85,9 +85,9 @@ class Crowded(ScriptedBackend):
         self.closed += 1
 
 
-def test_frames_side_by_side_are_each_driven_once(tmp_path):
+def test_concurrent_frames_are_each_driven_once(tmp_path):
     backend = Crowded.from_answers(GOOD, repeat=True, latency_s=0.005, config=config())
-    outcome = sit(tmp_path / "vlm", backend, concurrency=4)
+    outcome = drive_once(tmp_path / "vlm", backend, concurrency=4)
     assert backend.most == 4
     assert asked(backend) == every_stage(FRAMES)
     assert outcomes(tmp_path / "vlm") == {frame.sample_token: "ok" for frame in FRAMES}
@@ -95,29 +95,29 @@ def test_frames_side_by_side_are_each_driven_once(tmp_path):
     assert (outcome.total, outcome.done, outcome.kept, outcome.failed) == (10, 10, 0, 0)
 
 
-def test_the_stages_of_a_frame_stay_in_order_side_by_side(tmp_path):
+def test_the_stages_of_concurrent_frames_keep_their_order(tmp_path):
     backend = good_backend(latency_s=0.002)
-    sit(tmp_path / "vlm", backend, concurrency=5)
+    drive_once(tmp_path / "vlm", backend, concurrency=5)
     for frame in FRAMES:
         mine = [request.stage for request in backend.requests if request.sample_token == frame.sample_token]
         assert mine == list(STAGES)
 
 
-def test_more_workers_than_frames_do_no_harm(tmp_path):
-    assert sit(tmp_path / "vlm", good_backend(), FRAMES[:2], concurrency=50).done == 2
+def test_more_concurrency_than_frames_does_no_harm(tmp_path):
+    assert drive_once(tmp_path / "vlm", good_backend(), FRAMES[:2], concurrency=50).done == 2
 
 
-def test_going_on_after_a_crash_asks_only_for_the_rest(tmp_path):
+def test_resuming_after_a_crash_sends_only_the_missing_calls(tmp_path):
     script = {**GOOD, "action": [STEADY_TEXT] * 4 + [RuntimeError("power cut")]}
     script["scene"] = script["scene"] * 5
     script["intent"] = script["intent"] * 5
     with pytest.raises(RuntimeError, match="power cut"):
-        sit(tmp_path / "vlm", ScriptedBackend.from_answers(script, config=config()))
+        drive_once(tmp_path / "vlm", ScriptedBackend.from_answers(script, config=config()))
     assert list(outcomes(tmp_path / "vlm")) == [frame.sample_token for frame in FRAMES[:4]]
     assert read_manifest(tmp_path / "vlm").ended is None
 
     again = good_backend()
-    outcome = sit(tmp_path / "vlm", again)
+    outcome = drive_once(tmp_path / "vlm", again)
     assert asked(again) == every_stage(FRAMES[4:])
     assert (outcome.done, outcome.kept) == (6, 4)
     assert set(outcomes(tmp_path / "vlm").values()) == {"ok"}
@@ -125,55 +125,57 @@ def test_going_on_after_a_crash_asks_only_for_the_rest(tmp_path):
 
 
 def test_a_finished_run_asks_nothing_more(tmp_path):
-    sit(tmp_path / "vlm", good_backend())
+    drive_once(tmp_path / "vlm", good_backend())
     before = (tmp_path / "vlm" / "frames.jsonl").read_bytes()
     again = good_backend()
-    assert sit(tmp_path / "vlm", again) == RunOutcome(total=10, done=0, kept=10, failed=0)
+    assert drive_once(tmp_path / "vlm", again) == RunOutcome(total=10, done=0, kept=10, failed=0)
     assert again.requests == []
     assert (tmp_path / "vlm" / "frames.jsonl").read_bytes() == before
 
 
 def test_format_errors_are_answers_and_are_not_asked_again(tmp_path):
-    sit(tmp_path / "vlm", ScriptedBackend.from_answers({**GOOD, "action": ["no numbers"]}, repeat=True), FRAMES[:2])
+    drive_once(
+        tmp_path / "vlm", ScriptedBackend.from_answers({**GOOD, "action": ["no numbers"]}, repeat=True), FRAMES[:2]
+    )
     again = good_backend()
-    sit(tmp_path / "vlm", again, FRAMES[:2])
+    drive_once(tmp_path / "vlm", again, FRAMES[:2])
     assert again.requests == []
     assert set(outcomes(tmp_path / "vlm").values()) == {"format:prose"}
 
 
-def test_failed_calls_are_tried_again_on_the_next_sitting(tmp_path):
+def test_failed_calls_are_tried_again_in_the_next_session(tmp_path):
     script = {**GOOD, "intent": ["Go on.", CallError("overloaded", "busy"), "Go on."]}
     first = ScriptedBackend.from_answers(script, repeat=True, config=config())
-    assert sit(tmp_path / "vlm", first, FRAMES[:3]).failed == 1
+    assert drive_once(tmp_path / "vlm", first, FRAMES[:3]).failed == 1
     second, third = FRAMES[1].sample_token, FRAMES[2].sample_token
     assert outcomes(tmp_path / "vlm")[second] == "call:overloaded"
 
     again = good_backend()
-    outcome = sit(tmp_path / "vlm", again, FRAMES[:3])
+    outcome = drive_once(tmp_path / "vlm", again, FRAMES[:3])
     assert asked(again) == every_stage(FRAMES[1:2])
     assert (outcome.done, outcome.kept, outcome.failed) == (1, 2, 0)
     assert list(outcomes(tmp_path / "vlm").items())[1:] == [(second, "ok"), (third, "ok")]
 
 
-def test_a_failed_call_is_neither_fed_on_nor_scored(tmp_path):
-    script = {**GOOD, "scene": ["A road.", CallError("server_error", "HTTP 500: secret-free words")]}
+def test_a_failed_call_is_neither_passed_on_nor_scored(tmp_path):
+    script = {**GOOD, "scene": ["A road.", CallError("server_error", "HTTP 500: without a secret")]}
     backend = ScriptedBackend.from_answers(script, repeat=True, config=config())
-    sit(tmp_path / "vlm", backend, FRAMES[:2])
+    drive_once(tmp_path / "vlm", backend, FRAMES[:2])
     failed = read_frames(tmp_path / "vlm")[1]
     assert asked(backend)[failed.sample_token, "intent"] == 0
     assert [(stage.stage, stage.outcome, stage.response) for stage in failed.calls] == [
         ("scene", "call:server_error", None)
     ]
-    assert failed.calls[0].error == "HTTP 500: secret-free words"
+    assert failed.calls[0].error == "HTTP 500: without a secret"
     assert failed.actions is None
     assert failed.trajectory is None
     assert load_scores(tmp_path / "vlm").ok.tolist() == [True, False]
 
 
-def test_a_refusal_ends_the_frame_though_it_has_words(tmp_path):
+def test_a_refusal_ends_the_frame_although_it_has_text(tmp_path):
     refusal = Completion("I cannot help with that.", finish_reason="refused")
     backend = ScriptedBackend.from_answers({**GOOD, "intent": [refusal]}, repeat=True, config=config())
-    sit(tmp_path / "vlm", backend, FRAMES[:1])
+    drive_once(tmp_path / "vlm", backend, FRAMES[:1])
     assert list(asked(backend)) == [(FRAMES[0].sample_token, "scene"), (FRAMES[0].sample_token, "intent")]
     assert outcomes(tmp_path / "vlm") == {FRAMES[0].sample_token: "call:refused"}
 
@@ -182,74 +184,74 @@ def test_a_refusal_ends_the_frame_though_it_has_words(tmp_path):
     ("kind", "sentence"),
     [("auth", "refused the key for model 'vlm'"), ("model_not_found", "knows no model 'vlm-model'")],
 )
-def test_a_failure_that_no_further_call_can_escape_ends_the_run(tmp_path, kind, sentence):
+def test_a_failure_that_every_further_call_would_meet_ends_the_run(tmp_path, kind, sentence):
     script = [*[text for texts in GOOD.values() for text in texts] * 2, CallError(kind, "no")]
     backend = Crowded.from_answers(script, config=config())
     with pytest.raises(UserError, match=sentence):
-        sit(tmp_path / "vlm", backend)
+        drive_once(tmp_path / "vlm", backend)
     assert list(outcomes(tmp_path / "vlm").values()) == ["ok", "ok"]
-    assert len(backend.requests) == 7, "one refused call is enough to know"
+    assert len(backend.requests) == 7, "one refused call is enough"
     assert backend.closed == 1
 
 
-def test_side_by_side_one_fatal_failure_stops_the_others(tmp_path):
+def test_one_fatal_failure_stops_concurrent_frames(tmp_path):
     script = [CallError("auth", "no"), *["A road."] * 100]
     backend = Crowded.from_answers(script, latency_s=0.02, config=config())
     with pytest.raises(UserError, match="refused the key"):
-        sit(tmp_path / "vlm", backend, concurrency=4)
+        drive_once(tmp_path / "vlm", backend, concurrency=4)
     assert len(backend.requests) <= 8
     assert backend.closed == 1
 
 
 def test_an_answer_that_takes_too_long_is_a_timeout(tmp_path):
     backend = ScriptedBackend.from_answers(GOOD, repeat=True, latency_s=5, config=config(timeout_s=0.05))
-    assert sit(tmp_path / "vlm", backend, FRAMES[:1]).failed == 1
+    assert drive_once(tmp_path / "vlm", backend, FRAMES[:1]).failed == 1
     record = read_frames(tmp_path / "vlm")[0]
     assert record.outcome == "call:timeout"
     assert record.calls[0].error == "no answer within 0.05 s"
     assert record.calls[0].latency_s == pytest.approx(0.05, abs=0.5)
 
 
-def test_the_backend_is_closed_once_when_all_went_well(tmp_path):
+def test_the_backend_is_closed_once_at_the_end(tmp_path):
     backend = Crowded.from_answers(GOOD, repeat=True, config=config())
-    sit(tmp_path / "vlm", backend, concurrency=3)
+    drive_once(tmp_path / "vlm", backend, concurrency=3)
     assert backend.closed == 1
 
 
-def test_the_manifest_says_who_answered_and_still_does_after_a_sitting_without_calls(tmp_path):
+def test_the_manifest_names_the_answering_model_even_after_a_session_without_calls(tmp_path):
     answer = Completion("A road.", model="vlm-model-2025-05-01")
     backend = ScriptedBackend.from_answers(
         {**GOOD, "action": [Completion(STEADY_TEXT, model=answer.model)]}, repeat=True
     )
     for _ in range(2):
-        sit(tmp_path / "vlm", backend, FRAMES[:2])
+        drive_once(tmp_path / "vlm", backend, FRAMES[:2])
         model = read_manifest(tmp_path / "vlm").model
         assert model is not None
         assert model.answered_as == "vlm-model-2025-05-01"
 
 
-def test_what_is_not_in_a_recording_is_a_failed_call(tmp_path):
+def test_a_call_missing_in_a_recording_is_a_failed_call(tmp_path):
     calls = [Recorded(stage, Completion(GOOD[stage][0], latency_s=7.0)) for stage in STAGES]
     recording = {FRAMES[0].sample_token: calls}
-    sit(tmp_path / "vlm", ReplayBackend(config(), recording), FRAMES[:2])
+    drive_once(tmp_path / "vlm", ReplayBackend(config(), recording), FRAMES[:2])
     first, second = read_frames(tmp_path / "vlm")
     assert (first.outcome, second.outcome) == ("ok", "call:not_recorded")
     assert [stage.latency_s for stage in first.calls] == [7.0, 7.0, 7.0], "the recorded seconds, not the replay's"
 
 
 def test_a_planner_without_model_needs_no_backend(tmp_path):
-    sit(tmp_path / "vlm", None)
+    drive_once(tmp_path / "vlm", None)
     records = read_frames(tmp_path / "vlm")
     assert [record.sample_token for record in records] == [frame.sample_token for frame in FRAMES]
     assert all(record.calls == [] and record.outcome == "ok" and record.image_sha256 is None for record in records)
     assert records[0].trajectory == [(2.5 * step, 0.0) for step in range(1, 7)]
 
 
-def test_a_cancelled_run_leaves_whole_lines_and_goes_on(tmp_path):
+def test_a_cancelled_run_leaves_whole_lines_and_resumes(tmp_path):
     backend = Crowded.from_answers(GOOD, repeat=True, latency_s=0.01, config=config())
 
     async def cancel_midway() -> None:
-        task = asyncio.create_task(sitting(tmp_path / "vlm", backend, concurrency=3))
+        task = asyncio.create_task(one_session(tmp_path / "vlm", backend, concurrency=3))
         while len(backend.requests) < 14:
             await asyncio.sleep(0.002)
         task.cancel()
@@ -262,7 +264,7 @@ def test_a_cancelled_run_leaves_whole_lines_and_goes_on(tmp_path):
     assert data.endswith(b"\n")
     assert 0 < len(done) < len(FRAMES)
     assert backend.closed == 1
-    outcome = sit(tmp_path / "vlm", good_backend())
+    outcome = drive_once(tmp_path / "vlm", good_backend())
     assert (outcome.kept, outcome.done) == (len(done), len(FRAMES) - len(done))
     assert set(outcomes(tmp_path / "vlm")) == {frame.sample_token for frame in FRAMES}
 
@@ -278,7 +280,7 @@ def test_a_broken_picture_ends_the_run_by_name(tmp_path):
     path.write_bytes(b"\xff\xd8 no more")
     frame = make_frame(image_path=path)
     with pytest.raises(UserError, match=r"broken\.jpg"):
-        sit(tmp_path / "vlm", Seeing.from_answers(GOOD, repeat=True, config=config()), [frame])
+        drive_once(tmp_path / "vlm", Seeing.from_answers(GOOD, repeat=True, config=config()), [frame])
     assert read_frames(tmp_path / "vlm") == []
 
 
@@ -287,15 +289,15 @@ def test_a_picture_is_recorded_by_its_digest_and_never_embedded(tmp_path):
 
     path = tmp_path / "seen.jpg"
     Image.new("RGB", (32, 18), (90, 120, 150)).save(path)
-    sit(tmp_path / "vlm", Seeing.from_answers(GOOD, repeat=True, config=config()), [make_frame(image_path=path)])
+    drive_once(tmp_path / "vlm", Seeing.from_answers(GOOD, repeat=True, config=config()), [make_frame(image_path=path)])
     record = read_frames(tmp_path / "vlm")[0]
     assert record.image_sha256 is not None
     assert len(record.image_sha256) == 64
     assert len((tmp_path / "vlm" / "frames.jsonl").read_bytes()) < 12_000
 
 
-def test_the_live_view_counts_what_an_earlier_sitting_kept(tmp_path):
-    sit(tmp_path / "vlm", good_backend(), FRAMES[:2])
+def test_the_live_view_counts_frames_of_an_earlier_session(tmp_path):
+    drive_once(tmp_path / "vlm", good_backend(), FRAMES[:2])
     seen: list[Monitor] = []
-    asyncio.run(sitting(tmp_path / "vlm", good_backend(), FRAMES[:2], watch=seen.append))
+    asyncio.run(one_session(tmp_path / "vlm", good_backend(), FRAMES[:2], watch=seen.append))
     assert [(monitor.kept, monitor.done, monitor.frames) for monitor in seen] == [(2, 0, 2)]

@@ -1,4 +1,4 @@
-"""From a benchmark to runs: what they are called, and what is refused before the first call."""
+"""From a benchmark to runs: their names, and what is refused before the first call."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Seeing(ScriptedBackend):
 
 
 def named(kind: type[ScriptedBackend] = ScriptedBackend, **limits: int) -> Callable[[str], Backend]:
-    """A model of whatever name is asked for."""
+    """Makes a model of any name."""
 
     def make(name: str) -> Backend:
         config = ModelConfig(name=name, provider="scripted", model=f"{name}-id", limits=Limits.model_validate(limits))
@@ -45,7 +45,7 @@ def study(
 
 
 class Slow(ChainOfThought):
-    """A way of asking that has its own name."""
+    """A planner with its own name."""
 
     name = "slow-thought"
 
@@ -54,7 +54,7 @@ def names(made: Session[FramesOfSource]) -> list[str]:
     return [job.name for job in made.jobs]
 
 
-def test_runs_are_called_by_what_sets_them_apart(tmp_path):
+def test_runs_are_named_by_their_differences(tmp_path):
     here = __name__
     assert names(study(tmp_path, models=["a", "b"])) == ["a", "b"]
     assert names(study(tmp_path, models=["a"], prompts="three-stage-json")) == ["a+three-stage-json"]
@@ -79,7 +79,7 @@ def test_two_runs_of_one_name_are_refused(tmp_path):
         study(tmp_path, planners=["stop", "stop"])
 
 
-def test_a_planner_that_asks_a_model_needs_one(tmp_path):
+def test_a_planner_with_a_model_must_get_one(tmp_path):
     with pytest.raises(UserError, match="'chain-of-thought' asks a model; name one with `models`"):
         study(tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -96,11 +96,11 @@ def test_pictures_that_are_missing_are_counted_and_the_first_is_named(tmp_path):
     expected = r"2 of 3 pictures are missing under drives, the first is 'samples/CAM_FRONT/scene-0001-1\.jpg'"
     with pytest.raises(UserError, match=expected):
         study(tmp_path / "results", named(Seeing), frames, models=["a"])
-    assert names(study(tmp_path / "results", named(), frames, models=["a"])) == ["a"], "nobody looks at them"
+    assert names(study(tmp_path / "results", named(), frames, models=["a"])) == ["a"], "no model reads them"
 
 
 def test_a_source_without_pictures_is_refused_only_for_models_that_read_them(tmp_path):
-    with pytest.raises(UserError, match="drives has no pictures for 5 of 5 frames, and this model looks at them"):
+    with pytest.raises(UserError, match="drives has no pictures for 5 of 5 frames, and a model needs them"):
         study(tmp_path, named(Seeing), models=["a"])
     assert names(study(tmp_path, named(Seeing), planners=["constant-action"])) == ["constant-action"]
     assert names(study(tmp_path, named(), models=["a"])) == ["a"]
@@ -139,7 +139,7 @@ def test_a_name_cannot_lead_out_of_the_results_folder(tmp_path, name):
     assert not (tmp_path / "results").exists()
 
 
-def test_a_run_says_what_it_was(tmp_path):
+def test_the_manifest_describes_the_run(tmp_path):
     made = study(
         tmp_path, named(concurrency=3), models=["a"], scenes=["scene-0001"], stride=2, limit=1, parser="tolerant"
     )
@@ -182,7 +182,7 @@ def test_stride_and_scenes_choose_the_frames(tmp_path):
         study(tmp_path, planners=["stop"], frames=list(made.work.frames()), scenes=["s-1", "s-4"])
 
 
-def test_the_models_own_limit_decides_how_many_frames_go_side_by_side(tmp_path):
+def test_the_models_limit_decides_how_many_frames_are_concurrent(tmp_path):
     most = []
 
     class Counting(ScriptedBackend):

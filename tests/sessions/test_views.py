@@ -1,4 +1,4 @@
-"""The pictures of a frame that a planner needs: loaded only where someone looks at them."""
+"""The pictures of a frame that a planner needs: loaded only where they are used."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_last_ones_are_loaded_under_the_policy(frame, count):
     assert view.picture == load_picture(frame.image_path, policy)
 
 
-def test_none_are_loaded_where_none_are_needed_or_there_are_none(frame):
+def test_none_are_loaded_where_none_are_needed_or_exist(frame):
     assert load_view(frame, 0, PicturePolicy()) == View()
     assert load_view(replace(frame, image_path=None), 3, PicturePolicy()) == View()
     assert View().picture is None
@@ -43,7 +43,7 @@ def test_at_the_beginning_of_a_drive_there_are_fewer(frame):
     assert len(load_view(replace(frame, earlier=frame.earlier[:1]), 4, PicturePolicy()).pictures) == 2
 
 
-def test_a_picture_that_is_gone_is_named(frame):
+def test_a_missing_picture_is_named(frame):
     frame.earlier[-1].path.unlink()
     with pytest.raises(UserError, match=r"6\.jpg"):
         load_view(frame, 2, PicturePolicy())
@@ -65,7 +65,7 @@ class Seeing(ScriptedBackend):
         (Needs(0, ("main",), looks=True), [Seeing], 0),
     ],
 )
-def test_pictures_are_for_those_who_look(needs, kinds, pictures):
+def test_pictures_are_loaded_where_they_are_used(needs, kinds, pictures):
     config = ModelConfig(name="m", provider="scripted", model="m")
     backends = {role: kind.from_answers([], config=config) for role, kind in zip(needs.models, kinds, strict=True)}
     assert pictures_needed(needs, backends) == pictures

@@ -1,4 +1,4 @@
-"""Whether a model's answers can be made to follow the form that a planner needs; said before the first call."""
+"""Checks, before the first call, that a planner's main model supports the constraint that the planner needs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from lightemma.planners.base import Planner
 _FORMS = {"json": "a JSON schema", "regex": "a regular expression"}
 
 
-def check_guided(planner: Planner, backends: Mapping[str, Backend]) -> None:
-    """Makes sure that the main model can follow the planner's constraint.
+def check_constraint(planner: Planner, backends: Mapping[str, Backend]) -> None:
+    """Checks that answers of the main model can be constrained as the planner needs.
 
     Args:
-        planner: any.
+        planner: with or without a constraint.
         backends: its models by role.
 
     Raises:
-        UserError: if the model cannot.
+        UserError: if not.
     """
     needs = planner.needs()
     if needs.constraint is None or needs.main is None or needs.constraint in backends[needs.main].constraints:
@@ -28,16 +28,17 @@ def check_guided(planner: Planner, backends: Mapping[str, Backend]) -> None:
     who = f"Model '{backend.config.name}' (provider {backend.config.provider})"
     if not planner.takes_style:
         raise UserError(
-            f"{who} cannot be held to {_FORMS[needs.constraint]}, which the planner '{planner.name}' needs; name another model."
+            f"{who} cannot be constrained to {_FORMS[needs.constraint]}, which the planner '{planner.name}' needs; name "
+            "another model."
         )
     if "json" in backend.constraints and planner.prompts is not None:
         raise UserError(
-            f"{who} can be held to a JSON schema only, and the prompt set '{planner.prompts.name}' asks for a list; add "
+            f"{who} can be constrained to a JSON schema only, but the prompt set '{planner.prompts.name}' asks for a list; add "
             "`prompts` three-stage-json.",
             "prompts",
         )
     raise UserError(
-        f"{who} cannot be held to a form of answer; leave `answer` guided out, or ask the model through a vLLM server or a "
-        "provider with structured output (its option structured_output must be on).",
+        f"{who} cannot be constrained to a form of answer; leave `answer` guided out, or use the model through a vLLM server "
+        "or a provider with structured output (its option structured_output must be on).",
         "answer",
     )

@@ -1,4 +1,4 @@
-"""Other ways of asking than three separate prompts: as a dialogue, with several pictures, with a guided answer."""
+"""Prompt styles other than three separate prompts: dialogue, several pictures, guided answers."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def taken(seconds: float) -> EarlierPicture:
 FRAME = replace(make_frame(), earlier=tuple(taken(age) for age in AGES))
 
 
-def drive(asking, answers=(SCENE, INTENT, STEADY_TEXT), prompts=LIST, window=None, pictures_read=True):
+def drive(style, answers=(SCENE, INTENT, STEADY_TEXT), prompts=LIST, window=None, pictures_read=True):
     config = ONE_TRY
     if window is not None:
         size = {"context_tokens": window.context_tokens, "max_output_tokens": window.max_output_tokens}
         config = ONE_TRY.model_copy(update=size)
     backend = ScriptedBackend.from_answers(answers, config=config)
-    planner = ChainOfThought(PlannerSettings(prompts, style=asking, models={"main": config}))
-    view = View((*EARLIER[len(EARLIER) - asking.pictures + 1 :], NOW)) if pictures_read else View()
+    planner = ChainOfThought(PlannerSettings(prompts, style=style, models={"main": config}))
+    view = View((*EARLIER[len(EARLIER) - style.pictures + 1 :], NOW)) if pictures_read else View()
     plan = asyncio.run(planner.plan(FRAME, view, {"main": ModelCaller(backend)}))
     assert [record.stage for record in plan.calls] == [request.stage for request in backend.requests]
     return plan, backend.requests
@@ -69,7 +69,7 @@ def test_the_stages_of_a_dialogue_are_turns_of_one_conversation_with_the_picture
     assert [message.role for message in action.messages] == ["user", "assistant"] * 2 + ["user"]
     assert [message.text for message in action.messages[1::2]] == [SCENE, INTENT]
     assert pictures(action) == [NOW]
-    assert isinstance(action.messages[0].parts[0], PicturePart), "it stands first"
+    assert isinstance(action.messages[0].parts[0], PicturePart), "it comes first"
     assert all(isinstance(part, TextPart) for message in action.messages[1:] for part in message.parts)
 
 
@@ -80,7 +80,7 @@ def test_later_turns_do_not_repeat_what_was_answered(prompts):
     for request in (intent, action):
         assert SCENE not in request.messages[-1].text
         assert INTENT not in request.messages[-1].text
-    assert "5.0, 5.0" in intent.messages[-1].text, "the motion is told once"
+    assert "5.0, 5.0" in intent.messages[-1].text, "the motion is given once"
     assert "[5.0, 5.0" not in action.messages[-1].text
 
 
@@ -98,7 +98,7 @@ def test_a_failed_turn_ends_the_frame(stage):
     assert (plan.outcome, len(requests)) == ("call:server_error", stage + 1)
 
 
-def test_a_dialogue_that_outgrows_the_context_is_summarised_and_that_is_a_call_of_its_own():
+def test_a_dialogue_beyond_the_context_is_summarised_in_a_separate_call():
     answers = [
         Completion(SCENE, Usage(input=900, output=8)),
         Completion("A van, slow.", Usage(input=100, output=10)),
@@ -149,7 +149,7 @@ def test_the_pictures_of_a_dialogue_are_sent_once():
     assert "s ago" not in plan.calls[1].prompt
 
 
-def test_a_model_that_reads_no_pictures_is_asked_all_the_same():
+def test_a_model_that_reads_no_pictures_gets_the_same_texts():
     _, seeing = drive(PromptStyle(pictures=3))
     _, requests = drive(PromptStyle(pictures=3), pictures_read=False)
     assert pictures(requests[0]) == [None, None, None]
@@ -169,7 +169,7 @@ def test_only_the_action_stage_is_guided_in_the_form_the_prompts_ask_for(dialogu
     assert [request.response_schema for request in requests] == [None, None, ACTION_SCHEMA]
 
 
-def test_a_guided_answer_that_is_cut_is_truncated_all_the_same():
+def test_a_guided_answer_that_is_cut_counts_as_truncated():
     plan, _ = drive(PromptStyle(guided=True), [SCENE, INTENT, Completion(STEADY_TEXT[:-9], finish_reason="length")])
     assert plan.outcome == "format:truncated"
 
@@ -178,7 +178,7 @@ def test_a_guided_answer_that_is_cut_is_truncated_all_the_same():
 
 
 @pytest.mark.parametrize(
-    ("asking", "kind", "settings"),
+    ("style", "kind", "settings"),
     [
         (PromptStyle(), "chain-of-thought", {"parser": "strict"}),
         (PromptStyle(dialogue=True), "chain-of-thought-dialogue", {"parser": "strict", "dialogue": True}),
@@ -191,12 +191,12 @@ def test_a_guided_answer_that_is_cut_is_truncated_all_the_same():
         ),
     ],
 )
-def test_every_way_of_asking_has_a_name_of_its_own(asking, kind, settings):
-    planner = make_planner("chain-of-thought", PlannerSettings(LIST, style=asking))
-    assert (planner.kind, planner.settings(), planner.needs().pictures) == (kind, settings, asking.pictures)
+def test_every_prompt_style_has_its_own_name(style, kind, settings):
+    planner = make_planner("chain-of-thought", PlannerSettings(LIST, style=style))
+    assert (planner.kind, planner.settings(), planner.needs().pictures) == (kind, settings, style.pictures)
 
 
-def test_the_context_decides_a_dialogue_and_nothing_else():
+def test_the_context_affects_only_dialogues():
     models = {"main": ONE_TRY.model_copy(update={"context_tokens": 4096})}
 
     def settings(style):
@@ -211,7 +211,7 @@ def test_the_context_decides_a_dialogue_and_nothing_else():
 
 
 class Own(Planner):
-    """A planner that asks in its own way."""
+    """A planner without prompt styles."""
 
     name = "own"
 
@@ -222,9 +222,9 @@ class Own(Planner):
         raise NotImplementedError
 
 
-def test_a_planner_of_ones_own_is_asked_in_no_other_way():
+def test_a_users_planner_takes_no_prompt_style():
     dialogue = PlannerSettings(LIST, style=PromptStyle(dialogue=True))
     assert make_planner(f"{__name__}:Own").kind == "own"
-    with pytest.raises(UserError, match="own way of asking; leave out `dialogue`"):
+    with pytest.raises(UserError, match="decides itself how it asks its model; leave out `dialogue`"):
         make_planner(f"{__name__}:Own", dialogue)
-    assert make_planner("stop", dialogue).kind == "stop", "asks no model"
+    assert make_planner("stop", dialogue).kind == "stop", "has no model"
