@@ -1,4 +1,4 @@
-"""Made-up frames, runs and archives, small enough to work out by hand, and the command line as a fixture."""
+"""Made-up frames, runs and archives, small enough to compute by hand, and the command line as a fixture."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def steady(speed: float, curvature: float = 0.0) -> FloatArray:
 
 
 def plan_text(actions: FloatArray) -> str:
-    """Actions as the strict parser wants them."""
+    """Actions as text for the strict parser."""
     return "[" + ", ".join(f"({speed!r}, {curvature!r})" for speed, curvature in actions.tolist()) + "]"
 
 
@@ -47,7 +47,7 @@ def make_frame(
     driven: FloatArray | None = None,
     image_path: Path | None = None,
 ) -> Frame:
-    """A frame of a car that drove ``history`` and then ``driven``; straight on at 5 m/s where nothing is said.
+    """A frame of a car that drove ``history`` and then ``driven``; by default straight on at 5 m/s.
 
     Two straight steady plans dv apart in speed are 0.5 dv, 1.0 dv, … 3.0 dv metres apart.
     """
@@ -68,7 +68,7 @@ def make_frame(
 
 
 def make_frames(scenes: Mapping[str, int] = TWO_SCENES, **changes: Any) -> list[Frame]:
-    """Frames of scenes with the given numbers of frames."""
+    """Frames of scenes; ``scenes`` gives the number of frames of each."""
     return [make_frame(scene, index, **changes) for scene, count in scenes.items() for index in range(count)]
 
 
@@ -94,7 +94,7 @@ class MadeUpSource(FrameSource):
 def make_manifest(
     run: str, frames: Sequence[Frame], planner: str = "chain-of-thought", parser: str = "strict", **changes: Any
 ) -> Manifest:
-    """The manifest of a run over ``frames``; of a model called like the run where the planner asks one."""
+    """The manifest of a run over ``frames``; the model has the run's name."""
     data = DataEntry(
         source="made-up",
         name="drives",
@@ -111,7 +111,7 @@ def make_manifest(
 def make_record(
     frame: Frame, actions: FloatArray | None, outcome: str = "ok", stages: Sequence[CallRecord] = ()
 ) -> FrameRecord:
-    """A finished frame; a last stage called ``action`` is its answer."""
+    """A finished frame; if its last stage is ``action``, that call is its answer."""
     answered = bool(stages) and stages[-1].stage == "action" and not outcome.startswith("call:")
     plan = Plan(actions, outcome, list(stages), len(stages) - 1 if answered else None)
     return frame_record(frame, View(), Planned(plan, None), LIGHTEMMA)
@@ -129,7 +129,7 @@ def write_run(results: Path, manifest: Manifest, records: Iterable[FrameRecord])
 def steady_run(
     results: Path, run: str, frames: Sequence[Frame], speed: float, failed: Mapping[str, str] | None = None, **more: Any
 ) -> Path:
-    """A run that plans ``speed`` straight on for every frame, but for those whose token ``failed`` gives an outcome."""
+    """A run that plans ``speed`` straight on for every frame, except those for whose token ``failed`` has an outcome."""
     failed = failed or {}
     records = [
         make_record(
@@ -150,11 +150,11 @@ def write_archive(
     """A LightEMMA v2 output folder, ``root/output/scene-XXXX.json``.
 
     Args:
-        root: its folder; the archive is called like it.
-        answers: (sample token, stage) to the model's answer; good ones if left out.
+        root: its folder, whose name is the archive's.
+        answers: (sample token, stage) to the model's answer; good answers if left out.
         scenes: frames per scene.
-        question: sample token to the wording of the scene stage.
-        model: as the files say it.
+        question: sample token to the prompt of the scene stage.
+        model: as named in the files.
     """
     output = root / "output"
     output.mkdir(parents=True)
@@ -166,7 +166,7 @@ def write_archive(
 
 
 def good_answer(token: str, stage: str) -> str:
-    """What a well-behaved model says."""
+    """An answer without errors."""
     return STEADY_TEXT if stage == "action" else f"The {stage} of {token}."
 
 
@@ -221,7 +221,7 @@ Cli = Callable[..., Ended]
 
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """The command line in this process: arguments to how it ended."""
+    """The command line in this process: arguments to status and output."""
     from lightemma.cli import main
 
     def call(*arguments: object) -> Ended:

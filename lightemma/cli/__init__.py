@@ -1,4 +1,4 @@
-"""The command line: one file per command. Commands import what they need when they run, so that --help is quick."""
+"""The command line: one file per command. Commands import what they need only when they run, so that --help is quick."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from lightemma.errors import UserError
 
-#: Exit status after Ctrl-C, as shells have it.
+#: Exit status after Ctrl-C, as in shells.
 INTERRUPTED = 130
 
 
 def main() -> None:
-    """Runs the command line: exit status 0 done, 1 finished with failed frames, 2 wrong use."""
+    """Runs the command line: exit status 0 done, 1 some frames failed, 2 wrong use, 130 interrupted."""
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     if debug:
@@ -25,12 +25,12 @@ def main() -> None:
     from lightemma.cli.options import in_options
 
     try:
-        # Left to itself typer swallows the interrupt and words its own errors over several lines.
+        # In its standalone mode typer hides interrupts and prints errors over several lines.
         status = app(arguments, prog_name="lightemma", standalone_mode=False)
     except UserError as error:
         if debug:
             raise
-        _say(f"Error: {in_options(str(error), error.parameters)}")
+        _print_error(f"Error: {in_options(str(error), error.parameters)}")
         sys.exit(2)
     except (KeyboardInterrupt, Abort):
         status = INTERRUPTED
@@ -39,23 +39,25 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        if hasattr(error, "format_message"):  # typer's wrong use; the class has no public name in all its versions
-            _say(_wrong_use(error))
+        if hasattr(
+            error, "format_message"
+        ):  # wrong use, as found by typer; the class has no public name in all versions
+            _print_error(_wrong_use(error))
             sys.exit(2)
-        _say(f"Error: {type(error).__name__}: {error}. This is a fault in lightemma; --debug shows where.")
+        _print_error(f"Error: {type(error).__name__}: {error}. This is a fault in lightemma; --debug shows where.")
         sys.exit(70)
     if status == INTERRUPTED:
-        _say("Interrupted. What is done is kept; give the same command again to resume.")
+        _print_error("Interrupted. Finished work is kept; give the same command again to resume.")
     sys.exit(status or 0)
 
 
 def _wrong_use(error: Any) -> str:
-    words: str = error.format_message()
-    if not words or "\n" in words:
-        return words  # a command without arguments: its help
+    message: str = error.format_message()
+    if not message or "\n" in message:
+        return message  # a command without arguments: its help
     command = error.ctx.command_path if getattr(error, "ctx", None) else "lightemma"
-    return f"Error: {words.rstrip('.')}; see `{command} --help`."
+    return f"Error: {message.rstrip('.')}; see `{command} --help`."
 
 
-def _say(sentence: str) -> None:
+def _print_error(sentence: str) -> None:
     print(sentence, file=sys.stderr)

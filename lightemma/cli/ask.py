@@ -1,4 +1,4 @@
-"""lightemma ask: one request against a model, or a few turns, to see whether it is there and answers."""
+"""lightemma ask: sends one request, or a few turns, to a model to check that it answers."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ if TYPE_CHECKING:
 
 def ask(
     model: Annotated[str, typer.Argument(help="A name in configs/models, a YAML, or package.module:Class.")],
-    text: Annotated[str, typer.Argument(help="What to ask.")],
+    text: Annotated[str, typer.Argument(help="Text of the request.")],
     image: Annotated[
-        list[str] | None, typer.Option(help="A picture: file, or http address; may be given several times.")
+        list[str] | None, typer.Option(help="A picture: a file or an http address; may be given several times.")
     ] = None,
     turn: Annotated[
-        list[str] | None, typer.Option(help="What to say after the model's answer; may be given several times.")
+        list[str] | None,
+        typer.Option(help="Text of a further turn, sent after the model's answer; may be given several times."),
     ] = None,
-    system: Annotated[str | None, typer.Option(help="The system's words.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Longest answer; the model's own if left out.", min=1)] = None,
-    temperature: Annotated[float | None, typer.Option(help="The model's own if left out.", min=0.0)] = None,
+    system: Annotated[str | None, typer.Option(help="System message.")] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(help="Longest answer in tokens; as in the model's settings if left out.", min=1)
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help="As in the model's settings if left out.", min=0.0)] = None,
     max_side: Annotated[int | None, typer.Option(help="Longest side of a picture as sent, in pixels.")] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="One JSON object: answer, usage, seconds, finish reason, model as answered.")
+        bool, typer.Option("--json", help="Print one JSON object: answer, usage, seconds, finish reason, model name.")
     ] = False,
 ) -> None:
-    """Ask a model once, or a few turns: nothing is recorded, nothing is kept. Exit status 1 if the call failed."""
+    """Ask a model once, or a few turns: nothing is recorded or cached. Exit status 1 if the call failed."""
     import asyncio
 
     from lightemma.data.pictures import PicturePolicy
@@ -38,11 +41,11 @@ def ask(
     changes = {"max_output_tokens": max_tokens, "temperature": temperature}
     backend = make_backend(model, **{name: value for name, value in changes.items() if value is not None})
     pictures = pictures_for(backend, image or (), PicturePolicy(max_side))
-    asked = asyncio.run(ask_turns(backend, [text, *(turn or ())], pictures, system, None if json else _show))
+    result = asyncio.run(ask_turns(backend, [text, *(turn or ())], pictures, system, None if json else _show))
     if json:
-        typer.echo(_as_json(backend.config.name, asked))
-    if asked.failure is not None:
-        failure = asked.failure
+        typer.echo(_as_json(backend.config.name, result))
+    if result.failure is not None:
+        failure = result.failure
         typer.echo(f"Error: '{backend.config.name}' did not answer ({failure.kind}): {failure.message}", err=True)
         raise typer.Exit(1)
 
@@ -52,30 +55,30 @@ def _show(turn: ChatTurn) -> None:
     if turn.summary is not None:
         typer.echo(f"(The oldest turns were summarised: {turn.summary})", err=True)
     typer.echo(turn.answer)
-    said = [turn.answered_as or "no model named"]
+    parts = [turn.answered_as or "no model named"]
     if turn.usage is not None:
         usage = turn.usage
         cached = f" ({usage.cached_input:,} cached)" if usage.cached_input else ""
-        guessed = "" if usage.source == "api" else f" by {usage.source}"
-        said.append(f"{usage.input:,} tokens in{cached}, {usage.output:,} out{guessed}")
+        counted_by = "" if usage.source == "api" else f" by {usage.source}"
+        parts.append(f"{usage.input:,} tokens in{cached}, {usage.output:,} out{counted_by}")
     if turn.latency_s is not None:
-        said.append(f"{turn.latency_s:.2f} s")
-    said.append(turn.finish_reason)
-    typer.echo(f"({', '.join(said)})", err=True)
+        parts.append(f"{turn.latency_s:.2f} s")
+    parts.append(turn.finish_reason)
+    typer.echo(f"({', '.join(parts)})", err=True)
 
 
-def _as_json(model: str, asked: ChatResult) -> str:
+def _as_json(model: str, result: ChatResult) -> str:
     """The last answer's fields, all turns, and the failure if there is one."""
     import json
 
     import msgspec
 
-    turns: list[dict[str, Any]] = [msgspec.to_builtins(turn) for turn in asked.turns]
+    turns: list[dict[str, Any]] = [msgspec.to_builtins(turn) for turn in result.turns]
     whole: dict[str, Any] = {"model": model}
     if turns:
         names = ("answer", "usage", "latency_s", "finish_reason", "answered_as")
         whole |= {name: turns[-1][name] for name in names}
     whole["turns"] = turns
-    if asked.failure is not None:
-        whole["error"] = msgspec.to_builtins(asked.failure)
+    if result.failure is not None:
+        whole["error"] = msgspec.to_builtins(result.failure)
     return json.dumps(whole, ensure_ascii=False)

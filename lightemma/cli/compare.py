@@ -1,4 +1,4 @@
-"""lightemma compare: runs side by side, as tables."""
+"""lightemma compare: writes tables that compare runs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from lightemma.cli import options
 def compare(
     runs: options.Runs,
     out: Annotated[Path, typer.Option(help="Folder for the tables (.csv, .md, .tex).")],
-    data: options.Behind = None,
+    data: options.DataOption = None,
     convention: options.ConventionOption = "lightemma",
-    parser: options.ReadBy = None,
+    parser: options.ParserOption = None,
     shared_frames: options.SharedFrames = False,
     figures: Annotated[
-        bool, typer.Option("--figures", help="Draw the figures too (.pdf, .svg, .png), into figures/.")
+        bool, typer.Option("--figures", help="Also draw the figures (.pdf, .svg, .png), into figures/ of the folder.")
     ] = False,
     table: options.MoreTables = None,
     resamples: options.Resamples = 10_000,
@@ -26,14 +26,14 @@ def compare(
 ) -> None:
     """Compare runs over the same frames: scores, differences with scene-clustered intervals, errors, strata.
 
-    Closed-loop runs are compared among themselves, over their episodes.
+    Closed-loop runs are compared with each other only, over their episodes.
     """
     from lightemma.closed_loop.records import SOURCE
     from lightemma.run_folder.store import find_runs, read_manifest
 
     folders = find_runs(runs)
     if all(read_manifest(folder).data.source == SOURCE for folder in folders):
-        from lightemma.cli.drive import tell_driving
+        from lightemma.cli.drive import write_driving_tables
 
         given = {
             "--data": data,
@@ -46,7 +46,7 @@ def compare(
         without_effect = ", ".join(option for option, value in given.items() if value)
         if without_effect:
             typer.echo(f"Closed-loop runs are compared over their episodes; {without_effect} has no effect.", err=True)
-        tell_driving(folders, out, resamples, seed)
+        write_driving_tables(folders, out, resamples, seed)
         return
     from lightemma.cli.show import show_notes, show_summary
     from lightemma.comparing.load import load_and_compare

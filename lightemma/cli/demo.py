@@ -1,4 +1,4 @@
-"""lightemma demo: the main job on the embedded drives, without key, GPU or download."""
+"""lightemma demo: run, compare and report on the embedded drives, without key, GPU or download."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the report.")] = Path("demo-out")) -> None:
     """Run the baselines and a scripted driver over the embedded drives, compare, and write the report."""
-    from lightemma.cli.report import say_written
+    from lightemma.cli.report import show_report_files
     from lightemma.cli.running import drive_runs
     from lightemma.cli.show import show_notes, show_summary
     from lightemma.cli.study import write_all
@@ -40,7 +40,7 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the
     show_summary(comparison)
     show_notes(comparison)
     typer.echo(
-        f"{NAME} is no model: its answers were written in advance, slips included, to show what a model's row looks like."
+        f"{NAME} is not a model: its answers were written in advance, with some errors, to show what a model's row looks like."
     )
     typer.echo(f"Tables: {out / 'report' / 'tables'}")
-    say_written(files)
+    show_report_files(files)

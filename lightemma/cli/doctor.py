@@ -1,4 +1,4 @@
-"""lightemma doctor: what is there, what is missing, and how to get it."""
+"""lightemma doctor: what is installed, what is missing, and how to get it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _MARKS = {"ok": "ok     ", "missing": "MISSING", "warning": "note   "}
 
 
 def doctor(
-    data: Annotated[str | None, typer.Option(help=data_help("Also look at this source"))] = None,
-    model: Annotated[str | None, typer.Option(help="Also look at this model, named as for `lightemma run`.")] = None,
+    data: Annotated[str | None, typer.Option(help=data_help("Also check this source"))] = None,
+    model: Annotated[str | None, typer.Option(help="Also check this model, named as for `lightemma run`.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of runs.")] = Path("results"),
 ) -> None:
-    """Say what is there, what is missing and how to get it; exit status 0 if the demo can run. Keys are never shown."""
+    """Check what is installed, what is missing and how to get it; exit status 0 if the demo can run. Keys are never shown."""
     from datetime import UTC, datetime
 
     from lightemma.preflight import doctor as look

@@ -1,4 +1,4 @@
-"""lightemma drive: planners and models drive in a made-up city, and what they see follows from what they did."""
+"""lightemma drive: planners drive in a world (closed loop), where their actions decide what they see next."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ def drive(
     config: options.Config = None,
     tables: Annotated[
         Path | None,
-        typer.Option(help="Folder of the tables; <out>/reports/drive if left out.", show_default=False),
+        typer.Option(help="Folder for the tables; <out>/reports/drive if left out.", show_default=False),
     ] = None,
 ) -> None:
-    """Let planners drive in a world and score how they drive; the same command again resumes where it stopped.
+    """Let planners drive in a world, and score them; the same command resumes where it stopped.
 
-    Besides the planners of `lightemma run`, drivers that know the world may drive: expert, idm and random in the city.
+    In addition to the planners of `lightemma run`, drivers that know the world's state can drive: expert, idm and random
+    in the city.
     """
     from lightemma.cli.running import drive_runs, exit_status, placed_backends
     from lightemma.closed_loop.set_up import open_drives
@@ -45,12 +46,12 @@ def drive(
         if outcome.kept + outcome.done
     ]
     if driven:
-        tell_driving(driven, tables or session.out / "reports" / "drive")
+        write_driving_tables(driven, tables or session.out / "reports" / "drive")
     raise typer.Exit(exit_status(outcomes))
 
 
-def tell_driving(folders: Sequence[Path], out: Path, resamples: int = 10_000, seed: int = 20_250_501) -> None:
-    """Writes the tables of closed-loop runs, and shows the main one."""
+def write_driving_tables(folders: Sequence[Path], out: Path, resamples: int = 10_000, seed: int = 20_250_501) -> None:
+    """Writes the tables of closed-loop runs, and prints the main one."""
     from lightemma.closed_loop.results import results_of
     from lightemma.closed_loop.study import load_driven
     from lightemma.evaluation.tables.files import write_tables

@@ -1,4 +1,4 @@
-"""lightemma estimate: calls, tokens and dollars of a study, before spending."""
+"""lightemma estimate: calls, tokens and dollars of runs, before anything is spent."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 def estimate(
     given: options.Given,
     config: options.Config = None,
-    out: Annotated[Path, typer.Option(help="Folder of runs; what a run already has is not counted.")] = Path("results"),
+    out: Annotated[Path, typer.Option(help="Folder of runs; frames that are already there are not counted.")] = Path(
+        "results"
+    ),
     max_cost: Annotated[
-        float | None, typer.Option(help="Dollars that all runs together may cost: says how far they reach.")
+        float | None, typer.Option(help="Dollars to spend; shows which share of the runs they pay for.")
     ] = None,
-    gpu: Annotated[
-        str, typer.Option(help="Kind of card that open models would run on, such as H100, A100 or L4.")
-    ] = "H100",
-    gpus: Annotated[int, typer.Option(help="How many of them there are.", min=1)] = 1,
+    gpu: Annotated[str, typer.Option(help="GPU that open models would run on, such as H100, A100 or L4.")] = "H100",
+    gpus: Annotated[int, typer.Option(help="Number of these GPUs.", min=1)] = 1,
 ) -> None:
-    """Estimate calls, tokens, dollars and GPU-hours of what `lightemma run` would do with the same options. Asks no model."""
+    """Estimate calls, tokens, dollars and GPU-hours of `lightemma run` with the same options. No model is called."""
     from datetime import UTC, datetime
 
     from lightemma.preflight.estimate import estimate_runs, offline_backend
@@ -41,7 +41,7 @@ def estimate(
     runs = estimate_runs(session, now)
     frames = session.work.size
     if not runs:
-        typer.echo(f"{frames:,} frames, and no planner that asks a model: no calls, no cost.")
+        typer.echo(f"{frames:,} frames, and no planner with a model: no calls, no cost.")
         return
     name = session.work.source.info.name
     _show(runs, f"{name}: {frames:,} frames. An estimate, at prices of {now.date()}.", max_cost, card, gpus)
@@ -80,15 +80,15 @@ def _show(runs: Sequence[RunEstimate], title: str, max_cost: float | None, card:
         )
         if max_cost is not None:
             reach = 1.0 if online <= max_cost else max_cost / online
-            typer.echo(f"${max_cost:g} reaches for about {reach:.0%} of it, online.")
+            typer.echo(f"${max_cost:g} pays for about {reach:.0%} of it, online.")
     _show_gpus(runs, card, gpus)
-    typer.echo("How it is reckoned:")
-    for line in reckoning(runs):
+    typer.echo("Assumptions:")
+    for line in assumptions(runs):
         typer.echo(f"  {line}")
 
 
 def _show_gpus(runs: Sequence[RunEstimate], card: Card, gpus: int) -> None:
-    """A second table, of the runs whose model would run on one's own cards."""
+    """A second table, of the runs whose model would run on your own GPUs."""
     from lightemma.cli.show import show
     from lightemma.preflight.cost_model import FACTOR
     from lightemma.preflight.gpu_estimate import estimate_gpus
@@ -112,15 +112,15 @@ def _show_gpus(runs: Sequence[RunEstimate], card: Card, gpus: int) -> None:
     ]
     show(
         rows,
-        f"On your own {card.name}s, {gpus} of them. Right within a factor of {FACTOR:g}, as docs/scaling.md shows.",
+        f"On your own {card.name}s, {gpus} of them. Accurate within a factor of {FACTOR:g}, see docs/scaling.md.",
     )
     total = sum(one.gpu_hours for one in found)
     typer.echo(
-        f"Total: {_hours(total)} GPU-hours, {_hours(total / gpus)} hours with all {gpus} busy; loading comes on top."
+        f"Total: {_hours(total)} GPU-hours, {_hours(total / gpus)} hours with all {gpus} busy; loading not included."
     )
 
 
-def reckoning(runs: Sequence[RunEstimate]) -> list[str]:
+def assumptions(runs: Sequence[RunEstimate]) -> list[str]:
     """The estimate's assumptions, one sentence each."""
     from lightemma.backends.registry import characters_per_token
     from lightemma.planners.chain_of_thought import TYPICAL_ANSWERS
@@ -130,37 +130,37 @@ def reckoning(runs: Sequence[RunEstimate]) -> list[str]:
     answers = ", ".join(f"{stage} {tokens}" for stage, tokens in TYPICAL_ANSWERS.items())
     lines = [
         f"Text: the prompts themselves, {' or '.join(f'{rate:g}' for rate in rates)} characters a token, by model.",
-        f"Answers: {answers} tokens, as in the published runs. Thinking is unknown and comes on top, as output; the last "
+        f"Answers: {answers} tokens, as in the published runs. Thinking is unknown and adds to the output; the last "
         "column is the ceiling: every answer as long as max_output_tokens.",
     ]
     for run in runs:
-        said = (
+        notes = (
             [f"a picture is {run.picture_rule}"] if not asks_no_model(run.config) else ["asks no model, costs nothing"]
         )
         if run.price:
-            said.append(f"prices of {run.price.table}")
+            notes.append(f"prices of {run.price.table}")
         elif not asks_no_model(run.config):
-            said.append(no_price(run))
+            notes.append(no_price(run))
         if run.remark:
-            said.append(run.remark)
+            notes.append(run.remark)
         kept = run.frames - run.remaining_frames
         if kept:
-            said.append(f"{kept:,} frames are there already")
-        lines.append(f"{run.run}: {'; '.join(said)}.")
+            notes.append(f"{kept:,} frames are already there")
+        lines.append(f"{run.run}: {'; '.join(notes)}.")
     lines.append(
-        "Not reckoned: repeated calls, caching by the provider (cheaper), answers kept from an interrupted run."
+        "Not included: repeated calls, caching by the provider (cheaper), stored answers of an interrupted run."
     )
     return lines
 
 
 def no_price(run: RunEstimate) -> str:
-    """Why a run has no price, in a few words."""
+    """Why a run has no price, as a short clause."""
     from lightemma.backends.registry import facts_of
     from lightemma.preflight.readiness import local_addresses
 
     if facts_of(run.config.provider).holds_weights or local_addresses(run.config):
         return "no price, since it runs on your own hardware"
-    return "no price known; give `price` in its YAML"
+    return "its price is unknown; give `price` in its YAML"
 
 
 def _hours(hours: float) -> str:

@@ -1,4 +1,4 @@
-"""lightemma evaluate: score stored answers again, without any call."""
+"""lightemma evaluate: scores stored answers again, without any call."""
 
 from __future__ import annotations
 

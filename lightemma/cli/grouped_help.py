@@ -1,4 +1,4 @@
-"""A command whose help lists its options under headings."""
+"""A command whose help groups its options under headings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typer.core import TyperCommand
 
 
 class GroupedCommand(TyperCommand):
-    """Writes the options of each ``rich_help_panel`` under that heading, in plain text; the others come last."""
+    """Writes the options of each ``rich_help_panel`` under that heading, in plain text; other options come last."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Adds arguments and options to the help."""

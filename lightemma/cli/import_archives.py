@@ -1,4 +1,4 @@
-"""lightemma import: published archives become runs."""
+"""lightemma import: turns published archives into runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def import_archives(
     parser: Annotated[str, typer.Option(help="strict, tolerant or first-numbers.")] = "strict",
     name: Annotated[str | None, typer.Option(help="Name of the run, for a single archive.")] = None,
 ) -> None:
-    """Turn LightEMMA's published outputs into runs, to be scored like any other; archives stay packed."""
+    """Turn LightEMMA's published outputs into runs that can be scored like any other; .zip files are not unpacked."""
     from lightemma.errors import UserError
     from lightemma.parsing import check_tier
     from lightemma.sessions.importing import import_archive

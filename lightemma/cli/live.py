@@ -1,4 +1,4 @@
-"""The live view of a command's runs: a table on a terminal, plain lines or JSON elsewhere."""
+"""The live view of a session's runs: a table on a terminal, otherwise plain lines or JSON."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 Style = Literal["table", "lines", "json", "quiet"]
 
-#: Seconds between two pictures of the same runs.
+#: Seconds between two updates.
 TABLE_S = 0.25
 LINES_S = 10.0
 
 
 class LiveView:
-    """Shows monitors while runs go on; reads them from a thread of its own and never holds a run up.
+    """Shows the monitors of runs in progress; reads them in a separate thread and never delays a run.
 
     Args:
-        style: how to show them.
+        style: table, lines, json or quiet.
     """
 
     def __init__(self, style: Style) -> None:
@@ -35,12 +35,12 @@ class LiveView:
         self._end = threading.Event()
 
     def add(self, monitor: Monitor) -> None:
-        """Shows one more run from now on."""
+        """Adds a run."""
         self._monitors.append(monitor)
 
     @contextmanager
     def showing(self) -> Iterator[None]:
-        """Shows until the block is left, then once more as it stands at the end."""
+        """Shows progress while the context lasts, and the final state at its end."""
         if self._style == "quiet":
             yield
             return
@@ -71,7 +71,7 @@ class LiveView:
             last = self._end.wait(LINES_S)
             for monitor in list(self._monitors):
                 numbers = snapshot(monitor)
-                # A run that is over before its first line needs none: how it ended is said anyway.
+                # A run that ends before its first line needs no line: its result is printed anyway.
                 news = monitor.name in shown if last else numbers["done"] != shown.get(monitor.name)
                 if news or (last and self._style == "json"):
                     shown[monitor.name] = numbers["done"]
@@ -90,7 +90,7 @@ class LiveView:
             "failed",
             "retrying",
             "calls/s",
-            "at once",
+            "concurrent",
             "tokens",
             "dollars",
             "format errors",
@@ -115,7 +115,7 @@ class LiveView:
 
 
 def choose_style(*, quiet: bool, json_log: bool) -> Style:
-    """What fits the flags and where the output goes."""
+    """The style for the given options and output."""
     if quiet:
         return "quiet"
     if json_log:
@@ -124,7 +124,7 @@ def choose_style(*, quiet: bool, json_log: bool) -> Style:
 
 
 def snapshot(monitor: Monitor) -> dict[str, Any]:
-    """A monitor's numbers at this moment."""
+    """The present numbers of a monitor."""
     left = monitor.seconds_left
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S"),
@@ -156,7 +156,7 @@ def line(numbers: dict[str, Any]) -> str:
         f"{numbers['run']}: {numbers['kept'] + numbers['done']}/{numbers['frames']} {numbers['unit']}",
         f"{numbers['failed']} failed",
         f"{numbers['retrying']} retrying",
-        f"{numbers['calls_per_second']:.1f} calls/s, {numbers['in_flight']} of {numbers['level']:.0f} at once",
+        f"{numbers['calls_per_second']:.1f} calls/s, {numbers['in_flight']} of {numbers['level']:.0f} concurrent",
         f"{numbers['input_tokens']} + {numbers['output_tokens']} tokens",
         f"{numbers['format_error_rate']:.1%} format errors",
     ]

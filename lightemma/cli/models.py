@@ -1,4 +1,4 @@
-"""lightemma models: what can be named with --model, and what is missing to use it."""
+"""lightemma models: lists what can be named with --model, and what is missing to use it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from lightemma.backends.config import ModelConfig
 
-#: Columns of numbers; all others are words.
+#: Columns of numbers; all others are text.
 _NUMBERS = {"context", "$/M in", "$/M out"}
 
 
@@ -19,11 +19,11 @@ def models(
     name: Annotated[str | None, typer.Argument(help="Print this model's settings in full.")] = None,
     provider: Annotated[
         str | None,
-        typer.Option(help="Print what is known of this provider, and what its models can have under `options:`."),
+        typer.Option(help="Print the facts about this provider, and the `options:` of its models."),
     ] = None,
     providers: Annotated[bool, typer.Option("--providers", help="List the providers.")] = False,
 ) -> None:
-    """List the models in configs/models: prices of today, when they are switched off, and what is missing to use them."""
+    """List the models in configs/models: present prices, dates of switch-off, and what is missing to use them."""
     from datetime import UTC, datetime
 
     now = datetime.now(UTC)
@@ -54,12 +54,12 @@ def _list_providers() -> None:
                 "key": facts.key_variable or "",
             }
         )
-    show(rows, "Providers: what a model's YAML names with `provider:`.", words=set(rows[0]))
+    show(rows, "Providers, named by `provider:` in a model's YAML.", text_columns=set(rows[0]))
     typer.echo("`lightemma models --provider NAME` prints one in full, with its options.")
 
 
 def _print_facts(provider: str) -> None:
-    """What is known of a provider before any call, from the facts on its class."""
+    """Prints the facts on a provider's class."""
     from dataclasses import fields
 
     from lightemma.backends.registry import provider_class
@@ -75,7 +75,7 @@ def _print_facts(provider: str) -> None:
 
 
 def _print_options(provider: str) -> None:
-    """The options of a provider's backend, from its Options class: the same that checks the YAML."""
+    """Prints the options of a provider's backend, from the Options class that checks the YAML."""
     from lightemma.backends.registry import provider_class
 
     fields = provider_class(provider).Options.model_fields
@@ -114,7 +114,7 @@ def _list(now: datetime) -> None:
         )
     if rows:
         title = f"Models; prices of {now.date()} by {table_version()} or the model's YAML."
-        show(rows, title, words=set(rows[0]) - _NUMBERS)
+        show(rows, title, text_columns=set(rows[0]) - _NUMBERS)
     else:
         typer.echo("There is no configs/models here.")
     for finding in wrong:
@@ -142,8 +142,8 @@ def _print_one(name: str, now: datetime) -> None:
     shown |= {f"options.{key}": value for key, value in config.options.items()}
     for key, value in shown.items():
         typer.echo(f"{key:<26} {'-' if value is None else value}")
-    for words, batch in (("price", False), ("price by batch", True)):
-        typer.echo(f"{words:<26} {_price_sentence(config, now, batch=batch)}")
+    for label, batch in (("price", False), ("price by batch", True)):
+        typer.echo(f"{label:<26} {_price_sentence(config, now, batch=batch)}")
     typer.echo(f"{'to use it':<26} {'ready' if state.ready else f'lacks {state.lacks}; {state.next}'}")
 
 
@@ -160,7 +160,7 @@ def _price_sentence(config: ModelConfig, now: datetime, *, batch: bool) -> str:
 
 
 def _without_login(url: str) -> str:
-    """An address without the user name and password that it may hold."""
+    """An address without the user name and password that it may contain."""
     scheme, mark, rest = url.partition("://")
     host, slash, path = rest.partition("/")
     return scheme + mark + host.rpartition("@")[2] + slash + path.partition("?")[0]

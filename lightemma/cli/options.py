@@ -1,4 +1,4 @@
-"""The options that several commands share. Those of a benchmark are declared by its fields and made into options here."""
+"""The options that several commands share. Options of a benchmark are made from the fields that declare them."""
 
 from __future__ import annotations
 
@@ -30,28 +30,26 @@ Config = Annotated[
     str | None, typer.Argument(help="A benchmark: a name in configs/benchmarks, or the path of such a YAML.")
 ]
 
-#: What a command line says of a benchmark: parameter -> value; None where it says nothing.
+#: The benchmark's options on a command line: parameter -> value; None for options that are not given.
 Given = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """How a command drives its runs; the same for every command that does."""
+    """How a command drives its runs; the same for all commands that drive."""
 
     out: Annotated[Path, typer.Option(help="Folder of runs.", rich_help_panel=RUNNING)] = Path("results")
     max_cost: Annotated[
         float | None,
         typer.Option(
-            help="Dollars that all runs together may cost; they end before.",
+            help="Dollars that all runs together may cost; they stop before that.",
             rich_help_panel=RUNNING,
             show_default=False,
         ),
     ] = None
     cache: Annotated[
         bool,
-        typer.Option(
-            "--cache/--no-cache", help="Use answers given before, and keep new ones.", rich_help_panel=RUNNING
-        ),
+        typer.Option("--cache/--no-cache", help="Use stored answers, and store new ones.", rich_help_panel=RUNNING),
     ] = True
     batch: Annotated[
         bool,
@@ -71,7 +69,7 @@ class SessionOptions:
     replicas: Annotated[
         int | None,
         typer.Option(
-            help="With ray: most replicas of each model; as many as fit if left out.",
+            help="With ray: maximum replicas of each model; as many as fit if left out.",
             show_default=False,
             rich_help_panel=WHERE,
         ),
@@ -79,7 +77,7 @@ class SessionOptions:
     gpus_per_replica: Annotated[
         float | None,
         typer.Option(
-            help="With ray: GPUs of each replica, a fraction allowed; by the model's YAML if left out.",
+            help="With ray: GPUs of each replica, may be a fraction; as in the model's YAML if left out.",
             show_default=False,
             rich_help_panel=WHERE,
         ),
@@ -104,26 +102,28 @@ class SessionOptions:
 
 # Of the commands that compare finished runs.
 Runs = Annotated[list[Path], typer.Argument(help="Run folders, or folders of runs.")]
-Behind = Annotated[
+DataOption = Annotated[
     str | None,
     typer.Option(
         "--data",
-        help="The data behind the runs, for pictures, annotations and maps; as noted when they were driven if left out.",
+        help="Data of the runs, for pictures, annotations and maps; the data that were driven if left out.",
         show_default=False,
     ),
 ]
 ConventionOption = Annotated[
     str, typer.Option("--convention", help="L2 convention: lightemma, endpoint or cumulative.")
 ]
-ReadBy = Annotated[
+ParserOption = Annotated[
     str | None,
-    typer.Option("--parser", help="Read the stored answers by strict, tolerant or first-numbers; as run if left out."),
+    typer.Option(
+        "--parser", help="How to read the stored answers: strict, tolerant or first-numbers; as run if left out."
+    ),
 ]
 SharedFrames = Annotated[
-    bool, typer.Option("--shared-frames", help="Cut all runs to the frames they share, instead of refusing.")
+    bool, typer.Option("--shared-frames", help="Compare only the frames that all runs share, instead of refusing.")
 ]
-Resamples = Annotated[int, typer.Option(help="Bootstrap draws of scenes.", min=100)]
-Seed = Annotated[int, typer.Option(help="Seed of the draws.")]
+Resamples = Annotated[int, typer.Option(help="Number of bootstrap samples of scenes.", min=100)]
+Seed = Annotated[int, typer.Option(help="Seed of the bootstrap.")]
 MoreTables = Annotated[
     list[str] | None,
     typer.Option(
@@ -138,12 +138,12 @@ def choices(
     """How finished runs are compared, from the options above.
 
     Raises:
-        UserError: if there is no such convention, or one of the tables cannot be used.
+        UserError: if there is no such convention, or a table cannot be used.
     """
     from lightemma.evaluation.metrics.displacement import check_convention
     from lightemma.evaluation.tables.plugin_tables import outside_tables
 
-    outside_tables(tables or ())  # what is wrong with them is said before anything is read or driven
+    outside_tables(tables or ())  # errors in them are found before anything is read or driven
     return {
         "convention": check_convention(convention),
         "shared_only": shared_frames,
@@ -155,12 +155,12 @@ def choices(
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """A key of a benchmark that a command line can give.
+    """A key of a benchmark that has a command-line option.
 
     Attributes:
         path: of the key in the file.
-        field: its declaration.
-        option: how it is given.
+        field: declaration of the key.
+        option: its command-line option.
     """
 
     path: tuple[str, ...]
@@ -169,16 +169,16 @@ class _Key:
 
     @property
     def name(self) -> str:
-        """Of the option, without dashes."""
+        """The option's name, without dashes."""
         return self.option.name or self.path[-1].replace("_", "-")
 
     @property
     def parameter(self) -> str:
-        """Of the command."""
+        """The name of the command's parameter."""
         return self.name.replace("-", "_")
 
     def parameters(self) -> Iterator[inspect.Parameter]:
-        """The command's parameters: the option, and its older names, which the help does not list."""
+        """The command's parameters: the option, and its older names, which are hidden in the help."""
         option, kind = self.option, self._kind()
         off = f"/--{option.off}" if option.off else ""
         metavar = "KEY=VALUE" if kind == list[str] | None else None
@@ -189,7 +189,7 @@ class _Key:
             yield _parameter(_alias(alias or alias_off), kind, names, hidden=True)
 
     def given(self, values: Mapping[str, Any]) -> Any:
-        """The key's value as the file would have it; None if the command line does not give it."""
+        """The key's value as in a file; None if the command line does not give it."""
         value = values.get(self.parameter)
         for alias, alias_off in _pairs(self.option):
             other = values.get(_alias(alias or alias_off))
@@ -215,7 +215,7 @@ class _Key:
         text = self.option.help or self.field.description or ""
         kind, default = str(self.field.annotation), self.field.default
         if "list[" in kind and "int" not in kind:
-            text += "; several with commas"
+            text += "; separate several by commas"
             default = ",".join(map(str, default or ()))
         known = default not in (None, "", False, True) and not isinstance(default, dict)
         shown = f" [default: {default}]" if known else ""
@@ -226,7 +226,7 @@ def with_benchmark(*loops: Loop) -> Callable[[F], F]:
     """Gives a command the options of a benchmark, in place of its parameter ``given``.
 
     Args:
-        *loops: whose options; a key that no loop of these has is left out.
+        *loops: loops of the command; keys of other loops are left out.
     """
 
     def decorate(command: F) -> F:
@@ -256,15 +256,15 @@ def with_session(*left_out: str) -> Callable[[F], F]:
 
 
 def benchmark_of(config: str | None, given: Given, loop: Loop) -> Benchmark:
-    """The benchmark of a YAML with the command line's options laid over it.
+    """The benchmark of a YAML, changed by the command line's options.
 
     Args:
         config: name or path of the YAML, or None.
-        given: what the command line says.
-        loop: which loop is driven if there is no YAML.
+        given: options on the command line.
+        loop: that is driven if there is no YAML.
 
     Raises:
-        UserError: if a value is wrong, or nothing says what to drive.
+        UserError: if a value is wrong, or neither data nor a world is given.
     """
     from pydantic import ValidationError
 
@@ -296,10 +296,10 @@ def benchmark_of(config: str | None, given: Given, loop: Loop) -> Benchmark:
 
 
 def in_options(sentence: str, parameters: Iterable[str]) -> str:
-    """A sentence of the library with the command line's options in place of the parameters that it names.
+    """Replaces the library's parameters in a sentence by the command line's options.
 
     Args:
-        sentence: an error's, say, in which parameters stand in backticks.
+        sentence: of an error, for example, with parameters in backticks.
         parameters: their names.
     """
     for name in parameters:
@@ -322,12 +322,12 @@ def _keys_of(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[_Key]:
                 yield from _keys_of(inner, (*path, name))
 
 
-#: Parameter of the library -> option, where it is not the same word.
+#: Parameter of the library -> option, where their names differ.
 _OPTIONS = {"results": "out", **{key.path[-1]: key.name for key in _keys()}, "pictures": "pictures"}
 
 
 def _expanded(command: F, name: str, parameters: list[inspect.Parameter], build: Callable[[dict[str, Any]], Any]) -> F:
-    """A command with ``parameters`` in place of its parameter ``name``, which is built of their values."""
+    """Replaces a command's parameter ``name`` by ``parameters``, from whose values it is built."""
     signature = inspect.signature(command, eval_str=True)
     names = [parameter.name for parameter in parameters]
 
@@ -353,7 +353,7 @@ def _parameter(name: str, kind: Any, options: list[str], **more: Any) -> inspect
 
 
 def _pairs(option: Option) -> list[tuple[str, str]]:
-    """Older names: of the option, and of what switches it off."""
+    """Older names of the option, and of the option that switches it off."""
     count = max(len(option.aliases), len(option.off_aliases))
     padded = [(*names, *[""] * (count - len(names))) for names in (option.aliases, option.off_aliases)]
     return list(zip(*padded, strict=True))
@@ -375,7 +375,7 @@ def _split(text: str) -> list[str]:
 
 
 def _setting(option: str, given: str) -> tuple[str, Any]:
-    """``KEY=VALUE``; a value that begins with a bracket is a list or mapping, all else text.
+    """``KEY=VALUE``; a value that begins with a bracket is a list or mapping, any other is text.
 
     Raises:
         UserError: if there is no key, or a list is broken.

@@ -1,4 +1,4 @@
-"""lightemma planners: what can be named with --planner, what each needs, and its options."""
+"""lightemma planners: lists what can be named with --planner, what each needs, and its options."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ if TYPE_CHECKING:
 
 
 def planners(
-    name: Annotated[
-        str | None, typer.Argument(help="Show this planner alone: a name, or package.module:Class.")
-    ] = None,
+    name: Annotated[str | None, typer.Argument(help="Show only this planner: a name, or package.module:Class.")] = None,
 ) -> None:
     """List the planners: where each comes from, what it needs, and its options (--planner-option KEY=VALUE)."""
     from lightemma.errors import UserError
@@ -31,7 +29,9 @@ def planners(
             typer.echo(f"{one}  (from {offered.package})\n    cannot be used: {error}")
             continue
         _show(one, offered.package, cls)
-    typer.echo("--planner also takes package.module:Class; `lightemma drive` has more, which know the world.")
+    typer.echo(
+        "--planner also takes package.module:Class; `lightemma drive` has further ones, which know the world's state."
+    )
 
 
 def _show(name: str, package: str, cls: type[Planner]) -> None:

@@ -1,4 +1,4 @@
-"""lightemma plot: one frame, or all charts of a comparison, as pictures."""
+"""lightemma plot: draws one frame, or all charts of a comparison."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ app = typer.Typer(help="Draw one frame, or all charts of a comparison.", no_args
 def frame(
     runs: options.Runs,
     sample: Annotated[str, typer.Option(help="Sample token of the frame, or SCENE:INDEX.")],
-    data: options.Behind = None,
+    data: options.DataOption = None,
     out: Annotated[
         Path | None, typer.Option(help="The file (.png, .pdf or .svg); named after the frame if left out.")
     ] = None,
     panels: Annotated[
-        bool, typer.Option("--panels", help="One picture per run instead of one with all paths.")
+        bool, typer.Option("--panels", help="Draw one picture per run instead of one with all paths.")
     ] = False,
 ) -> None:
     """Draw one frame: its picture and a bird's-eye view with every run's path, and a table of actions and outcomes."""
@@ -61,11 +61,11 @@ def frame(
 def charts(
     runs: options.Runs,
     out: Annotated[Path, typer.Option(help="Folder for the figures.")],
-    data: options.Behind = None,
+    data: options.DataOption = None,
     convention: options.ConventionOption = "lightemma",
-    parser: options.ReadBy = None,
+    parser: options.ParserOption = None,
     shared_frames: options.SharedFrames = False,
-    formats: Annotated[str, typer.Option(help="Of pdf, svg and png, with commas.")] = "pdf,svg,png",
+    formats: Annotated[str, typer.Option(help="File formats: pdf, svg, png, separated by commas.")] = "pdf,svg,png",
     resamples: options.Resamples = 10_000,
     seed: options.Seed = 20_250_501,
 ) -> None:
@@ -88,7 +88,7 @@ def charts(
 
 
 def _records_of(sample: str, runs: Sequence[Sequence[FrameNumbers]], names: Sequence[str]) -> list[FrameNumbers | None]:
-    """Each run's record of a frame; None for runs that did not drive it, which is said.
+    """Each run's record of a frame; None, with a message, for runs without it.
 
     Raises:
         UserError: if no run drove it.

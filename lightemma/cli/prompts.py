@@ -1,4 +1,4 @@
-"""lightemma prompts: show, list and extract prompt sets."""
+"""lightemma prompts: shows, lists and extracts prompt sets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def list_prompts() -> None:
 
 
 @app.command("show")
-def show_prompts(name: Annotated[str, typer.Argument(help="A shipped prompt set, or a folder with one.")]) -> None:
+def show_prompts(name: Annotated[str, typer.Argument(help="Name of a prompt set, or a folder with one.")]) -> None:
     """Print the templates of a prompt set."""
     from lightemma.prompts.sets import load_prompts
 
@@ -45,7 +45,7 @@ def extract(
     archive: Annotated[Path, typer.Argument(help="A LightEMMA output: folder or .zip.")],
     out: Annotated[Path, typer.Option(help="Folder for the prompt set.")],
 ) -> None:
-    """Recover the prompt set a published archive was made with, checked against every recorded prompt."""
+    """Recover the prompt set of a published archive, and check it against every recorded prompt."""
     from lightemma.data.published import PublishedArchive
     from lightemma.prompts.sets import save_prompts
     from lightemma.sessions.importing import archive_prompts, recorded_prompts

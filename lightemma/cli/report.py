@@ -1,4 +1,4 @@
-"""lightemma report: finished runs as one page that opens anywhere."""
+"""lightemma report: writes finished runs as one page that any browser opens."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ if TYPE_CHECKING:
 
 def report(
     runs: options.Runs,
-    out: Annotated[Path, typer.Option(help="The page (.html); large studies get a folder of data next to it.")],
-    data: options.Behind = None,
+    out: Annotated[Path, typer.Option(help="The page (.html); large reports get a folder of data next to it.")],
+    data: options.DataOption = None,
     title: Annotated[str | None, typer.Option(help="Title of the page.")] = None,
     convention: options.ConventionOption = "lightemma",
-    parser: options.ReadBy = None,
+    parser: options.ParserOption = None,
     shared_frames: options.SharedFrames = False,
     thumbnails: Annotated[
-        int | None, typer.Option(help="At most that many pictures; chosen for what they show if left out.", min=0)
+        int | None,
+        typer.Option(help="Maximum number of pictures; a selection of interesting frames if left out.", min=0),
     ] = None,
     table: options.MoreTables = None,
     resamples: options.Resamples = 10_000,
     seed: options.Seed = 20_250_501,
 ) -> None:
-    """Write runs as one self-contained HTML page: answer, tables, charts, and a browser of frames with every word."""
+    """Write runs as one self-contained HTML page: result, tables, charts, and a browser of frames with prompts and answers."""
     from lightemma.cli.show import show_notes
     from lightemma.comparing.load import load_and_compare
     from lightemma.errors import UserError
     from lightemma.report.page import write_report
 
     if out.suffix.lower() not in {".html", ".htm"}:
-        raise UserError(f"--out is '{out}', which is no page; give a file that ends in .html.")
+        raise UserError(f"--out is '{out}', which is not a page; give a file that ends in .html.")
     comparison = load_and_compare(
         runs,
         data=data,
@@ -44,11 +45,11 @@ def report(
     )
     files = write_report(comparison, out, title=title, max_thumbnails=thumbnails)
     show_notes(comparison)
-    say_written(files)
+    show_report_files(files)
 
 
-def say_written(files: ReportFiles) -> None:
-    """Prints where a report is and how large."""
+def show_report_files(files: ReportFiles) -> None:
+    """Prints a report's path and size."""
     folder = f" and {files.folder} ({_megabytes(files.folder_bytes)}), which belongs to it" if files.folder else ""
     typer.echo(f"Report: {files.page} ({_megabytes(files.page_bytes)}){folder}; open it in a browser")
 

@@ -1,4 +1,4 @@
-"""lightemma run: drive planners over data and record everything."""
+"""lightemma run: drives planners over recorded data and records every call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lightemma.cli import options
 @options.with_session()
 @options.with_benchmark("open")
 def run(given: options.Given, session: options.SessionOptions, config: options.Config = None) -> None:
-    """Drive planners over data and record every call; the same command again resumes where it stopped."""
+    """Drive planners over recorded data and record every call; the same command resumes where it stopped."""
     from lightemma.cli.running import drive_runs, exit_status, placed_backends
     from lightemma.sessions.frames_of_source import open_runs
 

@@ -1,4 +1,4 @@
-"""Drives a session's runs at a terminal: progress meanwhile, and one line per run at the end."""
+"""Drives a session's runs: shows progress meanwhile, and one line per run at the end."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def placed_backends(options: SessionOptions) -> Iterator[BackendMaker]:
-    """Makes backends that answer where the options say, while the context lasts.
+    """Makes backends that run on the chosen executor, while the context lasts.
 
     Raises:
-        UserError: if there is no such place.
+        UserError: if there is no such executor.
     """
     from lightemma.errors import UserError
     from lightemma.executors import LOCAL, choose_executor, placing
@@ -30,14 +30,14 @@ def placed_backends(options: SessionOptions) -> Iterator[BackendMaker]:
     chosen = choose_executor(options.executor, options.replicas, options.gpus_per_replica)
     if options.batch and chosen.kind != LOCAL:
         raise UserError(
-            "--batch hands calls over to the provider at once, so there is nothing to spread; leave --executor out."
+            "--batch submits all calls to the provider together, so an executor has no work; leave --executor out."
         )
     with placing(chosen, make_backend) as backends:
         yield backends
 
 
 def drive_runs(session: Session[Any], style: Style, spending: Spending | None = None) -> list[RunOutcome]:
-    """Drives all runs of a session concurrently, shows their progress, and says how each ended."""
+    """Drives all runs of a session concurrently, shows their progress, and prints how each ended."""
     from lightemma.cli.live import LiveView
 
     view = LiveView(style)
@@ -49,11 +49,11 @@ def drive_runs(session: Session[Any], style: Style, spending: Spending | None = 
 
 
 def ending(outcome: RunOutcome, unit: str) -> str:
-    """How a run ended, in a line."""
+    """How a run ended, in one line."""
     reached = outcome.kept + outcome.done
     parts = [f"{outcome.total if reached >= outcome.total else f'{reached} of {outcome.total}'} {unit}"]
     if outcome.kept:
-        parts.append(f"{outcome.kept} kept from before")
+        parts.append(f"{outcome.kept} already done")
     failed_calls = outcome.failed - outcome.planner_errors
     if failed_calls > 0:
         parts.append(f"{failed_calls} with failed calls (the same command tries them again)")
@@ -63,17 +63,17 @@ def ending(outcome: RunOutcome, unit: str) -> str:
             "them again)"
         )
     if outcome.stopped:
-        parts.append(f"ended early: {why_stopped(outcome.stopped)} (the same command resumes)")
+        parts.append(f"stopped early: {why_stopped(outcome.stopped)} (the same command resumes)")
     return ", ".join(parts)
 
 
 def why_stopped(reason: str) -> str:
-    """Why a run ended before its time, with the command line's own options."""
+    """Why a run stopped early, with the names of command-line options."""
     return in_options(reason, ["max_cost"])
 
 
 def exit_status(outcomes: Sequence[RunOutcome]) -> int:
-    """0 if all is done, 1 if something failed or was stopped, 130 after Ctrl-C."""
+    """0 if all is done, 1 if something failed or stopped early, 130 after Ctrl-C."""
     from lightemma.calls.cancellation import INTERRUPTED
 
     if any(outcome.stopped == INTERRUPTED for outcome in outcomes):

@@ -1,4 +1,4 @@
-"""lightemma serve: start a model's server in the foreground, or show the command that would."""
+"""lightemma serve: starts a model's server in the foreground, or shows the command for it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lightemma.serving.launch import Launch
     from lightemma.serving.server import Server
 
-#: Seconds between two looks at whether the server is well.
+#: Seconds between two checks of the server.
 _LOOK_S = 5.0
 
 
@@ -23,14 +23,16 @@ def serve(
     ],
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="KEY=VALUE over the YAML's options, such as port=8000; can be given several times."),
+        typer.Option(
+            "--set", help="KEY=VALUE replaces an option of the YAML, such as port=8000; may be given several times."
+        ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command and start nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command, but do not start the server.")] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the server's log; one under ~/.local/state if left out.")
+        Path | None, typer.Option(help="Folder for the server's log; a folder in ~/.local/state if left out.")
     ] = None,
 ) -> None:
-    """Start a model's server, say when it answers, and end it on Ctrl-C; `provider: vllm` does the same within a run."""
+    """Start a model's server, print when it answers, and stop it on Ctrl-C; `provider: vllm` does this within a run."""
     import asyncio
 
     from lightemma.serving.weights import old_rope
@@ -47,16 +49,17 @@ def serve(
 
 
 def launch_of(spec: str, settings: list[str] | tuple[str, ...] = ()) -> Launch:
-    """The server behind a model.
+    """The server of a model.
 
-    Models that are asked at an address on this machine are served there; those that run inside the harness are served too.
+    For a model with an address on this machine the server uses that address; models that run inside lightemma can be
+    served too.
 
     Args:
-        spec: as for the command.
-        settings: ``KEY=VALUE`` over the options.
+        spec: as on the command line.
+        settings: ``KEY=VALUE`` in place of options.
 
     Raises:
-        UserError: if there is no such model, an option is wrong, or the model is served by somebody else.
+        UserError: if there is no such model, an option is wrong, or the model is served by its provider.
     """
     from lightemma.backends.registry import SERVES_WEIGHTS, backend_class, config_of, provider_class
     from lightemma.backends.served import ServedBackend
@@ -64,7 +67,7 @@ def launch_of(spec: str, settings: list[str] | tuple[str, ...] = ()) -> Launch:
 
     config = config_of(spec, weights=True)
     backend = backend_class(config)
-    changes = dict(_setting(words) for words in settings)
+    changes = dict(_setting(text) for text in settings)
     if not issubclass(backend, ServedBackend):
         config = _as_served_here(config)
         backend = provider_class(SERVES_WEIGHTS)
@@ -75,7 +78,7 @@ def launch_of(spec: str, settings: list[str] | tuple[str, ...] = ()) -> Launch:
 
 
 def _as_served_here(config: ModelConfig) -> ModelConfig:
-    """A model that is asked in another way, as its server on this machine."""
+    """The settings of a server on this machine for a model with another provider."""
     from lightemma.backends.registry import SERVES_WEIGHTS, facts_of
     from lightemma.errors import UserError
     from lightemma.preflight.readiness import local_addresses
@@ -94,14 +97,14 @@ def _as_served_here(config: ModelConfig) -> ModelConfig:
     return config.model_copy(update={"provider": SERVES_WEIGHTS, "base_url": None, "options": options})
 
 
-def _setting(words: str) -> tuple[str, Any]:
+def _setting(text: str) -> tuple[str, Any]:
     import yaml
 
     from lightemma.errors import UserError
 
-    key, equals, value = words.partition("=")
+    key, equals, value = text.partition("=")
     if not equals:
-        raise UserError(f"--set {words} is no setting; write KEY=VALUE, such as --set port=8000.")
+        raise UserError(f"--set {text} is not a setting; write KEY=VALUE, such as --set port=8000.")
     try:
         return key.strip().replace("-", "_"), yaml.safe_load(value)
     except yaml.YAMLError:
@@ -109,7 +112,7 @@ def _setting(words: str) -> tuple[str, Any]:
 
 
 def _show(launch: Launch) -> None:
-    """Prints the exact command; on a machine without GPUs it is shown all the same."""
+    """Prints the exact command, even on a machine without GPUs."""
     import os
 
     from lightemma.errors import UserError
@@ -125,16 +128,16 @@ def _show(launch: Launch) -> None:
     port = launch.options.port or choose_port(launch.options, launch.name)
     typer.echo(shown(launch.command(python, port), launch.options))
     if not launch.options.cpu and visible_gpus({**os.environ, **launch.options.env}) == 0:
-        typer.echo("Note: no GPU is visible here, so whether the sizes fit was not looked at.", err=True)
+        typer.echo("Note: no GPU is visible here, so it was not checked whether the model fits.", err=True)
         return
     launch.check()
 
 
 async def _until_interrupted(launch: Launch, out: Path | None) -> int:
-    """Keeps the server up.
+    """Keeps the server running.
 
     Returns:
-        The command's exit status: 0 when a person ended it.
+        The command's exit status: 0 if a person stopped it.
     """
     import asyncio
     import signal
@@ -151,7 +154,7 @@ async def _until_interrupted(launch: Launch, out: Path | None) -> int:
     def end() -> None:
         interrupted.set()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)  # a second one quits at once
+            loop.remove_signal_handler(number)  # a second one quits immediately
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end)
@@ -175,7 +178,7 @@ async def _until_interrupted(launch: Launch, out: Path | None) -> int:
 
 
 async def _keep_up(server: Server) -> None:
-    """Starts the server, and again when it dies; says each time where it answers."""
+    """Starts the server, restarts it if it dies, and prints its address each time."""
     import asyncio
     import time
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lightemma.evaluation.comparison import Comparison
 
-#: Columns of words unless a caller says otherwise; numbers stand flush right.
-WORDS = ("run", "convention")
+#: Text columns by default; all other columns are numbers and are aligned right.
+TEXT_COLUMNS = ("run", "convention")
 
-#: What fits on a terminal; the CSV has the rest.
+#: Columns that fit on a terminal; the CSV has all.
 _COLUMNS = ("run", "frames", "ok_frames", "l2_1s", "l2_2s", "l2_3s", "l2_avg", "fde", "miss_rate_2m")
 
 
@@ -28,7 +28,7 @@ def show_summary(comparison: Comparison) -> None:
 
 
 def show_notes(comparison: Comparison) -> None:
-    """Prints the answer in a sentence, and what these runs cannot show."""
+    """Prints the main result in a sentence, and warnings about the comparison."""
     from rich.console import Console
     from rich.markup import escape
 
@@ -40,13 +40,13 @@ def show_notes(comparison: Comparison) -> None:
         console.print(f"Note: {escape(sentence)}")
 
 
-def show(rows: Sequence[dict[str, Any]], title: str, words: Collection[str] = WORDS) -> None:
-    """Prints rows as a table. Nothing is cut: a terminal too narrow wraps the lines.
+def show(rows: Sequence[dict[str, Any]], title: str, text_columns: Collection[str] = TEXT_COLUMNS) -> None:
+    """Prints rows as a table. Nothing is cut: a narrow terminal wraps the lines.
 
     Args:
         rows: column -> cell, all with the same columns.
         title: above the table.
-        words: columns that are set flush left.
+        text_columns: columns that are aligned left.
     """
     from rich import box
     from rich.console import Console
@@ -59,7 +59,7 @@ def show(rows: Sequence[dict[str, Any]], title: str, words: Collection[str] = WO
     table = Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="")
     columns = list(rows[0]) if rows else []
     for name in columns:
-        table.add_column(escape(name), justify="left" if name in words else "right", no_wrap=True)
+        table.add_column(escape(name), justify="left" if name in text_columns else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(escape(rounded(row[name], name)) for name in columns))
     console.width = max(console.width, 240)

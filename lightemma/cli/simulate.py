@@ -1,4 +1,4 @@
-"""lightemma simulate: drives of the simulated city."""
+"""lightemma simulate: the scenarios of the simulated city, and data sets of its drives."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, cast
 import typer
 
 app = typer.Typer(
-    help="Drives of the simulated city: as a nuScenes data set, and what scenarios there are.",
+    help="Write drives of the simulated city as a nuScenes data set, or list its scenarios.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -27,18 +27,22 @@ def scenarios() -> None:
 
 @app.command("data")
 def data(
-    out: Annotated[Path, typer.Option(help="Folder of the data set; goes on where it was begun.")],
+    out: Annotated[Path, typer.Option(help="Folder of the data set; resumes one that is not finished.")],
     scenarios: Annotated[
-        str, typer.Option(help="Names with commas (see lightemma simulate scenarios), or all.")
+        str, typer.Option(help="Names separated by commas (see lightemma simulate scenarios), or all.")
     ] = "all",
-    seeds: Annotated[str, typer.Option(help="How many seeds (3: 0, 1, 2), or which (7,9).")] = "1",
-    conditions: Annotated[str, typer.Option(help="day, dusk, rain, fog, dusk-rain, … with commas, or all.")] = "day",
+    seeds: Annotated[str, typer.Option(help="Number of seeds (3: 0, 1, 2), or a list (7,9).")] = "1",
+    conditions: Annotated[
+        str, typer.Option(help="day, dusk, rain, fog, dusk-rain, … separated by commas, or all.")
+    ] = "day",
     left_hand: Annotated[bool, typer.Option("--left-hand", help="Traffic keeps to the left.")] = False,
     size: Annotated[str, typer.Option(help="Width and height of the pictures in pixels.")] = "1600x900",
     quality: Annotated[int, typer.Option(help="JPEG quality.", min=1, max=95)] = 85,
-    sweeps: Annotated[bool, typer.Option("--sweeps", help="Pictures at 12 Hz besides the key frames.")] = False,
-    renderer: Annotated[str, typer.Option(help="auto, panda3d or painter.")] = "auto",
-    version: Annotated[str, typer.Option(help="Name of the tables' folder.")] = "v1.0-sim",
+    sweeps: Annotated[
+        bool, typer.Option("--sweeps", help="Write pictures at 12 Hz, not only those of key frames.")
+    ] = False,
+    renderer: Annotated[str, typer.Option(help="Renderer: auto, panda3d or painter.")] = "auto",
+    version: Annotated[str, typer.Option(help="Version, which is the folder of the tables.")] = "v1.0-sim",
 ) -> None:
     """Drive the simulated city and write what the car recorded as a nuScenes data set."""
     from lightemma.closed_loop.spec import parse_seeds, parse_size
@@ -57,7 +61,7 @@ def data(
     try:
         drawer = make_renderer(cast(RendererKind, renderer))
     except RenderError as error:
-        raise UserError(f"{renderer} cannot draw ({str(error).rstrip('.')}); take --renderer painter.") from error
+        raise UserError(f"{renderer} cannot draw ({str(error).rstrip('.')}); use --renderer painter.") from error
     with drawer:
         writer = DatasetWriter(out, Layout(version, pixels, quality, sweeps, drawer.name))
         if drawer.note:
@@ -65,7 +69,7 @@ def data(
         for number, drive in enumerate(drives, start=1):
             place = f"{number}/{len(drives)} {drive.name}"
             if writer.finished(drive):
-                typer.echo(f"{place}: there already")
+                typer.echo(f"{place}: already there")
                 continue
             started = time.monotonic()
             recording = record(drive, sweeps, place=chosen[drive.scenario])

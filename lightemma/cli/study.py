@@ -1,4 +1,4 @@
-"""lightemma study: one file to one paper table: drive, compare and report."""
+"""lightemma study: drives, compares and reports all runs of a benchmark file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def study(
     convention: Annotated[
         str | None,
         typer.Option(
-            help="L2 convention: lightemma, endpoint or cumulative; as the benchmark says if left out.",
+            help="L2 convention: lightemma, endpoint or cumulative; as in the benchmark if left out.",
             show_default=False,
         ),
     ] = None,
@@ -73,8 +73,8 @@ def _study_frames(
     name: str,
     choices: Choices,
 ) -> list[RunOutcome]:
-    """Recorded frames: runs, tables, figures, page."""
-    from lightemma.cli.report import say_written
+    """Drives recorded frames; writes tables, figures and page."""
+    from lightemma.cli.report import show_report_files
     from lightemma.cli.show import show_notes, show_summary
     from lightemma.comparing.load import load_and_compare
     from lightemma.sessions.frames_of_source import open_runs
@@ -88,7 +88,7 @@ def _study_frames(
     files = write_all(comparison, folder, benchmark.report, name)
     show_summary(comparison)
     show_notes(comparison)
-    say_written(files)
+    show_report_files(files)
     return outcomes
 
 
@@ -100,8 +100,8 @@ def _study_world(
     resamples: int,
     seed: int,
 ) -> list[RunOutcome]:
-    """A world: runs and the tables of the closed loop; a page is of recorded frames."""
-    from lightemma.cli.drive import tell_driving
+    """Drives in a world; writes the closed-loop tables. There is no page for worlds."""
+    from lightemma.cli.drive import write_driving_tables
     from lightemma.closed_loop.set_up import open_drives
 
     drives, note = open_drives(benchmark, session.out, backends)
@@ -109,12 +109,14 @@ def _study_world(
         typer.echo(note, err=True)
     others = finished_runs(benchmark.report, session.out)
     outcomes = _driven(drives, session)
-    tell_driving([*(session.out / job.name for job in drives.jobs), *others], folder / "tables", resamples, seed)
+    write_driving_tables(
+        [*(session.out / job.name for job in drives.jobs), *others], folder / "tables", resamples, seed
+    )
     return outcomes
 
 
 def _driven(runs: Session[Any], session: options.SessionOptions) -> list[RunOutcome]:
-    """How the runs ended; leaves the command where one is not finished."""
+    """Drives the runs; ends the command if one is not finished."""
     outcomes = drive_runs(runs, session.style, session.spending)
     stopped = [outcome.stopped for outcome in outcomes if outcome.stopped]
     if stopped:
@@ -126,10 +128,10 @@ def _driven(runs: Session[Any], session: options.SessionOptions) -> list[RunOutc
 
 
 def finished_runs(settings: ReportSettings, out: Path) -> list[Path]:
-    """The folders of the runs to be compared along; archives are imported first.
+    """The folders of the runs that are compared too; archives are imported first.
 
     Raises:
-        UserError: if one of them is neither.
+        UserError: if one is neither a run nor an archive.
     """
     from lightemma.run_folder.store import find_runs, is_run
     from lightemma.sessions.importing import import_archive
@@ -143,7 +145,7 @@ def finished_runs(settings: ReportSettings, out: Path) -> list[Path]:
 
 
 def write_all(comparison: Comparison, folder: Path, settings: ReportSettings, name: str) -> ReportFiles:
-    """Writes page, tables and, if wanted, figures into a folder."""
+    """Writes page, tables and, if the settings say so, figures into a folder."""
     from lightemma.evaluation.tables.files import write_tables
     from lightemma.report.page import write_report
 

@@ -1,4 +1,4 @@
-"""lightemma video: one run's drive through a scene as a film."""
+"""lightemma video: films a run's drive through a scene."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 def video(
     run: Annotated[Path, typer.Argument(help="The run's folder.")],
     scene: Annotated[str, typer.Option(help="Name of the scene.")],
-    data: options.Behind = None,
+    data: options.DataOption = None,
     out: Annotated[
         Path | None, typer.Option(help="The file (.mp4 or .gif); RUN-SCENE.mp4 if left out.", show_default=False)
     ] = None,
-    fps: Annotated[float, typer.Option(help="Frames a second; the drive itself has two.")] = 2.0,
+    fps: Annotated[float, typer.Option(help="Frames per second; 2 is real time.")] = 2.0,
     width: Annotated[int, typer.Option(help="Width in pixels; the height is 9/16 of it.")] = 1280,
 ) -> None:
-    """Film a scene: the picture with recorded and planned path, a bird's-eye view, and the model's words."""
+    """Film a scene: the picture with recorded and planned path, a bird's-eye view, and the model's answers."""
     from lightemma.comparing.frame_view import frame_view, open_context, planned_path
     from lightemma.protocol import Protocol
     from lightemma.report.figures.writing import file_name
@@ -60,7 +60,7 @@ def _one_run(folders: list[Path], given: Path) -> Path:
 
     if len(folders) > 1:
         names = ", ".join(folder.name for folder in folders[:3])
-        raise UserError(f"'{given}' holds {len(folders)} runs ({names} …); a film is of one, name it.")
+        raise UserError(f"'{given}' holds {len(folders)} runs ({names} …); a film shows one run, so name it.")
     return folders[0]
 
 
@@ -77,5 +77,5 @@ def _stage_text(call: CallRecord) -> StageText:
     from lightemma.report.video import StageText
     from lightemma.run_folder.records import is_call_error
 
-    # Old archives hold the provider's error message where an answer should be; it is not what the model said.
+    # Old archives hold the provider's error message where an answer should be; that is not an answer of the model.
     return StageText(call.stage, None if is_call_error(call.outcome) else call.response, call.outcome)

@@ -1,4 +1,4 @@
-"""One request from the shell: text, pictures by address and by file, several pictures, several turns; and what goes wrong."""
+"""One request from the shell: text, pictures by address and by file, several pictures, several turns; and errors."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def site():
 
 
 def sentence(ended, status):
-    """The one sentence that a command which went wrong says."""
+    """The one sentence of a command that failed."""
     assert ended.status == status
     (line,) = [line for line in ended.err.splitlines() if line.startswith("Error:")]
     assert "Traceback" not in ended.err
@@ -127,17 +127,17 @@ def test_a_picture_in_a_file(cli, server, model, roads):
 def test_several_pictures_cost_more_with_each(cli, server, model, roads):
     tokens = []
     for count in range(5):
-        images = [word for path in roads[:count] for word in ("--image", path)]
+        images = [argument for path in roads[:count] for argument in ("--image", path)]
         ended = cli("ask", model(), "Describe.", *images, "--json")
         tokens.append(json.loads(ended.out)["usage"]["input"])
     assert [b - a for a, b in pairwise(tokens)] == [1000] * 4
     assert arrived(server.requests[-1]) == [("user", [*(path.read_bytes() for path in roads[:4]), "Describe."])]
 
 
-def test_several_turns_hold_each_other(cli, server, model, roads):
+def test_every_turn_is_sent_with_the_earlier_ones(cli, server, model, roads):
     server.next(Fault("answer", text="A road."), Fault("answer", text="Slow."), Fault("answer", text="Stop."))
-    words = ("What?", "--image", roads[0], "--turn", "And now?", "--turn", "And then?", "--system", "You drive.")
-    ended = cli("ask", model(), *words)
+    arguments = ("What?", "--image", roads[0], "--turn", "And now?", "--turn", "And then?", "--system", "You drive.")
+    ended = cli("ask", model(), *arguments)
     assert (ended.status, ended.out.splitlines()) == (0, ["A road.", "Slow.", "Stop."])
     first, second, third = (arrived(received) for received in server.requests)
     assert first == [("system", ["You drive."]), ("user", [roads[0].read_bytes(), "What?"])]
@@ -145,10 +145,10 @@ def test_several_turns_hold_each_other(cli, server, model, roads):
     assert third == [*second, ("assistant", ["Slow."]), ("user", ["And then?"])]
 
 
-# What it prints and how it is asked.
+# Output and options.
 
 
-def test_json_says_all_there_is(cli, server, model):
+def test_json_has_all_fields(cli, server, model):
     server.next(Fault("answer", text="Ä road."), Fault("answer", text="Slow.", cached=1))
     whole = json.loads(cli("ask", model(), "What?", "--turn", "And now?", "--json").out)
     assert whole["model"] == "mine"
@@ -164,14 +164,14 @@ def test_json_says_all_there_is(cli, server, model):
     assert "error" not in whole
 
 
-def test_limit_and_temperature_are_the_command_lines(cli, server, model):
+def test_options_set_token_limit_and_temperature(cli, server, model):
     ended = cli("ask", model(temperature=0.0), "What can you see?", "--max-tokens", 3, "--temperature", 0.5, "--json")
     assert json.loads(ended.out)["finish_reason"] == "length"
     (received,) = server.requests
     assert (received.body["max_tokens"], received.body["temperature"]) == (3, 0.5)
 
 
-def test_a_model_of_the_list_and_a_class_are_asked_alike(cli, elsewhere):
+def test_a_model_in_configs_and_a_class_work_the_same(cli, elsewhere):
     assert "A straight road" in cli("ask", "scripted-example", "What?").out
     ended = cli("ask", "tests.cli.test_bad_calls:Offered", "What?", "--max-tokens", 5)
     assert (ended.status, ended.out) == (0, "here\n")
@@ -181,7 +181,7 @@ def test_a_model_of_the_list_and_a_class_are_asked_alike(cli, elsewhere):
 def test_turns_beyond_the_context_are_summarised(cli, server, model):
     server.server.settings.context_tokens = 400
     try:
-        turns = [word for number in range(8) for word in ("--turn", f"{number} " + "why " * 50)]
+        turns = [argument for number in range(8) for argument in ("--turn", f"{number} " + "why " * 50)]
         path = model(context_tokens=400, max_output_tokens=40)
         ended = cli("ask", path, "What?", *turns, "--json")
     finally:
@@ -194,18 +194,18 @@ def test_turns_beyond_the_context_are_summarised(cli, server, model):
     assert len(server.requests) == 9 + len(summaries)
 
 
-# What goes wrong.
+# Errors.
 
 
-def test_the_fifth_picture_is_one_clear_sentence(cli, server, model, roads):
+def test_one_picture_too_many_is_one_clear_sentence(cli, server, model, roads):
     server.server.settings.max_pictures = 4
     try:
-        images = [word for path in roads for word in ("--image", path)]
+        images = [argument for path in roads for argument in ("--image", path)]
         ended = cli("ask", model(), "Describe.", *images, "--json")
     finally:
         server.server.settings.max_pictures = None
-    said = sentence(ended, 1)
-    assert said == (
+    message = sentence(ended, 1)
+    assert message == (
         "Error: 'mine' did not answer (bad_request): HTTP 400: At most 4 image(s) may be provided in one prompt."
     )
     assert json.loads(ended.out)["error"]["kind"] == "bad_request"
@@ -221,19 +221,19 @@ def test_a_failed_call_is_a_sentence_and_status_1(cli, server, model, fault, kin
     assert f"did not answer ({kind})" in sentence(cli("ask", model(), "How far?"), 1)
 
 
-def test_an_answer_of_thought_alone_says_what_to_do(cli, server, model):
+def test_an_answer_of_thinking_only_says_what_to_do(cli, server, model):
     server.next("empty")
     assert "the answer is empty" in sentence(cli("ask", model(), "How far?"), 1)
 
 
-def test_what_was_answered_before_a_failure_is_shown(cli, server, model):
+def test_answers_before_a_failure_are_shown(cli, server, model):
     server.next(Fault("answer", text="A road."), "server_error")
     ended = cli("ask", model(), "What?", "--turn", "And now?")
     assert ended.out == "A road.\n"
     assert "server_error" in sentence(ended, 1)
 
 
-def test_nobody_at_the_address(cli, model):
+def test_an_address_without_a_server(cli, model):
     path = model(base_url="http://127.0.0.1:9/v1")
     assert "did not answer (connection): http://127.0.0.1:9/v1" in sentence(cli("ask", path, "Hello?"), 1)
 
@@ -241,8 +241,8 @@ def test_nobody_at_the_address(cli, model):
 def test_wrong_use_is_status_2(cli, server, model, elsewhere):
     assert "no model 'gpt-4oo'" in sentence(cli("ask", "gpt-4oo", "What?"), 2)
     assert "no picture at" in sentence(cli("ask", model(), "What?", "--image", "gone.jpg"), 2)
-    (elsewhere / "words.jpg").write_text("words")
-    assert "not a JPEG" in sentence(cli("ask", model(), "What?", "--image", "words.jpg"), 2)
+    (elsewhere / "text.jpg").write_text("text")
+    assert "not a JPEG" in sentence(cli("ask", model(), "What?", "--image", "text.jpg"), 2)
     assert "Missing argument" in sentence(cli("ask", model()), 2)
     assert "--max-tokens" in sentence(cli("ask", model(), "What?", "--max-tokens", 0), 2)
     assert server.counts.requests == 0
@@ -250,9 +250,9 @@ def test_wrong_use_is_status_2(cli, server, model, elsewhere):
 
 def test_a_picture_that_cannot_be_fetched_is_a_sentence(cli, server, model, site):
     path = model("anthropic")
-    said = sentence(cli("ask", path, "What?", "--image", f"{site}/gone.jpg?token=secret"), 2)
-    assert "gone.jpg cannot be fetched (HTTP 404)" in said
-    assert "secret" not in said
+    message = sentence(cli("ask", path, "What?", "--image", f"{site}/gone.jpg?token=secret"), 2)
+    assert "gone.jpg cannot be fetched (HTTP 404)" in message
+    assert "secret" not in message
     assert "cannot be fetched" in sentence(cli("ask", path, "What?", "--image", "http://127.0.0.1:9/road.jpg"), 2)
     assert "not a JPEG" in sentence(cli("ask", path, "What?", "--image", f"{site}/page.html"), 2)
     assert server.counts.requests == 0

@@ -1,4 +1,4 @@
-"""What can be wrong with a model's set-up or its calls: one sentence and exit status 2, and nothing lost."""
+"""Errors in a model's settings or its calls: one sentence, exit status 2, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def test_a_missing_key_is_named_by_its_variable(place, cli, monkeypatch):  # noq
 
 
 @pytest.mark.parametrize("address", ["localhost:8000", "ftp://x/v1", "not an address"])
-def test_an_address_that_is_none_is_named(place, cli, address):  # noqa: F811
+def test_an_invalid_address_is_named(place, cli, address):  # noqa: F811
     assert "base_url" in sentence(cli, *RUN, "--model", model(place, base_url=address))
 
 
-def test_an_address_where_nobody_answers_fails_the_calls_and_not_the_program(place, cli):  # noqa: F811
+def test_an_address_without_a_server_fails_the_calls_and_not_the_program(place, cli):  # noqa: F811
     pytest.importorskip("openai")
     ended = cli(*RUN, "--model", model(place, limits={"attempts": 1}))
     assert ended.status == 1
@@ -57,8 +57,8 @@ def test_an_address_where_nobody_answers_fails_the_calls_and_not_the_program(pla
     ],
 )
 def test_impossible_ways_of_running_are_refused(place, cli, option, complaint):  # noqa: F811
-    words = SEES.split()
-    assert complaint in sentence(cli, *RUN, *words, *option)
+    arguments = SEES.split()
+    assert complaint in sentence(cli, *RUN, *arguments, *option)
 
 
 def test_a_cap_without_a_price_is_refused(place, cli):  # noqa: F811
@@ -88,20 +88,20 @@ def picture_of(kind: str) -> bytes:
 
 
 @pytest.mark.parametrize(("kind", "complaint"), [("corrupt", "broken|cut|corrupt|whole"), ("huge", "megapixels")])
-def test_a_picture_that_cannot_be_sent_is_named_and_what_is_done_is_kept(place, cli, kind, complaint):  # noqa: F811
+def test_a_picture_that_cannot_be_sent_is_named_and_finished_frames_are_kept(place, cli, kind, complaint):  # noqa: F811
     assert cli(*RUN, *SEES.split(), "--concurrency", 1).status == 0
     done = (place / "out" / "Seeing" / "frames.jsonl").read_bytes()
     broken = picture_of(kind)
     for path in (place / "nuscenes" / "samples" / "CAM_FRONT").iterdir():
         path.write_bytes(broken)
-    said = sentence(cli, "run", "--data", TABLES, "--limit", 2, "--out", "other", *SEES.split())
-    assert re.search(complaint, said), said
-    assert "CAM_FRONT" in said
+    message = sentence(cli, "run", "--data", TABLES, "--limit", 2, "--out", "other", *SEES.split())
+    assert re.search(complaint, message), message
+    assert "CAM_FRONT" in message
     assert (place / "out" / "Seeing" / "frames.jsonl").read_bytes() == done
 
 
 class Offered(Backend):
-    """A backend of a package of its own."""
+    """A backend of another package."""
 
     async def generate(self, request: Request) -> Completion:
         return Completion("here")
@@ -119,7 +119,7 @@ def test_a_package_can_offer_its_backend_by_name(tmp_path, monkeypatch):
 
 
 def test_the_options_of_a_provider_are_shown(cli):
-    said = cli("models", "--provider", "openai")
-    assert said.status == 0
-    assert "reasoning_effort" in said.out
+    ended = cli("models", "--provider", "openai")
+    assert ended.status == 0
+    assert "reasoning_effort" in ended.out
     assert "no provider 'opena'; did you mean openai" in sentence(cli, "models", "--provider", "opena")

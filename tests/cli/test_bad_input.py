@@ -1,4 +1,4 @@
-"""Whatever is wrong with what the user gave: exit status 2 and one sentence that says what, where and what to do."""
+"""Errors in what the user gave: exit status 2 and one sentence that says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def place(elsewhere: Path, world, monkeypatch: pytest.MonkeyPatch) -> Path:
     return elsewhere
 
 
-def sentence(cli, *words: object) -> str:
-    """The one line a wrong command says."""
-    ended = cli(*words)
+def sentence(cli, *arguments: object) -> str:
+    """The one error line of a wrong command."""
+    ended = cli(*arguments)
     assert ended.status == 2, ended
     assert ended.err.startswith("Error: ")
     assert ended.err.endswith("\n")
@@ -78,7 +78,7 @@ BAD_OPTIONS = {
     "limit 0": (f"{TINY} {STANDING} --limit 0", "--limit is wrong.*greater than or equal to 1"),
     "concurrency 0": (f"{TINY} {ASKED} --concurrency 0", "--concurrency is wrong"),
     "size 0": (f"{TINY} {ASKED} --max-side 0", "--max-side is wrong"),
-    "a word for a number": (f"{TINY} {STANDING} --stride two", "--stride.*integer"),
+    "text for a number": (f"{TINY} {STANDING} --stride two", "--stride.*integer"),
     "no data": (STANDING, "Nothing says what to drive; give a benchmark YAML, or --data"),
     "unknown source": (f"{STANDING} --data nuscene:x@v1.0-tiny", "no data source 'nuscene'; did you mean nuscenes"),
     "half a source": (f"{STANDING} --data nuscenes:", "'nuscenes:' is incomplete"),
@@ -99,14 +99,14 @@ BAD_OPTIONS = {
 
 
 @pytest.mark.parametrize("case", BAD_OPTIONS)
-def test_a_run_that_cannot_be_is_refused(place, cli, case):
-    words, complaint = BAD_OPTIONS[case]
-    assert re.search(complaint, sentence(cli, "run", *words.split(), "--out", "out"))
+def test_an_impossible_run_is_refused(place, cli, case):
+    arguments, complaint = BAD_OPTIONS[case]
+    assert re.search(complaint, sentence(cli, "run", *arguments.split(), "--out", "out"))
     assert not list(place.glob("out/*/frames.jsonl")), "refused before the first frame"
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
+    ("arguments", "complaint"),
     [
         (["frobnicate"], "No such command 'frobnicate'; see `lightemma --help`"),
         (["compare", "results"], "Missing option '--out'; see `lightemma compare --help`"),
@@ -132,8 +132,8 @@ def test_a_run_that_cannot_be_is_refused(place, cli, case):
         (["prompts", "show"], "Missing argument"),
     ],
 )
-def test_other_commands_refuse_in_the_same_way(place, cli, words, complaint):
-    assert re.search(complaint, sentence(cli, *words))
+def test_other_commands_refuse_in_the_same_way(place, cli, arguments, complaint):
+    assert re.search(complaint, sentence(cli, *arguments))
 
 
 def test_a_missing_table_is_named(place, cli):
@@ -151,8 +151,8 @@ def test_missing_pictures_are_counted_and_the_first_is_named(place, cli, world):
     first, second = (world.truth["scene-0001"][key].image for key in (7, 8))
     for image in (first, second):
         (place / "nuscenes" / image).unlink()
-    said = sentence(cli, "run", "--data", TABLES, "--model", "seeing:Seeing", "--out", "out")
-    assert f"2 of 3 pictures are missing under nuscenes, the first is '{first}'" in said
+    message = sentence(cli, "run", "--data", TABLES, "--model", "seeing:Seeing", "--out", "out")
+    assert f"2 of 3 pictures are missing under nuscenes, the first is '{first}'" in message
     ended = cli("run", "--data", TABLES, *BASELINE)
     assert (ended.status, ended.err) == (0, ""), "a baseline looks at no picture"
 
@@ -162,28 +162,28 @@ def test_a_truncated_zip_is_named(place, cli):
 
     whole = Path(shutil.make_archive("whole", "zip", place / "tiny")).read_bytes()
     (place / "cut.zip").write_bytes(whole[: len(whole) // 2])
-    for words in (("import", "cut.zip"), ("run", "--data", "published:cut.zip", *BASELINE)):
-        assert "'cut.zip' is not a whole .zip archive" in sentence(cli, *words)
+    for arguments in (("import", "cut.zip"), ("run", "--data", "published:cut.zip", *BASELINE)):
+        assert "'cut.zip' is not a whole .zip archive" in sentence(cli, *arguments)
 
 
 def test_an_archive_of_another_kind_is_named(place, cli):
     (place / "other" / "output").mkdir(parents=True)
     (place / "other" / "output" / "scene-0001.json").write_text(json.dumps({"metrics": [1, 2]}))
-    said = sentence(cli, "import", "other")
-    assert "scene-0001.json' in 'other' is not a LightEMMA v1 or v2 scene file" in said
+    message = sentence(cli, "import", "other")
+    assert "scene-0001.json' in 'other' is not a LightEMMA v1 or v2 scene file" in message
     (place / "pictures").mkdir()
     assert "holds no scene .json files" in sentence(cli, "import", "pictures")
 
 
-def test_runs_under_unlike_protocols_are_not_compared(place, cli):
+def test_runs_under_different_protocols_are_not_compared(place, cli):
     steady_run(place / "results", "c", make_frames(), 6.0, protocol=protocol_named("arc").as_dict())
-    said = sentence(cli, "compare", "results", "--out", "tables")
-    assert "'a' and 'c' were run under different protocols" in said
-    assert "integration euler against arc" in said
+    message = sentence(cli, "compare", "results", "--out", "tables")
+    assert "'a' and 'c' were run under different protocols" in message
+    assert "integration euler against arc" in message
     assert not (place / "tables").exists()
 
 
-def test_runs_over_unlike_frames_are_not_compared_unless_cut(place, cli):
+def test_runs_over_different_frames_are_compared_only_over_shared_frames(place, cli):
     steady_run(place / "results", "c", make_frames()[:3], 6.0)
     assert "--shared-frames" in sentence(cli, "compare", "results", "--out", "tables")
     assert cli("compare", "results", "--out", "tables", "--shared-frames").status == 0
@@ -191,11 +191,11 @@ def test_runs_over_unlike_frames_are_not_compared_unless_cut(place, cli):
 
 def test_an_empty_run_is_named(place, cli):
     (place / "results" / "b" / "frames.jsonl").unlink()
-    for words in (("compare", "results", "--out", "tables"), ("evaluate", "results/b")):
-        assert re.search(r"The run '.*results/b' has no frames yet", sentence(cli, *words))
+    for arguments in (("compare", "results", "--out", "tables"), ("evaluate", "results/b")):
+        assert re.search(r"The run '.*results/b' has no frames yet", sentence(cli, *arguments))
 
 
-def test_a_run_cannot_be_gone_on_with_under_another_setting(place, cli):
+def test_a_run_is_not_resumed_under_another_setting(place, cli):
     run = ("run", "--data", "published:tiny", *BASELINE)
     assert cli(*run).status == 0
     assert "holds a run with other frames; give this run its own name with --name" in sentence(
@@ -205,8 +205,8 @@ def test_a_run_cannot_be_gone_on_with_under_another_setting(place, cli):
 
 def test_a_wrong_key_in_a_yaml_is_named_with_its_line(place, cli):
     (place / "mine.yaml").write_text("name: mine\nprovider: scripted\nmodel: m\ntemprature: 0.5\n")
-    said = sentence(cli, "run", "--data", "published:tiny", "--model", "mine.yaml")
-    assert "'mine.yaml', line 4: there is no key 'temprature'; did you mean temperature" in said
+    message = sentence(cli, "run", "--data", "published:tiny", "--model", "mine.yaml")
+    assert "'mine.yaml', line 4: there is no key 'temprature'; did you mean temperature" in message
     (place / "study.yaml").write_text("data: published:tiny\nplanners: [stop]\nlimt: 3\n")
     assert "'study.yaml', line 3: there is no key 'limt'; did you mean limit" in sentence(cli, "run", "study.yaml")
     (place / "study.yaml").write_text("data: [\n")
@@ -215,8 +215,8 @@ def test_a_wrong_key_in_a_yaml_is_named_with_its_line(place, cli):
 
 def test_results_that_cannot_be_written_are_named(place, cli):
     (place / "out").write_text("in the way")
-    for words in (("run", "--data", "published:tiny", *BASELINE), ("import", "tiny", "--out", "out")):
-        assert "The results folder 'out' cannot be written" in sentence(cli, *words)
+    for arguments in (("run", "--data", "published:tiny", *BASELINE), ("import", "tiny", "--out", "out")):
+        assert "The results folder 'out' cannot be written" in sentence(cli, *arguments)
 
 
 def test_a_damaged_line_is_named(place, cli):
@@ -244,10 +244,10 @@ def test_a_fault_of_the_program_is_not_blamed_on_the_user(place, cli, monkeypatc
     )
 
 
-def lightemma(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The installed command, in a process of its own."""
+def lightemma(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The installed command, in a separate process."""
     command = Path(sys.executable).with_name("lightemma")
-    return subprocess.run([str(command), *words], capture_output=True, text=True, cwd=cwd, timeout=60, check=False)
+    return subprocess.run([str(command), *arguments], capture_output=True, text=True, cwd=cwd, timeout=60, check=False)
 
 
 def test_the_installed_command_says_one_sentence_and_with_debug_a_traceback(place):
@@ -260,7 +260,7 @@ def test_the_installed_command_says_one_sentence_and_with_debug_a_traceback(plac
     assert "UserError: There is no run 'gone'" in debug.stderr
 
 
-def test_a_torn_last_line_is_a_warning_and_no_error(place):
+def test_a_torn_last_line_is_a_warning_and_not_an_error(place):
     with (place / "results" / "a" / "frames.jsonl").open("ab") as file:
         file.write(b'{"scene": "scene-00')
     done = lightemma("evaluate", "results/a", cwd=place)

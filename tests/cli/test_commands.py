@@ -1,4 +1,4 @@
-"""The commands do what they say, say what they did, and can be given again."""
+"""The commands do what their help says, print what they did, and can be repeated."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def one_slip(token: str, stage: str) -> str:
 
 @pytest.fixture
 def place(elsewhere: Path) -> Path:
-    """A working folder with an archive, one of whose five answers lacks its commas."""
+    """A working folder with an archive; one of its five answers lacks its commas."""
     write_archive(elsewhere / "tiny", one_slip)
     return elsewhere
 
@@ -50,7 +50,7 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_run_drives_baselines_and_says_where(place, cli):
+def test_run_drives_baselines_and_prints_their_folders(place, cli):
     ended = cli("run", "--data", "published:tiny", "--planner", "constant-action, stop", "--out", "out")
     assert (ended.status, ended.err) == (0, "")
     assert ended.out.splitlines() == [
@@ -60,29 +60,29 @@ def test_run_drives_baselines_and_says_where(place, cli):
     assert [record.sample_token for record in read_frames(Path("out/stop"))] == [f.sample_token for f in make_frames()]
 
 
-def test_run_twice_keeps_what_is_there(place, cli):
-    words = ("run", "--data", "published:tiny", "--model", "replay:tiny", "--out", "out")
-    assert cli(*words).out == "tiny: 5 frames -> out/tiny\n"
+def test_a_second_run_keeps_finished_frames(place, cli):
+    arguments = ("run", "--data", "published:tiny", "--model", "replay:tiny", "--out", "out")
+    assert cli(*arguments).out == "tiny: 5 frames -> out/tiny\n"
     before = Path("out/tiny/frames.jsonl").read_bytes()
-    again = cli(*words)
-    assert (again.status, again.out) == (0, "tiny: 5 frames, 5 kept from before -> out/tiny\n")
+    again = cli(*arguments)
+    assert (again.status, again.out) == (0, "tiny: 5 frames, 5 already done -> out/tiny\n")
     assert Path("out/tiny/frames.jsonl").read_bytes() == before
 
 
-def test_run_ends_with_1_when_calls_failed_and_mends_them_when_given_again(place, cli):
+def test_run_ends_with_1_when_calls_failed_and_tries_them_again_when_repeated(place, cli):
     good = {"scene": ["A road."], "intent": ["Go on."], "action": [STEADY_TEXT]}
     write_model(place / "configs" / "models" / "shaky.yaml", good | {"intent": ["Go on.", {"fault": "overloaded"}]})
-    words = ("run", "--data", "published:tiny", "--model", "shaky", "--out", "out", "--concurrency", "1")
-    first = cli(*words)
+    arguments = ("run", "--data", "published:tiny", "--model", "shaky", "--out", "out", "--concurrency", "1")
+    first = cli(*arguments)
     assert first.status == 1
     assert first.out == "shaky: 5 frames, 2 with failed calls (the same command tries them again) -> out/shaky\n"
-    second = cli(*words)
-    assert (second.status, second.out) == (1, first.out.replace("5 frames, 2", "5 frames, 3 kept from before, 1"))
-    assert cli(*words).status == 0
+    second = cli(*arguments)
+    assert (second.status, second.out) == (1, first.out.replace("5 frames, 2", "5 frames, 3 already done, 1"))
+    assert cli(*arguments).status == 0
     assert {record.outcome for record in read_frames(Path("out/shaky"))} == {"ok"}
 
 
-def test_run_takes_a_benchmark_with_options_laid_over_it(place, cli):
+def test_options_override_a_benchmark(place, cli):
     study = {"data": "published:tiny", "planners": ["stop", "constant-action"], "stride": 2}
     folder = place / "configs" / "benchmarks"
     folder.mkdir(parents=True)
@@ -98,12 +98,12 @@ def test_run_takes_a_benchmark_with_options_laid_over_it(place, cli):
     assert read_manifest(Path("out/mine")).data.stride == 2
 
 
-def test_several_models_and_another_wording_get_names_of_their_own(place, cli):
+def test_several_models_and_another_prompt_set_get_their_own_names(place, cli):
     for name in ("one", "two"):
         write_model(place / f"{name}.yaml", {"*": [STEADY_TEXT]})
-    words = ("run", "--data", "published:tiny", "--model", "one.yaml,two.yaml", "--limit", "1", "--out", "out")
-    assert cli(*words).status == 0
-    assert cli(*words, "--prompts", "three-stage-json", "--parser", "tolerant").status == 0
+    arguments = ("run", "--data", "published:tiny", "--model", "one.yaml,two.yaml", "--limit", "1", "--out", "out")
+    assert cli(*arguments).status == 0
+    assert cli(*arguments, "--prompts", "three-stage-json", "--parser", "tolerant").status == 0
     assert sorted(path.name for path in Path("out").iterdir() if not path.name.startswith(".")) == [
         "one", "one+three-stage-json", "two", "two+three-stage-json",
     ]  # fmt: skip
@@ -196,34 +196,34 @@ def test_prompts_are_listed_and_shown(place, cli):
 
 
 def test_extracted_prompts_replay_the_archive(place, cli):
-    ended = cli("prompts", "extract", "tiny", "--out", "words")
-    assert ended.out == "One template reproduces all 5 x 3 prompts of tiny -> words\n"
-    assert "Ahead is this: {{scene}} So far speeds {{speeds}}" in cli("prompts", "show", "words").out
+    ended = cli("prompts", "extract", "tiny", "--out", "extracted")
+    assert ended.out == "One template reproduces all 5 x 3 prompts of tiny -> extracted\n"
+    assert "Ahead is this: {{scene}} So far speeds {{speeds}}" in cli("prompts", "show", "extracted").out
     cli("import", "tiny", "--out", "out")
-    words = (
+    arguments = (
         "--data",
         "published:tiny",
         "--model",
         "replay:tiny",
         "--prompts",
-        "words",
+        "extracted",
         "--name",
         "again",
         "--out",
         "out",
     )
-    assert cli("run", *words).status == 0
+    assert cli("run", *arguments).status == 0
     for old, new in zip(read_frames(Path("out/tiny")), read_frames(Path("out/again")), strict=True):
         assert (new.outcome, new.actions, new.trajectory) == (old.outcome, old.actions, old.trajectory)
         assert [stage.prompt for stage in new.calls] == [stage.prompt for stage in old.calls]
 
 
-def test_prompts_of_mixed_wording_are_refused_by_the_first_that_differs(elsewhere, cli):
+def test_prompts_of_several_templates_are_refused_by_the_first_that_differs(elsewhere, cli):
     write_archive(elsewhere / "mixed", question=lambda token: "What?" if token != "scene-0002/1" else "Why?")
-    ended = cli("prompts", "extract", "mixed", "--out", "words")
+    ended = cli("prompts", "extract", "mixed", "--out", "extracted")
     assert ended.status == 2
     assert "do not come from one template: the scene prompt of scene-0002, frame 1 differs" in ended.err
-    assert not Path("words").exists()
+    assert not Path("extracted").exists()
 
 
 def test_the_version_is_the_packages(cli):
@@ -244,15 +244,17 @@ INTERRUPTIBLE = (
 )
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is another thing on Windows")
-def test_an_interrupted_run_says_so_keeps_whole_lines_and_goes_on(place):
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C works differently on Windows")
+def test_an_interrupted_run_says_so_keeps_whole_lines_and_resumes(place):
     write_archive(place / "long", scenes={"scene-0001": 24})
     answers = {"scene": ["A road."], "intent": ["Go on."], "action": [STEADY_TEXT]}
     write_model(place / "slow.yaml", answers, latency_s=0.03)
-    words = ["run", "--data", "published:long", "--model", "slow.yaml", "--out", "out", "--concurrency", "2"]
+    arguments = ["run", "--data", "published:long", "--model", "slow.yaml", "--out", "out", "--concurrency", "2"]
     frames = place / "out" / "slow" / "frames.jsonl"
     command = [sys.executable, "-c", INTERRUPTIBLE]
-    process = subprocess.Popen([*command, *words], cwd=place, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, *arguments], cwd=place, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
         deadline = time.monotonic() + 30
         while not (frames.exists() and frames.stat().st_size > 0):
@@ -260,28 +262,28 @@ def test_an_interrupted_run_says_so_keeps_whole_lines_and_goes_on(place):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=30)
     finally:
         process.kill()
     assert process.returncode == 130
-    assert said == "Interrupted. What is done is kept; give the same command again to resume.\n"
+    assert errors == "Interrupted. Finished work is kept; give the same command again to resume.\n"
     assert frames.read_bytes().endswith(b"\n")
     kept = len(read_frames(frames.parent))
     assert 0 < kept < 24
-    again = subprocess.run([*command, *words], cwd=place, capture_output=True, text=True, check=True, timeout=30)
-    assert again.stdout == f"slow: 24 frames, {kept} kept from before -> out/slow\n"
+    again = subprocess.run([*command, *arguments], cwd=place, capture_output=True, text=True, check=True, timeout=30)
+    assert again.stdout == f"slow: 24 frames, {kept} already done -> out/slow\n"
     assert len({record.sample_token for record in read_frames(frames.parent)}) == 24
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is another thing on Windows")
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C works differently on Windows")
 @pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
-def test_calls_that_hang_do_not_hold_an_interrupted_run_up(place, twice):
+def test_calls_that_hang_do_not_delay_an_interrupted_run(place, twice):
     write_archive(place / "long", scenes={"scene-0001": 6})
     answers = {"scene": ["A road."], "intent": ["Go on."], "action": [STEADY_TEXT]}
     write_model(place / "hanging.yaml", answers, latency_s=60.0)
-    words = ["run", "--data", "published:long", "--model", "hanging.yaml", "--out", "out"]
+    arguments = ["run", "--data", "published:long", "--model", "hanging.yaml", "--out", "out"]
     process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTIBLE, *words], cwd=place, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", INTERRUPTIBLE, *arguments], cwd=place, stderr=subprocess.PIPE, text=True
     )
     try:
         deadline = time.monotonic() + 30
@@ -293,9 +295,9 @@ def test_calls_that_hang_do_not_hold_an_interrupted_run_up(place, twice):
         if twice:
             time.sleep(0.5)
             process.send_signal(signal.SIGINT)
-        # Half the minute that the calls would take: whoever waits for them fails here.
-        _, said = process.communicate(timeout=30)
+        # Half the minute that the calls would take: waiting for them fails here.
+        _, errors = process.communicate(timeout=30)
     finally:
         process.kill()
     assert process.returncode == 130
-    assert said.endswith("Interrupted. What is done is kept; give the same command again to resume.\n")
+    assert errors.endswith("Interrupted. Finished work is kept; give the same command again to resume.\n")

@@ -1,4 +1,4 @@
-"""Seed, draws, convention and frames reach every number, whichever command makes it."""
+"""Seed, draws, convention and frames reach every number, in every command."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.closed_loop.test_episodes_of_world import tour
 from tests.conftest import make_frames, steady_run
 
 CHOICES = ("--seed", 3, "--resamples", 200, "--convention", "endpoint")
-#: What has draws on these two formulas: neither models' medians nor ties.
+#: Tables with draws for these two formulas: not models' medians, nor ties.
 DRAWN = {"summary", "common", "conventions", "paired", "strata", "imputed", "horizons", "safety"}
 
 
 @pytest.fixture
 def runs(cli, elsewhere) -> Path:
-    """Two formulas on the embedded drives, which know who is around."""
+    """Two formulas on the embedded drives, which have annotations."""
     ended = cli("run", "--data", "demo", "--planner", "constant-action,damped-acceleration", "--out", "out", "--quiet")
     assert ended.status == 0, ended.err
     return Path("out")
@@ -94,7 +94,7 @@ def test_closed_loop_runs_take_the_seed_too(cli, elsewhere):
 
 
 @pytest.mark.parametrize("command", ["compare", "report"])
-def test_a_table_of_ones_own_is_named_on_the_command_line(cli, elsewhere, command):
+def test_a_users_table_is_named_on_the_command_line(cli, elsewhere, command):
     steady_run(Path("out"), "vlm", make_frames(), 1.0)
     place = {"compare": "tables", "report": "page.html"}[command]
     ended = cli(command, "out/vlm", "--out", place, "--table", "tests.plugins.braking_table:Braking")

@@ -1,4 +1,4 @@
-"""lightemma drive: drives, says how it ended, writes tables, goes on, and refuses in one sentence."""
+"""lightemma drive: drives, prints how it ended, writes tables, resumes, and refuses in one sentence."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.conftest import Cli
 @pytest.fixture
 def drive(cli: Cli, elsewhere):
     """``lightemma drive`` in an empty folder."""
-    return lambda *words: cli("drive", *words)
+    return lambda *arguments: cli("drive", *arguments)
 
 
 FEW = ("--scenarios", "lead-car-braking", "--seeds", "2")
 
 
-def test_drives_and_says_where(drive):
+def test_drives_and_prints_the_folders(drive):
     ended = drive("--planner", "stop,expert", *FEW, "--out", "out", "--quiet")
     assert (ended.status, ended.err) == (0, "")
     lines = ended.out.splitlines()
@@ -39,20 +39,20 @@ def test_drives_and_says_where(drive):
     assert len(read_episodes(Path("out/drive-expert"))) == 2
 
 
-def test_the_same_command_keeps_what_is_there(drive):
-    words = ("--planner", "constant-action", *FEW, "--out", "out", "--quiet")
-    drive(*words)
+def test_the_same_command_keeps_finished_episodes(drive):
+    arguments = ("--planner", "constant-action", *FEW, "--out", "out", "--quiet")
+    drive(*arguments)
     before = Path("out/drive-constant-action/episodes.jsonl").read_bytes()
-    again = drive(*words)
+    again = drive(*arguments)
     assert again.status == 0
-    assert again.out.startswith("drive-constant-action: 2 episodes, 2 kept from before -> out/drive-constant-action\n")
+    assert again.out.startswith("drive-constant-action: 2 episodes, 2 already done -> out/drive-constant-action\n")
     assert Path("out/drive-constant-action/episodes.jsonl").read_bytes() == before
 
 
 def test_the_same_seed_gives_the_same_episode_and_another_seed_another(drive):
-    words = ("--planner", "idm", "--scenarios", "lead-car-braking")
-    drive(*words, "--seeds", "1,2", "--out", "one")
-    drive(*words, "--seeds", "2,", "--out", "two")
+    arguments = ("--planner", "idm", "--scenarios", "lead-car-braking")
+    drive(*arguments, "--seeds", "1,2", "--out", "one")
+    drive(*arguments, "--seeds", "2,", "--out", "two")
     one, two = read_episodes(Path("one/drive-idm"))
     (again,) = read_episodes(Path("two/drive-idm"))
     assert two == again
@@ -60,23 +60,23 @@ def test_the_same_seed_gives_the_same_episode_and_another_seed_another(drive):
     assert read_replay(Path("one/drive-idm"), two.name) == read_replay(Path("two/drive-idm"), two.name)
 
 
-def test_left_hand_traffic_and_conditions_make_episodes_of_their_own(drive):
+def test_left_hand_traffic_and_conditions_make_other_episodes(drive):
     drive("--planner", "expert", "--scenarios", "cruise", "--seeds", "1", "--conditions", "day,fog", "--left-hand")
     names = [record.name for record in read_episodes(Path("results/drive-expert"))]
     assert names == ["cruise.day.left.000", "cruise.fog.left.000"]
 
 
 def test_conditions_are_named_as_for_simulated_data(drive):
-    words = ("--planner", "stop", "--scenarios", "cruise", "--seeds", "1", "--replan", "6", "--quiet")
-    drive(*words, "--conditions", "rain-dusk,clear,dusk-fog", "--out", "some")
+    arguments = ("--planner", "stop", "--scenarios", "cruise", "--seeds", "1", "--replan", "6", "--quiet")
+    drive(*arguments, "--conditions", "rain-dusk,clear,dusk-fog", "--out", "some")
     names = {record.name for record in read_episodes(Path("some/drive-stop+replan-6"))}
     assert names == {"cruise.dusk-rain.000", "cruise.day.000", "cruise.dusk-fog.000"}
-    drive(*words, "--conditions", "all", "--out", "all")
+    drive(*arguments, "--conditions", "all", "--out", "all")
     assert len(read_episodes(Path("all/drive-stop+replan-6"))) == 6
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("arguments", "sentence"),
     [
         (("--scenarios", "cruse"), "There is no scenario 'cruse'; did you mean cruise?"),
         (("--conditions", "foggy"), "There is no condition 'foggy'; did you mean fog?"),
@@ -96,8 +96,8 @@ def test_conditions_are_named_as_for_simulated_data(drive):
         (("--planner", "stop", "--name", "a/b"), "cannot be called 'a/b'"),
     ],
 )
-def test_wrong_use_is_one_sentence(drive, words, sentence):
-    given = words if "--planner" in words else ("--planner", "stop", *words)
+def test_wrong_use_is_one_sentence(drive, arguments, sentence):
+    given = arguments if "--planner" in arguments else ("--planner", "stop", *arguments)
     ended = drive(*given)
     assert ended.status == 2
     assert ended.err.count("\n") == 1
@@ -136,7 +136,7 @@ SMALL = (
 )
 
 
-def test_a_model_is_shown_pictures_that_the_painter_can_draw_anywhere(drive, elsewhere):
+def test_a_model_gets_pictures_that_the_painter_can_draw_anywhere(drive, elsewhere):
     from PIL import Image
 
     (elsewhere / "steady.yaml").write_text(STEADY)
@@ -152,12 +152,10 @@ def test_a_model_is_shown_pictures_that_the_painter_can_draw_anywhere(drive, els
             assert picture.size == (160, 90)
     assert len({frame.image_sha256 for frame in frames}) == len(frames)
     assert read_manifest(folder).images["renderer"] == "painter"
-    assert drive("--model", "steady.yaml", *SMALL).out.startswith(
-        "drive-steady+replan-3: 1 episodes, 1 kept from before"
-    )
+    assert drive("--model", "steady.yaml", *SMALL).out.startswith("drive-steady+replan-3: 1 episodes, 1 already done")
 
 
-def test_who_draws_instead_is_said_once(drive, elsewhere, monkeypatch):
+def test_a_replaced_renderer_is_reported_once(drive, elsewhere, monkeypatch):
     from lightemma.closed_loop.worlds import city_camera
     from lightemma.simulation.render.automatic import AutomaticRenderer
 
@@ -171,7 +169,7 @@ def test_who_draws_instead_is_said_once(drive, elsewhere, monkeypatch):
     assert ended.err.count("there is no EGL") == 1
 
 
-def test_a_renderer_that_was_asked_for_and_fails_is_one_sentence(drive, elsewhere, monkeypatch):
+def test_a_chosen_renderer_that_fails_is_one_sentence(drive, elsewhere, monkeypatch):
     from lightemma.closed_loop.worlds import city_camera
 
     def no_panda(kind):
@@ -184,7 +182,7 @@ def test_a_renderer_that_was_asked_for_and_fails_is_one_sentence(drive, elsewher
     assert "there is no EGL; give the same command again, or --renderer painter." in ended.err
 
 
-def test_closed_loop_runs_are_compared_among_themselves_and_not_with_others(elsewhere, cli):
+def test_closed_loop_runs_are_compared_only_with_each_other(elsewhere, cli):
     common = ("--scenarios", "cruise", "--seeds", "1", "--out", "out", "--quiet")
     assert cli("drive", "--planner", "stop", *common).status == 0
     assert cli("drive", "--planner", "expert", *common).status == 0
@@ -253,7 +251,7 @@ def test_one_file_is_driven_and_studied(elsewhere, cli):
 
     ended = cli("study", "mine.yaml", "--quiet")
     assert (ended.status, ended.err) == (0, "")
-    assert "drive-stop+replan-6: 1 episodes, 1 kept from before -> results/drive-stop+replan-6\n" in ended.out
+    assert "drive-stop+replan-6: 1 episodes, 1 already done -> results/drive-stop+replan-6\n" in ended.out
     assert ended.out.splitlines()[-1] == "Tables: results/reports/mine/tables"
     with Path("results/reports/mine/tables/closed_loop.csv").open(newline="") as file:
         assert [row["run"] for row in csv.DictReader(file)] == ["drive-steady+replan-6", "drive-stop+replan-6"]
@@ -264,5 +262,5 @@ def test_a_study_of_a_world_waits_for_runs_that_are_not_finished(elsewhere, cli)
     (elsewhere / "mine.yaml").write_text(WORLD)
     ended = cli("study", "mine.yaml", "--quiet", "--max-cost", "0.000001")
     assert ended.status == 1
-    assert "The report waits until all runs are finished (the next call might go beyond --max-cost 1e-06)" in ended.out
+    assert "The report waits until all runs are finished (the next call might exceed --max-cost 1e-06)" in ended.out
     assert not Path("results/reports").exists()

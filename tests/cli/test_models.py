@@ -1,4 +1,4 @@
-"""lightemma models, doctor and estimate, as typed."""
+"""lightemma models, doctor and estimate, as commands."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def drive(tmp_path: Path) -> str:
 
 
 def rows(out: str) -> dict[str, str]:
-    """First word of each line -> the line."""
+    """First text of each line -> the line."""
     return {line.split()[0]: line for line in out.splitlines() if line.split()}
 
 
@@ -59,7 +59,7 @@ def test_models_ready_with_a_key_that_is_not_shown(cli, elsewhere, monkeypatch):
     assert SECRET not in done.out + done.err
 
 
-def test_models_of_ones_own_come_along_and_broken_ones_are_named(cli, elsewhere):
+def test_a_users_models_are_listed_and_broken_ones_are_named(cli, elsewhere):
     folder = elsewhere / "configs" / "models"
     folder.mkdir(parents=True)
     (folder / "mine.yaml").write_text("name: mine\nprovider: scripted\nmodel: m\nprice: {input: 1, output: 2.25}\n")
@@ -93,7 +93,7 @@ def test_one_model_without_login_in_its_address(cli, elsewhere):
     assert "hidden" not in done.out
 
 
-def test_one_model_that_is_not(cli, elsewhere):
+def test_a_model_that_does_not_exist(cli, elsewhere):
     done = cli("models", "gpt4o")
     assert done.status == 2
     assert "did you mean gpt-4o" in done.err
@@ -118,7 +118,7 @@ def test_doctor_never_shows_a_key(cli, elsewhere, monkeypatch):
 
 def test_doctor_with_data_and_model(cli, elsewhere, drive):
     done = cli("doctor", "--data", drive, "--model", "gpt-4o")
-    assert done.status == 0  # the demo runs all the same
+    assert done.status == 0  # the demo can still run
     assert "10 of 10 front-camera pictures" in done.out
     assert done.out.splitlines()[-1] in {
         "Next: export OPENAI_API_KEY=…",
@@ -146,7 +146,7 @@ def test_estimate(cli, elsewhere, drive):
     lines = rows(dollars)
     assert "An estimate" in done.out
     assert "qwen2.5-vl-7b" in rows(hardware)
-    assert "gpt-4o" not in rows(hardware.partition("How it is reckoned")[0])
+    assert "gpt-4o" not in rows(hardware.partition("Assumptions")[0])
     assert lines["gpt-4o"].split()[1:3] == ["10", "30"]
     assert lines["qwen2.5-vl-7b"].split()[-3:] == ["?", "?", "?"]
     assert "Total: $" in done.out
@@ -155,14 +155,14 @@ def test_estimate(cli, elsewhere, drive):
     assert "give `price` in its YAML" in done.out
 
 
-def test_estimate_of_a_benchmark_with_options_over_it(cli, elsewhere, drive):
+def test_options_override_the_benchmark_of_an_estimate(cli, elsewhere, drive):
     yaml = f"data: {drive}\nmodels: [gpt-4o]\nplanners: [chain-of-thought, stop]\nlimit: 4\n"
     (elsewhere / "mine.yaml").write_text(yaml)
     assert rows(cli("estimate", "mine.yaml").out)["gpt-4o"].split()[1:3] == ["4", "12"]
     assert rows(cli("estimate", "mine.yaml", "--limit", 2).out)["gpt-4o"].split()[1:3] == ["2", "6"]
 
 
-def test_estimate_takes_what_says_what_run_drives(cli, elsewhere, drive):
+def test_estimate_takes_the_options_that_decide_what_run_drives(cli, elsewhere, drive):
     import inspect
 
     from lightemma.cli.estimate import estimate
@@ -171,23 +171,34 @@ def test_estimate_takes_what_says_what_run_drives(cli, elsewhere, drive):
 
     how = {field.name for field in dataclasses.fields(SessionOptions)}
     assert set(inspect.signature(run).parameters) - how <= set(inspect.signature(estimate).parameters)
-    words = ("--data", drive, "--model", "gpt-4o", "--parser", "tolerant", "--concurrency", 4, "--integration", "arc")
-    assert cli("estimate", *words).status == 0
+    arguments = (
+        "--data",
+        drive,
+        "--model",
+        "gpt-4o",
+        "--parser",
+        "tolerant",
+        "--concurrency",
+        4,
+        "--integration",
+        "arc",
+    )
+    assert cli("estimate", *arguments).status == 0
 
 
-def test_estimate_tells_how_far_a_cap_reaches(cli, elsewhere, drive):
-    words = ("estimate", "--data", drive, "--model", "gpt-4o", "--max-cost")
-    assert "$100 reaches for about 100% of it" in cli(*words, 100).out
-    some = cli(*words, 0.05).out
-    assert "$0.05 reaches for about" in some
+def test_estimate_shows_what_share_a_cost_limit_pays_for(cli, elsewhere, drive):
+    arguments = ("estimate", "--data", drive, "--model", "gpt-4o", "--max-cost")
+    assert "$100 pays for about 100% of it" in cli(*arguments, 100).out
+    some = cli(*arguments, 0.05).out
+    assert "$0.05 pays for about" in some
     assert "100%" not in some
 
 
-def test_estimate_leaves_out_what_the_run_has(cli, elsewhere, drive):
-    words = ("--data", drive, "--model", "scripted-example", "--limit", 5)
-    assert cli("run", *words).status == 0
-    done = cli("estimate", *words)
-    assert "5 frames are there already" in done.out
+def test_estimate_leaves_out_finished_frames(cli, elsewhere, drive):
+    arguments = ("--data", drive, "--model", "scripted-example", "--limit", 5)
+    assert cli("run", *arguments).status == 0
+    done = cli("estimate", *arguments)
+    assert "5 frames are already there" in done.out
     assert "asks no model, costs nothing" in done.out
 
 

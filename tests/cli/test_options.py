@@ -1,4 +1,4 @@
-"""Options of a benchmark are declared by its fields: every command has them, and they mean what the file's keys mean."""
+"""Options of a benchmark are declared by its fields: every command has them, with the meaning of the file's keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lightemma.errors import UserError
 from lightemma.sessions.benchmark import Benchmark
 from tests.conftest import Cli
 
-#: Every key that has an option: the option as it is given, and the key as a file has it.
+#: Every key that has an option: the option as it is given, and the key as in a file.
 GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "name": (["--name", "mine"], {"name": "mine"}),
     "data": (["--data", "demo"], {"data": "demo"}),
@@ -51,7 +51,7 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "integration": (["--integration", "arc"], {"integration": "arc"}),
     "concurrency": (["--concurrency", "2"], {"concurrency": 2}),
 }
-#: Older names of options, and what they are now.
+#: Older names of options, and their present names.
 OLDER = {
     "--frames 4": "--pictures 4",
     "--no-limits": "--no-car-limits",
@@ -66,43 +66,43 @@ def loops_of(name: str) -> set[str]:
     return set(key.option.loops)
 
 
-def benchmark(cli: Cli, monkeypatch: pytest.MonkeyPatch, command: str, words: list[str]) -> Benchmark:
-    """The benchmark that a command makes of its command line."""
+def benchmark(cli: Cli, monkeypatch: pytest.MonkeyPatch, command: str, arguments: list[str]) -> Benchmark:
+    """The benchmark that a command makes from its command line."""
     made: list[Benchmark] = []
     read = options.benchmark_of
 
     def remembered(*given: Any) -> Benchmark:
         made.append(read(*given))
-        raise UserError("enough is known")
+        raise UserError("the benchmark is known")
 
     monkeypatch.setattr(options, "benchmark_of", remembered)
-    ended = cli(command, *words)
-    assert ended.err == "Error: enough is known\n"
+    ended = cli(command, *arguments)
+    assert ended.err == "Error: the benchmark is known\n"
     return made[0]
 
 
-def test_every_key_with_an_option_is_tried_here():
+def test_every_key_with_an_option_is_tested_here():
     assert {key.name for key in options._keys()} == set(GIVEN)
 
 
 @pytest.mark.parametrize("name", GIVEN)
 def test_an_option_means_what_the_key_of_a_file_means(name, elsewhere, cli, monkeypatch):
-    words, values = GIVEN[name]
+    arguments, values = GIVEN[name]
     loop = "open" if "open" in loops_of(name) else "closed"
     whole = ({"data": "demo"} if loop == "open" else {"world": {}}) | values
     Path("file.yaml").write_text(yaml.safe_dump(whole))
     needed = ["--data", "demo"] if loop == "open" and name != "data" else []
-    made = benchmark(cli, monkeypatch, "run" if loop == "open" else "drive", [*needed, *words])
+    made = benchmark(cli, monkeypatch, "run" if loop == "open" else "drive", [*needed, *arguments])
     assert made == load_config(Path("file.yaml"), Benchmark)
     assert made != Benchmark(**({"data": "x"} if loop == "open" else {"world": {}})), "the option has no effect"
 
 
 @pytest.mark.parametrize("name", GIVEN)
-def test_an_option_stands_above_the_file(name, elsewhere, cli, monkeypatch):
-    words, values = GIVEN[name]
+def test_an_option_overrides_the_file(name, elsewhere, cli, monkeypatch):
+    arguments, values = GIVEN[name]
     world = "open" not in loops_of(name)
     Path("file.yaml").write_text(yaml.safe_dump({"world": {"seeds": 9}} if world else {"data": "published:x"}))
-    made = benchmark(cli, monkeypatch, "study", ["file.yaml", *words]).model_dump(exclude_unset=True)
+    made = benchmark(cli, monkeypatch, "study", ["file.yaml", *arguments]).model_dump(exclude_unset=True)
     for key, value in values.items():
         assert made[key] == ({"seeds": 9} | value if key == "world" else value)
 
@@ -119,7 +119,7 @@ def test_every_command_lists_the_options_of_its_loops(command, cli):
 
 
 @pytest.mark.parametrize("older", OLDER)
-def test_an_older_name_is_understood(older, elsewhere, cli, monkeypatch):
+def test_an_older_name_is_accepted(older, elsewhere, cli, monkeypatch):
     command = ["drive"] if "frames" not in older else ["run"]
     data = ["--data", "demo"] if command == ["run"] else []
     was = benchmark(cli, monkeypatch, command[0], [*data, *older.split()])
@@ -144,7 +144,7 @@ def test_estimate_has_no_option_without_effect(hidden, cli):
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("arguments", "sentence"),
     [
         (["run"], "Nothing says what to drive; give a benchmark YAML, or --data (try `--data demo`)."),
         (["run", "--data", "demo", "--model", "main=a,b"], "--model names 'b' without a role"),
@@ -154,19 +154,19 @@ def test_estimate_has_no_option_without_effect(hidden, cli):
         (["run", "--data", "demo", "--stride", "0"], "--stride is wrong: input should be greater than or equal to 1"),
         (["run", "world.yaml"], "This benchmark drives in a world; give it to `lightemma drive`"),
         (["drive", "data.yaml"], "'data.yaml' drives recorded data; give it to `lightemma run`."),
-        (["study", "data.yaml", "--seeds", "2"], "it names recorded data and a world; remove one of the two"),
-        (["study", "both.yaml"], "'both.yaml': it names recorded data and a world; remove one of the two."),
+        (["study", "data.yaml", "--seeds", "2"], "it names recorded data and a world; remove one of them"),
+        (["study", "both.yaml"], "'both.yaml': it names recorded data and a world; remove one of them."),
         (["study", "world.yaml", "--batch", "--model", "scripted-example"], "--batch is for recorded frames"),
         (["drive", "--pictures", "0"], "--pictures is wrong: input should be greater than or equal to 1"),
         (["drive", "--world", "moon"], "There is no world 'moon'"),
         (["drive", "--planner", "stop", "--out", "data.yaml"], "cannot be written"),
     ],
 )
-def test_wrong_use_is_one_sentence(words, sentence, elsewhere, cli):
+def test_wrong_use_is_one_sentence(arguments, sentence, elsewhere, cli):
     Path("world.yaml").write_text("world: city\n")
     Path("data.yaml").write_text("data: demo\n")
     Path("both.yaml").write_text("data: demo\nworld: city\n")
-    ended = cli(*words)
+    ended = cli(*arguments)
     assert ended.status == 2
     assert ended.err.count("\n") == 1
     assert sentence in ended.err

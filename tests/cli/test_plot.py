@@ -43,14 +43,14 @@ Call = Callable[..., str]
 
 @pytest.fixture
 def call(tmp_path, monkeypatch) -> Call:
-    """The two commands; what they print, or the user error they end in."""
+    """The two commands; returns what they print, or raises their user error."""
     monkeypatch.chdir(tmp_path)
     app = typer.Typer()
     app.add_typer(plot.app, name="plot")
     app.command("video")(video.video)
 
-    def run(*words: object) -> str:
-        done = CliRunner().invoke(app, [str(word) for word in words])
+    def run(*arguments: object) -> str:
+        done = CliRunner().invoke(app, [str(argument) for argument in arguments])
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         assert done.exit_code == 0, done.output
@@ -69,24 +69,24 @@ def with_pictures(monkeypatch, folder: Path) -> None:
 
 class TestFrame:
     def test_by_token_without_data(self, call, results, tmp_path):
-        said = call("plot", "frame", results, "--sample", FRAMES[1].sample_token, "--out", tmp_path / "f.png")
-        assert "only the bird's-eye view; give --data" in said
-        assert "Frame 1 of s-1, 2 runs" in said
+        printed = call("plot", "frame", results, "--sample", FRAMES[1].sample_token, "--out", tmp_path / "f.png")
+        assert "only the bird's-eye view; give --data" in printed
+        assert "Frame 1 of s-1, 2 runs" in printed
         with Image.open(tmp_path / "f.png") as image:
             assert min(image.size) > 500
 
     def test_by_scene_and_index_with_pictures(self, call, results, tmp_path, monkeypatch):
         with_pictures(monkeypatch, tmp_path)
-        said = call("plot", "frame", results / "fast", "--sample", "s-2:1", "--data", "made-up", "--panels")
-        assert said.strip() == "Frame 1 of s-2, 1 run: s-2-1.png"
+        printed = call("plot", "frame", results / "fast", "--sample", "s-2:1", "--data", "made-up", "--panels")
+        assert printed.strip() == "Frame 1 of s-2, 1 run: s-2-1.png"
         with Image.open(tmp_path / "s-2-1.png") as image:
             assert np.abs(np.asarray(image.convert("RGB"))[200:400, 300:400].astype(int) - 90).mean() < 5  # the picture
 
     def test_runs_that_did_not_drive_it_are_named(self, call, results, tmp_path):
         few = steady_run(tmp_path, "few", FRAMES[:1], 5.0)
-        said = call("plot", "frame", results / "fast", few, "--sample", FRAMES[4].sample_token)
-        assert "few did not drive this frame" in said
-        assert "1 run:" in said
+        printed = call("plot", "frame", results / "fast", few, "--sample", FRAMES[4].sample_token)
+        assert "few did not drive this frame" in printed
+        assert "1 run:" in printed
 
     def test_near_tokens_are_offered(self, call, results):
         with pytest.raises(UserError, match="did you mean s-1/2"):
@@ -104,8 +104,8 @@ class TestFrame:
 
 
 def test_charts(call, results, tmp_path):
-    said = call("plot", "charts", results, "--out", tmp_path / "c", "--convention", "endpoint", "--formats", "svg")
-    assert "6 figures, 6 files" in said
+    printed = call("plot", "charts", results, "--out", tmp_path / "c", "--convention", "endpoint", "--formats", "svg")
+    assert "6 figures, 6 files" in printed
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == [
         f"{name}.svg" for name in ("calibration", "differences", "ecdf", "horizons", "outcomes", "strata")
     ]
@@ -122,15 +122,17 @@ class TestVideo:
         ]
         records = [make_record(frame, steady(4.0 + frame.frame_index), stages=stages) for frame in FRAMES]
         run = write_run(tmp_path, make_manifest("vlm", FRAMES), records)
-        said = call("video", run, "--scene", "s-1", "--data", "made-up", "--out", "v.gif", "--fps", 4, "--width", 640)
-        assert "vlm in s-1: 3 frames at 4 a second" in said
-        assert "no picture" not in said
+        printed = call(
+            "video", run, "--scene", "s-1", "--data", "made-up", "--out", "v.gif", "--fps", 4, "--width", 640
+        )
+        assert "vlm in s-1: 3 frames at 4 a second" in printed
+        assert "no picture" not in printed
         with Image.open(tmp_path / "v.gif") as film:
             assert (film.n_frames, film.size, film.info["duration"]) == (3, (640, 360), 250)
 
     def test_without_data_it_says_so(self, call, results):
-        said = call("video", results / "slow", "--scene", "s-2", "--out", "v.gif", "--width", 640)
-        assert "only the bird's-eye view; give --data. (2 of 2 frames)" in said
+        printed = call("video", results / "slow", "--scene", "s-2", "--out", "v.gif", "--width", 640)
+        assert "only the bird's-eye view; give --data. (2 of 2 frames)" in printed
 
     def test_wrong_use(self, call, results):
         with pytest.raises(UserError, match="no scene 's-9'; did you mean"):

@@ -1,4 +1,4 @@
-"""The options of `lightemma run` and the keys of a benchmark that ask in another way."""
+"""The prompt style in the options of `lightemma run` and in the keys of a benchmark."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_options_name_the_run(place, cli, options, name):
     assert {record.outcome for record in read_frames(place / "out" / name)} == {"ok"}
 
 
-def test_a_benchmark_says_the_same(place, cli):
+def test_a_benchmark_has_the_same_keys(place, cli):
     settings = {"data": TABLES, "models": ["scripted-example"], "dialogue": True, "frames": 2, "answer": "guided"}
     (place / "mine.yaml").write_text(yaml.safe_dump(settings))
     assert cli("run", "mine.yaml", "--limit", 1, "--out", "out", "--quiet").status == 0
@@ -46,11 +46,11 @@ def test_a_benchmark_says_the_same(place, cli):
         (("--answer", "strict"), "--answer is wrong: input should be 'free' or 'guided'"),
     ],
 )
-def test_what_there_is_not_is_refused(place, cli, option, complaint):
+def test_values_that_do_not_exist_are_refused(place, cli, option, complaint):
     assert complaint in sentence(cli, *RUN, *option)
 
 
-def test_a_dialogue_that_is_under_the_same_name_is_refused(place, cli):
+def test_a_dialogue_under_the_name_of_another_run_is_refused(place, cli):
     assert cli(*RUN, "--name", "mine").status == 0
     assert "planner" in sentence(cli, *RUN, "--name", "mine", "--dialogue")
 

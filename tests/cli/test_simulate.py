@@ -1,4 +1,4 @@
-"""lightemma simulate: what there is, and a small data set."""
+"""lightemma simulate: the list of scenarios, and a small data set."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from lightemma.simulation.scenarios import SCENARIOS
 SMALL = ("--size", "160x90", "--renderer", "painter")
 
 
-def simulate(*words: object):
-    ended = CliRunner().invoke(app, [str(word) for word in words])
+def simulate(*arguments: object):
+    ended = CliRunner().invoke(app, [str(argument) for argument in arguments])
     if ended.exception and not isinstance(ended.exception, SystemExit):
         raise ended.exception
     return ended
 
 
-def test_scenarios_tells_them_all_with_the_right_answer():
+def test_scenarios_lists_them_all_with_the_right_answer():
     shown = simulate("scenarios").output
     for name in SCENARIOS:
         assert f"\n{name}\n" in f"\n{shown}"
@@ -46,12 +46,12 @@ def test_data_writes_a_data_set_and_says_how_to_use_it(tmp_path):
     assert all(len(row["plan"]) == 6 for row in rows)
     # The same command again draws nothing.
     again = simulate("data", "--scenarios", scenario, "--conditions", "dusk-rain", "--out", out, *SMALL)
-    assert f"{name}: there already" in again.output
+    assert f"{name}: already there" in again.output
     assert "1 scene " in again.output
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
+    ("arguments", "complaint"),
     [
         (("--scenarios", "no-such"), "There is no scenario 'no-such'"),
         (("--seeds", "none"), "`seeds` is"),
@@ -62,12 +62,12 @@ def test_data_writes_a_data_set_and_says_how_to_use_it(tmp_path):
         (("--renderer", "crayons"), "crayons"),
     ],
 )
-def test_wrong_words_are_refused_in_a_sentence_and_write_nothing(tmp_path, words, complaint):
+def test_wrong_arguments_are_refused_in_a_sentence_and_write_nothing(tmp_path, arguments, complaint):
     with pytest.raises(UserError, match=complaint):
-        simulate("data", *SMALL, *words, "--out", tmp_path / "out")
+        simulate("data", *SMALL, *arguments, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_it_is_an_application_of_its_own():
+def test_it_is_an_application():
     assert isinstance(app, typer.Typer)
     assert {command.name for command in app.registered_commands} == {"data", "scenarios"}

@@ -1,4 +1,4 @@
-"""`report` and `study`: finished runs as a page, and one file as one paper table."""
+"""`report` writes finished runs as a page, and `study` drives, compares and reports a benchmark file."""
 
 from __future__ import annotations
 
@@ -53,19 +53,19 @@ def test_one_file_makes_runs_tables_figures_and_page(place, cli):
     assert ended.out.splitlines()[-1].startswith("Report: results/reports/mine/mine.html (")
 
 
-def test_a_study_given_again_drives_nothing_twice(place, cli):
+def test_a_repeated_study_drives_nothing_twice(place, cli):
     write_study(place / "mine.yaml", report={"figures": False})
     cli("study", "mine.yaml", "--quiet")
     lines = (place / "results" / "stop" / "frames.jsonl").read_text()
     ended = cli("study", "mine.yaml", "--quiet", "--report", "again")
     assert ended.status == 0
-    assert "5 kept from before" in ended.out
+    assert "5 already done" in ended.out
     assert (place / "results" / "stop" / "frames.jsonl").read_text() == lines
     assert (place / "again" / "mine.html").is_file()
     assert not (place / "again" / "figures").exists()
 
 
-def test_a_study_that_is_stopped_waits_with_its_report(place, cli):
+def test_a_stopped_study_writes_no_report_yet(place, cli):
     (place / "dear.yaml").write_text(
         yaml.safe_dump(
             {
@@ -84,7 +84,7 @@ def test_a_study_that_is_stopped_waits_with_its_report(place, cli):
     assert not (place / "results" / "reports").exists()
 
 
-def test_what_is_compared_along_may_be_a_run_a_folder_of_runs_or_an_archive(place):
+def test_a_run_a_folder_of_runs_and_an_archive_can_be_compared_too(place):
     done = import_archive(place / "tiny", place / "old", "strict", None)
     settings = ReportSettings(also=[str(done), str(place / "tiny")])
     assert finished_runs(settings, place / "new") == [done.resolve(), place / "new" / "tiny"]
@@ -108,11 +108,11 @@ def test_a_report_is_one_page_and_says_so(place, cli):
     assert not (place / "deep" / "page_data").exists()
 
 
-def test_a_report_that_is_no_page_is_refused(place, cli):
+def test_a_report_that_is_not_a_page_is_refused(place, cli):
     ended = cli("report", "out", "--out", "page")
     assert (ended.status, ended.err) == (
         2,
-        "Error: --out is 'page', which is no page; give a file that ends in .html.\n",
+        "Error: --out is 'page', which is not a page; give a file that ends in .html.\n",
     )
 
 
@@ -129,7 +129,7 @@ def test_pictures_annotations_and_facts_come_from_the_data_noted_when_driving(el
     assert any(name.startswith("location: ") for name in strata)
 
 
-def test_data_that_has_moved_since_is_gone_without(elsewhere, cli, drives):
+def test_data_that_has_moved_is_left_out(elsewhere, cli, drives):
     moved = elsewhere / "moved"
     moved.symlink_to(drives)
     cli("run", "--data", f"nuscenes:{moved}@v1.0-demo", "--planner", "stop", "--quiet")

@@ -238,7 +238,7 @@ def test_the_command_leaves_no_process_behind(tmp_path, number, status):
             said, _ = run.communicate(timeout=60)
             assert run.returncode == status, said
             if number == signal.SIGINT:
-                assert "ended early: interrupted" in said
+                assert "stopped early: interrupted" in said
                 assert said.count("\n") <= 6, f"Ray is heard: {said}"
             deadline = time.monotonic() + 30
             while ray_processes(run.pid) and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""The contract of planners, over all there are and some made-up ones: run, resume, replay, re-read, estimate, batch."""
+"""The contract of planners, for all shipped and some made-up ones: run, resume, replay, re-read, estimate, batch."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.planners.pictured_drives import PicturedDrives
 from tests.plugins.installed import install
 
 MADE_UP = "tests.planners.made_up_planners:"
-#: Strict parsers refuse it, tolerant ones read it.
+#: The strict parser refuses it, the tolerant one reads it.
 LOOSE_TEXT = STEADY_TEXT.replace("), (", ") (")
 FRAMES = 8
 
@@ -48,7 +48,7 @@ class Case:
         answers: role -> stage -> the script of its model; none for planners without models.
         calls: stages of a frame, in order.
         options: the planner's own.
-        answer: place of the call that holds the plan.
+        answer: index of the call that holds the plan.
     """
 
     planner: str
@@ -70,20 +70,20 @@ class Case:
             values[role] = str(path)
         return values
 
-    def words(self, folder: Path) -> list[str]:
-        """What is given to ``run`` and ``estimate``."""
+    def arguments(self, folder: Path) -> list[str]:
+        """The arguments of ``run`` and ``estimate``."""
         values = self.model_values(folder)
         value = next(iter(values.values())) if len(values) == 1 else ",".join(f"{r}={v}" for r, v in values.items())
         return [
             *("--data", f"tests.planners.pictured_drives:PicturedDrives:{folder / 'pictures'}"),
             *("--planner", self.planner),
-            *(word for option in self.options for word in ("--planner-option", option)),
+            *(argument for option in self.options for argument in ("--planner-option", option)),
             *(("--model", value) if values else ()),
             *("--out", str(folder / "results"), "--concurrency", "1"),
         ]
 
 
-#: The plan's text: right in every second frame, loose in the others.
+#: The plan's text: correct in every second frame, without commas in the others.
 DECISIONS = [STEADY_TEXT, LOOSE_TEXT]
 CHAIN = {"scene": ["A road."], "intent": ["Go on."], "action": DECISIONS}
 MODEL_CASES = [
@@ -130,7 +130,7 @@ def run(cli, tmp_path):
     """Runs a case and gives its folder."""
 
     def drive(case: Case, *more: str, status: int = 0) -> Path:
-        ended = cli("run", *case.words(tmp_path), *more)
+        ended = cli("run", *case.arguments(tmp_path), *more)
         assert ended.status == status, ended.err
         return tmp_path / "results" / case.run
 
@@ -138,7 +138,7 @@ def run(cli, tmp_path):
 
 
 def untimed(folder: Path) -> list[object]:
-    """The frames without what a clock says."""
+    """The frames without measured times."""
     return [
         msgspec.structs.replace(
             frame,
@@ -176,12 +176,12 @@ def test_a_run_records_every_call_and_every_second(case, run):
 
 
 @every_case
-def test_a_run_that_was_cut_resumes_and_ends_the_same(case, run, tmp_path):
+def test_an_interrupted_run_resumes_and_ends_the_same(case, run, tmp_path):
     whole = untimed(run(case))
     path = tmp_path / "results" / case.run / "frames.jsonl"
     before = path.read_bytes()
     run(case)
-    assert path.read_bytes() == before, "a finished run is left alone"
+    assert path.read_bytes() == before, "a finished run is not changed"
     lines = before.splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:4]) + lines[4][:30])
     resumed = untimed(run(case))
@@ -189,11 +189,11 @@ def test_a_run_that_was_cut_resumes_and_ends_the_same(case, run, tmp_path):
 
 
 @model_case
-def test_a_replay_repeats_every_call_in_its_place(case, run, cli, tmp_path):
+def test_a_replay_repeats_every_call_in_order(case, run, cli, tmp_path):
     first = run(case)
-    words = case.words(tmp_path)
-    words[words.index("--model") + 1] = f"replay:{first}"
-    ended = cli("run", *words, "--name", "again")
+    arguments = case.arguments(tmp_path)
+    arguments[arguments.index("--model") + 1] = f"replay:{first}"
+    ended = cli("run", *arguments, "--name", "again")
     assert ended.status == 0, ended.err
     assert untimed(tmp_path / "results" / "again") == untimed(first)
 
@@ -211,7 +211,7 @@ def test_every_parser_reads_a_stored_run_as_it_would_have_read_it_driving(case, 
 
 
 @free_case
-def test_every_parser_leaves_plans_alone_that_are_no_text(case, run):
+def test_parsers_do_not_change_plans_without_text(case, run):
     folder = run(case)
     for tier in TIERS:
         np.testing.assert_array_equal(load_scores(folder, tier).actions, load_scores(folder).actions)
@@ -226,7 +226,7 @@ def test_compare_and_report_read_a_run_by_another_parser(run, cli, tmp_path):
 
 @model_case
 def test_an_estimate_counts_the_calls_of_each_model(case, cli, tmp_path):
-    ended = cli("estimate", *case.words(tmp_path))
+    ended = cli("estimate", *case.arguments(tmp_path))
     assert ended.status == 0, ended.err
     for role in case.answers:
         name = case.run if len(case.answers) == 1 else f"{case.run} ({role})"
@@ -234,7 +234,7 @@ def test_an_estimate_counts_the_calls_of_each_model(case, cli, tmp_path):
 
 
 class Batches(BatchBackend):
-    """A provider that answers a batch at once, by stage."""
+    """A provider that answers a batch immediately, by stage."""
 
     def __init__(self, role: str, answers: dict[str, list[str]]) -> None:
         super().__init__(ModelConfig(name=f"{role}-model", provider="test", model="m"))
@@ -315,15 +315,15 @@ def test_each_model_has_its_own_price(run, cli, tmp_path):
         ("{main}", "has the roles main, controller; give --model main=MODEL,controller=MODEL"),
         ("main={main}", "names no model for 'controller'"),
         ("main={main},controller={controller},critic={main}", "names the role 'critic', but the planner"),
-        ("main={main},{controller}", "without a role beside 'main="),
+        ("main={main},{controller}", "without a role next to 'main="),
         ("main={main},controller={controller},main={controller}", "names the role 'main' twice"),
     ],
 )
 def test_wrong_roles_are_one_sentence(cli, tmp_path, values, sentence):
     case = MODEL_CASES[2]
-    words = case.words(tmp_path)
-    words[words.index("--model") + 1] = values.format(**case.model_values(tmp_path))
-    ended = cli("run", *words)
+    arguments = case.arguments(tmp_path)
+    arguments[arguments.index("--model") + 1] = values.format(**case.model_values(tmp_path))
+    ended = cli("run", *arguments)
     assert ended.status == 2
     assert sentence in ended.err
     assert not (tmp_path / "results").exists() or not list((tmp_path / "results").iterdir())
@@ -333,14 +333,14 @@ def test_a_constraint_is_checked_for_any_planner(cli, tmp_path, monkeypatch):
     from lightemma.backends.scripted import ScriptedBackend
 
     case = Case(f"{MADE_UP}Strict", "main-model+strict-form", {"main": {"*": ["x"]}})
-    assert cli("run", *case.words(tmp_path)).status == 0
+    assert cli("run", *case.arguments(tmp_path)).status == 0
     monkeypatch.setattr(ScriptedBackend, "constraints", property(lambda self: frozenset({"json"})))
-    ended = cli("run", *case.words(tmp_path), "--name", "other")
+    ended = cli("run", *case.arguments(tmp_path), "--name", "other")
     assert ended.status == 2
-    assert "cannot be held to a regular expression, which the planner 'strict-form' needs" in ended.err
+    assert "cannot be constrained to a regular expression, which the planner 'strict-form' needs" in ended.err
 
 
-# A planner's own faults.
+# Errors in a planner.
 
 
 def test_an_error_costs_one_frame_and_the_same_command_tries_it_again(run, cli, tmp_path):
@@ -352,16 +352,16 @@ def test_an_error_costs_one_frame_and_the_same_command_tries_it_again(run, cli, 
     assert [frame.outcome for frame in frames].count("ok") == FRAMES - 2
     assert failed[0].error.startswith("ZeroDivisionError: no lane in slow at all (made_up_planners.py, line ")
     assert [call.stage for call in failed[0].calls] == ["look"], "what was paid for is recorded"
-    ended = cli("run", *case.words(tmp_path))
+    ended = cli("run", *case.arguments(tmp_path))
     assert ended.status == 1
     assert "2 on which the planner failed, first by ZeroDivisionError: no lane in slow" in ended.out
-    assert f"{FRAMES - 2} kept" in ended.out
+    assert f"{FRAMES - 2} already done" in ended.out
 
 
 def test_a_planner_that_fails_on_every_frame_ends_the_run_early(cli, tmp_path):
-    words = Case(f"{MADE_UP}FailsAlways", "fails-always").words(tmp_path)
-    words[words.index("--data") + 1] = "demo"
-    ended = cli("run", *words)
+    arguments = Case(f"{MADE_UP}FailsAlways", "fails-always").arguments(tmp_path)
+    arguments[arguments.index("--data") + 1] = "demo"
+    ended = cli("run", *arguments)
     assert ended.status == 2
     assert "class 'FailsAlways' in " in ended.err
     assert "made_up_planners.py) failed on each of the first 10 frames: AttributeError: 'Frame' object" in ended.err
@@ -376,7 +376,7 @@ def test_a_planner_that_fails_on_every_frame_ends_the_run_early(cli, tmp_path):
         ("AsksAnother", {"main": {"*": ["x"]}}, "asks the model 'controller', which its needs() does not name"),
     ],
 )
-def test_what_is_wrong_with_a_plan_is_recorded_and_told(run, cli, tmp_path, planner, models, cause):
+def test_an_invalid_plan_is_recorded_and_reported(run, cli, tmp_path, planner, models, cause):
     name = {"FivePairs": "five-pairs", "AsksAnother": "main-model+asks-another"}[planner]
     case = Case(f"{MADE_UP}{planner}", name, models)
     folder = run(case, status=1)
@@ -416,7 +416,7 @@ CALL = CallRecord("look", "?", "!", "ok")
         (Plan(steady(1.0), "ok", calls=[CALL, CALL]), "not those that were made"),
     ],
 )
-def test_what_is_no_plan_is_refused_by_name(plan, cause):
+def test_an_invalid_plan_is_refused_with_the_reason(plan, cause):
     with pytest.raises(InvalidPlan) as caught:
         check_plan(plan, [CALL])
     assert cause in str(caught.value)
@@ -431,11 +431,11 @@ def test_any_float_makes_a_plan():
 
 def test_a_run_of_a_planner_without_models_can_be_interrupted_and_resumed(cli, tmp_path):
     case = Case(f"{MADE_UP}Interrupting", "interrupting")
-    ended = cli("run", *case.words(tmp_path))
+    ended = cli("run", *case.arguments(tmp_path))
     assert ended.status == 130
     done = len(read_frames(tmp_path / "results" / "interrupting"))
     assert 3 <= done < FRAMES
-    statuses = [cli("run", *case.words(tmp_path)).status for _ in range(2)]
+    statuses = [cli("run", *case.arguments(tmp_path)).status for _ in range(2)]
     assert len(read_frames(tmp_path / "results" / "interrupting")) == FRAMES
     assert statuses[-1] == 0
 
@@ -502,9 +502,9 @@ def test_a_module_that_cannot_be_imported_is_one_sentence(cli, tmp_path, monkeyp
         (["time_constant_s"], "--planner-option is 'time_constant_s'; give KEY=VALUE"),
     ],
 )
-def test_wrong_options_name_those_there_are(cli, tmp_path, options, cause):
-    words = Case("damped-acceleration", "x", options=tuple(options)).words(tmp_path)
-    ended = cli("run", *words)
+def test_wrong_options_name_the_existing_ones(cli, tmp_path, options, cause):
+    arguments = Case("damped-acceleration", "x", options=tuple(options)).arguments(tmp_path)
+    ended = cli("run", *arguments)
     assert ended.status == 2
     assert cause in ended.err
 
@@ -547,7 +547,7 @@ def test_an_installed_package_offers_its_planner_by_name(run, cli, monkeypatch, 
     install(monkeypatch, tmp_path / "site", {ENTRY_POINTS: {"bright": place, "broken": broken, "stop": place}})
     run(Case("bright", "brightness"))
     assert planners()["bright"].package == "made-up-package"
-    assert make_planner("stop").name == "stop", "ours count first"
+    assert make_planner("stop").name == "stop", "shipped planners have priority"
     ended = cli("planners")
     assert ended.status == 0
     assert "bright  (from made-up-package)\n    Drives on the faster" in ended.out
@@ -569,7 +569,7 @@ def test_settings_have_defaults_so_that_any_planner_is_made_in_a_notebook():
 
 
 def as_old(folder: Path) -> None:
-    """Rewrites a run in the words of 0.1."""
+    """Rewrites a run's files as version 0.1 wrote them."""
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["model"] = next(iter(manifest.pop("models").values()), None)
     manifest["format"] = 1
@@ -609,9 +609,9 @@ def test_a_run_of_0_1_is_read_again_and_replayed(case, run, cli, tmp_path):
     new = untimed(folder)
     as_old(folder)
     assert load_scores(folder, "tolerant").ok.all()
-    words = case.words(tmp_path)
-    words[words.index("--model") + 1] = f"replay:{folder}"
-    assert cli("run", *words, "--name", "again").status == 0
+    arguments = case.arguments(tmp_path)
+    arguments[arguments.index("--model") + 1] = f"replay:{folder}"
+    assert cli("run", *arguments, "--name", "again").status == 0
     assert untimed(tmp_path / "results" / "again") == new
 
 

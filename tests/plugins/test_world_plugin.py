@@ -41,7 +41,7 @@ def test_a_world_in_one_file_is_driven_in(elsewhere, cli):
     assert replay.actors == []
     assert replay.steps[-1].ego[0] >= 80.0
     again = cli(*arguments, "--size", "160x90")
-    assert again.out.startswith("drive-constant-action: 2 episodes, 2 kept from before")
+    assert again.out.startswith("drive-constant-action: 2 episodes, 2 already done")
 
 
 def test_an_installed_world_has_a_name(elsewhere, cli, monkeypatch, tmp_path):

@@ -277,7 +277,7 @@ def test_a_server_whose_watchdog_was_killed_too_is_ended_by_the_next_start(tmp_p
     again = harness(tmp_path, marker, "--limit", "12")
     output, _ = again.communicate(timeout=60)
     assert again.returncode == 0, output
-    assert f"12 frames, {done} kept from before" in output
+    assert f"12 frames, {done} already done" in output
     assert "ended the server of a run that was killed" in output
     assert carrying(f"TEST_FOLDER={tmp_path}") == []
     assert not (tmp_path / "results" / ".servers").exists()
