@@ -1,7 +1,7 @@
-"""How well the engine uses a provider: four figures, taken against a local server in one run.
+"""How well lightemma uses a provider: four figures, measured against a local server in one run.
 
-wall     : a fixed number of calls at once, against the ideal (calls x latency / that number)
-adaptive : a server that takes so many calls at once and answers 429 beyond, found out without being told
+wall     : a fixed number of concurrent calls, against the ideal (calls x latency / that number)
+adaptive : a server with a limit of concurrent calls (429 beyond it), which lightemma has to find
 cost     : CPU seconds of the harness per call, beyond the SDK's own call and the encoding of pictures
 memory   : peak memory of a long run against a short one
 """
@@ -47,7 +47,7 @@ def wall(folder: Path, options: argparse.Namespace) -> None:
     seconds = max(call["finished"] for call in log) - min(call["started"] for call in log)
     latency = sum(call["finished"] - call["started"] for call in log) / len(log)
     ideal = len(log) * latency / options.concurrency
-    print(f"wall      {frames} frames, {len(log)} calls of {latency:.3f} s, {options.concurrency} at once")
+    print(f"wall      {frames} frames, {len(log)} calls of {latency:.3f} s, {options.concurrency} concurrent")
     print(f"          {seconds:.1f} s against {ideal:.1f} s ideal: ratio {seconds / ideal:.3f}   (at most 1.05)")
 
 
@@ -58,12 +58,12 @@ def adaptive(folder: Path, options: argparse.Namespace) -> None:
         log = server.log()
     begun = min(call["started"] for call in log)
     last = max(call["finished"] for call in log)
-    # The last round empties the pipe whatever the engine does; it is left out.
+    # In the last round fewer calls are left than the server takes; it is left out.
     steady = [call for call in log if begun + 30 <= call["finished"] <= last - 5 * options.latency]
     answered = [call for call in steady if call["status"] == 200]
     busy = sum(call["finished"] - call["started"] for call in answered)
     span = last - 5 * options.latency - begun - 30
-    print(f"adaptive  {frames} frames, a server that takes {options.capacity} calls at once")
+    print(f"adaptive  {frames} frames, a server that takes {options.capacity} concurrent calls")
     print(f"          after 30 s: {busy / (span * options.capacity):.1%} of its capacity used   (at least 90 %)")
     print(f"          after 30 s: {1 - len(answered) / len(steady):.2%} of calls rejected   (less than 2 %)")
 
@@ -98,32 +98,40 @@ def data(folder: Path, frames: int) -> int:
 
 def drive(folder: Path, base_url: str, concurrency: int | None) -> None:
     config = model_yaml(folder / "model.yaml", base_url, concurrency=concurrency)
-    words = ["run", "--data", f"nuscenes:{folder}@{VERSION}", "--model", str(config), "--out", str(folder / "results")]
-    subprocess.run([sys.executable, "-m", "lightemma", *words, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    command = [
+        "run",
+        "--data",
+        f"nuscenes:{folder}@{VERSION}",
+        "--model",
+        str(config),
+        "--out",
+        str(folder / "results"),
+    ]
+    subprocess.run([sys.executable, "-m", "lightemma", *command, "--quiet"], check=True, stdout=subprocess.DEVNULL)
 
 
 def served(server: FakeProvider) -> list[dict[str, Any]]:
     return [call for call in server.log() if call["status"] == 200]
 
 
-# --- measured in processes of their own -----------------------------------------------------------------------------
+# --- measured in separate processes -----------------------------------------------------------------------------
 
 
-def own_process(words: list[str]) -> dict[str, float]:
-    done = subprocess.run([sys.executable, __file__, "--inside", *words], capture_output=True, text=True, check=False)
+def own_process(job: list[str]) -> dict[str, float]:
+    done = subprocess.run([sys.executable, __file__, "--inside", *job], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
     numbers: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return numbers
 
 
-def inside(words: list[str]) -> None:
-    """Does one job after its imports and prints the CPU seconds and the peak memory it took."""
+def inside(parts: list[str]) -> None:
+    """Does one job after its imports, and prints its CPU seconds and peak memory."""
     from lightemma.cli import app, run  # noqa: F401 -- imported before the clock starts
 
-    job, folder = words[0], Path(words[1])
+    job, folder = parts[0], Path(parts[1])
     if job == "memory":
-        long_run(folder, int(words[2]))
+        long_run(folder, int(parts[2]))
         started = 0.0
     elif job == "encode":
         started = time.process_time()
@@ -132,13 +140,13 @@ def inside(words: list[str]) -> None:
         import openai  # noqa: F401
 
         started = time.process_time()
-        run_study(folder, words[2]) if job == "run" else asyncio.run(sdk_calls(folder, words[2]))
+        run_study(folder, parts[2]) if job == "run" else asyncio.run(sdk_calls(folder, parts[2]))
     cpu = time.process_time() - started
     print(json.dumps({"cpu": cpu, "peak_mb": peak_mb()}))
 
 
 def peak_mb() -> float:
-    """Most memory this process has held; getrusage would count what its parent held before it was started."""
+    """Peak memory of this process; getrusage would include the memory of its parent before the start."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
@@ -155,14 +163,14 @@ def run_study(folder: Path, base_url: str) -> None:
 
 
 async def sdk_calls(folder: Path, base_url: str) -> None:
-    """The same calls by the SDK alone: prompts and pictures as the run sent them, sixteen at once."""
+    """The same calls by the SDK alone: prompts and pictures as the run sent them, sixteen concurrently."""
     import openai
 
     client = openai.AsyncOpenAI(base_url=base_url, api_key="none", max_retries=0)
-    gate = asyncio.Semaphore(16)
+    places = asyncio.Semaphore(16)
 
     async def one(prompt: str, picture: str) -> None:
-        async with gate:
+        async with places:
             parts: list[Any] = [
                 {"type": "image_url", "image_url": {"url": picture}},
                 {"type": "text", "text": prompt},

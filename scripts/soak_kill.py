@@ -1,8 +1,8 @@
-"""Kills a run again and again (SIGKILL) and resumes it each time; the end must be that of a run that was never killed.
+"""Kills a run repeatedly (SIGKILL) and resumes it each time; the result must be that of an uninterrupted run.
 
-A local server is the provider and counts its answers. Checked: the frames are the same, every frame is there
-once, and no call is asked again whose answer had arrived. An answer that arrives within the last moments before a kill
-may be lost with the process; such calls are counted apart.
+A local server replaces the provider and counts its calls. Checked: the frames are the same, every frame is there once, and
+no call is sent again after its answer has arrived. An answer that arrives just before a kill may be lost with the process;
+such calls are counted separately.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 from fake_provider import FakeProvider, model_yaml
 from made_up_scenes import VERSION, write_scenes
 
-#: Seconds until an answer that the server has sent has reached the process.
+#: Seconds within which an answer reaches the process after the server has sent it.
 ARRIVAL_S = 0.25
 
 
@@ -43,7 +43,7 @@ def main() -> int:
             begun = time.monotonic()
             status, _ = drive(folder, "whole", server.base_url, options)
             whole = time.monotonic() - begun
-        assert status == 0, f"the run that was never killed ended with status {status}"
+        assert status == 0, f"the uninterrupted run ended with status {status}"
         with FakeProvider(latency=options.latency, jitter=0.3) as server:
             killed_at = kill_and_resume(folder, server.base_url, options, whole)
             log = server.log()
@@ -53,9 +53,9 @@ def main() -> int:
 def drive(
     folder: Path, name: str, base_url: str, options: argparse.Namespace, kill_after: float | None = None
 ) -> tuple[int, float]:
-    """One session; returns its exit status and the moment it was killed, if it was."""
+    """One session; returns its exit status, and the time of the kill if it was killed."""
     config = model_yaml(folder / f"{name}.yaml", base_url, concurrency=options.concurrency)
-    arguments = [
+    command = [
         "run",
         "--data",
         f"nuscenes:{folder / 'data'}@{VERSION}",
@@ -65,7 +65,7 @@ def drive(
         str(folder / name),
     ]
     process = subprocess.Popen(
-        [sys.executable, "-m", "lightemma", *arguments, "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        [sys.executable, "-m", "lightemma", *command, "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     moment = 0.0
     try:
@@ -80,11 +80,11 @@ def drive(
 
 
 def kill_and_resume(folder: Path, base_url: str, options: argparse.Namespace, whole: float) -> list[float]:
-    """Sessions until the run is complete; returns the moments of the kills."""
+    """Sessions until the run is finished; returns the times of the kills."""
     rng = random.Random(options.seed)
     killed_at: list[float] = []
     for _ in range(options.kills):
-        # Start-up takes its seconds in every session; the rest of the run is spread over the kills.
+        # Every session needs some seconds to start; the rest of the run is spread over the kills.
         pause = rng.uniform(0.5, 2.0 + 2.0 * whole / options.kills)
         status, moment = drive(folder, "killed", base_url, options, kill_after=pause)
         if status == 0:
@@ -112,18 +112,18 @@ def report(folder: Path, frames: int, killed_at: list[float], log: list[dict[str
         any(0 <= kill - times[0] + ARRIVAL_S <= 2 * ARRIVAL_S for kill in killed_at) for times in repeated.values()
     )
     print(f"kills                                     {len(killed_at)}")
-    print(f"frames the same in both runs              {len(same)} of {frames}")
+    print(f"frames that are the same in both runs     {len(same)} of {frames}")
     print(f"frames written more than once             {sum(count > 1 for count in lines.values())}")
     print(f"calls answered by the server              {sum(len(times) for times in answered.values())}")
-    print(f"asked again though answered in good time  {len(repeated) - lost}")
-    print(f"asked again, answer lost with the process {lost}")
+    print(f"sent again though the answer had arrived  {len(repeated) - lost}")
+    print(f"sent again, answer lost with the process  {lost}")
     good = len(same) == frames == len(killed) and max(lines.values()) == 1 and len(repeated) == lost
     print("good" if good else "NOT GOOD")
     return 0 if good else 1
 
 
 def frames_of(results: Path) -> dict[str, Any]:
-    """The outcome of every frame, without what differs between any two runs (seconds, tries)."""
+    """The record of every frame, without what differs between any two runs (seconds, attempts)."""
     found = {}
     for path in results.glob("*/frames.jsonl"):
         for line in whole_lines(path):
