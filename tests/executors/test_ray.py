@@ -71,7 +71,7 @@ def replicas_of(made: Session[FramesOfSource]) -> ReplicatedBackend:
 
 
 def comparable(folder: Path) -> dict[str, FrameRecord]:
-    """Records by frame, without seconds and without whether an answer was kept from before."""
+    """Records by frame, without seconds and without whether an answer was in the cache."""
     return {
         record.sample_token: msgspec.structs.replace(
             record,
