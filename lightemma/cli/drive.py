@@ -76,14 +76,19 @@ def show_driving(results: ClosedLoopResults) -> None:
                 "episodes": row.episodes,
                 "driving score": f"{row.driving_score:.1f}",
                 "95 %": interval,
-                "success": f"{row.success_rate:.0%}",
-                "progress": f"{row.progress:.0%}",
-                "at-fault collision": f"{row.collision_at_fault_rate:.0%}",
-                "off road": f"{row.off_road_rate:.0%}",
-                "red light": f"{row.red_light_rate:.0%}",
-                "wrong side": f"{row.wrong_side_rate:.0%}",
-                "stuck or late": f"{row.stuck_rate:.0%}",
-                "no answer": f"{row.answers_missing_rate:.1%}",
+                "success": _share(row.success_rate),
+                "progress": _share(row.progress),
+                "at-fault collision": _share(row.collision_at_fault_rate),
+                "off road": _share(row.off_road_rate),
+                "red light": _share(row.red_light_rate),
+                "wrong side": _share(row.wrong_side_rate),
+                "stuck or late": _share(row.stuck_rate),
+                "no answer": _share(row.answers_missing_rate, 1),
             }
         )
     show(rows, main.caption)
+
+
+def _share(share: float, digits: int = 0) -> str:
+    """A share in percent; an empty string where the world does not judge it."""
+    return "" if math.isnan(share) else f"{share:.{digits}%}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from lightemma.closed_loop.plan_follower import TICKS_PER_ACTION, TICKS_PER_S, PlanFollower
@@ -89,7 +90,7 @@ class Episode:
     def look(self) -> DecisionPoint:
         """Observes the world: the picture, and the frame of this moment."""
         world = self._world
-        if world.over:
+        if _over(world):
             return DecisionPoint(None, finished=Finished(_outcome(world), self._made_replay()))
         seen = _observation(world)
         self._camera = self._camera or CameraEntry.of(seen.camera)
@@ -143,17 +144,17 @@ class Episode:
         return self.look()
 
     def _drive_until(self, tick: int) -> None:
-        while self._tick < tick and not self._world.over:
+        while self._tick < tick and not _over(self._world):
             self._world.step(*self._follower.command(self._tick))
             self._tick += 1
             self._note()
 
     def _note(self) -> None:
         """Records the pose of every step, and a step of the replay every half second and at the end."""
-        car = self._world.car
+        car = _car(self._world)
         self._ticks.append(self._tick)
         self._poses.append((car.pose.x, car.pose.y, car.pose.heading))
-        if self._tick % TICKS_PER_ACTION and not self._world.over:
+        if self._tick % TICKS_PER_ACTION and not _over(self._world):
             return
         for actor in self._world.actors():
             self._actors.setdefault(actor.number, actor)
@@ -192,10 +193,26 @@ def _history(world: World) -> FloatArray:
     past = np.asarray(world.history(), dtype=np.float64)
     if past.shape != (count, 3) or not np.isfinite(past).all():
         raise _broken(world, f"its history has the shape {past.shape} or is not finite; it must be ({count}, 3)")
-    pose = world.car.pose
-    if not all(math.isfinite(value) for value in (pose.x, pose.y, pose.heading)):
-        raise _broken(world, "its car has a pose that is not finite")
     return past
+
+
+def _car(world: World) -> CarState:
+    car: Any = world.car
+    if not isinstance(car, CarState):
+        raise _broken(world, f"its car is {type(car).__name__}; it must be a CarState")
+    pose = car.pose
+    if not all(map(math.isfinite, (pose.x, pose.y, pose.heading))):
+        raise _broken(world, "its car has a pose that is not finite")
+    if not (math.isfinite(car.speed) and math.isfinite(car.curvature)):
+        raise _broken(world, "its car has a speed or a curvature that is not finite")
+    return car
+
+
+def _over(world: World) -> bool:
+    over: Any = world.over
+    if not isinstance(over, bool | np.bool_):
+        raise _broken(world, f"its over is {type(over).__name__}; it must be True or False")
+    return bool(over)
 
 
 def _observation(world: World) -> Observation:
@@ -214,6 +231,15 @@ def _outcome(world: World) -> EpisodeOutcome:
     outcome: Any = world.outcome()
     if not isinstance(outcome, EpisodeOutcome):
         raise _broken(world, f"outcome() gives {type(outcome).__name__}; it must give an EpisodeOutcome")
+    values = [getattr(outcome, name) for name in outcome.__struct_fields__]
+    try:
+        msgspec.convert(msgspec.to_builtins(outcome), EpisodeOutcome)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise _broken(world, f"the numbers of its outcome() are of a wrong type ({error})") from error
+    if not all(math.isfinite(value) for value in values if isinstance(value, float)):
+        raise _broken(world, "outcome() has a number that is not finite; it must be None where it is unknown")
+    if outcome.progress is not None and not -1e-3 <= outcome.progress <= 1.001:
+        raise _broken(world, f"outcome() has the progress {outcome.progress:g}; it must be a share, 0 to 1")
     return outcome
 
 

@@ -10,7 +10,7 @@ from lightemma.closed_loop.episodes_of_world import EpisodesOfWorld, HostMaker, 
 from lightemma.closed_loop.hosts import InProcessHost, ProcessHost
 from lightemma.closed_loop.spec import LoopRules, parse_size
 from lightemma.closed_loop.world_factory import EpisodeChoice, WorldFactory
-from lightemma.closed_loop.worlds import choose_episodes, open_factory
+from lightemma.closed_loop.worlds import choose_episodes, open_factory, prepare
 from lightemma.errors import UserError
 from lightemma.sessions.benchmark import Benchmark, WorldSettings
 from lightemma.sessions.jobs import make_jobs
@@ -45,12 +45,12 @@ def open_drives(
     if benchmark.world is None:
         raise UserError("This benchmark drives recorded data; give it to `lightemma run` or `lightemma study`.")
     rules, factory = rules_of(benchmark.world), open_factory(benchmark.world.name)
-    factory.prepare(rules, pictures=False)  # a size that no renderer takes is refused now
+    prepare(factory, rules, pictures=False)  # a size that no renderer takes is refused now
     specs = choose_episodes(factory, choice_of(benchmark.world))
     jobs = make_jobs(benchmark, backends, run_names(rules), own_driver(factory.drivers))
     check_writable(results)
     drawing = any(draws(job, rules) for job in jobs)
-    prepared = factory.prepare(rules, pictures=drawing)
+    prepared = prepare(factory, rules, pictures=drawing)
     if workers is None:
         many = drawing or len(specs) * len(jobs) >= MANY
         workers = min(os.cpu_count() or 1, len(specs) * len(jobs)) if many else 0

@@ -13,7 +13,7 @@ from lightemma.camera import project
 from lightemma.closed_loop.records import EpisodeOutcome
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, parse_seeds
 from lightemma.closed_loop.world import CarState, Observation, World
-from lightemma.closed_loop.world_factory import EpisodeChoice, WorldFactory
+from lightemma.closed_loop.world_factory import EpisodeChoice, Prepared, WorldFactory
 from lightemma.errors import UserError
 from lightemma.frame import Camera, FloatArray, Picture, Pose
 
@@ -109,6 +109,29 @@ class WrongOutcome(StraightRoad):
         return {"end": "goal"}  # type: ignore[return-value]
 
 
+class WrongNumbers(StraightRoad):
+    def outcome(self) -> EpisodeOutcome:
+        return EpisodeOutcome("goal", self._time, progress="all")  # type: ignore[arg-type]
+
+
+class WrongProgress(StraightRoad):
+    def outcome(self) -> EpisodeOutcome:
+        return EpisodeOutcome("goal", self._time, progress=85.0)
+
+
+class WrongOver(StraightRoad):
+    @property
+    def over(self) -> bool:
+        return "no"  # type: ignore[return-value]
+
+
+class LostCar(StraightRoad):
+    @property
+    def car(self) -> CarState:
+        lost = math.nan if self._time > 1.0 else 0.0
+        return CarState(Pose(self._x + lost, self._y, self._heading), self._speed, self._curvature)
+
+
 class Raises(StraightRoad):
     def step(self, speed: float, curvature: float) -> None:
         raise ZeroDivisionError("no road")
@@ -125,3 +148,36 @@ class Broken(StraightWorld):
 
     def open(self, spec: EpisodeSpec, rules: LoopRules, *, pictures: bool) -> StraightRoad:
         return globals()[self.argument](spec, rules, pictures)
+
+
+class TakesNothing(StraightWorld):
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class NoName(WorldFactory):
+    def episodes(self, choice: EpisodeChoice) -> list[EpisodeSpec]:
+        return [EpisodeSpec("road", 0, "", options={"fog": False})]
+
+    def open(self, spec: EpisodeSpec, rules: LoopRules, *, pictures: bool) -> StraightRoad:
+        return StraightRoad(spec, rules, pictures)
+
+
+class KeepsNoArgument(StraightWorld):
+    def __init__(self, argument: str = "") -> None:
+        self.fog = argument == "fog"
+
+
+class EpisodesRaise(StraightWorld):
+    def episodes(self, choice: EpisodeChoice) -> list[EpisodeSpec]:
+        raise KeyError("road")
+
+
+class WrongEpisodes(StraightWorld):
+    def episodes(self, choice: EpisodeChoice) -> list[EpisodeSpec]:
+        return ["road"]  # type: ignore[list-item]
+
+
+class WrongPrepared(StraightWorld):
+    def prepare(self, rules: LoopRules, *, pictures: bool) -> Prepared:
+        return None  # type: ignore[return-value]

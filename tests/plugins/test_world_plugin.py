@@ -97,11 +97,36 @@ def test_a_model_sees_what_the_world_draws(elsewhere, cli):
         ("WrongTruth", "ground truth has the shape (5, 2)"),
         ("WrongObservation", "observe() gives NoneType"),
         ("WrongOutcome", "outcome() gives dict"),
+        ("WrongNumbers", "the numbers of its outcome() are of a wrong type"),
+        ("WrongProgress", "has the progress 85"),
+        ("WrongOver", "its over is str"),
+        ("LostCar", "a pose that is not finite"),
         ("Raises", "ZeroDivisionError: no road"),
     ],
 )
 def test_a_fault_of_a_world_is_one_sentence_that_names_it(elsewhere, cli, world, sentence):
     refused(cli("drive", "--world", f"{PLACE}:Broken:{world}", "--planner", "constant-action", "--quiet"), sentence)
+
+
+@pytest.mark.parametrize(
+    ("factory", "sentence"),
+    [
+        ("TakesNothing", "cannot be made: TypeError"),
+        ("NoName", "has no name"),
+        ("KeepsNoArgument", "super().__init__(argument)"),
+        ("EpisodesRaise", "failed in `episodes`: KeyError: 'road'"),
+        ("WrongEpisodes", "must give a list of EpisodeSpec"),
+        ("WrongPrepared", "must give a Prepared"),
+    ],
+)
+def test_a_fault_of_a_factory_is_one_sentence_that_names_it(elsewhere, cli, factory, sentence):
+    refused(cli("drive", "--world", f"{PLACE}:{factory}", "--planner", "constant-action", "--quiet"), sentence)
+
+
+def test_what_a_world_does_not_judge_is_empty_on_the_terminal(elsewhere, cli):
+    ended = cli("drive", "--world", f"{PLACE}:StraightWorld", "--planner", "constant-action", *SEEDS)
+    assert ended.status == 0
+    assert "nan" not in ended.out
 
 
 def test_a_fault_in_another_process_is_the_same_sentence(elsewhere, cli):
