@@ -43,3 +43,24 @@ def _gives_nothing(builder: ScenarioBuilder) -> Setup:
 
 RAISES = Scenario("raises", "", "", _raises)
 GIVES_NOTHING = Scenario("gives-nothing", "", "", _gives_nothing)
+
+
+def _starts_behind_its_goal(builder: ScenarioBuilder) -> Setup:
+    streets = builder.lay(Stretch(((150.0, 0.0),)))
+    lanes = streets.network.onward(streets.stretches[0].forward[0])
+    return builder.finish(streets, lanes, 500.0, 8.0, 8.0, goal=130.0)
+
+
+def _has_no_speed(builder: ScenarioBuilder) -> Setup:
+    streets = builder.lay(Stretch(((150.0, 0.0),)))
+    lanes = streets.network.onward(streets.stretches[0].forward[0])
+    return builder.finish(streets, lanes, 25.0, float("nan"), 8.0, goal=130.0)
+
+
+BEHIND = Scenario("behind", "", "", _starts_behind_its_goal)
+NO_SPEED = Scenario("no-speed", "", "", _has_no_speed)
+TAKEN = Scenario("red-light", "", "", _build)
+
+
+def fails() -> Scenario:
+    raise KeyError("no scenario")

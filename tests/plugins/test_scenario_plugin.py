@@ -49,6 +49,10 @@ def test_a_scenario_in_one_file_is_driven_and_recorded(elsewhere, cli, monkeypat
         (f"{PLACE}:SCENARIO,{PLACE}:scenario", "Two of the scenarios are called 'hay-bale'"),
         (f"{PLACE}:RAISES", "ValueError: no streets"),
         (f"{PLACE}:GIVES_NOTHING", "it gives NoneType in place of a Setup"),
+        (f"{PLACE}:BEHIND", "the car would start at 500 m of its route"),
+        (f"{PLACE}:NO_SPEED", "at, speed, desired, goal and time_limit must be finite"),
+        (f"{PLACE}:TAKEN", "is called 'red-light', a name that lightemma uses itself"),
+        (f"{PLACE}:fails", "cannot be made: KeyError: 'no scenario'"),
     ],
 )
 def test_a_fault_of_a_scenario_is_one_sentence_that_names_it(elsewhere, cli, place, sentence):

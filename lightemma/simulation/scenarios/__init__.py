@@ -136,10 +136,22 @@ def _loaded(place: str) -> Scenario:
                 f"The scenario '{place}' needs arguments ({error}); give a Scenario, or a function without arguments that "
                 "gives one."
             ) from error
-        found = found()
+        try:
+            found = found()
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(
+                f"The scenario '{place}' cannot be made: {error_line(error)}; correct that function."
+            ) from error
     if not isinstance(found, Scenario):
         raise UserError(
             f"'{place}' is no scenario but {type(found).__name__}; give a lightemma.simulation.scenarios:Scenario."
+        )
+    if found.name in SCENARIOS and found is not SCENARIOS[found.name]:
+        # Episodes are named after their scenario, so the two would be taken for the same in resuming and comparing.
+        raise UserError(
+            f"The scenario '{place}' is called '{found.name}', a name that lightemma uses itself; rename it."
         )
     return found
 

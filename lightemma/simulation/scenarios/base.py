@@ -258,8 +258,19 @@ class ScenarioBuilder:
         goal: float,
         time_limit: float = 25.0,
     ) -> Setup:
-        """The finished setup; a goal beyond the route is moved back to its end."""
+        """The finished setup; a goal beyond the route is moved back to its end.
+
+        Raises:
+            ValueError: if a number is not finite, or the car would start beyond its goal.
+        """
         length = streets.network.route(lanes).path.length
+        if not all(map(math.isfinite, (at, speed, desired, goal, time_limit))):
+            raise ValueError("at, speed, desired, goal and time_limit must be finite")
+        if not 0.0 <= at < min(goal, length - 15.0):
+            raise ValueError(
+                f"the car would start at {at:g} m of its route; it must start between 0 m and the goal at "
+                f"{min(goal, length - 15.0):g} m"
+            )
         return Setup(
             name=self.scenario.name,
             description=self.scenario.description,
