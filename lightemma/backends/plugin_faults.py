@@ -9,6 +9,7 @@ from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
 from lightemma.errors import UserError
 from lightemma.plugins import describe, error_line
+from lightemma.run_folder.records import Usage
 
 
 def is_plugin(kind: type[Backend]) -> bool:
@@ -61,10 +62,16 @@ def checked_answer(backend: Backend, answer: object) -> Completion:
     """Returns what ``generate`` returned after checking it.
 
     Raises:
-        TypeError: if it is not a ``Completion`` with a text.
+        TypeError: if it is not a ``Completion`` with a text, or its ``usage`` is no ``Usage``.
     """
     if isinstance(answer, Completion) and isinstance(answer.text, str):
-        return answer
+        usage: object = answer.usage
+        if usage is None or isinstance(usage, Usage):
+            return answer
+        raise TypeError(
+            f"generate() of {describe(backend.implementation)} returned a Completion whose usage is {_named(usage)}, "
+            "not a Usage or None"
+        )
     found = f"a Completion whose text is {_named(answer.text)}" if isinstance(answer, Completion) else _named(answer)
     raise TypeError(f"generate() of {describe(backend.implementation)} returned {found}, not a Completion with a text")
 

@@ -56,7 +56,8 @@ def ending(outcome: RunOutcome, unit: str) -> str:
         parts.append(f"{outcome.kept} already done")
     failed_calls = outcome.failed - outcome.planner_errors
     if failed_calls > 0:
-        parts.append(f"{failed_calls} with failed calls (the same command tries them again)")
+        first = f", first by {outcome.first_call_error}" if outcome.first_call_error else ""
+        parts.append(f"{failed_calls} with failed calls{first} (the same command tries them again)")
     if outcome.planner_errors:
         parts.append(
             f"{outcome.planner_errors} on which the planner failed, first by {outcome.first_error} (the same command tries "

@@ -135,7 +135,13 @@ class EpisodesOfWorld:
         data = msgspec.structs.replace(manifest.data, frames=decisions)
         run.writer.manifest = msgspec.structs.replace(manifest, data=data)
         return run.outcome(
-            self.size, driving.done, len(kept), driving.failed, driving.planner_errors, driving.runner.first_error
+            self.size,
+            driving.done,
+            len(kept),
+            driving.failed,
+            driving.planner_errors,
+            driving.runner.first_error,
+            driving.runner.first_call_error,
         )
 
 

@@ -18,7 +18,7 @@ from lightemma.planners.base import Calls, Plan, Planner, View
 from lightemma.planners.call_record import call_record
 from lightemma.plugins import describe, error_line
 from lightemma.protocol import LIGHTEMMA
-from lightemma.run_folder.records import OK, PLANNER_ERROR, CallRecord, call_outcome, is_format_error
+from lightemma.run_folder.records import OK, PLANNER_ERROR, CallRecord, call_outcome, is_call_error, is_format_error
 
 #: A run ends if the planner failed on this many frames and succeeded on none: its error will not go away.
 MOST_FAILURES = 10
@@ -60,11 +60,13 @@ class PlannerRunner:
     Attributes:
         failures: number of frames on which the planner itself failed.
         first_error: the first of their errors.
+        first_call_error: of the first frame that a failed call left without a plan: its outcome, and what the provider said.
     """
 
     def __init__(self, planner: Planner, calls: Calls) -> None:
         self.failures = 0
         self.first_error: str | None = None
+        self.first_call_error: str | None = None
         self._planner = planner
         self._calls = calls
         self._planned = 0
@@ -87,6 +89,9 @@ class PlannerRunner:
                 raise
             return self._failed(error, recorded.records)
         self._planned += 1
+        if self.first_call_error is None and is_call_error(plan.outcome):
+            said = next((call.error for call in reversed(plan.calls) if call.outcome == plan.outcome), None)
+            self.first_call_error = f"{plan.outcome} ({' '.join(said.split())})" if said else plan.outcome
         return Planned(plan, None if plan.calls else round(time.perf_counter() - started, 6))
 
     def end_if_hopeless(self) -> None:

@@ -52,7 +52,10 @@ async def drive_frames(
     if not run.job.backends and not run.job.pictures:
         await _while_quick(todo, driver)
     await run_concurrently(todo, driver.one, *run.contexts)
-    return run.outcome(total, driver.done, kept, driver.failed, driver.runner.failures, driver.runner.first_error)
+    runner = driver.runner
+    return run.outcome(
+        total, driver.done, kept, driver.failed, runner.failures, runner.first_error, runner.first_call_error
+    )
 
 
 async def _while_quick(frames: Iterator[Frame], driver: _FrameDriver) -> None:

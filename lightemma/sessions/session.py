@@ -71,6 +71,7 @@ class RunOutcome:
         stopped: why the run stopped before its end, as a clause, or None.
         planner_errors: of ``failed``, those in which the planner itself failed.
         first_error: the first error of the planner, or None.
+        first_call_error: why the first failed call left a frame without a plan, or None.
     """
 
     total: int
@@ -80,6 +81,7 @@ class RunOutcome:
     stopped: str | None = None
     planner_errors: int = 0
     first_error: str | None = None
+    first_call_error: str | None = None
 
 
 @dataclass
@@ -110,11 +112,18 @@ class Run:
     progress: Progress
 
     def outcome(
-        self, total: int, done: int, kept: int, failed: int, planner_errors: int = 0, first_error: str | None = None
+        self,
+        total: int,
+        done: int,
+        kept: int,
+        failed: int,
+        planner_errors: int = 0,
+        first_error: str | None = None,
+        first_call_error: str | None = None,
     ) -> RunOutcome:
         """How the run ended; see ``RunOutcome``. A complete run does not count as stopped."""
         stopped = self.cancellation.reason if kept + done < total else None
-        return RunOutcome(total, done, kept, failed, stopped, planner_errors, first_error)
+        return RunOutcome(total, done, kept, failed, stopped, planner_errors, first_error, first_call_error)
 
 
 class Work(Protocol):

@@ -75,7 +75,10 @@ def test_run_ends_with_1_when_calls_failed_and_tries_them_again_when_repeated(pl
     arguments = ("run", "--data", "published:tiny", "--model", "shaky", "--out", "out", "--concurrency", "1")
     first = cli(*arguments)
     assert first.status == 1
-    assert first.out == "shaky: 5 frames, 2 with failed calls (the same command tries them again) -> out/shaky\n"
+    assert first.out == (
+        "shaky: 5 frames, 2 with failed calls, first by call:overloaded (scripted overloaded) "
+        "(the same command tries them again) -> out/shaky\n"
+    )
     second = cli(*arguments)
     assert (second.status, second.out) == (1, first.out.replace("5 frames, 2", "5 frames, 3 already done, 1"))
     assert cli(*arguments).status == 0

@@ -156,7 +156,11 @@ def test_it_drives_in_the_closed_loop(cli, elsewhere, monkeypatch):
 def test_an_exception_of_it_costs_a_frame_and_is_named(cli, elsewhere, monkeypatch):
     monkeypatch.setenv("MADE_UP_KEY", "a-key")
     broken = write(elsewhere, "broken", options={"broken": True})
-    assert cli("run", "--data", "demo", "--model", broken, "--limit", 2).status == 1
+    ended = cli("run", "--data", "demo", "--model", broken, "--limit", 2)
+    assert ended.status == 1
+    assert (
+        "2 with failed calls, first by call:backend_error (KeyError: 'of the class' (made_up_provider.py" in ended.out
+    )
     lines = Path("results", broken, "frames.jsonl").read_text().splitlines()
     assert outcomes(broken) == ["call:backend_error"] * 2
     assert "KeyError: 'of the class' (made_up_provider.py, line " in lines[0]
@@ -198,3 +202,15 @@ def test_an_answer_that_is_none_is_named(cli, elsewhere, monkeypatch):
     monkeypatch.syspath_prepend(str(elsewhere))
     assert cli("run", "--data", "demo", "--model", "text_model:Text", "--limit", 1).status == 1
     assert "returned a str, not a Completion with a text" in Path("results/Text/frames.jsonl").read_text()
+
+
+def test_a_usage_that_is_none_is_named_and_costs_a_frame(cli, elsewhere, monkeypatch):
+    code = (
+        "from lightemma.backends.base import Backend, Completion\nclass Counts(Backend):\n"
+        "    async def generate(self, request):\n        return Completion('A road.', usage={'input': 3})\n"
+    )
+    (elsewhere / "counting_model.py").write_text(code)
+    monkeypatch.syspath_prepend(str(elsewhere))
+    ended = cli("run", "--data", "demo", "--model", "counting_model:Counts", "--limit", 1)
+    assert (ended.status, ended.err) == (1, "")
+    assert "returned a Completion whose usage is a dict, not a Usage or None" in ended.out
