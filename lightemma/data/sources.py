@@ -67,7 +67,9 @@ def absolute_spec(spec: str) -> str:
 def _opened(source: type[FrameSource], place: str, settings: SourceSettings) -> FrameSource:
     missing = getattr(source, "__abstractmethods__", None)
     if missing:
-        raise UserError(f"In {describe(source)} {', '.join(sorted(missing))} is missing; a source must have it.")
+        raise UserError(
+            f"In {describe(source)} something is missing that a source must have: {', '.join(sorted(missing))}."
+        )
     with failures_of(source, "open"):
         opened = source.open(place, settings)
     if not isinstance(opened, FrameSource):

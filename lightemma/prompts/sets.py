@@ -227,8 +227,10 @@ def _load_settings(path: Path) -> PromptSettings:
     try:
         return PromptSettings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     except (yaml.YAMLError, ValidationError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else None
+        wrong = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else " ".join(str(error).split())
         raise UserError(
-            f"'{path}' is not valid ({str(error).splitlines()[0]}); it may have 'description' and 'answer: list|json'."
+            f"'{path}' is not valid ({wrong}); it may have 'description' and 'answer: list|json'."
         ) from error
 
 

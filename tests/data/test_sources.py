@@ -84,7 +84,7 @@ def test_a_class_that_lacks_a_method_is_named(elsewhere, cli, monkeypatch):
     monkeypatch.syspath_prepend(str(elsewhere))
     ended = cli("run", "--data", "bare:Mine", "--planner", "stop")
     assert ended.status == 2
-    assert "info, scene_frames, scene_names is missing" in ended.err
+    assert "something is missing that a source must have: info, scene_frames, scene_names" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -188,3 +188,8 @@ def test_a_set_that_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match=r"file' cannot be written .*--out"):
         save_prompts(load_prompts("three-stage"), tmp_path / "file")
+
+
+def test_a_wrong_setting_is_named_with_what_it_may_be(tmp_path):
+    with pytest.raises(UserError, match=r"answer: Input should be 'list' or 'json'"):
+        load_prompts(str(write_set(tmp_path / "wrong", settings="answer: xml\n")))
