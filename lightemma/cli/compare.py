@@ -42,11 +42,13 @@ def compare(
             "--shared-frames": shared_frames,
             "--figures": figures,
             "--table": table,
+            "--resamples": resamples != 10_000,
+            "--seed": seed != 20_250_501,
         }
         without_effect = ", ".join(option for option, value in given.items() if value)
         if without_effect:
             typer.echo(f"Closed-loop runs are compared over their episodes; {without_effect} has no effect.", err=True)
-        write_driving_tables(folders, out, resamples, seed)
+        write_driving_tables(folders, out)
         return
     from lightemma.cli.show import show_notes, show_summary
     from lightemma.comparing.load import load_and_compare

@@ -50,13 +50,13 @@ def drive(
     raise typer.Exit(exit_status(outcomes))
 
 
-def write_driving_tables(folders: Sequence[Path], out: Path, resamples: int = 10_000, seed: int = 20_250_501) -> None:
+def write_driving_tables(folders: Sequence[Path], out: Path) -> None:
     """Writes the tables of closed-loop runs, and prints the main one."""
     from lightemma.closed_loop.results import results_of
     from lightemma.closed_loop.study import load_driven
     from lightemma.evaluation.tables.files import write_tables
 
-    results = results_of([load_driven(folder) for folder in folders], resamples, seed)
+    results = results_of([load_driven(folder) for folder in folders])
     write_tables(results, out)
     show_driving(results)
     typer.echo(f"Tables: {out}")

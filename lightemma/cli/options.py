@@ -122,8 +122,8 @@ ParserOption = Annotated[
 SharedFrames = Annotated[
     bool, typer.Option("--shared-frames", help="Compare only the frames that all runs share, instead of refusing.")
 ]
-Resamples = Annotated[int, typer.Option(help="Number of bootstrap samples of scenes.", min=100)]
-Seed = Annotated[int, typer.Option(help="Seed of the bootstrap.")]
+Resamples = Annotated[int, typer.Option(help="Draws of scenes, for boot_low, boot_high and share_best.", min=100)]
+Seed = Annotated[int, typer.Option(help="Seed of the draws.")]
 MoreTables = Annotated[
     list[str] | None,
     typer.Option(

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 #: Text columns by default; all other columns are numbers and are aligned right.
 TEXT_COLUMNS = ("run", "convention")
 
+#: The mark of what the tables call significant, on terminal, page and figures.
+SIGNIFICANT = "*"
+
 #: Columns that fit on a terminal; the CSV has all.
 _COLUMNS = ("run", "frames", "ok_frames", "l2_1s", "l2_2s", "l2_3s", "l2_avg", "fde", "miss_rate_2m")
 
@@ -24,7 +27,8 @@ def show_summary(comparison: Comparison) -> None:
         failed = row["format_error_rate"] + row["call_error_rate"]
         shown = {name: row[name] for name in _COLUMNS}
         rows.append({**shown, "not_ok": f"{failed:.2%}", "vs constant-action [95 %]": _difference(row)})
-    show(rows, summary.caption)
+    marked = any(row["significant"] for row in summary.cells())
+    show(rows, summary.caption + (f" {SIGNIFICANT} significant (Holm over all pairs of runs)." if marked else ""))
 
 
 def show_notes(comparison: Comparison) -> None:
@@ -72,5 +76,5 @@ def _difference(row: dict[str, Any]) -> str:
     low, high = row["ci_low"], row["ci_high"]
     if math.isnan(low):
         return f"{row['diff_vs_baseline']:+.3f} [one scene]"
-    sure = "" if low > 0 or high < 0 else " n.s."
-    return f"{row['diff_vs_baseline']:+.3f} [{low:+.3f}, {high:+.3f}]{sure}"
+    mark = f" {SIGNIFICANT}" if row["significant"] else "  "
+    return f"{row['diff_vs_baseline']:+.3f} [{low:+.3f}, {high:+.3f}]{mark}"

@@ -109,9 +109,7 @@ def _study_world(
         typer.echo(note, err=True)
     others = finished_runs(benchmark.report, session.out)
     outcomes = _driven(drives, session)
-    write_driving_tables(
-        [*(session.out / job.name for job in drives.jobs), *others], folder / "tables", resamples, seed
-    )
+    write_driving_tables([*(session.out / job.name for job in drives.jobs), *others], folder / "tables")
     return outcomes
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from lightemma.closed_loop.study import DrivenRun, DrivenStudy
 from lightemma.closed_loop.tables import TABLES
-from lightemma.evaluation.statistics.bootstrap import RESAMPLES, SEED
 from lightemma.evaluation.tables.base import TableSet, build
 
 
@@ -14,11 +13,11 @@ class ClosedLoopResults(TableSet[DrivenStudy]):
     """A study of closed-loop runs and its tables."""
 
 
-def results_of(runs: Sequence[DrivenRun], resamples: int = RESAMPLES, seed: int = SEED) -> ClosedLoopResults:
+def results_of(runs: Sequence[DrivenRun]) -> ClosedLoopResults:
     """The tables of runs, each over its own finished episodes; pairs over those that both have.
 
     Raises:
         UserError: if runs were driven under different rules.
     """
-    study = DrivenStudy(runs, resamples, seed)
+    study = DrivenStudy(runs)
     return ClosedLoopResults(study, {table.name: build(table, study) for table in TABLES})

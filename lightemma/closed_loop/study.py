@@ -12,7 +12,9 @@ import numpy as np
 from lightemma.closed_loop.records import SOURCE, EpisodeOutcome, EpisodeRecord, read_episodes
 from lightemma.errors import UserError
 from lightemma.evaluation.scores import RunScores, load_scores
-from lightemma.evaluation.statistics.bootstrap import RESAMPLES, SEED, Interval, SceneBootstrap
+from lightemma.evaluation.statistics.cr2 import SceneIntervals
+from lightemma.evaluation.statistics.interval import Interval
+from lightemma.evaluation.statistics.shares import Share, shares
 from lightemma.evaluation.tables.base import TableOf
 from lightemma.frame import FloatArray
 from lightemma.run_folder.manifest import Manifest
@@ -47,13 +49,9 @@ class DrivenStudy:
 
     Attributes:
         runs: all driven under the same rules.
-        resamples: how many draws of scenarios.
-        seed: of the draws.
     """
 
     runs: Sequence[DrivenRun]
-    resamples: int = RESAMPLES
-    seed: int = SEED
 
     def __post_init__(self) -> None:
         runs = self.runs
@@ -83,8 +81,17 @@ class DrivenStudy:
             episodes: which ones.
             values: (n,) one per episode.
         """
-        codes = np.unique(clusters(episodes), return_inverse=True)[1].astype(np.int64)
-        return SceneBootstrap(codes, self.resamples, self.seed).interval(values)
+        return _over(episodes).interval(values)
+
+    def share(self, episodes: Sequence[EpisodeRecord], values: Sequence[float | None]) -> Share:
+        """The share of episodes with its 95 % interval over scenarios: the only source of these.
+
+        Args:
+            episodes: which ones.
+            values: one per episode, 1 or True for the event; None where it is unknown.
+        """
+        known = np.array([number(value) for value in values], dtype=np.float64)
+        return shares(_over(episodes), known[:, None])[0]
 
 
 class DrivenTable(TableOf[DrivenStudy, R]):
@@ -104,6 +111,10 @@ def load_driven(folder: Path) -> DrivenRun:
     if not episodes:
         raise UserError(f"The run '{folder}' has no finished episode yet; resume it with the same `lightemma drive`.")
     return DrivenRun(manifest, episodes, load_scores(folder))
+
+
+def _over(episodes: Sequence[EpisodeRecord]) -> SceneIntervals:
+    return SceneIntervals(np.unique(clusters(episodes), return_inverse=True)[1].astype(np.int64))
 
 
 def clusters(episodes: Sequence[EpisodeRecord]) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lightemma.evaluation.comparison import Comparison
 from lightemma.evaluation.scores import BASELINE
+from lightemma.evaluation.statistics.multiple_testing import FEWEST_SCENES
 from lightemma.evaluation.tables.paired import Paired, PairedRow
 from lightemma.evaluation.tables.ranks import LEAST_OK
 from lightemma.evaluation.tables.strata import Strata, StratumRow
@@ -90,17 +91,14 @@ class _Sentences:
         verb = {"better": "drives significantly better than", "worse": "drives significantly worse than"}.get(
             _significance(row), "does not drive significantly better than"
         )
-        if math.isnan(row.p_value):
-            return f"{row.run} {self._apart(row, self.held)}; one scene cannot say how surely."
+        if unsure := _too_few(row):
+            return f"{row.run} {self._apart(row, self.held)}; {unsure}."
         return f"{row.run} {verb} {self.held}: it {self._apart(row)}."
 
     def _about_many(self, row: PairedRow) -> str:
         better = [run for run in self.models if _significance(self.paired[run]) == "better"]
-        if math.isnan(row.p_value):
-            return (
-                f"The best of {len(self.models)} models, {row.run}, {self._apart(row, self.held)}; one scene cannot say how "
-                "surely."
-            )
+        if unsure := _too_few(row):
+            return f"The best of {len(self.models)} models, {row.run}, {self._apart(row, self.held)}; {unsure}."
         if not better:
             return f"No model drives significantly better than {self.held}: the best, {row.run}, {self._apart(row)}."
         verb = "drives" if len(better) == 1 else "drive"
@@ -124,23 +122,25 @@ class _Sentences:
 
     @staticmethod
     def _apart(row: PairedRow, than: str = "") -> str:
-        """``is 0.03 m closer than … [-0.09, +0.03], 3,604 frames``."""
-        if abs(row.diff) < 0.005:
-            size = "is no closer and no farther off"
-        else:
-            size = f"is {abs(row.diff):.2f} m {'closer' if row.diff < 0 else 'farther off'}"
+        """``is 0.03 m closer than … [-0.03, +0.09], 3,604 frames``: number and interval both in the sense of the word."""
         than = f" than {than}" if than else ""
-        return f"{size}{than}{_interval(row.ci_low, row.ci_high)}, {row.frames:,} frames"
+        closer = row.diff < 0
+        low, high = (-row.ci_high, -row.ci_low) if closer else (row.ci_low, row.ci_high)
+        size = f"{abs(row.diff):.2f} m {'closer' if closer else 'farther off'}"
+        if abs(row.diff) < 0.005:
+            size, low, high = "no closer and no farther off", row.ci_low, row.ci_high
+            return f"is {size}{than} (farther off by{_interval(low, high)}), {row.frames:,} frames"
+        return f"is {size}{than}{_interval(low, high)}, {row.frames:,} frames"
 
     @staticmethod
     def _surely(row: PairedRow) -> str:
-        if math.isnan(row.p_value):
+        if _too_few(row):
             return ""
         return ", significantly" if _significance(row) else ", not significantly"
 
     def _counts(self) -> list[str]:
         """How many models are better, worse and neither."""
-        tested = [self.paired[run] for run in self.models if not math.isnan(self.paired[run].p_value)]
+        tested = [self.paired[run] for run in self.models if not _too_few(self.paired[run])]
         if len(tested) < 2:
             return []
         groups = {kind: [row.run for row in tested if _significance(row) == kind] for kind in ("better", "worse", "")}
@@ -199,7 +199,11 @@ class _Sentences:
         return found
 
     def _tested_strata(self) -> list[StratumRow]:
-        return [row for row in self.comparison.rows(Strata) if row.run in self.models and not math.isnan(row.p_value)]
+        return [
+            row
+            for row in self.comparison.rows(Strata)
+            if row.run in self.models and not math.isnan(row.p_value) and row.scenes >= FEWEST_SCENES
+        ]
 
     def _row(self, run: str, stratum: str) -> StratumRow:
         return next(row for row in self.comparison.rows(Strata) if (row.run, row.stratum) == (run, stratum))
@@ -209,15 +213,20 @@ class _Sentences:
         over = f"{self.comparison.frames:,} frames of {scenes} scene{'' if scenes == 1 else 's'}"
         return (
             f"Average L2, convention {self.comparison.convention}, {over}; in brackets 95 % intervals over scenes; significant "
-            "means p < 0.05 after Holm's correction within the table."
+            f"means p < 0.05 after Holm's correction within the table, over {FEWEST_SCENES} scenes or more."
         )
 
 
 def _significance(row: PairedRow) -> str:
     """``better``, ``worse``, or an empty string where neither is sure."""
-    if row.tie or math.isnan(row.p_holm):
-        return ""
-    return "better" if row.diff < 0 else "worse"
+    return row.significant
+
+
+def _too_few(row: PairedRow) -> str:
+    """Why nothing is said of a difference but its interval; empty where there are scenes enough."""
+    if math.isnan(row.p_value):
+        return "one scene cannot say how surely"
+    return f"{row.scenes} scenes are too few to say how surely" if row.scenes < FEWEST_SCENES else ""
 
 
 def _interval(low: float, high: float) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,11 @@ from lightemma.evaluation.metrics.displacement import Convention, l2
 from lightemma.evaluation.metrics.plan_safety import SafetyJudge
 from lightemma.evaluation.scene_context import SceneContext
 from lightemma.evaluation.scores import BASELINE, RunScores, baseline_scores
-from lightemma.evaluation.statistics.bootstrap import RESAMPLES, SEED, Interval, SceneBootstrap
+from lightemma.evaluation.statistics.bootstrap import RESAMPLES, SEED, SceneBootstrap
+from lightemma.evaluation.statistics.cr2 import SceneIntervals
+from lightemma.evaluation.statistics.interval import Interval
+from lightemma.evaluation.statistics.multiple_testing import holm, significance
+from lightemma.evaluation.statistics.shares import Share, shares
 from lightemma.frame import FloatArray
 
 Mask = npt.NDArray[np.bool_]
@@ -25,11 +30,21 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two runs and the interval of their difference (run minus reference) on the frames both have."""
+    """Two runs and the interval of their difference (run minus reference) on the frames both have.
+
+    Attributes:
+        run: name of the run.
+        reference: name of the run it is compared with.
+        difference: metres of l2_avg.
+        p_holm: its p after Holm's correction over all pairs.
+        significant: ``better`` or ``worse``, see :func:`~lightemma.evaluation.statistics.multiple_testing.significance`.
+    """
 
     run: str
     reference: str
     difference: Interval
+    p_holm: float
+    significant: str
 
 
 @dataclass(frozen=True)
@@ -43,7 +58,8 @@ class Study:
         scene_names: the scenes, in the order of their codes.
         scene_codes: (n,) each frame's scene.
         averages: run name to (n,) metres, l2_avg of every frame; NaN where there is no plan.
-        bootstrap: the draws of scenes; tables take :meth:`intervals`.
+        over_scenes: what makes intervals; tables take :meth:`intervals` and :meth:`shares`.
+        bootstrap: the draws of scenes, for the columns that are made by draws.
         context: pictures, scene facts, agents around and maps, as far as the data has them.
         folders: run name to the folder it is stored in; runs that exist in memory only are missing.
     """
@@ -54,6 +70,7 @@ class Study:
     scene_names: Sequence[str]
     scene_codes: npt.NDArray[np.int64]
     averages: dict[str, FloatArray]
+    over_scenes: SceneIntervals
     bootstrap: SceneBootstrap
     context: SceneContext = field(default_factory=SceneContext)
     folders: Mapping[str, Path] = field(default_factory=dict)
@@ -92,7 +109,18 @@ class Study:
         Returns:
             k intervals.
         """
-        return self.bootstrap.intervals(values)
+        return self.over_scenes.intervals(values)
+
+    def shares(self, values: FloatArray) -> list[Share]:
+        """Shares of frames with their scene-clustered 95 % intervals: the only source of these.
+
+        Args:
+            values: (n, k) one column per share: 1 for frames with the event, 0 without; NaN for those that do not take part.
+
+        Returns:
+            k shares.
+        """
+        return shares(self.over_scenes, values)
 
     def above_baseline(self, errors: FloatArray, convention: Convention | None = None) -> FloatArray:
         """How much farther off than the baseline each frame is.
@@ -134,18 +162,34 @@ class Study:
 
     @cached_property
     def pairs(self) -> list[Pair]:
-        """Every run against the baseline, then every pair of the other runs."""
-        found = [
-            Pair(run.name, self.baseline.name, difference)
-            for run, difference in zip(self.runs, self.on_own_frames, strict=True)
-            if run is not self.baseline
-        ]
+        """Every run against the baseline, then every pair of the other runs, each on the frames both have."""
+        return self.pairs_by(self.convention)
+
+    def pairs_by(self, convention: Convention, *, common: bool = False) -> list[Pair]:
+        """The same by any convention; what is significant is decided over all pairs of one convention and one set of frames.
+
+        Args:
+            convention: of the errors.
+            common: on the frames that are ok in every run, instead of those that both have.
+        """
+        averages = {run.name: l2(run.errors, convention)[:, 3] for run in self.runs}
         others = [run.name for run in self.others]
-        names = [(first, second) for index, first in enumerate(others) for second in others[index + 1 :]]
-        if names:
-            columns = np.column_stack([self.averages[first] - self.averages[second] for first, second in names])
-            found += [Pair(*name, diff) for name, diff in zip(names, self.intervals(columns), strict=True)]
-        return found
+        names = [(run, self.baseline.name) for run in others] + list(combinations(others, 2))
+        if not names:
+            return []
+        columns = np.column_stack([averages[first] - averages[second] for first, second in names])
+        differences = self.intervals(np.where(self.common[:, None], columns, np.nan) if common else columns)
+        corrected = holm([difference.p_value for difference in differences])
+        return [
+            Pair(*name, difference, p_holm, significance(difference.mean, p_holm, difference.scenes))
+            for name, difference, p_holm in zip(names, differences, corrected, strict=True)
+        ]
+
+    def against_baseline(self, convention: Convention | None = None, *, common: bool = False) -> dict[str, Pair]:
+        """Run name to its pair with the baseline, of all runs but the baseline; see :meth:`pairs_by`."""
+        own = not common and convention in (None, self.convention)
+        pairs = self.pairs if own else self.pairs_by(convention or self.convention, common=common)
+        return {pair.run: pair for pair in pairs if pair.reference == self.baseline.name}
 
     @cached_property
     def judge(self) -> SafetyJudge:
@@ -169,7 +213,7 @@ def make_study(
         runs: at least one.
         convention: L2 convention of the errors that are compared.
         shared_only: cut all runs to the frames they share, instead of refusing runs over different frames.
-        resamples: how many draws of scenes.
+        resamples: how many draws of scenes, for the columns that are made by draws.
         seed: of the draws.
         context: what the data says in addition to the recorded drive; nothing if None.
         folders: run name to its folder.
@@ -197,6 +241,7 @@ def make_study(
         scene_names=list(codes),
         scene_codes=scene_codes,
         averages={run.name: l2(run.errors, convention)[:, 3] for run in runs},
+        over_scenes=SceneIntervals(scene_codes),
         bootstrap=SceneBootstrap(scene_codes, resamples, seed),
         context=context or SceneContext(),
         folders=folders or {},

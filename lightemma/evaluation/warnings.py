@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from lightemma.evaluation.metrics.repeated_action import repeats_action
+from lightemma.evaluation.statistics.multiple_testing import FEWEST_SCENES
 from lightemma.evaluation.statistics.power import detectable
 from lightemma.evaluation.study import Study
 from lightemma.evaluation.tables.ranks import LEAST_OK
@@ -32,15 +33,22 @@ def _few_scenes(study: Study) -> list[str]:
         return ["One scene gives no interval and no test: its numbers say nothing about other scenes."]
     if scenes >= FEW_SCENES:
         return []
+    few = []
+    if scenes < FEWEST_SCENES:
+        few = [
+            f"{scenes} scenes are too few to say whether a run is better or worse: there are intervals, and no verdict "
+            f"below {FEWEST_SCENES} scenes."
+        ]
     against_baseline = [pair.difference for pair in study.pairs if pair.reference == study.baseline.name]
     found = [size for size in map(detectable, against_baseline) if not math.isnan(size)]
     if not found:
-        return [f"{scenes} scenes are few: intervals over them are wide."]
+        return few or [f"{scenes} scenes are few: intervals over them are wide."]
     least, most = f"{min(found):.2f}", f"{max(found):.2f}"
     above = f"{least} m" if least == most else f"{least} to {most} m, depending on the run"
     return [
+        *few,
         f"{scenes} scenes can only show differences to {study.baseline.name} above {above} (80 % power, two-sided 5 %); "
-        "a smaller one that is not significant here may still be real."
+        "a smaller one that is not significant here may still be real.",
     ]
 
 

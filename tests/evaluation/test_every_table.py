@@ -12,7 +12,6 @@ import pytest
 
 from lightemma.closed_loop.tables import TABLES as DRIVEN_TABLES
 from lightemma.evaluation.comparison import Comparison, compare_runs
-from lightemma.evaluation.metrics.displacement import CONVENTIONS
 from lightemma.evaluation.scene_context import SceneContext
 from lightemma.evaluation.scores import RunScores
 from lightemma.evaluation.tables import TABLES
@@ -29,8 +28,9 @@ UNIT = re.compile(
     r"|m/s\^|1/\("
 )
 #: The columns that resampling decides.
-DRAWN = re.compile(r"(.*_)?ci_(low|high)|p_value|p_holm|rank_low|rank_high|share_best")
-SCENES = 12
+DRAWN = re.compile(r"boot_(low|high)|share_best")
+#: Enough for columns that are made by draws.
+SCENES = 104
 
 
 def names(table: TableOf) -> str:
@@ -64,12 +64,12 @@ def test_names_and_files_are_listed_once():
 
 
 def runs() -> list[RunScores]:
-    """Three models and a formula that are off by random speeds, over twelve scenes; one in eight frames fails."""
+    """Three models and a formula that are off by random speeds, over many scenes; few frames fail."""
     rng = np.random.default_rng(47)
-    frames = drives({f"s-{n:02d}": rng.uniform(3.0, 8.0, size=3).tolist() for n in range(SCENES)})
+    frames = drives({f"s-{n:03d}": rng.uniform(3.0, 8.0, size=2).tolist() for n in range(SCENES)})
 
     def plans() -> list[float | None]:
-        return [None if rng.random() < 1 / 8 else float(rng.uniform(3.0, 8.0)) for _ in frames]
+        return [None if rng.random() < 1 / 200 else float(rng.uniform(3.0, 8.0)) for _ in frames]
 
     models = [made_run(f"model-{n}", frames, plans()) for n in range(3)]
     return [*models, made_run("formula", frames, plans(), planner="formula")]
@@ -79,10 +79,10 @@ def context() -> SceneContext:
     """A car parked ahead in every other scene, and facts about the scenes."""
     return SceneContext(
         facts={
-            f"s-{n:02d}": SceneFacts("hill", "night" if n % 3 else "day", "rain" if n % 2 else "dry")
+            f"s-{n:03d}": SceneFacts("hill", "night" if n % 3 else "day", "rain" if n % 2 else "dry")
             for n in range(SCENES)
         },
-        agents=lambda scene, token: around(*[Box(14.0 + int(scene[2:]) / 4, 0.0)] * (int(scene[2:]) % 2)),
+        agents=lambda scene, token: around(*[Box(14.0 + int(scene[2:]) % 12 / 4, 0.0)] * (int(scene[2:]) % 2)),
     )
 
 
@@ -110,7 +110,7 @@ def same(one: float | None, other: float | None) -> bool:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=names)
-def test_two_seeds_change_every_interval_that_has_draws_and_no_other_number(table, compared):
+def test_two_seeds_change_the_columns_that_are_made_by_draws_and_no_other_number(table, compared):
     one, other = (compared[seed].tables[table.name].rows for seed in (1, 2))
     drawn = {name for name in columns_of(table.Row) if DRAWN.fullmatch(name)}
     assert changed(one, other) == drawn
@@ -123,18 +123,10 @@ def test_one_seed_gives_the_same_tables_again(compared):
         assert str(built.rows) == str(compared[1].tables[name].rows), name
 
 
-def test_two_seeds_change_every_interval_of_the_page_and_no_other_number(compared):
+def test_two_seeds_change_nothing_of_the_page_but_the_tables(compared):
     one, other = (page_data(compared[seed], "title") for seed in (1, 2))
-    for convention in CONVENTIONS:
-        for subset in ("own", "common"):
-            rows = zip(one["views"][convention][subset], other["views"][convention][subset], strict=True)
-            assert changed(*map(list, zip(*rows, strict=True))) == {"ci_low", "ci_high"}
-            curves = one["horizons"][convention][subset], other["horizons"][convention][subset]
-            first, second = (np.array([curve[run] for run in sorted(curve)]) for curve in curves)
-            assert (first[..., :2] == second[..., :2]).all()
-            assert (first[..., 2:] != second[..., 2:]).any(axis=(0, 1)).all()
-    for part in ("frames", "runs", "line"):
-        assert one[part] == other[part]
+    for part in ("views", "horizons", "frames", "runs", "line"):
+        assert str(one[part]) == str(other[part])
 
 
 @pytest.mark.parametrize("seed", [1, 2])

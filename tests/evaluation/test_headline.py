@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from lightemma.evaluation.comparison import compare_runs
@@ -33,7 +35,7 @@ FORMULA = run("damped-acceleration", 5.1, 3.3, planner="damped-acceleration")
 def test_no_model_is_better():
     found = headline_of(BAD, EVEN)
     assert found.sentence.startswith(
-        "No model drives significantly better than holding the last action: the best, even, is 0.11 m closer [-0."
+        "No model drives significantly better than holding the last action: the best, even, is 0.11 m closer [-"
     )
     assert found.sentence.endswith("], 40 frames.")
     assert found.details[0] == (
@@ -47,13 +49,13 @@ def test_some_models_are_better_and_the_best_is_named():
     assert found.sentence.startswith(
         "2 of 3 models drive significantly better than holding the last action: the best, better, is 1."
     )
-    assert " m closer [-" in found.sentence
+    assert "is 1.65 m closer [+0.88, +2.41], 40 frames." in found.sentence
 
 
 @pytest.mark.parametrize(
     ("model", "start"),
     [
-        (GOOD, "good drives significantly better than holding the last action: it is 1.57 m closer [-2."),
+        (GOOD, "good drives significantly better than holding the last action: it is 1.57 m closer [+"),
         (BAD, "bad drives significantly worse than holding the last action: it is "),
         (EVEN, "even does not drive significantly better than holding the last action: it is "),
     ],
@@ -66,7 +68,7 @@ def test_the_numbers_are_those_of_the_tables():
     comparison = compare_runs([GOOD, BAD], resamples=999)
     row = next(row for row in comparison.paired if (row.run, row.reference) == ("good", "constant-action"))
     sentence = headline(comparison).sentence
-    assert f"{-row.diff:.2f} m closer [{row.ci_low:+.2f}, {row.ci_high:+.2f}], {row.frames} frames." in sentence
+    assert f"{-row.diff:.2f} m closer [{-row.ci_high:+.2f}, {-row.ci_low:+.2f}], {row.frames} frames." in sentence
     braking = next(r for r in comparison.strata if (r.run, r.stratum) == ("good", "course: straight and braking"))
     details = " ".join(headline(comparison).details)
     assert f"good by {braking.l2_avg:.2f} m ({braking.diff_vs_baseline:+.2f} m [{braking.ci_low:+.2f}, " in details
@@ -84,6 +86,28 @@ def test_where_models_help_and_where_they_harm():
     )
     alone = "Where the car cruises (50.0 % of frames), even is significantly worse than constant-action."
     assert alone in headline_of(EVEN).details
+
+
+def seven_scenes(name: str, speed: float):
+    frames = drives({f"s-{n}": [5.0 + 0.1 * n, 3.0] for n in range(7)})
+    return made_run(name, frames, [speed] * 14)
+
+
+def test_below_eight_scenes_there_is_a_number_and_no_verdict():
+    found = told(seven_scenes("fast", 9.0))
+    assert found.sentence.startswith("fast is 6.47 m farther off than holding the last action [+")
+    assert found.sentence.endswith(", 14 frames; 7 scenes are too few to say how surely.")
+    many = told(seven_scenes("fast", 9.0), seven_scenes("faster", 11.0), seven_scenes("rule", 8.0))
+    assert many.sentence.startswith("The best of 3 models, rule, is ")
+    said = [many.sentence, *many.details[:-1]]
+    assert not any(word in line for line in said for word in ("significant", "Nowhere", "neither"))
+
+
+def test_number_and_interval_have_one_sense():
+    near = told(made_run("near", FRAMES, [5.001] * 40))
+    assert "is no closer and no farther off (farther off by [" in near.sentence
+    farther = told(BAD)
+    assert re.search(r"it is \d+\.\d\d m farther off \[\+\d", farther.sentence)
 
 
 def test_nowhere_better_is_said():

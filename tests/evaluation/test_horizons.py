@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lightemma.evaluation.statistics.bootstrap import SceneBootstrap
+from lightemma.evaluation.statistics.cr2 import SceneIntervals
 from lightemma.evaluation.tables.horizons import Horizons
 from tests.evaluation.made_runs import drives, made_run, steady_study
 
@@ -22,7 +22,7 @@ def test_intervals_are_the_clustered_ones_and_stop_at_zero():
     frames = drives({f"s-{n}": [5.0] for n in range(3)})
     study = steady_study(made_run("vlm", frames, [5.0, 5.1, 9.0]))
     last = next(row for row in Horizons().build(study) if (row.run, row.horizon_s) == ("vlm", 3.0))
-    plain = SceneBootstrap(study.scene_codes, 400, 1).interval(study.runs[0].errors[:, 5])
+    plain = SceneIntervals(study.scene_codes).interval(study.runs[0].errors[:, 5])
     assert plain.low < 0
     assert (last.ci_low, last.ci_high) == (0.0, pytest.approx(plain.high))
 

@@ -49,13 +49,15 @@ def test_one_more_test_makes_no_other_more_significant(p_values, another):
 
 def test_verdicts():
     assert [
-        significance(-1.0, 0.01),
-        significance(1.0, 0.01),
-        significance(-1.0, 0.05),
-        significance(1.0, math.nan),
+        significance(-1.0, 0.01, 8),
+        significance(1.0, 0.01, 150),
+        significance(-1.0, 0.01, 7),
+        significance(-1.0, 0.05, 150),
+        significance(1.0, math.nan, 1),
     ] == [
         "better",
         "worse",
+        "",
         "",
         "",
     ]

@@ -23,17 +23,20 @@ SUMMARY = """
 run, model, planner, prompts, data, frames, ok_frames, format_error_rate, call_error_rate, convention,
 l2_1s, l2_2s, l2_3s, l2_avg, fde, miss_rate_2m, latency_mean_s, latency_p50_s, latency_p95_s, calls_per_frame,
 input_tokens, output_tokens, reasoning_tokens, cost_usd, cost_usd_per_frame,
-diff_vs_baseline, ci_low, ci_high
+diff_vs_baseline, ci_low, ci_high, significant
 """
 CONTRACT = {
     "summary": SUMMARY,
     "common": SUMMARY,
     "common_removed": "run, frames_removed, frames_removed_alone",
-    "conventions": "run, convention, l2_1s, l2_2s, l2_3s, l2_avg, diff_vs_baseline, ci_low, ci_high, p_value",
+    "conventions": "run, convention, l2_1s, l2_2s, l2_3s, l2_avg, diff_vs_baseline, ci_low, ci_high, p_value, p_holm, "
+    "significant",
     "errors": "run, outcome, frames, share",
-    "paired": "run, reference, frames, scenes, diff, ci_low, ci_high, p_value, p_holm, tie",
-    "strata": "run, stratum, frames, share, l2_avg, diff_vs_baseline, ci_low, ci_high, p_value, p_holm, significant",
-    "ranks": "run, rank, rank_low, rank_high, share_best, frames, l2_avg",
+    "paired": "run, reference, frames, scenes, diff, ci_low, ci_high, p_value, p_holm, tie, significant, "
+    "boot_low, boot_high",
+    "strata": "run, stratum, frames, share, l2_avg, diff_vs_baseline, ci_low, ci_high, p_value, p_holm, significant, "
+    "scenes",
+    "ranks": "run, rank, rank_low, rank_high, share_best, frames, l2_avg, rank_low_all, rank_high_all",
     "influence": "run, scene, frames, diff_without, shift, flips",
     "power": "run, reference, frames, scenes, standard_error, mdd_80, scenes_for_0_05",
     "imputed": "run, frames, imputed_frames, l2_1s, l2_2s, l2_3s, l2_avg, diff_vs_baseline, ci_low, ci_high",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from lightemma.closed_loop.study import DrivenRun, DrivenStudy, DrivenTable, number
+from lightemma.evaluation.statistics.multiple_testing import holm, significance
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class PairedEpisodesRow:
         p_value: two-sided p that the difference is 0
         better: number of episodes in which the run has the higher score
         worse: number of episodes in which it has the lower score
+        p_holm: the same p after Holm's correction over all rows of the table
+        significant: "better" or "worse" where p_holm is below 0.05 over 8 clusters or more
     """
 
     run: str
@@ -37,6 +41,8 @@ class PairedEpisodesRow:
     p_value: float
     better: int
     worse: int
+    p_holm: float
+    significant: str
 
 
 class ClosedLoopPaired(DrivenTable[PairedEpisodesRow]):
@@ -52,7 +58,13 @@ class ClosedLoopPaired(DrivenTable[PairedEpisodesRow]):
     def build(self, study: DrivenStudy) -> list[PairedEpisodesRow]:
         """One row per pair."""
         pairs = combinations(study.runs, 2)
-        return [row for one, other in pairs if (row := _paired(study, other, one)) is not None]
+        rows = [row for one, other in pairs if (row := _paired(study, other, one)) is not None]
+        corrected = holm([row.p_value for row in rows])
+        # Of scores, unlike errors, more is better.
+        return [
+            replace(row, p_holm=p_holm, significant=significance(-row.diff, p_holm, row.clusters))
+            for row, p_holm in zip(rows, corrected, strict=True)
+        ]
 
 
 def _paired(study: DrivenStudy, run: DrivenRun, reference: DrivenRun) -> PairedEpisodesRow | None:
@@ -68,9 +80,12 @@ def _paired(study: DrivenStudy, run: DrivenRun, reference: DrivenRun) -> PairedE
         episodes=len(shared),
         clusters=interval.scenes,
         diff=interval.mean,
-        ci_low=interval.low,
-        ci_high=interval.high,
+        # Student's t with few scenarios reaches beyond what a difference of scores can be.
+        ci_low=float(np.clip(interval.low, -100.0, 100.0)),
+        ci_high=float(np.clip(interval.high, -100.0, 100.0)),
         p_value=interval.p_value,
         better=int((diff > 0).sum()),
         worse=int((diff < 0).sum()),
+        p_holm=math.nan,
+        significant="",
     )

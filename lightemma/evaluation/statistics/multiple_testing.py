@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 #: Share of tables without any real difference that may show one by chance.
 LEVEL = 0.05
+#: With fewer scenes an interval is printed, and no word says what it proves.
+FEWEST_SCENES = 8
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -30,8 +32,17 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def significance(difference: float, p_holm: float) -> str:
-    """``better`` (smaller error), ``worse``, or an empty string where the corrected p does not say so."""
-    if math.isnan(p_holm) or p_holm >= LEVEL:
+def significance(difference: float, p_holm: float, scenes: int) -> str:
+    """What a table's test says of a difference of errors: the one meaning of "significant".
+
+    Args:
+        difference: run minus reference; smaller errors are better.
+        p_holm: corrected within the table; NaN where no test was made.
+        scenes: how many the difference is over.
+
+    Returns:
+        ``better`` or ``worse`` where the corrected p is below 0.05 and there are eight scenes or more, else an empty string.
+    """
+    if math.isnan(p_holm) or p_holm >= LEVEL or scenes < FEWEST_SCENES:
         return ""
     return "better" if difference < 0 else "worse"

@@ -1,4 +1,4 @@
-"""Student's t distribution, in plain Python: the program's core does without scipy."""
+"""Student's t and the beta distribution, in plain Python: the program's core does without scipy."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _TINY = 1e-300
 _CONVERGED = 1e-15
 
 
-def two_sided_p(t: float, dof: int) -> float:
+def two_sided_p(t: float, dof: float) -> float:
     """Chance of a value at least as far from 0 as ``t``.
 
     Args:
         t: the statistic; its sign does not matter.
-        dof: degrees of freedom, at least 1.
+        dof: degrees of freedom, at least 1; need not be whole.
 
     Returns:
         I_x(dof/2, 1/2) with x = dof / (dof + t^2) (Abramowitz & Stegun 26.7.1).
@@ -30,7 +30,7 @@ def two_sided_p(t: float, dof: int) -> float:
 
 
 @lru_cache(maxsize=4096)
-def quantile(share: float, dof: int) -> float:
+def quantile(share: float, dof: float) -> float:
     """The value below which a share of the distribution is found.
 
     Newton's method from the normal quantile: the distribution function is concave beyond 0 and the t quantile is farther
@@ -38,7 +38,7 @@ def quantile(share: float, dof: int) -> float:
 
     Args:
         share: in (0, 1).
-        dof: degrees of freedom, at least 1.
+        dof: degrees of freedom, at least 1; need not be whole.
     """
     if share < 0.5:
         return -quantile(1 - share, dof)
@@ -53,6 +53,30 @@ def quantile(share: float, dof: int) -> float:
         if abs(step) < 1e-12 * max(1.0, t):
             break
     return t
+
+
+def beta_quantile(share: float, a: float, b: float) -> float:
+    """The value below which a share of the beta distribution is found.
+
+    Newton's method on the distribution function, by halving wherever a step would leave what is known to hold the value.
+
+    Args:
+        share: in (0, 1).
+        a: above 0.
+        b: above 0.
+    """
+    low, high, x = 0.0, 1.0, a / (a + b)
+    log_scale = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    for _ in range(200):
+        excess = _incomplete_beta(a, b, x, 1 - x) - share
+        low, high = (low, x) if excess > 0 else (x, high)
+        log_density = log_scale + (a - 1) * math.log(x) + (b - 1) * math.log1p(-x)
+        step = excess / math.exp(log_density) if -700 < log_density < 700 else math.inf
+        nearer = x - step if low < x - step < high else (low + high) / 2
+        if abs(nearer - x) <= 1e-13 * max(x, 1e-12) or not 0 < nearer < 1:
+            return nearer
+        x = nearer
+    return x
 
 
 def _incomplete_beta(a: float, b: float, x: float, rest: float) -> float:

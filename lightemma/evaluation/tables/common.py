@@ -21,4 +21,8 @@ class Common(Table[SummaryRow]):
     def build(self, study: Study) -> list[SummaryRow]:
         """One row per run over the frames that all have."""
         differences = study.differences([study.common] * len(study.runs))
-        return [summary_row(study, run, study.common, diff) for run, diff in zip(study.runs, differences, strict=True)]
+        against = study.against_baseline(common=True)
+        return [
+            summary_row(study, run, study.common, diff, against.get(run.name))
+            for run, diff in zip(study.runs, differences, strict=True)
+        ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-
-import numpy as np
+from itertools import product
 
 from lightemma.evaluation.metrics.displacement import CONVENTIONS, l2
 from lightemma.evaluation.statistics.means import column_means
@@ -27,6 +27,8 @@ class ConventionRow:
         ci_low: metres, lower end of the difference's scene-clustered 95 % interval
         ci_high: metres, upper end
         p_value: two-sided p that the difference is 0
+        p_holm: the same p after Holm's correction over all pairs of runs by this convention
+        significant: "better" or "worse" where p_holm is below 0.05 over 8 scenes or more
     """
 
     run: str
@@ -39,6 +41,8 @@ class ConventionRow:
     ci_low: float
     ci_high: float
     p_value: float
+    p_holm: float
+    significant: str
 
 
 class Conventions(Table[ConventionRow]):
@@ -53,13 +57,26 @@ class Conventions(Table[ConventionRow]):
 
     def build(self, study: Study) -> list[ConventionRow]:
         """Every run by every convention."""
-        keys = [(run, convention) for run in study.runs for convention in CONVENTIONS]
-        columns = [study.above_baseline(run.errors, convention) for run, convention in keys]
+        found = {convention: study.against_baseline(convention) for convention in CONVENTIONS}
         rows = []
-        for (run, convention), diff in zip(keys, study.intervals(np.column_stack(columns)), strict=True):
+        for run, convention in product(study.runs, CONVENTIONS):
             one, two, three, average = column_means(l2(run.errors[run.ok], convention))
-            ends = (diff.mean, diff.low, diff.high, diff.p_value)
-            if run is study.baseline:
-                ends = (0.0, 0.0, 0.0, float("nan"))
-            rows.append(ConventionRow(run.name, convention, one, two, three, average, *ends))
+            pair = found[convention].get(run.name)
+            diff = None if pair is None else pair.difference
+            rows.append(
+                ConventionRow(
+                    run=run.name,
+                    convention=convention,
+                    l2_1s=one,
+                    l2_2s=two,
+                    l2_3s=three,
+                    l2_avg=average,
+                    diff_vs_baseline=0.0 if diff is None else diff.mean,
+                    ci_low=0.0 if diff is None else diff.low,
+                    ci_high=0.0 if diff is None else diff.high,
+                    p_value=math.nan if diff is None else diff.p_value,
+                    p_holm=math.nan if pair is None else pair.p_holm,
+                    significant="" if pair is None else pair.significant,
+                )
+            )
         return rows

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightemma.evaluation.scores import RunScores
-from lightemma.evaluation.statistics.bootstrap import Interval
+from lightemma.evaluation.statistics.interval import Interval
 from lightemma.evaluation.statistics.leave_one_scene_out import most_influential
 from lightemma.evaluation.statistics.multiple_testing import LEVEL
 from lightemma.evaluation.study import Study
@@ -81,8 +81,8 @@ def _compared(study: Study) -> list[tuple[RunScores, Interval]]:
 
 def _scenes(study: Study, run: RunScores) -> list[int]:
     """Codes of the scenes that the table shows for a run."""
-    sums, counts = study.bootstrap.scene_totals(_difference(study, run)[:, None])
-    return most_influential(sums[:, 0], counts[:, 0], SHOWN)
+    totals = study.over_scenes.totals(_difference(study, run)[:, None])
+    return most_influential(totals.sums[:, 0], totals.counts[:, 0], SHOWN)
 
 
 def _difference(study: Study, run: RunScores) -> FloatArray:

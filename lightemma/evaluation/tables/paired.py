@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lightemma.evaluation.statistics.multiple_testing import LEVEL, holm
+import numpy as np
+
+from lightemma.evaluation.statistics.multiple_testing import FEWEST_SCENES, LEVEL
 from lightemma.evaluation.study import Study
 from lightemma.evaluation.tables.base import Table
 
@@ -23,7 +25,10 @@ class PairedRow:
         ci_high: metres, upper end
         p_value: two-sided p that the difference is 0
         p_holm: the same p after Holm's correction over all rows of the table
-        tie: "tie" where p_holm is 0.05 or more
+        tie: "tie" where p_holm is 0.05 or more over 8 scenes or more
+        significant: "better" or "worse" where p_holm is below 0.05 over 8 scenes or more
+        boot_low: metres, lower end of the interval by draws of scenes (bootstrap-t), a second opinion; empty below 100 scenes
+        boot_high: metres, upper end
     """
 
     run: str
@@ -36,6 +41,9 @@ class PairedRow:
     p_value: float
     p_holm: float
     tie: str
+    significant: str
+    boot_low: float
+    boot_high: float
 
 
 class Paired(Table[PairedRow]):
@@ -47,13 +55,14 @@ class Paired(Table[PairedRow]):
     def caption(self, study: Study) -> str:
         """What the numbers are."""
         return (
-            "Average L2, run minus reference; 95 % intervals over scenes, p by Holm over all rows. "
+            "Average L2, run minus reference; 95 % intervals over scenes, significant by Holm over all rows. "
             f"L2 convention: {study.convention}."
         )
 
     def build(self, study: Study) -> list[PairedRow]:
         """Runs against the baseline first, then the pairs."""
-        corrected = holm([pair.difference.p_value for pair in study.pairs])
+        apart = [study.averages[pair.run] - study.averages[pair.reference] for pair in study.pairs]
+        ends = study.bootstrap.ends(np.column_stack(apart)) if apart else []
         return [
             PairedRow(
                 run=pair.run,
@@ -64,8 +73,11 @@ class Paired(Table[PairedRow]):
                 ci_low=pair.difference.low,
                 ci_high=pair.difference.high,
                 p_value=pair.difference.p_value,
-                p_holm=p_holm,
-                tie="tie" if p_holm >= LEVEL else "",
+                p_holm=pair.p_holm,
+                tie="tie" if pair.p_holm >= LEVEL and pair.difference.scenes >= FEWEST_SCENES else "",
+                significant=pair.significant,
+                boot_low=low,
+                boot_high=high,
             )
-            for pair, p_holm in zip(study.pairs, corrected, strict=True)
+            for pair, (low, high) in zip(study.pairs, ends, strict=True)
         ]

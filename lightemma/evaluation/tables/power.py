@@ -18,7 +18,7 @@ class PowerRow:
         reference: name of the run it is compared with
         frames: number of frames that are ok in both
         scenes: number of scenes they come from
-        standard_error: metres, cluster-robust standard error of the difference
+        standard_error: metres, cluster-robust standard error of the difference (CR2)
         mdd_80: metres, the true difference that is found significant (two-sided 5 %) in 80 of 100 such studies
         scenes_for_0_05: number of such scenes it takes to find a difference of 0.05 m; empty where unknown
     """
@@ -35,8 +35,8 @@ class PowerRow:
 class Power(Table[PowerRow]):
     """The true difference that such a study finds significant four times in five.
 
-    (t_0.975 + t_0.80) x standard error (Bloom, *Evaluation Review* 19(5), 1995), and how many such scenes it takes to find
-    0.05 m.
+    (t_0.975 + t_0.80) x standard error, with the interval's degrees of freedom (Bloom, *Evaluation Review* 19(5), 1995), and
+    how many such scenes it takes to find 0.05 m.
     """
 
     name = "power"

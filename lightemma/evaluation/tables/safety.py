@@ -9,7 +9,7 @@ import numpy as np
 from lightemma.evaluation.metrics.collisions import CONVENTIONS, collision_columns
 from lightemma.evaluation.metrics.plan_safety import PlanSafety, SafetyJudge
 from lightemma.evaluation.metrics.time_to_collision import TTC_BOUND
-from lightemma.evaluation.statistics.bootstrap import Interval
+from lightemma.evaluation.statistics.interval import Interval
 from lightemma.evaluation.statistics.means import column_means, mean
 from lightemma.evaluation.study import Study
 from lightemma.evaluation.tables.base import Table

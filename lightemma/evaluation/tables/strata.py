@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lightemma.evaluation.scores import RunScores
-from lightemma.evaluation.statistics.bootstrap import Interval
+from lightemma.evaluation.statistics.interval import Interval
 from lightemma.evaluation.statistics.multiple_testing import holm, significance
 from lightemma.evaluation.strata import SCENE_FAMILY, Stratum, strata
 from lightemma.evaluation.study import Study
@@ -31,7 +31,8 @@ class StratumRow:
         ci_high: metres, upper end
         p_value: two-sided p that the difference is 0; unknown for single scenes
         p_holm: the same p after Holm's correction over all rows of the table that have a p
-        significant: "better" or "worse" where p_holm is below 0.05
+        significant: "better" or "worse" where p_holm is below 0.05 over 8 scenes or more
+        scenes: number of scenes the frames come from
     """
 
     run: str
@@ -45,6 +46,7 @@ class StratumRow:
     p_value: float
     p_holm: float
     significant: str
+    scenes: int
 
 
 class Strata(Table[StratumRow]):
@@ -79,7 +81,7 @@ class Strata(Table[StratumRow]):
         rows = [row for run in study.runs for row in _rows_of_run(study, run, groups, found)]
         corrected = holm([row.p_value for row in rows])
         return [
-            replace(row, p_holm=p_holm, significant=significance(row.diff_vs_baseline, p_holm))
+            replace(row, p_holm=p_holm, significant=significance(row.diff_vs_baseline, p_holm, row.scenes))
             for row, p_holm in zip(rows, corrected, strict=True)
         ]
 
@@ -93,6 +95,7 @@ def _rows_of_run(
     frames = members.sum(axis=0)
     with np.errstate(invalid="ignore"):
         mean, least = (study.averages[of][ok] @ members / frames for of in (name, study.baseline.name))
+    codes = study.scene_codes[ok]
     rows = []
     for place, group in enumerate(groups):
         average, difference = float(mean[place]), float(mean[place] - least[place])
@@ -105,5 +108,6 @@ def _rows_of_run(
             ends = (diff.mean, diff.low, diff.high, diff.p_value)
         count = int(frames[place])
         share = count / max(len(members), 1)
-        rows.append(StratumRow(name, group.name, count, share, average, *ends, p_holm=math.nan, significant=""))
+        scenes = len(np.unique(codes[members[:, place] > 0]))
+        rows.append(StratumRow(name, group.name, count, share, average, *ends, math.nan, "", scenes))
     return rows

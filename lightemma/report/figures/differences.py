@@ -42,7 +42,7 @@ def difference_figure(comparison: Comparison) -> Figure:
     axes.set_xlabel(f"average L2 minus that of constant-action (m), convention {comparison.convention}")
     axes.set_title(
         f"Against constant-action: {comparison.frames} frames of {comparison.scenes} scenes\n"
-        "left is better; bars: 95 % over scenes; each run on its own ok frames"
+        "left is better; bars: 95 % over scenes; * significant (Holm); each run on its own ok frames"
     )
     return figure
 
@@ -59,6 +59,7 @@ def _draw_row(axes: Axes, place: int, row: SummaryRow, colour: str, limit: float
     known = math.isfinite(row.ci_low) and math.isfinite(row.ci_high)
     interval = f" [{short(row.ci_low, sign=True)}, {short(row.ci_high, sign=True)}]" if known else " [one scene]"
     label = "no ok frame" if math.isnan(row.diff_vs_baseline) else short(row.diff_vs_baseline, sign=True) + interval
+    label += " *" if row.significant else ""
     if abs(row.diff_vs_baseline) > limit:
         side = math.copysign(1.0, row.diff_vs_baseline)
         axes.plot([side * 0.985 * limit], [place], marker=">" if side > 0 else "<", color=colour, markersize=7)

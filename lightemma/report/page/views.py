@@ -20,7 +20,7 @@ SUBSETS = ("own", "common")
 
 @dataclass(frozen=True, slots=True)
 class ViewRow:
-    """One run by one convention on one subset: metres, and metres against the baseline."""
+    """One run by one convention on one subset: metres, metres against the baseline, and whether these are significant."""
 
     run: str
     l2_1s: float
@@ -30,6 +30,7 @@ class ViewRow:
     diff: float
     ci_low: float
     ci_high: float
+    significant: str
 
 
 def view_rows(comparison: Comparison) -> dict[str, dict[str, list[ViewRow]]]:
@@ -87,16 +88,29 @@ def _curve(errors: FloatArray, convention: Convention) -> FloatArray:
 
 
 def _row(row: ConventionRow | SummaryRow) -> ViewRow:
-    return ViewRow(row.run, row.l2_1s, row.l2_2s, row.l2_3s, row.l2_avg, row.diff_vs_baseline, row.ci_low, row.ci_high)
+    return ViewRow(
+        run=row.run,
+        l2_1s=row.l2_1s,
+        l2_2s=row.l2_2s,
+        l2_3s=row.l2_3s,
+        l2_avg=row.l2_avg,
+        diff=row.diff_vs_baseline,
+        ci_low=row.ci_low,
+        ci_high=row.ci_high,
+        significant=row.significant,
+    )
 
 
 def _computed(study: Study, convention: Convention) -> list[ViewRow]:
     """One row per run on the common frames, by another convention than the comparison's."""
-    columns = [l2(run.errors, convention) for run in study.runs]
-    apart = [np.where(study.common, study.above_baseline(run.errors, convention), np.nan) for run in study.runs]
+    against = study.against_baseline(convention, common=True)
     rows = []
-    for run, column, interval in zip(study.runs, columns, study.intervals(np.column_stack(apart)), strict=True):
-        at_1s, at_2s, at_3s, average = column_means(column[study.common])
-        diff, low, high = (0.0, 0.0, 0.0) if run is study.baseline else (interval.mean, interval.low, interval.high)
-        rows.append(ViewRow(run.name, at_1s, at_2s, at_3s, average, diff, low, high))
+    for run in study.runs:
+        at_1s, at_2s, at_3s, average = column_means(l2(run.errors, convention)[study.common])
+        pair = against.get(run.name)
+        diff, low, high = 0.0, 0.0, 0.0
+        if pair is not None:
+            diff, low, high = pair.difference.mean, pair.difference.low, pair.difference.high
+        verdict = "" if pair is None else pair.significant
+        rows.append(ViewRow(run.name, at_1s, at_2s, at_3s, average, diff, low, high, verdict))
     return rows

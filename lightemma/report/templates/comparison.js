@@ -4,22 +4,7 @@ const viewRows = () => new Map(data.views[state.convention][state.subset].map((r
 const sorting = { key: 'l2_avg', falling: false };
 const ranks = new Map(tableRows('ranks').map((row) => [row.run, row]));
 
-const MARKS = {
-  better: ['▼', 'significantly better than the baseline'],
-  worse: ['▲', 'significantly worse than the baseline'],
-  level: ['≈', 'not distinguishable from the baseline'],
-  unknown: ['', 'no interval'],
-};
-const against = new Map(tableRows('paired').filter((row) => row.reference === baseline.name).map((row) => [row.run, row]));
-const corrected = () => state.subset === 'own' && state.convention === data.convention;
-
-/** Better, worse or neither: corrected for the number of comparisons where that was computed, else by the interval. */
-function significanceOf(row) {
-  const pair = corrected() ? against.get(row.run) : null;
-  if (!pair) return significance(row.ci_low, row.ci_high);
-  if (!known(pair.p_holm)) return 'unknown';
-  return pair.p_holm >= 0.05 ? 'level' : pair.diff < 0 ? 'better' : 'worse';
-}
+const SIGNIFICANT = '*'; // the same mark as on the terminal and in the figures
 
 const metres = (key, label) => ({ key, label, about: aboutColumn('summary', key), value: (row) => row[key], show: (row) => fixed(row[key], 2) });
 const COLUMNS = [
@@ -30,7 +15,7 @@ const COLUMNS = [
   metres('l2_3s', '3 s'),
   { ...metres('l2_avg', 'Average'), strong: true },
   { key: 'diff', label: 'Against the baseline, m', about: `${aboutColumn('summary', 'diff_vs_baseline')}, with its 95 % interval`, value: (row) => row.diff, show: (row, axis) => differenceCell(row, axis), wide: true },
-  { key: 'rank', label: 'Rank', about: `${aboutColumn('ranks', 'rank')}; in brackets the best and the worst place in 95 % of the scene draws`, value: (row) => ranks.get(row.run)?.rank, show: (row) => rankText(ranks.get(row.run)) },
+  { key: 'rank', label: 'Rank', about: `${aboutColumn('ranks', 'rank')}; in brackets the best and the worst place that the tests between runs leave open (95 %)`, value: (row) => ranks.get(row.run)?.rank, show: (row) => rankText(ranks.get(row.run)) },
   { key: 'miss', label: 'Missed', about: aboutColumn('summary', 'miss_rate_2m'), value: (row) => row.miss_rate_2m, show: (row) => percent(row.miss_rate_2m) },
   { key: 'format', label: 'Format errors', about: aboutColumn('summary', 'format_error_rate'), value: (row) => row.format_error_rate, show: (row) => percent(row.format_error_rate) },
   { key: 'call', label: 'Call errors', about: aboutColumn('summary', 'call_error_rate'), value: (row) => row.call_error_rate, show: (row) => percent(row.call_error_rate) },
@@ -53,12 +38,15 @@ function rankText(rank) {
 
 function differenceCell(row, axis) {
   if (row.run === baseline.name) return el('span', { class: 'diff' }, el('span', { class: 'numbers' }, 'reference'), forest(row, axis));
-  const [mark, meaning] = MARKS[significanceOf(row)];
   const interval = known(row.ci_low) ? ` [${signed(row.ci_low)}, ${signed(row.ci_high)}]` : '';
   return el('span', { class: 'diff' },
     el('span', { class: 'numbers' }, el('b', null, signed(row.diff)), el('span', { class: 'interval' }, interval),
-      el('span', { class: 'mark', title: meaning, role: 'img', 'aria-label': meaning }, mark)),
+      row.significant ? significanceMark(`significantly ${row.significant} than the baseline`) : null),
     forest(row, axis));
+}
+
+function significanceMark(meaning) {
+  return el('span', { class: 'mark', title: meaning, role: 'img', 'aria-label': meaning }, SIGNIFICANT);
 }
 
 /** One scale for all rows; a run far off does not squeeze the others, its bar ends in an arrow. */
@@ -127,7 +115,7 @@ function drawSummary() {
   $('convention-note').textContent = `${CONVENTIONS[state.convention]} Numbers of different conventions do not compare.`;
   $('summary-note').textContent =
     `${state.subset === 'own' ? 'Each run on the frames it has a scored plan for.' : `All runs on the ${grouped(common)} frames that every run has a scored plan for.`} `
-    + `▼ better, ▲ worse than the baseline, ≈ not distinguishable from it, ${corrected() ? 'p < 0.05 by Holm over all pairs of runs' : 'by the interval alone'}; bars reach from ${signed(axis.low)} to ${signed(axis.high)} m, an arrow points beyond.${referenceRows().length ? ' Rows in italics are made from the plans of all models and are not runs.' : ''}`;
+    + `${SIGNIFICANT} significant: p < 0.05 by Holm over all pairs of runs, 8 scenes or more; bars reach from ${signed(axis.low)} to ${signed(axis.high)} m, an arrow points beyond.${referenceRows().length ? ' Rows in italics are made from the plans of all models, and are no run.' : ''}`;
 }
 
 function sortBy(key) {

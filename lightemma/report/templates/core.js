@@ -40,13 +40,6 @@ const signed = (value, digits = 2) => (known(value) && /[1-9]/.test(fixed(value,
 const percent = (value, digits = 1) => (known(value) ? (100 * value).toFixed(digits) + ' %' : '–');
 const spaced = (name) => name.replaceAll('_', ' ');
 
-/** Better, worse or neither, by whether the interval leaves zero out. */
-function significance(low, high) {
-  if (!known(low) || !known(high)) return 'unknown';
-  if (high < 0) return 'better';
-  return low > 0 ? 'worse' : 'level';
-}
-
 const CONVENTIONS = {
   lightemma: 'LightEMMA: mean of the two steps that end at 1, 2 and 3 s; the average is the mean of all six steps (ADE).',
   endpoint: 'Endpoint (UniAD): the error at 1, 2 and 3 s; the average is the mean of these three.',

@@ -44,7 +44,7 @@ function drawHeat() {
     const interval = known(found.low) ? `, 95 % interval ${signed(found.low)} to ${signed(found.high)} m` : '';
     const about = `${run.name}, ${label}: ${signed(found.diff, 3)} m on ${grouped(found.row.frames)} frames${interval}${found.sure ? ', significant' : ''}`;
     return el('td', { class: found.diff < 0 ? 'gain' : 'loss', vars: { '--strength': `${strength}%` } },
-      button([signed(found.diff), found.sure ? el('b', { 'aria-hidden': 'true' }, '•') : ''], () => showFrames({ run: run.name, [state.family]: label }),
+      button([signed(found.diff), found.sure ? el('b', { 'aria-hidden': 'true' }, SIGNIFICANT) : ''], () => showFrames({ run: run.name, [state.family]: label }),
         { title: about, 'aria-label': about, class: found.sure ? 'sure' : null, disabled: !listed }));
   };
   const counts = new Map(tableRows('strata').filter((row) => row.run === baseline.name).map((row) => [row.stratum, row.frames]));
@@ -57,7 +57,7 @@ function drawHeat() {
     : drivers.map((run) => el('tr', null, runHead(run, 'row'), labels.map((label) => cell(run, label))));
   $('heat').replaceChildren(el('thead', null, el('tr', null, el('td', null, el('small', null, 'frames')), head)), el('tbody', null, body));
   $('heat-note').textContent = state.convention === data.convention
-    ? `Blue is better than the baseline, orange worse; • where the difference is significant (Holm over all strata). Average L2, convention ${state.convention}, metres.`
+    ? `Blue is better than the baseline, orange worse; ${SIGNIFICANT} where the difference is significant (p < 0.05 by Holm over all strata, 8 scenes or more). Average L2, convention ${state.convention}, metres.`
     : `Blue is better than the baseline, orange worse. Average L2, convention ${state.convention}, metres; significance is computed for ${data.convention} only.`;
 }
 
