@@ -9,6 +9,7 @@ import numpy as np
 from lightemma.evaluation.metrics.repeated_action import repeats_action
 from lightemma.evaluation.statistics.multiple_testing import FEWEST_SCENES
 from lightemma.evaluation.statistics.power import detectable
+from lightemma.evaluation.statistics.runaways import CAP, typical
 from lightemma.evaluation.study import Study
 from lightemma.evaluation.tables.ranks import LEAST_OK
 
@@ -20,11 +21,13 @@ MANY_FAILED = 0.05
 MANY_IMPLAUSIBLE = 0.01
 #: And one that repeats the last action this often.
 MANY_COPIES = 0.5
+#: And one whose mean difference owes this share to its runaway plans.
+CARRIED = 0.1
 
 
 def warnings_about(study: Study) -> list[str]:
     """Warnings in the order in which they matter; none where all is well."""
-    return [*_few_scenes(study), *_failed(study), *_implausible(study), *_copies(study)]
+    return [*_few_scenes(study), *_failed(study), *_implausible(study), *_runaways(study), *_copies(study)]
 
 
 def _few_scenes(study: Study) -> list[str]:
@@ -73,6 +76,21 @@ def _implausible(study: Study) -> list[str]:
         for run in study.runs
         if run.implausible.sum() > MANY_IMPLAUSIBLE * max(int(run.ok.sum()), 1)
     ]
+
+
+def _runaways(study: Study) -> list[str]:
+    found = []
+    for run, difference in zip(study.runs, study.on_own_frames, strict=True):
+        apart = typical(study.averages[run.name], study.averages[study.baseline.name])
+        if run is study.baseline or not apart.runaways:
+            continue
+        if abs(difference.mean - apart.capped) > CARRIED * abs(difference.mean):
+            found.append(
+                f"{run.name} is more than {CAP:.0f} m off on {apart.runaways:,} of {difference.frames:,} frames, which carry "
+                f"its mean difference of {difference.mean:+.2f} m: with {CAP:.0f} m for each of them it is "
+                f"{apart.capped:+.2f} m, and the median is {apart.median:+.2f} m."
+            )
+    return found
 
 
 def _copies(study: Study) -> list[str]:

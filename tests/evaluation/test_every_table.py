@@ -12,6 +12,7 @@ import pytest
 
 from lightemma.closed_loop.tables import TABLES as DRIVEN_TABLES
 from lightemma.evaluation.comparison import Comparison, compare_runs
+from lightemma.evaluation.headline import headline
 from lightemma.evaluation.scene_context import SceneContext
 from lightemma.evaluation.scores import RunScores
 from lightemma.evaluation.tables import TABLES
@@ -114,6 +115,12 @@ def test_two_seeds_change_the_columns_that_are_made_by_draws_and_no_other_number
     one, other = (compared[seed].tables[table.name].rows for seed in (1, 2))
     drawn = {name for name in columns_of(table.Row) if DRAWN.fullmatch(name)}
     assert changed(one, other) == drawn
+
+
+def test_no_verdict_or_warning_depends_on_the_seed(compared):
+    assert headline(compared[1]) == headline(compared[2])
+    assert compared[1].warnings == compared[2].warnings
+    assert [row.significant for row in compared[1].paired] == [row.significant for row in compared[2].paired]
 
 
 def test_one_seed_gives_the_same_tables_again(compared):

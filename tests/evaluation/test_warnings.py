@@ -58,5 +58,7 @@ def test_plans_beyond_physics_and_copies_are_named():
     formula = made_run("formula", MANY, [steady(5.0)] * 60, planner="formula")
     assert said(wild, lazy, formula) == [
         "wild has 2 scored plans beyond physics, which can decide its mean.",
+        "wild is more than 20 m off on 2 of 60 frames, which carry its mean difference of +26.19 m: with 20 m for each of them "
+        "it is +0.90 m, and the median is +1.75 m.",
         "lazy repeats the last action on 51.7 % of its frames; there it is the baseline itself.",
     ]

@@ -23,7 +23,10 @@ SUMMARY = """
 run, model, planner, prompts, data, frames, ok_frames, format_error_rate, call_error_rate, convention,
 l2_1s, l2_2s, l2_3s, l2_avg, fde, miss_rate_2m, latency_mean_s, latency_p50_s, latency_p95_s, calls_per_frame,
 input_tokens, output_tokens, reasoning_tokens, cost_usd, cost_usd_per_frame,
-diff_vs_baseline, ci_low, ci_high, significant
+diff_vs_baseline, ci_low, ci_high, significant,
+format_error_rate_ci_low, format_error_rate_ci_high, call_error_rate_ci_low, call_error_rate_ci_high,
+miss_rate_2m_ci_low, miss_rate_2m_ci_high, few_events,
+diff_median, diff_capped, runaway_frames, carrying_frames
 """
 CONTRACT = {
     "summary": SUMMARY,
@@ -31,17 +34,18 @@ CONTRACT = {
     "common_removed": "run, frames_removed, frames_removed_alone",
     "conventions": "run, convention, l2_1s, l2_2s, l2_3s, l2_avg, diff_vs_baseline, ci_low, ci_high, p_value, p_holm, "
     "significant",
-    "errors": "run, outcome, frames, share",
+    "errors": "run, outcome, frames, share, ci_low, ci_high, few_events",
     "paired": "run, reference, frames, scenes, diff, ci_low, ci_high, p_value, p_holm, tie, significant, "
-    "boot_low, boot_high",
+    "boot_low, boot_high, diff_median, diff_capped, runaway_frames, carrying_frames",
     "strata": "run, stratum, frames, share, l2_avg, diff_vs_baseline, ci_low, ci_high, p_value, p_holm, significant, "
     "scenes",
     "ranks": "run, rank, rank_low, rank_high, share_best, frames, l2_avg, rank_low_all, rank_high_all",
     "influence": "run, scene, frames, diff_without, shift, flips",
     "power": "run, reference, frames, scenes, standard_error, mdd_80, scenes_for_0_05",
     "imputed": "run, frames, imputed_frames, l2_1s, l2_2s, l2_3s, l2_avg, diff_vs_baseline, ci_low, ci_high",
-    "references": "run, runs, frames, l2_1s, l2_2s, l2_3s, l2_avg, fde, miss_rate_2m, diff_vs_baseline, ci_low, ci_high",
-    "copies": "run, frames, copies, share, stationary_share",
+    "references": "run, runs, frames, l2_1s, l2_2s, l2_3s, l2_avg, fde, miss_rate_2m, diff_vs_baseline, ci_low, ci_high, "
+    "miss_rate_2m_ci_low, miss_rate_2m_ci_high, few_events",
+    "copies": "run, frames, copies, share, stationary_share, share_ci_low, share_ci_high, few_events",
     "horizons": "run, horizon_s, error, ci_low, ci_high",
     "calibration": "run, quantity, horizon_s, bin_low, bin_high, frames, planned_mean, recorded_mean",
     "feasibility": "run, frames, share_comfortable, share_feasible, share_breaking_lon_accel, share_breaking_lat_accel, "
@@ -49,13 +53,17 @@ CONTRACT = {
     "share_breaking_physical_accel, share_breaking_physical_curvature, lon_accel_mean, lon_accel_p95, "
     "lat_accel_mean, lat_accel_p95, lon_jerk_mean, lon_jerk_p95, jerk_mean, jerk_p95, yaw_rate_mean, "
     "yaw_rate_p95, yaw_accel_mean, yaw_accel_p95, curvature_rate_mean, curvature_rate_p95, "
-    "first_speed_jump_mean, first_speed_jump_max, first_curvature_jump_mean, first_curvature_jump_max",
+    "first_speed_jump_mean, first_speed_jump_max, first_curvature_jump_mean, first_curvature_jump_max, "
+    "share_comfortable_ci_low, share_comfortable_ci_high, share_feasible_ci_low, share_feasible_ci_high, few_events",
     "safety": "run, frames, scenes, collision_stp3_vad_1s, collision_stp3_vad_2s, collision_stp3_vad_3s, "
     "collision_stp3_vad_avg, collision_uniad_1s, collision_uniad_2s, collision_uniad_3s, "
     "collision_uniad_avg, collision_exact_1s, collision_exact_2s, collision_exact_3s, "
     "collision_exact_avg, collision_exact_3s_ci_low, collision_exact_3s_ci_high, diff_vs_baseline, "
     "ci_low, ci_high, excluded_stp3_vad, excluded_uniad, excluded_exact, ttc_below_share, ground_frames, "
-    "off_road_share, lane_frames, lane_departure_share, note",
+    "off_road_share, lane_frames, lane_departure_share, note, "
+    "collision_stp3_vad_3s_ci_low, collision_stp3_vad_3s_ci_high, collision_uniad_3s_ci_low, "
+    "collision_uniad_3s_ci_high, ttc_below_share_ci_low, ttc_below_share_ci_high, off_road_share_ci_low, "
+    "off_road_share_ci_high, lane_departure_share_ci_low, lane_departure_share_ci_high, few_events",
 }
 NASTY = r"a_b & 50% #1 $x {y} ~z ^w | \end"
 

@@ -16,6 +16,7 @@ from lightemma.closed_loop.study import (
     share_of,
     was_at_fault,
 )
+from lightemma.evaluation.statistics.shares import few_events
 from lightemma.run_folder.records import is_call_error, is_format_error
 
 
@@ -54,6 +55,23 @@ class ClosedLoopRow:
         input_tokens: tokens per decision
         output_tokens: tokens per decision
         cost_usd: dollars in all
+        success_rate_ci_low: share, lower end of its 95 % interval over scenarios (Korn & Graubard)
+        success_rate_ci_high: share, upper end
+        collision_rate_ci_low: share, lower end of its 95 % interval over scenarios (Korn & Graubard)
+        collision_rate_ci_high: share, upper end
+        collision_at_fault_rate_ci_low: share, lower end of its 95 % interval over scenarios (Korn & Graubard)
+        collision_at_fault_rate_ci_high: share, upper end
+        off_road_rate_ci_low: share, lower end of its 95 % interval over scenarios (Korn & Graubard)
+        off_road_rate_ci_high: share, upper end
+        wrong_side_rate_ci_low: share, lower end of its 95 % interval over scenarios (Korn & Graubard)
+        wrong_side_rate_ci_high: share, upper end
+        red_light_rate_ci_low: share, lower end of its 95 % interval over scenarios (Korn & Graubard)
+        red_light_rate_ci_high: share, upper end
+        stuck_rate_ci_low: share, lower end of its 95 % interval over scenarios (Korn & Graubard)
+        stuck_rate_ci_high: share, upper end
+        close_rate_ci_low: share, lower end of its 95 % interval over scenarios (Korn & Graubard)
+        close_rate_ci_high: share, upper end
+        few_events: the columns of shares whose event is in fewer than 5 scenarios: one more or less would change them much
     """
 
     run: str
@@ -86,6 +104,23 @@ class ClosedLoopRow:
     input_tokens: float
     output_tokens: float
     cost_usd: float
+    success_rate_ci_low: float
+    success_rate_ci_high: float
+    collision_rate_ci_low: float
+    collision_rate_ci_high: float
+    collision_at_fault_rate_ci_low: float
+    collision_at_fault_rate_ci_high: float
+    off_road_rate_ci_low: float
+    off_road_rate_ci_high: float
+    wrong_side_rate_ci_low: float
+    wrong_side_rate_ci_high: float
+    red_light_rate_ci_low: float
+    red_light_rate_ci_high: float
+    stuck_rate_ci_low: float
+    stuck_rate_ci_high: float
+    close_rate_ci_low: float
+    close_rate_ci_high: float
+    few_events: str
 
 
 class ClosedLoop(DrivenTable[ClosedLoopRow]):
@@ -116,6 +151,20 @@ def _row(study: DrivenStudy, run: DrivenRun) -> ClosedLoopRow:
     outcomes = scores.outcomes
     ttc = [outcome.min_ttc_s for outcome in episode_outcomes if outcome.min_ttc_s is not None]
     decisions = sum(one.decisions for one in episodes)
+    events: dict[str, list[float | None]] = {
+        "success_rate": [one.score.success for one in episodes],
+        "collision_rate": [None if one.crashes is None else bool(one.crashes) for one in episode_outcomes],
+        "collision_at_fault_rate": [was_at_fault(outcome) for outcome in episode_outcomes],
+        "off_road_rate": [outcome.off_road for outcome in episode_outcomes],
+        "wrong_side_rate": [occurred(outcome.wrong_side) for outcome in episode_outcomes],
+        "red_light_rate": [occurred(outcome.red_lights) for outcome in episode_outcomes],
+        "stuck_rate": [outcome.end in ("stuck", "time-out") for outcome in episode_outcomes],
+        "close_rate": [one.score.ttc < 1.0 for one in episodes],
+    }
+    shares = {name: study.share(episodes, happened) for name, happened in events.items()}
+    columns = {f"{name}_ci_low": share.low for name, share in shares.items()}
+    columns |= {f"{name}_ci_high": share.high for name, share in shares.items()}
+    columns |= {name: share.share for name, share in shares.items()}
     return ClosedLoopRow(
         run=run.name,
         model=run.manifest.model_name,
@@ -126,16 +175,8 @@ def _row(study: DrivenStudy, run: DrivenRun) -> ClosedLoopRow:
         # With two or three scenarios Student's t can give bounds outside 0 … 100.
         ci_low=float(np.clip(interval.low, 0.0, 100.0)),
         ci_high=float(np.clip(interval.high, 0.0, 100.0)),
-        success_rate=share_of(one.score.success for one in episodes),
-        collision_rate=share_of(None if one.crashes is None else bool(one.crashes) for one in episode_outcomes),
-        collision_at_fault_rate=share_of(was_at_fault(outcome) for outcome in episode_outcomes),
-        off_road_rate=share_of(outcome.off_road for outcome in episode_outcomes),
-        wrong_side_rate=share_of(occurred(outcome.wrong_side) for outcome in episode_outcomes),
-        red_light_rate=share_of(occurred(outcome.red_lights) for outcome in episode_outcomes),
-        stuck_rate=share_of(outcome.end in ("stuck", "time-out") for outcome in episode_outcomes),
         progress=share_of(one.score.progress for one in episodes),
         min_ttc_mean_s=share_of(ttc),
-        close_rate=share_of(one.score.ttc < 1.0 for one in episodes),
         comfort=share_of(one.score.comfort for one in episodes),
         standing_s=share_of(outcome.standing_s for outcome in episode_outcomes),
         time_s=time / len(episodes),
@@ -148,4 +189,6 @@ def _row(study: DrivenStudy, run: DrivenRun) -> ClosedLoopRow:
         input_tokens=known_mean(scores.usage[:, 0]),
         output_tokens=known_mean(scores.usage[:, 2]),
         cost_usd=known_mean(scores.cost()) * int((~np.isnan(scores.cost())).sum()),
+        few_events=few_events(shares),
+        **columns,
     )

@@ -4,17 +4,19 @@ A share near 0 or 1 has no symmetric interval. Korn & Graubard (Confidence inter
 of positive counts estimated from survey data, Survey Methodology 24(2), 1998) take the exact interval of Clopper & Pearson for
 as many independent frames as say as much as these:
 
-    n_eff = p (1 - p) / variance,   n* = min(n, n_eff * (t(0.975; n - 1) / t(0.975; dof))^2),   x* = p n*
+    n_eff = n / deff,   deff = variance / (p (1 - p) / (n - 1))
+    n* = min(n, n_eff * (t(0.975; n - 1) / t(0.975; dof))^2),   x* = p n*
     low = Beta(0.025; x*, n* - x* + 1),   high = Beta(0.975; x* + 1, n* - x*)
 
-with n the number of frames and the variance and dof of :mod:`~lightemma.evaluation.statistics.cr2`: n / n_eff is the design
-effect of the scenes. Where no frame has the event, or all have it, there is no variance to take; n* is then the least that the
-frames can say: (sum n_g)^2 / sum n_g^2, the number of scenes if these are of equal size.
+with n the number of frames and the variance and dof of :mod:`~lightemma.evaluation.statistics.cr2`; deff is the
+design effect of the scenes. Where no frame has the event, or all have it, there is no variance to take; n* is then the least
+that the frames can say: (sum n_g)^2 / sum n_g^2, the number of scenes if these are of equal size.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lightemma.evaluation.statistics.cr2 import SceneIntervals, spread
@@ -54,6 +56,11 @@ class Share:
         return TOO_FEW if self.frames and self.event_scenes < FEWEST_EVENT_SCENES else ""
 
 
+def few_events(found: Mapping[str, Share]) -> str:
+    """The names of the columns that are marked, for a table's cell; empty where all have events enough."""
+    return ", ".join(name for name, share in found.items() if share.mark)
+
+
 def shares(over: SceneIntervals, values: FloatArray) -> list[Share]:
     """Shares of frames.
 
@@ -87,4 +94,4 @@ def _effective(p: float, frames: int, error: float, dof: float, alike: float) ->
     if error == 0 or frames < 3:
         return float(frames)
     shrink = quantile(1 - _TAIL, frames - 1) / quantile(1 - _TAIL, dof)
-    return min(float(frames), p * (1 - p) / error**2 * shrink**2)
+    return min(float(frames), frames / (frames - 1) * p * (1 - p) / error**2 * shrink**2)

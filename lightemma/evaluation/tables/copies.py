@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from lightemma.evaluation.metrics.manoeuvres import STANDING_SPEED
 from lightemma.evaluation.metrics.repeated_action import repeats_action
 from lightemma.evaluation.study import Study
@@ -19,8 +21,10 @@ class CopyRow:
         frames: number of ok frames
         copies: number of ok frames whose six actions all are the current one to three decimals, as the prompt shows it
         share: share of the ok frames that are copies
-        stationary_share: share of the copies in which the car is stationary now (below 0.5 m/s), where holding the
-            action is often right
+        stationary_share: share of the copies in which the car stands now (below 0.5 m/s) and holding the action is often right
+        share_ci_low: share, lower end of the scene-clustered 95 % interval of `share` (Korn & Graubard)
+        share_ci_high: share, upper end
+        few_events: "too few events" where fewer than 5 scenes have a copy
     """
 
     run: str
@@ -28,6 +32,9 @@ class CopyRow:
     copies: int
     share: float
     stationary_share: float
+    share_ci_low: float
+    share_ci_high: float
+    few_events: str
 
 
 class Copies(Table[CopyRow]):
@@ -42,10 +49,11 @@ class Copies(Table[CopyRow]):
 
     def build(self, study: Study) -> list[CopyRow]:
         """One row per run."""
+        same_in = [repeats_action(run.actions, run.history) for run in study.runs]
+        columns = [np.where(run.ok, same, np.nan) for run, same in zip(study.runs, same_in, strict=True)]
         rows = []
-        for run in study.runs:
-            same, frames = repeats_action(run.actions, run.history), int(run.ok.sum())
-            copies = int(same.sum())
+        for run, same, found in zip(study.runs, same_in, study.shares(np.column_stack(columns)), strict=True):
+            frames, copies = int(run.ok.sum()), int(same.sum())
             standing = int((same & (run.history[:, -1, 0] < STANDING_SPEED)).sum())
             rows.append(
                 CopyRow(
@@ -54,6 +62,9 @@ class Copies(Table[CopyRow]):
                     copies=copies,
                     share=copies / frames if frames else float("nan"),
                     stationary_share=standing / copies if copies else float("nan"),
+                    share_ci_low=found.low,
+                    share_ci_high=found.high,
+                    few_events=found.mark,
                 )
             )
         return rows

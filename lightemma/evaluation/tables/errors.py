@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+import numpy as np
+
 from lightemma.evaluation.scores import RunScores
 from lightemma.evaluation.study import Study
 from lightemma.evaluation.tables.base import Table
@@ -23,12 +25,18 @@ class ErrorRow:
         outcome: `ok`, `ok:implausible` (a scored plan beyond physics), `format:…` or `call:…`
         frames: number of frames
         share: share of the run's frames
+        ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
+        ci_high: share, upper end
+        few_events: "too few events" where fewer than 5 scenes have such a frame
     """
 
     run: str
     outcome: str
     frames: int
     share: float
+    ci_low: float
+    ci_high: float
+    few_events: str
 
 
 class Errors(Table[ErrorRow]):
@@ -45,8 +53,13 @@ class Errors(Table[ErrorRow]):
         """One row per run and outcome, by name."""
         rows = []
         for run in study.runs:
-            counts, frames = Counter(outcomes_of(run)), len(run.outcomes)
-            rows += [ErrorRow(run.name, outcome, count, count / frames) for outcome, count in sorted(counts.items())]
+            outcomes = np.array(outcomes_of(run))
+            names = sorted(Counter(outcomes.tolist()))
+            found = study.shares(np.column_stack([(outcomes == name).astype(np.float64) for name in names]))
+            rows += [
+                ErrorRow(run.name, name, int((outcomes == name).sum()), one.share, one.low, one.high, one.mark)
+                for name, one in zip(names, found, strict=True)
+            ]
         return rows
 
 

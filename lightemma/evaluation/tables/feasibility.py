@@ -9,6 +9,7 @@ import numpy as np
 from lightemma.agents import BoolArray
 from lightemma.evaluation.metrics.comfort import COMFORT, PHYSICS, Motion, motion
 from lightemma.evaluation.metrics.recorded_actions import actions_from_later_frames
+from lightemma.evaluation.statistics.shares import few_events
 from lightemma.evaluation.study import Study
 from lightemma.evaluation.tables.base import Table
 
@@ -53,6 +54,11 @@ class FeasibilityRow:
         first_speed_jump_max: m/s, the same, largest of all plans
         first_curvature_jump_mean: 1/m between the current and the first planned curvature, unsigned, mean over plans
         first_curvature_jump_max: 1/m, the same, largest of all plans
+        share_comfortable_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
+        share_comfortable_ci_high: share, upper end
+        share_feasible_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
+        share_feasible_ci_high: share, upper end
+        few_events: the columns of shares whose event is in fewer than 5 scenes: one more or less would change them much
     """
 
     run: str
@@ -85,6 +91,11 @@ class FeasibilityRow:
     first_speed_jump_max: float
     first_curvature_jump_mean: float
     first_curvature_jump_max: float
+    share_comfortable_ci_low: float
+    share_comfortable_ci_high: float
+    share_feasible_ci_low: float
+    share_feasible_ci_high: float
+    few_events: str
 
 
 class Feasibility(Table[FeasibilityRow]):
@@ -103,13 +114,13 @@ class Feasibility(Table[FeasibilityRow]):
 
     def build(self, study: Study) -> list[FeasibilityRow]:
         """One row per run, and one for the recorded drive of the first run's frames."""
-        rows = [_row(run.name, motion(run.actions, run.history, run.protocol.dt)) for run in study.runs]
+        rows = [_row(study, run.name, motion(run.actions, run.history, run.protocol.dt)) for run in study.runs]
         first = study.runs[0]
         recorded = motion(actions_from_later_frames(first), first.history, first.protocol.dt)
-        return [*rows, _row(RECORDED, recorded)]
+        return [*rows, _row(study, RECORDED, recorded)]
 
 
-def _row(name: str, felt: Motion) -> FeasibilityRow:
+def _row(study: Study, name: str, felt: Motion) -> FeasibilityRow:
     planned = ~np.isnan(felt.curvature[:, 0])
     frames = int(planned.sum())
     broken = {bound: where[planned] for bound, where in felt.broken().items()}
@@ -122,12 +133,24 @@ def _row(name: str, felt: Motion) -> FeasibilityRow:
         jumps = getattr(felt, quantity)[planned]
         columns[f"first_{quantity}_mean"] = float(jumps.mean()) if frames else float("nan")
         columns[f"first_{quantity}_max"] = float(jumps.max()) if frames else float("nan")
+    within = {
+        "share_comfortable": ~np.any([broken[bound] for bound in COMFORT], axis=0),
+        "share_feasible": ~np.any([broken[bound] for bound in PHYSICS], axis=0),
+    }
+    known = np.full((len(planned), len(within)), np.nan)
+    known[planned] = np.column_stack(list(within.values()))
+    shares = dict(zip(within, study.shares(known), strict=True))
     return FeasibilityRow(
         run=name,
         frames=frames,
-        share_comfortable=_share(~np.any([broken[bound] for bound in COMFORT], axis=0)),
-        share_feasible=_share(~np.any([broken[bound] for bound in PHYSICS], axis=0)),
+        share_comfortable=shares["share_comfortable"].share,
+        share_feasible=shares["share_feasible"].share,
         **columns,
+        share_comfortable_ci_low=shares["share_comfortable"].low,
+        share_comfortable_ci_high=shares["share_comfortable"].high,
+        share_feasible_ci_low=shares["share_feasible"].low,
+        share_feasible_ci_high=shares["share_feasible"].high,
+        few_events=few_events(shares),
     )
 
 

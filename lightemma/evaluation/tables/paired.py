@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightemma.evaluation.statistics.multiple_testing import FEWEST_SCENES, LEVEL
+from lightemma.evaluation.statistics.runaways import typical
 from lightemma.evaluation.study import Study
 from lightemma.evaluation.tables.base import Table
 
@@ -29,6 +30,10 @@ class PairedRow:
         significant: "better" or "worse" where p_holm is below 0.05 over 8 scenes or more
         boot_low: metres, lower end of the interval by draws of scenes (bootstrap-t), a second opinion; empty below 100 scenes
         boot_high: metres, upper end
+        diff_median: metres, median over frames of the difference of l2_avg
+        diff_capped: metres, mean difference with every l2_avg above 20 m counted as 20 m
+        runaway_frames: number of frames where one of the two is more than 20 m off on average
+        carrying_frames: number of frames, the fewest that hold half of the sum of the sizes of all differences
     """
 
     run: str
@@ -44,6 +49,10 @@ class PairedRow:
     significant: str
     boot_low: float
     boot_high: float
+    diff_median: float
+    diff_capped: float
+    runaway_frames: int
+    carrying_frames: int
 
 
 class Paired(Table[PairedRow]):
@@ -62,6 +71,7 @@ class Paired(Table[PairedRow]):
     def build(self, study: Study) -> list[PairedRow]:
         """Runs against the baseline first, then the pairs."""
         apart = [study.averages[pair.run] - study.averages[pair.reference] for pair in study.pairs]
+        found = [typical(study.averages[pair.run], study.averages[pair.reference]) for pair in study.pairs]
         ends = study.bootstrap.ends(np.column_stack(apart)) if apart else []
         return [
             PairedRow(
@@ -78,6 +88,10 @@ class Paired(Table[PairedRow]):
                 significant=pair.significant,
                 boot_low=low,
                 boot_high=high,
+                diff_median=few.median,
+                diff_capped=few.capped,
+                runaway_frames=few.runaways,
+                carrying_frames=few.carrying,
             )
-            for pair, (low, high) in zip(study.pairs, ends, strict=True)
+            for pair, (low, high), few in zip(study.pairs, ends, found, strict=True)
         ]

@@ -9,6 +9,7 @@ import numpy as np
 from lightemma.evaluation.metrics.displacement import final_error, l2, misses, step_errors
 from lightemma.evaluation.metrics.ensembles import best_errors, median_trajectory
 from lightemma.evaluation.statistics.means import column_means, mean
+from lightemma.evaluation.statistics.shares import few_events
 from lightemma.evaluation.study import Study
 from lightemma.evaluation.tables.base import Table
 from lightemma.frame import FloatArray
@@ -34,6 +35,9 @@ class ReferenceRow:
         diff_vs_baseline: metres of l2_avg above (+) or below (-) the baseline on the same frames
         ci_low: metres, lower end of the difference's scene-clustered 95 % interval
         ci_high: metres, upper end
+        miss_rate_2m_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
+        miss_rate_2m_ci_high: share, upper end
+        few_events: the columns of shares whose event is in fewer than 5 scenes: one more or less would change them much
     """
 
     run: str
@@ -48,6 +52,9 @@ class ReferenceRow:
     diff_vs_baseline: float
     ci_low: float
     ci_high: float
+    miss_rate_2m_ci_low: float
+    miss_rate_2m_ci_high: float
+    few_events: str
 
 
 class References(Table[ReferenceRow]):
@@ -74,8 +81,9 @@ class References(Table[ReferenceRow]):
         if not found:
             return []
         intervals = study.intervals(np.column_stack([study.above_baseline(errors) for _, errors in found]))
+        missed = study.shares(np.column_stack([misses(errors) for _, errors in found]))
         rows = []
-        for (name, errors), diff in zip(found, intervals, strict=True):
+        for (name, errors), diff, miss in zip(found, intervals, missed, strict=True):
             known = errors[~np.isnan(errors[:, 0])]
             one, two, three, average = column_means(l2(known, study.convention))
             rows.append(
@@ -88,10 +96,13 @@ class References(Table[ReferenceRow]):
                     l2_3s=three,
                     l2_avg=average,
                     fde=mean(final_error(known)),
-                    miss_rate_2m=mean(misses(known)),
+                    miss_rate_2m=miss.share,
                     diff_vs_baseline=diff.mean,
                     ci_low=diff.low,
                     ci_high=diff.high,
+                    miss_rate_2m_ci_low=miss.low,
+                    miss_rate_2m_ci_high=miss.high,
+                    few_events=few_events({"miss_rate_2m": miss}),
                 )
             )
         return rows

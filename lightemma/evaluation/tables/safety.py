@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightemma.evaluation.metrics.collisions import CONVENTIONS, collision_columns
-from lightemma.evaluation.metrics.plan_safety import PlanSafety, SafetyJudge
+from lightemma.evaluation.metrics.plan_safety import PlanSafety
 from lightemma.evaluation.metrics.time_to_collision import TTC_BOUND
 from lightemma.evaluation.statistics.interval import Interval
 from lightemma.evaluation.statistics.means import column_means, mean
+from lightemma.evaluation.statistics.shares import few_events
 from lightemma.evaluation.study import Study
 from lightemma.evaluation.tables.base import Table
 
@@ -41,7 +42,7 @@ class SafetyRow:
         collision_exact_2s: share of plans up to 2 s
         collision_exact_3s: share of plans up to 3 s
         collision_exact_avg: mean of the three shares
-        collision_exact_3s_ci_low: share, lower end of the scene-clustered 95 % interval of collision_exact_3s
+        collision_exact_3s_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
         collision_exact_3s_ci_high: share, upper end
         diff_vs_baseline: difference of shares, collision_exact_3s less that of constant-action on the same frames
         ci_low: difference of shares, lower end of its scene-clustered 95 % interval
@@ -55,6 +56,17 @@ class SafetyRow:
         lane_frames: number of ok frames whose own lane is known
         lane_departure_share: share of these with the rear axle out of the own lane at a step
         note: why columns are empty, in the first row
+        collision_stp3_vad_3s_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
+        collision_stp3_vad_3s_ci_high: share, upper end
+        collision_uniad_3s_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
+        collision_uniad_3s_ci_high: share, upper end
+        ttc_below_share_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
+        ttc_below_share_ci_high: share, upper end
+        off_road_share_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
+        off_road_share_ci_high: share, upper end
+        lane_departure_share_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
+        lane_departure_share_ci_high: share, upper end
+        few_events: the columns of shares whose event is in fewer than 5 scenes: one more or less would change them much
     """
 
     run: str
@@ -86,6 +98,17 @@ class SafetyRow:
     lane_frames: int
     lane_departure_share: float
     note: str
+    collision_stp3_vad_3s_ci_low: float
+    collision_stp3_vad_3s_ci_high: float
+    collision_uniad_3s_ci_low: float
+    collision_uniad_3s_ci_high: float
+    ttc_below_share_ci_low: float
+    ttc_below_share_ci_high: float
+    off_road_share_ci_low: float
+    off_road_share_ci_high: float
+    lane_departure_share_ci_low: float
+    lane_departure_share_ci_high: float
+    few_events: str
 
 
 class Safety(Table[SafetyRow]):
@@ -110,20 +133,17 @@ class Safety(Table[SafetyRow]):
         names = [*(run.name for run in study.runs), RECORDED]
         contact = np.column_stack([collision_columns("exact", each.hits["exact"])[:, 2] for each in judged])
         reference = next(place for place, run in enumerate(study.runs) if run is study.baseline)
-        rates = study.intervals(contact)
         differences = study.intervals(contact - contact[:, [reference]])
         # The reason is the same for all runs, and stated once.
         notes = [" ".join(judge.unknown), *[""] * len(study.runs)]
         return [
-            _row(name, each, judge, rates[place], None if place == reference else differences[place], notes[place])
+            _row(name, each, study, None if place == reference else differences[place], notes[place])
             for place, (name, each) in enumerate(zip(names, judged, strict=True))
         ]
 
 
-def _row(
-    name: str, judged: PlanSafety, judge: SafetyJudge, rate: Interval, difference: Interval | None, note: str
-) -> SafetyRow:
-    known = ~np.isnan(judged.time_to_collision)
+def _row(name: str, judged: PlanSafety, study: Study, difference: Interval | None, note: str) -> SafetyRow:
+    judge, known = study.judge, ~np.isnan(judged.time_to_collision)
     columns: dict[str, float] = {}
     for convention in CONVENTIONS:
         means = column_means(collision_columns(convention, judged.hits[convention]))
@@ -133,21 +153,29 @@ def _row(
         columns[f"excluded_{convention}"] = mean(left_out.reshape(-1))
     off_road, departure = judged.off_road.max(axis=1), judged.lane_departure.max(axis=1)
     below = np.where(known, judged.time_to_collision < TTC_BOUND, np.nan)
+    events = {
+        **{f"collision_{name}_3s": collision_columns(name, judged.hits[name])[:, 2] for name in CONVENTIONS},
+        "ttc_below_share": below,
+        "off_road_share": off_road,
+        "lane_departure_share": departure,
+    }
+    shares = dict(zip(events, study.shares(np.column_stack(list(events.values()))), strict=True))
+    for event, share in shares.items():
+        columns |= {f"{event}_ci_low": share.low, f"{event}_ci_high": share.high}
+    exact = shares["collision_exact_3s"]
     return SafetyRow(
         run=name,
         frames=int(known.sum()),
-        scenes=rate.scenes,
+        scenes=exact.scenes,
         **columns,
-        # With few scenes the interval is symmetric and may reach beyond what a share can be.
-        collision_exact_3s_ci_low=float(np.clip(rate.low, 0.0, 1.0)),
-        collision_exact_3s_ci_high=float(np.clip(rate.high, 0.0, 1.0)),
         diff_vs_baseline=0.0 if difference is None else difference.mean,
         ci_low=0.0 if difference is None else difference.low,
         ci_high=0.0 if difference is None else difference.high,
-        ttc_below_share=mean(below),
+        ttc_below_share=shares["ttc_below_share"].share,
         ground_frames=int((~np.isnan(off_road)).sum()),
-        off_road_share=mean(off_road),
+        off_road_share=shares["off_road_share"].share,
         lane_frames=int((~np.isnan(departure)).sum()),
-        lane_departure_share=mean(departure),
+        lane_departure_share=shares["lane_departure_share"].share,
         note=note,
+        few_events=few_events(shares),
     )

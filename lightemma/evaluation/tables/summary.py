@@ -10,6 +10,8 @@ from lightemma.evaluation.metrics.displacement import final_error, l2, misses
 from lightemma.evaluation.scores import RunScores
 from lightemma.evaluation.statistics.interval import Interval
 from lightemma.evaluation.statistics.means import column_means, mean
+from lightemma.evaluation.statistics.runaways import typical
+from lightemma.evaluation.statistics.shares import few_events
 from lightemma.evaluation.study import Mask, Pair, Study
 from lightemma.evaluation.tables.base import Table
 from lightemma.frame import FloatArray
@@ -57,6 +59,17 @@ class SummaryRow:
         ci_high: metres, upper end
         significant: "better" or "worse" than the baseline where p by Holm over all pairs of runs is below 0.05, over 8 scenes
             or more
+        format_error_rate_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
+        format_error_rate_ci_high: share, upper end
+        call_error_rate_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
+        call_error_rate_ci_high: share, upper end
+        miss_rate_2m_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
+        miss_rate_2m_ci_high: share, upper end
+        few_events: the columns of shares whose event is in fewer than 5 scenes: one more or less would change them much
+        diff_median: metres, median over frames of the difference of l2_avg
+        diff_capped: metres, mean difference with every l2_avg above 20 m counted as 20 m
+        runaway_frames: number of frames where the run or the baseline is more than 20 m off on average
+        carrying_frames: number of frames, the fewest that hold half of the sum of the sizes of all differences
     """
 
     run: str
@@ -88,6 +101,17 @@ class SummaryRow:
     ci_low: float
     ci_high: float
     significant: str
+    format_error_rate_ci_low: float
+    format_error_rate_ci_high: float
+    call_error_rate_ci_low: float
+    call_error_rate_ci_high: float
+    miss_rate_2m_ci_low: float
+    miss_rate_2m_ci_high: float
+    few_events: str
+    diff_median: float
+    diff_capped: float
+    runaway_frames: int
+    carrying_frames: int
 
 
 class Summary(Table[SummaryRow]):
@@ -117,6 +141,14 @@ def summary_row(study: Study, run: RunScores, mask: Mask, diff: Interval, pair: 
     usage = column_means(run.usage[mask])
     cost = run.cost()
     spent = float(np.nansum(cost)) if np.any(~np.isnan(cost)) else float("nan")
+    columns_of_shares = {
+        "format_error_rate": np.array([float(is_format_error(outcome)) for outcome in run.outcomes]),
+        "call_error_rate": np.array([float(is_call_error(outcome)) for outcome in run.outcomes]),
+        "miss_rate_2m": np.where(mask, misses(run.errors), np.nan),
+    }
+    found = study.shares(np.column_stack(list(columns_of_shares.values())))
+    shares = dict(zip(columns_of_shares, found, strict=True))
+    apart = typical(np.where(mask, study.averages[run.name], np.nan), study.averages[study.baseline.name])
     is_reference = run is study.baseline
     manifest = run.manifest
     return SummaryRow(
@@ -127,15 +159,15 @@ def summary_row(study: Study, run: RunScores, mask: Mask, diff: Interval, pair: 
         data=_data_name(run if manifest else study.runs[0]),
         frames=frames,
         ok_frames=int(mask.sum()),
-        format_error_rate=sum(map(is_format_error, run.outcomes)) / frames,
-        call_error_rate=sum(map(is_call_error, run.outcomes)) / frames,
+        format_error_rate=shares["format_error_rate"].share,
+        call_error_rate=shares["call_error_rate"].share,
         convention=study.convention,
         l2_1s=columns[0],
         l2_2s=columns[1],
         l2_3s=columns[2],
         l2_avg=columns[3],
         fde=mean(final_error(errors)),
-        miss_rate_2m=mean(misses(errors)),
+        miss_rate_2m=shares["miss_rate_2m"].share,
         latency_mean_s=mean(latency),
         latency_p50_s=_quantile(latency, 0.50),
         latency_p95_s=_quantile(latency, 0.95),
@@ -149,6 +181,17 @@ def summary_row(study: Study, run: RunScores, mask: Mask, diff: Interval, pair: 
         ci_low=0.0 if is_reference else diff.low,
         ci_high=0.0 if is_reference else diff.high,
         significant="" if pair is None else pair.significant,
+        format_error_rate_ci_low=shares["format_error_rate"].low,
+        format_error_rate_ci_high=shares["format_error_rate"].high,
+        call_error_rate_ci_low=shares["call_error_rate"].low,
+        call_error_rate_ci_high=shares["call_error_rate"].high,
+        miss_rate_2m_ci_low=shares["miss_rate_2m"].low,
+        miss_rate_2m_ci_high=shares["miss_rate_2m"].high,
+        few_events=few_events(shares),
+        diff_median=apart.median,
+        diff_capped=apart.capped,
+        runaway_frames=apart.runaways,
+        carrying_frames=apart.carrying,
     )
 
 
