@@ -94,19 +94,19 @@ def seven_scenes(name: str, speed: float):
 
 
 def test_below_eight_scenes_there_is_a_number_and_no_verdict():
-    found = told(seven_scenes("fast", 9.0))
+    found = headline_of(seven_scenes("fast", 9.0))
     assert found.sentence.startswith("fast is 6.47 m farther off than holding the last action [+")
     assert found.sentence.endswith(", 14 frames; 7 scenes are too few to say how surely.")
-    many = told(seven_scenes("fast", 9.0), seven_scenes("faster", 11.0), seven_scenes("rule", 8.0))
+    many = headline_of(seven_scenes("fast", 9.0), seven_scenes("faster", 11.0), seven_scenes("rule", 8.0))
     assert many.sentence.startswith("The best of 3 models, rule, is ")
     said = [many.sentence, *many.details[:-1]]
     assert not any(word in line for line in said for word in ("significant", "Nowhere", "neither"))
 
 
 def test_number_and_interval_have_one_sense():
-    near = told(made_run("near", FRAMES, [5.001] * 40))
+    near = headline_of(made_run("near", FRAMES, [5.001] * 40))
     assert "is no closer and no farther off (farther off by [" in near.sentence
-    farther = told(BAD)
+    farther = headline_of(BAD)
     assert re.search(r"it is \d+\.\d\d m farther off \[\+\d", farther.sentence)
 
 
