@@ -8,7 +8,7 @@ from typing import Literal, get_args
 CallKind = Literal[
     "timeout", "rate_limited", "overloaded", "server_error", "connection", "invalid_response",
     "refused", "content_filter", "bad_request", "auth", "no_credit", "model_not_found", "not_recorded",
-    "planner_error", "backend_error",
+    "planner_error", "backend_error", "picture",
 ]  # fmt: skip
 
 
@@ -21,6 +21,7 @@ class FailureKind:
         ends_run: for kinds that every further call would meet as well, so that the run stops: the message of the run, a
             template with ``provider``, ``name``, ``model``, ``message`` (the provider's own) and ``key`` (where it is read).
         retried: the same call may succeed a moment later, so it is tried again (at another server if there are several).
+        outage: a provider that is down, or cannot be reached, fails in this way; the calls wait for it.
         slows_down: the provider says "too many calls", so fewer are made concurrently.
         server_suspect: the server may be broken, so a server that the harness started is checked.
         process_suspect: the process that holds the model may be broken; after several in a row it is replaced.
@@ -30,6 +31,7 @@ class FailureKind:
     sentence: str
     ends_run: str = ""
     retried: bool = False
+    outage: bool = False
     slows_down: bool = False
     server_suspect: bool = False
     process_suspect: bool = False
@@ -44,12 +46,18 @@ class FailureKind:
 FAILURES: dict[CallKind, FailureKind] = {
     "timeout": FailureKind("no whole answer came in time", retried=True, server_suspect=True, may_be_charged=True),
     "rate_limited": FailureKind("the provider allows fewer calls", retried=True, slows_down=True),
-    "overloaded": FailureKind("the provider is overloaded", retried=True, slows_down=True, server_suspect=True),
+    "overloaded": FailureKind(
+        "the provider is overloaded", retried=True, outage=True, slows_down=True, server_suspect=True
+    ),
     "server_error": FailureKind(
-        "the server failed while answering", retried=True, server_suspect=True, process_suspect=True
+        "the server failed while answering", retried=True, outage=True, server_suspect=True, process_suspect=True
     ),
     "connection": FailureKind(
-        "the connection could not be made, or broke", retried=True, server_suspect=True, process_suspect=True
+        "the connection could not be made, or broke",
+        retried=True,
+        outage=True,
+        server_suspect=True,
+        process_suspect=True,
     ),
     "invalid_response": FailureKind(
         "the server sent something that is not an answer", retried=True, server_suspect=True
@@ -71,6 +79,7 @@ FAILURES: dict[CallKind, FailureKind] = {
     "not_recorded": FailureKind("the recording holds no answer for this call"),
     "planner_error": FailureKind("the planner raised an exception"),
     "backend_error": FailureKind("the model's backend raised an exception", may_be_charged=True),
+    "picture": FailureKind("the frame's picture cannot be read"),
 }
 
 #: Every kind, in the order of the table.

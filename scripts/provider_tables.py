@@ -29,11 +29,15 @@ def facts_table() -> str:
 
 def failures_table() -> str:
     """What follows from each kind of failure."""
-    head = "| kind | meaning | tried again | ends the run | fewer calls | server checked | process replaced | may be charged |"
+    head = (
+        "| kind | meaning | tried again | outage waited for | ends the run | fewer calls | server checked | process replaced "
+        "| may be charged |"
+    )
     rows = []
     for kind, follows in FAILURES.items():
         flags = (
             follows.retried,
+            follows.outage,
             follows.fatal,
             follows.slows_down,
             follows.server_suspect,
@@ -41,7 +45,7 @@ def failures_table() -> str:
             follows.may_be_charged,
         )
         rows.append(f"| `{kind}` | {follows.sentence} | {' | '.join('yes' if flag else '' for flag in flags)} |")
-    return "\n".join([head, "|---|---|---|---|---|---|---|---|", *rows])
+    return "\n".join([head, "|---|---|---|---|---|---|---|---|---|", *rows])
 
 
 def page(text: str) -> str:

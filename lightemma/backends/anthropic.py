@@ -18,12 +18,13 @@ from lightemma.backends.base import (
     PicturePart,
     Request,
     TextPart,
+    batch_label,
     refuse_regex,
 )
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
 from lightemma.backends.http.errors import BATCH_TIMEOUT_S
-from lightemma.backends.http.hosted import SdkBackend
+from lightemma.backends.http.hosted import SdkBackend, whole_line
 from lightemma.backends.token_rules import patches, picture_rule
 from lightemma.errors import UserError
 from lightemma.run_folder.records import Usage
@@ -42,6 +43,8 @@ _FINISH_REASONS: dict[str, Literal["stop", "length", "refused"]] = {
 #: Models with the newer tokenizer: about 30 % more tokens for the same text, and another way of counting pictures.
 _NEW_MODELS = r"claude-(opus-4-[78]|[a-z]+-([5-9]|\d\d))"
 _NEW_TOKENIZER = 3.1
+#: How many of the latest batches are looked through for one whose id was lost.
+_LISTED = 20
 _PICTURE_TOKENS = picture_rule(
     (
         _NEW_MODELS,
@@ -105,6 +108,15 @@ class _Result(BaseModel):
     error: Any = None
 
 
+class _Listed(BaseModel):
+    id: str
+    processing_status: str = ""
+
+
+class _Page(BaseModel):
+    data: list[_Listed] = []
+
+
 class _Line(BaseModel):
     """One line of a batch's results."""
 
@@ -140,6 +152,7 @@ class AnthropicBackend(SdkBackend):
     not_found_hint: ClassVar[str] = "; the base_url has no /v1 at its end"
     max_batch_requests: ClassVar[int] = 100_000
     max_batch_bytes: ClassVar[int] = 256_000_000
+    finds_batches: ClassVar[bool] = True
 
     class Options(SdkBackend.Options):
         """How Anthropic's models are asked."""
@@ -191,6 +204,25 @@ class AnthropicBackend(SdkBackend):
         call = self._batches.create(requests=items)
         return (await self._batch_step(call, _Id, self._failures)).id
 
+    async def find_batch(self, label: str) -> str | None:
+        """The id of a batch that was submitted under a label.
+
+        Anthropic's batches have no names, so that one is known by its results' keys once it has ended.
+
+        Raises:
+            CallError: if Anthropic cannot say, or not yet: a batch is in progress.
+        """
+        page = await self._batch_step(self._batches.list(limit=_LISTED), _Page, self._batch_failures)
+        for batch in page.data:
+            if batch.processing_status == "ended":
+                keys = await self.fetch_batch(batch.id)
+                if any(batch_label([key]) == label for key in keys):
+                    return batch.id
+        waiting = [batch.id for batch in page.data if batch.processing_status != "ended"]
+        if waiting:
+            raise self._failures.error("overloaded", f"which batch {waiting[0]} is shows once it has ended")
+        return None
+
     async def batch_status(self, batch_id: str) -> BatchStatus:
         """How far a batch is.
 
@@ -215,8 +247,8 @@ class AnthropicBackend(SdkBackend):
         path = f"/v1/messages/batches/{quote(batch_id, safe='')}/results"
         call = self._client.with_options(timeout=BATCH_TIMEOUT_S).get(path, cast_to=str)
         content = await self._batch_body(call, failures)
-        lines = [failures.checked(_Line, failures.json(text)) for text in content.splitlines() if text.strip()]
-        return {line.custom_id: self._result(line.result) for line in lines}
+        lines = [whole_line(_Line, text, failures) for text in content.splitlines() if text.strip()]
+        return {line.custom_id: self._result(line.result) for line in lines if line is not None}
 
     @property
     def _batches(self) -> Any:

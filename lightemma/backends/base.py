@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -265,16 +265,24 @@ class BatchStatus:
     state: str
 
 
+def batch_label(keys: Iterable[str]) -> str:
+    """What the keys of a batch begin with, up to the last ``-``: its name at the provider, to be found by."""
+    first = next(iter(keys), "")
+    return first.rpartition("-")[0] or first
+
+
 class BatchBackend(Backend):
     """A backend whose provider also accepts many requests together and answers them within hours at a lower price.
 
     Attributes:
         max_batch_requests: most requests that the provider accepts in one batch.
         max_batch_bytes: most bytes of requests that it accepts in one batch, pictures included.
+        finds_batches: whether ``find_batch`` can find a batch whose id was lost.
     """
 
     max_batch_requests: ClassVar[int] = 10_000
     max_batch_bytes: ClassVar[int] = 100_000_000
+    finds_batches: ClassVar[bool] = False
 
     @abstractmethod
     async def submit_batch(self, requests: Mapping[str, Request]) -> str:
@@ -289,6 +297,20 @@ class BatchBackend(Backend):
         Raises:
             CallError: if the provider does not accept it.
         """
+
+    async def find_batch(self, label: str) -> str | None:
+        """The id of a batch that was submitted, but whose id never arrived or was not stored.
+
+        Args:
+            label: what its keys begin with (see ``batch_label``).
+
+        Returns:
+            The id, or None if the provider has no such batch.
+
+        Raises:
+            CallError: if the provider cannot say.
+        """
+        return None
 
     @abstractmethod
     async def batch_status(self, batch_id: str) -> BatchStatus:

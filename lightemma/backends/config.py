@@ -48,6 +48,12 @@ class ModelConfig(BaseModel):
     )
     model: str = Field(min_length=1, description="the provider's id of the model")
     revision: str | None = Field(default=None, description="pinned revision of the weights or the API snapshot")
+    same_weights_as: str | None = Field(
+        default=None,
+        min_length=1,
+        description="name of a model with the same weights, for servers that may share answers: each other server's YAML, or "
+        "all of them, name the same",
+    )
     base_url: str | None = Field(default=None, description="where an OpenAI-compatible server answers, ending in /v1")
     api_key_env: str | None = Field(
         default=None, description="environment variable that holds the key; never the key itself"

@@ -16,6 +16,7 @@ from lightemma.backends.base import (
     PicturePart,
     Request,
     TextPart,
+    batch_label,
     refuse_regex,
 )
 from lightemma.backends.config import ModelConfig
@@ -134,6 +135,7 @@ class GoogleBackend(HostedBackend):
     not_found_hint: ClassVar[str] = "; the base_url has no version at its end"
     max_batch_requests: ClassVar[int] = 10_000
     max_batch_bytes: ClassVar[int] = 20_000_000
+    finds_batches: ClassVar[bool] = True
 
     class Options(HostedBackend.Options):
         """How Gemini models are asked."""
@@ -207,12 +209,23 @@ class GoogleBackend(HostedBackend):
             for key, request in requests.items()
         ]
         # The status of a batch does not give its size, so the name does.
-        named = types.CreateBatchJobConfig(display_name=f"lightemma {len(requests)}")
+        named = types.CreateBatchJobConfig(display_name=f"{batch_label(requests)} {len(requests)}")
         call = self._client.aio.batches.create(model=self.config.model, src=source, config=named)
         job = await self._attempt(call, BATCH_TIMEOUT_S, self._failures)
         if not job.name:
             raise self._failures.error("invalid_response", "the batch was given no name")
         return job.name
+
+    async def find_batch(self, label: str) -> str | None:
+        """The id of a batch that was submitted under a label, among the latest hundred.
+
+        Raises:
+            CallError: if Google cannot say.
+        """
+        call = self._client.aio.batches.list(config={"page_size": 100})
+        pager = await self._attempt(call, BATCH_TIMEOUT_S, self._batch_failures)
+        named = [job.name for job in pager.page if (job.display_name or "").rpartition(" ")[0] == label]
+        return named[0] if named else None
 
     async def batch_status(self, batch_id: str) -> BatchStatus:
         """How far a batch is; Google does not say how many of its requests were answered so far.
@@ -236,7 +249,7 @@ class GoogleBackend(HostedBackend):
         job = await self._job(batch_id)
         items = (job.dest.inlined_responses if job.dest else None) or []
         if not items and _state(job) == "FAILED":
-            raise self._failures.error("server_error", "the batch failed as a whole, without a reason")
+            raise self._failures.error("bad_request", "the batch failed as a whole, without a reason")
         keyed = [((item.metadata or {}).get("key"), item) for item in items]
         return {key: self._result(item) for key, item in keyed if key is not None}
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
-from lightemma.backends.base import BatchStatus, CallError, Completion, Request, refuse_regex
+from lightemma.backends.base import BatchStatus, CallError, Completion, Request, batch_label, refuse_regex
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
 from lightemma.backends.http.errors import BATCH_TIMEOUT_S, kind_of, sentence_of
-from lightemma.backends.http.hosted import SdkBackend
+from lightemma.backends.http.hosted import SdkBackend, whole_line
 from lightemma.backends.http.openai_wire import (
     Detail,
     chat_messages,
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 _ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 
+#: Name of the label that a batch is found by, and how many pages of batches are looked through.
+_LABEL = "lightemma"
+_PAGES = 5
+
 _PICTURE_TOKENS = picture_rule(
     (r"gpt-4o-mini", "OpenAI's tiles: 2,833 and 5,667 for each 512-pixel tile", tiles(2833, 5667)),
     (r"gpt-(4\.1-mini|5-mini|5\.4-mini)", "OpenAI's 32-pixel patches, 1,536 at most, x 1.62", patches(32, 1536, 1.62)),
@@ -41,6 +45,15 @@ _PICTURE_TOKENS = picture_rule(
 
 class _Id(BaseModel):
     id: str
+
+
+class _Listed(_Id):
+    metadata: dict[str, Any] | None = None
+
+
+class _Page(BaseModel):
+    data: list[_Listed] = []
+    has_more: bool = False
 
 
 class _Counts(BaseModel):
@@ -103,6 +116,7 @@ class OpenAIBackend(SdkBackend):
     sdk_module: ClassVar[str] = "openai"
     max_batch_requests: ClassVar[int] = 50_000
     max_batch_bytes: ClassVar[int] = 200_000_000
+    finds_batches: ClassVar[bool] = True
 
     class Options(SdkBackend.Options):
         """How OpenAI's models are asked."""
@@ -167,8 +181,27 @@ class OpenAIBackend(SdkBackend):
             input_file_id=file_id.id,
             endpoint=endpoint,  # type: ignore[arg-type]
             completion_window="24h",
+            metadata={_LABEL: batch_label(requests)},
         )
         return (await self._batch_step(start, _Id, self._failures)).id
+
+    async def find_batch(self, label: str) -> str | None:
+        """The id of a batch that was submitted under a label, among the latest few hundred.
+
+        Raises:
+            CallError: if OpenAI cannot say.
+        """
+        after: dict[str, Any] = {}
+        for _ in range(_PAGES):
+            call = self._batch_client.batches.with_raw_response.list(limit=100, **after)
+            page = await self._batch_step(call, _Page, self._batch_failures)
+            for batch in page.data:
+                if (batch.metadata or {}).get(_LABEL) == label:
+                    return batch.id
+            if not page.has_more or not page.data:
+                return None
+            after = {"after": page.data[-1].id}
+        return None
 
     async def batch_status(self, batch_id: str) -> BatchStatus:
         """How far a batch is.
@@ -197,8 +230,7 @@ class OpenAIBackend(SdkBackend):
             call = self._batch_client.files.with_raw_response.content(file_id)
             content = await self._batch_body(call, failures)
             for text in content.splitlines():
-                if text.strip():
-                    line = failures.checked(_Line, failures.json(text))
+                if text.strip() and (line := whole_line(_Line, text, failures)) is not None:
                     results[line.custom_id] = self._result(line)
         return results
 

@@ -1,97 +1,269 @@
-"""A durable cache of answers: no call is paid for twice.
+"""Every answered call, kept for good: a call that was paid for is never paid for twice.
 
-One SQLite file in write-ahead mode, next to the runs. An answer is committed before the planner sees it, so that a killed
-process loses at most the calls that were in progress.
+One SQLite file in write-ahead mode beside the runs. An answer is committed before the planner sees it, so that a killed
+process loses at most the calls that were in progress. These are claimed in the same file, so that two processes that share it
+do not ask the same: the second waits for the first one's answer.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
+import secrets
 import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, TypeVar
 
 import msgspec
 
-from lightemma.backends.base import Completion, PicturePart, Request, TextPart
-from lightemma.backends.config import ModelConfig
+from lightemma.backends.base import Completion
+from lightemma.calls.cache_file import VERSION, is_busy, is_damaged, move_aside, open_file, salvage
+from lightemma.calls.identity import Asked
 from lightemma.errors import UserError
+from lightemma.run_folder.lock import Holder, this_process
 
 FILE = "responses.sqlite"
-#: In the file's user_version. A newer one is refused, since its format is unknown here.
-VERSION = 1
+#: Claims of processes on other machines, of which it is unknown whether they live, expire after so many seconds …
+FOREIGN_CLAIM_S = 600.0
+#: … unless they are renewed, which their holder does this often.
+RENEW_S = 60.0
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS responses (
-    key TEXT PRIMARY KEY, model TEXT NOT NULL, answer BLOB NOT NULL, saved TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
-) WITHOUT ROWID
-"""
+__all__ = ["FILE", "VERSION", "CacheBusy", "ResponseCache"]
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+
+class CacheBusy(Exception):  # noqa: N818 -- passes by itself
+    """Another program has locked the file for the moment."""
 
 
 class ResponseCache:
-    """Answers by the digest of the request.
+    """Answers by what was asked of whom.
+
+    A file that is damaged or another program's is moved aside, with what can be read of it copied into the new one.
 
     Args:
         path: the SQLite file; made if missing.
+        clock: seconds since 1970, the same for all processes.
 
     Raises:
-        UserError: if it cannot be written, is not such a file, or was made by a newer program.
+        UserError: if it cannot be written, or a newer program made it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.path = path
-        try:
-            self._database = sqlite3.connect(path, isolation_level=None, timeout=30.0)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            # Safe against the process being killed at any moment; a power cut may cost the last answers.
-            self._database.execute("PRAGMA synchronous = NORMAL")
-            (version,) = self._database.execute("PRAGMA user_version").fetchone()
-            if version > VERSION:
-                raise UserError(
-                    f"'{path}' was made by a newer lightemma (format {version}, this one knows {VERSION}); install that "
-                    "one, or give another folder as `results`.",
-                    "results",
-                )
-            self._database.execute(_TABLES)
-            if version < VERSION:
-                self._database.execute(f"PRAGMA user_version = {VERSION}")
-        except sqlite3.Error as error:
-            raise UserError(
-                f"The response cache '{path}' cannot be used ({error}); make it writable, move it away, or give another "
-                "folder as `results`.",
-                "results",
-            ) from error
+        self._clock = clock
+        self._token = secrets.token_hex(8)
+        self._holder = this_process()
+        self._claims: set[str] = set()
+        self._renewed = clock()
+        #: Answers that the file did not take yet: it was locked, or the disk was full.
+        self._unsaved: dict[tuple[str, str], tuple[Asked, Completion]] = {}
+        self._warned: set[str] = set()
+        self._database = open_file(path)
+        _open_tokens.add(self._token)
 
-    def get(self, key: str) -> Completion | None:
-        """The stored answer to this call, or None."""
-        row = self._database.execute("SELECT answer FROM responses WHERE key = ?", (key,)).fetchone()
-        return None if row is None else msgspec.json.decode(row[0], type=Completion)
+    # --- answers ------------------------------------------------------------------------------------------------------
 
-    def put(self, key: str, model: str, completion: Completion) -> None:
-        """Stores an answer; once this returns, the answer survives the end of the process.
+    def get(self, asked: Asked) -> Completion | None:
+        """The answer once given to this call, or None.
 
         Raises:
-            UserError: if the disk is full or the file was removed.
+            CacheBusy: if another program holds the file.
+            UserError: if it cannot be read.
         """
+        if self._unsaved:
+            waiting = self._unsaved.get((asked.key, asked.place))
+            if waiting is not None:
+                return waiting[1]
+        found = self._tried(lambda: self._found(asked))
+        if found is not None or asked.old_key is None:
+            return found
+        return self._tried(lambda: self._found_old(asked))
+
+    def _found(self, asked: Asked) -> Completion | None:
+        sql = "SELECT key, address, answer, digest FROM answers WHERE key = ?"
+        rows = self._database.execute(sql, (asked.key,)).fetchall()
+        # Servers that this model names as one may have answered alone; others may not.
+        mine = [row for row in rows if set(row[1].split()) <= asked.addresses and bool(row[1]) == bool(asked.addresses)]
+        if not mine and asked.shares:
+            sql = "SELECT key, address, answer, digest FROM answers WHERE shared = ?"
+            mine = self._database.execute(sql, (asked.shared,)).fetchall()
+        for key, address, answer, digest in mine:
+            completion = _decoded(answer) if digest == _sum(key, address, answer) else None
+            if completion is not None:
+                return completion
+            self._say("flipped", f"An answer in '{self.path}' was changed on the disk; it is asked for again.")
+            self._database.execute("DELETE FROM answers WHERE key = ? AND address = ?", (key, address))
+        return None
+
+    def _found_old(self, asked: Asked) -> Completion | None:
+        sql = "SELECT answer FROM responses WHERE key = ? AND model = ?"
+        row = self._database.execute(sql, (asked.old_key, asked.name)).fetchone()
+        return None if row is None else _decoded(row[0])
+
+    def put(self, asked: Asked, completion: Completion) -> None:
+        """Keeps an answer; on return it outlives this process, unless the file is locked for longer than a moment.
+
+        Raises:
+            UserError: if the disk is full or the file was taken away. The answer is kept in memory, and written when the
+                cache is closed if that has become possible.
+        """
+        self._unsaved[asked.key, asked.place] = (asked, completion)
         try:
-            self._database.execute(
-                "INSERT OR REPLACE INTO responses (key, model, answer) VALUES (?, ?, ?)",
-                (key, model, msgspec.json.encode(completion)),
+            self._flush()
+        except CacheBusy:
+            self._say(
+                "busy",
+                f"The response cache '{self.path}' is locked by another program; answers are kept in memory until it is "
+                "free.",
             )
-        except sqlite3.Error as error:
-            raise UserError(
-                f"An answer could not be stored in '{self.path}' ({error}); the run stops so that no further call is lost. "
-                "Make room, and give the same command again."
-            ) from error
+
+    def _flush(self) -> None:
+        for place, (asked, completion) in list(self._unsaved.items()):
+            answer = msgspec.json.encode(completion)
+            row = (asked.key, asked.place, asked.shared, asked.name, answer, _sum(asked.key, asked.place, answer))
+            self._tried(lambda row=row: self._write(row))  # type: ignore[misc]
+            del self._unsaved[place]
+
+    def _write(self, row: tuple[object, ...]) -> None:
+        self._database.execute(
+            "INSERT OR REPLACE INTO answers (key, address, shared, model, answer, digest) VALUES (?, ?, ?, ?, ?, ?)",
+            row,
+        )
+
+    def put_old(self, old_key: str, name: str, completion: Completion) -> None:
+        """Keeps the answer to a call of which only the key of version 0.1 is known.
+
+        Raises:
+            CacheBusy: if another program holds the file.
+            UserError: if it cannot be written.
+        """
+        sql = "INSERT OR REPLACE INTO responses (key, model, answer) VALUES (?, ?, ?)"
+        self._tried(lambda: self._database.execute(sql, (old_key, name, msgspec.json.encode(completion))))
+
+    def holds_old_answers(self, name: str) -> bool:
+        """Whether there are answers of version 0.1 to a model of this name."""
+        with suppress(sqlite3.Error):
+            sql = "SELECT 1 FROM responses WHERE model = ? LIMIT 1"
+            return self._database.execute(sql, (name,)).fetchone() is not None
+        return False
 
     def __len__(self) -> int:
-        (count,) = self._database.execute("SELECT COUNT(*) FROM responses").fetchone()
+        (count,) = self._database.execute(
+            "SELECT (SELECT COUNT(*) FROM answers) + (SELECT COUNT(*) FROM responses)"
+        ).fetchone()
         return int(count)
 
-    def close(self) -> None:
-        """Closes the file."""
+    # --- claims -------------------------------------------------------------------------------------------------------
+
+    def claim(self, asked: Asked) -> Holder | None:
+        """Claims a call that is about to be made.
+
+        Returns:
+            None if the call is this caller's to make; else who is making it. It should be asked for again then: its answer
+            comes, or its claim ends.
+        """
+        try:
+            return self._tried(lambda: self._claimed(asked.claim))
+        except (CacheBusy, UserError):
+            return None  # no claim can be made: asked twice is better than not at all
+
+    def is_mine(self, holder: Holder) -> bool:
+        """Whether a claim is held by this process."""
+        return (holder.pid, holder.host, holder.born) == (self._holder.pid, self._holder.host, self._holder.born)
+
+    def _claimed(self, claim: str) -> Holder | None:
+        self._renew()
+        with _transaction(self._database):
+            row = self._database.execute(
+                "SELECT pid, host, born, started, beat, token FROM claims WHERE key = ?", (claim,)
+            ).fetchone()
+            if row is not None:
+                holder = Holder(row[0], row[1], row[3], row[2])
+                if self._is_alive(holder, row[4], row[5]):
+                    return holder
+            mine = self._holder
+            self._database.execute(
+                "INSERT OR REPLACE INTO claims (key, token, pid, host, born, started, beat) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (claim, self._token, mine.pid, mine.host, mine.born, mine.started, self._clock()),
+            )
+        self._claims.add(claim)
+        return None
+
+    def _is_alive(self, holder: Holder, beat: float, token: str) -> bool:
+        """Whether a claim still counts."""
+        if self.is_mine(holder):
+            return token in _open_tokens
+        alive = holder.alive
+        return self._clock() - beat < FOREIGN_CLAIM_S if alive is None else alive
+
+    def release(self, asked: Asked) -> None:
+        """Ends a claim; the call was answered, or failed."""
+        if asked.claim not in self._claims:
+            return
+        self._claims.discard(asked.claim)
+        with suppress(sqlite3.Error):
+            sql = "DELETE FROM claims WHERE key = ? AND token = ?"
+            self._database.execute(sql, (asked.claim, self._token))
+
+    def _renew(self) -> None:
+        now = self._clock()
+        if self._claims and now - self._renewed >= RENEW_S:
+            self._renewed = now
+            self._database.execute("UPDATE claims SET beat = ? WHERE token = ?", (now, self._token))
+
+    # --- the file -----------------------------------------------------------------------------------------------------
+
+    def _tried(self, work: Callable[[], _T]) -> _T:
+        """Does something with the file, with a new one if it turns out to be damaged."""
+        try:
+            return work()
+        except sqlite3.Error as error:
+            if is_busy(error):
+                raise CacheBusy from error
+            if not is_damaged(error):
+                raise self._unusable(error) from error
         self._database.close()
+        aside = move_aside(self.path)
+        self._database = open_file(self.path)
+        salvage(aside, self._database, self.path)
+        try:
+            return work()
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: sqlite3.Error) -> UserError:
+        return UserError(
+            f"An answer could not be kept in '{self.path}' ({error}); the run stops so that no further call is lost. Make "
+            "room, and give the same command again."
+        )
+
+    def _say(self, what: str, sentence: str) -> None:
+        if what not in self._warned:
+            self._warned.add(what)
+            log.warning("%s", sentence)
+
+    def close(self) -> None:
+        """Writes what is not written yet, ends all claims, and closes the file."""
+        try:
+            if self._unsaved:
+                with suppress(sqlite3.Error):
+                    self._database.execute("PRAGMA busy_timeout = 30000")
+                self._flush()
+        except (CacheBusy, UserError) as error:
+            log.error("%d answers could not be kept in '%s' (%s).", len(self._unsaved), self.path, error or "locked")
+        with suppress(sqlite3.Error):
+            self._database.execute("DELETE FROM claims WHERE token = ?", (self._token,))
+        _open_tokens.discard(self._token)
+        with suppress(sqlite3.Error):
+            self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -102,29 +274,35 @@ class ResponseCache:
         self.close()
 
 
-def call_key(config: ModelConfig, options: dict[str, Any], request: Request) -> str:
-    """Digest of everything that can change an answer: the model, its settings, and all texts and pictures.
-
-    Neither the key nor the address of the server is part of it: the same weights behind another port give the same answers.
-    """
-    digested: dict[str, Any] = {
-        "version": VERSION,
-        "provider": config.provider,
-        "model": config.model,
-        "revision": config.revision,
-        "max_output_tokens": config.max_output_tokens,
-        "temperature": config.temperature,
-        "seed": config.seed,
-        "options": options,
-        "schema": request.response_schema,
-        "messages": [[message.role, [_part(part) for part in message.parts]] for message in request.messages],
-    }
-    if request.response_regex is not None:  # absent otherwise, so that answers of versions without this field are found
-        digested["regex"] = request.response_regex
-    return hashlib.sha256(msgspec.json.encode(digested, order="deterministic")).hexdigest()
+#: Caches that this process has open: claims of others with this process' number were left behind.
+_open_tokens: set[str] = set()
 
 
-def _part(part: TextPart | PicturePart) -> list[str | None]:
-    if isinstance(part, TextPart):
-        return ["text", part.text]
-    return ["picture", part.picture.sha256 if part.picture else None]
+class _transaction:  # noqa: N801 -- reads as a verb
+    """Takes the file for writing while the block lasts: what it read is still true when it writes."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        self._database.execute("BEGIN IMMEDIATE")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._database.execute("COMMIT")
+        else:
+            with suppress(sqlite3.Error):
+                self._database.execute("ROLLBACK")
+
+
+def _sum(key: str, address: str, answer: bytes) -> str:
+    return hashlib.sha256(f"{key} {address} ".encode() + answer).hexdigest()[:16]
+
+
+def _decoded(answer: bytes) -> Completion | None:
+    try:
+        return msgspec.json.decode(answer, type=Completion)
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+        return None

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-#: Seconds that calls in progress get to finish.
+#: Seconds that calls in progress get to finish, where their answers are not stored.
 GRACE_S = 4.0
 #: The reason if a person ended the run.
 INTERRUPTED = "interrupted"
@@ -18,21 +18,32 @@ class Cancelled(Exception):  # noqa: N818 -- nothing went wrong
 
 
 class Cancellation:
-    """Tells all runs of a command when to end.
+    """Tells runs when to end: all runs of a command, or one of them.
+
+    Args:
+        whole: of the whole command, which ends this one too; None if this is it.
 
     Attributes:
         reason: a clause that says why, or None while the runs continue.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, whole: Cancellation | None = None) -> None:
         self.reason: str | None = None
+        self.whole = whole or self
         self._event = asyncio.Event()
+        self._parts: list[Cancellation] = []
+        if whole is not None:
+            whole._parts.append(self)
+            if whole.reason is not None:
+                self.request(whole.reason)
 
     def request(self, reason: str) -> None:
         """Ends the runs; the first reason given counts."""
         if self.reason is None:
             self.reason = reason
             self._event.set()
+        for part in self._parts:
+            part.request(reason)
 
     def check(self) -> None:
         """Raises ``Cancelled`` if the runs are ending."""
@@ -56,9 +67,15 @@ class Cancellation:
 
 @contextmanager
 def cancelling_on_interrupt(cancellation: Cancellation) -> Iterator[None]:
-    """Makes the first Ctrl-C (or SIGTERM) end the runs and the second one quit immediately. Call inside a running loop."""
+    """Makes the first Ctrl-C (or SIGTERM, or a closed terminal) end the runs and the second one quit immediately.
+
+    Call inside a running loop.
+    """
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = [signal.SIGINT, signal.SIGTERM]
+    hangup = getattr(signal, "SIGHUP", None)  # not on Windows
+    if hangup is not None and signal.getsignal(hangup) != signal.SIG_IGN:  # nohup has it ignored
+        signals.append(hangup)
 
     def first() -> None:
         cancellation.request(INTERRUPTED)

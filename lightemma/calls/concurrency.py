@@ -1,9 +1,10 @@
-"""Runs many items concurrently, up to the provider's limits."""
+"""Runs many items concurrently, as many as a provider's limits let calls through."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from lightemma.calls.caller import CallContext
@@ -11,29 +12,32 @@ from lightemma.calls.cancellation import GRACE_S, Cancelled
 from lightemma.calls.limits import CallPool
 from lightemma.errors import UserError
 
-#: Items in progress beyond the allowed concurrent calls, so that one is always ready when a call ends: at least this many,
+#: Items begun beyond the calls that are let through, so that one is always ready to take a free place: at least this many,
 #: or this share of the level.
 SPARE_ITEMS = 2
 SPARE_SHARE = 0.05
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 
 async def run_concurrently(
     items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, None]], context: CallContext, *others: CallContext
 ) -> None:
-    """Keeps as many items in progress as the pool allows calls, until all are done or the run ends.
+    """Keeps as many items in progress as the pool lets calls through, until they are done or the run is to end.
 
     Args:
-        items: frames or episodes, each of which makes its calls one after the other; taken one by one.
+        items: frames, or whatever else makes calls one after the other; taken one by one.
         work: drives one of them.
         context: its pool decides how many, its cancellation when to end.
         others: of further models that items call; the pool with the highest level decides.
 
     Raises:
-        UserError: the first that any item raised; the other items are cancelled.
+        UserError: the first that any item raised; nothing new is begun then, and calls in progress are waited for.
     """
-    pools, cancellation = [one.limits.pool for one in (context, *others)], context.cancellation
+    everyone = (context, *others)
+    pools, cancellation = [one.limits.pool for one in everyone], context.cancellation
     in_progress: set[asyncio.Task[None]] = set()
     errors: list[BaseException] = []
     changed = asyncio.Event()
@@ -43,6 +47,7 @@ async def run_concurrently(
         changed.set()
         if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, Cancelled):
             errors.append(error)
+            cancellation.request("an error")  # what waits for its turn or for another try ends
 
     for pool in pools:
         pool.listeners.append(changed.set)
@@ -58,9 +63,9 @@ async def run_concurrently(
             task = asyncio.create_task(work(item))
             in_progress.add(task)
             task.add_done_callback(ended)
-            # Gives tasks a chance to run while more items could begin.
+            # Lets tasks run even while there is room for more items.
             await asyncio.sleep(0)
-        await _finish(in_progress, ending, errors)
+        await _finish(in_progress, ending, everyone)
     finally:
         for pool in pools:
             pool.listeners.remove(changed.set)
@@ -69,21 +74,30 @@ async def run_concurrently(
             task.cancel()
         await asyncio.gather(*in_progress, return_exceptions=True)
     if errors:
-        # Several items may fail for one reason; an error for the user is raised rather than any other.
+        # One cause ends all items; a sentence for the user goes before anything else.
         raise next((error for error in errors if isinstance(error, UserError)), errors[0])
 
 
 def _most_items(pool: CallPool) -> float:
-    """How many items to keep in progress; where one call at a time is allowed, items run one after the other."""
+    """How many items to keep in progress; with one call at a time, item after item in order."""
     return 1.0 if pool.level < 2.0 else pool.level + max(SPARE_ITEMS, SPARE_SHARE * pool.level)
 
 
 async def _finish(
-    in_progress: set[asyncio.Task[None]], ending: asyncio.Future[None], errors: list[BaseException]
+    in_progress: set[asyncio.Task[None]], ending: asyncio.Future[None], contexts: Sequence[CallContext]
 ) -> None:
-    """Waits for the items in progress; once the run is ending, at most for the grace period."""
-    while in_progress and not errors:
-        if ending.done():
-            await asyncio.wait(in_progress, timeout=GRACE_S)
-            return
+    """Waits for the items in progress; once the run is to end, for calls whose answers are kept, and else for the grace.
+
+    Calls end by themselves: each has its timeout.
+    """
+    while in_progress and not ending.done():
         await asyncio.wait({*in_progress, ending}, return_when=asyncio.FIRST_COMPLETED)
+    if in_progress:
+        await asyncio.wait(in_progress, timeout=GRACE_S)
+    while in_progress and (waited_for := sum(one.asking for one in contexts if one.cache is not None)):
+        log.warning(
+            "Ending: %d calls in progress are waited for, so that their answers are kept; Ctrl-C ends at once.",
+            waited_for,
+        )
+        while in_progress and any(one.asking for one in contexts if one.cache is not None):
+            await asyncio.wait(in_progress, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)

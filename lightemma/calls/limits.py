@@ -224,6 +224,10 @@ class ProviderLimits:
     """The limits of one provider: concurrent calls, requests per minute and tokens per minute."""
 
     def __init__(self, limits: Limits, fixed: int | None = None, clock: Clock = time.monotonic) -> None:
+        #: Answers of the provider to anybody.
+        self.answers = 0
+        #: Whether it is being waited for, so that this is said once.
+        self.out = False
         self.pool = CallPool(fixed if fixed is not None else limits.concurrency, clock=clock)
         self.requests = RateCap(limits.requests_per_minute, clock)
         self.tokens = RateCap(limits.tokens_per_minute, clock)

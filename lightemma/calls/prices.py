@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.registry import facts_of
+from lightemma.run_folder.costs import dollars
 from lightemma.run_folder.records import Usage
 
 if TYPE_CHECKING:
@@ -82,6 +84,30 @@ def resolve_price(config: ModelConfig, at: datetime, *, batch: bool = False) -> 
     return _resolved(prices)
 
 
+#: Makers that sell their models themselves; weights that anybody may serve have no one price.
+_MAKERS = ("openai", "anthropic", "google")
+
+
+def recorded_price(model: str, at: datetime) -> ResolvedPrice | None:
+    """What a model's tokens cost at its maker, for recordings that name the model alone.
+
+    Args:
+        model: its name as recorded, such as ``gpt-4o``.
+        at: when it was asked.
+
+    Returns:
+        The price, or None for models that no maker sells.
+    """
+    import genai_prices
+
+    usage = genai_prices.Usage(input_tokens=0, output_tokens=0)
+    for maker in _MAKERS:
+        with suppress(LookupError):
+            found = genai_prices.calc_price(usage, model, provider_id=maker, genai_request_timestamp=at)
+            return _resolved(found.model_price)
+    return None
+
+
 def cost(price: ResolvedPrice, usage: Usage) -> float:
     """Dollars for one call.
 
@@ -89,13 +115,7 @@ def cost(price: ResolvedPrice, usage: Usage) -> float:
         price: per million tokens.
         usage: tokens of the call; cached and cache-write tokens are parts of its input, reasoning of its output.
     """
-    cached = min(usage.cached_input, usage.input)
-    written = min(usage.cache_write, usage.input - cached)
-    uncached = usage.input - cached - written
-    millionths = (
-        uncached * price.input + cached * price.cached_input + written * price.cache_write + usage.output * price.output
-    )
-    return millionths / 1e6
+    return dollars(price.as_dict(), usage)
 
 
 def table_version() -> str:

@@ -11,6 +11,7 @@ import typer
 from lightemma.cli.options import SessionOptions, in_options
 
 if TYPE_CHECKING:
+    from lightemma.backends.config import ModelConfig
     from lightemma.cli.live import Style
     from lightemma.sessions.roles import BackendMaker
     from lightemma.sessions.session import RunOutcome, Session, Spending
@@ -40,12 +41,29 @@ def drive_runs(session: Session[Any], style: Style, spending: Spending | None = 
     """Drives all runs of a session concurrently, shows their progress, and prints how each ended."""
     from lightemma.cli.live import LiveView
 
+    session.check = check_ready
     view = LiveView(style)
     with view.showing():
         outcomes = session.run(spending, watch=view.add)
     for job, outcome in zip(session.jobs, outcomes, strict=True):
         typer.echo(f"{job.name}: {ending(outcome, session.work.unit)} -> {session.results / job.name}")
     return outcomes
+
+
+def check_ready(config: ModelConfig) -> None:
+    """Makes sure, before a model's first call, that its server on this machine is up. All else was checked when it was made.
+
+    Raises:
+        UserError: if no server is.
+    """
+    from lightemma.errors import UserError
+    from lightemma.preflight.readiness import unserved
+
+    lacking = unserved(config)
+    if lacking is not None:
+        raise UserError(
+            f"The model '{config.name}' cannot be asked: {lacking.lacks} is not up; start it by {lacking.next}."
+        )
 
 
 def ending(outcome: RunOutcome, unit: str) -> str:
@@ -56,13 +74,17 @@ def ending(outcome: RunOutcome, unit: str) -> str:
         parts.append(f"{outcome.kept} already done")
     failed_calls = outcome.failed - outcome.planner_errors
     if failed_calls > 0:
-        first = f", first by {outcome.first_call_error}" if outcome.first_call_error else ""
-        parts.append(f"{failed_calls} with failed calls{first} (the same command tries them again)")
+        why = f", mostly {outcome.reason}" if outcome.reason else ""
+        if not why and outcome.first_call_error:
+            why = f", first by {outcome.first_call_error}"
+        parts.append(f"{failed_calls} with failed calls{why} (the same command tries them again)")
     if outcome.planner_errors:
         parts.append(
             f"{outcome.planner_errors} on which the planner failed, first by {outcome.first_error} (the same command tries "
             "them again)"
         )
+    if outcome.cached:
+        parts.append(f"{outcome.cached} of {outcome.calls} calls answered from the cache")
     if outcome.stopped:
         parts.append(f"stopped early: {why_stopped(outcome.stopped)} (the same command resumes)")
     return ", ".join(parts)

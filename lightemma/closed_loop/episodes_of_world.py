@@ -218,6 +218,7 @@ class _Driving:
         write_replay(self._run.writer.folder, spec.name, finished.replay)
         for frame in frames:
             self._run.writer.append(frame)
+            self._run.tally.add(frame.calls)
         record = EpisodeRecord(
             name=spec.name,
             scenario=spec.scenario,

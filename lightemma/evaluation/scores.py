@@ -16,8 +16,18 @@ from lightemma.frame import FloatArray
 from lightemma.kinematics import hold_last_action, integrate
 from lightemma.parsing import AnswerFormat, Tier, check_tier, parse_answer, plausible
 from lightemma.protocol import Protocol
+from lightemma.run_folder.costs import dollars
 from lightemma.run_folder.manifest import Manifest
-from lightemma.run_folder.records import OK, STAGES, CallNumbers, CallRecord, FrameNumbers, FrameRecord, is_call_error
+from lightemma.run_folder.records import (
+    OK,
+    STAGES,
+    CallNumbers,
+    CallRecord,
+    FrameNumbers,
+    FrameRecord,
+    Usage,
+    is_call_error,
+)
 from lightemma.run_folder.store import read_frames, read_manifest, read_numbers
 
 BASELINE = "constant-action"
@@ -266,6 +276,8 @@ def baseline_scores(run: RunScores) -> RunScores:
 
 
 def _latency(record: FrameNumbers | FrameRecord) -> float:
+    if any(call.cached for call in record.calls):
+        return float("nan")  # those are the seconds of another run
     seconds = [call.latency_s for call in record.calls if call.latency_s is not None]
     if seconds:
         return sum(seconds)
@@ -306,10 +318,11 @@ def _dollars(manifest: Manifest, records: Sequence[FrameNumbers | FrameRecord]) 
 def _cost(price: dict[str, float | None] | None, usage: FloatArray) -> FloatArray:
     if not price:
         return np.full(len(usage), np.nan)
-    inputs, cached, output, _, written = usage.T
-    dear, cheap, write = price["input"] or 0.0, price.get("cached_input"), price.get("cache_write")
-    cheap, write = dear if cheap is None else cheap, dear if write is None else write
-    dollars: FloatArray = (
-        (inputs - cached - written) * dear + cached * cheap + written * write + output * (price["output"] or 0.0)
-    ) / 1e6
-    return dollars
+    return np.array([_dollars_of(price, row) for row in usage], dtype=np.float64)
+
+
+def _dollars_of(price: dict[str, float | None], counts: FloatArray) -> float:
+    if np.isnan(counts[0]):
+        return float("nan")
+    inputs, cached, output, reasoning, written = (int(count) for count in counts)
+    return dollars(price, Usage(inputs, cached, output, reasoning, cache_write=written))

@@ -27,7 +27,14 @@ CARRIED = 0.1
 
 def warnings_about(study: Study) -> list[str]:
     """Warnings in the order in which they matter; none where all is well."""
-    return [*_few_scenes(study), *_failed(study), *_implausible(study), *_runaways(study), *_copies(study)]
+    return [
+        *_few_scenes(study),
+        *_failed(study),
+        *_implausible(study),
+        *_runaways(study),
+        *_copies(study),
+        *_cached(study),
+    ]
 
 
 def _few_scenes(study: Study) -> list[str]:
@@ -101,5 +108,17 @@ def _copies(study: Study) -> list[str]:
         if share > MANY_COPIES:
             found.append(
                 f"{run.name} repeats the last action on {100 * share:.1f} % of its frames; there it is the baseline itself."
+            )
+    return found
+
+
+def _cached(study: Study) -> list[str]:
+    found = []
+    for run in study.models:
+        calls, cached = (run.manifest.calls, run.manifest.cached_calls) if run.manifest else (None, None)
+        if calls and cached:
+            found.append(
+                f"{run.name} took {cached:,} of its {calls:,} answers ({100 * cached / calls:.1f} %) from the response cache; "
+                "its seconds are those of the other frames."
             )
     return found

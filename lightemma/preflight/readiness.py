@@ -119,9 +119,9 @@ def readiness(
     variable = key_variable(config)
     if variable and not environ.get(variable, "").strip():
         return Readiness(False, f"key {variable}", f"export {variable}=…")
-    unserved = _unserved(config, listening)
-    if unserved is not None:
-        return unserved
+    lacking = unserved(config, listening)
+    if lacking is not None:
+        return lacking
     if facts.starts_server:
         return _server_ready(config, gpu)
     if facts.in_process and config.gpus and not gpu():
@@ -129,7 +129,7 @@ def readiness(
     return Readiness(True)
 
 
-def _unserved(config: ModelConfig, listening: Listens) -> Readiness | None:
+def unserved(config: ModelConfig, listening: Listens = listens) -> Readiness | None:
     """What is missing where the model's servers on this machine are not up; servers on other machines are not checked."""
     named = addresses_of(config)
     if named is None:

@@ -79,6 +79,8 @@ class Manifest(msgspec.Struct, frozen=True):
         images: how pictures were sent, or None where none were.
         price_table: where the prices come from.
         gpu_seconds: of this machine's GPUs.
+        calls: recorded calls, once the run has been driven; None in files of 0.1.
+        cached_calls: of these, answered from the response cache: asked by another run, or by an earlier session of this one.
         imported: where an imported run comes from.
         packages: versions of the packages that can change the numbers.
         python: the interpreter's version.
@@ -99,6 +101,8 @@ class Manifest(msgspec.Struct, frozen=True):
     images: dict[str, Any] | None = None
     price_table: str | None = None
     gpu_seconds: float | None = None
+    calls: int | None = None
+    cached_calls: int | None = None
     imported: dict[str, Any] | None = None
     packages: dict[str, str] = {}
     python: str = ""

@@ -153,6 +153,7 @@ class CallNumbers(msgspec.Struct, frozen=True):
     usage: Usage | None = None
     latency_s: float | None = None
     role: str = MAIN
+    cached: bool = False
 
 
 class FrameNumbers(msgspec.Struct, frozen=True, kw_only=True):

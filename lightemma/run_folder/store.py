@@ -117,6 +117,21 @@ def read_outcomes(folder: Path) -> dict[str, str]:
     return {record.sample_token: record.outcome for record in _read(folder, _Outcome)}
 
 
+class _Called(msgspec.Struct, frozen=True, gc=False):
+    cached: bool = False
+
+
+class _Calls(msgspec.Struct, frozen=True, gc=False):
+    sample_token: str
+    calls: list[_Called] = []
+
+
+def count_calls(folder: Path) -> tuple[int, int]:
+    """How many calls a run's frames record, and how many of them were answered from the response cache."""
+    frames = {record.sample_token: record.calls for record in _read(folder, _Calls)}
+    return sum(map(len, frames.values())), sum(call.cached for calls in frames.values() for call in calls)
+
+
 def _latest(records: Iterable[_R]) -> list[_R]:
     """One record per key frame: a frame that was tried again counts as it last ended, at its first place."""
     return list({record.sample_token: record for record in records}.values())

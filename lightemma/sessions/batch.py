@@ -1,17 +1,22 @@
 """Runs through a provider's batch endpoint: hours instead of minutes, at about half the price.
 
-The planner runs with a caller that answers from the response cache only and collects the requests that are not there. The
-requests are submitted as a batch, and its answers are stored in the cache. Then the planner runs again and comes one stage
-further: three waves for a three-stage planner, any number for another. When no answer is missing, the run is recorded like
-any other. Open batches are noted in the run's folder, so that the same command can fetch them days later.
+A planner is driven with a caller that only looks into the response cache and notes what is not there. What was noted is
+handed over as one batch; its answers go into the cache; then the planner is driven again, gets one stage further, and so on:
+three waves for a three-stage planner, any number for another. When nothing is missing the run is recorded like any other.
+Batches that are out are written down in the run's folder, so that days later the same command picks them up. A batch is written
+down before it is handed over, so that one whose id was lost on the way is looked for at the provider instead of paid for again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -24,10 +29,12 @@ from lightemma.backends.base import (
     Request,
     TextPart,
 )
-from lightemma.calls.cache import ResponseCache, call_key
+from lightemma.calls.cache import CacheBusy, ResponseCache
 from lightemma.calls.cancellation import Cancellation
+from lightemma.calls.identity import Asked, Identity
 from lightemma.data.pictures import PicturePolicy
 from lightemma.errors import UserError
+from lightemma.failures import failure_kind
 from lightemma.files import write_whole
 from lightemma.frame import Frame
 from lightemma.planners.base import Planner, View
@@ -35,68 +42,128 @@ from lightemma.run_folder.records import MAIN
 from lightemma.sessions.views import load_view, pictures_needed
 
 FILE = "batches.json"
-#: A batch is filled to this share of the provider's limit in bytes; and bytes of a request in addition to text and pictures.
+#: Share of what a provider takes in bytes that a batch is filled to, and bytes of a request besides its words and pictures.
 FILL = 0.9
 REQUEST_BYTES = 2_000
 POLL_S = 30.0
 #: A call that failed in this many batches counts as failed.
 TRIES = 3
+#: A provider that says so many times in a row that it knows no such batch, or refuses the key, is believed.
+CONFIRMED = 3
+#: Looks in a row without any word of a batch before the waiting ends.
+MOST_SILENT = 240
+#: Tries in a row to fetch the results of a batch that has ended.
+MOST_FETCHES = 20
+#: No provider takes longer for a batch; the waiting ends then, seconds.
+LONGEST_S = 7 * 24 * 3600.0
+#: Failures after which a provider may have taken a batch all the same.
+_UNSURE = frozenset({"timeout", "connection", "server_error", "invalid_response", "overloaded"})
 
 log = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
+
 
 class _OpenBatch(msgspec.Struct):
-    """A batch in progress at the provider: its id, the cache key of each of its calls, and the role of its model."""
+    """A batch that is out at the provider, or is about to be.
+
+    Attributes:
+        id: the provider's; empty until it is known.
+        keys: which of our calls each of the batch's keys stands for.
+        role: whose model is asked.
+        label: what the batch can be found by.
+        submitted: when it was handed over, seconds since 1970.
+        asked: each key's call as its answer is filed; missing in files of 0.1.
+    """
 
     id: str
     keys: dict[str, str]
     role: str = MAIN
+    label: str = ""
+    submitted: float = 0.0
+    asked: dict[str, Asked] = {}
 
 
 class _State(msgspec.Struct):
-    """batches.json: open batches (``out``), and the errors of every failed call, oldest first."""
+    """batches.json: what is out, and how often a call has failed and why it did last."""
 
     out: list[_OpenBatch] = []
     failures: dict[str, list[str]] = {}
 
 
 class _NotYet(BaseException):
-    """The answer is not there yet: ends the frame for this wave. No Exception, so that a planner does not catch it."""
+    """A call whose answer is still to come; ends the frame for this wave, whatever errors the planner handles itself."""
 
 
 class BatchCollector:
-    """A ``Call`` that answers from the cache and collects the requests that are missing there.
+    """A ``Call`` that answers from the cache and notes what is missing.
 
     Args:
-        backend: receives the batches.
-        cache: holds the answers.
+        backend: who will be asked.
+        cache: where answers are.
         failures: calls that failed for good, by key.
-        role: of the model.
+        role: which of the planner's models it is.
+        fetched: calls that this session's batches have answered, by key.
+        claimed: calls that this session has claimed.
+
+    Attributes:
+        wanted: calls to be handed over, by key.
+        elsewhere: calls that another process is making.
     """
 
     def __init__(
-        self, backend: BatchBackend, cache: ResponseCache, failures: dict[str, list[str]], role: str = MAIN
+        self,
+        backend: BatchBackend,
+        cache: ResponseCache,
+        failures: dict[str, list[str]],
+        role: str = MAIN,
+        fetched: set[str] | None = None,
+        claimed: set[str] | None = None,
     ) -> None:
         self.backend = backend
         self._role = role
-        self.wanted: dict[str, Request] = {}
+        self.wanted: dict[str, tuple[Asked, Request]] = {}
+        self.elsewhere = 0
         self._cache = cache
         self._failures = failures
-        self._options = backend.options.model_dump(mode="json")
+        self._identity = Identity(backend)
+        self._fetched = set() if fetched is None else fetched
+        self._claimed = set() if claimed is None else claimed
 
     async def __call__(self, request: Request) -> CallResult:
-        """Returns the answer if it is in the cache; otherwise collects the request and ends the frame."""
+        """The answer if it is there, else notes the request and ends the frame."""
         config, role = self.backend.config, self._role
-        key = call_key(config, self._options, request)
-        stored = self._cache.get(key)
-        if stored is not None:
-            return CallResult(stored, latency_s=None, attempts=0, cached=True, role=role, model=config.name)
-        failed = self._failures.get(key, [])
+        asked = self._identity.asked(request)
+        kept = await when_free(lambda: self._cache.get(asked))
+        if kept is not None:
+            cached = asked.key not in self._fetched
+            return CallResult(
+                kept, latency_s=None, attempts=int(not cached), cached=cached, role=role, model=config.name
+            )
+        failed = self._failures.get(asked.key, [])
         if len(failed) >= TRIES:
             kind, _, message = failed[-1].partition(": ")
             return CallResult(None, kind, message, attempts=len(failed), role=role, model=config.name)
-        self.wanted[key] = request
+        if asked.claim in self._claimed or self._cache.claim(asked) is None:
+            self._claimed.add(asked.claim)
+            self.wanted[asked.key] = (asked, request)
+        else:
+            self.elsewhere += 1
         raise _NotYet
+
+
+async def when_free(work: Callable[[], _T]) -> _T:
+    """Does something with the cache; waits, up to a minute, while another program has it locked.
+
+    Raises:
+        UserError: if it stays locked.
+    """
+    for _ in range(60):
+        try:
+            return work()
+        except CacheBusy:
+            await asyncio.sleep(1.0)
+    raise UserError("The response cache stays locked by another program; close that, and give the same command again.")
 
 
 class BatchRun:
@@ -104,11 +171,12 @@ class BatchRun:
 
     Args:
         backends: providers with a batch endpoint, by role of the planner's models.
-        cache: stores the answers.
-        folder: the run's folder, with batches.json.
-        cancellation: ends the waiting (the batches stay open, and the same command fetches them).
-        on_event: called with a sentence about every event.
-        poll_s: seconds between two requests for a batch's state.
+        cache: takes the answers.
+        folder: the run's folder; keeps batches.json.
+        cancellation: ends the waiting (the batches stay out, and the same command picks them up).
+        on_event: is given a sentence whenever something happens.
+        poll_s: seconds between two looks at a batch.
+        clock: seconds since 1970.
 
     Raises:
         UserError: if the folder's batches.json is broken.
@@ -122,7 +190,11 @@ class BatchRun:
         cancellation: Cancellation,
         on_event: Callable[[str], None],
         poll_s: float = POLL_S,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._clock = clock
+        self._fetched: set[str] = set()
+        self._claimed: set[str] = set()
         self._backends = backends
         self._cache = cache
         self._path = folder / FILE
@@ -134,31 +206,36 @@ class BatchRun:
     async def answer(
         self, frames: Callable[[], Iterable[Frame]], planner: Planner, policy: PicturePolicy
     ) -> dict[str, BatchCollector]:
-        """Runs wave after wave until every call is answered or has failed for good.
+        """Drives wave after wave until every call is answered or has failed for good.
 
         Returns:
-            The callers by role, which have all answers, to record the run with.
+            By role the callers that have all answers, to record the run with.
 
         Raises:
-            UserError: if the provider does not accept a batch.
-            Cancelled: if the run is ending; open batches stay open.
+            UserError: if the provider does not take the batches.
+            Cancelled: if the run is to end; what is out stays out.
         """
         wave = 0
         while True:
-            for batch in list(self._state.out):
-                await self._collect(batch)
+            for out in list(self._state.out):
+                await self._collect(out)
             collectors = {
-                role: BatchCollector(backend, self._cache, self._state.failures, role)
+                role: BatchCollector(backend, self._cache, self._state.failures, role, self._fetched, self._claimed)
                 for role, backend in self._backends.items()
             }
             submitted = 0
             async for role, part in self._parts(self._missing(frames(), planner, policy, collectors)):
                 submitted += len(part)
                 await self._submit(role, part)
-            if not submitted:
+            elsewhere = sum(collector.elsewhere for collector in collectors.values())
+            if not submitted and not elsewhere:
                 return collectors
-            wave += 1
-            self._on_event(f"wave {wave}: {submitted} calls submitted in {len(self._state.out)} batches")
+            if submitted:
+                wave += 1
+                self._on_event(f"wave {wave}: {submitted} calls submitted in {len(self._state.out)} batches")
+            else:
+                self._on_event(f"another run has asked {elsewhere} of the same calls; their answers are waited for")
+                await self._cancellation.sleep(self._poll_s)
 
     async def _missing(
         self,
@@ -166,79 +243,184 @@ class BatchRun:
         planner: Planner,
         policy: PicturePolicy,
         collectors: Mapping[str, BatchCollector],
-    ) -> AsyncIterator[tuple[str, str, Request]]:
-        """The missing calls (role, key, request), one frame at a time: a wave's pictures are never all in memory."""
+    ) -> AsyncIterator[tuple[str, Asked, Request]]:
+        """The calls that stand next (role, call, request), one frame at a time: a wave's pictures are never all in memory."""
         pictures, seen = pictures_needed(planner.needs(), self._backends), set[str]()
         for frame in frames:
-            await _until_missing(planner, frame, load_view(frame, pictures, policy), collectors)
+            try:
+                view = load_view(frame, pictures, policy)
+            except UserError as error:
+                log.debug("%s is left out of the wave (%s)", frame.sample_token, error)  # it is recorded as failed
+                continue
+            await _until_missing(planner, frame, view, collectors)
             for role, collector in collectors.items():
-                for key, request in collector.wanted.items():
-                    if key not in seen:  # two frames may send the same request
+                for key, (asked, request) in collector.wanted.items():
+                    if key not in seen:  # two frames may ask the very same
                         seen.add(key)
-                        yield role, key, request
+                        yield role, asked, request
                 collector.wanted.clear()
 
-    async def _submit(self, role: str, requests: Mapping[str, Request]) -> None:
+    async def _submit(self, role: str, calls: Sequence[tuple[Asked, Request]]) -> None:
         self._cancellation.check()
         backend = self._backends[role]
-        keys = {f"call-{index}": key for index, key in enumerate(requests)}
+        label = f"lightemma-{secrets.token_hex(6)}"
+        asked = {f"{label}-{index}": one for index, (one, _) in enumerate(calls)}
+        requests = dict(zip(asked, (request for _, request in calls), strict=True))
+        keys = {short: one.key for short, one in asked.items()}
+        # Written down before it is handed over: a batch that is out has been paid for, whatever happens to this process.
+        out = _OpenBatch("", keys, role, label, self._clock(), asked)
+        self._state.out.append(out)
+        self._save()
         try:
-            batch_id = await backend.submit_batch({short: requests[key] for short, key in keys.items()})
+            out.id = await backend.submit_batch(requests)
         except CallError as error:
+            if error.kind in _UNSURE and await self._found(out, backend):
+                return
+            self._forget(out)
             raise UserError(
-                f"{backend.config.provider} did not accept a batch of {len(requests)} calls for "
+                f"{backend.config.provider} did not accept a batch of {len(calls)} calls for "
                 f"'{backend.config.name}' ({error.kind}: {error.message}); run without `batch`, or try again later.",
                 "batch",
             ) from error
-        # Saved before anything else: a submitted batch has to be paid for.
-        self._state.out.append(_OpenBatch(batch_id, keys, role))
         self._save()
 
-    async def _collect(self, batch: _OpenBatch) -> None:
-        backend = self._backends.get(batch.role)
-        while backend is not None:
+    async def _found(self, out: _OpenBatch, backend: BatchBackend) -> bool:
+        """Looks for a batch whose id was lost, and writes it down.
+
+        Raises:
+            UserError: if the provider does not say whether it has it.
+        """
+        if not backend.finds_batches:
+            self._on_event(
+                f"whether {backend.config.provider} took the batch {out.label} is unknown, and it offers no way to find out"
+            )
+            return False
+        words, misses = "", 0
+        for _ in range(CONFIRMED + 2):
             try:
-                status = await backend.batch_status(batch.id)
+                found = await backend.find_batch(out.label)
             except CallError as error:
-                if error.kind in ("model_not_found", "bad_request"):
-                    self._on_event(
-                        f"batch {batch.id} no longer exists ({error.message}); its calls are submitted again"
-                    )
-                    break
-                log.warning("the state of batch %s is unknown (%s); trying again", batch.id, error.message)
-                await self._cancellation.sleep(self._poll_s)
-                continue
-            if status.done:
-                await self._store_answers(batch, backend)
-                break
-            self._on_event(f"batch {batch.id}: {status.state}, {status.finished} of {status.total}")
+                words = error.message
+            else:
+                if found is not None:
+                    out.id = found
+                    self._save()
+                    self._on_event(f"batch {found} was found again at {backend.config.provider}")
+                    return True
+                misses += 1
+                if misses == 2:  # a list may lag behind
+                    return False
             await self._cancellation.sleep(self._poll_s)
-        self._state.out.remove(batch)
+        raise UserError(
+            f"{backend.config.provider} does not say whether it took the batch {out.label} ({words}); the same command asks "
+            "again."
+        )
+
+    def _forget(self, out: _OpenBatch) -> None:
+        self._state.out.remove(out)
         self._save()
 
-    async def _store_answers(self, batch: _OpenBatch, backend: BatchBackend) -> None:
-        answers = await backend.fetch_batch(batch.id)
-        for short, key in batch.keys.items():
+    async def _collect(self, out: _OpenBatch) -> None:
+        """Waits for a batch and keeps its answers.
+
+        Raises:
+            UserError: if the provider refuses to say how far it is, or it never ends; it stays written down.
+        """
+        backend = self._backends.get(out.role)
+        if backend is None or not (out.id or await self._found(out, backend)):
+            self._forget(out)
+            return
+        failures = dict.fromkeys(("gone", "refused", "silent", "torn"), 0)
+        while True:
+            done = False
+            try:
+                status = await backend.batch_status(out.id)
+                done = status.done
+                if done:
+                    answers = await backend.fetch_batch(out.id)
+                    failures["torn"] += 1
+                    if set(out.keys) <= set(answers) or failures["torn"] >= CONFIRMED:
+                        await self._keep(out, backend, answers)
+                        return
+                    self._on_event(f"batch {out.id}: some answers are missing; it is fetched again")
+                else:
+                    self._on_event(f"batch {out.id}: {status.state}, {status.finished} of {status.total}")
+                    failures.update(gone=0, refused=0, silent=0)
+            except CallError as error:
+                if self._is_gone(out, backend, error, failures, done=done):
+                    return
+            if out.submitted and self._clock() - out.submitted > LONGEST_S:
+                raise UserError(
+                    f"Batch {out.id} of '{backend.config.name}' has not ended in {LONGEST_S / 86400:.0f} days; end it at "
+                    f"{backend.config.provider}, or remove it from '{self._path}' to hand its calls over again."
+                )
+            await self._cancellation.sleep(self._poll_s)
+
+    def _is_gone(
+        self, out: _OpenBatch, backend: BatchBackend, error: CallError, failures: dict[str, int], *, done: bool
+    ) -> bool:
+        """What a failed look at a batch means: True if its calls are to be handed over again.
+
+        Raises:
+            UserError: if looking again is of no use.
+        """
+        config = backend.config
+        if error.kind in ("model_not_found", "bad_request"):
+            failures["gone"] += 1
+            if failures["gone"] < CONFIRMED:
+                return False
+            self._forget(out)
+            if done:
+                raise UserError(
+                    f"{config.provider} gives no results of batch {out.id} of '{config.name}' ({error.message}); the same "
+                    "command hands its calls over again."
+                )
+            self._on_event(f"batch {out.id} no longer exists ({error.message}); its calls are submitted again")
+            return True
+        refused = failure_kind(error.kind).fatal
+        failures["refused" if refused else "silent"] += 1
+        if failures["refused"] >= CONFIRMED or failures["silent"] >= (MOST_FETCHES if done else MOST_SILENT):
+            raise UserError(
+                f"{config.provider} does not say how batch {out.id} of '{config.name}' goes ({error.kind}: {error.message}); "
+                f"correct that, and give the same command again: the batch stays written down in '{self._path}'."
+            )
+        log.warning("the state of batch %s is unknown (%s); trying again", out.id, error.message)
+        return False
+
+    async def _keep(
+        self, out: _OpenBatch, backend: BatchBackend, answers: Mapping[str, Completion | CallError]
+    ) -> None:
+        for short, key in out.keys.items():
             answer = answers.get(short, CallError("server_error", "the batch has no answer for this call"))
+            asked = out.asked.get(short)
             if isinstance(answer, Completion):
-                # In a batch, seconds per call have no meaning.
-                self._cache.put(key, backend.config.name, replace(answer, latency_s=None))
+                # A batch has no meaningful seconds per call.
+                kept = replace(answer, latency_s=None)
+                if asked is None:
+                    await when_free(lambda key=key, kept=kept: self._cache.put_old(key, backend.config.name, kept))  # type: ignore[misc]
+                else:
+                    self._cache.put(asked, kept)
+                self._fetched.add(key)
             else:
                 self._state.failures.setdefault(key, []).append(f"{answer.kind}: {answer.message}")
+            if asked is not None:
+                self._claimed.discard(asked.claim)
+                self._cache.release(asked)
+        self._forget(out)
 
     async def _parts(
-        self, calls: AsyncIterator[tuple[str, str, Request]]
-    ) -> AsyncIterator[tuple[str, dict[str, Request]]]:
-        """Splits a wave into batches within the providers' limits, with at most one per model in memory."""
-        parts: dict[str, dict[str, Request]] = {role: {} for role in self._backends}
+        self, calls: AsyncIterator[tuple[str, Asked, Request]]
+    ) -> AsyncIterator[tuple[str, list[tuple[Asked, Request]]]]:
+        """Cuts a wave into batches that the providers take, without holding more than one of each model in memory."""
+        parts: dict[str, list[tuple[Asked, Request]]] = {role: [] for role in self._backends}
         sizes = dict.fromkeys(parts, 0)
-        async for role, key, request in calls:
+        async for role, asked, request in calls:
             backend, more = self._backends[role], _size(request)
             full = len(parts[role]) >= backend.max_batch_requests
             if parts[role] and (full or sizes[role] + more > FILL * backend.max_batch_bytes):
                 yield role, parts[role]
-                parts[role], sizes[role] = {}, 0
-            parts[role][key] = request
+                parts[role], sizes[role] = [], 0
+            parts[role].append((asked, request))
             sizes[role] += more
         for role, part in parts.items():
             if part:
@@ -252,7 +434,7 @@ class BatchRun:
         except (OSError, msgspec.DecodeError) as error:
             raise UserError(
                 f"'{self._path}' cannot be read ({error}); it names batches that are paid for, so restore it, or remove it to "
-                "submit the calls again."
+                "hand the calls over again."
             ) from error
 
     def _save(self) -> None:
@@ -260,15 +442,15 @@ class BatchRun:
 
 
 def _size(request: Request) -> int:
-    """Bytes of a request as sent: pictures in base64, text with room for escapes."""
+    """Bytes of a request on the wire: pictures go as base64, and text may take escapes."""
     parts = [part for message in request.messages for part in message.parts]
     pictures = sum(len(part.picture.data) for part in parts if isinstance(part, PicturePart) and part.picture)
-    text = sum(len(part.text.encode()) for part in parts if isinstance(part, TextPart))
-    return REQUEST_BYTES + pictures * 4 // 3 + text * 5 // 4
+    words = sum(len(part.text.encode()) for part in parts if isinstance(part, TextPart))
+    return REQUEST_BYTES + pictures * 4 // 3 + words * 5 // 4
 
 
 async def _until_missing(planner: Planner, frame: Frame, view: View, collectors: Mapping[str, BatchCollector]) -> None:
-    """Plans a frame up to its first calls without an answer. The planner's own errors are recorded later, when the run is."""
+    """Plans a frame up to its first calls without an answer. An error of the planner's own is met again when it is recorded."""
     try:
         await planner.plan(frame, view, collectors)
     except _NotYet:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+from lightemma.calls.prices import recorded_price
 from lightemma.data.published import ArchiveFrame, PublishedArchive, frame_record
 from lightemma.errors import UserError
 from lightemma.parsing import Tier
@@ -16,6 +18,7 @@ from lightemma.prompts.extract import RecordedPrompts, extract_prompts
 from lightemma.prompts.sets import PromptSet, history_values
 from lightemma.prompts.template import fold
 from lightemma.protocol import LIGHTEMMA
+from lightemma.run_folder.lock import RunLock
 from lightemma.run_folder.manifest import (
     DataEntry,
     Manifest,
@@ -57,6 +60,7 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
     digest = hashlib.sha256()
     for record in records:
         digest.update((record.sample_token + "\0" + (record.calls[-1].response or "")).encode())
+    price = recorded_price(archive.model, datetime.now(UTC))
     manifest = Manifest(
         run=run,
         protocol=LIGHTEMMA.as_dict(),
@@ -70,7 +74,12 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
         ),
         planner=PlannerEntry("chain-of-thought", {"parser": tier}),
         parser=tier,
-        models={MAIN: ModelEntry(name=run, provider="published", model=archive.model)},
+        models={
+            MAIN: ModelEntry(
+                name=run, provider="published", model=archive.model, price=price.as_dict() if price else None
+            )
+        },
+        price_table=price.table if price else None,
         prompts=_prompts_entry(archive, frames),
         imported={
             "archive": archive.name,
@@ -84,22 +93,32 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
         ended=now(),
     )
     folder = results / run
-    written: set[str] = set()
-    if is_run(folder):
-        existing = read_manifest(folder)
-        if existing.imported != manifest.imported or existing.parser != tier:
-            raise UserError(
-                f"'{folder}' already holds another run; import under another name with `name`, or remove that folder.",
-                "name",
-            )
-        written = {record.sample_token for record in read_numbers(folder)}
-        if len(written) == len(records):
-            return folder
-    with RunWriter(folder, manifest) as writer:
-        for record in records:
-            if record.sample_token not in written:
+    if not _missing(folder, manifest, records):
+        return folder
+    with RunLock(folder):
+        missing = _missing(folder, manifest, records)  # another process may have written meanwhile
+        with RunWriter(folder, manifest) as writer:
+            for record in missing:
                 writer.append(record)
     return folder
+
+
+def _missing(folder: Path, manifest: Manifest, records: Sequence[FrameRecord]) -> Sequence[FrameRecord]:
+    """The records that a folder does not have yet.
+
+    Raises:
+        UserError: if it holds another run.
+    """
+    if not is_run(folder):
+        return records
+    existing = read_manifest(folder)
+    if existing.imported != manifest.imported or existing.parser != manifest.parser:
+        raise UserError(
+            f"'{folder}' already holds another run; import under another name with `name`, or remove that folder.",
+            "name",
+        )
+    written = {record.sample_token for record in read_numbers(folder)}
+    return [record for record in records if record.sample_token not in written]
 
 
 def _stored_predictions(frames: Sequence[ArchiveFrame], records: Sequence[FrameRecord]) -> dict[str, int]:

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 
 from lightemma.backends.base import Call
 from lightemma.calls.concurrency import run_concurrently
+from lightemma.calls.health import EQUAL_FAILURES
 from lightemma.calls.limits import CallPool
 from lightemma.data.pictures import PicturePolicy
+from lightemma.errors import UserError
 from lightemma.frame import Frame
 from lightemma.kinematics import integrate
-from lightemma.planners.base import View
+from lightemma.planners.base import Plan, View
 from lightemma.planners.planning import Planned, PlannerRunner
 from lightemma.protocol import Protocol
-from lightemma.run_folder.records import FrameRecord, is_call_error
+from lightemma.run_folder.records import FrameRecord, call_outcome, is_call_error
 from lightemma.run_folder.store import read_outcomes
 from lightemma.sessions.session import Run, RunOutcome
 from lightemma.sessions.views import load_view
@@ -41,7 +43,7 @@ async def drive_frames(
         policy: how pictures are sent.
 
     Raises:
-        UserError: if the run cannot continue (a wrong key, an unknown model, a broken picture, a planner that fails on all of
+        UserError: if the run cannot continue (a wrong key, an unknown model, pictures or a planner that fail on all of
             the first frames); finished frames are kept.
     """
     driver = _FrameDriver(run, PlannerRunner(run.job.planner, calls), protocol, policy)
@@ -80,19 +82,37 @@ class _FrameDriver:
     policy: PicturePolicy
     done: int = 0
     failed: int = 0
+    seen: int = 0
+    unseen: int = 0
 
     async def one(self, frame: Frame) -> None:
         run, view = self.run, View()
+        unreadable: UserError | None = None
         if run.job.pictures:
             # Read and encoded once per frame in a thread, so that the calls of other frames continue meanwhile.
-            view = await asyncio.to_thread(load_view, frame, run.job.pictures, self.policy)
-        record = frame_record(frame, view, await self._planned(frame, view), self.protocol)
+            try:
+                view = await asyncio.to_thread(load_view, frame, run.job.pictures, self.policy)
+            except UserError as error:
+                unreadable = error
+        if unreadable is None:
+            self.seen += 1
+            planned = await self._planned(frame, view)
+        else:
+            run.cancellation.check()
+            planned = Planned(Plan(None, call_outcome("picture")), None, str(unreadable))
+        record = frame_record(frame, view, planned, self.protocol)
         run.writer.append(record)
+        run.tally.add(record.calls)
         self.done += 1
         self.failed += is_call_error(record.outcome)
         run.monitor.frame_done(record)
         run.progress(record)
         self.runner.end_if_hopeless()
+        if unreadable is not None:
+            self.unseen += 1
+            run.tally.failed(record.outcome, str(unreadable))
+            if not self.seen and self.unseen >= EQUAL_FAILURES:
+                raise unreadable  # all of them: the data is not where it should be
 
     async def _planned(self, frame: Frame, view: View) -> Planned:
         """Waits for a place if the planner computes in this process, so that its measured seconds contain no waiting."""

@@ -6,9 +6,10 @@ The ``Work`` is what they drive: the frames of a source (``frames_of_source``) o
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,18 +18,21 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import msgspec
 
 from lightemma.backends.base import Backend, BatchBackend
-from lightemma.backends.config import Limits
+from lightemma.backends.config import Limits, ModelConfig
 from lightemma.calls.budget import Budget
 from lightemma.calls.cache import FILE as CACHE_FILE
 from lightemma.calls.cache import ResponseCache
 from lightemma.calls.caller import CallContext, ModelCaller
 from lightemma.calls.cancellation import Cancellation, cancelling_on_interrupt
+from lightemma.calls.health import Tally
+from lightemma.calls.identity import addresses
 from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
 from lightemma.calls.prices import ResolvedPrice, resolve_price
 from lightemma.errors import UserError
+from lightemma.run_folder.lock import RunLock
 from lightemma.run_folder.manifest import Manifest, now
-from lightemma.run_folder.store import RunWriter
+from lightemma.run_folder.store import RunWriter, count_calls
 from lightemma.serving.pool import ServerPool
 from lightemma.sessions.batch import POLL_S
 from lightemma.sessions.constraints_check import check_constraint
@@ -40,6 +44,11 @@ Prices = Mapping[str, ResolvedPrice | None]
 Watch = Callable[[Monitor], None]
 #: Called with the record of every finished frame or episode.
 Progress = Callable[[Any], None]
+
+#: Files and connections that a process may have open, where the system allows it.
+MANY_FILES = 8192
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,9 @@ class RunOutcome:
         planner_errors: of ``failed``, those in which the planner itself failed.
         first_error: the first error of the planner, or None.
         first_call_error: why the first failed call left a frame without a plan, or None.
+        reason: the most frequent failure of calls, with the provider's message, or None.
+        calls: recorded in this session.
+        cached: of these, answered from the response cache.
     """
 
     total: int
@@ -82,6 +94,9 @@ class RunOutcome:
     planner_errors: int = 0
     first_error: str | None = None
     first_call_error: str | None = None
+    reason: str | None = None
+    calls: int = 0
+    cached: int = 0
 
 
 @dataclass
@@ -99,6 +114,7 @@ class Run:
         spending: how providers may be used.
         cache: stored answers, or None.
         progress: called with every record.
+        tally: counts the calls of every record.
     """
 
     job: Job
@@ -110,6 +126,7 @@ class Run:
     spending: Spending
     cache: ResponseCache | None
     progress: Progress
+    tally: Tally = field(default_factory=Tally)
 
     def outcome(
         self,
@@ -123,7 +140,20 @@ class Run:
     ) -> RunOutcome:
         """How the run ended; see ``RunOutcome``. A complete run does not count as stopped."""
         stopped = self.cancellation.reason if kept + done < total else None
-        return RunOutcome(total, done, kept, failed, stopped, planner_errors, first_error, first_call_error)
+        tally = self.tally
+        return RunOutcome(
+            total,
+            done,
+            kept,
+            failed,
+            stopped,
+            planner_errors,
+            first_error,
+            first_call_error,
+            tally.commonest,
+            tally.calls,
+            tally.cached,
+        )
 
 
 class Work(Protocol):
@@ -178,12 +208,14 @@ class Session(Generic[W]):
         jobs: the runs.
         results: folder of runs.
         concurrency: concurrent calls of each provider (for a planner without models: frames or episodes); None adapts.
+        check: is given a model before its first call that the cache does not answer; raises UserError if it cannot be asked.
     """
 
     work: W
     jobs: Sequence[Job]
     results: Path
     concurrency: int | None = None
+    check: Callable[[ModelConfig], None] | None = None
 
     def run(
         self, spending: Spending | None = None, watch: Watch | None = None, progress: Progress | None = None
@@ -223,12 +255,16 @@ class Session(Generic[W]):
         self, spending: Spending, watch: Watch | None = None, progress: Progress | None = None
     ) -> list[RunOutcome]:
         """Like ``run``, for callers with their own event loop, who must do the checks of ``run`` themselves."""
-        shared = _Shared(Cancellation(), Budget(spending.max_cost), self.concurrency)
+        allow_many_files()
+        shared = _Shared(Cancellation(), Budget(spending.max_cost), self.concurrency, check=self.check)
         prices = {job.name: prices_of(job, spending) for job in self.jobs}
         async with AsyncExitStack() as stack:
             if spending.cache and any(backend.cacheable for job in self.jobs for backend in job.models):
                 shared.cache = stack.enter_context(ResponseCache(self.results / CACHE_FILE))
+                self._say_unused(shared.cache)
             stack.enter_context(cancelling_on_interrupt(shared.cancellation))
+            for job in self.jobs:
+                stack.enter_context(RunLock(self.results / job.name))
             # All folders are opened before the first call: a folder with another run is refused before money is spent.
             writers = [
                 stack.enter_context(
@@ -254,6 +290,14 @@ class Session(Generic[W]):
             outcomes.append(result)
         return outcomes
 
+    def _say_unused(self, cache: ResponseCache) -> None:
+        for backend in (one for job in self.jobs for one in job.models if one.cacheable):
+            if addresses(backend.config) and cache.holds_old_answers(backend.config.name):
+                log.warning(
+                    "Answers of version 0.1 to '%s' do not say which server gave them, so they are not used.",
+                    backend.config.name,
+                )
+
     async def _drive(self, run: Run, watch: Watch | None) -> RunOutcome:
         if watch:
             watch(run.monitor)
@@ -276,29 +320,34 @@ class _Shared:
     concurrency: int | None
     limits: dict[str, ProviderLimits] = field(default_factory=dict)
     cache: ResponseCache | None = None
+    check: Callable[[ModelConfig], None] | None = None
 
     def start(
         self, job: Job, writer: RunWriter, prices: Prices, work: Work, spending: Spending, progress: Progress | None
     ) -> Run:
         """Makes a run in progress."""
         monitor = Monitor(job.name, frames=work.size, unit=work.unit)
-        contexts = {role: self._context(one, monitor, prices[role]) for role, one in job.backends.items()}
+        ending = Cancellation(self.cancellation)
+        contexts = {role: self._context(one, monitor, ending, prices[role]) for role, one in job.backends.items()}
         calls = {role: ModelCaller(one, contexts[role], role) for role, one in job.backends.items()}
         in_order = list(contexts.values())
         if in_order:
             monitor.pool = in_order[0].limits.pool
         else:
             limits = ProviderLimits(Limits(), self.concurrency or work.default_concurrency)
-            in_order = [CallContext(limits, monitor, self.cancellation)]
+            in_order = [CallContext(limits, monitor, ending)]
         report = progress or (lambda record: None)
-        return Run(job, writer, monitor, self.cancellation, calls, in_order, spending, self.cache, report)
+        return Run(job, writer, monitor, ending, calls, in_order, spending, self.cache, report)
 
-    def _context(self, backend: Backend, monitor: Monitor, price: ResolvedPrice | None) -> CallContext:
+    def _context(
+        self, backend: Backend, monitor: Monitor, ending: Cancellation, price: ResolvedPrice | None
+    ) -> CallContext:
         """The context of ``backend``'s calls; models of one provider share its limits."""
         if backend.rate_key not in self.limits:
             self.limits[backend.rate_key] = ProviderLimits(backend.config.limits, self.concurrency)
         cache = self.cache if backend.cacheable else None
-        return CallContext(self.limits[backend.rate_key], monitor, self.cancellation, self.budget, price, cache)
+        limits = self.limits[backend.rate_key]
+        return CallContext(limits, monitor, ending, self.budget, price, cache, check=self.check)
 
 
 def prices_of(job: Job, spending: Spending) -> dict[str, ResolvedPrice | None]:
@@ -319,6 +368,19 @@ def prices_of(job: Job, spending: Spending) -> dict[str, ResolvedPrice | None]:
             )
         prices[role] = price
     return prices
+
+
+def allow_many_files() -> None:
+    """Lets this process open as many files and connections as the system allows it; its usual limit is for small programs."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def check_writable(folder: Path) -> None:
@@ -346,4 +408,6 @@ def _finished(run: Run, outcome: RunOutcome, seconds: float) -> Manifest:
     gpus = sum({backend.rate_key: backend.gpu_count for backend in run.job.models}.values())
     if gpus:
         manifest = msgspec.structs.replace(manifest, gpu_seconds=(manifest.gpu_seconds or 0.0) + seconds * gpus)
+    calls, cached = count_calls(run.writer.folder)
+    manifest = msgspec.structs.replace(manifest, calls=calls, cached_calls=cached)
     return msgspec.structs.replace(manifest, ended=None if outcome.stopped else now())

@@ -136,7 +136,7 @@ def test_a_batch_that_is_refused_as_a_whole(server, provider):
     server.server.settings.batch_outcome = "failed"
     with pytest.raises(CallError) as caught:
         batch(provider, server, REQUESTS)
-    assert caught.value.kind == ("server_error" if provider is GOOGLE else "bad_request")
+    assert caught.value.kind == "bad_request"
 
 
 @each_hosted
@@ -146,6 +146,52 @@ def test_an_unknown_batch_is_not_an_unknown_model(server, provider):
         with pytest.raises(CallError) as caught:
             asyncio.run(using(provider.make(server), lambda backend, ask=ask: getattr(backend, ask)(name)))
         assert caught.value.kind == "bad_request"
+
+
+@each_hosted
+def test_a_batch_whose_id_was_lost_is_found_by_its_label(server, provider):
+    server.server.settings.batches_per_page = 2
+    names = [f"lightemma-{n}" for n in "abcde"]
+
+    async def through(backend):
+        made = {}
+        for name in names:
+            keys = {f"{name}-0": REQUESTS["c"], f"{name}-1": REQUESTS["scene-0001_1-scene"]}
+            made[name] = await backend.submit_batch(keys)
+        found = {name: await backend.find_batch(name) for name in names}
+        return made, found, await backend.find_batch("lightemma-f"), await backend.find_batch("lightemma")
+
+    made, found, missing, short = asyncio.run(using(provider.make(server), through))
+    assert provider.backend.finds_batches
+    assert found == made
+    assert len(set(found.values())) == len(names)
+    assert (missing, short) == (None, None)
+
+
+def test_anthropic_s_batches_are_told_apart_once_they_have_ended(server):
+    server.server.settings.batch_delay_s = 3600.0
+
+    async def through(backend):
+        await backend.submit_batch({"lightemma-a-0": REQUESTS["c"]})
+        await backend.find_batch("lightemma-a")
+
+    with pytest.raises(CallError, match="once it has ended"):
+        asyncio.run(using(ANTHROPIC.make(server), through))
+
+
+@pytest.mark.parametrize("provider", [CHAT, RESPONSES, ANTHROPIC], ids=lambda provider: provider.name)
+def test_a_torn_line_costs_its_own_answer_alone(server, provider):
+    async def through(backend):
+        name = await backend.submit_batch(REQUESTS)
+        (made,) = server.server.memory.batches.values()
+        made.torn = True
+        torn = await backend.fetch_batch(name)
+        made.torn = False
+        return torn, await backend.fetch_batch(name)
+
+    torn, whole = asyncio.run(using(provider.make(server), through))
+    assert len(torn) == len(REQUESTS) - 1
+    assert {key: whole[key] for key in torn} == torn
 
 
 @each_hosted

@@ -76,8 +76,8 @@ def test_run_ends_with_1_when_calls_failed_and_tries_them_again_when_repeated(pl
     first = cli(*arguments)
     assert first.status == 1
     assert first.out == (
-        "shaky: 5 frames, 2 with failed calls, first by call:overloaded (scripted overloaded) "
-        "(the same command tries them again) -> out/shaky\n"
+        "shaky: 5 frames, 2 with failed calls, mostly overloaded: scripted overloaded (the same command tries them again) "
+        "-> out/shaky\n"
     )
     second = cli(*arguments)
     assert (second.status, second.out) == (1, first.out.replace("5 frames, 2", "5 frames, 3 already done, 1"))

@@ -66,7 +66,7 @@ class Sight(Backend):
     async def generate(self, request: Request) -> Completion:
         self.asked += 1
         if self.fails_from is not None and self.asked >= self.fails_from:
-            raise CallError("overloaded", "too much")
+            raise CallError("bad_request", "too much")
         picture = request.messages[0].parts[0].picture
         if request.stage != "action":
             return Completion("Yes.", Usage(input=1000, output=1), latency_s=0.2)

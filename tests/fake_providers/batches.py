@@ -15,6 +15,11 @@ from tests.fake_providers.state import Batch
 AnswerOne = Callable[[Asked, Fault | None, str], dict[str, Any]]
 
 
+def provider_of(batch: Batch) -> str:
+    """Whose batch it is."""
+    return batch.format if batch.format in {"anthropic", "google"} else "openai"
+
+
 def work_off(batch: Batch, answer_one: AnswerOne) -> None:
     """Answers the requests of a finished batch, once."""
     if batch.results is not None or not batch.finished:
@@ -61,6 +66,7 @@ def openai_batch(batch: Batch) -> dict[str, Any]:
         "output_file_id": f"out-{batch.id}" if _count(batch, "answer") else None,
         "error_file_id": f"err-{batch.id}" if _count(batch, "error", "gone") else None,
         "created_at": 1_750_000_000,
+        "metadata": batch.labels,
         "request_counts": {
             "total": len(batch.items),
             "completed": _count(batch, "answer"),
@@ -71,6 +77,11 @@ def openai_batch(batch: Batch) -> dict[str, Any]:
         problem = {"code": "invalid_json_line", "message": "Line 1 is not a request.", "line": 1, "param": None}
         whole["errors"] = {"object": "list", "data": [problem]}
     return whole
+
+
+def torn(content: bytes, batch: Batch) -> bytes:
+    """The content of a results file, its last line cut if the batch says so."""
+    return content[:-20] if batch.torn else content
 
 
 def openai_file(batch: Batch, errors: bool) -> bytes:
@@ -87,7 +98,7 @@ def openai_file(batch: Batch, errors: bool) -> bytes:
             line["error"] = {"code": code, "message": "This request could not be executed in time."}
         if ("answer" in result) != errors:
             lines.append(json.dumps(line) + "\n")
-    return "".join(lines).encode()
+    return torn("".join(lines).encode(), batch)
 
 
 def anthropic_batch(batch: Batch, address: str) -> dict[str, Any]:
@@ -123,7 +134,7 @@ def anthropic_results(batch: Batch) -> bytes:
         else:
             reported = {"type": result["gone"]}
         lines.append(json.dumps({"custom_id": result["key"], "result": reported}) + "\n")
-    return "".join(lines).encode()
+    return torn("".join(lines).encode(), batch)
 
 
 def google_batch(batch: Batch) -> dict[str, Any]:

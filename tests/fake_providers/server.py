@@ -59,6 +59,8 @@ class FakeServer:
         add.add_post("/v1/files", self._openai_upload)
         add.add_get("/v1/files/{file}/content", self._openai_content)
         add.add_post("/v1/batches", self._openai_submit)
+        add.add_get("/{version:v1|v1beta}/batches", self._list_batches)
+        add.add_get("/v1/messages/batches", self._list_batches)
         add.add_get("/{version:v1|v1beta}/batches/{batch}", self._get_batch)
         add.add_post("/v1/messages/batches", self._anthropic_submit)
         add.add_get("/v1/messages/batches/{batch}", self._get_batch)
@@ -265,7 +267,33 @@ class FakeServer:
             return web.json_response(wire.error("chat", 400, "bad_request", "Lines for another endpoint."), status=400)
         form: Format = "responses" if body["endpoint"] == "/v1/responses" else "chat"
         items = [(line["custom_id"], line["body"]) for line in lines]
-        return web.json_response(batches.openai_batch(self._new_batch(form, "batch_", items)))
+        batch = self._new_batch(form, "batch_", items)
+        batch.labels = body.get("metadata") or {}
+        return web.json_response(batches.openai_batch(batch))
+
+    async def _list_batches(self, request: web.Request) -> web.Response:
+        """The batches of one provider, the latest first, a page at a time."""
+        kind = (
+            "anthropic"
+            if "/messages/" in request.path
+            else "google"
+            if "x-goog-api-key" in request.headers
+            else "openai"
+        )
+        found = [batch for batch in reversed(self.memory.batches.values()) if batches.provider_of(batch) == kind]
+        for batch in found:
+            batches.work_off(batch, self._batch_answer)
+        if kind == "google":
+            return web.json_response({"operations": [batches.google_batch(batch) for batch in found]})
+        if kind == "anthropic":
+            told = [batches.anthropic_batch(batch, _address(request)) for batch in found]
+            return web.json_response({"data": told, "has_more": False})
+        after = request.query.get("after")
+        if after is not None:
+            found = found[[batch.id for batch in found].index(after) + 1 :]
+        page = found[: self.settings.batches_per_page]
+        told = [batches.openai_batch(batch) for batch in page]
+        return web.json_response({"object": "list", "data": told, "has_more": len(page) < len(found)})
 
     async def _anthropic_submit(self, request: web.Request) -> web.Response:
         body = await request.json()

@@ -29,6 +29,7 @@ class Settings:
         max_pictures: pictures in one request; one more gets vLLM's 400. None for no limit.
         context_tokens: longest input and output together; beyond it comes vLLM's 400. None for no limit.
         batch_delay_s: seconds until a batch is finished.
+        batches_per_page: how many batches one page of their list holds.
         batch_outcome: how batches end: ``completed``, or ``failed``, ``expired`` or ``cancelled`` as a whole.
         keep: how many requests are kept to look at.
     """
@@ -45,6 +46,7 @@ class Settings:
     context_tokens: int | None = None
     batch_delay_s: float = 0.0
     batch_outcome: str = "completed"
+    batches_per_page: int = 100
     keep: int = 1000
 
 
@@ -122,6 +124,8 @@ class Batch:
         outcome: how it ends.
         faults: faults of single requests, by key.
         results: filled once it is finished.
+        labels: what it can be found by.
+        torn: whether its results' last line is cut.
     """
 
     id: str
@@ -134,6 +138,8 @@ class Batch:
     outcome: str = "completed"
     faults: dict[str, Fault] = field(default_factory=dict)
     results: list[dict[str, Any]] | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    torn: bool = False
 
     @property
     def finished(self) -> bool:

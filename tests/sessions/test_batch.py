@@ -3,12 +3,14 @@
 import asyncio
 from dataclasses import replace
 
+import msgspec
 import pytest
 
-from lightemma.backends.base import BatchBackend, BatchStatus, CallError, Completion
+from lightemma.backends.base import BatchBackend, BatchStatus, CallError, Completion, batch_label
 from lightemma.backends.config import ModelConfig
 from lightemma.calls.cache import ResponseCache
 from lightemma.calls.cancellation import Cancellation, Cancelled
+from lightemma.calls.identity import Identity
 from lightemma.data.pictures import PicturePolicy
 from lightemma.errors import UserError
 from lightemma.frame import EgoHistory
@@ -16,7 +18,7 @@ from lightemma.planners.base import View
 from lightemma.planners.chain_of_thought import ChainOfThought
 from lightemma.run_folder.records import Usage
 from lightemma.sessions import batch as batches
-from lightemma.sessions.batch import TRIES, BatchRun
+from lightemma.sessions.batch import CONFIRMED, MOST_SILENT, TRIES, BatchRun
 from tests.conftest import make_frames, steady
 
 
@@ -41,7 +43,7 @@ class Provider(BatchBackend):
         super().__init__(ModelConfig(name="m", provider="test", model="m"))
         self.looks, self.batches, self.waits = looks, {}, {}
         self.fails: dict[str, CallError] = {}
-        self.forgets = False
+        self.forgets = 0
 
     async def generate(self, request):
         raise AssertionError("a batch run makes no single calls")
@@ -53,7 +55,7 @@ class Provider(BatchBackend):
 
     async def batch_status(self, batch_id):
         if self.forgets:
-            self.forgets = False
+            self.forgets -= 1
             raise CallError("model_not_found", "no such batch")
         self.waits[batch_id] -= 1
         return BatchStatus(self.waits[batch_id] <= 0, 0, len(self.batches[batch_id]), "in progress")
@@ -154,7 +156,7 @@ def test_calls_that_fail_repeatedly_fail_the_frame(tmp_path, frames):
 
 def test_a_batch_unknown_to_the_provider_is_submitted_again(tmp_path, frames):
     provider = Provider()
-    provider.forgets = True
+    provider.forgets = CONFIRMED
     plans = wave(provider, tmp_path, frames)
     assert all(plan.outcome == "ok" for plan in plans)
     assert len(provider.batches) == 4
@@ -176,3 +178,254 @@ def test_a_broken_list_of_batches_is_not_overwritten(tmp_path, frames):
     with pytest.raises(UserError, match="paid for"):
         wave(Provider(), tmp_path, frames)
     assert (tmp_path / batches.FILE).read_text() == "{"
+
+
+class Faulty(Provider):
+    """Fails as it is told, and can find batches again."""
+
+    finds_batches = True
+
+    def __init__(self, looks: int = 1) -> None:
+        super().__init__(looks)
+        self.labels: dict[str, str] = {}
+        self.status_faults: list[Exception] = []
+        self.fetch_faults: list[Exception] = []
+        self.submit_faults: list[BaseException] = []
+        self.find_faults: list[Exception] = []
+        self.torn = 0
+        self.looked = 0
+
+    async def submit_batch(self, requests):
+        fault = self.submit_faults.pop(0) if self.submit_faults else None
+        if isinstance(fault, CallError) and fault.kind == "bad_request":
+            raise fault
+        name = await super().submit_batch(requests)
+        self.labels[batch_label(requests)] = name
+        if fault is not None:
+            raise fault  # taken, but its id never arrives
+        return name
+
+    async def find_batch(self, label):
+        self.looked += 1
+        if self.find_faults:
+            raise self.find_faults.pop(0)
+        return self.labels.get(label)
+
+    async def batch_status(self, batch_id):
+        if self.status_faults:
+            raise self.status_faults.pop(0)
+        return await super().batch_status(batch_id)
+
+    async def fetch_batch(self, batch_id):
+        if self.fetch_faults:
+            raise self.fetch_faults.pop(0)
+        answers = await super().fetch_batch(batch_id)
+        if self.torn:
+            self.torn -= 1
+            answers.pop(next(iter(answers)))
+        return answers
+
+
+def paid(provider) -> int:
+    return sum(len(batch) for batch in provider.batches.values())
+
+
+ALL = 1 + 5 + 5  # the first stage of all frames is the same question
+PASSING = ["timeout", "connection", "server_error", "rate_limited", "overloaded", "invalid_response"]
+
+
+@pytest.mark.parametrize("kind", PASSING)
+@pytest.mark.parametrize("where", ["status_faults", "fetch_faults"])
+def test_a_fault_on_the_way_is_asked_again_and_paid_once(tmp_path, frames, kind, where):
+    provider = Faulty()
+    setattr(provider, where, [CallError(kind, "later")] * 5)
+    plans = wave(provider, tmp_path, frames)
+    assert {plan.outcome for plan in plans} == {"ok"}
+    assert paid(provider) == ALL
+
+
+@pytest.mark.parametrize("kind", ["auth", "no_credit", "model_not_found", "bad_request"])
+@pytest.mark.parametrize("where", ["status_faults", "fetch_faults"])
+def test_a_single_refusal_on_the_way_is_not_believed(tmp_path, frames, kind, where):
+    provider = Faulty()
+    setattr(provider, where, [CallError(kind, "no")])
+    plans = wave(provider, tmp_path, frames)
+    assert {plan.outcome for plan in plans} == {"ok"}
+    assert paid(provider) == ALL
+
+
+@pytest.mark.parametrize("where", ["status_faults", "fetch_faults"])
+@pytest.mark.parametrize("kind", ["auth", "no_credit"])
+def test_a_revoked_key_is_a_sentence_and_the_batch_is_picked_up_with_another(tmp_path, frames, kind, where):
+    provider = Faulty()
+    setattr(provider, where, [CallError(kind, "revoked")] * 50)
+    with pytest.raises(UserError, match=r"does not say how batch batch-0.*revoked.*stays written down"):
+        wave(provider, tmp_path, frames)
+    setattr(provider, where, [])
+    plans = wave(provider, tmp_path, frames)
+    assert {plan.outcome for plan in plans} == {"ok"}
+    assert paid(provider) == ALL
+
+
+def test_a_provider_that_says_nothing_is_not_asked_for_ever(tmp_path, frames):
+    provider = Faulty()
+    provider.status_faults = [CallError("connection", "down")] * (MOST_SILENT + 5)
+    with pytest.raises(UserError, match="does not say how batch"):
+        wave(provider, tmp_path, frames)
+    provider.status_faults = []
+    assert {plan.outcome for plan in wave(provider, tmp_path, frames)} == {"ok"}
+    assert paid(provider) == ALL
+
+
+def test_results_that_are_gone_are_a_sentence_and_the_next_command_begins_anew(tmp_path, frames):
+    provider = Faulty()
+    provider.fetch_faults = [CallError("bad_request", "no such file")] * CONFIRMED
+    with pytest.raises(UserError, match=r"gives no results of batch batch-0.*no such file"):
+        wave(provider, tmp_path, frames)
+    assert {plan.outcome for plan in wave(provider, tmp_path, frames)} == {"ok"}
+    assert paid(provider) == ALL + 1
+
+
+def test_a_batch_that_never_ends_is_a_sentence(tmp_path, frames):
+    seconds = [0.0]
+
+    class Waiting(Cancellation):
+        async def sleep(self, wait):
+            seconds[0] += 3600.0
+
+    async def drive():
+        with ResponseCache(tmp_path / "c.sqlite") as cache:
+            run = BatchRun(
+                {"main": Faulty(10**9)}, cache, tmp_path, Waiting(), lambda said: None, 3600.0, lambda: seconds[0]
+            )
+            await run.answer(lambda: frames, ChainOfThought(), PicturePolicy())
+
+    seconds[0] = 1e9
+    with pytest.raises(UserError, match="has not ended in 7 days"):
+        asyncio.run(drive())
+    assert seconds[0] < 1e9 + 8 * 24 * 3600
+
+
+@pytest.mark.parametrize("torn", [1, 2])
+def test_a_torn_download_is_fetched_again(tmp_path, frames, torn):
+    provider = Faulty()
+    provider.torn = torn
+    plans = wave(provider, tmp_path, frames)
+    assert {plan.outcome for plan in plans} == {"ok"}
+    assert paid(provider) == ALL
+
+
+def test_an_answer_that_stays_torn_is_asked_for_again_and_no_other(tmp_path, frames):
+    provider = Faulty()
+    provider.torn = CONFIRMED
+    plans = wave(provider, tmp_path, frames)
+    assert {plan.outcome for plan in plans} == {"ok"}
+    assert paid(provider) == ALL + 1
+
+
+@pytest.mark.parametrize("kind", ["timeout", "connection", "server_error", "invalid_response"])
+def test_a_batch_whose_id_never_arrived_is_found_again(tmp_path, frames, kind):
+    provider = Faulty()
+    provider.submit_faults = [CallError(kind, "lost")]
+    plans = wave(provider, tmp_path, frames)
+    assert {plan.outcome for plan in plans} == {"ok"}
+    assert paid(provider) == ALL
+
+
+class Killed(BaseException):
+    """Stands for the process' end."""
+
+
+def test_a_process_that_is_killed_while_it_hands_over_pays_once(tmp_path, frames):
+    provider = Faulty()
+    provider.submit_faults = [Killed()]
+    with pytest.raises(Killed):
+        wave(provider, tmp_path, frames)
+    provider.find_faults = [CallError("overloaded", "later")]
+    plans = wave(provider, tmp_path, frames)
+    assert {plan.outcome for plan in plans} == {"ok"}
+    assert paid(provider) == ALL
+
+
+def test_a_process_that_is_killed_before_it_hands_over_hands_over_again(tmp_path, frames):
+    provider = Faulty()
+    whole, provider.submit_batch = provider.submit_batch, None
+
+    async def killed(requests):
+        raise Killed
+
+    provider.submit_batch = killed
+    with pytest.raises(Killed):
+        wave(provider, tmp_path, frames)
+    provider.submit_batch = whole
+    plans = wave(provider, tmp_path, frames)
+    assert {plan.outcome for plan in plans} == {"ok"}
+    assert (paid(provider), provider.looked) == (ALL, 2)
+
+
+def test_whether_a_batch_was_taken_is_asked_until_it_is_known(tmp_path, frames):
+    provider = Faulty()
+    provider.submit_faults = [Killed()]
+    with pytest.raises(Killed):
+        wave(provider, tmp_path, frames)
+    provider.find_faults = [CallError("overloaded", "later")] * 5
+    with pytest.raises(UserError, match="does not say whether it took the batch"):
+        wave(provider, tmp_path, frames)
+    assert {plan.outcome for plan in wave(provider, tmp_path, frames)} == {"ok"}
+    assert paid(provider) == ALL
+
+
+def test_a_provider_that_finds_no_batch_says_so(tmp_path, frames):
+    provider, said = Faulty(), []
+    provider.submit_faults, provider.finds_batches = [Killed()], False
+    with pytest.raises(Killed):
+        wave(provider, tmp_path, frames)
+    plans = wave(provider, tmp_path, frames, said=said)
+    assert {plan.outcome for plan in plans} == {"ok"}
+    assert any("no way to find out" in sentence for sentence in said)
+
+
+def test_a_batch_of_0_1_that_is_still_out_is_picked_up(tmp_path, frames):
+    provider = Faulty()
+    provider.fetch_faults = [Killed()]
+    with pytest.raises(Killed):
+        wave(provider, tmp_path, frames)
+    state = msgspec.json.decode((tmp_path / batches.FILE).read_bytes())
+    (out,) = state["out"]
+    old = {short: asked["old_key"] for short, asked in out["asked"].items()}
+    (tmp_path / batches.FILE).write_bytes(
+        msgspec.json.encode({"out": [{"id": out["id"], "keys": old, "role": "main"}], "failures": {}})
+    )
+    provider.fetch_faults = []
+    assert {plan.outcome for plan in wave(provider, tmp_path, frames)} == {"ok"}
+    assert paid(provider) == ALL
+
+
+def test_a_call_that_another_run_has_asked_is_waited_for(tmp_path, frames):
+    provider, said = Faulty(), []
+    request = []
+
+    class First(ChainOfThought):
+        async def plan(self, frame, view, calls):
+            async def note(asked):
+                request.append(replace(asked, sample_token=frame.sample_token))
+                raise Killed
+
+            return await super().plan(frame, view, {"main": note})
+
+    with pytest.raises(Killed):
+        asyncio.run(First().plan(frames[0], View(), {}))
+    asked = Identity(provider).asked(request[0])
+    with ResponseCache(tmp_path / "c.sqlite") as other:
+        assert other.claim(asked) is None
+
+        class Impatient(list):
+            def append(self, sentence):
+                said.append(sentence)
+                if "waited for" in sentence and len(said) == 1:
+                    other.put(asked, Completion("text", Usage(9, 0, 3)))
+                    other.release(asked)
+
+        plans = wave(provider, tmp_path, frames, said=Impatient())
+    assert {plan.outcome for plan in plans} == {"ok"}
+    assert paid(provider) == ALL - 1

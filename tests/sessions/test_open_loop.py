@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
+from PIL import Image
 
 from lightemma.backends.base import Backend, CallError, Completion, Request
 from lightemma.backends.config import Limits, ModelConfig
 from lightemma.backends.replay import Recorded, ReplayBackend
 from lightemma.backends.scripted import ScriptedBackend
+from lightemma.calls.health import CONFIRMED
 from lightemma.calls.monitor import Monitor
 from lightemma.errors import UserError
 from lightemma.evaluation.scores import load_scores
@@ -184,13 +187,13 @@ def test_a_refusal_ends_the_frame_although_it_has_text(tmp_path):
     ("kind", "sentence"),
     [("auth", "refused the key for model 'vlm'"), ("model_not_found", "knows no model 'vlm-model'")],
 )
-def test_a_failure_that_every_further_call_would_meet_ends_the_run(tmp_path, kind, sentence):
-    script = [*[text for texts in GOOD.values() for text in texts] * 2, CallError(kind, "no")]
+def test_a_failure_that_no_further_call_can_escape_ends_the_run(tmp_path, kind, sentence):
+    script = [*[text for texts in GOOD.values() for text in texts] * 2, *[CallError(kind, "no")] * 20]
     backend = Crowded.from_answers(script, config=config())
     with pytest.raises(UserError, match=sentence):
         drive_once(tmp_path / "vlm", backend)
-    assert list(outcomes(tmp_path / "vlm").values()) == ["ok", "ok"]
-    assert len(backend.requests) == 7, "one refused call is enough"
+    # After answers it must be said again by the calls of several frames; the last one is not recorded.
+    assert list(outcomes(tmp_path / "vlm").values()) == ["ok", "ok", *[f"call:{kind}"] * (CONFIRMED - 1)]
     assert backend.closed == 1
 
 
@@ -275,18 +278,44 @@ class Seeing(ScriptedBackend):
     reads_pictures = True
 
 
-def test_a_broken_picture_ends_the_run_by_name(tmp_path):
+def test_a_broken_picture_fails_its_frame_by_name(tmp_path):
     path = tmp_path / "broken.jpg"
     path.write_bytes(b"\xff\xd8 no more")
-    frame = make_frame(image_path=path)
-    with pytest.raises(UserError, match=r"broken\.jpg"):
-        drive_once(tmp_path / "vlm", Seeing.from_answers(GOOD, repeat=True, config=config()), [frame])
-    assert read_frames(tmp_path / "vlm") == []
+    whole = tmp_path / "whole.jpg"
+    Image.new("RGB", (32, 18), (90, 120, 150)).save(whole)
+    frames = make_frames({"scene-0001": 3})
+    pictures = [whole, path, whole]
+    frames = [replace(frame, image_path=one) for frame, one in zip(frames, pictures, strict=True)]
+    backend = Seeing.from_answers(GOOD, repeat=True, config=config())
+    outcome = drive_once(tmp_path / "vlm", backend, frames)
+    assert (outcome.done, outcome.failed) == (3, 1)
+    assert "broken.jpg" in outcome.reason
+    records = read_frames(tmp_path / "vlm")
+    assert [record.outcome for record in records] == ["ok", "call:picture", "ok"]
+    assert "broken.jpg" in records[1].error
+    whole.rename(path)  # mended
+    assert drive_once(tmp_path / "vlm", backend, [replace(one, image_path=path) for one in frames]).failed == 0
+
+
+@pytest.mark.parametrize("content", [b"", None, b"\xff\xd8 no more"], ids=["empty", "missing", "torn"])
+def test_pictures_that_are_all_unreadable_end_the_run(tmp_path, content):
+    path = tmp_path / "one.jpg"
+    path.write_bytes(b"" if content is None else content)
+    frames = [replace(frame, image_path=path) for frame in make_frames({"scene-0001": 14})]
+
+    class Vanishing(Seeing):
+        def prepare_run(self, folder, servers):
+            if content is None:
+                path.unlink()
+
+    backend = Vanishing.from_answers(GOOD, repeat=True, config=config())
+    with pytest.raises(UserError, match=r"one\.jpg"):
+        drive_once(tmp_path / "vlm", backend, frames)
+    assert len(read_frames(tmp_path / "vlm")) == 10
+    assert backend.requests == []
 
 
 def test_a_picture_is_recorded_by_its_digest_and_never_embedded(tmp_path):
-    from PIL import Image
-
     path = tmp_path / "seen.jpg"
     Image.new("RGB", (32, 18), (90, 120, 150)).save(path)
     drive_once(tmp_path / "vlm", Seeing.from_answers(GOOD, repeat=True, config=config()), [make_frame(image_path=path)])

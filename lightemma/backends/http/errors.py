@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from lightemma.backends.base import CallError
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
+from lightemma.backends.http.reset_headers import reset_after
 from lightemma.errors import UserError
 from lightemma.failures import CallKind
 
@@ -123,6 +124,8 @@ class Failures:
             message += f" (asked {self.address} for model '{self.model}'{self.hint})"
         kind = kind_of(status, body, reported)
         wait = retry_after(headers)
+        if wait is None and status == 429:
+            wait = reset_after(headers)
         return self.error(
             self.not_found if kind == "model_not_found" else kind,
             message,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
@@ -12,7 +13,18 @@ from lightemma.backends.base import BatchBackend, CallError, Completion, Constra
 from lightemma.backends.http.errors import BATCH_TIMEOUT_S, Failures, checked_address, hosted_key
 from lightemma.backends.http.sdk_calls import attempt, load_sdk
 
+log = logging.getLogger(__name__)
+
 _Shape = TypeVar("_Shape", bound=BaseModel)
+
+
+def whole_line(shape: type[_Shape], text: bytes | str, failures: Failures) -> _Shape | None:
+    """One line of a batch's results, or None if it is torn: the other lines are answers all the same."""
+    try:
+        return failures.checked(shape, failures.json(text))
+    except CallError as error:
+        log.warning("a line of a batch's results is torn (%s)", error.message)
+        return None
 
 
 class HostedBackend(BatchBackend):

@@ -99,7 +99,7 @@ class SceneData:
                     "outcome": stage.outcome,
                     "prompt": self.templates.add(stage.prompt, [*lists, *answers[:place]]),
                     "response": stage.response,
-                    "latency": stage.latency_s,
+                    "latency": None if stage.cached else stage.latency_s,
                     "usage": stage.usage and [stage.usage.input, stage.usage.output, stage.usage.reasoning],
                     "attempts": stage.attempts,
                     "cached": stage.cached,
