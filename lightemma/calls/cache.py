@@ -258,7 +258,10 @@ class ResponseCache:
                     self._database.execute("PRAGMA busy_timeout = 30000")
                 self._flush()
         except (CacheBusy, UserError) as error:
-            log.error("%d answers could not be kept in '%s' (%s).", len(self._unsaved), self.path, error or "locked")
+            full = (
+                "the disk is full, or the file was removed" if isinstance(error, UserError) else "the file stays locked"
+            )
+            log.error("%d answers could not be stored in '%s': %s.", len(self._unsaved), self.path, full)
         with suppress(sqlite3.Error):
             self._database.execute("DELETE FROM claims WHERE token = ?", (self._token,))
         _open_tokens.discard(self._token)

@@ -380,7 +380,7 @@ def test_a_provider_that_finds_no_batch_says_so(tmp_path, frames):
     provider.submit_faults, provider.finds_batches = [Killed()], False
     with pytest.raises(Killed):
         wave(provider, tmp_path, frames)
-    plans = wave(provider, tmp_path, frames, said=said)
+    plans = wave(provider, tmp_path, frames, events=said)
     assert {plan.outcome for plan in plans} == {"ok"}
     assert any("no way to find out" in sentence for sentence in said)
 
@@ -426,6 +426,6 @@ def test_a_call_that_another_run_has_asked_is_waited_for(tmp_path, frames):
                     other.put(asked, Completion("text", Usage(9, 0, 3)))
                     other.release(asked)
 
-        plans = wave(provider, tmp_path, frames, said=Impatient())
+        plans = wave(provider, tmp_path, frames, events=Impatient())
     assert {plan.outcome for plan in plans} == {"ok"}
     assert paid(provider) == ALL - 1
