@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from lightemma.errors import UserError, near_names
+from lightemma.redaction import starred, without_pictures
 
 T = TypeVar("T")
 
@@ -124,7 +125,7 @@ def error_line(error: BaseException) -> str:
 
     Such as ``ValueError: empty list (my_planner.py, line 12)``. A module of lightemma is named only if there is no other.
     """
-    message = " ".join(str(error).encode("utf-8", "replace").decode().split())
+    message = starred(without_pictures(" ".join(str(error).encode("utf-8", "replace").decode().split())))
     if len(message) > _LONGEST_LINE:
         message = message[:_LONGEST_LINE] + " …"
     said = f"{type(error).__name__}: {message}" if message else type(error).__name__

@@ -25,6 +25,7 @@ from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
 from lightemma.backends.http.errors import BATCH_TIMEOUT_S
 from lightemma.backends.http.hosted import SdkBackend, whole_line
+from lightemma.backends.http.sdk_calls import direct_client
 from lightemma.backends.token_rules import patches, picture_rule
 from lightemma.errors import UserError
 from lightemma.run_folder.records import Usage
@@ -177,7 +178,11 @@ class AnthropicBackend(SdkBackend):
         self._check_settings()
         key = self._connect()
         self._client: anthropic.AsyncAnthropic = self._sdk.AsyncAnthropic(
-            base_url=config.base_url or self.facts.address, api_key=key, max_retries=0, timeout=config.limits.timeout_s
+            base_url=config.base_url or self.facts.address,
+            api_key=key,
+            max_retries=0,
+            timeout=config.limits.timeout_s,
+            http_client=direct_client(self._sdk, config.limits.timeout_s),
         )
 
     async def generate(self, request: Request) -> Completion:

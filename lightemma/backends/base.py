@@ -15,6 +15,7 @@ from lightemma.backends.facts import Facts
 from lightemma.errors import UserError
 from lightemma.failures import CallKind
 from lightemma.frame import Picture
+from lightemma.redaction import starred
 from lightemma.run_folder.manifest import distributions_of
 from lightemma.run_folder.records import MAIN, Stage, Usage
 
@@ -85,6 +86,8 @@ class Completion:
         model: the model as the provider names the one that answered.
         latency_s: seconds, only where the backend knows better than the harness's own clock (recordings do).
         failure: a call kind, only in recordings of harnesses that stored a failure's text as if it were an answer.
+
+    A key that the server sent back is starred here, so that neither a record nor the cache ever holds one.
     """
 
     text: str
@@ -94,17 +97,25 @@ class Completion:
     latency_s: float | None = None
     failure: CallKind | None = None
 
+    def __post_init__(self) -> None:
+        """Stars keys."""
+        for name in ("text", "model"):
+            value = getattr(self, name)
+            if isinstance(value, str) and (safe := starred(value)) != value:
+                object.__setattr__(self, name, safe)
+
 
 class CallError(Exception):
     """A call that brought no answer.
 
     Args:
         kind: why, as one of the harness's kinds of failure.
-        message: the provider's message, without secrets.
+        message: the provider's message; keys in it are starred.
         retry_after_s: how long the provider asks to wait, if it does.
     """
 
     def __init__(self, kind: CallKind, message: str, retry_after_s: float | None = None) -> None:
+        message = starred(message)
         super().__init__(message)
         self.kind: CallKind = kind
         self.message = message

@@ -166,7 +166,11 @@ class GoogleBackend(HostedBackend):
             vertexai=False,
             api_key=key,
             http_options=types.HttpOptions(
-                base_url=config.base_url or self.facts.address, retry_options=types.HttpRetryOptions(attempts=1)
+                base_url=config.base_url or self.facts.address,
+                retry_options=types.HttpRetryOptions(attempts=1),
+                # Redirects are not followed, by either of the HTTP clients that the package may use.
+                client_args={"follow_redirects": False},
+                async_client_args={"follow_redirects": False, "allow_redirects": False},
             ),
         )
 

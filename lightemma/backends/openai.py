@@ -21,6 +21,7 @@ from lightemma.backends.http.openai_wire import (
     responses_input,
     strict_schema,
 )
+from lightemma.backends.http.sdk_calls import direct_client
 from lightemma.backends.token_rules import patches, picture_rule, tiles
 from lightemma.errors import UserError
 
@@ -140,7 +141,11 @@ class OpenAIBackend(SdkBackend):
             )
         key = self._connect()
         self._client: openai.AsyncOpenAI = self._sdk.AsyncOpenAI(
-            base_url=config.base_url or self.facts.address, api_key=key, max_retries=0, timeout=config.limits.timeout_s
+            base_url=config.base_url or self.facts.address,
+            api_key=key,
+            max_retries=0,
+            timeout=config.limits.timeout_s,
+            http_client=direct_client(self._sdk, config.limits.timeout_s),
         )
 
     async def generate(self, request: Request) -> Completion:

@@ -12,7 +12,7 @@ from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
 from lightemma.backends.http.errors import Failures, read_key, shown_address
 from lightemma.backends.http.openai_wire import chat_messages, read_chat, strict_schema
-from lightemma.backends.http.sdk_calls import attempt, load_sdk
+from lightemma.backends.http.sdk_calls import attempt, direct_client, load_sdk
 from lightemma.backends.thinking import split_thinking
 from lightemma.backends.token_rules import OPEN_WEIGHTS
 from lightemma.errors import UserError
@@ -86,6 +86,7 @@ class OpenAICompatibleBackend(Backend):
             api_key=key or _NO_KEY,
             max_retries=0,
             timeout=config.limits.timeout_s,
+            http_client=direct_client(openai, config.limits.timeout_s),
         )
 
     @property

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import os
 
 from lightemma.backends.base import Backend, Completion
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
 from lightemma.errors import UserError
 from lightemma.plugins import describe, error_line
+from lightemma.redaction import remember
 from lightemma.run_folder.records import Usage
 
 
@@ -46,6 +48,9 @@ def made(kind: type[Backend], config: ModelConfig) -> Backend:
     Raises:
         UserError: if it cannot be made.
     """
+    # A plug-in reads its key itself; these are the variables that it may read it from.
+    for variable in (config.api_key_env, kind.facts.key_variable):
+        remember(os.environ.get(variable or "", "").strip())
     try:
         return kind(config)
     except UserError:

@@ -9,11 +9,14 @@ from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from lightemma.data.pictures import PicturePolicy, make_picture
+from lightemma.direct_http import direct_opener, read_body
 from lightemma.errors import UserError
 from lightemma.frame import Picture
 
 #: More than any front camera's picture; what is larger is no picture, or a wrong one.
 MAX_BYTES = 50_000_000
+#: Seconds for a whole picture, even if bytes keep arriving.
+WHOLE_S = 120.0
 
 
 def is_address(place: str) -> bool:
@@ -42,9 +45,15 @@ def fetch_picture(address: str, policy: PicturePolicy, timeout_s: float = 30.0) 
     shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     asked = urllib.request.Request(address, headers={"Accept": "image/*", "User-Agent": "lightemma"})
     try:
-        with urllib.request.urlopen(asked, timeout=timeout_s) as answer:
-            data: bytes = answer.read(MAX_BYTES + 1)
+        with direct_opener().open(asked, timeout=timeout_s) as answer:
+            data = read_body(answer, MAX_BYTES, WHOLE_S)
     except (OSError, HTTPException, ValueError) as error:
+        if isinstance(error, urllib.error.HTTPError) and 300 <= error.code < 400:
+            to = urlsplit(error.headers.get("location", "")).netloc.rpartition("@")[2]
+            raise UserError(
+                f"The picture {shown} is not there: HTTP {error.code} redirects{f' to {to}' if to else ''}, and redirects are "
+                "not followed; give the final address, or save the picture and give the file."
+            ) from None
         reason = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else getattr(error, "reason", error)
         raise UserError(
             f"The picture {shown} cannot be fetched ({reason}); save it and give the file, or ask a model whose provider "

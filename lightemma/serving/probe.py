@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
+from lightemma.direct_http import direct_opener, read_body
+
+#: A server on this machine answers with less, its counters included.
+_LARGEST_BODY = 16_000_000
 #: vLLM's counters -> names in lightemma. Those of other engines are not read.
 _COUNTERS = {
     "vllm:prompt_tokens_total": "input_tokens",
@@ -70,23 +74,25 @@ class Address:
         answer = self._ask(request, timeout_s)
         try:
             return json.loads(answer)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Unanswered(f"no JSON from {path}: {answer[:200]!r}") from None
 
     def _ask(self, request: urllib.request.Request, timeout_s: float) -> bytes:
         if self.key:
             request.add_header("Authorization", f"Bearer {self.key}")
         # The server is on this machine: a proxy for other machines must not be used.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        opener = direct_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=timeout_s) as response:
-                body: bytes = response.read()
-                return body
+                body = read_body(response, _LARGEST_BODY, timeout_s)
         except urllib.error.HTTPError as error:
-            text = error.read()[:2000].decode("utf-8", errors="replace")
+            text = error.read(2000).decode("utf-8", errors="replace")
             raise Unanswered(f"HTTP {error.code}: {_sentence(text)}", error.code) from None
         except (OSError, HTTPException) as error:
             raise Unanswered(f"{type(error).__name__}: {error}") from None
+        if len(body) > _LARGEST_BODY:
+            raise Unanswered(f"more than {_LARGEST_BODY // 1_000_000} megabytes")
+        return body
 
 
 def is_well(address: Address, timeout_s: float) -> bool:
@@ -148,7 +154,7 @@ def engine_version(address: Address, timeout_s: float) -> str | None:
     """The engine's version by ``/version``, or None."""
     try:
         return str(json.loads(address.get("/version", timeout_s))["version"])
-    except (Unanswered, ValueError, KeyError, TypeError):
+    except (Unanswered, ValueError, RecursionError, KeyError, TypeError):
         return None
 
 
@@ -167,7 +173,7 @@ def _sentence(text: str) -> str:
     """The message in an error's body, if it has one."""
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return " ".join(text.split())[:500]
     if isinstance(body, dict):
         inner = body["error"] if isinstance(body.get("error"), dict) else body

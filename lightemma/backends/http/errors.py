@@ -21,6 +21,7 @@ from lightemma.backends.facts import Facts
 from lightemma.backends.http.reset_headers import reset_after
 from lightemma.errors import UserError
 from lightemma.failures import CallKind
+from lightemma.redaction import remember, starred
 
 #: Seconds for one step of a batch: files of hundreds of megabytes are sent and fetched.
 BATCH_TIMEOUT_S = 600.0
@@ -96,7 +97,7 @@ class Failures:
         """A call error in one line of bounded length, without the key."""
         if self.key:
             message = message.replace(self.key, "***")
-        message = " ".join(message.split())
+        message = " ".join(starred(message).split())
         if len(message) > _MESSAGE_LENGTH:
             message = message[:_MESSAGE_LENGTH] + " …"
         return CallError(kind, message, retry_after_s)
@@ -118,6 +119,8 @@ class Failures:
             text: the message to show if the body holds none.
             headers: for ``Retry-After``.
         """
+        if 300 <= status < 400:
+            return self.redirected(status, headers.get("location", ""))
         reported = sentence_of(body) or text
         message = f"HTTP {status}: {reported}"
         if status == 404:
@@ -130,6 +133,14 @@ class Failures:
             self.not_found if kind == "model_not_found" else kind,
             message,
             retry_after_in(body) if wait is None else wait,
+        )
+
+    def redirected(self, status: int, location: str) -> CallError:
+        """A redirect, which is never followed: the key, the prompt and the pictures were given to this address alone."""
+        to = f" to {shown_address(location) or 'another place'}" if location else ""
+        return self.error(
+            "bad_request",
+            f"HTTP {status}: {self.address} redirects{to}; redirects are not followed, so write the final address as base_url",
         )
 
     def reported(self, error: object) -> CallError:
@@ -147,7 +158,7 @@ class Failures:
         """
         try:
             return json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             start = body[:2000] if isinstance(body, str) else body[:2000].decode("utf-8", errors="replace")
             raise self.error("invalid_response", f"the answer is not JSON: {start}") from None
 
@@ -302,6 +313,7 @@ def read_key(config: ModelConfig, variable: str, advice: str) -> str:
         raise UserError(
             f"The key in the environment variable {variable} contains spaces or characters other than ASCII; copy it again."
         )
+    remember(key)
     return key
 
 

@@ -30,6 +30,16 @@ def load_sdk(module: str, config: ModelConfig, facts: Facts) -> Any:
         raise missing_package(config, facts) from None
 
 
+def direct_client(sdk: Any, timeout_s: float) -> Any:
+    """The HTTP client of an SDK, set up to follow no redirect: a key and pictures go to one address only.
+
+    Args:
+        sdk: the module ``openai`` or ``anthropic``.
+        timeout_s: seconds without a byte.
+    """
+    return sdk.DefaultAsyncHttpxClient(follow_redirects=False, timeout=timeout_s)
+
+
 async def attempt(sdk: ModuleType, call: Awaitable[Any], timeout_s: float, failures: Failures) -> bytes:
     """Awaits a call and returns the unchanged body of its answer.
 
