@@ -108,4 +108,3 @@ def _torn(secret: str) -> str:
         code = ord(character)
         characters.append(rf"(?:{re.escape(character)}|\\u00{code:02x}|\\u00{code:02X}|&\#{code};|%{code:02X})")
     return _BETWEEN.join(characters)
-

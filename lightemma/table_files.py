@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lightemma.errors import UserError
+from lightemma.outside_text import cleaned, one_line
 
 #: The files of a table.
 SUFFIXES = (".md", ".tex", ".csv")
@@ -25,7 +27,20 @@ _LATEX = str.maketrans(
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
         "\\": r"\textbackslash{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "`": r"\textasciigrave{}",
+        '"': r"{\char34}",
     }
+)
+#: What makes a spreadsheet read a cell as a formula, also in full width and after blanks.
+_FORMULA = re.compile(r"[ \u00a0\u3000]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+#: Text that is a number and nothing else stays one.
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?%?")
+#: Signs of Markdown and HTML that would do something: escapes, code, pipes, tags, entities, links and pictures.
+_MARKDOWN = re.compile(
+    r"[\\`|]|<(?=[A-Za-z/!?])|&(?=#|[A-Za-z]+\d*;)|\[(?=[^\[\]]*\][(\[:])|(?<=\])[(\[]|^[#>](?=[# ])"
 )
 
 
@@ -65,7 +80,7 @@ def write_table(
             (folder / f"{name}{suffix}").write_text(text, encoding="utf-8")
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns, lineterminator="\n")
-            writer.writeheader()
+            writer.writerow({column: exact(column) for column in columns})
             writer.writerows({column: exact(value) for column, value in row.items()} for row in rows)
     except OSError as error:
         raise UserError(
@@ -76,18 +91,26 @@ def write_table(
 
 def markdown(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], note: str = "") -> str:
     """A Markdown table with an optional line above it."""
-    lines = [note, ""] if note else []
-    lines += [_pipe(columns), _pipe("---" for _ in columns)]
-    lines += [_pipe(rounded(row[name], name).replace("|", r"\|") for name in columns) for row in rows]
+    lines = [markdown_text(note), ""] if note else []
+    lines += [_pipe(markdown_text(name) for name in columns), _pipe("---" for _ in columns)]
+    lines += [_pipe(markdown_text(rounded(row[name], name)) for name in columns) for row in rows]
     return "\n".join(lines) + "\n"
 
 
 def latex(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], note: str = "") -> str:
     """A booktabs tabular."""
     kinds = "".join("l" if rows and isinstance(rows[0][name], str) else "r" for name in columns)
-    body = [" & ".join(rounded(row[name], name).translate(_LATEX) for name in columns) + r" \\" for row in rows]
-    head = " & ".join(name.translate(_LATEX) for name in columns) + r" \\"
-    lines = [f"% {note}", rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule"]
+    body = [" & ".join(latex_text(rounded(row[name], name)) for name in columns) + r" \\" for row in rows]
+    head = " & ".join(latex_text(name) for name in columns) + r" \\"
+    lines = [
+        f"% {one_line(note)}",
+        rf"\begin{{tabular}}{{{kinds}}}",
+        r"\toprule",
+        head,
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+    ]
     return "\n".join([*lines, r"\end{tabular}"]) + "\n"
 
 
@@ -106,9 +129,32 @@ def rounded(value: Any, column: str = "") -> str:
     return f"{value:.4f}"
 
 
+def markdown_text(text: str) -> str:
+    """Text in one line of which Markdown and HTML make nothing but text."""
+    return _MARKDOWN.sub(lambda found: "\\" + found.group(), one_line(text))
+
+
+def latex_text(text: str) -> str:
+    """Text in one line of which LaTeX makes nothing but text.
+
+    A bracket or star at its beginning stands in braces: after the ``\\\\`` of the row before it would be an argument.
+    """
+    text = one_line(text)
+    start = f"{{{text[0]}}}" if text[:1] in ("[", "*") else ""
+    return start + text[len(start) and 1 :].translate(_LATEX)
+
+
 def exact(value: Any) -> Any:
-    """A cell of a CSV: full precision, empty where unknown."""
-    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else value
+    """A cell of a CSV: numbers at full precision, empty where unknown.
+
+    Text that a spreadsheet would compute as a formula gets an apostrophe before it; text that is a number does not.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if not isinstance(value, str):
+        return value
+    text = cleaned(value)
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def _pipe(cells: Iterable[str]) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Any
 
+from lightemma.cli.output import SafeFormatter, harmless, print_error, print_traceback
 from lightemma.errors import UserError
+from lightemma.outside_text import one_line
+from lightemma.redaction import remember_environment
 
 #: Exit status after Ctrl-C, as in shells.
 INTERRUPTED = 130
@@ -18,7 +22,10 @@ def main() -> None:
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
-    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(SafeFormatter("%(levelname)s: %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
+    remember_environment(os.environ)
     from typer import Abort
 
     from lightemma.cli.app import app
@@ -29,35 +36,32 @@ def main() -> None:
         status = app(arguments, prog_name="lightemma", standalone_mode=False)
     except UserError as error:
         if debug:
-            raise
-        _print_error(f"Error: {in_options(str(error), error.parameters)}")
+            print_traceback(error)
+        print_error(f"Error: {one_line(in_options(str(error), error.parameters))}")
         sys.exit(2)
     except (KeyboardInterrupt, Abort):
         status = INTERRUPTED
     except BrokenPipeError:
         sys.exit(0)
     except Exception as error:
-        if debug:
-            raise
-        if hasattr(
-            error, "format_message"
-        ):  # wrong use, as found by typer; the class has no public name in all versions
-            _print_error(_wrong_use(error))
+        # wrong use, as found by typer; the class has no public name in all versions
+        if hasattr(error, "format_message"):
+            print_error(_wrong_use(error))
             sys.exit(2)
-        _print_error(f"Error: {type(error).__name__}: {error}. This is a fault in lightemma; --debug shows where.")
+        if debug:
+            print_traceback(error)
+        message = one_line(harmless(f"{type(error).__name__}: {error}"))
+        print_error(f"Error: {message}. This is a fault in lightemma; --debug shows where.")
         sys.exit(70)
     if status == INTERRUPTED:
-        _print_error("Interrupted. Finished work is kept; give the same command again to resume.")
+        print_error("Interrupted. Finished work is kept; give the same command again to resume.")
     sys.exit(status or 0)
 
 
 def _wrong_use(error: Any) -> str:
     message: str = error.format_message()
     if not message or "\n" in message:
-        return message  # a command without arguments: its help
+        # a command without arguments: its help
+        return message if message.lstrip().startswith("Usage") else one_line(f"Error: {message}")
     command = error.ctx.command_path if getattr(error, "ctx", None) else "lightemma"
     return f"Error: {message.rstrip('.')}; see `{command} --help`."
-
-
-def _print_error(sentence: str) -> None:
-    print(sentence, file=sys.stderr)

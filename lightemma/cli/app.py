@@ -28,6 +28,7 @@ from lightemma.cli import (
     video,
 )
 from lightemma.cli.grouped_help import GroupedCommand
+from lightemma.cli.output import echo
 
 app = typer.Typer(
     name="lightemma",
@@ -42,7 +43,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"lightemma {__version__}")
+        echo(f"lightemma {__version__}")
         raise typer.Exit
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lightemma.cli.output import echo
+
 if TYPE_CHECKING:
     from lightemma.sessions.chat import ChatResult, ChatTurn
 
@@ -43,18 +45,18 @@ def ask(
     pictures = pictures_for(backend, image or (), PicturePolicy(max_side))
     result = asyncio.run(ask_turns(backend, [text, *(turn or ())], pictures, system, None if json else _show))
     if json:
-        typer.echo(_as_json(backend.config.name, result))
+        echo(_as_json(backend.config.name, result))
     if result.failure is not None:
         failure = result.failure
-        typer.echo(f"Error: '{backend.config.name}' did not answer ({failure.kind}): {failure.message}", err=True)
+        echo(f"Error: '{backend.config.name}' did not answer ({failure.kind}): {failure.message}", err=True)
         raise typer.Exit(1)
 
 
 def _show(turn: ChatTurn) -> None:
     """The answer on standard output, the rest on standard error."""
     if turn.summary is not None:
-        typer.echo(f"(The oldest turns were summarised: {turn.summary})", err=True)
-    typer.echo(turn.answer)
+        echo(f"(The oldest turns were summarised: {turn.summary})", err=True)
+    echo(turn.answer)
     parts = [turn.answered_as or "no model named"]
     if turn.usage is not None:
         usage = turn.usage
@@ -64,7 +66,7 @@ def _show(turn: ChatTurn) -> None:
     if turn.latency_s is not None:
         parts.append(f"{turn.latency_s:.2f} s")
     parts.append(turn.finish_reason)
-    typer.echo(f"({', '.join(parts)})", err=True)
+    echo(f"({', '.join(parts)})", err=True)
 
 
 def _as_json(model: str, result: ChatResult) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lightemma.cli import options
+from lightemma.cli.output import echo
 
 
 def compare(
@@ -47,7 +48,7 @@ def compare(
         }
         without_effect = ", ".join(option for option, value in given.items() if value)
         if without_effect:
-            typer.echo(f"Closed-loop runs are compared over their episodes; {without_effect} has no effect.", err=True)
+            echo(f"Closed-loop runs are compared over their episodes; {without_effect} has no effect.", err=True)
         write_driving_tables(folders, out)
         return
     from lightemma.cli.show import show_notes, show_summary
@@ -63,9 +64,9 @@ def compare(
     write_tables(comparison, out)
     show_summary(comparison)
     show_notes(comparison)
-    typer.echo(f"Tables: {out}")
+    echo(f"Tables: {out}")
     if figures:
         from lightemma.report.figures import write_figures
 
         write_figures(comparison, out / "figures")
-        typer.echo(f"Figures: {out / 'figures'}")
+        echo(f"Figures: {out / 'figures'}")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lightemma.cli.output import echo
+
 
 def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the report.")] = Path("demo-out")) -> None:
     """Run the baselines and a scripted driver over the embedded drives, compare, and write the report."""
@@ -39,8 +41,8 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the
     )
     show_summary(comparison)
     show_notes(comparison)
-    typer.echo(
+    echo(
         f"{NAME} is not a model: its answers were written in advance, with some errors, to show what a model's row looks like."
     )
-    typer.echo(f"Tables: {out / 'report' / 'tables'}")
+    echo(f"Tables: {out / 'report' / 'tables'}")
     show_report_files(files)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lightemma.cli.output import echo
 from lightemma.data.source_kinds import data_help
 
 _MARKS = {"ok": "ok     ", "missing": "MISSING", "warning": "note   "}
@@ -43,8 +44,8 @@ def doctor(
 
     width = max(len(finding.what) for finding in findings)
     for finding in findings:
-        typer.echo(f"{_MARKS[finding.state]}  {finding.what:<{width}}  {finding.detail}")
+        echo(f"{_MARKS[finding.state]}  {finding.what:<{width}}  {finding.detail}")
         if finding.next:
-            typer.echo(f"{'':7}  {'':<{width}}  -> {finding.next}")
-    typer.echo(f"\nNext: {look.next_step(findings, data, model)}")
+            echo(f"{'':7}  {'':<{width}}  -> {finding.next}")
+    echo(f"\nNext: {look.next_step(findings, data, model)}")
     raise typer.Exit(0 if look.demo_runs(findings) else 1)

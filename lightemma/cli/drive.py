@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lightemma.cli import options
+from lightemma.cli.output import echo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ def drive(
     with placed_backends(session) as backends:
         drives, note = open_drives(options.benchmark_of(config, given, "closed"), session.out, backends)
         if note:
-            typer.echo(note, err=True)
+            echo(note, err=True)
         outcomes = drive_runs(drives, session.style, session.spending)
     driven = [
         drives.results / job.name
@@ -59,7 +60,7 @@ def write_driving_tables(folders: Sequence[Path], out: Path) -> None:
     results = results_of([load_driven(folder) for folder in folders])
     write_tables(results, out)
     show_driving(results)
-    typer.echo(f"Tables: {out}")
+    echo(f"Tables: {out}")
 
 
 def show_driving(results: ClosedLoopResults) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lightemma.cli import options
+from lightemma.cli.output import echo
 
 if TYPE_CHECKING:
     from lightemma.preflight.cost_model import Card
@@ -41,7 +42,7 @@ def estimate(
     runs = estimate_runs(session, now)
     frames = session.work.size
     if not runs:
-        typer.echo(f"{frames:,} frames, and no planner with a model: no calls, no cost.")
+        echo(f"{frames:,} frames, and no planner with a model: no calls, no cost.")
         return
     name = session.work.source.info.name
     _show(runs, f"{name}: {frames:,} frames. An estimate, at prices of {now.date()}.", max_cost, card, gpus)
@@ -70,7 +71,7 @@ def _show(runs: Sequence[RunEstimate], title: str, max_cost: float | None, card:
     if known:
         online = sum(run.usd or 0.0 for run in known)
         batched = sum((run.usd if run.usd_batch is None else run.usd_batch) or 0.0 for run in known)
-        typer.echo(
+        echo(
             f"Total: ${online:,.2f} online, ${batched:,.2f} with batches where they are offered"
             + (
                 "."
@@ -80,11 +81,11 @@ def _show(runs: Sequence[RunEstimate], title: str, max_cost: float | None, card:
         )
         if max_cost is not None:
             reach = 1.0 if online <= max_cost else max_cost / online
-            typer.echo(f"${max_cost:g} pays for about {reach:.0%} of it, online.")
+            echo(f"${max_cost:g} pays for about {reach:.0%} of it, online.")
     _show_gpus(runs, card, gpus)
-    typer.echo("Assumptions:")
+    echo("Assumptions:")
     for line in assumptions(runs):
-        typer.echo(f"  {line}")
+        echo(f"  {line}")
 
 
 def _show_gpus(runs: Sequence[RunEstimate], card: Card, gpus: int) -> None:
@@ -115,9 +116,7 @@ def _show_gpus(runs: Sequence[RunEstimate], card: Card, gpus: int) -> None:
         f"On your own {card.name}s, {gpus} of them. Accurate within a factor of {FACTOR:g}, see docs/scaling.md.",
     )
     total = sum(one.gpu_hours for one in found)
-    typer.echo(
-        f"Total: {_hours(total)} GPU-hours, {_hours(total / gpus)} hours with all {gpus} busy; loading not included."
-    )
+    echo(f"Total: {_hours(total)} GPU-hours, {_hours(total / gpus)} hours with all {gpus} busy; loading not included.")
 
 
 def assumptions(runs: Sequence[RunEstimate]) -> list[str]:

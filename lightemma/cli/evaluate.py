@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lightemma.cli.output import echo
+
 
 def evaluate(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders of runs.")],
@@ -39,4 +41,4 @@ def evaluate(
             f"FDE {summary.fde:.4f} m, miss rate {summary.miss_rate_2m:.4f}",
         )
         outcomes = [row for row in build(Errors(), study).rows if row.run == scores.name]
-        typer.echo("  " + ", ".join(f"{row.outcome} {row.frames}" for row in outcomes) + f"\n  {path}")
+        echo("  " + ", ".join(f"{row.outcome} {row.frames}" for row in outcomes) + f"\n  {path}")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lightemma.cli.output import echo
+
 
 def import_archives(
     archives: Annotated[list[Path], typer.Argument(help="LightEMMA outputs (v1 or v2): folders or .zip files.")],
@@ -25,4 +27,4 @@ def import_archives(
     tier = check_tier(parser)
     check_writable(out)
     for archive in archives:
-        typer.echo(f"{archive.name} -> {import_archive(archive, out, tier, name)}")
+        echo(f"{archive.name} -> {import_archive(archive, out, tier, name)}")

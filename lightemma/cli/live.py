@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+from lightemma.cli.output import cell, echo
+from lightemma.outside_text import one_line
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -75,7 +78,7 @@ class LiveView:
                 news = monitor.name in shown if last else numbers["done"] != shown.get(monitor.name)
                 if news or (last and self._style == "json"):
                     shown[monitor.name] = numbers["done"]
-                    print(json.dumps(numbers) if self._style == "json" else line(numbers), file=sys.stderr, flush=True)
+                    echo(json.dumps(numbers) if self._style == "json" else one_line(line(numbers)), err=True)
             if last:
                 return
 
@@ -100,7 +103,7 @@ class LiveView:
         for monitor in list(self._monitors):
             numbers = snapshot(monitor)
             table.add_row(
-                monitor.name,
+                cell(monitor.name),
                 f"{numbers['kept'] + numbers['done']}/{numbers['frames']}",
                 str(numbers["failed"]),
                 str(numbers["retrying"]),

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lightemma.cli.output import echo
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -55,7 +57,7 @@ def _list_providers() -> None:
             }
         )
     show(rows, "Providers, named by `provider:` in a model's YAML.", text_columns=set(rows[0]))
-    typer.echo("`lightemma models --provider NAME` prints one in full, with its options.")
+    echo("`lightemma models --provider NAME` prints one in full, with its options.")
 
 
 def _print_facts(provider: str) -> None:
@@ -70,8 +72,8 @@ def _print_facts(provider: str) -> None:
         if callable(value):
             continue
         value = ", ".join(value) if isinstance(value, tuple) else value
-        typer.echo(f"{field.name:<26} {'-' if value in (None, '') else value}")
-    typer.echo()
+        echo(f"{field.name:<26} {'-' if value in (None, '') else value}")
+    echo()
 
 
 def _print_options(provider: str) -> None:
@@ -80,11 +82,11 @@ def _print_options(provider: str) -> None:
 
     fields = provider_class(provider).Options.model_fields
     if not fields:
-        typer.echo(f"{provider} has no options of its own.")
+        echo(f"{provider} has no options of its own.")
     for name, field in fields.items():
         kind = str(field.annotation).replace("typing.", "").removeprefix("<class '").removesuffix("'>")
         default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)}"
-        typer.echo(f"{name}  ({kind}; {default})\n    {field.description or ''}")
+        echo(f"{name}  ({kind}; {default})\n    {field.description or ''}")
 
 
 def _list(now: datetime) -> None:
@@ -116,10 +118,10 @@ def _list(now: datetime) -> None:
         title = f"Models; prices of {now.date()} by {table_version()} or the model's YAML."
         show(rows, title, text_columns=set(rows[0]) - _NUMBERS)
     else:
-        typer.echo("There is no configs/models here.")
+        echo("There is no configs/models here.")
     for finding in wrong:
-        typer.echo(f"Left out: {finding.detail}")
-    typer.echo(
+        echo(f"Left out: {finding.detail}")
+    echo(
         "`lightemma models NAME` prints one in full; --model also takes a YAML, replay:ARCHIVE|RUN, or package.module:Class."
     )
 
@@ -141,10 +143,10 @@ def _print_one(name: str, now: datetime) -> None:
     shown |= {f"limits.{key}": value for key, value in config.limits.model_dump().items()}
     shown |= {f"options.{key}": value for key, value in config.options.items()}
     for key, value in shown.items():
-        typer.echo(f"{key:<26} {'-' if value is None else value}")
+        echo(f"{key:<26} {'-' if value is None else value}")
     for label, batch in (("price", False), ("price by batch", True)):
-        typer.echo(f"{label:<26} {_price_sentence(config, now, batch=batch)}")
-    typer.echo(f"{'to use it':<26} {'ready' if state.ready else f'lacks {state.lacks}; {state.next}'}")
+        echo(f"{label:<26} {_price_sentence(config, now, batch=batch)}")
+    echo(f"{'to use it':<26} {'ready' if state.ready else f'lacks {state.lacks}; {state.next}'}")
 
 
 def _price_sentence(config: ModelConfig, now: datetime, *, batch: bool) -> str:

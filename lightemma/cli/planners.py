@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lightemma.cli.output import echo
+
 if TYPE_CHECKING:
     from lightemma.planners.base import Planner
 
@@ -26,22 +28,20 @@ def planners(
         try:
             cls = planner_class(one)
         except UserError as error:
-            typer.echo(f"{one}  (from {offered.package})\n    cannot be used: {error}")
+            echo(f"{one}  (from {offered.package})\n    cannot be used: {error}")
             continue
         _show(one, offered.package, cls)
-    typer.echo(
-        "--planner also takes package.module:Class; `lightemma drive` has further ones, which know the world's state."
-    )
+    echo("--planner also takes package.module:Class; `lightemma drive` has further ones, which know the world's state.")
 
 
 def _show(name: str, package: str, cls: type[Planner]) -> None:
     of = f"  (from {package})" if package not in ("", "lightemma") else ""
     summary = (cls.__doc__ or "").strip().partition("\n")[0]
-    typer.echo(f"{name}{of}\n    {summary}\n    needs {_needs(name)}")
+    echo(f"{name}{of}\n    {summary}\n    needs {_needs(name)}")
     for option, field in cls.Options.model_fields.items():
         kind = str(field.annotation).replace("typing.", "").removeprefix("<class '").removesuffix("'>")
         default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)}"
-        typer.echo(f"    option {option}  ({kind}; {default})  {field.description or ''}")
+        echo(f"    option {option}  ({kind}; {default})  {field.description or ''}")
 
 
 def _needs(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lightemma.cli import options
+from lightemma.cli.output import echo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,7 @@ def frame(
     context = open_context(data, folders[0], manifests[0])
     view, note = frame_view(first, context, Protocol(**manifests[0].protocol))
     if note:
-        typer.echo(note, err=True)
+        echo(note, err=True)
     plans = [
         planned_path(manifest.run, record)
         for manifest, record in zip(manifests, records, strict=True)
@@ -54,7 +55,7 @@ def frame(
     ]
     path = out or Path(f"{file_name(first.scene)}-{first.frame_index}.png")
     save_figure(frame_figure(view, plans, panels=panels), path)
-    typer.echo(f"Frame {first.frame_index} of {first.scene}, {len(plans)} run{'s' if len(plans) != 1 else ''}: {path}")
+    echo(f"Frame {first.frame_index} of {first.scene}, {len(plans)} run{'s' if len(plans) != 1 else ''}: {path}")
 
 
 @app.command("charts")
@@ -84,7 +85,7 @@ def charts(
         **options.choices(convention, shared_frames=shared_frames, resamples=resamples, seed=seed),
     )
     written = write_figures(comparison, out, kinds)
-    typer.echo(f"Figures: {out} ({len({path.stem for path in written})} figures, {len(written)} files)")
+    echo(f"Figures: {out} ({len({path.stem for path in written})} figures, {len(written)} files)")
 
 
 def _records_of(sample: str, runs: Sequence[Sequence[FrameNumbers]], names: Sequence[str]) -> list[FrameNumbers | None]:
@@ -110,7 +111,7 @@ def _records_of(sample: str, runs: Sequence[Sequence[FrameNumbers]], names: Sequ
         raise UserError(f"No run has a frame with the sample token '{sample}'; {near_names(sample, tokens)}")
     for name, record in zip(names, found, strict=True):
         if record is None:
-            typer.echo(f"{name} did not drive this frame and is left out.", err=True)
+            echo(f"{name} did not drive this frame and is left out.", err=True)
     return found
 
 

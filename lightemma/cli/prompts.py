@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lightemma.cli.output import echo
+
 app = typer.Typer(help="Show, list and extract prompt sets.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -21,11 +23,9 @@ def list_prompts() -> None:
         try:
             prompts = load_prompts(name)
         except UserError as error:
-            typer.echo(f"{name}  (cannot be used{of})\n    {error}")
+            echo(f"{name}  (cannot be used{of})\n    {error}")
             continue
-        typer.echo(
-            f"{name}  ({prompts.settings.answer}, {prompts.sha256[:12]}{of})\n    {prompts.settings.description}"
-        )
+        echo(f"{name}  ({prompts.settings.answer}, {prompts.sha256[:12]}{of})\n    {prompts.settings.description}")
 
 
 @app.command("show")
@@ -35,9 +35,9 @@ def show_prompts(name: Annotated[str, typer.Argument(help="Name of a prompt set,
 
     prompts = load_prompts(name)
     for stage, text in prompts.templates.items():
-        typer.echo(f"--- {stage}\n{text}\n")
+        echo(f"--- {stage}\n{text}\n")
     for stage, text in prompts.dialogue.items():
-        typer.echo(f"--- {stage}, as a turn of a dialogue\n{text}\n")
+        echo(f"--- {stage}, as a turn of a dialogue\n{text}\n")
 
 
 @app.command("extract")
@@ -53,4 +53,4 @@ def extract(
     source = PublishedArchive(archive)
     recorded = recorded_prompts(source)
     save_prompts(archive_prompts(source, recorded), out)
-    typer.echo(f"One template reproduces all {len(recorded)} x 3 prompts of {archive.name} -> {out}")
+    echo(f"One template reproduces all {len(recorded)} x 3 prompts of {archive.name} -> {out}")

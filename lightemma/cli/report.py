@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lightemma.cli import options
+from lightemma.cli.output import echo
 
 if TYPE_CHECKING:
     from lightemma.report.page import ReportFiles
@@ -51,7 +52,7 @@ def report(
 def show_report_files(files: ReportFiles) -> None:
     """Prints a report's path and size."""
     folder = f" and {files.folder} ({_megabytes(files.folder_bytes)}), which belongs to it" if files.folder else ""
-    typer.echo(f"Report: {files.page} ({_megabytes(files.page_bytes)}){folder}; open it in a browser")
+    echo(f"Report: {files.page} ({_megabytes(files.page_bytes)}){folder}; open it in a browser")
 
 
 def _megabytes(size: int) -> str:

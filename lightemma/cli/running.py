@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from lightemma.cli.options import SessionOptions, in_options
+from lightemma.cli.output import echo
 
 if TYPE_CHECKING:
     from lightemma.backends.config import ModelConfig
@@ -46,7 +45,7 @@ def drive_runs(session: Session[Any], style: Style, spending: Spending | None = 
     with view.showing():
         outcomes = session.run(spending, watch=view.add)
     for job, outcome in zip(session.jobs, outcomes, strict=True):
-        typer.echo(f"{job.name}: {ending(outcome, session.work.unit)} -> {session.results / job.name}")
+        echo(f"{job.name}: {ending(outcome, session.work.unit)} -> {session.results / job.name}")
     return outcomes
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lightemma.cli.output import echo
+
 if TYPE_CHECKING:
     from lightemma.backends.config import ModelConfig
     from lightemma.serving.launch import Launch
@@ -40,7 +42,7 @@ def serve(
     launch = launch_of(model, settings or ())
     hint = old_rope(launch.served.model)
     if hint:
-        typer.echo(f"Note: {hint}", err=True)
+        echo(f"Note: {hint}", err=True)
     if dry_run:
         _show(launch)
         return
@@ -124,11 +126,11 @@ def _show(launch: Launch) -> None:
         python = launch.interpreter()
     except UserError as error:
         python = launch.options.python or "python"
-        typer.echo(f"Note: {error}", err=True)
+        echo(f"Note: {error}", err=True)
     port = launch.options.port or choose_port(launch.options, launch.name)
-    typer.echo(shown(launch.command(python, port), launch.options))
+    echo(shown(launch.command(python, port), launch.options))
     if not launch.options.cpu and visible_gpus({**os.environ, **launch.options.env}) == 0:
-        typer.echo("Note: no GPU is visible here, so it was not checked whether the model fits.", err=True)
+        echo("Note: no GPU is visible here, so it was not checked whether the model fits.", err=True)
         return
     launch.check()
 
@@ -158,7 +160,7 @@ async def _until_interrupted(launch: Launch, out: Path | None) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end)
-    typer.echo(f"Starting the server of {launch.name}; its log is {server.log_path}")
+    echo(f"Starting the server of {launch.name}; its log is {server.log_path}")
     ending = asyncio.ensure_future(interrupted.wait())
     keeping = asyncio.ensure_future(_keep_up(server))
     try:
@@ -166,14 +168,14 @@ async def _until_interrupted(launch: Launch, out: Path | None) -> int:
         if keeping.done():
             keeping.result()
     except ServerLostError as error:
-        typer.echo(f"Error: {error}.", err=True)
+        echo(f"Error: {error}.", err=True)
         return 1
     finally:
         ending.cancel()
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
         await servers.leave(server)
-    typer.echo("Stopped.")
+    echo("Stopped.")
     return 0
 
 
@@ -185,7 +187,7 @@ async def _keep_up(server: Server) -> None:
     while True:
         began = time.monotonic()
         running = await server.ready()
-        typer.echo(
+        echo(
             f"Healthy after {time.monotonic() - began:.0f} s: {running.model} at {running.address.base_url} (Ctrl-C stops it)"
         )
         while server.is_up:

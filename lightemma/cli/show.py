@@ -6,6 +6,8 @@ import math
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lightemma.cli.output import cell, console
+
 if TYPE_CHECKING:
     from lightemma.evaluation.comparison import Comparison
 
@@ -33,15 +35,12 @@ def show_summary(comparison: Comparison) -> None:
 
 def show_notes(comparison: Comparison) -> None:
     """Prints the main result in a sentence, and warnings about the comparison."""
-    from rich.console import Console
-    from rich.markup import escape
-
     from lightemma.evaluation.headline import headline
 
-    console = Console(soft_wrap=True, highlight=False)
-    console.print(f"[bold]{escape(headline(comparison).sentence)}[/bold]")
+    screen = console()
+    screen.print(f"[bold]{cell(headline(comparison).sentence)}[/bold]")
     for sentence in comparison.warnings:
-        console.print(f"Note: {escape(sentence)}")
+        screen.print(f"Note: {cell(sentence)}")
 
 
 def show(rows: Sequence[dict[str, Any]], title: str, text_columns: Collection[str] = TEXT_COLUMNS) -> None:
@@ -54,20 +53,19 @@ def show(rows: Sequence[dict[str, Any]], title: str, text_columns: Collection[st
     """
     from rich import box
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from lightemma.table_files import rounded
 
-    console = Console(soft_wrap=True)
-    table = Table(title=escape(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="")
+    screen = Console(soft_wrap=True)
+    table = Table(title=cell(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="")
     columns = list(rows[0]) if rows else []
     for name in columns:
-        table.add_column(escape(name), justify="left" if name in text_columns else "right", no_wrap=True)
+        table.add_column(cell(name), justify="left" if name in text_columns else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*(escape(rounded(row[name], name)) for name in columns))
-    console.width = max(console.width, 240)
-    console.print(table)
+        table.add_row(*(cell(rounded(row[name], name)) for name in columns))
+    screen.width = max(screen.width, 240)
+    screen.print(table)
 
 
 def _difference(row: dict[str, Any]) -> str:

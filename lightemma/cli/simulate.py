@@ -8,6 +8,8 @@ from typing import Annotated, cast
 
 import typer
 
+from lightemma.cli.output import echo
+
 app = typer.Typer(
     help="Write drives of the simulated city as a nuScenes data set, or list its scenarios.",
     no_args_is_help=True,
@@ -22,7 +24,7 @@ def scenarios() -> None:
 
     for name in scenario_names():
         scenario = scenario_named(name)
-        typer.echo(f"{name}\n    {scenario.description}\n    Right: {scenario.right_answer}")
+        echo(f"{name}\n    {scenario.description}\n    Right: {scenario.right_answer}")
 
 
 @app.command("data")
@@ -65,16 +67,16 @@ def data(
     with drawer:
         writer = DatasetWriter(out, Layout(version, pixels, quality, sweeps, drawer.name))
         if drawer.note:
-            typer.echo(drawer.note, err=True)
+            echo(drawer.note, err=True)
         for number, drive in enumerate(drives, start=1):
             place = f"{number}/{len(drives)} {drive.name}"
             if writer.finished(drive):
-                typer.echo(f"{place}: already there")
+                echo(f"{place}: already there")
                 continue
             started = time.monotonic()
             recording = record(drive, sweeps, place=chosen[drive.scenario])
             writer.write(recording, drawer)
             seconds = time.monotonic() - started
-            typer.echo(f"{place}: {len(recording.looks)} pictures by {drawer.name} in {seconds:.0f} s")
+            echo(f"{place}: {len(recording.looks)} pictures by {drawer.name} in {seconds:.0f} s")
         count = writer.write_tables()
-    typer.echo(f"{count} scene{'s' if count != 1 else ''} -> {out}\nUse them with --data nuscenes:{out}@{version}")
+    echo(f"{count} scene{'s' if count != 1 else ''} -> {out}\nUse them with --data nuscenes:{out}@{version}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lightemma.cli import options
+from lightemma.cli.output import echo
 from lightemma.cli.running import drive_runs, exit_status, placed_backends, why_stopped
 from lightemma.sessions.benchmark import Benchmark, ReportSettings
 
@@ -106,7 +107,7 @@ def _study_world(
 
     drives, note = open_drives(benchmark, session.out, backends)
     if note:
-        typer.echo(note, err=True)
+        echo(note, err=True)
     others = finished_runs(benchmark.report, session.out)
     outcomes = _driven(drives, session)
     write_driving_tables([*(session.out / job.name for job in drives.jobs), *others], folder / "tables")
@@ -118,9 +119,7 @@ def _driven(runs: Session[Any], session: options.SessionOptions) -> list[RunOutc
     outcomes = drive_runs(runs, session.style, session.spending)
     stopped = [outcome.stopped for outcome in outcomes if outcome.stopped]
     if stopped:
-        typer.echo(
-            f"The report waits until all runs are finished ({why_stopped(stopped[0])}); the same command resumes."
-        )
+        echo(f"The report waits until all runs are finished ({why_stopped(stopped[0])}); the same command resumes.")
         raise typer.Exit(exit_status(outcomes))
     return outcomes
 

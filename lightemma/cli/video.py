@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lightemma.cli import options
+from lightemma.cli.output import echo
 
 if TYPE_CHECKING:
     from lightemma.report.video import StageText
@@ -41,7 +42,7 @@ def video(
     views = [frame_view(record, context, protocol) for record in records]
     notes = [note for _, note in views if note]
     if notes:
-        typer.echo(f"{notes[0]} ({len(notes)} of {len(views)} frames)", err=True)
+        echo(f"{notes[0]} ({len(notes)} of {len(views)} frames)", err=True)
     shots = [
         Shot(
             view,
@@ -52,7 +53,7 @@ def video(
         for record, (view, _) in zip(records, views, strict=True)
     ]
     count = write_video(draw_shots(shots, width), path, fps)
-    typer.echo(f"{manifest.run} in {scene}: {count} frames at {fps:g} a second -> {path}")
+    echo(f"{manifest.run} in {scene}: {count} frames at {fps:g} a second -> {path}")
 
 
 def _one_run(folders: list[Path], given: Path) -> Path:

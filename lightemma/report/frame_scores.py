@@ -25,7 +25,7 @@ def write_frame_scores(run: RunScores, folder: Path) -> Path:
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(columns)
+            writer.writerow([exact(column) for column in columns])
             writer.writerows([exact(cell) for cell in row] for row in zip(*columns.values(), strict=True))
     except OSError as error:
         raise UserError(f"'{path}' cannot be written ({error.strerror}); copy the run to a folder of yours.") from error

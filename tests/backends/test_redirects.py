@@ -32,7 +32,7 @@ class Elsewhere:
                 self.send_response(200)
                 self.end_headers()
 
-            do_GET = do_POST = do_PUT = do_HEAD = _answer
+            do_GET = do_POST = do_PUT = do_HEAD = _answer  # noqa: N815 -- names of http.server
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -69,7 +69,7 @@ class Redirecting:
                 self.send_header("content-length", "0")
                 self.end_headers()
 
-            do_GET = do_POST = _answer
+            do_GET = do_POST = _answer  # noqa: N815 -- names of http.server
 
             def log_message(self, *_: Any) -> None:
                 pass

@@ -3,7 +3,10 @@
 function csvText(columns, rows) {
   const cell = (value) => {
     if (value === null || value === undefined || Number.isNaN(value)) return '';
-    const text = String(value);
+    let text = String(value);
+    // A spreadsheet would compute text that begins like this, unless it is a number.
+    if (typeof value === 'string' && /^[ \u00a0\u3000]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(text)
+      && !/^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?%?$/.test(text)) text = `'${text}`;
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   return [columns, ...rows].map((row) => Array.from(row, cell).join(',')).join('\n') + '\n';
