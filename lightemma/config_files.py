@@ -8,7 +8,9 @@ from typing import TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from lightemma.bounded_yaml import MAX_BYTES, load_yaml
 from lightemma.errors import UserError, near_names
+from lightemma.files import read_text
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -55,10 +57,11 @@ def load_config(path: Path, model: type[M]) -> M:
         UserError: with the first wrong key, its line and what is wrong with it.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        values = yaml.safe_load(text)
+        text = read_text(path, MAX_BYTES)
+        values = load_yaml(text)
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"'{path}' cannot be read ({error}).") from error
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"'{path}' cannot be read ({reason}).") from error
     except yaml.YAMLError as error:
         raise UserError(f"'{path}' is not valid YAML ({' '.join(str(error).split())}).") from error
     if not isinstance(values, dict):

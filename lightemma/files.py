@@ -1,21 +1,126 @@
-"""Files that are written whole or not at all: the one place where a finished draft takes a file's name."""
+"""Files that are written whole or not at all, files that are read within bounds, and files that others need not see.
+
+The one place where a finished draft takes a file's name.
+"""
 
 from __future__ import annotations
 
+import errno
+import gzip
+import io
+import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
+
+#: Most bytes that are read whole from a file, unless a caller knows better: no result is larger.
+LARGEST = 4_000_000_000
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Opens a file for reading, never a pipe, a device or a socket, which may have no end.
+
+    Raises:
+        OSError: if it cannot be opened, or is no file.
+    """
+    # Without waiting for a writer, where it is a pipe.
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        mode = os.fstat(number).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is a pipe, device or socket, not a file", str(path))
+        return os.fdopen(number, "rb")
+    except BaseException:
+        with suppress(OSError):
+            os.close(number)
+        raise
+
+
+def read_whole(path: Path, most: int = LARGEST) -> bytes:
+    """All bytes of a file.
+
+    Args:
+        path: the file.
+        most: bytes that it may have.
+
+    Raises:
+        OSError: if it cannot be read, is no file, or has more.
+    """
+    with open_regular(path) as file:
+        # By its length first, so that no memory is taken for a file that is refused.
+        size = os.fstat(file.fileno()).st_size
+        if size <= most and len(data := file.read(size + 1)) <= most:
+            return data
+    raise OSError(errno.EFBIG, f"it has more than {_megabytes(most)}", str(path))
+
+
+def read_text(path: Path, most: int = 10_000_000, encoding: str = "utf-8") -> str:
+    """The text of a file, with newlines as Python has them.
+
+    Raises:
+        OSError: as for ``read_whole``.
+        UnicodeDecodeError: if it is no such text.
+    """
+    return read_whole(path, most).decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def unpacked(data: bytes, most: int) -> bytes:
+    """What gzip data holds.
+
+    Args:
+        data: compressed.
+        most: bytes that it may become.
+
+    Raises:
+        OSError: if it becomes more, or is no such data.
+        EOFError: if it is torn.
+        zlib.error: if it is damaged.
+    """
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+        whole = file.read(most + 1)
+    if len(whole) > most:
+        raise OSError(errno.EFBIG, f"it unpacks to more than {_megabytes(most)}")
+    return whole
+
+
+def private_folder(path: Path) -> None:
+    """Makes a folder that only its owner can look into, where it is missing; folders above it are made as usual.
+
+    Raises:
+        OSError: if it cannot be made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+
+
+def private_file(path: Path) -> None:
+    """Makes an empty file that only its owner can read, where it is missing; one that is there keeps its mode.
+
+    Raises:
+        OSError: if it cannot be made.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1_000_000:g} MB"
 
 
 @contextmanager
-def draft_of(path: Path) -> Iterator[Path]:
+def draft_of(path: Path, *, private: bool = False) -> Iterator[Path]:
     """A draft to write to, which takes the file's name when the block ends without an error.
 
     Readers see the old content or the new, never a part; a crash leaves the old one.
 
     Args:
         path: the file; its folder must exist.
+        private: whether only the owner can read it. The draft is then there already, and empty.
 
     Yields:
         The draft's path, in the same folder.
@@ -26,6 +131,8 @@ def draft_of(path: Path) -> Iterator[Path]:
     # Two processes may write the same file at the same time, so each has a draft with its own name.
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
+        if private:
+            private_file(draft)
         yield draft
         draft.replace(path)
     finally:
@@ -33,15 +140,16 @@ def draft_of(path: Path) -> Iterator[Path]:
             draft.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, *, private: bool = False) -> None:
     """Writes all of a file's content at one go (see ``draft_of``).
 
     Args:
         path: the file; its folder must exist.
         data: all of its content.
+        private: whether only the owner can read it.
 
     Raises:
         OSError: if it cannot be written; then nothing has changed.
     """
-    with draft_of(path) as draft:
+    with draft_of(path, private=private) as draft:
         draft.write_bytes(data)

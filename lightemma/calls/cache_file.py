@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from lightemma.errors import UserError
+from lightemma.files import private_file
 
 #: In the file's user_version. A newer one is refused: what it means is not known here. 2: the address is part of what an
 #: answer is filed under. Answers of version 1 are in the table ``responses``.
@@ -84,6 +85,8 @@ def open_file(path: Path) -> sqlite3.Connection:
 def _opened(path: Path) -> sqlite3.Connection:
     database: sqlite3.Connection | None = None
     try:
+        # Prompts and answers are its owner's; SQLite gives its other files the same mode.
+        private_file(path)
         database = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
         try:
             database.text_factory = _text

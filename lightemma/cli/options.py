@@ -387,7 +387,9 @@ def _setting(option: str, given: str) -> tuple[str, Any]:
         return key, text
     import yaml
 
+    from lightemma.bounded_yaml import load_yaml
+
     try:
-        return key, yaml.safe_load(text)
+        return key, load_yaml(text)
     except yaml.YAMLError as error:
         raise UserError(f"--{option} has the value '{text}', which is not a list or mapping.") from error

@@ -102,13 +102,14 @@ def _as_served_here(config: ModelConfig) -> ModelConfig:
 def _setting(text: str) -> tuple[str, Any]:
     import yaml
 
+    from lightemma.bounded_yaml import load_yaml
     from lightemma.errors import UserError
 
     key, equals, value = text.partition("=")
     if not equals:
         raise UserError(f"--set {text} is not a setting; write KEY=VALUE, such as --set port=8000.")
     try:
-        return key.strip().replace("-", "_"), yaml.safe_load(value)
+        return key.strip().replace("-", "_"), load_yaml(value)
     except yaml.YAMLError:
         return key.strip().replace("-", "_"), value
 

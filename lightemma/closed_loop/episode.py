@@ -17,6 +17,7 @@ from lightemma.closed_loop.replay import ActorEntry, CameraEntry, Replay, Replay
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.world import CarState, Observation, World
 from lightemma.errors import UserError
+from lightemma.files import private_folder, write_whole
 from lightemma.frame import EgoHistory, FloatArray, Frame, Picture, Pose
 from lightemma.kinematics import actions_from_poses, hold_last_action, to_ego_frame
 from lightemma.plugins import describe
@@ -99,8 +100,9 @@ class Episode:
             image = f"{PICTURES}/{self._spec.name}/{self._step:04d}.jpg"
             path = self._folder / image
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(seen.picture.data)
+                private_folder(path.parent.parent)
+                private_folder(path.parent)
+                write_whole(path, seen.picture.data, private=True)
             except OSError as error:
                 raise UserError(
                     f"The picture '{path}' cannot be written ({error.strerror}); make room and give the same command again."

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from lightemma.errors import UserError
-from lightemma.files import write_whole
+from lightemma.files import private_file, read_whole, write_whole
 from lightemma.run_folder.records import FrameRecord
 from lightemma.run_folder.store import FRAMES
 
@@ -156,6 +156,7 @@ class EpisodeWriter:
     def __init__(self, folder: Path) -> None:
         self._path = folder / EPISODES
         try:
+            private_file(self._path)
             self._file = self._path.open("ab", buffering=0)
         except OSError as error:
             raise _not_written(self._path, error) from error
@@ -186,7 +187,7 @@ def write_settings(folder: Path, settings: dict[str, object]) -> None:
     """
     path = folder / SETTINGS
     try:
-        path.write_bytes(msgspec.json.format(_ENCODER.encode(settings), indent=2) + b"\n")
+        write_whole(path, msgspec.json.format(_ENCODER.encode(settings), indent=2) + b"\n", private=True)
     except OSError as error:
         raise _not_written(path, error) from error
 
@@ -201,7 +202,7 @@ def _lines(path: Path, kind: type[_T]) -> Iterator[_T]:
     for number, line in enumerate(whole_lines(path), start=1):
         try:
             yield decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UserError(
                 f"Line {number} of '{path}' is damaged ({error}); delete that line, and drive again to fill the gap."
             ) from error
@@ -214,7 +215,7 @@ def whole_lines(path: Path) -> list[bytes]:
         UserError: if the file cannot be read.
     """
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = read_whole(path).split(b"\n")
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -228,7 +229,7 @@ def _filter(path: Path, keep: Callable[[bytes], bool]) -> None:
     lines = whole_lines(path)
     try:
         kept = [line for line in lines if keep(line)]
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"'{path}' is damaged ({error}); delete that line, and drive again to fill the gap.") from error
     try:
         text = b"".join(line + b"\n" for line in kept)

@@ -11,11 +11,13 @@ import numpy as np
 
 from lightemma.closed_loop.records import EPISODES, whole_lines
 from lightemma.errors import UserError
-from lightemma.files import write_whole
+from lightemma.files import private_folder, read_whole, unpacked, write_whole
 from lightemma.frame import Camera
 
 #: Folder of a run's replays.
 REPLAYS = "replays"
+#: Most bytes of a replay, packed or not.
+_LARGEST = 500_000_000
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -97,8 +99,8 @@ def write_replay(folder: Path, episode: str, replay: Replay) -> None:
     # No name and no time in the header: the same episode gives the same bytes.
     data = gzip.compress(_ENCODER.encode(replay), compresslevel=6, mtime=0)
     try:
-        path.parent.mkdir(exist_ok=True)
-        write_whole(path, data)
+        private_folder(path.parent)
+        write_whole(path, data, private=True)
     except OSError as error:
         raise UserError(
             f"'{path}' cannot be written ({error.strerror}); make room and give the same command again."
@@ -117,10 +119,10 @@ def read_replay(folder: Path, episode: str) -> Replay | None:
     """
     path = replay_path(folder, episode)
     try:
-        return msgspec.json.decode(gzip.decompress(path.read_bytes()), type=Replay)
+        return msgspec.json.decode(unpacked(read_whole(path, _LARGEST), _LARGEST), type=Replay)
     except FileNotFoundError:
         return _read_from_line(folder / EPISODES, episode)
-    except (OSError, EOFError, zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(
             f"The replay '{path}' is damaged ({error}); delete it: only pictures of the episode need it."
         ) from error
@@ -143,7 +145,7 @@ def _read_from_line(path: Path, episode: str) -> Replay | None:
             continue
         try:
             old = decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UserError(f"A line of '{path}' about '{episode}' is damaged ({error}).") from error
         if old.name == episode and old.trace:
             found = Replay(old.actors, old.trace)

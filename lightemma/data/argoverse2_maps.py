@@ -9,6 +9,7 @@ import msgspec
 
 from lightemma.data.drivable import DrivableArea
 from lightemma.errors import UserError
+from lightemma.files import read_whole
 
 #: Lanes that cars do not drive along.
 _NO_CAR_LANES = ("BIKE",)
@@ -53,7 +54,7 @@ def read_map(path: Path) -> DrivableArea:
         UserError: if the file cannot be read or does not hold what it should.
     """
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=_Map)
+        found = msgspec.json.decode(read_whole(path, 500_000_000), type=_Map)
         ground = [_ring(area.area_boundary) for area in found.drivable_areas.values()]
         lanes = [
             _ring(lane.left_lane_boundary) + _ring(lane.right_lane_boundary)[::-1]

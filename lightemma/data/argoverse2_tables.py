@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from lightemma.agents import IntArray
 from lightemma.errors import UserError
+from lightemma.files import open_regular
 from lightemma.frame import Camera, FloatArray
 from lightemma.kinematics import yaw_from_quaternion
 
@@ -202,7 +203,8 @@ class _Table:
             from pyarrow import feather
 
             try:
-                self._table = feather.read_table(path, memory_map=False)
+                with open_regular(path) as file:
+                    self._table = feather.read_table(file, memory_map=False)
             except FileNotFoundError:
                 raise UserError(f"There is no table {path}; download the log again.") from None
             except (OSError, pyarrow.ArrowException) as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lightemma.data.base import DataInfo
 from lightemma.data.sources import INDEX_FOLDER, absolute_spec
-from lightemma.files import write_whole
+from lightemma.files import read_text, write_whole
 
 FILE = "sources.json"
 
@@ -47,8 +47,8 @@ def _key(source: str, name: str, version: str) -> str:
 
 def _read(results: Path) -> dict[str, str]:
     try:
-        known = json.loads((results / INDEX_FOLDER / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        known = json.loads(read_text(results / INDEX_FOLDER / FILE))
+    except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(known, dict):
         return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from lightemma.data.base import DataInfo, FrameSource, SourceSettings
 from lightemma.data.key_times import key_rows
 from lightemma.data.scenes import SceneTrack, frames_of_track
 from lightemma.errors import UserError
+from lightemma.files import open_regular
 from lightemma.frame import Frame
 from lightemma.kinematics import quaternion_from_yaw
 from lightemma.protocol import LIGHTEMMA, Protocol
@@ -106,7 +108,7 @@ class FolderSource(FrameSource):
 def _read(path: Path) -> dict[str, list[_Row]]:
     """Scenes by name, their rows in time order."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with io.TextIOWrapper(open_regular(path), encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
             _check_header(reader.fieldnames or (), path)
             scenes: dict[str, list[_Row]] = {}

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from msgspec import Meta
 
 from lightemma.errors import UserError
+from lightemma.files import open_regular, read_whole
 
 FRONT_CHANNEL = "CAM_FRONT"
 TABLES = ("scene", "sample", "sample_data", "ego_pose", "calibrated_sensor", "sensor")
@@ -101,7 +102,7 @@ def table_path(folder: Path, table: str) -> Path:
             f"The table {path} is missing; unpack the nuScenes metadata again so that {folder.name} has {needed}."
         )
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - 4096))
             tail = file.read().rstrip()
@@ -123,7 +124,7 @@ def read_table(path: Path, row: type[RowT]) -> list[RowT]:
         UserError: if the file cannot be read, is not JSON, or a row lacks a field or has one of the wrong kind.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=list[row])  # type: ignore[valid-type]
+        return msgspec.json.decode(read_whole(path), type=list[row])  # type: ignore[valid-type]
     except OSError as error:
         raise UserError(f"The table {path} cannot be read ({error.strerror}); check its permissions.") from error
     except msgspec.ValidationError as error:

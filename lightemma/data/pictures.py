@@ -17,16 +17,21 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from lightemma.errors import UserError
+from lightemma.files import read_whole
 from lightemma.frame import Frame, Picture
 
 #: Largest picture that is read. A front camera gives about 1.4 megapixels; anything far above is a wrong file.
 MAX_MEGAPIXELS = 50
+#: Largest file: a picture of that many pixels without compression, and its metadata.
+MAX_BYTES = 250_000_000
 
 _JPEG_START = b"\xff\xd8\xff"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 #: Formats that are read in addition to JPEG and PNG. A closed list: some of Pillow's other readers start programs or
 #: follow links.
 _OTHER_FORMATS = ("BMP", "GIF", "PPM", "TIFF", "WEBP")
+#: All formats that are read.
+PICTURE_FORMATS = ("JPEG", "PNG", *_OTHER_FORMATS)
 #: What Pillow raises for bytes that are not a whole picture.
 _DECODING_ERRORS = (
     OSError,
@@ -84,11 +89,13 @@ def load_picture(path: Path, policy: PicturePolicy) -> Picture:
         UserError: if the file is missing or unreadable, is not a picture, is torn, or has more than 50 megapixels.
     """
     try:
-        data = path.read_bytes()
+        data = read_whole(path, MAX_BYTES)
     except FileNotFoundError:
         raise UserError(f"There is no picture at {path}; check the data root.") from None
     except OSError as error:
-        raise UserError(f"The picture {path} cannot be read ({error.strerror}); check its permissions.") from error
+        raise UserError(
+            f"The picture {path} cannot be read ({error.strerror}); check the file and its permissions."
+        ) from error
     return make_picture(data, path, policy)
 
 

@@ -12,7 +12,10 @@ Long texts are lists of lines wrapped at 80 columns; unwrapping folds white spac
 
 from __future__ import annotations
 
+import errno
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +28,7 @@ import numpy as np
 
 from lightemma.data.base import DataInfo, FrameSource, SourceSettings
 from lightemma.errors import UserError
+from lightemma.files import read_whole
 from lightemma.frame import Camera, EgoHistory, Frame, Pose
 from lightemma.kinematics import integrate
 from lightemma.parsing import Tier, parse_answer
@@ -37,6 +41,10 @@ STAGE_KEYS = {
     "intent": ("intent_prompt", "driving_intent"),
     "action": ("waypoint_prompt", "pred_actions_str"),
 }
+
+#: Most bytes of one scene's file, unpacked, and most entries of an archive: a hundred times what the published ones have.
+MAX_ENTRY_BYTES = 200_000_000
+MAX_ENTRIES = 100_000
 
 Text = str | list[str]
 
@@ -179,13 +187,23 @@ class PublishedArchive:
         entry = self._entries[name]
         try:
             scene = _DECODER.decode(self._read(entry))
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
             raise UserError(
                 f"'{entry}' in '{self.path}' is not a LightEMMA v1 or v2 scene file ({error}); "
                 "give the folder or .zip that its predict.py wrote."
             ) from error
         # zlib: damaged; RuntimeError: encrypted; NotImplementedError: a compression this Python does not know.
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            lzma.LZMAError,
+            OSError,
+            EOFError,
+            RuntimeError,
+            NotImplementedError,
+            ValueError,
+            KeyError,
+        ) as error:
             raise UserError(f"'{entry}' in '{self.path}' cannot be read ({error}); fetch the archive again.") from error
         scene.frames.sort(key=lambda frame: frame.frame_index)
         for frame in scene.frames:
@@ -297,20 +315,39 @@ def _check_shape(frame: ArchiveFrame, entry: str, path: Path) -> None:
 def _open_zip(path: Path) -> tuple[list[str], Callable[[str], bytes]]:
     try:
         archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
+    # Damage shows in many ways: names that are no UTF-8, versions and places that cannot be.
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error) as error:
         raise UserError(
             f"'{path}' is not a whole .zip archive ({error}); it may be cut off, fetch it again."
         ) from error
     except OSError as error:
         raise UserError(f"'{path}' cannot be read ({error.strerror}).") from error
-    return archive.namelist(), archive.read
+    entries = archive.infolist()
+    if len(entries) > MAX_ENTRIES:
+        archive.close()
+        raise UserError(f"'{path}' has {len(entries):,} entries; no LightEMMA output has more than {MAX_ENTRIES:,}.")
+    return [entry.filename for entry in entries], lambda name: _entry(archive, name)
+
+
+def _entry(archive: zipfile.ZipFile, name: str) -> bytes:
+    """The bytes of an entry.
+
+    Raises:
+        OSError: if it unpacks to more than a scene can have.
+    """
+    with archive.open(name) as file:
+        # Bounded by what comes out, whatever the archive says of itself.
+        data = file.read(MAX_ENTRY_BYTES + 1)
+    if len(data) > MAX_ENTRY_BYTES:
+        raise OSError(errno.EFBIG, f"it unpacks to more than {MAX_ENTRY_BYTES // 1_000_000} MB")
+    return data
 
 
 def _open_folder(path: Path) -> tuple[list[str], Callable[[str], bytes]]:
     if not path.is_dir():
         raise UserError(f"There is no archive '{path}'; give a LightEMMA output folder or .zip.")
     names = [file.relative_to(path).as_posix() for file in sorted(path.rglob("*.json"))]
-    return names, lambda name: (path / name).read_bytes()
+    return names, lambda name: read_whole(path / name, MAX_ENTRY_BYTES)
 
 
 def _scene_entries(path: Path, names: list[str]) -> dict[str, str]:

@@ -18,7 +18,8 @@ from lightemma.backends.facts import Facts
 from lightemma.backends.registry import characters_per_token, config_of, facts_of, picture_tokens
 from lightemma.backends.token_rules import CHARACTERS_PER_TOKEN, Size
 from lightemma.calls.prices import ResolvedPrice, cost, resolve_price
-from lightemma.data.pictures import PicturePolicy
+from lightemma.data.pictures import PICTURE_FORMATS, PicturePolicy
+from lightemma.files import open_regular
 from lightemma.frame import Frame
 from lightemma.planners.base import TypicalCall
 from lightemma.planners.chain_of_thought import stage_calls
@@ -253,7 +254,7 @@ def _size_on_disk(path: Path | None) -> Size | None:
     from PIL import Image
 
     try:
-        with Image.open(path) as picture:  # reads the header only
+        with open_regular(path) as file, Image.open(file, formats=PICTURE_FORMATS) as picture:  # reads the header only
             return picture.size
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None

@@ -11,7 +11,9 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lightemma.bounded_yaml import MAX_BYTES, load_yaml
 from lightemma.errors import UserError, near_names
+from lightemma.files import read_text
 from lightemma.frame import FloatArray, Frame
 from lightemma.plugins import Offered, load_object, offered
 from lightemma.prompts.template import fill, places
@@ -211,7 +213,7 @@ def _dialogue_file(stage: Stage) -> str:
 
 def _load_template(path: Path, stage: str, allowed: frozenset[str]) -> str:
     try:
-        text = path.read_text(encoding="utf-8").rstrip("\n")
+        text = read_text(path, MAX_BYTES).rstrip("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"'{path}' cannot be read as UTF-8 text ({error}).") from error
     unknown = sorted(places(text) - allowed)
@@ -222,11 +224,11 @@ def _load_template(path: Path, stage: str, allowed: frozenset[str]) -> str:
 
 
 def _load_settings(path: Path) -> PromptSettings:
-    if not path.is_file():
+    if not path.exists():
         return PromptSettings()
     try:
-        return PromptSettings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (yaml.YAMLError, ValidationError) as error:
+        return PromptSettings.model_validate(load_yaml(read_text(path, MAX_BYTES)) or {})
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else None
         wrong = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else " ".join(str(error).split())
         raise UserError(

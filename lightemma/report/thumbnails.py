@@ -8,8 +8,12 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from lightemma.files import open_regular
+
 WIDTH = 480
 QUALITY = 70
+#: A closed list: some of Pillow's other readers start programs.
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +43,7 @@ def make_thumbnail(path: Path, width: int = WIDTH, quality: int = QUALITY) -> Th
     from PIL import Image
 
     try:
-        with Image.open(path) as picture:
+        with open_regular(path) as file, Image.open(file, formats=_FORMATS) as picture:
             full_size = picture.size
             scale = min(1.0, width / full_size[0])
             size = (max(1, round(full_size[0] * scale)), max(1, round(full_size[1] * scale)))

@@ -12,12 +12,14 @@ from typing import Self, TypeVar
 import msgspec
 
 from lightemma.errors import UserError
-from lightemma.files import write_whole
+from lightemma.files import private_file, private_folder, read_whole, write_whole
 from lightemma.run_folder.manifest import FORMAT, Manifest
 from lightemma.run_folder.records import FrameNumbers, FrameRecord
 
 MANIFEST = "manifest.json"
 FRAMES = "frames.jsonl"
+#: Most bytes of a manifest.
+_LARGEST_MANIFEST = 100_000_000
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +27,7 @@ _T = TypeVar("_T")
 _R = TypeVar("_R", FrameRecord, FrameNumbers)
 _ENCODER = msgspec.json.Encoder()
 #: What decoding a damaged file raises; bytes that are no UTF-8 inside a string get Python's own error.
-_DAMAGE = (msgspec.DecodeError, UnicodeDecodeError)
+_DAMAGE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def is_run(folder: Path) -> bool:
@@ -77,7 +79,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        data = path.read_bytes()
+        data = read_whole(path, _LARGEST_MANIFEST)
     except OSError as error:
         raise UserError(f"'{folder}' is no run: its {MANIFEST} cannot be read ({error.strerror}).") from error
     try:
@@ -94,7 +96,7 @@ def read_manifest(folder: Path) -> Manifest:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Writes the manifest whole or not at all."""
     manifest = msgspec.structs.replace(manifest, format=FORMAT)
-    write_whole(folder / MANIFEST, msgspec.json.format(_ENCODER.encode(manifest), indent=2) + b"\n")
+    write_whole(folder / MANIFEST, msgspec.json.format(_ENCODER.encode(manifest), indent=2) + b"\n", private=True)
 
 
 def read_frames(folder: Path) -> list[FrameRecord]:
@@ -141,7 +143,7 @@ def _read(folder: Path, kind: type[_T]) -> Iterator[_T]:
     path = folder / FRAMES
     decoder = msgspec.json.Decoder(kind)
     try:
-        data = path.read_bytes()
+        data = read_whole(path)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -173,12 +175,13 @@ class RunWriter:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            private_folder(folder)
             if is_run(folder):
                 manifest = self._go_on(manifest)
             write_manifest(folder, manifest)
             self._mend()
             # Unbuffered: a line that did not fit on the disk must not come back when the file is closed.
+            private_file(folder / FRAMES)
             self._file = (folder / FRAMES).open("ab", buffering=0)
         except OSError as error:
             raise UserError(

@@ -11,13 +11,14 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from lightemma.errors import UserError
+from lightemma.files import open_regular
 from lightemma.run_folder.records import CallRecord, take_old_calls
 from lightemma.run_folder.store import FRAMES
 
 log = logging.getLogger(__name__)
 
 #: What decoding a damaged line raises; bytes that are no UTF-8 inside a string get Python's own error.
-_DAMAGE = (msgspec.DecodeError, UnicodeDecodeError)
+_DAMAGE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _T = TypeVar("_T")
 
@@ -75,7 +76,7 @@ class FrameTexts:
         decoder = msgspec.json.Decoder(_Measured)
         place = 0
         try:
-            with self._path.open("rb") as file:
+            with open_regular(self._path) as file:
                 for number, line in enumerate(file, start=1):
                     if not line.endswith(b"\n"):
                         log.warning(
@@ -107,7 +108,7 @@ class FrameTexts:
         decoder = msgspec.json.Decoder(FrameText)
         found = {}
         try:
-            with self._path.open("rb") as file:
+            with open_regular(self._path) as file:
                 for place, token in places:
                     file.seek(place)
                     found[token] = self._decode(decoder, file.readline())

@@ -8,7 +8,7 @@ import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lightemma.files import write_whole
+from lightemma.files import read_text, write_whole
 from lightemma.serving.processes import Identity, boot_id, end, is_alive
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def write_note(folder: Path, note: Note) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{note.token}.json"
-    write_whole(path, (json.dumps(asdict(note), indent=1) + "\n").encode())
+    write_whole(path, (json.dumps(asdict(note), indent=1) + "\n").encode(), private=True)
     return path
 
 
@@ -61,10 +61,10 @@ def read_notes(folder: Path) -> dict[Path, Note]:
     notes = {}
     for path in sorted(folder.glob("*.json")):
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = json.loads(read_text(path))
             server, owner = Identity(**values.pop("server")), Identity(**values.pop("owner"))
             notes[path] = Note(server=server, owner=owner, **values)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             continue
     return notes
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lightemma.errors import UserError
+from lightemma.files import private_file
 from lightemma.serving import probe, watchdog
 from lightemma.serving.engines import ENGINES
 from lightemma.serving.launch import Launch, choose_port
@@ -233,6 +234,7 @@ class Server:
         path = self.log_path
         path.parent.mkdir(parents=True, exist_ok=True)
         grace_s = launch.options.grace_s
+        private_file(path)
         with path.open("ab") as file:
             self._log_offset = file.tell()
             # The watchdog has its own process session: Ctrl-C in the terminal reaches only the harness, which ends it in order.

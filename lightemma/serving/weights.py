@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lightemma.errors import UserError
+from lightemma.files import read_text
 
 
 def check_folder(model: str) -> None:
@@ -38,8 +39,8 @@ def old_rope(model: str) -> str | None:
     """
     path = Path(model).expanduser() / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        config = json.loads(read_text(path))
+    except (OSError, ValueError, RecursionError):
         return None
     for place, scaling in _rope_scalings(config):
         if scaling.get("type") == "mrope" and "rope_type" not in scaling:

@@ -438,7 +438,7 @@ class BatchRun:
             ) from error
 
     def _save(self) -> None:
-        write_whole(self._path, msgspec.json.encode(self._state))
+        write_whole(self._path, msgspec.json.encode(self._state), private=True)
 
 
 def _size(request: Request) -> int:
