@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,10 @@ from lightemma.errors import UserError, near_names
 from lightemma.files import read_text
 
 M = TypeVar("M", bound=BaseModel)
+
+log = logging.getLogger(__name__)
+#: Files in place of shipped ones that were named once.
+_named_aloud: set[Path] = set()
 
 #: A user's own configs/ in the working directory have priority over those in the package.
 _PACKAGE = Path(__file__).resolve().parent
@@ -47,7 +52,25 @@ def find_config(kind: str, name: str) -> Path:
     known = config_names(kind)
     if name not in known:
         raise UserError(f"There is no {kind.removesuffix('s')} '{name}' in configs/{kind}; {near_names(name, known)}")
+    if shadowed(kind, known[name]) is not None and known[name] not in _named_aloud:
+        _named_aloud.add(known[name])
+        log.warning("'%s' is read from %s, in place of lightemma's own file of that name", name, known[name])
     return known[name]
+
+
+def shipped_names(kind: str) -> dict[str, Path]:
+    """Name -> file of every config of a kind that comes with the package."""
+    found: dict[str, Path] = {}
+    for place in (_PACKAGE / "configs" / kind, _PACKAGE.parent / "configs" / kind):
+        for path in sorted(place.glob("*.yaml")) if place.is_dir() else ():
+            found.setdefault(path.stem, path)
+    return found
+
+
+def shadowed(kind: str, path: Path) -> Path | None:
+    """The config of the package whose name a file of the working directory takes; None if it takes none, or is that file."""
+    theirs = shipped_names(kind).get(path.stem)
+    return None if theirs is None or path.resolve() == theirs.resolve() else theirs
 
 
 def load_config(path: Path, model: type[M]) -> M:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
 import socket
 import threading
@@ -193,12 +192,14 @@ def test_an_archive_with_absurd_entries(tmp_path, at):
     place = at % len(data)
     data[place : place + 3] = b"\xff\xff\xff"
     path.write_bytes(data)
+    said = ""
     try:
         archive = PublishedArchive(path)
         for name in archive.scene_names:
             archive.scene(name)
     except UserError as error:
-        assert "\n" not in str(error)
+        said = str(error)
+    assert "\n" not in said
 
 
 def test_a_replay_that_explodes(tmp_path):
@@ -215,6 +216,5 @@ def test_files_are_read_whole_within_their_bound(tmp_path):
         read_whole(path, 4)
     with pytest.raises(FileNotFoundError):
         read_whole(tmp_path / "none")
-    with pytest.raises(OSError), open_regular(Path("/dev/null")):
+    with pytest.raises(OSError, match="not a file"), open_regular(Path("/dev/null")):
         pass
-    assert json.loads(b"1") == 1

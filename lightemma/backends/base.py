@@ -15,7 +15,7 @@ from lightemma.backends.facts import Facts
 from lightemma.errors import UserError
 from lightemma.failures import CallKind
 from lightemma.frame import Picture
-from lightemma.redaction import starred
+from lightemma.redaction import starred, without_pictures
 from lightemma.run_folder.manifest import distributions_of
 from lightemma.run_folder.records import MAIN, Stage, Usage
 
@@ -110,12 +110,12 @@ class CallError(Exception):
 
     Args:
         kind: why, as one of the harness's kinds of failure.
-        message: the provider's message; keys in it are starred.
+        message: the provider's message; keys in it are starred, pictures left out.
         retry_after_s: how long the provider asks to wait, if it does.
     """
 
     def __init__(self, kind: CallKind, message: str, retry_after_s: float | None = None) -> None:
-        message = starred(message)
+        message = starred(without_pictures(message))
         super().__init__(message)
         self.kind: CallKind = kind
         self.message = message

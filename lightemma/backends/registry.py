@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from importlib.metadata import entry_points
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lightemma.backends import token_rules
 from lightemma.backends.base import Backend
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
+from lightemma.backends.http.errors import shown_address
 from lightemma.backends.plugin_faults import checked_class, made
 from lightemma.backends.token_rules import PictureTokens, Size
-from lightemma.config_files import config_names, find_config, load_config
+from lightemma.config_files import config_names, find_config, load_config, shipped_names
 from lightemma.errors import UserError, near_names
 from lightemma.plugins import load_class
 
@@ -116,7 +119,73 @@ def config_of(spec: str, *, weights: bool = False) -> ModelConfig:
         return ModelConfig(name=name, provider=spec, model=name)
     if weights and spec not in config_names("models") and _are_weights(spec):
         return ModelConfig(name=model_name(Path(spec).name), provider=SERVES_WEIGHTS, model=spec)
-    return load_config(find_config("models", spec), ModelConfig)
+    path = find_config("models", spec)
+    config = load_config(path, ModelConfig)
+    check_consent(config, path, by_path=spec.endswith((".yaml", ".yml")) or "/" in spec)
+    return config
+
+
+def check_consent(config: ModelConfig, path: Path, *, by_path: bool) -> None:
+    """Makes sure that a key goes to an address only where the user wants that.
+
+    A file of the working directory may come from anyone, so it may not send a key where the user does not expect it. It
+    gets none if it takes the name of one of lightemma's own models (by its file's name, or by ``name:``) and is asked at
+    another address than that model; what its ``api_key_env`` says is no consent, since whoever wrote the address wrote that
+    too. Naming the file by its path is. At an address other than the provider's own, the provider's usual variable is
+    read only if ``api_key_env`` names it. Servers of this machine are excepted from both.
+
+    Args:
+        config: the model.
+        path: its file.
+        by_path: whether the user named the file by its path.
+
+    Raises:
+        UserError: if not.
+    """
+    elsewhere = [address for address in addresses_of(config) or () if not _is_loopback(address)]
+    if not elsewhere:
+        return
+    shown = ", ".join(shown_address(address) or "another address" for address in elsewhere)
+    usual = facts_of(config.provider).key_variable
+    if usual is not None and config.api_key_env is None and not _same_place(config, elsewhere):
+        raise UserError(
+            f"'{path}' would send the key in {usual} to {shown}; if that is meant, add `api_key_env: {usual}` to it."
+        )
+    if by_path or config.api_key_env is None:
+        return
+    shipped = shipped_names("models")
+    for name in dict.fromkeys((path.stem, config.name)):
+        theirs = shipped.get(name)
+        if theirs is None or theirs.resolve() == path.resolve():
+            continue
+        own = load_config(theirs, ModelConfig)
+        expected = addresses_of(own) or [facts_of(own.provider).address or ""]
+        if not {_host(address) for address in elsewhere} <= {_host(address) for address in expected}:
+            raise UserError(
+                f"'{path}' takes the name of lightemma's model '{name}' and would send the key in {config.api_key_env} to "
+                f"{shown}; if that is meant, name the file by its path ('{path}'), or give it another name."
+            )
+
+
+def _same_place(config: ModelConfig, addresses: list[str]) -> bool:
+    own = facts_of(config.provider).address
+    return own is not None and {_host(address) for address in addresses} == {_host(own)}
+
+
+def _host(address: str) -> tuple[str, str | None, int | None]:
+    try:
+        parts = urlsplit(address.strip())
+        return parts.scheme.lower(), parts.hostname, parts.port
+    except ValueError:
+        return "", address, None
+
+
+def _is_loopback(address: str) -> bool:
+    name = _host(address)[1] or ""
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
 
 
 def replayed(spec: str) -> Path | None:

@@ -8,7 +8,7 @@ import logging
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,11 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+#: Ray's switch between machines and this machine alone; off, all of its processes listen on loopback only. Ray reads the
+#: variable when it is loaded, and this constant of it afterwards.
+_CLUSTERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+_CLUSTERS_MODULE, _CLUSTERS_CONSTANT = "ray._private.ray_constants", "ENABLE_RAY_CLUSTER"
+_LOOPBACK = "127.0.0.1"
 
 
 @dataclass
@@ -156,7 +161,20 @@ def ray_cluster(address: str | None) -> Iterator[Cluster]:
     if ray.is_initialized():
         yield Cluster(_nodes())
         return
-    alone: dict[str, Any] = {"include_dashboard": False, "object_store_memory": _STORE_BYTES} if address is None else {}
+    alone: dict[str, Any] = {}
+    if address is None:
+        alone = {"include_dashboard": False, "object_store_memory": _STORE_BYTES, "_node_ip_address": _LOOPBACK}
+    with ExitStack() as stack:
+        if address is None:
+            stack.enter_context(_this_machine_only())
+        _join(ray, address, alone)
+        try:
+            yield Cluster(_nodes())
+        finally:
+            ray.shutdown()
+
+
+def _join(ray: Any, address: str | None, alone: dict[str, Any]) -> None:
     try:
         # Workers' output is written to Ray's own logs (/tmp/ray/session_latest/logs), not between the lines of the live view.
         ray.init(address=address or "local", log_to_driver=False, logging_level=logging.CRITICAL, **alone)
@@ -167,10 +185,26 @@ def ray_cluster(address: str | None) -> Iterator[Cluster]:
             f"There is no Ray cluster at '{address}' ({_first_line(error)}); start one with `ray start --head`, and join it "
             "from the other machines with `ray start --address=HOST:PORT`."
         ) from error
+
+
+@contextmanager
+def _this_machine_only() -> Iterator[None]:
+    """While the block lasts, a Ray that is started is one of this machine alone and listens on loopback only."""
+    variable = os.environ.get(_CLUSTERS)
+    os.environ[_CLUSTERS] = "0"
+    constants = importlib.import_module(_CLUSTERS_MODULE)
+    constant = getattr(constants, _CLUSTERS_CONSTANT, None)
+    if constant is not None:
+        setattr(constants, _CLUSTERS_CONSTANT, False)
     try:
-        yield Cluster(_nodes())
+        yield
     finally:
-        ray.shutdown()
+        if constant is not None:
+            setattr(constants, _CLUSTERS_CONSTANT, constant)
+        if variable is None:
+            os.environ.pop(_CLUSTERS, None)
+        else:
+            os.environ[_CLUSTERS] = variable
 
 
 async def _outcome(reference: Any) -> Any:

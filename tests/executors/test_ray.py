@@ -248,3 +248,41 @@ def test_the_command_leaves_no_process_behind(tmp_path, number, status):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(run.pid, signal.SIGKILL)
     assert len(read_frames(tmp_path / "results" / "slow")) >= 2
+
+
+def listeners(pids: set[int]) -> dict[str, int]:
+    """Addresses, as /proc has them, at which processes listen for TCP."""
+    sockets = {}
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for link in Path(f"/proc/{pid}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    sockets[str(link.readlink())] = pid
+    found = {}
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                found[fields[1]] = sockets[f"socket:[{fields[9]}]"]
+    return found
+
+
+def descendants(pid: int) -> set[int]:
+    parents = {}
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            with contextlib.suppress(OSError):
+                text = (path / "stat").read_text()
+                parents[int(path.name)] = int(text[text.rindex(")") + 2 :].split()[1])
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="this system has no /proc/net")
+def test_on_one_machine_nothing_listens_beyond_it():
+    found = listeners(descendants(os.getpid()))
+    loopback = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+    assert len(found) > 3, "Ray's own servers were not found"
+    assert {address.partition(":")[0] for address in found} <= loopback

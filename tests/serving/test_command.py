@@ -126,6 +126,32 @@ def test_the_servers_environment():
     assert "mine" not in repr(Served("m", key="mine"))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "GITHUB_TOKEN", "GH_PAT", "DATABASE_URL", "PGPASSWORD",
+        "LIGHTEMMA_KEY", "MY_KEY", "VLLM_API_KEY", "WANDB_API_KEY", "RAY_AUTH_TOKEN", "SSH_AUTH_SOCK",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "AZURE_CLIENT_SECRET", "KUBECONFIG", "openai_api_key", "UV_INDEX_PASSWORD", "UV_PUBLISH_TOKEN",
+        "NPM_CONFIG", "TEAM_NOTES",
+    ],
+)  # fmt: skip
+def test_an_engine_gets_nothing_that_it_does_not_need(name):
+    assert name not in environment(Served("m"), ServerOptions(), {name: "x", "PATH": "/bin"})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "NVIDIA_VISIBLE_DEVICES",
+        "HIP_VISIBLE_DEVICES", "NCCL_DEBUG", "HF_HOME", "HF_TOKEN", "HF_HUB_OFFLINE", "VLLM_ATTENTION_BACKEND", "SGLANG_PORT",
+        "OMP_NUM_THREADS", "TOKENIZERS_PARALLELISM", "https_proxy", "SSL_CERT_FILE", "XDG_CACHE_HOME", "UV_CACHE_DIR", "TMPDIR",
+    ],
+)  # fmt: skip
+def test_it_gets_what_it_needs(name):
+    assert environment(Served("m"), ServerOptions(), {name: "x"})[name] == "x"
+
+
 def test_a_shown_command_can_be_pasted():
     options = ServerOptions(env={"CUDA_VISIBLE_DEVICES": "0,1", "A": "b c"}, limit_images=2)
     arguments = shlex.split(shown(command(QWEN, options, "/my envs/python", 5), options))

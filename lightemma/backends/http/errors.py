@@ -21,7 +21,7 @@ from lightemma.backends.facts import Facts
 from lightemma.backends.http.reset_headers import reset_after
 from lightemma.errors import UserError
 from lightemma.failures import CallKind
-from lightemma.redaction import remember, starred
+from lightemma.redaction import remember, starred, without_pictures
 
 #: Seconds for one step of a batch: files of hundreds of megabytes are sent and fetched.
 BATCH_TIMEOUT_S = 600.0
@@ -97,7 +97,7 @@ class Failures:
         """A call error in one line of bounded length, without the key."""
         if self.key:
             message = message.replace(self.key, "***")
-        message = " ".join(starred(message).split())
+        message = " ".join(starred(without_pictures(message)).split())
         if len(message) > _MESSAGE_LENGTH:
             message = message[:_MESSAGE_LENGTH] + " …"
         return CallError(kind, message, retry_after_s)
