@@ -45,7 +45,7 @@ def check_yaml(text: str) -> None:
         if isinstance(event, yaml.AliasEvent):
             if event.anchor in open_anchors:
                 raise TooMuchYaml(f"'{event.anchor}' contains itself")
-            added = sizes.get(event.anchor, 1)
+            added = sizes.get(event.anchor or "", 1)
         elif isinstance(event, yaml.CollectionStartEvent):
             open_anchors.append(event.anchor)
             counts.append(1)

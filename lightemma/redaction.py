@@ -74,7 +74,8 @@ def _without(text: str, parts: tuple[str, ...]) -> str:
         while place >= 0:
             covered.append((place, place + len(part)))
             place = text.find(part, place + 1)
-    pieces, end = [], 0
+    pieces: list[str] = []
+    end = 0
     for start, stop in sorted(covered):
         if start > end or not pieces:
             pieces += [text[end:start], STARS]

@@ -104,10 +104,10 @@ def _opened(path: Path) -> sqlite3.Connection:
             database = sqlite3.connect(place, uri=True, isolation_level=None)
             _prepare(path, database, journal="DELETE")
         return database
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         if database is not None:
             database.close()
-        if is_damaged(error) and path.is_file():
+        if isinstance(error, sqlite3.Error) and is_damaged(error) and path.is_file():
             raise _Damaged(str(error)) from error
         raise _unusable(path, error) from error
     except BaseException:
