@@ -158,9 +158,7 @@ def test_an_exception_of_it_costs_a_frame_and_is_named(cli, elsewhere, monkeypat
     broken = write(elsewhere, "broken", options={"broken": True})
     ended = cli("run", "--data", "demo", "--model", broken, "--limit", 2)
     assert ended.status == 1
-    assert (
-        "2 with failed calls, mostly backend_error: KeyError: 'of the class' (made_up_provider.py" in ended.out
-    )
+    assert "2 with failed calls, mostly backend_error: KeyError: 'of the class' (made_up_provider.py" in ended.out
     lines = Path("results", broken, "frames.jsonl").read_text().splitlines()
     assert outcomes(broken) == ["call:backend_error"] * 2
     assert "KeyError: 'of the class' (made_up_provider.py, line " in lines[0]
