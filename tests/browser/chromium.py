@@ -180,11 +180,16 @@ class Chromium:
     def click(self, selector: str) -> None:
         """Clicks the middle of an element with the mouse."""
         quoted = json.dumps(selector)
-        found = self.evaluate(
+        place = (
             f"(() => {{ const found = document.querySelector({quoted}); if (!found) return null;"
             "found.scrollIntoView({ block: 'center', behavior: 'instant' }); const box = found.getBoundingClientRect();"
             "return [box.x + box.width / 2, box.y + box.height / 2]; })()"
         )
+        found, before, until = self.evaluate(place), None, time.monotonic() + WAIT_S
+        # What loads late moves what is below it: the element is clicked once it stays where it is.
+        while found != before and time.monotonic() < until:
+            time.sleep(0.1)
+            found, before = self.evaluate(place), found
         assert found is not None, f"nothing is {selector}"
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=found[0], y=found[1], button="left", clickCount=1)

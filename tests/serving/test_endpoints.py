@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lightemma.backends.base import CallError, Message, Request, TextPart
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.endpoints import Endpoint, EndpointsBackend, choose
-from lightemma.calls.cache import call_key
+from lightemma.calls.identity import Identity
 from lightemma.errors import UserError
 from lightemma.sessions.models import model_entry
 from tests.fake_providers import ReplyServer
@@ -128,10 +128,11 @@ def test_when_all_rest_the_call_is_made_all_the_same():
     asyncio.run(scenario())
 
 
-def test_the_addresses_are_part_of_neither_key_nor_manifest():
+def test_addresses_tell_answers_apart_and_are_not_in_the_manifest():
     one, two = (EndpointsBackend(config(url)) for url in ("http://a:1/v1", "http://b:2/v1"))
-    keys = {call_key(backend.config, backend.options.model_dump(mode="json"), ASKED) for backend in (one, two)}
-    assert len(keys) == 1
+    asked = [Identity(backend).asked(ASKED) for backend in (one, two)]
+    assert [call.place for call in asked] == ["http://a:1/v1", "http://b:2/v1"]
+    assert asked[0].key == asked[1].key
     assert "http" not in str(model_entry(one).parameters)
     assert one.rate_key != two.rate_key
 

@@ -21,7 +21,7 @@ from lightemma.backends.sglang import SglangBackend
 from lightemma.backends.transformers_serve import TransformersServeBackend
 from lightemma.backends.vllm import VllmBackend
 from lightemma.calls import caller as calls
-from lightemma.calls.cache import call_key
+from lightemma.calls.identity import Identity
 from lightemma.errors import UserError
 from lightemma.frame import EgoHistory
 from lightemma.run_folder.store import read_frames, read_manifest
@@ -188,7 +188,7 @@ def test_a_key_is_passed_in_the_environment_only(tmp_path, marker, monkeypatch):
 def test_where_a_server_runs_does_not_change_the_key_of_an_answer():
     def key(**options):
         backend = VllmBackend(ModelConfig(name="m", provider="vllm", model="made/up", options=options))
-        return call_key(backend.config, backend.options.model_dump(mode="json"), request())
+        return Identity(backend).asked(request()).key
 
     assert key() == key(port=1234, restarts=9, env={"A": "b"}, gpu_memory_utilization=0.5, cpu=False)
     assert key() != key(dtype="half")
@@ -270,8 +270,8 @@ def test_a_server_whose_watchdog_was_killed_too_is_ended_by_the_next_start(tmp_p
     os.kill(written["server"]["pid"], signal.SIGKILL)
     process.kill()
     process.communicate()
-    stale = set(carrying(f"TEST_FOLDER={tmp_path}"))
-    assert len(stale) == 2, "the server and its worker still run"
+    # The killed watchdog may need a moment to end.
+    assert wait_until(lambda: len(carrying(f"TEST_FOLDER={tmp_path}")) == 2, 30), "the server and its worker still run"
 
     done = frames_done(tmp_path)
     again = harness(tmp_path, marker, "--limit", "12")
