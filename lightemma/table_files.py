@@ -29,9 +29,7 @@ _LATEX = str.maketrans(
         "\\": r"\textbackslash{}",
         "<": r"\textless{}",
         ">": r"\textgreater{}",
-        "|": r"\textbar{}",
         "`": r"\textasciigrave{}",
-        '"': r"{\char34}",
     }
 )
 #: What makes a spreadsheet read a cell as a formula, also in full width and after blanks.
@@ -40,7 +38,7 @@ _FORMULA = re.compile(r"[ \u00a0\u3000]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?%?")
 #: Signs of Markdown and HTML that would do something: escapes, code, pipes, tags, entities, links and pictures.
 _MARKDOWN = re.compile(
-    r"[\\`|]|<(?=[A-Za-z/!?])|&(?=#|[A-Za-z]+\d*;)|\[(?=[^\[\]]*\][(\[:])|(?<=\])[(\[]|^[#>](?=[# ])"
+    r"[`|]|\\(?=[!-/:-@\[-`{-~]|$)|<(?=[A-Za-z/!?])|&(?=#|[A-Za-z]+\d*;)|\[(?=[^\[\]]*\][(\[:])|(?<=\])[(\[]|^[#>](?=[# ])"
 )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
+from types import TracebackType
 from typing import Any
 
 from lightemma.cli.output import SafeFormatter, harmless, print_error, print_traceback
@@ -36,7 +38,8 @@ def main() -> None:
         status = app(arguments, prog_name="lightemma", standalone_mode=False)
     except UserError as error:
         if debug:
-            print_traceback(error)
+            sys.excepthook = _hook(2, in_options(str(error), error.parameters))
+            raise
         print_error(f"Error: {one_line(in_options(str(error), error.parameters))}")
         sys.exit(2)
     except (KeyboardInterrupt, Abort):
@@ -48,14 +51,26 @@ def main() -> None:
         if hasattr(error, "format_message"):
             print_error(_wrong_use(error))
             sys.exit(2)
+        sentence = f"{harmless(f'{type(error).__name__}: {error}')}. This is a fault in lightemma; --debug shows where."
         if debug:
-            print_traceback(error)
-        message = one_line(harmless(f"{type(error).__name__}: {error}"))
-        print_error(f"Error: {message}. This is a fault in lightemma; --debug shows where.")
+            sys.excepthook = _hook(70, sentence)
+            raise
+        print_error(f"Error: {one_line(sentence)}")
         sys.exit(70)
     if status == INTERRUPTED:
         print_error("Interrupted. Finished work is kept; give the same command again to resume.")
     sys.exit(status or 0)
+
+
+def _hook(status: int, sentence: str) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:
+    """Prints an error that ends the program: where it comes from, then its sentence; without pictures and keys."""
+
+    def hook(_kind: type[BaseException], error: BaseException, _traceback: TracebackType | None) -> None:
+        print_traceback(error)
+        print_error(f"Error: {one_line(sentence)}")
+        sys.exit(status)
+
+    return hook
 
 
 def _wrong_use(error: Any) -> str:

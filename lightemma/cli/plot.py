@@ -9,6 +9,7 @@ import typer
 
 from lightemma.cli import options
 from lightemma.cli.output import echo
+from lightemma.outside_text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +56,8 @@ def frame(
     ]
     path = out or Path(f"{file_name(first.scene)}-{first.frame_index}.png")
     save_figure(frame_figure(view, plans, panels=panels), path)
-    echo(f"Frame {first.frame_index} of {first.scene}, {len(plans)} run{'s' if len(plans) != 1 else ''}: {path}")
+    of_runs = f"{len(plans)} run{'s' if len(plans) != 1 else ''}"
+    echo(one_line(f"Frame {first.frame_index} of {first.scene}, {of_runs}: {path}"))
 
 
 @app.command("charts")
@@ -111,7 +113,7 @@ def _records_of(sample: str, runs: Sequence[Sequence[FrameNumbers]], names: Sequ
         raise UserError(f"No run has a frame with the sample token '{sample}'; {near_names(sample, tokens)}")
     for name, record in zip(names, found, strict=True):
         if record is None:
-            echo(f"{name} did not drive this frame and is left out.", err=True)
+            echo(one_line(f"{name} did not drive this frame and is left out."), err=True)
     return found
 
 

@@ -9,6 +9,7 @@ import typer
 
 from lightemma.cli import options
 from lightemma.cli.output import echo
+from lightemma.outside_text import one_line
 
 if TYPE_CHECKING:
     from lightemma.report.video import StageText
@@ -53,7 +54,7 @@ def video(
         for record, (view, _) in zip(records, views, strict=True)
     ]
     count = write_video(draw_shots(shots, width), path, fps)
-    echo(f"{manifest.run} in {scene}: {count} frames at {fps:g} a second -> {path}")
+    echo(one_line(f"{manifest.run} in {scene}: {count} frames at {fps:g} a second -> {path}"))
 
 
 def _one_run(folders: list[Path], given: Path) -> Path:
