@@ -230,6 +230,12 @@ def addresses_of(config: ModelConfig) -> list[str] | None:
     return [config.base_url] if config.base_url else None
 
 
+def price_lists() -> list[str]:
+    """Names in genai-prices of the providers that have a price list there."""
+    listed = (facts_of(name).price_list for name in PROVIDERS)
+    return [name for name in listed if name is not None]
+
+
 def picture_tokens(model: str, size: Size, provider: str | None = None) -> PictureTokens:
     """How many tokens a picture counts as.
 

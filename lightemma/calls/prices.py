@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.registry import facts_of
+from lightemma.backends.registry import facts_of, price_lists
 from lightemma.run_folder.costs import dollars
 from lightemma.run_folder.records import Usage
 
@@ -84,10 +84,6 @@ def resolve_price(config: ModelConfig, at: datetime, *, batch: bool = False) -> 
     return _resolved(prices)
 
 
-#: Makers that sell their models themselves; weights that anybody may serve have no one price.
-_MAKERS = ("openai", "anthropic", "google")
-
-
 def recorded_price(model: str, at: datetime) -> ResolvedPrice | None:
     """What a model's tokens cost at its maker, for recordings that name the model alone.
 
@@ -101,7 +97,8 @@ def recorded_price(model: str, at: datetime) -> ResolvedPrice | None:
     import genai_prices
 
     usage = genai_prices.Usage(input_tokens=0, output_tokens=0)
-    for maker in _MAKERS:
+    # Makers that sell their models themselves; weights that many providers serve have no one price.
+    for maker in price_lists():
         with suppress(LookupError):
             found = genai_prices.calc_price(usage, model, provider_id=maker, genai_request_timestamp=at)
             return _resolved(found.model_price)
