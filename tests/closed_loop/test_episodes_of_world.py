@@ -261,9 +261,7 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
     def full(path, data):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(
-        Path, "write_bytes", lambda path, data: full(path, data) if ".jpg" in path.name else len(data)
-    )
+    monkeypatch.setattr(Path, "write_bytes", lambda path, data: full(path, data) if ".jpg" in path.name else len(data))
     monkeypatch.setattr("lightemma.run_folder.store.write_manifest", lambda folder, manifest: None)
     with pytest.raises(UserError, match=r"No space left on device\); make room"):
         tour(tmp_path, backend=Sight()).run()
