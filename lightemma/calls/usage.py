@@ -46,6 +46,8 @@ def with_believable_usage(completion: Completion, request: Request, config: Mode
     Returns:
         The answer, and whether the provider's counts stand.
     """
-    if completion.usage is None or believable(completion.usage, request, config):
+    usage = completion.usage
+    # What a recording says is taken over as it is, like its answers.
+    if usage is None or usage.source == "recorded" or believable(usage, request, config):
         return completion, True
     return replace(completion, usage=estimated(request, completion.text, config)), False
