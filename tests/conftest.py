@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from lightemma.data.base import DataInfo, FrameSource
 from lightemma.frame import Camera, EgoHistory, FloatArray, Frame, Pose
@@ -22,6 +23,10 @@ from lightemma.run_folder.manifest import DataEntry, Manifest, ModelEntry, Plann
 from lightemma.run_folder.records import CallRecord, FrameRecord
 from lightemma.run_folder.store import RunWriter
 from lightemma.sessions.open_loop import frame_record
+
+# A busy machine is no error: no example is timed.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 TWO_SCENES = {"scene-0001": 3, "scene-0002": 2}
 

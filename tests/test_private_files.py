@@ -8,6 +8,7 @@ import stat
 import pytest
 
 from lightemma.calls.cache import ResponseCache
+from lightemma.calls.identity import Asked
 from lightemma.closed_loop.records import EpisodeWriter, write_settings
 from lightemma.closed_loop.replay import Replay, read_replay, replay_path, write_replay
 from lightemma.files import write_whole
@@ -46,7 +47,7 @@ def test_a_run_is_its_owners(tmp_path):
 def test_so_are_the_cache_and_its_files(tmp_path):
     cache = ResponseCache(tmp_path / "responses.sqlite")
     assert {mode(path) for path in tmp_path.iterdir()} == {0o600}
-    assert cache.get("k") is None
+    assert cache.get(Asked("k", frozenset(), "s", False, None, "m")) is None
 
 
 def test_so_is_what_a_drive_writes(tmp_path):

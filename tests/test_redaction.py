@@ -18,6 +18,7 @@ import yaml
 from lightemma import redaction
 from lightemma.backends.base import CallError, Completion
 from lightemma.calls.cache import ResponseCache
+from lightemma.calls.identity import Asked
 from lightemma.cli.output import SafeFormatter, harmless
 from lightemma.redaction import STARS, remember, remember_environment, starred
 from tests.fake_providers.replies import Reply, answer
@@ -135,11 +136,12 @@ def test_an_answer_in_several_parts_is_starred_as_a_whole(monkeypatch):
 
 def test_the_cache_gives_none_back(tmp_path):
     cache = ResponseCache(tmp_path / "responses.sqlite")
-    cache.put("k", "m", Completion(f"it is {KEY}"))
-    assert cache.get("k") == Completion(f"it is {STARS}")
+    asked = Asked("k", frozenset(), "s", False, None, "m")
+    cache.put(asked, Completion(f"it is {KEY}"))
+    assert cache.get(asked) == Completion(f"it is {STARS}")
     cache.close()
     with sqlite3.connect(tmp_path / "responses.sqlite") as database:
-        assert KEY not in str(database.execute("SELECT * FROM responses").fetchall())
+        assert KEY not in str(database.execute("SELECT * FROM answers").fetchall())
 
 
 def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
