@@ -32,7 +32,17 @@ STRICT_REFUSES = {
     "deepseek-vl2-28b": 0,
 }
 #: Frames that even the published rescue did not save.
-FIRST_NUMBERS_REFUSES = {"gpt-4o": 3, "gpt-4.1": 0, "claude-3.7-sonnet": 0, "gemini-2.5-pro": 0}
+FIRST_NUMBERS_REFUSES = {
+    "gpt-4o": 3,
+    "gpt-4.1": 0,
+    "claude-3.7-sonnet": 0,
+    "gemini-2.5-pro": 0,
+    "qwen-2.5-7b": 0,
+    "qwen-2.5-72b": 1858,
+    "llama-3.2-11b": 1,
+    "deepseek-vl2-16b": 11,
+    "deepseek-vl2-28b": 0,
+}
 #: Frames that have no one plausible reading. Ours, not published: a change here is a change of the tolerant parser.
 TOLERANT_REFUSES = {
     "gpt-4o": 5,
@@ -94,8 +104,7 @@ def test_the_parsers_refuse_as_many_answers_as_published(read):
     assert all(frame.call("action").outcome == "ok" for frame in read.frames)
     assert refused(read, "strict") == STRICT_REFUSES[read.name]
     assert refused(read, "tolerant") == TOLERANT_REFUSES[read.name]
-    if read.name in FIRST_NUMBERS_REFUSES:
-        assert refused(read, "first-numbers") == FIRST_NUMBERS_REFUSES[read.name]
+    assert refused(read, "first-numbers") == FIRST_NUMBERS_REFUSES[read.name]
 
 
 def test_tolerant_keeps_what_strict_read_and_the_rescue_agrees_with_the_rest(read):

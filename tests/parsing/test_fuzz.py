@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-import time
+import signal
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,22 +84,42 @@ def test_tolerant_keeps_every_plausible_strict_reading(text, answer_format):
         "(" * 19_000 + "1",
         "[(1" + " +" * 9_500 + "x)]",
         "{" * 9_000 + "}" * 9_000,
+        "[" + "\\'" * 50_000 + "'",
+        '{"' + '\\"' * 50_000,
+        "a 1 b 2 " * 12_000,
+        "| 1 | 2 |\n" * 10_000,
+        "(a, b) " * 15_000,
+        "-" * 100_000,
+        "speed " * 15_000 + "1, 2, 3, 4, 5",
+        "1 x 10" * 15_000,
     ],
     ids=lambda text: f"{text[:6]!r}...",
 )
 @pytest.mark.parametrize("answer_format", ["list", "json"])
 def test_degenerate_answers_take_no_time(text, answer_format):
     # Models do fall into loops of white space; a regular expression that tries every split would take hours.
-    started = time.perf_counter()
-    for tier in ("strict", "tolerant"):
-        assert parse_answer(text, tier, answer_format).outcome != OK
-    assert time.perf_counter() - started < 1.0
+    with at_most_seconds(20):
+        for tier in ("strict", "tolerant"):
+            assert parse_answer(text, tier, answer_format).outcome != OK
+
+
+@contextmanager
+def at_most_seconds(seconds: float) -> Iterator[None]:
+    """Fails after so much computing; time on a busy machine does not count."""
+
+    def too_long(*_: object) -> None:
+        raise AssertionError("still reading")
+
+    before = signal.signal(signal.SIGVTALRM, too_long)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 # --- strict: what Python's own literal reader takes ---------------------------------------------------------------------
-
-#: Literals that Python has and no answer needs; strict may refuse them, and never reads them differently.
-RARE_LITERAL = re.compile(r"0[xXoObB]|[#\\]|\([^)]*\(|\(\s*\[")
 
 
 def literal_pairs(text: str) -> list[tuple[float, float]] | None:
@@ -105,7 +127,7 @@ def literal_pairs(text: str) -> list[tuple[float, float]] | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "invalid decimal literal" and the like, on their way to being errors
-            value = ast.literal_eval(text.strip(" \t\r\n\f"))
+            value = ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
     if type(value) is not list or len(value) != 6:
@@ -175,12 +197,7 @@ def test_strict_takes_what_a_literal_list_of_six_pairs_is(text, changes):
     text = mutated(text, changes)
     expected = literal_pairs(text)
     parsed = parse_answer(text)
-    if expected is None:
-        assert parsed.actions is None
-    elif parsed.actions is None:
-        assert RARE_LITERAL.search(text), "an everyday literal was refused"
-    else:
-        assert [tuple(pair) for pair in parsed.actions.tolist()] == expected
+    assert (None if parsed.actions is None else [tuple(pair) for pair in parsed.actions.tolist()]) == expected
 
 
 # --- tolerant: one reading or none --------------------------------------------------------------------------------------
@@ -333,8 +350,10 @@ def well_separated_pairs(text: str) -> list[list[tuple[float, float]]]:
     return ways[:1] if len(ways) == 2 and ways[0] == ways[1] else ways
 
 
-def without_fence(text: str, style: Style) -> str:
-    return text.removeprefix(style.around[0]).removesuffix(style.around[1]) if "`" in style.around[0] else text
+def without_words(text: str, style: Style) -> str:
+    """The list alone, less units that agree and the stop at the end of a sentence."""
+    text = text.removeprefix(style.around[0]).removesuffix(style.around[1])
+    return re.sub(r"(\.\d+)\.\s*$", r"\1", re.sub(r"(?<=[\d.])(?:\s* m/s)+(?![\w.])", "", text))
 
 
 @examples
@@ -378,8 +397,8 @@ def test_tolerant_never_picks_between_readings(plan, change, place, style, wound
         return
     read = [tuple(pair) for pair in parsed.actions.tolist()]
     # "- 5" and "00.5" are literals: what Python reads is one reading.
-    literal = literal_pairs(text)
+    literal = literal_pairs(text) or literal_pairs(without_words(text, style).strip())
     if literal is not None:
         assert read == literal
     else:
-        assert [read] == well_separated_pairs(without_fence(text, style))
+        assert [read] == well_separated_pairs(without_words(text, style))

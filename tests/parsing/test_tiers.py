@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lightemma.errors import UserError
-from lightemma.parsing import KINDS, TIERS, check_tier, parse_answer, plausible
+from lightemma.parsing import KINDS, MAX_ANSWER_CHARACTERS, TIERS, check_tier, parse_answer, plausible
 
 PLAN = [(4.5, 0.0), (4.9, 0.0), (5.2, 0.001), (5.5, 0.001), (5.7, 0.0), (5.9, -0.002)]
 GOOD = str(PLAN)
@@ -56,21 +56,30 @@ READABLE = {
     "prose behind": ("prose", f"{GOOD}\nThe car stays in its lane."),
     "prose behind, with numbers and brackets": ("prose", f"{GOOD}\nIt ends at 5.9 m/s (gently)."),
     "typographic minus": ("number_style", GOOD.replace("-", "\u2212")),
+    "full-width digits": ("number_style", GOOD.replace("4", "\uff14")),
+    "a number before the list": ("prose", f"Plan 1: {GOOD}"),
+    "a counted list": ("brackets", f"1: {GOOD}"),
+    "a number behind the list": ("brackets", f"{GOOD} 5"),
+    "words between pairs": ("prose", ", then ".join(GROUPS)),
+    "names": ("prose", first_replaced("(v=4.5, c=0.0)")),
+    "units": ("prose", first_replaced("(4.5 m/s, 0.0)")),
+    "two plans, the same": ("brackets", f"{GOOD}\n{GOOD}"),
+    "indented behind a line break": ("prose", f"\n  {GOOD}"),
+    "a space of another kind before": ("prose", f"\u00a0{GOOD}"),
+    "comments of another language": ("prose", "[" + ", // next\n".join(GROUPS) + "]"),
 }
 UNREADABLE = {
     "nothing": ("empty", ""),
     "white space": ("empty", " \n\t "),
     "words": ("prose", "I cannot help with that."),
     "an error page": ("prose", "HTTP 500: try again in 20 s"),
-    "words between pairs": ("prose", ", then ".join(GROUPS)),
-    "names": ("prose", first_replaced("(v=4.5, c=0.0)")),
-    "units": ("prose", first_replaced("(4.5 m/s, 0.0)")),
     "no number": ("prose", first_replaced("(nan, 0.0)")),
-    "a list with a comment": ("prose", "[" + ", # next\n".join(GROUPS) + "]"),
     "five pairs": ("wrong_count", listed(*GROUPS[:5])),
     "seven pairs": ("wrong_count", listed(*GROUPS, GROUPS[5])),
     "twelve pairs": ("wrong_count", listed(*GROUPS, *GROUPS)),
-    "two plans": ("wrong_count", f"{GOOD}\n{GOOD}"),
+    "two plans in one line": ("wrong_count", f"{GOOD}, {GOOD}"),
+    "two plans": ("ambiguous", f"{GOOD}\n{GOOD.replace('4.9', '4.8')}"),
+    "and so on": ("wrong_count", GOOD[:-1] + ", ...]"),
     "ten numbers": ("wrong_count", str(NUMBERS[:10])),
     "eleven numbers": ("wrong_shape", str(NUMBERS[:11])),
     "triples": ("wrong_shape", listed(*["(4.5, 0.0, 0.0)"] * 6)),
@@ -78,9 +87,6 @@ UNREADABLE = {
     "a hole in a pair": ("wrong_shape", first_replaced("(4.5, , 0.0)")),
     "a number missing in a flat list": ("wrong_shape", "[4.5, , " + str(NUMBERS[2:])[1:]),
     "decimal commas": ("wrong_shape", listed(*["(4,5, 0,1)"] * 6)),
-    "a number before the list": ("wrong_shape", f"1: {GOOD}"),
-    "a number behind the list": ("wrong_shape", f"{GOOD} 5"),
-    "a scaled list": ("wrong_shape", f"{GOOD} * 0.5"),
     "a seventh pair that lost its bracket": ("wrong_shape", GOOD[:-1] + ", v 6.0, 0.0)]"),
     "a first pair that was never closed": ("wrong_shape", "[(4.4, 0.0 m, " + GOOD[1:]),
     "a pair outside brackets": ("prose", "[4.5, 0.0, " + "(4.9, 0.0), 5.0, 0.0, " + ", ".join(GROUPS[1:]) + "]"),
@@ -101,6 +107,14 @@ UNREADABLE = {
     "cut in the first pair": ("truncated", "[(4.5, 0."),
     "cut in a flat list": ("truncated", str(NUMBERS)[:-1]),
     "a seventh pair, cut": ("truncated", GOOD[:-1] + ", (6.0, 0."),
+    "a better list, cut": ("truncated", f"{GOOD}\nBetter: [(4.5, 0.0), (4.8,"),
+    "a scaled list": ("scale", f"{GOOD} * 0.5"),
+    "another unit": ("units", f"In km/h: {GOOD}"),
+    "another order": ("order", f"(curvature, speed): {GOOD}"),
+    "waypoints": ("other_quantity", f"Waypoints: {GOOD}"),
+    "an example": ("example", f"For example: {GOOD}"),
+    "a refusal": ("refusal", f"I cannot help with that. You wrote {GOOD}"),
+    "beyond all length": ("too_long", GOOD + " " * MAX_ANSWER_CHARACTERS),
 }
 
 
@@ -124,13 +138,14 @@ def test_the_cases_above_leave_no_kind_out():
     "text",
     [
         GOOD,
-        f"\n  {GOOD} \n",
+        f"\n{GOOD} \n",
+        f"  {GOOD}",
         GOOD.replace(" ", ""),
         GOOD.replace("0.0,", "0,"),
         GOOD[:-1] + ",]",
         GOOD.replace(")", ",)"),
     ],
-    ids=["as asked", "white space around", "no spaces", "integers", "comma at the end", "commas in pairs"],
+    ids=["as asked", "white space around", "indented", "no spaces", "integers", "comma at the end", "commas in pairs"],
 )
 @pytest.mark.parametrize("tier", TIERS)
 def test_the_list_asked_for_is_read_by_every_tier(text, tier):
@@ -144,30 +159,6 @@ def test_the_published_list_without_commas():
     text = "[(4.5, -0.0) (4.9, 0.0) (5.2, 0.0) (5.4, 0.0) (5.6, 0.0) (5.8, 0.0)]"
     assert read(text) == "format:missing_commas"
     assert read(text, "tolerant") == [(4.5, 0.0), (4.9, 0.0), (5.2, 0.0), (5.4, 0.0), (5.6, 0.0), (5.8, 0.0)]
-
-
-@pytest.mark.parametrize(
-    "number", ["True", "4.5j", "0x4", "1__0", "4L", "'4.5'", "--4.5", "\u0664", "\u0664.5", "4\u00b2", "(4.5)"]
-)
-def test_strict_takes_plain_decimal_numbers_only(number):
-    assert parse_answer(first_replaced(f"({number}, 0.0)")).actions is None
-
-
-@pytest.mark.parametrize(
-    ("number", "value"),
-    [
-        ("1_0", 10.0),
-        ("+4.5", 4.5),
-        ("- 4.5", -4.5),
-        ("4.", 4.0),
-        (".5", 0.5),
-        ("4.5e0", 4.5),
-        ("45e-1", 4.5),
-        ("04.5", 4.5),
-    ],
-)
-def test_strict_takes_every_decimal_number_a_literal_can_be(number, value):
-    assert read(first_replaced(f"({number}, 0.0)")) == [(value, 0.0), *PLAN[1:]]
 
 
 @pytest.mark.parametrize("pair", ["(60.1, 0.0)", "(-1.1, 0.0)", "(4.5, 1.01)", "(4.5, -1.01)", "(4.5e3, 0.0)"])
@@ -217,17 +208,15 @@ def test_a_last_number_that_may_go_on_is_truncated():
     assert read(text, "tolerant", cut=True) == "format:truncated"
 
 
-def test_too_long_an_answer_is_not_searched():
-    assert read(GOOD + " " * 19_000) == PLAN
-    assert read(GOOD + " " * 21_000) == "format:prose"
-    assert read(GOOD + " " * 21_000, "tolerant") == "format:prose"
+def test_long_answers_are_searched():
+    assert read(GOOD + " " * 50_000) == PLAN
+    assert read("The road is free. " * 5_000 + GOOD, "tolerant") == PLAN
 
 
-def test_first_numbers_takes_any_twelve():
-    assert read("7769-0001 " * 6, "first-numbers") == [(7769.0, -1.0)] * 6
-    assert read("In 3 s: " + GOOD, "first-numbers")[0] == (3.0, 4.5)
-    assert read(str(NUMBERS[:11]), "first-numbers") == "format:wrong_count"
-    assert read(JSON, "first-numbers", "json") == PLAN
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("answer_format", ["list", "json"])
+def test_a_longer_answer_than_any_model_writes_is_not_read(tier, answer_format):
+    assert read(GOOD + " " * MAX_ANSWER_CHARACTERS, tier, answer_format) == "format:too_long"
 
 
 def test_an_unknown_tier_names_near_ones():
@@ -263,48 +252,37 @@ def test_tolerant_looks_behind_fences_and_prose_and_takes_the_list(kind, text):
 
 
 @pytest.mark.parametrize(
-    ("kind", "text"),
+    ("strict", "tolerant", "text"),
     {
-        "nothing": ("empty", " "),
-        "words": ("prose", "I cannot help with that."),
-        "null": ("prose", "null"),
-        "a number": ("invalid_json", "4.5"),
-        "cut": ("truncated", JSON[:-30]),
-        "unclosed many times": ("truncated", '{"actions": ' * 9),
-        "too deep": ("invalid_json", '{"actions": ' * 1_500 + "1" + "}" * 1_500),
-        "five": ("wrong_count", JSON.replace('{"speed": 4.5, "curvature": 0.0}, ', "")),
-        "seven": ("wrong_count", JSON.replace("[", '[{"speed": 4.5, "curvature": 0.0}, ')),
-        "none": ("wrong_count", '{"actions": []}'),
-        "another key": ("invalid_json", JSON.replace('"actions"', '"plan"')),
-        "a key too many": ("invalid_json", JSON[:-1] + ', "note": "careful"}'),
-        "a key too many in a pair": ("wrong_shape", JSON.replace('"speed": 4.5', '"speed": 4.5, "step": 1')),
-        "a key missing in a pair": ("wrong_shape", JSON.replace(', "curvature": -0.002', "")),
-        "pairs as lists": ("wrong_shape", json.dumps({"actions": PLAN})),
-        "actions no list": ("invalid_json", '{"actions": {"speed": 4.5, "curvature": 0.0}}'),
-        "a key twice in a pair": ("invalid_json", JSON.replace('"speed": 4.5', '"speed": 4.5, "speed": 5.5')),
-        "a key twice": ("invalid_json", JSON[:-1] + ", " + JSON[1:]),
-        "a number in quotes": ("wrong_shape", JSON.replace("4.5", '"4.5"')),
-        "a truth value": ("wrong_shape", JSON.replace("4.5", "true")),
-        "null for a number": ("wrong_shape", JSON.replace("4.5", "null")),
-        "not a number": ("implausible", JSON.replace("4.5", "NaN")),
-        "infinite": ("implausible", JSON.replace("4.5", "-Infinity")),
-        "huge integer": ("implausible", JSON.replace("4.5", "1" + "0" * 400)),
-        "integer beyond reading": ("invalid_json", JSON.replace("4.5", "1" * 5_000)),
-        "a sum": ("invalid_json", JSON.replace("4.5", "4.5 + 0.1")),
-        "single quotes": ("invalid_json", JSON.replace('"', "'")),
-        "comma at the end": ("invalid_json", JSON.replace("]", ",]")),
-        "two objects": ("invalid_json", f"{JSON}\n{JSON}"),
-        "too long": ("invalid_json", JSON + " " * 20_000),
+        "nothing": ("empty", "empty", " "),
+        "words": ("prose", "prose", "I cannot help with that."),
+        "null": ("prose", "prose", "null"),
+        "a number": ("invalid_json", "invalid_json", "4.5"),
+        "cut": ("truncated", "truncated", JSON[:-30]),
+        "unclosed many times": ("truncated", "truncated", '{"actions": ' * 9),
+        "too deep": ("invalid_json", "invalid_json", '{"actions": ' * 1_500 + "1" + "}" * 1_500),
+        "five": ("wrong_count", "wrong_count", JSON.replace('{"speed": 4.5, "curvature": 0.0}, ', "")),
+        "seven": ("wrong_count", "wrong_count", JSON.replace("[", '[{"speed": 4.5, "curvature": 0.0}, ')),
+        "none": ("wrong_count", "wrong_count", '{"actions": []}'),
+        "a key missing in a pair": ("wrong_shape", "wrong_shape", JSON.replace(', "curvature": -0.002', "")),
+        "one pair": ("invalid_json", "invalid_json", '{"actions": {"speed": 4.5, "curvature": 0.0}}'),
+        "two speeds": ("invalid_json", "invalid_json", JSON.replace('"speed": 4.5', '"speed": 4.5, "speed": 5.5')),
+        "a truth value": ("wrong_shape", "wrong_shape", JSON.replace("4.5", "true")),
+        "null for a number": ("wrong_shape", "wrong_shape", JSON.replace("4.5", "null")),
+        "not a number": ("implausible", "implausible", JSON.replace("4.5", "NaN")),
+        "infinite": ("implausible", "implausible", JSON.replace("4.5", "-Infinity")),
+        "huge integer": ("implausible", "implausible", JSON.replace("4.5", "1" + "0" * 400)),
+        "integer beyond reading": ("invalid_json", "implausible", JSON.replace("4.5", "1" * 5_000)),
+        "a sum": ("invalid_json", "invalid_json", JSON.replace("4.5", "4.5 + 0.1")),
+        "two objects": ("invalid_json", "ambiguous", f"{JSON}\n{JSON.replace('4.5', '4.4')}"),
+        "an object and a list": ("invalid_json", "ambiguous", f"{GOOD.replace('4.5', '4.4')} or better {JSON}"),
+        "waypoints": ("wrong_shape", "other_quantity", JSON.replace("speed", "x").replace("curvature", "y")),
+        "another unit": ("wrong_shape", "units", JSON.replace("speed", "speed_kmh")),
     }.values(),
 )
-def test_any_other_object_is_refused_by_both(kind, text):
-    for tier in ("strict", "tolerant"):
-        assert read(text, tier, "json") == f"format:{kind}"
-
-
-@pytest.mark.parametrize("text", [f"{GOOD} or better {JSON}", f"Plan: {JSON}\nThat is {GOOD}"])
-def test_an_object_and_a_list_are_two_readings(text):
-    assert read(text, "tolerant", "json") == "format:ambiguous"
+def test_an_object_without_one_reading_is_refused(strict, tolerant, text):
+    assert read(text, "strict", "json") == f"format:{strict}"
+    assert read(text, "tolerant", "json") == f"format:{tolerant}"
 
 
 def test_an_object_no_car_can_drive_is_ok_for_strict_only():
