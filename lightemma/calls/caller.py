@@ -155,9 +155,9 @@ class ModelCaller:
     async def _ask(self, request: Request, asked: Asked | None) -> CallResult:
         context, health = self._context, self._health
         if not self._checked:
-            self._checked = True
             if context.check is not None:
-                context.check(self._backend.config)
+                context.check(self._backend.config)  # before the mark: concurrent calls of other frames are refused too
+            self._checked = True
         attempt = 0
         while True:
             attempt += 1
