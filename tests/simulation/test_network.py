@@ -150,7 +150,8 @@ def test_lights_are_never_open_for_both_streets(main: float, side: float, offset
     colours = [lights.colour("main", time), lights.colour("side", time)]
     assert "red" in colours
     colour, left = lights.look("main", time)
-    assert lights.colour("main", time + left * 0.999) == colour
+    # Within rounding of a change, the light may be either.
+    assert left < 1e-9 or lights.colour("main", time + left * 0.999) == colour
     assert 0.0 <= left <= lights.cycle
 
 
