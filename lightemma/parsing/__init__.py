@@ -69,7 +69,7 @@ _MAX_SCORED = 1e100
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What an answer came to.
+    """What was read from an answer.
 
     Attributes:
         actions: (6, 2) pairs of speed (m/s) and curvature (1/m), or None if refused.
@@ -138,7 +138,7 @@ def _reading(text: str, tier: Tier, answer_format: AnswerFormat) -> Reading:
         return read_tolerant(text)
     pairs = read_strict(text)
     # The tolerant reading says what was wrong; where nothing was but white space, that is not the list either.
-    return Reading(pairs, None) if pairs else Reading(None, read_tolerant(text).reason or "prose")
+    return Reading(pairs, None) if pairs else Reading(None, read_tolerant(text, is_literal=False).reason or "prose")
 
 
 def _json_reading(text: str, *, strict: bool) -> Reading:

@@ -26,13 +26,15 @@ _MARK_RE = re.compile(rf"[{SPEED_UNIT}{CURVATURE_UNIT}]")
 _UNIT_RE = re.compile(rf"\s*[{SPEED_UNIT}{CURVATURE_UNIT}][^{SPEED_UNIT}{CURVATURE_UNIT}]*$")
 _AROUND = f" \t\r\n,{SPEED_UNIT}{CURVATURE_UNIT}"
 
-#: Numbers in one bracket beyond which nobody wrote a plan.
+#: More numbers in one bracket are no plan.
 _MANY = 200
 
 
 def read_loose(text: str, overlooked: list[Kind]) -> Reading:
     """The only reading of a text that is no literal list; ``overlooked`` gets what was wrong with it."""
     groups = _without_remarks(text, [g for g in _GROUP_RE.finditer(text) if _DIGIT_RE.search(g.group(1))])
+    if groups and all(_is_remark(group) for group in groups):
+        return Reading(None, "prose")  # no list in any bracket
     return _read_groups(text, groups, overlooked) if groups else _read_bare(text, overlooked)
 
 

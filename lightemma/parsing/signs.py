@@ -1,7 +1,7 @@
 """One way to write what has many: typographic signs, digits of every script, LaTeX, Markdown, and the units asked for.
 
 Nothing here reads numbers. The text that comes out has ASCII digits, signs and brackets; a unit that agrees with the task
-(m/s, 1/m) is one mark behind its number, so that its own digit and slash are in nobody's way.
+(m/s, 1/m) is one mark behind its number, so that its own digit and slash are not taken for the answer's.
 """
 
 from __future__ import annotations

@@ -25,13 +25,18 @@ _WORD_RE = re.compile(rf"[^\W\d_]|[{SPEED_UNIT}{CURVATURE_UNIT}]")
 _MAY_BE_ROWS: frozenset[Kind] = frozenset({"prose", "wrong_shape", "wrong_count", "ambiguous", "arithmetic"})
 
 
-def read_tolerant(text: str) -> Reading:
-    """The answer's only reading. Where strict would have accepted, ``reason`` is None, else what had to be overlooked."""
+def read_tolerant(text: str, *, is_literal: bool | None = None) -> Reading:
+    """The answer's only reading. Where strict would have accepted, ``reason`` is None, else what had to be overlooked.
+
+    Args:
+        text: the answer.
+        is_literal: False if ``read_strict`` has already refused it.
+    """
     if len(text) > MAX_ANSWER_CHARACTERS:
         return Reading(None, "too_long")
     if not text.strip():
         return Reading(None, "empty")
-    strict = read_strict(text)
+    strict = None if is_literal is False else read_strict(text)
     if "#" not in text:  # comments are words, too
         if strict:
             return Reading(strict, None)

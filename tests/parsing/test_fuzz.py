@@ -252,7 +252,7 @@ styles = st.builds(
 
 
 def pieces_of(pairs: list[tuple[str, str]], style: Style) -> list[str]:
-    """The list as pieces, numbers at odd places and what stands between them at even ones."""
+    """The list as pieces, numbers at odd places and what is between them at even ones."""
     pieces = [style.outer[0].strip() + style.inner[0].strip()]
     for number, (speed, curvature) in enumerate(pairs):
         joint = style.inner[1].strip() + style.between + style.inner[0].strip()

@@ -144,6 +144,8 @@ NUMBERED = [
         for word, pair in zip(("First", "Second", "Third", "Fourth", "Fifth", "Sixth"), PLAN, strict=True)
     ),
     "Slow down (2-3 m/s).\n\n" + rows("({v}, {c})"),
+    "Slow down (2-3 m/s less).\n" + rows("{i}. {v} m/s, {c} 1/m"),
+    "Three cars (12-15 m ahead).\n" + rows("{i}. ({v}, {c})") + "\nThe gap grows (by 2-3 m).",
 ]
 LABELLED = [
     rows(form)
@@ -177,6 +179,7 @@ LABELLED = [
     "<plan>" + rows("<step><speed>{v}</speed><curvature>{c}</curvature></step>", "") + "</plan>",
 ]
 TABLES = [
+    "Two cars (12-15 m ahead).\n\n| v | c |\n|---|---|\n" + rows("| {v} | {c} |"),
     "| Step | Speed (m/s) | Curvature (1/m) |\n|---|---|---|\n" + rows("| {i} | {v} | {c} |"),
     "| Speed | Curvature |\n|:--|--:|\n" + rows("| {v} | {c} |"),
     "| Curvature | Speed |\n|---|---|\n" + rows("| {c} | {v} |"),
@@ -231,6 +234,7 @@ DICTIONARIES = [
     )
 ] + [rows('{{"speed": {v}, "curvature": {c}}}'), "{" + rows('"{i}": [{v}, {c}]', ", ") + "}"]
 TWO_LISTS = [
+    f"Two cars (12-15 m ahead).\nSpeeds: {SPEEDS}\nCurvatures: {CURVATURES}",
     f"v = [{SPEEDS}]\nc = [{CURVATURES}]",
     f"Speed (m/s): {SPEEDS}\nCurvature (1/m): {CURVATURES}",
     f"**Speeds:** [{SPEEDS}] m/s\n\n**Curvatures:** [{CURVATURES}] 1/m",
