@@ -1,4 +1,4 @@
-"""The parser against what it stands for, over every answer of the published archives.
+"""The parser against Python's literals and the published rescue, over every answer of the published archives.
 
 ``strict`` is compared with ``ast.literal_eval`` and the published check of its value, ``first-numbers`` with a second
 writing of the published rescue. Counts and mean L2 are printed; the exit status is 1 if any answer is read differently.

@@ -102,7 +102,7 @@ AGAINST = [
     ("I'm sorry, I can't help with that. ", ""),
     ("The format is ", ""),
 ]
-PIECES = [
+PIECES: list[str] = [
     *"0123456789.,;:()[]{}-+*/|'\"`#\\= \t\n\r\f",
     *(
         "e",
@@ -211,7 +211,7 @@ def check(text: str, forbidden: bool, bare: bool, read: Counter[str]) -> list[tu
         for answer_format in ("list", "json"):
             started = time.process_time()
             try:
-                parsed = parse_answer(text, tier, answer_format)  # type: ignore[arg-type]
+                parsed = parse_answer(text, tier, answer_format)
             except Exception as error:  # whatever it is, it is a finding
                 return [*findings, (f"crash ({type(error).__name__})", 0.0)]
             spent = time.process_time() - started
@@ -254,7 +254,7 @@ def second_reading(text: str, pairs: Pairs, bare: bool) -> bool:
     numbers have to be there, and a bracket or line without a word may hold no others.
     """
     plain = text.translate({**dict.fromkeys(map(ord, "−‑"), "-"), ord("，"): ",", ord("（"): "(", ord("）"): ")"})
-    plain = re.sub(r"\\times 10\^\{-3\}", "e-3", plain)
+    plain = re.sub(r"\s*\\times 10\^\{-3\}", "e-3", plain)
     numbers = [float(number) for number in NUMBER.findall(plain)]
     flat = [number for pair in pairs for number in pair]
     if bare and re.fullmatch(r"[\d\s.,;()\[\]+-]*", plain, re.ASCII):
