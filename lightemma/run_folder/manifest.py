@@ -65,6 +65,46 @@ class PromptsEntry(msgspec.Struct, frozen=True):
     answer: str = "list"
 
 
+class LookEntry(msgspec.Struct, frozen=True):
+    """One look at a run that stops once it is decided.
+
+    Attributes:
+        scenes: that were complete, the first in the run's order.
+        mean: difference to the reference, metres of l2_avg.
+        low: lower end of its repeated confidence interval; None where the look was too early to decide anything.
+        high: upper end.
+        level: of the look's two-sided test; 0 for a look that was too early.
+    """
+
+    scenes: int
+    mean: float | None
+    low: float | None
+    high: float | None
+    level: float
+
+
+class StoppingEntry(msgspec.Struct, frozen=True):
+    """How a run that stops once it is decided was looked at.
+
+    Attributes:
+        margin_m: metres of l2_avg that count as no difference.
+        reference: what the run is compared with.
+        convention: L2 convention of the difference.
+        order_seed: of the random order of scenes.
+        planned_scenes: how many the whole run has.
+        looks: so far.
+        decided: ``better``, ``worse`` or ``equal``; None if nothing was.
+    """
+
+    margin_m: float
+    reference: str
+    convention: str
+    order_seed: int
+    planned_scenes: int
+    looks: tuple[LookEntry, ...] = ()
+    decided: str | None = None
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """manifest.json of one run.
 
@@ -82,6 +122,7 @@ class Manifest(msgspec.Struct, frozen=True):
         calls: recorded calls, once the run has been driven; None in files of 0.1.
         cached_calls: of these, answered from the response cache: asked by another run, or by an earlier session of this one.
         imported: where an imported run comes from.
+        stopping: how it was looked at, if it stops once it is decided.
         packages: versions of the packages that can change the numbers.
         python: the interpreter's version.
         git_revision: of this program.
@@ -104,6 +145,7 @@ class Manifest(msgspec.Struct, frozen=True):
     calls: int | None = None
     cached_calls: int | None = None
     imported: dict[str, Any] | None = None
+    stopping: StoppingEntry | None = None
     packages: dict[str, str] = {}
     python: str = ""
     git_revision: str | None = None

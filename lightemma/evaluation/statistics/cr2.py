@@ -43,7 +43,6 @@ from lightemma.frame import FloatArray
 
 #: Of the typical value: less than this is rounding.
 NO_SPREAD = 1e-12
-_SHARE = (1 + CONFIDENCE) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +85,22 @@ class SceneIntervals:
         """The sums over each scene's frames; (n, k) with NaN for frames that do not take part."""
         return scene_totals(self._scenes, values, self._count)
 
-    def intervals(self, values: FloatArray) -> list[Interval]:
+    def intervals(self, values: FloatArray, confidence: float = CONFIDENCE) -> list[Interval]:
         """Means over frames with intervals; NaN marks frames that do not take part.
 
         Args:
             values: (n, k) one column per quantity, rows in the order of ``scenes``.
+            confidence: share of studies whose interval holds the truth.
 
         Returns:
             k intervals.
         """
         found = spread(self.totals(values))
-        return [_interval(found, k) for k in range(values.shape[1])]
+        return [_interval(found, k, (1 + confidence) / 2) for k in range(values.shape[1])]
 
-    def interval(self, values: FloatArray) -> Interval:
+    def interval(self, values: FloatArray, confidence: float = CONFIDENCE) -> Interval:
         """The interval of one quantity, (n,) with NaN for frames that do not take part."""
-        return self.intervals(values[:, None])[0]
+        return self.intervals(values[:, None], confidence)[0]
 
 
 def spread(totals: SceneTotals) -> Spread:
@@ -124,7 +124,7 @@ def spread(totals: SceneTotals) -> Spread:
     return Spread(means, frames, scenes, errors, dof, within, within_dof, (errors > 0) | (within > 0))
 
 
-def _interval(found: Spread, k: int) -> Interval:
+def _interval(found: Spread, k: int, share: float) -> Interval:
     mean, frames, scenes = float(found.means[k]), int(found.frames[k]), int(found.scenes[k])
     if scenes < 2:
         unknown = math.nan
@@ -133,11 +133,11 @@ def _interval(found: Spread, k: int) -> Interval:
     if not found.varies[k]:
         # Every frame says the same; the chance that all scenes agree on one side is the sign test's p.
         return Interval(mean, mean, mean, 1.0 if mean == 0 else 2.0 ** (1 - scenes), frames, scenes, 0.0, dof)
-    reach = quantile(_SHARE, dof) * error
+    reach = quantile(share, dof) * error
     within, within_dof = float(found.within_errors[k]), float(found.within_dof[k])
     # The quantile falls with the degrees of freedom: mostly nothing is left to compare.
     if within > error or 0 < within_dof < dof:
-        least = quantile(_SHARE, within_dof) * within
+        least = quantile(share, within_dof) * within
         if least > reach:
             reach, error, dof = least, within, within_dof
     # No p is 0: the smallest number there is says "smaller than any that can be written".
