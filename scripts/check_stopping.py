@@ -74,7 +74,10 @@ def main() -> None:
         saved = 100 * (1 - np.array([share for _, share in found]))
         same += words[says]
         others = ", ".join(f"{word} {count}" for word, count in words.most_common() if word != says) or "none"
-        print(f"| {name} | {says} | {words[says] / given.orders:.1%} | {others} | {np.median(saved):.0f} % | {saved.mean():.0f} % |")
+        print(
+            f"| {name} | {says} | {words[says] / given.orders:.1%} | {others} | {np.median(saved):.0f} % | "
+            f"{saved.mean():.0f} % |"
+        )
     print(f"\nSame word in {same / given.orders / len(known):.1%} of {given.orders * len(known):,} orders.\n")
     print("| no difference, made from | scenes | better or worse said | 95 % of chance |")
     print("|---|---|---|---|")

@@ -68,7 +68,10 @@ def check_ready(config: ModelConfig) -> None:
 def ending(outcome: RunOutcome, unit: str) -> str:
     """How a run ended, in one line."""
     reached = outcome.kept + outcome.done
-    parts = [f"{outcome.total if reached >= outcome.total else f'{reached} of {outcome.total}'} {unit}"]
+    parts = [outcome.decided] if outcome.decided else []
+    parts += [f"{outcome.total if reached >= outcome.total else f'{reached} of {outcome.total}'} {unit}"]
+    if outcome.decided and reached < outcome.total:
+        parts.append(_saved(outcome, outcome.total - reached))
     if outcome.kept:
         parts.append(f"{outcome.kept} already done")
     failed_calls = outcome.failed - outcome.planner_errors
@@ -87,6 +90,12 @@ def ending(outcome: RunOutcome, unit: str) -> str:
     if outcome.stopped:
         parts.append(f"stopped early: {why_stopped(outcome.stopped)} (the same command resumes)")
     return ", ".join(parts)
+
+
+def _saved(outcome: RunOutcome, rest: int) -> str:
+    """What a run that was decided early did not have to ask."""
+    calls = round(outcome.calls / outcome.done * rest) if outcome.done else 0
+    return f"{rest:,} frames not driven" + (f" (about {calls:,} calls saved)" if calls else "")
 
 
 def why_stopped(reason: str) -> str:

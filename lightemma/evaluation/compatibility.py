@@ -30,17 +30,23 @@ def check_comparable(runs: Sequence[RunScores]) -> None:
 
 
 def check_complete(run: RunScores) -> None:
-    """Makes sure that a run has every frame it was started for.
+    """Makes sure that a run has every frame it was started for, or ended because it was decided.
 
     Raises:
         UserError: if frames are missing.
     """
     planned = run.manifest.data.frames if run.manifest else len(run.tokens)
-    if len(run.tokens) < planned:
+    if len(run.tokens) < planned and not decided_early(run):
         raise UserError(
             f"Run '{run.name}' has {len(run.tokens)} of {planned} frames; finish it by the same `lightemma run` command, or "
             "compare on the frames that all runs have with --shared-frames."
         )
+
+
+def decided_early(run: RunScores) -> bool:
+    """Whether a run ended before its last scene because it was known well enough how it compares."""
+    stopping = run.manifest.stopping if run.manifest else None
+    return stopping is not None and stopping.decided is not None
 
 
 def shared_frames(runs: Sequence[RunScores]) -> list[RunScores]:

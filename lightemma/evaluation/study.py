@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lightemma.errors import UserError
-from lightemma.evaluation.compatibility import check_comparable, shared_frames
+from lightemma.evaluation.compatibility import check_comparable, decided_early, shared_frames
 from lightemma.evaluation.metrics.displacement import Convention, l2
 from lightemma.evaluation.metrics.plan_safety import SafetyJudge
 from lightemma.evaluation.scene_context import SceneContext
@@ -212,7 +212,8 @@ def make_study(
     Args:
         runs: at least one.
         convention: L2 convention of the errors that are compared.
-        shared_only: cut all runs to the frames they share, instead of refusing runs over different frames.
+        shared_only: cut all runs to the frames they share, instead of refusing runs over different frames; always done if
+            one of them ended early because it was decided.
         resamples: how many draws of scenes, for the columns that are made by draws.
         seed: of the draws.
         context: what the data says in addition to the recorded drive; nothing if None.
@@ -224,7 +225,7 @@ def make_study(
     if not runs:
         raise UserError("There is no run to compare; name at least one.")
     _check_names(runs)
-    if shared_only:
+    if shared_only or any(map(decided_early, runs)):
         runs = shared_frames(runs)
     else:
         check_comparable(runs)

@@ -16,7 +16,7 @@ import numpy as np
 
 from lightemma.errors import UserError
 from lightemma.evaluation.metrics.displacement import Convention, l2, step_errors
-from lightemma.evaluation.statistics.alpha_spending import look_levels
+from lightemma.evaluation.statistics.alpha_spending import LEVEL, look_levels
 from lightemma.evaluation.statistics.cr2 import SceneIntervals
 from lightemma.evaluation.statistics.multiple_testing import FEWEST_SCENES
 from lightemma.kinematics import hold_last_action, integrate
@@ -133,7 +133,7 @@ class UntilDecided:
         count, level = self._at[len(self.looks)], self._levels[len(self.looks)]
         values = [list(self._seen[scene].values()) for scene in self.order[:count]]
         codes = np.repeat(np.arange(count), [len(one) for one in values])
-        found = SceneIntervals(codes).interval(np.concatenate(values), 1 - level)
+        found = SceneIntervals(codes).interval(np.concatenate(values), 1 - (level or LEVEL))
         low, high = (found.low, found.high) if level else (math.nan, math.nan)  # too early to decide anything
         self.looks.append(LookEntry(count, _known(found.mean), _known(low), _known(high), level))
         if found.scenes >= FEWEST_SCENES:
@@ -146,7 +146,7 @@ def _known(value: float) -> float | None:
 
 
 def look_places(scenes: int) -> list[int]:
-    """After how many scenes a run is looked at: in equal steps, never below the fewest scenes of a verdict, the last at the end."""
+    """After how many scenes a run is looked at: in equal steps, never before a verdict is allowed, and at the end."""
     step = max(-(-scenes // LOOKS), 1)
     places = [place for place in range(step, scenes, step) if place >= FEWEST_SCENES]
     return [*places, scenes]
@@ -172,7 +172,7 @@ def sentence(stopping: StoppingEntry) -> str:
     if stopping.decided is None or not stopping.looks:
         raise ValueError("the run is not decided")
     last = stopping.looks[-1]
-    assert last.mean is not None and last.low is not None and last.high is not None, "a decided look has an interval"
+    mean, low, high = (math.nan if value is None else value for value in (last.mean, last.low, last.high))
     words = {
         "better": f"better than {stopping.reference}",
         "worse": f"worse than {stopping.reference}",
@@ -180,8 +180,6 @@ def sentence(stopping: StoppingEntry) -> str:
     }
     return (
         f"decided after {last.scenes} of {stopping.planned_scenes} scenes: {words[stopping.decided]}, "
-        f"{last.mean:+.3f} m [{last.low:+.3f}, {last.high:+.3f}] (l2_avg, {stopping.convention} convention, interval valid for "
+        f"{mean:+.3f} m [{low:+.3f}, {high:+.3f}] (l2_avg, {stopping.convention} convention, interval valid for "
         "all looks)"
     )
-
-

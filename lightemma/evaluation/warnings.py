@@ -6,12 +6,14 @@ import math
 
 import numpy as np
 
+from lightemma.evaluation.compatibility import decided_early
 from lightemma.evaluation.metrics.repeated_action import repeats_action
 from lightemma.evaluation.statistics.multiple_testing import FEWEST_SCENES
 from lightemma.evaluation.statistics.power import detectable
 from lightemma.evaluation.statistics.runaways import CAP, typical
 from lightemma.evaluation.study import Study
 from lightemma.evaluation.tables.ranks import LEAST_OK
+from lightemma.evaluation.until_decided import sentence
 
 #: With fewer scenes only large differences show.
 FEW_SCENES = 30
@@ -28,12 +30,22 @@ CARRIED = 0.1
 def warnings_about(study: Study) -> list[str]:
     """Warnings in the order in which they matter; none where all is well."""
     return [
+        *_decided(study),
         *_few_scenes(study),
         *_failed(study),
         *_implausible(study),
         *_runaways(study),
         *_copies(study),
         *_cached(study),
+    ]
+
+
+def _decided(study: Study) -> list[str]:
+    return [
+        f"{run.name} was {sentence(run.manifest.stopping)}; its other intervals do not know that it was looked at, so take "
+        "its verdict from the table stopping. All runs are compared on the frames that they share."
+        for run in study.runs
+        if run.manifest is not None and run.manifest.stopping is not None and decided_early(run)
     ]
 
 

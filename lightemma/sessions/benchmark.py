@@ -197,6 +197,12 @@ class Benchmark(BaseModel):
     integration: Annotated[Integration, Option("", HOW, ("open",))] = Field(
         default="euler", description="how actions become points: euler (as published) or arc"
     )
+    until_decided: Annotated[float | None, Option("until-decided", RUNNING, ("open",))] = Field(
+        default=None,
+        gt=0,
+        description="drive scenes in a random order, and stop once it is known whether the run is better or worse than "
+        "constant-action, or no more than this many metres of l2_avg apart",
+    )
     concurrency: Annotated[int | None, Option()] = Field(
         default=None, ge=1, description="concurrent calls; adapts to the provider if left out"
     )
@@ -223,6 +229,12 @@ class Benchmark(BaseModel):
     def _one_of_both(self) -> Benchmark:
         if self.data is not None and self.world is not None:
             raise ValueError("it names recorded data and a world; remove one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_scenes(self) -> Benchmark:
+        if self.until_decided is not None and self.limit is not None:
+            raise ValueError("`until_decided` drives whole scenes and ends by itself; leave `limit` out")
         return self
 
     @property

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
+
+import msgspec
 
 from lightemma.backends.base import BatchBackend, Call
 from lightemma.calls.cancellation import Cancelled
@@ -16,10 +18,11 @@ from lightemma.data.base import FrameSource
 from lightemma.data.data_locations import remember_source
 from lightemma.data.sources import open_source
 from lightemma.errors import UserError
+from lightemma.evaluation.until_decided import UntilDecided, sentence
 from lightemma.frame import Frame
 from lightemma.protocol import Protocol, protocol_named
 from lightemma.run_folder.manifest import DataEntry, Manifest, frame_set_digest
-from lightemma.run_folder.store import RunWriter
+from lightemma.run_folder.store import RunWriter, read_numbers
 from lightemma.sessions.batch import BatchRun
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.jobs import Job, make_jobs
@@ -62,9 +65,22 @@ class FramesOfSource:
         """Concurrent frames of a planner without models: one per processor, at most 8."""
         return min(os.cpu_count() or 1, 8)
 
-    def frames(self) -> Iterator[Frame]:
-        """The frames, read one by one."""
-        return self.source.frames(self.benchmark.scenes, self.benchmark.stride, self.benchmark.limit)
+    def frames(self, scenes: Sequence[str] | None = None) -> Iterator[Frame]:
+        """The frames, read one by one.
+
+        Args:
+            scenes: their order; the benchmark's own if None.
+        """
+        return self.source.frames(scenes or self.benchmark.scenes, self.benchmark.stride, self.benchmark.limit)
+
+    def until(self) -> UntilDecided | None:
+        """What ends a run before its last scene, if the benchmark wants that.
+
+        Raises:
+            UserError: if there are too few scenes.
+        """
+        margin = self.benchmark.until_decided
+        return None if margin is None else UntilDecided(self.chosen.per_scene, margin, self.protocol)
 
     def manifest(self, job: Job, prices: Prices) -> Manifest:
         """The manifest of a run over these frames."""
@@ -91,7 +107,17 @@ class FramesOfSource:
         return nullcontext()
 
     async def drive(self, run: Run) -> RunOutcome:
-        """Drives one run over all frames that are not finished yet."""
+        """Drives one run over all frames that are not finished yet, or until it is decided.
+
+        Raises:
+            UserError: if the run cannot continue, or should be decided early and has too few scenes or is a batch.
+        """
+        until = self.until()
+        if until is not None and run.spending.batch:
+            raise UserError(
+                "`until_decided` ends a run in the middle, and a batch asks everything at once; leave one of them out.",
+                "until_decided",
+            )
         calls: Mapping[str, Call] = run.calls
         if run.spending.batch and run.job.backends:
             try:
@@ -99,7 +125,16 @@ class FramesOfSource:
             except Cancelled:
                 return run.outcome(self.size, 0, 0, 0)
         policy = self.benchmark.pictures.policy()
-        return await drive_frames(self.frames(), self.size, run, calls, self.protocol, policy)
+        if until is None:
+            return await drive_frames(self.frames(), self.size, run, calls, self.protocol, policy)
+        until.add_all(read_numbers(run.writer.folder))
+        try:
+            outcome = await drive_frames(self.frames(until.order), self.size, run, calls, self.protocol, policy, until)
+        finally:
+            run.writer.manifest = msgspec.structs.replace(run.writer.manifest, stopping=until.entry)
+        if until.decided is None:
+            return outcome
+        return replace(outcome, stopped=None, decided=sentence(until.entry))
 
     async def _batch(self, run: Run) -> Mapping[str, Call]:
         """Has all calls answered in batches; returns the callers that have the answers."""

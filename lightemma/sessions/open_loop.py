@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from lightemma.calls.health import EQUAL_FAILURES
 from lightemma.calls.limits import CallPool
 from lightemma.data.pictures import PicturePolicy
 from lightemma.errors import UserError
+from lightemma.evaluation.until_decided import UntilDecided
 from lightemma.frame import Frame
 from lightemma.kinematics import integrate
 from lightemma.planners.base import Plan, View
@@ -28,7 +30,13 @@ QUICK_S = 0.002
 
 
 async def drive_frames(
-    frames: Iterable[Frame], total: int, run: Run, calls: Mapping[str, Call], protocol: Protocol, policy: PicturePolicy
+    frames: Iterable[Frame],
+    total: int,
+    run: Run,
+    calls: Mapping[str, Call],
+    protocol: Protocol,
+    policy: PicturePolicy,
+    until: UntilDecided | None = None,
 ) -> RunOutcome:
     """Drives a run over ``frames`` concurrently; the calls of one frame keep the planner's order.
 
@@ -41,16 +49,19 @@ async def drive_frames(
         calls: role -> call of its model.
         protocol: how plans become trajectories.
         policy: how pictures are sent.
+        until: ends the run once it is decided; it has the frames of earlier sessions.
 
     Raises:
         UserError: if the run cannot continue (a wrong key, an unknown model, pictures or a planner that fail on all of
             the first frames); finished frames are kept.
     """
-    driver = _FrameDriver(run, PlannerRunner(run.job.planner, calls), protocol, policy)
+    driver = _FrameDriver(run, PlannerRunner(run.job.planner, calls), protocol, policy, until)
     finished = read_outcomes(run.writer.folder)
     kept = sum(not is_call_error(outcome) for outcome in finished.values())
     run.monitor.kept = kept
-    todo = (frame for frame in frames if is_call_error(finished.get(frame.sample_token, "call:")))
+    todo: Iterator[Frame] = (frame for frame in frames if is_call_error(finished.get(frame.sample_token, "call:")))
+    if until is not None:
+        todo = itertools.takewhile(lambda _: until.decided is None, todo)
     if not run.job.backends and not run.job.pictures:
         await _while_quick(todo, driver)
     await run_concurrently(todo, driver.one, *run.contexts)
@@ -80,6 +91,7 @@ class _FrameDriver:
     runner: PlannerRunner
     protocol: Protocol
     policy: PicturePolicy
+    until: UntilDecided | None = None
     done: int = 0
     failed: int = 0
     seen: int = 0
@@ -102,6 +114,8 @@ class _FrameDriver:
             planned = Planned(Plan(None, call_outcome("picture")), None, str(unreadable))
         record = frame_record(frame, view, planned, self.protocol)
         run.writer.append(record)
+        if self.until is not None:
+            self.until.add(record)
         run.tally.add(record.calls)
         self.done += 1
         self.failed += is_call_error(record.outcome)

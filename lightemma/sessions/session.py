@@ -84,6 +84,7 @@ class RunOutcome:
         reason: the most frequent failure of calls, with the provider's message, or None.
         calls: recorded in this session.
         cached: of these, answered from the response cache.
+        decided: what a run that ended before its last scene found, as a clause, or None.
     """
 
     total: int
@@ -97,6 +98,7 @@ class RunOutcome:
     reason: str | None = None
     calls: int = 0
     cached: int = 0
+    decided: str | None = None
 
 
 @dataclass

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lightemma.data.pictures_check import missing_pictures
@@ -16,11 +17,16 @@ class FrameSet:
 
     Attributes:
         tokens: sample tokens, in order.
-        scenes: number of scenes.
+        per_scene: scene -> how many of them.
     """
 
     tokens: tuple[str, ...]
-    scenes: int
+    per_scene: Mapping[str, int]
+
+    @property
+    def scenes(self) -> int:
+        """How many scenes the frames come from."""
+        return len(self.per_scene)
 
 
 def survey(frames: Iterable[Frame], source: str, pictures: int) -> FrameSet:
@@ -34,16 +40,16 @@ def survey(frames: Iterable[Frame], source: str, pictures: int) -> FrameSet:
     Raises:
         UserError: if there is no frame, or a picture that a planner uses is missing.
     """
-    tokens, scenes, check = list[str](), set[str](), _PictureCheck(pictures)
+    tokens, scenes, check = list[str](), Counter[str](), _PictureCheck(pictures)
     for frame in frames:
         tokens.append(frame.sample_token)
-        scenes.add(frame.scene)
+        scenes[frame.scene] += 1
         if pictures:
             check.add(frame)
     if not tokens:
         raise UserError(f"{source} has no scene long enough for a benchmark frame (15 key frames or more).")
     check.raise_if_missing(source, len(tokens))
-    return FrameSet(tuple(tokens), len(scenes))
+    return FrameSet(tuple(tokens), scenes)
 
 
 @dataclass

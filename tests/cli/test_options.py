@@ -49,6 +49,7 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "max-side": (["--max-side", "640"], {"pictures": {"max_side": 640}}),
     "jpeg-quality": (["--jpeg-quality", "70"], {"pictures": {"jpeg_quality": 70}}),
     "integration": (["--integration", "arc"], {"integration": "arc"}),
+    "until-decided": (["--until-decided", "0.05"], {"until_decided": 0.05}),
     "concurrency": (["--concurrency", "2"], {"concurrency": 2}),
 }
 #: Older names of options, and their present names.

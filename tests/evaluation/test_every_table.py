@@ -18,6 +18,7 @@ from lightemma.evaluation.scores import RunScores
 from lightemma.evaluation.tables import TABLES
 from lightemma.evaluation.tables.base import TableOf, columns_of, description, explanations
 from lightemma.report.page.files import page_data
+from lightemma.run_folder.manifest import LookEntry, StoppingEntry
 from lightemma.scene_facts import SceneFacts
 from tests.evaluation.made_runs import drives, made_run
 from tests.evaluation.surroundings_kit import Box, around
@@ -73,7 +74,9 @@ def runs() -> list[RunScores]:
         return [None if rng.random() < 1 / 200 else float(rng.uniform(3.0, 8.0)) for _ in frames]
 
     models = [made_run(f"model-{n}", frames, plans()) for n in range(3)]
-    return [*models, made_run("formula", frames, plans(), planner="formula")]
+    looks = (LookEntry(11, 0.2, None, None, 0.0), LookEntry(SCENES, 0.1, -0.1, 0.3, 0.05))
+    stopping = StoppingEntry(0.05, "constant-action", "lightemma", 0, SCENES, looks)
+    return [*models, made_run("formula", frames, plans(), planner="formula", stopping=stopping)]
 
 
 def context() -> SceneContext:

@@ -16,6 +16,7 @@ truth together in at least 95 % of studies, whatever rule ends them.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from functools import lru_cache
@@ -56,7 +57,7 @@ def look_levels(shares: Sequence[float], level: float = LEVEL) -> list[float]:
     Raises:
         ValueError: if the shares do not rise or are outside (0, 1].
     """
-    if any(later <= earlier for earlier, later in zip(shares, shares[1:], strict=False)) or any(
+    if any(later <= earlier for earlier, later in itertools.pairwise(shares)) or any(
         not 0 < share <= 1 for share in shares
     ):
         raise ValueError(f"the shares {list(shares)} do not rise from above 0 to at most 1")

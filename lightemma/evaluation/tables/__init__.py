@@ -20,6 +20,7 @@ from lightemma.evaluation.tables.power import Power
 from lightemma.evaluation.tables.ranks import Ranks
 from lightemma.evaluation.tables.references import References
 from lightemma.evaluation.tables.safety import Safety
+from lightemma.evaluation.tables.stopping import Stopping
 from lightemma.evaluation.tables.strata import Strata
 from lightemma.evaluation.tables.summary import Summary
 
@@ -35,6 +36,7 @@ TABLES: tuple[Table[Any], ...] = (
     Ranks(),
     Influence(),
     Power(),
+    Stopping(),
     Imputed(),
     References(),
     Copies(),
