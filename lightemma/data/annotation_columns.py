@@ -6,13 +6,17 @@ from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from lightemma.data.loose_values import numbers as vector
+from lightemma.data.loose_values import shown, text, whole_microseconds
 from lightemma.data.nuscenes_cache import ColumnsCache
 from lightemma.data.nuscenes_index import TextColumn
+from lightemma.data.nuscenes_rows import by_token
 from lightemma.data.nuscenes_tables import CHUNK_SIZE, read_table, stream_rows, table_path
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray
@@ -28,16 +32,16 @@ _NUMBERS = 9  # of an annotation: x, y, the quaternion, width, length, time
 class _AnnotationRow(msgspec.Struct, frozen=True, gc=False):
     """A row of ``sample_annotation``: one box (metres; quaternion w, x, y, z; width, length, height)."""
 
-    sample_token: str
-    instance_token: str
-    translation: tuple[float, float, float]
-    rotation: tuple[float, float, float, float]
-    size: tuple[float, float, float]
+    sample_token: str | None
+    instance_token: str | None
+    translation: Any
+    rotation: Any
+    size: Any
 
 
 class _InstanceRow(msgspec.Struct, frozen=True, gc=False):
     token: str
-    category_token: str
+    category_token: str | None
 
 
 class _CategoryRow(msgspec.Struct, frozen=True, gc=False):
@@ -47,8 +51,8 @@ class _CategoryRow(msgspec.Struct, frozen=True, gc=False):
 
 class _SampleRow(msgspec.Struct, frozen=True, gc=False):
     token: str
-    scene_token: str
-    timestamp: int
+    scene_token: str | None
+    timestamp: Any
 
 
 class _SceneRow(msgspec.Struct, frozen=True, gc=False):
@@ -97,15 +101,16 @@ def read_annotations(folder: Path, chunk_size: int = CHUNK_SIZE) -> AnnotationCo
     scenes = read_table(paths["scene"], _SceneRow)
     scene_numbers = {row.token: number for number, row in enumerate(scenes)}
     samples = {
-        row.token: (scene_numbers[row.scene_token], row.timestamp)
-        for row in read_table(paths["sample"], _SampleRow)
+        row.token: (scene_numbers[row.scene_token], _time(row, paths["sample"]))
+        for row in by_token(read_table(paths["sample"], _SampleRow), "sample").values()
         if row.scene_token in scene_numbers
     }
     categories = read_table(paths["category"], _CategoryRow)
+    by_token(categories, "category")
     category_numbers = {row.token: number for number, row in enumerate(categories)}
     instances = {
-        row.token: (number, category_numbers.get(row.category_token, -1))
-        for number, row in enumerate(read_table(paths["instance"], _InstanceRow))
+        row.token: (number, category_numbers.get(text(row.category_token), -1))
+        for number, row in enumerate(by_token(read_table(paths["instance"], _InstanceRow), "instance").values())
     }
     path = paths["sample_annotation"]
     try:
@@ -130,6 +135,16 @@ def read_annotations(folder: Path, chunk_size: int = CHUNK_SIZE) -> AnnotationCo
     )
 
 
+def _time(row: _SampleRow, path: Path) -> int:
+    try:
+        return whole_microseconds(row.timestamp)
+    except ValueError as error:
+        raise UserError(
+            f"The table {path} has a timestamp that {error} ({shown(row.timestamp)}) for sample {row.token}; times are whole "
+            "microseconds, such as 1531884156948944."
+        ) from None
+
+
 def _gathered(
     rows: Iterable[_AnnotationRow],
     samples: Mapping[str, tuple[int, int]],
@@ -141,14 +156,21 @@ def _gathered(
     numbers, keys = array("d"), array("q")
     strangers = 0
     for row in rows:
-        sample, instance = samples.get(row.sample_token), instances.get(row.instance_token)
+        sample, instance = samples.get(text(row.sample_token)), instances.get(text(row.instance_token))
         if sample is None or instance is None:
             strangers += 1
             continue
         scene, time = sample
-        x, y, _ = row.translation
-        width, length, _ = row.size
-        numbers.extend((x, y, *row.rotation, width, length, time))
+        place, turn, size = (
+            vector(one, width) for one, width in ((row.translation, 3), (row.rotation, 4), (row.size, 3))
+        )
+        if place is None or turn is None or size is None:
+            values = ", ".join(shown(value) for value in (row.translation, row.rotation, row.size))
+            raise UserError(
+                f"The table {path} has a box of sample {row.sample_token} whose translation, rotation and size are not three, "
+                f"four and three numbers ({values}); unpack the nuScenes metadata again."
+            )
+        numbers.extend((*place[:2], *turn, *size[:2], time))
         keys.extend((scene, *instance))
     if strangers:
         raise UserError(

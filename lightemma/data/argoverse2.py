@@ -72,8 +72,8 @@ CATEGORIES: Mapping[str, str] = {
     "MOBILE_PEDESTRIAN_CROSSING_SIGN": "movable_object.sign",
 }
 
-#: Nanoseconds between a key frame and its picture; the front camera takes one every 50 ms.
-_PICTURE_NS = 50_000_000
+#: Nanoseconds between two sweeps, and between a key frame and its picture; the front camera takes one every 50 ms.
+SWEEP_NS, _PICTURE_NS = 100_000_000, 50_000_000
 
 NO_AGENTS = "None of these Argoverse 2 logs has annotations.feather, so collisions are unknown."
 NO_MAPS = "None of these Argoverse 2 logs has map/log_map_archive_*.json, so leaving the road is unknown."
@@ -141,6 +141,7 @@ class Argoverse2Source(FrameSource):
             images=log.images(self._root),
             cameras=[camera] * len(log.tokens),
             root=self._root if log.has_pictures else None,
+            also=[self._logs[scene]],
         )
         return frames_of_track(track, self._protocol)
 
@@ -190,6 +191,12 @@ class _Log:
             raise UserError(
                 f"The log {folder} has neither {ANNOTATIONS} nor pictures of {FRONT_CAMERA}, so the times of its key frames "
                 "are unknown; download one of the two, or leave the log out with --scenes."
+            )
+        step = float(np.median(np.diff(self._sweeps))) if len(self._sweeps) > 1 else SWEEP_NS
+        if step < SWEEP_NS / 100:
+            raise UserError(
+                f"The annotations or pictures of the log {folder} are {step:,.0f} ns apart, so their times seem to be in "
+                "another unit; timestamp_ns is in nanoseconds, and sweeps are 0.1 s apart."
             )
         self._keys = self._sweeps[key_rows(_microseconds(self._sweeps))]
         self.key_times = _microseconds(self._keys)

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from lightemma.data.drivable import DrivableArea
+from lightemma.data.loose_values import json_decoded
 from lightemma.errors import UserError
 from lightemma.files import read_whole
 
@@ -54,7 +55,7 @@ def read_map(path: Path) -> DrivableArea:
         UserError: if the file cannot be read or does not hold what it should.
     """
     try:
-        found = msgspec.json.decode(read_whole(path, 500_000_000), type=_Map)
+        found = json_decoded(msgspec.json.Decoder(_Map), read_whole(path, 500_000_000))
         ground = [_ring(area.area_boundary) for area in found.drivable_areas.values()]
         lanes = [
             _ring(lane.left_lane_boundary) + _ring(lane.right_lane_boundary)[::-1]

@@ -24,6 +24,8 @@ FRONT_CAMERA = "ring_front_center"
 EGO = "EGO_VEHICLE"
 
 _ROTATION, _PLACE = ("qw", "qx", "qy", "qz"), ("tx_m", "ty_m", "tz_m")
+#: Metres that two rows of one time may differ by.
+_SAME_PLACE = 0.01
 #: Nanoseconds between two poses across which the car's place is still taken linearly in time.
 _POSE_GAP_NS = 200_000_000
 
@@ -56,9 +58,16 @@ class CityPoses:
         times = table.times()
         if not len(times):
             raise UserError(f"The table {path} has no poses; download the log again.")
-        self._times, first = np.unique(times, return_index=True)
-        self._places = table.numbers(_PLACE)[first]
-        self._rotations = _unit(table.numbers(_ROTATION), path)[first]
+        self._times, first, which = np.unique(times, return_index=True, return_inverse=True)
+        places, rotations = table.numbers(_PLACE), _unit(table.numbers(_ROTATION), path)
+        self._places, self._rotations = places[first], rotations[first]
+        apart = np.linalg.norm(places - self._places[which], axis=1)
+        if (apart > _SAME_PLACE).any():
+            worst = int(np.argmax(apart))
+            raise UserError(
+                f"The table {path} has two poses at {times[worst]} ns that are {apart[worst]:,.3g} m apart; download "
+                "the log again."
+            )
 
     def at(self, wanted: npt.NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
         """Poses at some times; between two recorded ones linearly in time.
@@ -136,10 +145,19 @@ def read_boxes(path: Path) -> Boxes:
     sizes = table.numbers(("length_m", "width_m"))[others]
     if (sizes <= 0).any():
         raise UserError(f"The table {path} has boxes without length or width; download the log again.")
+    places = table.numbers(_PLACE)[others][order]
+    twice = (np.diff(tracks[order]) == 0) & (np.diff(times[order]) == 0)
+    apart = np.where(twice, np.linalg.norm(np.diff(places, axis=0), axis=1), 0.0)
+    if (apart > _SAME_PLACE).any():
+        worst = int(np.argmax(apart))
+        raise UserError(
+            f"The table {path} has two boxes of one track at {times[order][worst]} ns that are {apart[worst]:,.3g} m apart; "
+            "download the log again."
+        )
     return Boxes(
         times=times[order],
         tracks=tracks[order].astype(np.int64),
-        places=table.numbers(_PLACE)[others][order],
+        places=places,
         rotations=_unit(table.numbers(_ROTATION), path)[others][order],
         sizes=sizes[order],
         categories=names[others][order].tolist(),

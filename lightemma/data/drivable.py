@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from lightemma.agents import BoolArray, IntArray
+from lightemma.data.loose_values import json_decoded
 from lightemma.data.scene_texts import read_scene_texts
 from lightemma.errors import UserError
 from lightemma.files import read_whole
@@ -142,7 +143,7 @@ def read_drivable(path: Path) -> DrivableArea:
         UserError: if it cannot be read or does not hold what it should.
     """
     try:
-        found = msgspec.json.decode(read_whole(path, 500_000_000), type=DrivableFile)
+        found = json_decoded(msgspec.json.Decoder(DrivableFile), read_whole(path, 500_000_000))
         return DrivableArea.of_rings(found.drivable, found.lanes)
     except OSError as error:
         raise UserError(f"The map {path} cannot be read ({error.strerror}); check its permissions.") from error

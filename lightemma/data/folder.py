@@ -12,6 +12,8 @@ import numpy as np
 
 from lightemma.data.base import DataInfo, FrameSource, SourceSettings
 from lightemma.data.key_times import key_rows
+from lightemma.data.loose_values import shown, whole_microseconds
+from lightemma.data.picture_names import leads_out
 from lightemma.data.scenes import SceneTrack, frames_of_track
 from lightemma.errors import UserError
 from lightemma.files import open_regular
@@ -22,6 +24,8 @@ from lightemma.protocol import LIGHTEMMA, Protocol
 FILE = "poses.csv"
 _NEEDED = ("scene", "timestamp_us", "x", "y", "heading")
 _COLUMNS = (*_NEEDED, "image")
+#: Metres from the origin beyond which there is no road.
+_FARTHEST = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +149,15 @@ def _row(values: dict[str, str], path: Path, line: int) -> _Row:
     if None in values or None in values.values():
         raise _wrong(path, line, "has more or fewer values than the header")
     try:
-        time = int(values["timestamp_us"])
-    except ValueError:
+        time = whole_microseconds(values["timestamp_us"])
+    except ValueError as error:
         raise _wrong(
-            path, line, f"has the timestamp_us '{values['timestamp_us']}', which is no whole number of microseconds"
+            path,
+            line,
+            f"has the timestamp_us {shown(values['timestamp_us'])}, which is no whole number of microseconds (it {error})",
         ) from None
     image = (values.get("image") or "").strip()
-    if image and (Path(image).is_absolute() or ".." in Path(image).parts or "\0" in image):
+    if image and leads_out(image):
         raise _wrong(path, line, f"has the image '{image}'; give a path inside the folder")
     x, y, heading = (_number(values[name], name, path, line) for name in ("x", "y", "heading"))
     return _Row(line, time, x, y, heading, image)
@@ -162,8 +168,10 @@ def _number(text: str, name: str, path: Path, line: int) -> float:
         number = float(text)
     except ValueError:
         number = np.nan
-    if not np.isfinite(number):
-        raise _wrong(path, line, f"has the {name} '{text}', which is no finite number")
+    if not abs(number) < _FARTHEST:
+        raise _wrong(
+            path, line, f"has the {name} {shown(text)}, which is no finite number or is beyond a million kilometres"
+        )
     return number
 
 

@@ -2,7 +2,8 @@
 
 Each scene's frames are checked together. Refused with a sentence: values of another shape or not finite, times that run
 backwards, are in another unit or are not 0.5 s apart, two frames with one token, speeds that do not fit the positions, and
-headings that disagree with the motion. Warned of: frames left out of a scene, and jumps of the car.
+headings that disagree with the motion. Warned of: frames left out of a scene, jumps of the car's place or heading, and key
+frames that share a picture.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ from lightemma.protocol import LIGHTEMMA
 LEAST_STEP, MOST_STEP = 0.25, 0.75
 #: m/s that no car drives; a faster step is a jump of the recorded pose.
 JUMP_SPEED = 100.0
+#: Metres by which two steps that follow each other may differ, and the share of the shorter one that is added to it for steps
+#: that are not 0.5 s long: 20 m/s², where nuScenes' cars reach 3 m/s².
+_LEAP, _LEAP_SHARE = 5.0, 0.6
+#: Radians that no car turns by from one key frame to the next; nuScenes has up to 17 degrees.
+_SPIN = np.radians(45.0)
 #: Radians between heading and direction of travel, and metres below which a step has no direction.
 _TURNED, _MOVING = np.radians(30.0), 1.0
 #: Steps with a direction that a scene needs before its headings are judged.
@@ -76,6 +82,8 @@ class FrameChecks:
             raise self._refusal(scene, wrong)
         self._warn(scene, _left_out(frames))
         self._warn(scene, _jump(frames))
+        self._warn(scene, _spin(frames))
+        self._warn(scene, _same_picture(frames))
         return frames
 
     def _refusal(self, scene: str, what: str) -> UserError:
@@ -230,13 +238,60 @@ def _left_out(frames: Sequence[Frame]) -> str:
 
 
 def _jump(frames: Sequence[Frame]) -> str:
+    """Whether the car's place jumps: a step that is too long, or too unlike the one before it."""
     unknown = np.empty((0, 2))
     paths = [np.concatenate([f.history.positions[-7:], unknown if f.future is None else f.future]) for f in frames]
     speeds = np.array([np.linalg.norm(np.diff(path, axis=0), axis=1).max() for path in paths]) / LIGHTEMMA.dt
     fastest = float(speeds.max())
-    if fastest <= JUMP_SPEED:
+    if fastest > JUMP_SPEED:
+        return (
+            f"the recorded car jumps near frame {frames[int(speeds.argmax())].frame_index} (a step of "
+            f"{fastest * LIGHTEMMA.dt:,.0f} m, {fastest:,.0f} m/s); check its poses, or leave the scene out with --scenes"
+        )
+    leaps = [0.0 if f.future is None else _leap(path) for f, path in zip(frames, paths, strict=True)]
+    farthest = max(leaps)
+    if farthest <= 0.0:
         return ""
     return (
-        f"the recorded car jumps near frame {frames[int(speeds.argmax())].frame_index} (a step of "
-        f"{fastest * LIGHTEMMA.dt:,.0f} m, {fastest:,.0f} m/s); check its poses, or leave the scene out with --scenes"
+        f"the recorded car jumps near frame {frames[leaps.index(farthest)].frame_index} (a step of {LIGHTEMMA.dt:g} s is "
+        f"{farthest:,.1f} m unlike the one before it, {farthest / LIGHTEMMA.dt**2:,.0f} m/s²); check its poses and times, or "
+        "leave the scene out with --scenes"
+    )
+
+
+def _leap(path: FloatArray) -> float:
+    """By how many metres two steps of a path (n, 2) that follow each other differ, where it is more than a car can; else 0."""
+    steps = np.diff(path, axis=0)
+    unlike = np.linalg.norm(np.diff(steps, axis=0), axis=1)
+    lengths = np.linalg.norm(steps, axis=1)
+    excess = unlike > _LEAP + _LEAP_SHARE * np.minimum(lengths[1:], lengths[:-1])
+    return float(unlike[excess].max(initial=0.0))
+
+
+def _spin(frames: Sequence[Frame]) -> str:
+    """Whether the car's heading jumps from one frame to the next."""
+    headings = np.array([f.pose.heading for f in frames])
+    follows = np.diff([f.frame_index for f in frames]) == 1
+    turns = np.where(follows, np.abs(np.mod(np.diff(headings) + np.pi, 2 * np.pi) - np.pi), 0.0)
+    if not turns.size or turns.max() <= _SPIN:
+        return ""
+    place = int(turns.argmax())
+    return (
+        f"the recorded car's heading jumps by {np.degrees(turns[place]):.0f} degrees from frame {frames[place].frame_index} to "
+        f"frame {frames[place + 1].frame_index}; check its rotations, or leave the scene out with --scenes"
+    )
+
+
+def _same_picture(frames: Sequence[Frame]) -> str:
+    seen: dict[str, Frame] = {}
+    twice = []
+    for frame in frames:
+        if frame.image_path is not None and frame.image and seen.setdefault(frame.image, frame) is not frame:
+            twice.append((seen[frame.image], frame))
+    if not twice:
+        return ""
+    one, other = twice[0]
+    return (
+        f"{len(twice)} frames show a picture that an earlier frame shows, too (the first: frames {one.frame_index} and "
+        f"{other.frame_index} show '{other.image}'); each key frame should have its own"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from lightemma.errors import UserError, near_names
 from lightemma.frame import Frame
 from lightemma.protocol import LIGHTEMMA, Protocol
 from lightemma.scene_facts import SceneFacts, facts_from_text
+
+log = logging.getLogger(__name__)
 
 
 class NuScenesSource(FrameSource):
@@ -50,6 +53,9 @@ class NuScenesSource(FrameSource):
         _check_folders(root, version)
         self._index = load_index(root, version, reader, cache_dir)
         self._picture_root = root if (root / "samples").is_dir() else None
+        self._said: set[str] = set()
+        for _, what in self._index.remarks_on(None):
+            log.warning("%s: %s.", version, what)
 
     @classmethod
     def open(cls, place: str, settings: SourceSettings) -> NuScenesSource:
@@ -97,10 +103,16 @@ class NuScenesSource(FrameSource):
         """The benchmark frames of one scene, in time order.
 
         Raises:
-            UserError: if two key frames have the same time.
+            UserError: if two key frames have the same time, or rows contradict each other.
             KeyError: if there is no such scene.
         """
         index, rows = self._index, self._index.rows_of(scene)
+        for refused, what in index.remarks_on(scene):
+            if refused:
+                raise UserError(f"Scene '{scene}' cannot be used: {what}.")
+            if (scene + what) not in self._said:
+                self._said.add(scene + what)
+                log.warning("Scene '%s': %s.", scene, what)
         if rows.start == rows.stop:
             return []
         track = SceneTrack(

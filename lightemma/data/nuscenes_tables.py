@@ -4,6 +4,9 @@
 eighty. The scans look for the bytes that such a row must hold and parse nothing else. They may miss rows of an unusual
 layout: the caller checks that no row is missing, and otherwise takes :func:`stream_rows` (any layout with flat rows, in
 chunks) or, last, :func:`read_table` (any JSON, whole).
+
+Values are taken as they are written, of any kind: only those of the rows in use are looked at (``nuscenes_index``), since
+converted data sets have nulls, fractions and NaN where nothing needs them.
 """
 
 from __future__ import annotations
@@ -11,13 +14,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from msgspec import Meta
 
+from lightemma.data.loose_values import json_decoded
 from lightemma.errors import UserError
 from lightemma.files import open_regular, read_whole
 
@@ -27,9 +30,6 @@ TABLES = ("scene", "sample", "sample_data", "ego_pose", "calibrated_sensor", "se
 # Small enough to stay in the processor's cache between reading and scanning.
 CHUNK_SIZE = 1 << 20
 
-_Size = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-_Vector = tuple[float, float, float]
-_Quaternion = tuple[float, float, float, float]
 _FILTER_BITS = 22
 _HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads neighbouring keys
 
@@ -39,51 +39,61 @@ class SceneRow(msgspec.Struct, frozen=True, gc=False):
 
     token: str
     name: str
+    nbr_samples: Any = None
+    first_sample_token: Any = None
+    last_sample_token: Any = None
 
 
 class SampleRow(msgspec.Struct, frozen=True, gc=False):
     """A row of ``sample``: a key frame of all sensors."""
 
     token: str
-    scene_token: str
+    scene_token: str | None
+    timestamp: Any = None
+    prev: Any = None
+    next: Any = None
 
 
 class SensorRow(msgspec.Struct, frozen=True, gc=False):
     """A row of ``sensor``."""
 
     token: str
-    channel: str
+    channel: str | None
 
 
 class CalibrationRow(msgspec.Struct, frozen=True, gc=False):
     """A row of ``calibrated_sensor``: a sensor's place on the car (metres; quaternion w, x, y, z) and its intrinsic."""
 
     token: str
-    sensor_token: str
-    translation: _Vector
-    rotation: _Quaternion
-    camera_intrinsic: list[list[float]] = []
+    sensor_token: str | None
+    translation: Any
+    rotation: Any
+    camera_intrinsic: Any = None
 
 
 class SampleDataRow(msgspec.Struct, frozen=True, gc=False):
     """A row of ``sample_data``: one reading of one sensor, its time in microseconds, its size in pixels."""
 
-    sample_token: str
-    ego_pose_token: str
-    calibrated_sensor_token: str
-    timestamp: Annotated[int, Meta(ge=0, le=2**63 - 1)]
-    is_key_frame: bool
-    filename: str
-    width: _Size = 0
-    height: _Size = 0
+    sample_token: str | None
+    ego_pose_token: str | None
+    calibrated_sensor_token: str | None
+    timestamp: Any
+    is_key_frame: Any
+    filename: str | None
+    width: Any = None
+    height: Any = None
+    token: str | None = None
+    prev: Any = None
+    next: Any = None
 
 
 class EgoPoseRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of ``ego_pose``: the car in the world (metres; quaternion w, x, y, z)."""
+    """A row of ``ego_pose``: the car in the world (metres; quaternion w, x, y, z), its time in microseconds."""
 
     token: str
-    translation: _Vector
-    rotation: _Quaternion
+    translation: Any
+    rotation: Any
+    timestamp: Any = None
 
 
 RowT = TypeVar("RowT", bound=msgspec.Struct)
@@ -124,7 +134,7 @@ def read_table(path: Path, row: type[RowT]) -> list[RowT]:
         UserError: if the file cannot be read, is not JSON, or a row lacks a field or has one of the wrong kind.
     """
     try:
-        return msgspec.json.decode(read_whole(path), type=list[row])  # type: ignore[valid-type]
+        return json_decoded(msgspec.json.Decoder(list[row]), read_whole(path))  # type: ignore[valid-type]
     except OSError as error:
         raise UserError(f"The table {path} cannot be read ({error.strerror}); check its permissions.") from error
     except msgspec.ValidationError as error:
@@ -154,7 +164,7 @@ def stream_rows(path: Path, row: type[RowT], chunk_size: int = CHUNK_SIZE) -> It
         begin = opening.match(buffer, 0, stop)
         if begin is None:
             raise msgspec.DecodeError("rows are not separated by commas")
-        yield from decoder.decode(b"[" + buffer[begin.end() : stop] + b"]")
+        yield from json_decoded(decoder, b"[" + buffer[begin.end() : stop] + b"]")
         opening = re.compile(rb"\s*,")
 
 
@@ -180,7 +190,7 @@ def scan_front_rows(path: Path, chunk_size: int = CHUNK_SIZE) -> Iterator[Sample
             end = buffer.find(b"}", hit, stop) + 1
             found.append(buffer[start:end])
         if found:
-            yield from decoder.decode(b"[" + b",".join(found) + b"]")
+            yield from json_decoded(decoder, b"[" + b",".join(found) + b"]")
 
 
 def scan_poses(path: Path, wanted: Collection[str], chunk_size: int = CHUNK_SIZE) -> Iterator[EgoPoseRow]:
@@ -221,7 +231,7 @@ def scan_poses(path: Path, wanted: Collection[str], chunk_size: int = CHUNK_SIZE
             if bytes(buffer[start:token_end]) in tokens:
                 found.append(buffer[start - lead : buffer.find(b"}", token_end, stop) + 1])
         if found:
-            yield from decoder.decode(b"[" + b",".join(found) + b"]")
+            yield from json_decoded(decoder, b"[" + b",".join(found) + b"]")
 
 
 def _hashed(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -27,6 +27,8 @@ import msgspec
 import numpy as np
 
 from lightemma.data.base import DataInfo, FrameSource, SourceSettings
+from lightemma.data.loose_values import json_decoded
+from lightemma.data.picture_names import leads_out
 from lightemma.errors import UserError
 from lightemma.files import read_whole
 from lightemma.frame import Camera, EgoHistory, Frame, Pose
@@ -86,7 +88,7 @@ class ArchiveFrame(msgspec.Struct):
     def image(self) -> str:
         """The picture's name relative to a nuScenes root; v1's absolute path of its authors' machine is cut."""
         name = PurePosixPath(self.image_name or self.image_path.replace("\\", "/")).name
-        return f"samples/CAM_FRONT/{name}" if name else ""
+        return f"samples/CAM_FRONT/{name}" if name and not leads_out(name) else ""
 
     def prompt(self, stage: str) -> str:
         """What was asked at a stage, white space folded if it had been wrapped."""
@@ -186,7 +188,7 @@ class PublishedArchive:
         """
         entry = self._entries[name]
         try:
-            scene = _DECODER.decode(self._read(entry))
+            scene = json_decoded(_DECODER, self._read(entry))
         except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
             raise UserError(
                 f"'{entry}' in '{self.path}' is not a LightEMMA v1 or v2 scene file ({error}); "

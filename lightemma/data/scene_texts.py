@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from lightemma.data.loose_values import text
 from lightemma.data.nuscenes_tables import read_table, table_path
 
 
@@ -13,15 +14,15 @@ class _SceneRow(msgspec.Struct, frozen=True, gc=False):
     """A row of ``scene``."""
 
     name: str
-    log_token: str = ""
-    description: str = ""
+    log_token: str | None = ""
+    description: str | None = ""
 
 
 class _LogRow(msgspec.Struct, frozen=True, gc=False):
     """A row of ``log``."""
 
     token: str
-    location: str = ""
+    location: str | None = ""
 
 
 def read_scene_texts(root: Path, version: str) -> dict[str, tuple[str, str]]:
@@ -37,6 +38,6 @@ def read_scene_texts(root: Path, version: str) -> dict[str, tuple[str, str]]:
     folder = root / version
     logs: dict[str, str] = {}
     if (folder / "log.json").is_file():
-        logs = {row.token: row.location for row in read_table(folder / "log.json", _LogRow)}
+        logs = {row.token: text(row.location) for row in read_table(folder / "log.json", _LogRow)}
     scenes = read_table(table_path(folder, "scene"), _SceneRow)
-    return {row.name: (logs.get(row.log_token, ""), row.description) for row in scenes}
+    return {row.name: (logs.get(text(row.log_token), ""), text(row.description)) for row in scenes}

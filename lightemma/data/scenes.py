@@ -11,6 +11,8 @@ import numpy as np
 
 from lightemma.agents import BoolArray
 from lightemma.data.frame_checks import LEAST_STEP, MOST_STEP, unit_of_step
+from lightemma.data.loose_values import shown
+from lightemma.data.picture_names import PictureFolder
 from lightemma.errors import UserError
 from lightemma.frame import Camera, EarlierPicture, EgoHistory, FloatArray, Frame, Pose
 from lightemma.kinematics import actions_from_poses, to_ego_frame, yaw_from_quaternion
@@ -29,9 +31,10 @@ class SceneTrack:
         timestamps: (n,) microseconds, int64, of the pictures.
         positions: (n, 2) metres, world: the ego pose of each picture.
         rotations: (n, 4) quaternions w, x, y, z.
-        images: (n) picture names relative to the data root.
+        images: (n) picture names relative to the data root; empty where there is none.
         cameras: (n) cameras (the same object where the calibration is the same), or None where unknown.
         root: the data root, or None when the source has no pictures.
+        also: further folders that pictures may be in where links lead there, such as one that the source found itself.
     """
 
     scene: str
@@ -42,6 +45,7 @@ class SceneTrack:
     images: Sequence[str]
     cameras: Sequence[Camera | None]
     root: Path | None
+    also: Sequence[Path] = ()
 
 
 def frames_of_track(track: SceneTrack, protocol: Protocol = LIGHTEMMA) -> list[Frame]:
@@ -51,16 +55,13 @@ def frames_of_track(track: SceneTrack, protocol: Protocol = LIGHTEMMA) -> list[F
     reach across it are left out; the others keep their index.
 
     Raises:
-        UserError: if the time stamps do not increase, are in another unit, or most key frames are not 0.5 s apart.
+        UserError: if the time stamps do not increase, are in another unit, or most key frames are not 0.5 s apart, or a
+            picture's name leads out of the data root (see ``picture_names``).
     """
     before = protocol.history_positions - 1
     after = protocol.plan_steps
     count = len(track.sample_tokens) - before - after - protocol.spare_frames
-    if np.any(np.diff(track.timestamps) <= 0):
-        raise UserError(
-            f"The key frames of scene '{track.scene}' are not in time order: two have the same or an earlier time stamp; "
-            "check the prev/next links and time stamps in sample_data.json."
-        )
+    _check_order(track)
     if count <= 0:
         return []
     whole = _without_gaps(track, before + after + 1)
@@ -70,11 +71,14 @@ def frames_of_track(track: SceneTrack, protocol: Protocol = LIGHTEMMA) -> list[F
     actions = actions_from_poses(track.positions, seconds, protocol)
     # Made once for the whole track: its frames share them.
     pictures = [] if track.root is None else _pictures(track, track.root)
+    # The first key frame that the pictures before each one reach back to without a gap.
+    reach = np.maximum.accumulate([0 if picture else place + 1 for place, picture in enumerate(pictures)]).tolist()
     frames = []
     for index in range(count):
         if not whole[index]:
             continue
         now = index + before
+        picture = pictures[now] if pictures else None
         here, heading = track.positions[now], float(headings[now])
         around = to_ego_frame(track.positions[index : now + 1 + after], here, heading)
         frames.append(
@@ -84,7 +88,7 @@ def frames_of_track(track: SceneTrack, protocol: Protocol = LIGHTEMMA) -> list[F
                 sample_token=track.sample_tokens[now],
                 timestamp=int(track.timestamps[now]),
                 image=track.images[now],
-                image_path=pictures[now].path if pictures else None,
+                image_path=picture.path if picture else None,
                 camera=track.cameras[now],
                 pose=Pose(float(here[0]), float(here[1]), heading),
                 history=EgoHistory(
@@ -92,10 +96,24 @@ def frames_of_track(track: SceneTrack, protocol: Protocol = LIGHTEMMA) -> list[F
                     actions=actions[index : index + protocol.history_actions],
                 ),
                 future=around[before + 1 :],
-                earlier=tuple(pictures[index:now]),
+                earlier=tuple(one for one in pictures[max(index, reach[now - 1]) : now] if one) if pictures else (),
             )
         )
     return frames
+
+
+def _check_order(track: SceneTrack) -> None:
+    """Refuses key frames that are not in time order."""
+    wrong = np.flatnonzero(np.diff(track.timestamps) <= 0)
+    if not len(wrong):
+        return
+    unit = unit_of_step(float(track.timestamps[-1] - track.timestamps[0]) / (len(track.timestamps) - 1))
+    first, times, tokens = int(wrong[0]), track.timestamps, track.sample_tokens
+    raise UserError(
+        f"The key frames of scene '{track.scene}' are not in time order: {tokens[first + 1]} ({times[first + 1]} µs) is not "
+        f"later than {tokens[first]} ({times[first]} µs); "
+        + (f"the times seem to be in {unit}." if unit else "check the prev/next links and the time stamps.")
+    )
 
 
 def _without_gaps(track: SceneTrack, length: int) -> BoolArray:
@@ -121,7 +139,21 @@ def _without_gaps(track: SceneTrack, length: int) -> BoolArray:
     return whole
 
 
-def _pictures(track: SceneTrack, root: Path) -> list[EarlierPicture]:
+def _pictures(track: SceneTrack, root: Path) -> list[EarlierPicture | None]:
+    """The key frames' pictures, None where a name is empty.
+
+    Raises:
+        UserError: if a name leads out of the data root.
+    """
+    folder = PictureFolder(root, track.also)
+    for image in track.images:
+        wrong = folder.wrong(image) if image else ""
+        if wrong:
+            raise UserError(
+                f"Scene '{track.scene}' names the picture {shown(image)}, which {wrong}; pictures are read from inside {root} "
+                "only: put it there, or leave the scene out with --scenes."
+            )
     return [
-        EarlierPicture(root / image, time) for image, time in zip(track.images, track.timestamps.tolist(), strict=True)
+        EarlierPicture(root / image, time) if image else None
+        for image, time in zip(track.images, track.timestamps.tolist(), strict=True)
     ]

@@ -254,7 +254,10 @@ def _change(table: str, **values: object) -> Callable[[World], None]:
     [
         (_change("sample_annotation", instance_token="unknown"), "1 boxes of samples or instances that are not in"),
         (_change("sample_annotation", sample_token="never"), "1 boxes of samples or instances"),
-        (_change("sample_annotation", translation=[1.0, 2.0]), "does not hold nuScenes rows"),
+        (
+            _change("sample_annotation", translation=[1.0, 2.0]),
+            "translation, rotation and size are not three",
+        ),
         (_change("sample_annotation", translation=[1.0, 1e999, 2.0]), "not valid JSON|not finite|nuScenes rows"),
         (lambda world: world.tables.pop("instance"), "instance.json is missing"),
     ],
