@@ -15,14 +15,16 @@ import numpy as np
 
 from lightemma.data.nuscenes_index import KeyFrameIndex, TextColumn
 from lightemma.data.nuscenes_tables import TABLES
-from lightemma.files import draft_of
+from lightemma.files import draft_of, read_whole
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 # Raised whenever the columns or their meaning change; files of another format are built again.
-FORMAT = 1
+FORMAT = 2
+#: Most bytes of a table that are looked at each time to see whether it has changed: some 10 ms.
+_LOOKED_AT = 8_000_000
 
 
 class ColumnsCache(Generic[T]):
@@ -98,14 +100,22 @@ class ColumnsCache(Generic[T]):
 
 
 def _state_of(folder: Path, names: Sequence[str], columns_format: int) -> str:
-    """Format number, size and modification time of every table in use."""
+    """Format number, and what shows a change of every table in use: size, the times of its last changes, and its content.
+
+    Size and modification time alone do not: both can be set to what they were. The time of the last change of the file's entry
+    (``ctime``) can not, but for Windows, where it is another time. The content of a large table is not looked at, which would
+    take as long as reading it.
+    """
     tables: dict[str, Any] = {}
     for table in names:
+        path = folder / f"{table}.json"
         try:
-            stat = (folder / f"{table}.json").stat()
-            tables[table] = [stat.st_size, stat.st_mtime_ns]
+            stat = path.stat()
+            data = read_whole(path, _LOOKED_AT) if stat.st_size <= _LOOKED_AT else b""
         except OSError:
             tables[table] = None
+            continue
+        tables[table] = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, hashlib.sha256(data).hexdigest()]
     return json.dumps({"format": columns_format, "tables": tables}, sort_keys=True)
 
 
