@@ -23,7 +23,7 @@ from lightemma.backends.config import ModelConfig
 from lightemma.backends.registry import PROVIDERS, config_of, facts_of, key_variable
 from lightemma.calls.cache import FILE as CACHE_FILE
 from lightemma.config_files import config_names, load_config
-from lightemma.data.pictures_check import missing_pictures
+from lightemma.data.pictures_check import PictureFault, PicturesCheck, described
 from lightemma.data.sources import open_source
 from lightemma.errors import UserError
 from lightemma.preflight.readiness import (
@@ -161,12 +161,13 @@ def check_data(spec: str, results: Path) -> list[Finding]:
         results: folder of runs, in which an index of the tables is kept.
     """
     what = f"data {spec}"
-    count, lacking = 0, list[str]()
+    count, lacking, check = 0, list[PictureFault](), PicturesCheck()
     try:
         source = open_source(spec, results)
         for frame in source.frames():
             count += 1
-            lacking += missing_pictures([frame])
+            fault = check.fault(frame)
+            lacking += [fault] if fault else []
     except UserError as error:
         return [
             Finding(what, "missing", str(error), "lightemma run --data demo --planner constant-action   # needs none")
@@ -180,7 +181,7 @@ def check_data(spec: str, results: Path) -> list[Finding]:
     if not lacking:
         return [found, Finding("pictures", "ok", there)]
     if len(lacking) < count:
-        next_step = f"unpack the CAM_FRONT key frames; the first missing is {lacking[0]}"
+        next_step = f"unpack the CAM_FRONT key frames; the first: {described(lacking[:1])}"
         return [found, Finding("pictures", "missing", there, next_step)]
     next_step = "unpack samples/CAM_FRONT into the data root; baselines and replays run without it"
     return [found, Finding("pictures", "warning", there, next_step)]

@@ -13,7 +13,7 @@ import pytest
 
 from lightemma.data import nuscenes, nuscenes_cache, nuscenes_readers
 from lightemma.data.nuscenes import NuScenesSource, parse_spec
-from lightemma.data.pictures_check import missing_pictures
+from lightemma.data.pictures_check import MISSING, PictureFault, picture_faults
 from lightemma.errors import UserError
 from lightemma.frame import Frame
 from lightemma.protocol import Protocol
@@ -97,14 +97,14 @@ def test_pictures_are_found_or_named_as_missing(tmp_path, world):
     world.write(tmp_path, pictures=True)
     frames = list(NuScenesSource(tmp_path, "v1.0-tiny").frames())
     assert frames[0].image_path == tmp_path / frames[0].image
-    assert missing_pictures(frames) == []
+    assert picture_faults(frames) == []
     frames[1].image_path.unlink()
-    assert missing_pictures(frames) == [frames[1].image]
+    assert picture_faults(frames) == [PictureFault(frames[1].image, MISSING)]
 
 
 def test_without_pictures_all_are_missing(root):
     frames = list(NuScenesSource(root, "v1.0-tiny").frames())
-    assert missing_pictures(frames) == [frame.image for frame in frames]
+    assert picture_faults(frames) == [PictureFault(frame.image, MISSING) for frame in frames]
 
 
 def test_missing_folders_are_reported(root):
@@ -297,5 +297,5 @@ def test_real_drives_have_their_pictures():
     source = NuScenesSource(root, version)
     frames = list(source.frames())
     assert [len(source.scene_frames(name)) for name in source.scene_names] == [26, 17]
-    assert missing_pictures(frames) == []
+    assert picture_faults(frames) == []
     assert frames[0].camera.size == (400, 225)

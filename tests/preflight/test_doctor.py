@@ -285,7 +285,7 @@ def test_data(tmp_path):
     for path in files[8:]:
         path.unlink()
     _, some = doctor.check_data(spec, tmp_path)
-    assert (some.state, "the first missing is samples/CAM_FRONT" in some.next) == ("missing", True)
+    assert (some.state, "the first: 'samples/CAM_FRONT" in some.next) == ("missing", True)
     for path in files[:8]:
         path.unlink()
     _, none = doctor.check_data(spec, tmp_path)

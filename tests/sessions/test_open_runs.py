@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from lightemma.backends.base import Backend
 from lightemma.backends.config import Limits, ModelConfig
@@ -88,7 +89,7 @@ def test_a_planner_with_a_model_must_get_one(tmp_path):
 def test_pictures_that_are_missing_are_counted_and_the_first_is_named(tmp_path):
     frames = make_frames({"scene-0001": 4})
     there = tmp_path / "there.jpg"
-    there.write_bytes(b"a picture")
+    Image.new("RGB", (8, 8)).save(there)
     frames = [
         make_frame(index=0, image_path=there),
         *(make_frame(index=i, image_path=tmp_path / "no.jpg") for i in (1, 2)),
