@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import hashlib
 import io
 import os
 import secrets
@@ -57,6 +58,19 @@ def read_whole(path: Path, most: int = LARGEST) -> bytes:
         if size <= most and len(data := file.read(size + 1)) <= most:
             return data
     raise OSError(errno.EFBIG, f"it has more than {_megabytes(most)}", str(path))
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, hex.
+
+    Raises:
+        OSError: if it cannot be read, or is no file.
+    """
+    digest = hashlib.sha256()
+    with open_regular(path) as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def read_text(path: Path, most: int = 10_000_000, encoding: str = "utf-8") -> str:

@@ -61,6 +61,7 @@ class Picture:
         sha256: hex digest of ``data``.
         url: where the provider fetches the picture itself; ``data`` is then empty, ``size`` unknown (0, 0) and ``sha256``
             that of the address. Pictures of frames always have data.
+        file_sha256: hex digest of the file that the picture was made from, None where there was no file.
     """
 
     data: bytes
@@ -68,6 +69,7 @@ class Picture:
     size: tuple[int, int]
     sha256: str
     url: str | None = None
+    file_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from lightemma.closed_loop.records import SOURCE
 from lightemma.closed_loop.replay import Replay, read_replay
 from lightemma.closed_loop.replay_agents import pose_at, surroundings_at
 from lightemma.data.base import DataInfo, FrameSource
+from lightemma.data.picture_names import PictureFolder
 from lightemma.frame import EgoHistory, Frame, Pose
 from lightemma.kinematics import driven_back
 from lightemma.protocol import Protocol
@@ -35,6 +36,7 @@ class DrivenSource(FrameSource):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._protocol = Protocol(**read_manifest(folder).protocol)
+        self._pictures = PictureFolder(folder)
         self._replay = lru_cache(maxsize=2)(self._read_replay)
 
     @property
@@ -82,7 +84,8 @@ class DrivenSource(FrameSource):
         return {record.sample_token: record for records in self._episodes.values() for record in records}
 
     def _frame(self, record: FrameRecord, replay: Replay | None) -> Frame:
-        path = self._folder / record.image if record.image else None
+        # Of other people's runs, whose names of pictures may lead anywhere.
+        path = self._folder / record.image if record.image and not self._pictures.wrong(record.image) else None
         history = np.array(record.history, dtype=np.float64)
         return Frame(
             scene=record.scene,

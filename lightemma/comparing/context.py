@@ -105,7 +105,7 @@ def data_behind(manifests: Sequence[Manifest], results: Path, data: str | None =
         entry = manifest.data
         if entry.source == CLOSED_LOOP and is_run(results / manifest.run):
             return DrivenSource(results / manifest.run)
-        spec = recall_source(results, entry.source, entry.name, entry.version)
+        spec = recall_source(results, entry.source, entry.name, entry.version, entry.frame_set)
         if spec is None:
             continue
         try:

@@ -11,6 +11,7 @@ from lightemma.comparing.context import context_of, data_behind
 from lightemma.data.pictures import picture_pixels
 from lightemma.evaluation.scene_context import SceneContext
 from lightemma.evaluation.scores import NO_TRUTH
+from lightemma.files import digest_of
 from lightemma.frame import FloatArray
 from lightemma.kinematics import driven_back
 from lightemma.protocol import Protocol
@@ -33,12 +34,15 @@ def open_context(data: str | None, run: Path, manifest: Manifest) -> SceneContex
 def frame_view(record: FrameNumbers | FrameRecord, context: SceneContext, protocol: Protocol) -> tuple[FrameView, str]:
     """A recorded frame with what its data adds, and a sentence about what is missing (or nothing)."""
     found = context.frames(record.scene, record.sample_token) if context.frames else None
-    picture = picture_pixels(found) if found else None
+    changed = bool(found and found.image_path and _is_another(found.image_path, record))
+    picture = picture_pixels(found) if found and not changed else None
     note = ""
     if context.frames is None:
         note = "No data was given, so there is no picture, only the bird's-eye view; give --data."
     elif found is None:
         note = f"The data has no frame {record.sample_token}, so there is only the bird's-eye view."
+    elif changed:
+        note = f"The picture {record.image} is no longer the one that the run was shown, so there is only the bird's-eye view."
     elif picture is None:
         note = f"The picture {record.image or record.sample_token} is not there, so there is only the bird's-eye view."
     actions = np.array(record.history, dtype=np.float64)
@@ -54,6 +58,11 @@ def frame_view(record: FrameNumbers | FrameRecord, context: SceneContext, protoc
         boxes=_boxes_now(record, context),
     )
     return view, note
+
+
+def _is_another(path: Path, record: FrameNumbers | FrameRecord) -> bool:
+    """Whether a picture's file has changed since a run recorded its digest."""
+    return bool(record.picture_files) and path.is_file() and digest_of(path) != record.picture_files[-1]
 
 
 def _boxes_now(record: FrameNumbers | FrameRecord, context: SceneContext) -> FloatArray | None:

@@ -15,19 +15,21 @@ FILE = "sources.json"
 log = logging.getLogger(__name__)
 
 
-def remember_source(results: Path, info: DataInfo, spec: str) -> None:
+def remember_source(results: Path, info: DataInfo, spec: str, frame_set: str = "") -> None:
     """Notes what ``--data`` was for this data, so that a later report finds its pictures.
 
     Args:
         results: folder of runs.
         info: the source, as the runs' manifests name it.
         spec: as on the command line.
+        frame_set: digest of the frames that were driven: it tells data apart that call themselves the same.
     """
     known = _read(results)
     spec = absolute_spec(spec)
-    if known.get(_key(info.source, info.name, info.version)) == spec:
+    keys = _keys(info.source, info.name, info.version, frame_set)
+    if all(known.get(key) == spec for key in keys):
         return
-    known[_key(info.source, info.name, info.version)] = spec
+    known |= dict.fromkeys(keys, spec)
     path = results / INDEX_FOLDER / FILE
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,13 +38,24 @@ def remember_source(results: Path, info: DataInfo, spec: str) -> None:
         log.info("%s cannot be written (%s)", path, error.strerror)
 
 
-def recall_source(results: Path, source: str, name: str, version: str) -> str | None:
-    """What ``--data`` was for this data when a run under ``results`` was driven; None if it was not noted."""
-    return _read(results).get(_key(source, name, version))
+def recall_source(results: Path, source: str, name: str, version: str, frame_set: str = "") -> str | None:
+    """What ``--data`` was for this data when a run under ``results`` was driven; None if it was not noted.
+
+    Args:
+        results: folder of runs.
+        source: with ``name`` and ``version``, what the data calls itself.
+        name: see ``source``.
+        version: see ``source``.
+        frame_set: digest of the run's frames; where none was noted for these, what the data calls itself decides.
+    """
+    known = _read(results)
+    return next((known[key] for key in _keys(source, name, version, frame_set) if key in known), None)
 
 
-def _key(source: str, name: str, version: str) -> str:
-    return f"{source}:{name}@{version}"
+def _keys(source: str, name: str, version: str, frame_set: str) -> list[str]:
+    """The most special one first."""
+    key = f"{source}:{name}@{version}"
+    return [f"{key}#{frame_set[:16]}", key] if frame_set else [key]
 
 
 def _read(results: Path) -> dict[str, str]:

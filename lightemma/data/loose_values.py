@@ -58,10 +58,10 @@ def whole_microseconds(value: object) -> int:
     number = _exact(value)
     if number is None:
         raise ValueError("is missing" if value is None or value == "" else "is no number")
-    if abs(number) >= 2**63:
+    if not -(2**63) < number < 2**63:
         raise ValueError("is too large for a time")
-    whole = round(number)
-    if whole != number and abs(number) < _LEAST_WITH_FRACTION:
+    whole: int = round(number)
+    if whole != number and -_LEAST_WITH_FRACTION < number < _LEAST_WITH_FRACTION:
         raise ValueError("has a fraction, so that it is not in microseconds")
     return whole
 

@@ -7,7 +7,7 @@ import io
 import struct
 import warnings
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +96,7 @@ def load_picture(path: Path, policy: PicturePolicy) -> Picture:
         raise UserError(
             f"The picture {path} cannot be read ({error.strerror}); check the file and its permissions."
         ) from error
-    return make_picture(data, path, policy)
+    return replace(make_picture(data, path, policy), file_sha256=hashlib.sha256(data).hexdigest())
 
 
 def picture_pixels(frame: Frame) -> npt.NDArray[np.uint8] | None:

@@ -52,6 +52,7 @@ class RunScores:
         actions: (n, 6, 2), NaN where there is no plan.
         trajectory: (n, 6, 2) metres, the planned places; NaN where there is no plan.
         images: pictures' names as the data set gives them, empty where there is none.
+        pictures: digests of the pictures' files, empty where none was shown or it was not noted.
         timestamps: (n,) microseconds.
         errors: (n, 6) metres, NaN where there is no plan.
         latency: (n,) seconds over all calls, or the planner's own where it made none; NaN where unknown.
@@ -73,6 +74,7 @@ class RunScores:
     actions: FloatArray
     trajectory: FloatArray
     images: Sequence[str]
+    pictures: Sequence[str]
     timestamps: npt.NDArray[np.int64]
     errors: FloatArray
     latency: FloatArray
@@ -105,6 +107,7 @@ class RunScores:
             scenes=[self.scenes[i] for i in pick],
             outcomes=[self.outcomes[i] for i in pick],
             images=[self.images[i] for i in pick],
+            pictures=[self.pictures[i] for i in pick],
             **{name: getattr(self, name)[rows] for name in _ARRAYS},
         )
 
@@ -244,6 +247,7 @@ def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameR
         actions=actions,
         trajectory=trajectory,
         images=[record.image for record in records],
+        pictures=[record.picture_files[-1] if record.picture_files else "" for record in records],
         timestamps=np.array([record.timestamp for record in records], dtype=np.int64),
         errors=step_errors(trajectory, truth),
         latency=np.array([_latency(record) for record in records]),
@@ -264,6 +268,7 @@ def baseline_scores(run: RunScores) -> RunScores:
         name=BASELINE,
         manifest=None,
         outcomes=[OK] * count,
+        pictures=[""] * count,
         actions=actions,
         trajectory=trajectory,
         errors=step_errors(trajectory, run.truth),

@@ -31,6 +31,7 @@ def warnings_about(study: Study) -> list[str]:
     """Warnings in the order in which they matter; none where all is well."""
     return [
         *_decided(study),
+        *_other_pictures(study),
         *_few_scenes(study),
         *_failed(study),
         *_implausible(study),
@@ -47,6 +48,22 @@ def _decided(study: Study) -> list[str]:
         for run in study.runs
         if run.manifest is not None and run.manifest.stopping is not None and decided_early(run)
     ]
+
+
+def _other_pictures(study: Study) -> list[str]:
+    """Runs that were shown other pictures than the first run that was shown some."""
+    shown = [run for run in study.runs if any(run.pictures)]
+    found = []
+    for run in shown[1:]:
+        pairs = zip(shown[0].pictures, run.pictures, strict=True)
+        other = [number for number, (mine, theirs) in enumerate(pairs) if mine and theirs and mine != theirs]
+        if other:
+            first = f"frame {int(run.frame_index[other[0]])} of {run.scenes[other[0]]}"
+            found.append(
+                f"{run.name} was shown other pictures than {shown[0].name} in {len(other):,} of {len(run.tokens):,} frames "
+                f"(the first is {first}): the files changed between the two runs, so their difference is not the models' alone."
+            )
+    return found
 
 
 def _few_scenes(study: Study) -> list[str]:

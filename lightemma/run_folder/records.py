@@ -111,6 +111,8 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
         trajectory: 6 points, or None.
         outcome: ``ok``, ``format:<kind>`` or ``call:<kind>``.
         image_sha256: digest of the picture as sent, or None when none was.
+        picture_files: digests of the files of all pictures that the planner was shown, oldest first, the frame's own last; none
+            in closed-loop runs, whose pictures are their own, and in files of 0.1.
         latency_s: seconds that a planner without calls took; None where the calls say it.
         error: one line that says how the planner failed, where the outcome is ``call:planner_error``.
         answer_unknown: True for a frame of 0.1 whose file does not say which call is the answer.
@@ -132,6 +134,7 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     image_sha256: str | None = None
     latency_s: float | None = None
     error: str | None = None
+    picture_files: list[str] = []
     answer_unknown: bool | UnsetType = UNSET
     stages: list[CallRecord] | UnsetType = UNSET
 
@@ -171,6 +174,7 @@ class FrameNumbers(msgspec.Struct, frozen=True, kw_only=True):
     image: str = ""
     timestamp: int = 0
     latency_s: float | None = None
+    picture_files: list[str] = []
     stages: list[CallNumbers] | UnsetType = UNSET
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from lightemma.run_folder.store import RunWriter, read_numbers
 from lightemma.sessions.batch import BatchRun
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.jobs import Job, make_jobs
+from lightemma.sessions.kept_frames import refuse_changes
 from lightemma.sessions.manifests import run_manifest
 from lightemma.sessions.models import make_backend
 from lightemma.sessions.open_loop import drive_frames
@@ -110,7 +112,8 @@ class FramesOfSource:
         """Drives one run over all frames that are not finished yet, or until it is decided.
 
         Raises:
-            UserError: if the run cannot continue, or should be decided early and has too few scenes or is a batch.
+            UserError: if the run cannot continue, or its data has changed since it began, or it should be decided early and
+                has too few scenes or is a batch.
         """
         until = self.until()
         if until is not None and run.spending.batch:
@@ -118,6 +121,7 @@ class FramesOfSource:
                 "`until_decided` ends a run in the middle, and a batch asks everything at once; leave one of them out.",
                 "until_decided",
             )
+        await asyncio.to_thread(refuse_changes, run.writer.folder, self.frames(), run.job.pictures)
         calls: Mapping[str, Call] = run.calls
         if run.spending.batch and run.job.backends:
             try:
@@ -167,12 +171,16 @@ def open_runs(
     jobs = make_jobs(benchmark, backends)
     check_writable(results)
     protocol = protocol_named(benchmark.integration)
+    noted: str | None = None
     if source is None:
         if benchmark.data is None:
             raise UserError("Nothing says what to drive; give `data`, such as `demo`.", "data")
         source = open_source(benchmark.data, results, protocol, benchmark.reader)
-        remember_source(results, source.info, benchmark.data)
+        noted = benchmark.data
     frames = source.frames(benchmark.scenes, benchmark.stride, benchmark.limit)
     pictures = max((job.pictures for job in jobs), default=0)
-    work = FramesOfSource(benchmark, source, protocol, survey(frames, source.info.name, pictures))
+    chosen = survey(frames, source.info.name, pictures)
+    if noted:
+        remember_source(results, source.info, noted, frame_set_digest(chosen.tokens))
+    work = FramesOfSource(benchmark, source, protocol, chosen)
     return Session(work, jobs, results, benchmark.concurrency)

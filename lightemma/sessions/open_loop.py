@@ -158,6 +158,7 @@ def frame_record(frame: Frame, view: View, planned: Planned, protocol: Protocol)
         trajectory=None if actions is None else integrate(actions, protocol).tolist(),
         outcome=plan.outcome,
         image_sha256=view.picture.sha256 if view.picture else None,
+        picture_files=[picture.file_sha256 for picture in view.pictures if picture.file_sha256],
         latency_s=planned.latency_s,
         error=planned.error,
     )

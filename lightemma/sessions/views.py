@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from lightemma.backends.base import Backend
 from lightemma.data.pictures import PicturePolicy, load_picture
@@ -32,7 +33,17 @@ def load_view(frame: Frame, pictures: int, policy: PicturePolicy) -> View:
     Raises:
         UserError: as ``load_picture`` does.
     """
+    return View(tuple(load_picture(path, policy) for path in picture_paths(frame, pictures)))
+
+
+def picture_paths(frame: Frame, pictures: int) -> list[Path]:
+    """The files of a frame's pictures, oldest first, its own last; none where it has no picture.
+
+    Args:
+        frame: holds them.
+        pictures: number of pictures, the frame's own included; if there are fewer, all of them.
+    """
     if pictures == 0 or frame.image_path is None:
-        return View()
+        return []
     before = frame.earlier[-(pictures - 1) :] if pictures > 1 else ()
-    return View(tuple(load_picture(path, policy) for path in (*(one.path for one in before), frame.image_path)))
+    return [*(one.path for one in before), frame.image_path]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from lightemma.report.page.summary import data_line, is_synthetic, page_tables, 
 from lightemma.report.page.views import horizon_curves, view_rows
 from lightemma.run_folder.manifest import package_versions
 from lightemma.run_folder.texts import FrameTexts
+
+log = logging.getLogger(__name__)
 
 #: Bytes of frames' data that a page holds; more goes into a folder next to it.
 SINGLE_FILE = 2_500_000
@@ -95,6 +98,15 @@ def write_report(
         out.parent.mkdir(parents=True, exist_ok=True)
         _clear(folder)
         files, inside, pictures = _scene_files(scenes, folder if in_folder else None, report)
+        if scenes.changed:
+            run, number = study.runs[0], scenes.changed[0]
+            log.warning(
+                "%d pictures are no longer those that the runs were shown (the first is of frame %d of %s); they are left out "
+                "of the report.",
+                len(scenes.changed),
+                run.frame_index[number],
+                run.scenes[number],
+            )
         data = page_data(comparison, title or "How well do they drive?") | {
             "report": report,
             "folder": folder.name if in_folder else None,

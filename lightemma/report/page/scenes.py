@@ -10,6 +10,7 @@ import numpy as np
 
 from lightemma.evaluation.scores import RunScores
 from lightemma.evaluation.tables.errors import outcomes_of
+from lightemma.files import digest_of
 from lightemma.frame import FloatArray, Frame
 from lightemma.report.camera_view import paths_in_picture
 from lightemma.report.page.prompts import PromptTemplates
@@ -36,6 +37,7 @@ class SceneData:
         templates: the wordings met so far.
         examples: run number -> outcome -> failed answers.
         prompts: wordings' set (name and digest) -> one whole prompt per stage.
+        changed: numbers of frames whose picture is left out, since it is no longer the one that the runs were shown.
     """
 
     runs: Sequence[RunScores]
@@ -44,6 +46,7 @@ class SceneData:
     templates: PromptTemplates = field(default_factory=PromptTemplates)
     examples: dict[int, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
     prompts: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    changed: list[int] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Each scene's name and data, in order; only one scene is in memory at a time."""
@@ -129,6 +132,10 @@ class SceneData:
     def _picture(self, number: int) -> dict[str, Any] | None:
         frame = self.pictures.get(number)
         if frame is None or frame.image_path is None:
+            return None
+        shown = {run.pictures[number] for run in self.runs if run.pictures[number]}
+        if shown and frame.image_path.is_file() and digest_of(frame.image_path) not in shown:
+            self.changed.append(number)
             return None
         thumbnail = make_thumbnail(frame.image_path)
         if thumbnail is None:
