@@ -48,6 +48,16 @@ def unit_of_step(step_us: float, dt: float = LIGHTEMMA.dt) -> str:
     return ""
 
 
+class CutFrames(list[Frame]):
+    """Frames that were cut from a scene's key frames.
+
+    Attributes:
+        left_out: how many could not be cut, and why, as a clause; empty where all could.
+    """
+
+    left_out = ""
+
+
 class FrameChecks:
     """Checks the frames of one source, scene by scene; warns of each thing once.
 
@@ -71,6 +81,8 @@ class FrameChecks:
         """
         if not isinstance(frames, list) or not all(isinstance(frame, Frame) for frame in frames):
             raise self._refusal(scene, f"scene_frames gave {type(frames).__name__} instead of a list of Frame")
+        left_out = frames.left_out if isinstance(frames, CutFrames) else _left_out(frames)
+        self._warn(scene, left_out)
         if not frames:
             return frames
         for frame in frames:
@@ -80,7 +92,6 @@ class FrameChecks:
         wrong = _wrong_order(frames) or _wrong_times(frames) or _wrong_motion(frames)
         if wrong:
             raise self._refusal(scene, wrong)
-        self._warn(scene, _left_out(frames))
         self._warn(scene, _jump(frames))
         self._warn(scene, _spin(frames))
         self._warn(scene, _same_picture(frames))

@@ -13,8 +13,8 @@ import msgspec
 #: Microseconds below which a time with a fraction is none of microseconds since 1970 (it is April of that year): it is more
 #: likely in seconds or milliseconds.
 _LEAST_WITH_FRACTION = 10**13
-#: Characters of a value that messages show, and of a number that is written as text.
-_SHOWN, _LONGEST = 60, 64
+#: Characters of a number that is written as text.
+_LONGEST = 64
 #: A string of JSON, which is left alone, or what JSON has no number for and many programs write.
 _NO_NUMBER = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[-+]?(?:nan|inf(?:inity)?)\b', re.IGNORECASE | re.DOTALL)
 _MAY_BE_NONE = re.compile(rb"nan|inf", re.IGNORECASE)
@@ -122,7 +122,7 @@ def text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def shown(value: object) -> str:
-    """A value for a message, in one line and not longer than that."""
+def shown(value: object, most: int = 60) -> str:
+    """A value for a message, in one line of ``most`` characters."""
     whole = repr(value)
-    return whole if len(whole) <= _SHOWN else whole[:_SHOWN] + "…"
+    return whole if len(whole) <= most else whole[:most] + "…"

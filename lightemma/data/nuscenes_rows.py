@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -103,6 +104,8 @@ def remarks_on(rows: TableRows, tokens: Sequence[Sequence[str]], times: Mapping[
     for scene, some in enumerate(tokens):
         samples = [rows.samples[token] for token in some]
         front = [rows.front[token] for token in some]
+        if any(times[one] == times[other] for one, other in pairwise(some)):
+            continue  # in no order; it is refused when it is cut
         wrong = _wrong_links(samples, scene, places, "sample") or _wrong_links(front, scene, data, "sample_data")
         if wrong:
             found.append(Remark(scene, True, wrong))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from lightemma.agents import BoolArray
-from lightemma.data.frame_checks import LEAST_STEP, MOST_STEP, unit_of_step
+from lightemma.data.frame_checks import LEAST_STEP, MOST_STEP, CutFrames, unit_of_step
 from lightemma.data.loose_values import shown
 from lightemma.data.picture_names import PictureFolder
 from lightemma.errors import UserError
 from lightemma.frame import Camera, EarlierPicture, EgoHistory, FloatArray, Frame, Pose
 from lightemma.kinematics import actions_from_poses, to_ego_frame, yaw_from_quaternion
 from lightemma.protocol import LIGHTEMMA, Protocol
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,8 @@ def frames_of_track(track: SceneTrack, protocol: Protocol = LIGHTEMMA) -> list[F
     pictures = [] if track.root is None else _pictures(track, track.root)
     # The first key frame that the pictures before each one reach back to without a gap.
     reach = np.maximum.accumulate([0 if picture else place + 1 for place, picture in enumerate(pictures)]).tolist()
-    frames = []
+    frames = CutFrames()
+    frames.left_out = _left_out(track, whole[:count])
     for index in range(count):
         if not whole[index]:
             continue
@@ -134,9 +132,22 @@ def _without_gaps(track: SceneTrack, length: int) -> BoolArray:
         )
     met = np.concatenate([[0], np.cumsum(gaps)])
     whole: BoolArray = met[length - 1 :] == met[: len(met) - length + 1]
-    if not whole.any():
-        log.warning("Scene '%s' has no frames: it has gaps between its key frames.", track.scene)
     return whole
+
+
+def _left_out(track: SceneTrack, whole: BoolArray) -> str:
+    """How many frames are left out, and for which gap, as a clause; empty if none is."""
+    every, lost = len(whole), int(np.count_nonzero(~whole))
+    if not lost:
+        return ""
+    steps = np.diff(track.timestamps) / 1e6
+    gaps = np.flatnonzero((steps < LEAST_STEP) | (steps > MOST_STEP))
+    first, more = int(gaps[0]), f" and {len(gaps) - 1} more such gaps" if len(gaps) > 1 else ""
+    return (
+        f"{'all' if lost == every else lost} of {every} frames are left out, since key frames are missing around them "
+        f"or are not {LIGHTEMMA.dt:g} s apart ({steps[first]:g} s lie between {track.sample_tokens[first]} and "
+        f"{track.sample_tokens[first + 1]}{more})"
+    )
 
 
 def _pictures(track: SceneTrack, root: Path) -> list[EarlierPicture | None]:
@@ -150,8 +161,8 @@ def _pictures(track: SceneTrack, root: Path) -> list[EarlierPicture | None]:
         wrong = folder.wrong(image) if image else ""
         if wrong:
             raise UserError(
-                f"Scene '{track.scene}' names the picture {shown(image)}, which {wrong}; pictures are read from inside {root} "
-                "only: put it there, or leave the scene out with --scenes."
+                f"Scene '{track.scene}' names the picture {shown(image, 200)}, which {wrong}; pictures are read from "
+                f"inside {root} only: put it there, or leave the scene out with --scenes."
             )
     return [
         EarlierPicture(root / image, time) if image else None
