@@ -195,8 +195,8 @@ class _Log:
         step = float(np.median(np.diff(self._sweeps))) if len(self._sweeps) > 1 else SWEEP_NS
         if step < SWEEP_NS / 100:
             raise UserError(
-                f"The annotations or pictures of the log {folder} are {step:,.0f} ns apart, so their times seem to be in "
-                "another unit; timestamp_ns is in nanoseconds, and sweeps are 0.1 s apart."
+                f"The times of {ANNOTATIONS if self._annotated else 'the pictures'} of the log {folder} are {step:,.0f} apart, "
+                "so they seem to be in another unit; timestamp_ns is in nanoseconds, and sweeps are 0.1 s apart."
             )
         self._keys = self._sweeps[key_rows(_microseconds(self._sweeps))]
         self.key_times = _microseconds(self._keys)

@@ -259,6 +259,14 @@ def _change(table: str, **values: object) -> Callable[[World], None]:
             "translation, rotation and size are not three",
         ),
         (_change("sample_annotation", translation=[1.0, 1e999, 2.0]), "not valid JSON|not finite|nuScenes rows"),
+        (_change("sample_annotation", translation=[1.0, float("nan"), 2.0]), "boxes that are not finite"),
+        (_change("sample_annotation", size=None), "translation, rotation and size are not three"),
+        (_change("sample_annotation", sample_token=None), "1 boxes of samples or instances"),
+        (_change("sample", timestamp="noon"), "sample.json has a timestamp that is no number"),
+        (
+            lambda world: world.tables["instance"].append(world.tables["instance"][0] | {"category_token": "x"}),
+            "two rows",
+        ),
         (lambda world: world.tables.pop("instance"), "instance.json is missing"),
     ],
 )
@@ -268,6 +276,18 @@ def test_broken_tables_are_reported(tmp_path, spoil, message):
     folder = world.write(tmp_path)
     with pytest.raises(UserError, match=message):
         read_annotations(folder)
+
+
+def test_times_with_a_fraction_give_the_same_boxes(tmp_path):
+    world = annotated()
+    boxes = read_annotations(world.write(tmp_path / "whole"))
+    for row in world.tables["sample"]:
+        row["timestamp"] = float(row["timestamp"])
+    for row in world.tables["instance"]:
+        row["category_token"] = row["category_token"] or None
+    changed = read_annotations(world.write(tmp_path / "fraction"))
+    np.testing.assert_array_equal(changed.times, boxes.times)
+    np.testing.assert_array_equal(changed.positions, boxes.positions)
 
 
 @pytest.mark.parametrize("gap", [1, 3])

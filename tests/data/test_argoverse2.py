@@ -178,6 +178,22 @@ def _poked(name: str, value: object):
     return change
 
 
+def _twice(table, name: str):
+    """With its first row a second time, 7 m away."""
+    import pyarrow as pa
+
+    row = table.slice(0, 1)
+    moved = row.set_column(row.column_names.index(name), name, pa.array([row.column(name)[0].as_py() + 7.0]))
+    return pa.concat_tables([table, moved])
+
+
+def _divided(table):
+    import pyarrow as pa
+
+    times = [time // 1000 for time in table.column("timestamp_ns").to_pylist()]
+    return table.set_column(table.column_names.index("timestamp_ns"), "timestamp_ns", pa.array(times))
+
+
 def _as_text(name: str):
     def change(table):
         return table.set_column(table.column_names.index(name), name, table.column(name).cast("string"))
@@ -197,6 +213,12 @@ SPOILT = {
     "text times": (POSES, lambda p: _edit(p, _as_text("timestamp_ns")), "'timestamp_ns'.*does not hold whole numbers"),
     "NaN pose": (POSES, lambda p: _edit(p, _poked("tx_m", float("nan"))), "value of 'tx_m' that is not finite"),
     "no pose": (POSES, lambda p: _edit(p, _poked("ty_m", None)), "has 1 empty values of 'ty_m'"),
+    "two poses at one time": (
+        POSES,
+        lambda p: _edit(p, lambda t: _twice(t, "tx_m")),
+        r"two poses at \d+ ns that are 7 m apart",
+    ),
+    "boxes in microseconds": (BOXES, lambda p: _edit(p, _divided), "so they seem to be in another unit"),
     "no rotation": (POSES, lambda p: _edit(p, _poked("qw", 9.0)), "rotations that are no unit quaternions"),
     "few poses": (POSES, lambda p: _edit(p, lambda t: t.slice(0, 30)), "has no poses around"),
     "no rows": (POSES, lambda p: _edit(p, lambda t: t.slice(0, 0)), "has no poses"),
@@ -217,6 +239,11 @@ def test_a_spoilt_table_is_named_in_one_sentence(elsewhere, cli, kind):
 
 POINT = {"x": 1, "y": 1}
 BROKEN_AROUND = {
+    "two boxes at one time": (
+        BOXES,
+        lambda p: _edit(p, lambda t: _twice(t, "tx_m")),
+        r"two boxes of one track at \d+ ns that are 7 m apart",
+    ),
     "NaN box": (BOXES, lambda p: _edit(p, _poked("tx_m", float("nan"))), "value of 'tx_m' that is not finite"),
     "flat box": (BOXES, lambda p: _edit(p, _poked("length_m", 0.0)), "boxes without length or width"),
     "cut map": ("map", _truncate, "map .* is broken"),

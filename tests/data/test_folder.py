@@ -65,6 +65,15 @@ def test_pictures_are_found_and_a_missing_one_is_named(elsewhere, cli):
     assert cli("report", "results", "--out", "page.html").status == 0, "an unknown camera draws no paths"
 
 
+@pytest.mark.parametrize("form", ["{}.0", "{}.25", " {} ", "{:.1e}"])
+def test_times_may_be_written_with_a_point(tmp_path, form):
+    whole = [1_700_000_000_000_000 + 500_000 * n for n in range(16)]
+    if "e" in form:
+        form = "{:.15e}"
+    write(tmp_path, [f"a,{form.format(time)},{5 * n},0,0" for n, time in enumerate(whole)], HEADER)
+    assert [frame.timestamp for frame in FolderSource(tmp_path).frames()] == whole[7:9]
+
+
 COMPLAINTS = {
     "no file": (None, "There is no file .*poses.csv"),
     "no column": ([], "line 1, has no column 'heading'"),
@@ -73,6 +82,10 @@ COMPLAINTS = {
     "fraction": (["a,1.5,0,0,0"], "line 2, has the timestamp_us '1.5', which is no whole number of microseconds"),
     "words": (["a,1,here,0,0"], "line 2, has the x 'here', which is no finite number"),
     "NaN": (["a,1,0,0,0", "a,2,0,nan,0"], "line 3, has the y 'nan', which is no finite number"),
+    "seconds": (["a,1700000000.5,0,0,0"], r"'1700000000.5', which is no whole number .* \(it has a fraction"),
+    "an endless time": (["a,1e999999999,0,0,0"], "which is no whole number of microseconds .it is too large"),
+    "no time": (["a,,0,0,0"], "which is no whole number of microseconds .it is missing"),
+    "nowhere on Earth": (["a,1,1e300,0,0"], "has the x '1e300', which is no finite number or is beyond"),
     "backwards": (["a,2,0,0,0", "a,1,0,0,0"], "line 3, is not later than line 2 of the same scene 'a'"),
     "short": (["a,2,0"], "line 2, has more or fewer values"),
     "no scene": ([",2,0,0,0"], "line 2, has no scene"),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import math
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,9 +18,7 @@ from lightemma.errors import UserError
 from lightemma.frame import EgoHistory, Frame, Pose
 from lightemma.kinematics import quaternion_from_yaw
 from tests.conftest import MadeUpSource
-from tests.shared_data import SHARED, TEST_POSES, needs_shared
-
-REAL = SHARED / "real-scenes"
+from tests.shared_data import TEST_POSES, needs_shared
 
 
 def track(count: int = 22, scene: str = "s") -> SceneTrack:
@@ -174,36 +170,6 @@ def test_no_frame_reaches_across_a_gap_in_a_track():
     kept = frames_of_track(given)
     # Key frames 0 to 19 and 20 to 49, and the last one is spare.
     assert [frame.frame_index for frame in kept] == [*range(7), *range(20, 36)]
-
-
-@needs_shared(REAL)
-@pytest.mark.parametrize(
-    ("change", "complaint"),
-    [("milliseconds", "seem to be in milliseconds"), ("quaternions", "headings and its direction of travel differ")],
-)
-def test_real_tables_with_one_change_are_refused(elsewhere, cli, change, complaint):
-    folder = shutil.copytree(REAL / "v1.0-real", elsewhere / "real" / "v1.0-real")
-    for name in ("sample_data", "sample", "ego_pose"):
-        rows = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        for row in rows:
-            if change == "milliseconds":
-                row["timestamp"] //= 1000
-            elif name == "ego_pose":
-                row["rotation"] = [*row["rotation"][1:], row["rotation"][0]]
-        (folder / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
-    ended = cli("run", "--data", "nuscenes:real@v1.0-real", "--planner", "constant-action")
-    assert (ended.status, ended.err.count("\n")) == (2, 1)
-    assert complaint in ended.err
-
-
-@needs_shared(REAL)
-def test_a_jump_in_real_tables_is_warned_about(tmp_path, caplog):
-    folder = shutil.copytree(REAL / "v1.0-real", tmp_path / "real" / "v1.0-real")
-    rows = json.loads((folder / "ego_pose.json").read_text(encoding="utf-8"))
-    rows[20]["translation"][0] += 500
-    (folder / "ego_pose.json").write_text(json.dumps(rows), encoding="utf-8")
-    assert len(list(open_source(f"nuscenes:{tmp_path / 'real'}@v1.0-real", tmp_path).frames())) == 43
-    assert "the recorded car jumps near frame" in caplog.text
 
 
 @needs_shared(TEST_POSES)

@@ -6,6 +6,7 @@ import logging
 import os
 import pickle
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -182,6 +183,38 @@ def test_index_is_kept_and_used_while_tables_are_unchanged(root, tmp_path, count
     (root / "v1.0-tiny" / "scene.json").write_text("")
     with pytest.raises(UserError, match="is empty"):
         opened()
+
+
+def test_tables_that_changed_under_the_same_size_and_time_are_read_again(root, tmp_path, count):
+    def places() -> list[float]:
+        return [frame.pose.x for frame in NuScenesSource(root, "v1.0-tiny", cache_dir=tmp_path / "index").frames()]
+
+    before = places()
+    path = root / "v1.0-tiny" / "ego_pose.json"
+    state, text = path.stat(), path.read_text(encoding="utf-8")
+    for place in set(before):
+        text = text.replace(f"{place!r}", f"{1e3 + place!r}"[: len(f"{place!r}")].ljust(len(f"{place!r}"), "1"))
+    path.write_text(text, encoding="utf-8", newline="")
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (state.st_size, state.st_mtime_ns)
+    after = places()
+    assert count.reads == 2
+    assert len(after) == len(before)
+    assert all(now != then for now, then in zip(after, before, strict=True))
+
+
+def test_a_large_table_that_changed_is_read_again(root, tmp_path, count, monkeypatch):
+    monkeypatch.setattr(nuscenes_cache, "_LOOKED_AT", 0)
+    path = root / "v1.0-tiny" / "ego_pose.json"
+    for _ in range(2):
+        NuScenesSource(root, "v1.0-tiny", cache_dir=tmp_path / "index")
+    assert count.reads == 1
+    state = path.stat()
+    time.sleep(0.02)  # the file system's clock ticks every few milliseconds
+    path.write_bytes(path.read_bytes())
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    NuScenesSource(root, "v1.0-tiny", cache_dir=tmp_path / "index")
+    assert count.reads == 2
 
 
 def test_damaged_and_older_index_is_built_again_in_silence(root, tmp_path, count, monkeypatch, caplog):

@@ -316,6 +316,15 @@ def test_json_of_another_kind_is_named(tmp_path, packed, text):
         PublishedArchive(path)
 
 
+def test_values_that_are_no_numbers_are_named_by_their_place(tmp_path):
+    frame = v2_frame(4)
+    frame["ego_info"]["heading"] = float("nan")
+    with pytest.raises(
+        UserError, match=r"not a LightEMMA v1 or v2 scene file \(Expected `float`, got `null` .*heading"
+    ):
+        PublishedArchive(as_folder(tmp_path / "tiny", {"scene-0001.json": scene_file([frame])}))
+
+
 @pytest.mark.parametrize(
     ("name", "counts"),
     [("gt_positions", "8 .* 6 .* 5 "), ("obs_positions", "7 .* 6 .* 6 "), ("obs_actions", "8 .* 5 .* 6 ")],

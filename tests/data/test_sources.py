@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from lightemma.data.data_locations import recall_source
 from lightemma.data.source_kinds import SOURCES, data_help, source_kinds
 from lightemma.data.sources import absolute_spec
+from lightemma.run_folder.store import read_manifest
 from tests.plugins.installed import install
 
 HEAD = """
@@ -139,3 +141,20 @@ def test_specs_that_are_noted_mean_the_same_from_elsewhere(elsewhere, monkeypatc
     install(monkeypatch, tmp_path / "site", {"lightemma.sources": {"extra": "json:JSONDecoder"}})
     assert absolute_spec("extra:drives") == f"extra:{elsewhere}/drives"
     assert absolute_spec("extra:seed=3") == "extra:seed=3"
+
+
+def test_data_of_one_name_is_told_apart_by_its_frames(elsewhere, cli):
+    for place, scene in (("a", "monday"), ("b", "tuesday")):
+        folder = elsewhere / place / "drives"
+        folder.mkdir(parents=True)
+        rows = [f"{scene},{1_700_000_000_000_000 + 500_000 * n},{5 * n},0,0" for n in range(16)]
+        (folder / "poses.csv").write_text("\n".join(["scene,timestamp_us,x,y,heading", *rows]), encoding="utf-8")
+        ended = cli("run", "--data", f"folder:{place}/drives", "--planner", "stop", "--out", "results", "--name", place)
+        assert ended.status == 0, ended
+    for place in ("a", "b"):
+        entry = read_manifest(Path("results") / place).data
+        assert (entry.source, entry.name, entry.version) == ("folder", "drives", "")
+        noted = recall_source(Path("results"), entry.source, entry.name, entry.version, entry.frame_set)
+        assert noted == f"folder:{elsewhere / place / 'drives'}"
+    last = recall_source(Path("results"), "folder", "drives", "", "of no run")
+    assert last == f"folder:{elsewhere / 'b' / 'drives'}"

@@ -101,7 +101,7 @@ def write_report(
         if scenes.changed:
             run, number = study.runs[0], scenes.changed[0]
             log.warning(
-                "%d pictures are no longer those that the runs were shown (the first is of frame %d of %s); they are left out "
+                "%d of the pictures changed since the runs were shown them (the first is of frame %d of %s); they are left out "
                 "of the report.",
                 len(scenes.changed),
                 run.frame_index[number],
