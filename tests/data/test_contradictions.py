@@ -162,7 +162,7 @@ READ: dict[str, Callable[[Tables], None]] = {
     "no links": both(*(every(table, prev=None, next=None) for table in ("sample", "sample_data"))),
     "nulls in texts": both(every("scene", description=None, log_token=None), every("log", location=None)),
     "counts as floats": every("scene", nbr_samples=float),
-    "rows twice": both(*(twice(table) for table in ("scene", "sample", "ego_pose", "calibrated_sensor", "sensor"))),
+    "rows twice": both(*(twice(table) for table in ("scene", "sample", "sample_data", "ego_pose", "calibrated_sensor", "sensor"))),
     "a lidar that nobody needs": lambda tables: [
         row.update(rotation=None, translation=[math_nan]) for row in tables["calibrated_sensor"] if not row["camera_intrinsic"]
     ] and None,
