@@ -250,33 +250,30 @@ def _left_out(frames: Sequence[Frame]) -> str:
 
 def _jump(frames: Sequence[Frame]) -> str:
     """Whether the car's place jumps: a step that is too long, or too unlike the one before it."""
-    unknown = np.empty((0, 2))
-    paths = [np.concatenate([f.history.positions[-7:], unknown if f.future is None else f.future]) for f in frames]
-    speeds = np.array([np.linalg.norm(np.diff(path, axis=0), axis=1).max() for path in paths]) / LIGHTEMMA.dt
-    fastest = float(speeds.max())
+    known = np.array([f.future is not None for f in frames])
+    # Unknown futures are stationary: their steps are no jumps.
+    paths = np.stack(
+        [np.concatenate([f.history.positions[-7:], np.zeros((6, 2)) if f.future is None else f.future]) for f in frames]
+    )
+    steps = np.diff(paths, axis=1)  # (n, 12, 2)
+    lengths = np.linalg.norm(steps, axis=2)
+    fastest, place = float(lengths.max()) / LIGHTEMMA.dt, int(lengths.max(axis=1).argmax())
     if fastest > JUMP_SPEED:
         return (
-            f"the recorded car jumps near frame {frames[int(speeds.argmax())].frame_index} (a step of "
-            f"{fastest * LIGHTEMMA.dt:,.0f} m, {fastest:,.0f} m/s); check its poses, or leave the scene out with --scenes"
+            f"the recorded car jumps near frame {frames[place].frame_index} (a step of {fastest * LIGHTEMMA.dt:,.0f} m, "
+            f"{fastest:,.0f} m/s); check its poses, or leave the scene out with --scenes"
         )
-    leaps = [0.0 if f.future is None else _leap(path) for f, path in zip(frames, paths, strict=True)]
-    farthest = max(leaps)
-    if farthest <= 0.0:
+    unlike = np.linalg.norm(np.diff(steps, axis=1), axis=2)
+    leaps = np.where(unlike > _LEAP + _LEAP_SHARE * np.minimum(lengths[:, 1:], lengths[:, :-1]), unlike, 0.0)
+    # A world without futures may stop its car at once, by a collision.
+    farthest = np.where(known, leaps.max(axis=1), 0.0)
+    if farthest.max() <= 0.0:
         return ""
     return (
-        f"the recorded car jumps near frame {frames[leaps.index(farthest)].frame_index} (a step of {LIGHTEMMA.dt:g} s is "
-        f"{farthest:,.1f} m unlike the one before it, {farthest / LIGHTEMMA.dt**2:,.0f} m/s²); check its poses and times, or "
-        "leave the scene out with --scenes"
+        f"the recorded car jumps near frame {frames[int(farthest.argmax())].frame_index} (a step of {LIGHTEMMA.dt:g} s is "
+        f"{farthest.max():,.1f} m unlike the one before it, {farthest.max() / LIGHTEMMA.dt**2:,.0f} m/s²); check its poses and "
+        "times, or leave the scene out with --scenes"
     )
-
-
-def _leap(path: FloatArray) -> float:
-    """By how many metres two steps of a path (n, 2) that follow each other differ, where it is more than a car can; else 0."""
-    steps = np.diff(path, axis=0)
-    unlike = np.linalg.norm(np.diff(steps, axis=0), axis=1)
-    lengths = np.linalg.norm(steps, axis=1)
-    excess = unlike > _LEAP + _LEAP_SHARE * np.minimum(lengths[1:], lengths[:-1])
-    return float(unlike[excess].max(initial=0.0))
 
 
 def _spin(frames: Sequence[Frame]) -> str:
@@ -303,6 +300,6 @@ def _same_picture(frames: Sequence[Frame]) -> str:
         return ""
     one, other = twice[0]
     return (
-        f"{len(twice)} frames show a picture that an earlier frame shows, too (the first: frames {one.frame_index} and "
-        f"{other.frame_index} show '{other.image}'); each key frame should have its own"
+        f"frames share pictures (the first of {len(twice)}: frames {one.frame_index} and {other.frame_index} show "
+        f"'{other.image}'); each key frame should have its own"
     )

@@ -15,15 +15,18 @@ import msgspec
 _LEAST_WITH_FRACTION = 10**13
 #: Characters of a number that is written as text.
 _LONGEST = 64
-#: A string of JSON, which is left alone, or what JSON has no number for and many programs write.
-_NO_NUMBER = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[-+]?(?:nan|inf(?:inity)?)\b', re.IGNORECASE | re.DOTALL)
-_MAY_BE_NONE = re.compile(rb"nan|inf", re.IGNORECASE)
+#: A string of JSON, which is left alone, or what JSON has no number for and many programs write, or a number with a large
+#: exponent.
+_NO_NUMBER = re.compile(
+    rb'"[^"\\]*(?:\\.[^"\\]*)*"|[-+]?(?:nan|inf(?:inity)?)\b|-?\d+(?:\.\d+)?e\+?\d{3,}', re.IGNORECASE | re.DOTALL
+)
+_MAY_BE_NONE = re.compile(rb"nan|inf|e\+?\d{3}", re.IGNORECASE)
 
 T = TypeVar("T")
 
 
 def json_decoded(decoder: msgspec.json.Decoder[T], data: bytes | bytearray) -> T:
-    """JSON in which NaN, Infinity and the like, which JSON does not have, count as null.
+    """JSON in which NaN, Infinity and the like, which JSON does not have, and 1e999 count as null.
 
     Args:
         decoder: says what it must hold.
@@ -35,10 +38,10 @@ def json_decoded(decoder: msgspec.json.Decoder[T], data: bytes | bytearray) -> T
     """
     try:
         return decoder.decode(data)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:
-        if not _MAY_BE_NONE.search(data):
+    except msgspec.DecodeError as error:
+        # Well-formed and of the wrong kind is another matter, but for numbers that are too large.
+        wrong_kind = isinstance(error, msgspec.ValidationError) and "out of range" not in str(error)
+        if wrong_kind or not _MAY_BE_NONE.search(data):
             raise
         return decoder.decode(_NO_NUMBER.sub(_null, bytes(data)))
 

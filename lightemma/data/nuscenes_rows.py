@@ -140,7 +140,7 @@ def _strangers(rows: TableRows, known: set[str]) -> list[Remark]:
         row = rows.strangers[0]
         found.append(
             f"{len(rows.strangers)} {FRONT_CHANNEL} key frames of sample_data.json are left out, since their samples are not "
-            f"in sample.json (the first is {shown(row.filename)} of sample {shown(row.sample_token)})"
+            f"in sample.json (the first is {shown(row.filename, 200)} of sample {shown(row.sample_token)})"
         )
     return [Remark(-1, False, what) for what in found]
 
@@ -173,8 +173,8 @@ def _lost_links(samples: Sequence[SampleRow], places: Mapping[str, tuple[int, in
         return ""
     token, link, to = lost[0]
     return (
-        f"{len(lost)} links of its samples lead to no sample of sample.json, so key frames may be missing (the first is {link} "
-        f"of {shown(token)}: {shown(to)})"
+        f"key frames may be missing, since sample.json lacks samples that others link to (the first of {len(lost)} links: "
+        f"{link} of {shown(token)} is {shown(to)})"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -162,15 +163,14 @@ READ: dict[str, Callable[[Tables], None]] = {
     "no links": both(*(every(table, prev=None, next=None) for table in ("sample", "sample_data"))),
     "nulls in texts": both(every("scene", description=None, log_token=None), every("log", location=None)),
     "counts as floats": every("scene", nbr_samples=float),
-    "rows twice": both(*(twice(table) for table in ("scene", "sample", "sample_data", "ego_pose", "calibrated_sensor", "sensor"))),
+    "rows twice": both(*map(twice, ("scene", "sample", "sample_data", "ego_pose", "calibrated_sensor", "sensor"))),
     "a lidar that nobody needs": lambda tables: [
-        row.update(rotation=None, translation=[math_nan]) for row in tables["calibrated_sensor"] if not row["camera_intrinsic"]
+        row.update(rotation=None, translation=[math.nan]) for row in tables["calibrated_sensor"] if not row["camera_intrinsic"]
     ] and None,
     "sweeps without pose": lambda tables: [
-        row.update(translation=[math_nan] * 3) for row in _sweep_poses(tables)
+        row.update(translation=[math.nan] * 3) for row in _sweep_poses(tables)
     ] and None,
 }  # fmt: skip
-math_nan = float("nan")
 
 
 def _sweep_poses(tables: Tables) -> list[dict[str, Any]]:
@@ -233,10 +233,10 @@ def _same_time(tables: Tables) -> None:
 
 
 REFUSED: dict[str, tuple[Callable[[Tables], None], str]] = {
-    "NaN in a pose": (of_pose(translation=[math_nan, 0.0, 0.0]), "a position that is not finite for 1 of 42 .*scene-0001"),
-    "infinity in a pose": (of_pose(translation=[0.0, -math_nan * 0 - float("inf"), 0.0]), "position that is not finite"),
+    "NaN in a pose": (of_pose(translation=[math.nan, 0.0, 0.0]), "a position that is not finite for 1 of 42 .*scene-0001"),
+    "infinity in a pose": (of_pose(translation=[0.0, -math.inf, 0.0]), "position that is not finite"),
     "null in a pose": (of_pose(translation=[None, 1.0, 2.0]), "a position that is not finite"),
-    "NaN in a rotation": (of_pose(rotation=[math_nan, 0.0, 0.0, 1.0]), "no unit quaternion for 1 of 42"),
+    "NaN in a rotation": (of_pose(rotation=[math.nan, 0.0, 0.0, 1.0]), "no unit quaternion for 1 of 42"),
     "zero rotation": (of_pose(rotation=[0, 0, 0, 0]), "no unit quaternion for 1 of 42"),
     "rotation of length 2": (of_pose(rotation=[2.0, 0.0, 0.0, 0.0]), "no unit quaternion"),
     "flat place": (of_pose(translation=[1.0, 2.0]), r"a translation that is not three numbers .*\[1.0, 2.0\]"),
@@ -245,7 +245,7 @@ REFUSED: dict[str, tuple[Callable[[Tables], None], str]] = {
     "nowhere on Earth": (of_pose(translation=[1e300, 0.0, 0.0]), "beyond a million kilometres"),
     "no time": (of_front(timestamp=None), "a timestamp that is missing .*sample .* of scene 'scene-0001'"),
     "words for a time": (of_front(timestamp="noon"), "a timestamp that is no number .*'noon'"),
-    "NaN for a time": (of_front(timestamp=math_nan), "a timestamp that is"),
+    "NaN for a time": (of_front(timestamp=math.nan), "a timestamp that is"),
     "an endless time": (of_front(timestamp="1e999999999"), "too large for a time"),
     "before 1970": (of_front(timestamp=-5), "a timestamp that is negative"),
     "seconds": (times(lambda time: time / 1e6), "has a fraction, so that it is not in microseconds"),
@@ -258,7 +258,7 @@ REFUSED: dict[str, tuple[Callable[[Tables], None], str]] = {
     "a pose that is not there": (of_front(ego_pose_token="0" * 32), "no pose for 1 of 42"),
     "empty intrinsic": (calibration(camera_intrinsic=[]), r"no 3 x 3 camera_intrinsic .*but \[\]"),
     "null intrinsic": (calibration(camera_intrinsic=None), "no 3 x 3 camera_intrinsic .*but None"),
-    "NaN intrinsic": (calibration(camera_intrinsic=[[math_nan] * 3] * 3), "no 3 x 3 camera_intrinsic"),
+    "NaN intrinsic": (calibration(camera_intrinsic=[[math.nan] * 3] * 3), "no 3 x 3 camera_intrinsic"),
     "flat camera": (calibration(translation=[1.0, 2.0]), r"no translation of three finite numbers \(but \[1.0, 2.0\]"),
     "camera nowhere": (calibration(translation=None), "no translation of three finite numbers"),
     "camera that looks nowhere": (calibration(rotation=[0, 0, 0, 0]), "no unit quaternion as rotation"),
@@ -289,12 +289,14 @@ def test_what_cannot_be_right_is_refused_in_one_sentence(tmp_path, world, kind):
     assert "\n" not in str(said.value)
 
 
-@pytest.mark.parametrize("kind", REFUSED)
+#: The devkit itself keeps one of two such rows, and does not say so.
+SILENT = {"another pose under a token", "two pictures of a sample"}
+
+
+@pytest.mark.parametrize("kind", sorted(REFUSED.keys() - SILENT))
 def test_the_devkit_refuses_the_same(tmp_path, world, kind, monkeypatch):
     monkeypatch.setitem(sys.modules, "nuscenes", SimpleNamespace())
     monkeypatch.setitem(sys.modules, "nuscenes.nuscenes", SimpleNamespace(NuScenes=FakeDevkit))
-    if kind in ("another pose under a token", "two pictures of a sample"):
-        pytest.skip("the devkit itself keeps one of two such rows, and does not say so")
     with pytest.raises(UserError):
         list(opened(tmp_path, world, REFUSED[kind][0], "devkit").frames())
 
@@ -336,8 +338,8 @@ WARNED: dict[str, tuple[Callable[[Tables], None], str, int]] = {
     "count": (lambda t: t["scene"][0].update(nbr_samples=40), "nbr_samples is 40 and there are 26 key frames", 14),
     "first": (lambda t: t["scene"][0].update(first_sample_token="x"), "first_sample_token is 'x' and by the times it is", 14),
     "last": (lambda t: t["scene"][0].update(last_sample_token="x"), "last_sample_token is 'x'", 14),
-    "lost link": (lambda t: samples(t)[9].update(next="gone"), "1 links of its samples lead to no sample .*'gone'", 14),
-    "cut chain": (lambda t: samples(t)[9].update(next=None), "1 links of its samples lead to no sample", 14),
+    "lost link": (lambda t: samples(t)[9].update(next="gone"), r"the first of 1 links: next of '\w+' is 'gone'", 14),
+    "cut chain": (lambda t: samples(t)[9].update(next=None), r"the first of 1 links: next of '\w+' is ''", 14),
     "pose of another moment": (
         lambda t: pose(t, fronts(t)[9]).update(timestamp=fronts(t)[9]["timestamp"] + 2_500_000),
         r"1 of 26 pictures are more than 0.1 s away from the time of its ego pose \(the farthest 2.5 s: the picture of sample",

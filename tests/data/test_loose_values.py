@@ -51,7 +51,9 @@ def test_what_is_no_time_says_why(value, wrong):
         whole_microseconds(value)
 
 
-@pytest.mark.parametrize("token", ["NaN", "nan", "Infinity", "-Infinity", "-inf", "+Inf", "-NaN"])
+@pytest.mark.parametrize(
+    "token", ["NaN", "nan", "Infinity", "-Infinity", "-inf", "+Inf", "-NaN", "1e999", "-1.5E+4000"]
+)
 def test_what_json_has_no_number_for_is_null(token):
     decoder = msgspec.json.Decoder(list[dict[str, object]])
     text = f'[{{"a": [{token}, 1.5,{token}], "NaN": "NaN, inf: \\" -Infinity", "b": {token}}}]'

@@ -220,7 +220,8 @@ def test_a_report_leaves_out_pictures_that_no_run_was_shown(tmp_path, frames, ca
     made = write_report(compare_runs(runs, resamples=200, context=context, folders=folders), tmp_path / "page.html")
     assert made.pictures == 5
     assert (
-        "1 of the pictures changed since the runs were shown them (the first is of frame 3 of scene-0001)" in caplog.text
+        "1 of the pictures changed since the runs were shown them (the first is of frame 3 of scene-0001)"
+        in caplog.text
     )
 
 
