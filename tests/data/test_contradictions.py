@@ -69,7 +69,7 @@ def reader(request, monkeypatch) -> str:
 def opened(root: Path, world: World, change: Callable[[Tables], None], reader: str = "tables") -> NuScenesSource:
     tables = copy.deepcopy(world.tables)
     change(tables)
-    World(tables, world.truth).write(root)
+    World(tables, world.truth).write(root, layout="compact")
     return NuScenesSource(root, "v1.0-tiny", reader=reader)
 
 
