@@ -47,6 +47,7 @@ CONTRACT = {
     "miss_rate_2m_ci_low, miss_rate_2m_ci_high, few_events",
     "copies": "run, frames, copies, share, stationary_share, share_ci_low, share_ci_high, few_events",
     "horizons": "run, horizon_s, error, ci_low, ci_high",
+    "stopping": "run, reference, scenes, planned_scenes, margin_m, level, difference, ci_low, ci_high, decided",
     "calibration": "run, quantity, horizon_s, bin_low, bin_high, frames, planned_mean, recorded_mean",
     "feasibility": "run, frames, share_comfortable, share_feasible, share_breaking_lon_accel, share_breaking_lat_accel, "
     "share_breaking_lon_jerk, share_breaking_jerk, share_breaking_yaw_rate, share_breaking_yaw_accel, "
