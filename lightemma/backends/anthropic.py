@@ -251,7 +251,7 @@ class AnthropicBackend(SdkBackend):
         # Asked for by its path: the SDK's own method sends the key to any address that the provider's answer names.
         path = f"/v1/messages/batches/{quote(batch_id, safe='')}/results"
         call = self._client.with_options(timeout=BATCH_TIMEOUT_S).get(path, cast_to=str)
-        content = await self._batch_body(call, failures)
+        content = await self._results(call, failures)
         lines = [whole_line(_Line, text, failures) for text in content.splitlines() if text.strip()]
         return {line.custom_id: self._result(line.result) for line in lines if line is not None}
 

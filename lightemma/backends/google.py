@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -21,8 +21,9 @@ from lightemma.backends.base import (
 )
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
-from lightemma.backends.http.errors import BATCH_TIMEOUT_S, Failures
-from lightemma.backends.http.hosted import HostedBackend
+from lightemma.backends.http.errors import BATCH_TIMEOUT_S
+from lightemma.backends.http.hosted import HostedBackend, whole_entry
+from lightemma.backends.http.sdk_calls import attempt, client_settings
 from lightemma.backends.token_rules import grid, picture_rule
 from lightemma.errors import UserError
 from lightemma.failures import CallKind
@@ -61,7 +62,6 @@ _KIND_BY_GRPC_CODE: dict[int, CallKind] = {
     16: "auth",
 }
 _ENDED = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"})
-_Answered = TypeVar("_Answered")
 
 _PICTURE_TOKENS = picture_rule(
     (r"gemini-2\.5", "258, as Google counted in the published run", lambda _w, _h: 258),
@@ -106,6 +106,40 @@ class _Tokens(_Shape):
     cached_content_token_count: int | None = None
     candidates_token_count: int | None = None
     thoughts_token_count: int | None = None
+
+
+class _JobState(_Shape):
+    state: str | None = None
+    display_name: str | None = None
+    output: Any = None
+
+
+class _Job(_Shape):
+    """A batch, as the interface gives it."""
+
+    name: str
+    metadata: _JobState = _JobState()
+
+
+class _Page(_Shape):
+    operations: list[_Job] = []
+
+
+class _Error(_Shape):
+    code: int | None = None
+    message: str | None = None
+
+
+class _Key(_Shape):
+    key: str
+
+
+class _Item(_Shape):
+    """One result of a batch."""
+
+    metadata: _Key
+    response: Any = None
+    error: _Error | None = None
 
 
 class GoogleBackend(HostedBackend):
@@ -160,6 +194,13 @@ class GoogleBackend(HostedBackend):
             raise UserError(f"Model '{config.name}': give thinking_budget or thinking_level, not both.")
         key = self._connect()
         types = self._sdk.types
+        # The package would choose between three clients, each of which fails in its own way; with this one it uses this one.
+        httpx2: Any = import_module("httpx2")
+        self._http: Any = httpx2.AsyncClient(
+            timeout=None,
+            limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=100),
+            **client_settings(),
+        )
         # The client closes itself when it is no longer referenced. The number of attempts must be set to 1: otherwise
         # some broken connections are tried again after seconds.
         self._client: genai.Client = self._sdk.Client(
@@ -168,9 +209,8 @@ class GoogleBackend(HostedBackend):
             http_options=types.HttpOptions(
                 base_url=config.base_url or self.facts.address,
                 retry_options=types.HttpRetryOptions(attempts=1),
-                # Redirects are not followed, by either of the HTTP clients that the package may use.
                 client_args={"follow_redirects": False},
-                async_client_args={"follow_redirects": False, "allow_redirects": False},
+                httpx_async_client=self._http,
             ),
         )
 
@@ -190,14 +230,14 @@ class GoogleBackend(HostedBackend):
         call = self._client.aio.models.generate_content(
             model=self.config.model, contents=_contents(request), config=config
         )
-        answer = await self._attempt(call, self.config.limits.timeout_s, self._failures)
-        body = answer.sdk_http_response.body if answer.sdk_http_response else None
-        return self._completion(self._failures.json(body or ""))
+        body = await attempt(call, self.config.limits.timeout_s, self._failures)
+        return self._completion(self._failures.json(body))
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aio.aclose()
         self._client.close()
+        await self._http.aclose()
 
     async def submit_batch(self, requests: Mapping[str, Request]) -> str:
         """Start a batch.
@@ -215,10 +255,8 @@ class GoogleBackend(HostedBackend):
         # The status of a batch does not give its size, so the name does.
         named = types.CreateBatchJobConfig(display_name=f"{batch_label(requests)} {len(requests)}")
         call = self._client.aio.batches.create(model=self.config.model, src=source, config=named)
-        job = await self._attempt(call, BATCH_TIMEOUT_S, self._failures)
-        if not job.name:
-            raise self._failures.error("invalid_response", "the batch was given no name")
-        return job.name
+        body = await attempt(call, BATCH_TIMEOUT_S, self._failures)
+        return self._failures.checked(_Job, self._failures.json(body)).name
 
     async def find_batch(self, label: str) -> str | None:
         """The id of a batch that was submitted under a label, among the latest hundred.
@@ -227,8 +265,9 @@ class GoogleBackend(HostedBackend):
             CallError: if Google cannot say.
         """
         call = self._client.aio.batches.list(config={"page_size": 100})
-        pager = await self._attempt(call, BATCH_TIMEOUT_S, self._batch_failures)
-        named = [job.name for job in pager.page if (job.display_name or "").rpartition(" ")[0] == label]
+        failures = self._batch_failures
+        page = failures.checked(_Page, failures.json(await self._results(call, failures), bounded=False))
+        named = [job.name for job in page.operations if (job.metadata.display_name or "").rpartition(" ")[0] == label]
         return named[0] if named else None
 
     async def batch_status(self, batch_id: str) -> BatchStatus:
@@ -240,8 +279,8 @@ class GoogleBackend(HostedBackend):
         job = await self._job(batch_id)
         state = _state(job)
         done = state in _ENDED
-        size = (job.display_name or "").rpartition(" ")[2]
-        total = int(size) if size.isdecimal() else 0
+        size = (job.metadata.display_name or "").rpartition(" ")[2]
+        total = int(size) if size.isdecimal() and len(size) < 10 else 0
         return BatchStatus(done, total if done else 0, total, state)
 
     async def fetch_batch(self, batch_id: str) -> dict[str, Completion | CallError]:
@@ -251,11 +290,11 @@ class GoogleBackend(HostedBackend):
             CallError: if Google cannot say, or refused the batch as a whole.
         """
         job = await self._job(batch_id)
-        items = (job.dest.inlined_responses if job.dest else None) or []
-        if not items and _state(job) == "FAILED":
+        given = _inlined(job.metadata.output)
+        if not given and _state(job) == "FAILED":
             raise self._failures.error("bad_request", "the batch failed as a whole, without a reason")
-        keyed = [((item.metadata or {}).get("key"), item) for item in items]
-        return {key: self._result(item) for key, item in keyed if key is not None}
+        items = [whole_entry(_Item, one, self._batch_failures) for one in given]
+        return {item.metadata.key: self._result(item) for item in items if item is not None}
 
     def _settings(self, request: Request) -> types.GenerateContentConfig:
         from google.genai import types
@@ -281,25 +320,6 @@ class GoogleBackend(HostedBackend):
             settings["response_json_schema"] = request.response_schema
         return types.GenerateContentConfig.model_validate(settings)
 
-    async def _attempt(self, call: Awaitable[_Answered], timeout_s: float, failures: Failures) -> _Answered:
-        from google.genai import errors
-
-        # Errors are raised without their cause: the text of the cause may hold the key.
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await call
-        except TimeoutError:
-            raise failures.timeout(timeout_s) from None
-        except errors.APIError as error:
-            text = error.message or str(error.status or "")
-            headers = getattr(error.response, "headers", None) or {}
-            raise failures.status(error.code, error.details, text, headers) from None
-        except Exception as error:
-            # The package passes on errors of its HTTP client (one of three) and of reading JSON.
-            if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in {"aiohttp", "httpx", "httpx2"}:
-                raise failures.connection(error) from None
-            raise failures.error("invalid_response", f"{type(error).__name__}: {error}") from None
-
     def _completion(self, content: object) -> Completion:
         if isinstance(content, dict) and content.get("error"):
             raise self._failures.reported(content["error"])
@@ -318,18 +338,19 @@ class GoogleBackend(HostedBackend):
             model=answer.model_version,
         )
 
-    async def _job(self, batch_id: str) -> types.BatchJob:
-        call = self._client.aio.batches.get(name=batch_id)
-        return await self._attempt(call, BATCH_TIMEOUT_S, self._batch_failures)
+    async def _job(self, batch_id: str) -> _Job:
+        failures = self._batch_failures
+        body = await self._results(self._client.aio.batches.get(name=batch_id), failures)
+        return failures.checked(_Job, failures.json(body, bounded=False))
 
-    def _result(self, item: types.InlinedResponse) -> Completion | CallError:
+    def _result(self, item: _Item) -> Completion | CallError:
         if item.response is None:
             code = item.error.code if item.error else None
             message = (item.error.message if item.error else None) or "the batch has no answer"
             if code is not None and code in _KIND_BY_GRPC_CODE:
                 return self._failures.error(_KIND_BY_GRPC_CODE[code], message)
             return self._failures.reported({"code": code, "message": message})
-        return self._read(self._completion, item.response.model_dump(mode="json", by_alias=True, exclude_none=True))
+        return self._read(self._completion, item.response)
 
 
 def _contents(request: Request) -> Any:
@@ -348,9 +369,17 @@ def _part(part: TextPart | PicturePart) -> dict[str, Any]:
     return {"inline_data": {"data": part.picture.data, "mime_type": part.picture.media_type}}
 
 
-def _state(job: types.BatchJob) -> str:
+def _state(job: _Job) -> str:
     """The state without its prefix, such as RUNNING."""
-    return str(job.state.value if job.state else "").removeprefix("JOB_STATE_")
+    return (job.metadata.state or "").removeprefix("BATCH_STATE_").removeprefix("JOB_STATE_")
+
+
+def _inlined(output: object) -> list[Any]:
+    """The results in a batch's output, each still to be checked."""
+    inner = output.get("inlinedResponses") if isinstance(output, dict) else None
+    if isinstance(inner, dict):
+        inner = inner.get("inlinedResponses")
+    return inner if isinstance(inner, list) else []
 
 
 def _usage(reported: object) -> Usage | None:

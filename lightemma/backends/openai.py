@@ -233,7 +233,7 @@ class OpenAIBackend(SdkBackend):
             if file_id is None:
                 continue
             call = self._batch_client.files.with_raw_response.content(file_id)
-            content = await self._batch_body(call, failures)
+            content = await self._results(call, failures)
             for text in content.splitlines():
                 if text.strip() and (line := whole_line(_Line, text, failures)) is not None:
                     results[line.custom_id] = self._result(line)

@@ -101,10 +101,8 @@ class OpenAICompatibleBackend(Backend):
             CallError: if no answer came, for any reason.
             ValueError: if the request holds a picture part without a picture.
         """
-        import openai
-
         call = self._client.chat.completions.with_raw_response.create(**self._parameters(request))
-        body = await attempt(openai, call, self.config.limits.timeout_s, self._failures)
+        body = await attempt(call, self.config.limits.timeout_s, self._failures)
         completion = read_chat(self._failures.json(body), self._failures)
         if self.options.strip_thinking and completion.finish_reason != "refused":
             completion = replace(completion, text=split_thinking(completion.text)[0])

@@ -112,16 +112,6 @@ def test_google_tells_the_wait_in_the_body(server):
     assert (error.kind, error.retry_after_s) == ("rate_limited", 37.0)
 
 
-@pytest.mark.parametrize("kind", ["reset", "reset_early", "rate_limited", "html", "hang"])
-def test_google_without_aiohttp(server, monkeypatch, kind):
-    """The package prefers another HTTP client where there is one, and each fails in its own way."""
-    pytest.importorskip("google.genai")
-    monkeypatch.setattr("google.genai._api_client.has_aiohttp", False)
-    server.next(Fault(kind, retry_after="7"))
-    expected = {"rate_limited": "rate_limited", "html": "invalid_response", "hang": "timeout"}.get(kind, "connection")
-    assert GOOGLE.fail(server, limits=IMPATIENT if kind == "hang" else Limits()).kind == expected
-
-
 @pytest.mark.parametrize("provider", ALL, ids=lambda provider: provider.name)
 def test_a_key_in_the_providers_message_is_replaced_by_stars(server, provider):
     server.next(Fault("bad_request", message=f"Your key {KEY} may not do this."))

@@ -18,15 +18,19 @@ from pydantic import BaseModel, ValidationError
 from lightemma.backends.base import CallError
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
+from lightemma.backends.http.excess import excess_of
 from lightemma.backends.http.reset_headers import reset_after
 from lightemma.errors import UserError
 from lightemma.failures import CallKind
+from lightemma.outside_text import cleaned
 from lightemma.redaction import remember, starred, without_pictures
 
 #: Seconds for one step of a batch: files of hundreds of megabytes are sent and fetched.
 BATCH_TIMEOUT_S = 600.0
 #: Longest part of a provider's message that is kept: error pages and echoed pictures can be long.
 _MESSAGE_LENGTH = 500
+#: Longest part of it that is looked through for keys and pictures.
+_READ_LENGTH = 20_000
 
 _KIND_BY_STATUS: dict[int, CallKind] = {
     401: "auth",
@@ -95,9 +99,10 @@ class Failures:
 
     def error(self, kind: CallKind, message: str, retry_after_s: float | None = None) -> CallError:
         """A call error in one line of bounded length, without the key."""
+        message = message[:_READ_LENGTH]
         if self.key:
             message = message.replace(self.key, "***")
-        message = " ".join(starred(without_pictures(message)).split())
+        message = " ".join(cleaned(starred(without_pictures(message))).split())
         if len(message) > _MESSAGE_LENGTH:
             message = message[:_MESSAGE_LENGTH] + " …"
         return CallError(kind, message, retry_after_s)
@@ -147,20 +152,37 @@ class Failures:
         """An error without an HTTP status of its own: sent with status 200, or instead of one answer of a batch."""
         code = error.get("code") if isinstance(error, dict) else None
         status = code if isinstance(code, int) and code >= 400 else None
-        message = sentence_of(error) or str(error)
+        message = sentence_of(error) or str(error)[:_READ_LENGTH]
         return self.error(kind_of(status, error, message), f"reported instead of an answer: {message}")
 
-    def json(self, body: bytes | str) -> Any:
+    def json(self, body: bytes | str, *, bounded: bool = True) -> Any:
         """A body that must be JSON.
+
+        Args:
+            body: the body.
+            bounded: whether it must be as shallow and small as one answer.
 
         Raises:
             CallError: ``invalid_response`` if it is not.
         """
         try:
-            return json.loads(body)
+            content = json.loads(body)
         except (ValueError, RecursionError):
             start = body[:2000] if isinstance(body, str) else body[:2000].decode("utf-8", errors="replace")
             raise self.error("invalid_response", f"the answer is not JSON: {start}") from None
+        if bounded:
+            self.check_size(content)
+        return content
+
+    def check_size(self, content: object) -> None:
+        """Makes sure that one answer, as read from JSON, is neither too deep nor too much to be looked at.
+
+        Raises:
+            CallError: ``invalid_response`` if it is.
+        """
+        excess = excess_of(content)
+        if excess:
+            raise self.error("invalid_response", f"the answer {excess}")
 
     def checked(self, shape: type[_Checked], content: object) -> _Checked:
         """Content checked against a model.
@@ -239,11 +261,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
             return seconds
     try:
         moment = parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    except (ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def retry_after_in(body: object) -> float | None:

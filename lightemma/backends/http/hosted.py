@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import BaseModel, Field
 
 from lightemma.backends.base import BatchBackend, CallError, Completion, Constraint
+from lightemma.backends.http.bodies import MOST_BATCH_BYTES
 from lightemma.backends.http.errors import BATCH_TIMEOUT_S, Failures, checked_address, hosted_key
 from lightemma.backends.http.sdk_calls import attempt, load_sdk
 
@@ -21,9 +22,20 @@ _Shape = TypeVar("_Shape", bound=BaseModel)
 def whole_line(shape: type[_Shape], text: bytes | str, failures: Failures) -> _Shape | None:
     """One line of a batch's results, or None if it is torn: the other lines are answers all the same."""
     try:
-        return failures.checked(shape, failures.json(text))
+        content = failures.json(text, bounded=False)
     except CallError as error:
         log.warning("a line of a batch's results is torn (%s)", error.message)
+        return None
+    return whole_entry(shape, content, failures)
+
+
+def whole_entry(shape: type[_Shape], content: object, failures: Failures) -> _Shape | None:
+    """One of a batch's results as a shape, or None if it has another: the others are answers all the same."""
+    try:
+        failures.check_size(content)
+        return failures.checked(shape, content)
+    except CallError as error:
+        log.warning("one of a batch's results is not whole (%s)", error.message)
         return None
 
 
@@ -72,6 +84,15 @@ class HostedBackend(BatchBackend):
         return replace(self._failures, not_found="bad_request")
 
     @staticmethod
+    async def _results(call: Awaitable[Any], failures: Failures) -> bytes:
+        """A body with the results of a whole batch.
+
+        Raises:
+            CallError: if none came.
+        """
+        return await attempt(call, BATCH_TIMEOUT_S, failures, MOST_BATCH_BYTES)
+
+    @staticmethod
     def _read(read: Callable[[Any], Completion], content: Any) -> Completion | CallError:
         """One answer of a batch, or its failure."""
         try:
@@ -103,11 +124,8 @@ class SdkBackend(HostedBackend):
         Raises:
             CallError: if no answer came.
         """
-        body = await attempt(self._sdk, call, self.config.limits.timeout_s, self._failures)
+        body = await attempt(call, self.config.limits.timeout_s, self._failures)
         return self._failures.json(body)
-
-    async def _batch_body(self, call: Awaitable[Any], failures: Failures) -> bytes:
-        return await attempt(self._sdk, call, BATCH_TIMEOUT_S, failures)
 
     async def _batch_step(self, call: Awaitable[Any], shape: type[_Shape], failures: Failures) -> _Shape:
         """One request about a batch: the answer as ``shape``.
@@ -115,4 +133,4 @@ class SdkBackend(HostedBackend):
         Raises:
             CallError: if no answer came, or one of another shape.
         """
-        return failures.checked(shape, failures.json(await self._batch_body(call, failures)))
+        return failures.checked(shape, failures.json(await attempt(call, BATCH_TIMEOUT_S, failures)))

@@ -1,16 +1,49 @@
-"""One attempt through the SDK of OpenAI or of Anthropic, which are made by one generator and raise the same errors."""
+"""One attempt through a provider's package, whose HTTP is watched here: no redirect, no endless body, one way to fail.
+
+The packages differ in what they make of odd answers (another exception, a retry, a text with replaced characters), so
+status and bytes are taken from the HTTP client that they are given, and what the package makes of them is left.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
+from lightemma.backends.base import CallError
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
+from lightemma.backends.http.bodies import ACCEPTED, MOST_ANSWER_BYTES, MOST_ERROR_BYTES, UnreadableBody, bounded
 from lightemma.backends.http.errors import Failures, missing_package
+
+#: Modules whose errors are those of a connection.
+_HTTP_MODULES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2", "h11", "anyio"})
+
+
+@dataclass
+class _Exchange:
+    """What came back to one attempt.
+
+    Attributes:
+        most_bytes: of the body of an answer.
+        response: the client's, once its headers are there.
+        refusal: the body of an answer with an error's status.
+    """
+
+    most_bytes: int
+    response: Any = None
+    refusal: bytes | None = None
+
+
+_current: ContextVar[_Exchange | None] = ContextVar("exchange", default=None)
+
+
+class _Refused(Exception):  # noqa: N818 -- never leaves this file
+    """An answer with an error's status; the package does not see it."""
 
 
 def load_sdk(module: str, config: ModelConfig, facts: Facts) -> Any:
@@ -30,43 +63,106 @@ def load_sdk(module: str, config: ModelConfig, facts: Facts) -> Any:
         raise missing_package(config, facts) from None
 
 
+def client_settings() -> dict[str, Any]:
+    """Settings of the HTTP client of any package: it follows no redirect, and what it receives is bounded."""
+    return {
+        "follow_redirects": False,
+        "headers": {"accept-encoding": ACCEPTED},
+        "event_hooks": {"response": [_watch]},
+    }
+
+
 def direct_client(sdk: Any, timeout_s: float) -> Any:
-    """The HTTP client of an SDK, set up to follow no redirect: a key and pictures go to one address only.
+    """The HTTP client of an SDK: a key and pictures go to one address only, and no answer fills the memory.
 
     Args:
         sdk: the module ``openai`` or ``anthropic``.
         timeout_s: seconds without a byte.
     """
-    return sdk.DefaultAsyncHttpxClient(follow_redirects=False, timeout=timeout_s)
+    return sdk.DefaultAsyncHttpxClient(timeout=timeout_s, **client_settings())
 
 
-async def attempt(sdk: ModuleType, call: Awaitable[Any], timeout_s: float, failures: Failures) -> bytes:
-    """Awaits a call and returns the unchanged body of its answer.
+async def _watch(response: Any) -> None:
+    """Called by the client when the headers of an answer are there."""
+    exchange = _current.get()
+    refused = not 200 <= response.status_code < 300
+    most_bytes = MOST_ERROR_BYTES if refused else exchange.most_bytes if exchange else MOST_ANSWER_BYTES
+    bounded(response, most_bytes, cut=refused)
+    if exchange is None:
+        return
+    exchange.response = response
+    if refused:
+        exchange.refusal = b""
+        with suppress(Exception):  # the status says enough
+            exchange.refusal = await response.aread()
+        raise _Refused
+
+
+async def attempt(
+    call: Awaitable[Any], timeout_s: float, failures: Failures, most_bytes: int = MOST_ANSWER_BYTES
+) -> bytes:
+    """Awaits a call through a package's client with ``client_settings`` and returns the body of its answer.
 
     Args:
-        sdk: the module ``openai`` or ``anthropic``, for its exceptions.
-        call: what a ``with_raw_response`` method returned, or a ``get`` of text.
+        call: what a method of the package returned.
         timeout_s: seconds for the whole answer, even if bytes keep arriving.
         failures: makes the errors.
+        most_bytes: of the answer's body, unpacked.
 
     Raises:
         CallError: if no answer came.
     """
-    any_error: type[Exception] = sdk.APIError.__base__  # OpenAIError or AnthropicError
+    exchange = _Exchange(most_bytes)
+    before = _current.set(exchange)
     # Errors are raised without their cause: the text of the cause may hold the key.
     try:
         # The client's own timeout starts again with every chunk; this one covers the whole answer.
         async with asyncio.timeout(timeout_s):
-            response = await call
-    except (sdk.APITimeoutError, TimeoutError):
+            await call
+            body: bytes = await exchange.response.aread()
+            return body
+    except TimeoutError:
         raise failures.timeout(timeout_s) from None
-    except sdk.APIConnectionError as error:
-        raise failures.connection(error.__cause__ or error) from None
-    except sdk.APIStatusError as error:
-        answer = error.response
-        text = answer.text or answer.reason_phrase
-        raise failures.status(error.status_code, error.body, text, answer.headers) from None
-    except any_error as error:
-        raise failures.error("invalid_response", f"{type(error).__name__}: {error}") from None
-    body: bytes = response.encode() if isinstance(response, str) else response.http_response.content
-    return body
+    except Exception as error:
+        if exchange.refusal is not None:
+            raise _refused(exchange, failures) from None
+        whole = _whole(exchange)
+        if whole is not None:
+            return whole  # the package could not read it; perhaps the backend can
+        raise _broken(error, timeout_s, failures) from None
+    finally:
+        _current.reset(before)
+
+
+def _whole(exchange: _Exchange) -> bytes | None:
+    """The body, if all of it came."""
+    with suppress(Exception):
+        body: bytes = exchange.response.content
+        return body
+    return None
+
+
+def _refused(exchange: _Exchange, failures: Failures) -> CallError:
+    response, body = exchange.response, exchange.refusal or b""
+    content: object = None
+    with suppress(CallError):
+        content = failures.json(body)
+    text = body.decode("utf-8", errors="replace") or str(getattr(response, "reason_phrase", ""))
+    headers: Mapping[str, str] = response.headers
+    return failures.status(response.status_code, content, text, headers)
+
+
+def _broken(error: Exception, timeout_s: float, failures: Failures) -> CallError:
+    """What an error of the package means, or of the client below it."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, UnreadableBody):
+            return failures.error("invalid_response", f"the answer {seen}")
+        seen = seen.__cause__
+    cause = error.__cause__ or error
+    if "Timeout" in type(error).__name__:
+        return failures.timeout(timeout_s)
+    ours = isinstance(cause, OSError) or type(cause).__module__.partition(".")[0] in _HTTP_MODULES
+    if ours or type(error).__name__ == "APIConnectionError":
+        return failures.connection(cause)
+    return failures.error("invalid_response", f"{type(error).__name__}: {error}")
