@@ -27,6 +27,17 @@ def one_line(text: str) -> str:
     return re.sub(r"[ ]*[\n\t][\s]*", " ", cleaned(text)).strip("\n\t")
 
 
+def is_text(text: str) -> bool:
+    """Whether ``text`` can be written in UTF-8; JSON's escapes can name halves of characters, which cannot."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _visible(found: re.Match[str]) -> str:
     return _escape(found.group())
 

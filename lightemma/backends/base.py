@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from lightemma.backends.facts import Facts
 from lightemma.errors import UserError
 from lightemma.failures import CallKind
 from lightemma.frame import Picture
+from lightemma.outside_text import cleaned
 from lightemma.redaction import starred, without_pictures
 from lightemma.run_folder.manifest import distributions_of
 from lightemma.run_folder.records import MAIN, Stage, Usage
@@ -22,8 +25,15 @@ from lightemma.run_folder.records import MAIN, Stage, Usage
 if TYPE_CHECKING:
     from lightemma.serving.pool import ServerPool
 
+#: Longest message of a failed call; a record is written with it.
+_LONGEST_MESSAGE = 10_000
+#: How kinds are written; recordings may hold kinds of other programs.
+_KIND = re.compile(r"[a-z0-9_]{1,60}")
+
 #: What an answer can be made to follow: a JSON schema, or a regular expression.
 Constraint = Literal["json", "regex"]
+#: How an answer can end.
+FinishReason = Literal["stop", "length", "refused", "content_filter", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +102,7 @@ class Completion:
 
     text: str
     usage: Usage | None = None
-    finish_reason: Literal["stop", "length", "refused", "content_filter", "other"] = "stop"
+    finish_reason: FinishReason = "stop"
     model: str | None = None
     latency_s: float | None = None
     failure: CallKind | None = None
@@ -110,16 +120,19 @@ class CallError(Exception):
 
     Args:
         kind: why, as one of the harness's kinds of failure.
-        message: the provider's message; keys in it are starred, pictures left out.
+        message: the provider's message; keys in it are starred, pictures and what cannot be written down left out.
         retry_after_s: how long the provider asks to wait, if it does.
     """
 
     def __init__(self, kind: CallKind, message: str, retry_after_s: float | None = None) -> None:
-        message = starred(without_pictures(message))
+        message = cleaned(starred(without_pictures(message[:_LONGEST_MESSAGE])))
         super().__init__(message)
-        self.kind: CallKind = kind
+        self.kind: CallKind = kind if isinstance(kind, str) and _KIND.fullmatch(kind) else "backend_error"
         self.message = message
-        self.retry_after_s = retry_after_s
+        self.retry_after_s = None
+        # Of servers and plug-ins, and counted with: what is no number of seconds asks for nothing.
+        if isinstance(retry_after_s, int | float) and math.isfinite(retry_after_s) and retry_after_s >= 0:
+            self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)

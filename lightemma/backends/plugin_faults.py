@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import math
 import os
+from typing import get_args
 
-from lightemma.backends.base import Backend, Completion
+from lightemma.backends.base import Backend, Completion, FinishReason
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
 from lightemma.errors import UserError
 from lightemma.plugins import describe, error_line
 from lightemma.redaction import remember
-from lightemma.run_folder.records import Usage
+from lightemma.run_folder.records import Usage, UsageSource
 
 
 def is_plugin(kind: type[Backend]) -> bool:
@@ -79,6 +81,39 @@ def checked_answer(backend: Backend, answer: object) -> Completion:
         )
     found = f"a Completion whose text is {_named(answer.text)}" if isinstance(answer, Completion) else _named(answer)
     raise TypeError(f"generate() of {describe(backend.implementation)} returned {found}, not a Completion with a text")
+
+
+def check_fields(backend: Backend, answer: Completion) -> None:
+    """Makes sure that an answer's fields can be counted with and written down.
+
+    Raises:
+        TypeError: if one of them is not of its type; the message names the first.
+    """
+    wrong = _wrong_field(answer)
+    if wrong:
+        raise TypeError(f"generate() of {describe(backend.implementation)} returned a {wrong}")
+
+
+def _wrong_field(answer: Completion) -> str | None:
+    usage = answer.usage
+    if usage is not None:
+        for name in ("input", "cached_input", "output", "reasoning", "cache_write"):
+            # Other kinds of whole numbers, such as numpy's, are written to no file.
+            if type(getattr(usage, name)) is not int:
+                return f"Usage whose {name} is {_named(getattr(usage, name))}, not an int"
+        if usage.source not in get_args(UsageSource):
+            return f"Usage whose source is none of {', '.join(get_args(UsageSource))}"
+    if type(answer.text) is not str:
+        return f"Completion whose text is {_named(answer.text)}, not a str"
+    for name, value in (("model", answer.model), ("failure", answer.failure)):
+        if value is not None and type(value) is not str:
+            return f"Completion whose {name} is {_named(value)}, not a str or None"
+    if answer.finish_reason not in get_args(FinishReason):
+        return f"Completion whose finish_reason is none of {', '.join(get_args(FinishReason))}"
+    seconds = answer.latency_s
+    if seconds is not None and not (type(seconds) in (int, float) and math.isfinite(seconds) and seconds >= 0):
+        return f"Completion whose latency_s is {_named(seconds)}, not a number of seconds or None"
+    return None
 
 
 def _named(value: object) -> str:

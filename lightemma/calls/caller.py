@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from lightemma.backends.base import Backend, CallError, CallResult, Completion, Request
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.plugin_faults import checked_answer, is_plugin
+from lightemma.backends.plugin_faults import check_fields, checked_answer, is_plugin
 from lightemma.calls.budget import Budget, BudgetSpent, most_input_tokens
 from lightemma.calls.cache import CacheBusy, ResponseCache
 from lightemma.calls.cancellation import Cancellation, Cancelled
@@ -21,6 +21,7 @@ from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
 from lightemma.calls.prices import ResolvedPrice, cost
 from lightemma.calls.retry import LONGEST_OBEYED_S, OUTAGE_TRIES, SAID_S, asks_too_long, outage_wait, wait_before
+from lightemma.calls.storable import storable
 from lightemma.calls.usage import with_believable_usage
 from lightemma.errors import UserError
 from lightemma.failures import failure_kind
@@ -275,7 +276,9 @@ class ModelCaller:
         try:
             async with asyncio.timeout(limits.timeout_s):
                 completion = checked_answer(self._backend, await self._backend.generate(request))
+            check_fields(self._backend, completion)
             completion, believed = with_believable_usage(completion, request, self._backend.config)
+            completion = storable(completion, self._backend.config.max_output_tokens)
             if not believed:
                 self._say_once("usage", "the provider's token counts cannot be; estimates are used in their place.")
             failure, usage = None, completion.usage

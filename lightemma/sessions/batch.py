@@ -29,9 +29,11 @@ from lightemma.backends.base import (
     Request,
     TextPart,
 )
+from lightemma.backends.plugin_faults import check_fields, checked_answer
 from lightemma.calls.cache import CacheBusy, ResponseCache
 from lightemma.calls.cancellation import Cancellation
 from lightemma.calls.identity import Asked, Identity
+from lightemma.calls.storable import storable
 from lightemma.data.pictures import PicturePolicy
 from lightemma.errors import UserError
 from lightemma.failures import failure_kind
@@ -391,7 +393,8 @@ class BatchRun:
         self, out: _OpenBatch, backend: BatchBackend, answers: Mapping[str, Completion | CallError]
     ) -> None:
         for short, key in out.keys.items():
-            answer = answers.get(short, CallError("server_error", "the batch has no answer for this call"))
+            missing = CallError("server_error", "the batch has no answer for this call")
+            answer = _checked(backend, answers.get(short, missing))
             asked = out.asked.get(short)
             if isinstance(answer, Completion):
                 # A batch has no meaningful seconds per call.
@@ -439,6 +442,20 @@ class BatchRun:
 
     def _save(self) -> None:
         write_whole(self._path, msgspec.json.encode(self._state), private=True)
+
+
+def _checked(backend: BatchBackend, answer: object) -> Completion | CallError:
+    """One answer of a batch if it can be kept, else its failure: one that cannot costs the others nothing."""
+    if isinstance(answer, CallError):
+        return answer
+    try:
+        completion = checked_answer(backend, answer)
+        check_fields(backend, completion)
+        return storable(completion, backend.config.max_output_tokens)
+    except CallError as error:
+        return error
+    except TypeError as error:
+        return CallError("backend_error", str(error))
 
 
 def _size(request: Request) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightemma.backends.base import Backend, CallError, CallResult, PicturePart, Request, TextPart
+from lightemma.calls.storable import storable
 from lightemma.data.picture_url import fetch_picture, is_address, picture_at
 from lightemma.data.pictures import PicturePolicy, load_picture
 from lightemma.frame import Picture
@@ -109,7 +110,7 @@ async def ask(
         started = time.perf_counter()
         try:
             async with asyncio.timeout(backend.config.limits.timeout_s):
-                completion = await backend.generate(request)
+                completion = storable(await backend.generate(request), backend.config.max_output_tokens)
         except TimeoutError:
             return CallResult(None, "timeout", f"no answer within {backend.config.limits.timeout_s:g} s")
         except CallError as error:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 
 import pytest
 
 from lightemma.backends.base import CallError, Completion
+from lightemma.calls.storable import storable
+from lightemma.outside_text import is_text
 from tests.backends.kit import (
     ANTHROPIC,
     CHAT,
@@ -192,6 +195,66 @@ def test_a_torn_line_costs_its_own_answer_alone(server, provider):
     torn, whole = asyncio.run(using(provider.make(server), through))
     assert len(torn) == len(REQUESTS) - 1
     assert {key: whole[key] for key in torn} == torn
+
+
+ODD_ANSWERS = [
+    None,
+    7,
+    "fine",
+    [],
+    {},
+    {"choices": [], "content": None, "candidates": {}, "output": 1},
+    {"model": "\ud800"},
+    {"deep": json.loads("[" * 300 + "]" * 300)},
+    {"wide": [{}] * 60_000},
+]
+
+
+@each_hosted
+@pytest.mark.parametrize("odd", ODD_ANSWERS, ids=range(len(ODD_ANSWERS)))
+def test_an_odd_answer_costs_itself_alone(server, provider, odd):
+    async def through(backend):
+        name = await backend.submit_batch(REQUESTS)
+        await backend.batch_status(name)
+        (made,) = server.server.memory.batches.values()
+        whole = await backend.fetch_batch(name)
+        assert made.results is not None
+        for result in made.results:
+            if result["key"] == "b":
+                result["answer"] = odd
+        return whole, await backend.fetch_batch(name)
+
+    whole, results = asyncio.run(using(provider.make(server), through))
+    failed = results.pop("b", None)
+    assert failed is None or (isinstance(failed, CallError) and is_text(failed.message))
+    assert results == {key: answer for key, answer in whole.items() if key != "b"}
+
+
+@each_hosted
+def test_an_odd_key_costs_itself_alone(server, provider):
+    async def through(backend):
+        name = await backend.submit_batch(REQUESTS)
+        await backend.batch_status(name)
+        (made,) = server.server.memory.batches.values()
+        assert made.results is not None
+        for result, key in zip(made.results, ("\ud800", 7, None), strict=False):
+            result["key"] = key
+        return list(REQUESTS), await backend.fetch_batch(name)
+
+    keys, results = asyncio.run(using(provider.make(server), through))
+    assert isinstance(results[keys[3]], Completion)
+    assert not set(keys[:3]) & set(results)
+
+
+@each_hosted
+def test_half_a_character_in_a_batch_is_one_answer_s(server, provider):
+    server.server.control({"batch_faults": {"b": Fault("answer", text="slow \ud83d").as_dict()}})
+    _, results = batch(provider, server, REQUESTS)
+    assert set(results) == set(REQUESTS)
+    # It is refused where it would be kept.
+    with pytest.raises(CallError, match="half a character"):
+        storable(results.pop("b"), 512)
+    assert all(storable(answer, 512) == answer for answer in results.values())
 
 
 @each_hosted

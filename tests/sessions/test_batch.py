@@ -323,6 +323,56 @@ def test_an_answer_that_stays_torn_is_asked_for_again_and_no_other(tmp_path, fra
     assert paid(provider) == ALL + 1
 
 
+class Odd(Provider):
+    """Answers one call of the first batch with something odd, and is asked for it again."""
+
+    def __init__(self, odd: object, always: bool) -> None:
+        super().__init__(looks=1)
+        self.odd, self.always = odd, always
+
+    async def fetch_batch(self, batch_id):
+        answers = await super().fetch_batch(batch_id)
+        if self.always or batch_id == "batch-0":
+            answers[next(iter(answers))] = self.odd
+        return answers
+
+
+ODD_ANSWERS = {
+    "half a character": Completion("road \ud83d"),
+    "half a character as model": Completion("road", model="\udc00"),
+    "too long": Completion("x" * 1_100_000),
+    "no Completion": "a road",
+    "None": None,
+    "a text that is a number": Completion(7),  # type: ignore[arg-type]
+    "a model that is a list": Completion("road", model=["m"]),  # type: ignore[arg-type]
+    "seconds that are none": Completion("road", latency_s=float("nan")),
+    "an end that is none": Completion("road", finish_reason="\ud800"),  # type: ignore[arg-type]
+    "tokens that are fractions": Completion("road", Usage(1.5, 0, 2)),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("odd", ODD_ANSWERS.values(), ids=ODD_ANSWERS)
+def test_an_answer_that_cannot_be_kept_is_asked_for_again_and_no_other(tmp_path, frames, odd):
+    provider = Odd(odd, always=False)
+    assert {plan.outcome for plan in wave(provider, tmp_path, frames)} == {"ok"}
+    assert paid(provider) == ALL + 1
+
+
+def test_one_that_never_can_fails_its_frames_and_the_run_goes_on(tmp_path, frames):
+    provider = Odd(Completion("\ud83d"), always=True)
+    outcomes = [plan.outcome for plan in wave(provider, tmp_path, frames)]
+    assert "call:invalid_response" in outcomes
+    assert set(outcomes) <= {"ok", "call:invalid_response"}
+
+
+def test_token_counts_that_fit_no_file_are_left_out(tmp_path, frames):
+    provider = Odd(Completion("road", Usage(10**30, 0, 2)), always=False)
+    assert {plan.outcome for plan in wave(provider, tmp_path, frames)} == {"ok"}
+    assert paid(provider) == ALL
+    with ResponseCache(tmp_path / "c.sqlite") as cache:
+        assert len(cache) == ALL
+
+
 @pytest.mark.parametrize("kind", ["timeout", "connection", "server_error", "invalid_response"])
 def test_a_batch_whose_id_never_arrived_is_found_again(tmp_path, frames, kind):
     provider = Faulty()

@@ -1,0 +1,54 @@
+"""Answers that can be kept: what cannot be written down, or is too long to be one, is a failed call and goes no further."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+from lightemma.backends.base import CallError, Completion
+from lightemma.outside_text import is_text
+
+#: Longest text of an answer, characters; one that may have more tokens may be longer in proportion.
+LONGEST_TEXT = 1_000_000
+CHARACTERS_PER_TOKEN = 8
+#: Longest name of a model, characters.
+LONGEST_NAME = 1_000
+#: Counts beyond this are none, and cannot be read back from a file.
+MOST_TOKENS = 2**40
+
+#: Fields that are words of the provider's, and not the model's.
+_NAMES = frozenset({"model", "failure", "finish_reason"})
+
+
+def storable(completion: Completion, max_output_tokens: int) -> Completion:
+    """An answer that a record and the cache can hold.
+
+    Args:
+        completion: as a backend gave it; its fields have the right types.
+        max_output_tokens: that were asked for.
+
+    Returns:
+        The answer; without its token counts if they are no counts.
+
+    Raises:
+        CallError: ``invalid_response`` if one of its texts cannot be written down, or is too long.
+    """
+    longest = max(LONGEST_TEXT, CHARACTERS_PER_TOKEN * max_output_tokens)
+    for field in fields(completion):
+        value = getattr(completion, field.name)
+        if not isinstance(value, str):
+            continue
+        most = LONGEST_NAME if field.name in _NAMES else longest
+        if len(value) > most:
+            problem = f"the answer's {field.name} has {len(value):,} characters; {most:,} are the most"
+            raise CallError("invalid_response", problem)
+        if not is_text(value):
+            problem = (
+                f"the answer's {field.name} holds half a character (a lone surrogate), which cannot be written down"
+            )
+            raise CallError("invalid_response", problem)
+    usage = completion.usage
+    if usage is not None:
+        counts = (usage.input, usage.cached_input, usage.output, usage.reasoning, usage.cache_write)
+        if min(counts) < 0 or max(counts) > MOST_TOKENS:
+            return replace(completion, usage=None)
+    return completion
