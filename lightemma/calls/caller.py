@@ -278,6 +278,7 @@ class ModelCaller:
                 completion = checked_answer(self._backend, await self._backend.generate(request))
             check_fields(self._backend, completion)
             completion, believed = with_believable_usage(completion, request, self._backend.config)
+            usage = completion.usage  # paid, whether it can be kept or not
             completion = storable(completion, self._backend.config.max_output_tokens)
             if not believed:
                 self._say_once("usage", "the provider's token counts cannot be; estimates are used in their place.")

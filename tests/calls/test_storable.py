@@ -15,7 +15,7 @@ from lightemma.outside_text import is_text
 from lightemma.planners.call_record import call_record
 from lightemma.run_folder.records import FrameRecord, Usage
 from lightemma.run_folder.store import RunWriter, read_frames
-from tests.calls.test_caller import NoWaiting, Served, request
+from tests.calls.test_caller import PRICE, NoWaiting, Served, ask, request
 from tests.test_private_files import manifest
 
 GOOD = Completion("fine", Usage(100, 0, 5))
@@ -84,6 +84,12 @@ def test_an_odd_answer_is_a_failed_call_that_a_record_holds(tmp_path, odd):
     with RunWriter(tmp_path / "run", manifest()) as writer:
         writer.append(record)
     assert read_frames(tmp_path / "run")[0].calls == records
+
+
+def test_an_answer_that_cannot_be_kept_was_paid_all_the_same():
+    (result,), context = ask(Served(Completion("slow \ud83d", Usage(1000, 0, 50)), attempts=1), price=PRICE)
+    assert result.failure == "invalid_response"
+    assert context.budget.spent == pytest.approx((1000 * 1.0 + 50 * 10.0) / 1e6)
 
 
 def test_what_can_be_kept_stays_as_it_is():
