@@ -290,7 +290,9 @@ FAULTS = [
     pytest.param(answer(), "timeout", None, id="timeout"),
     pytest.param(Reply(body=answer().body, reset_after=30), "connection", None, id="reset in the body"),
     pytest.param(Reply(body=answer().body, reset_after=0), "connection", None, id="reset before the body"),
-    pytest.param(Reply(body=b"not gzip", headers={"content-encoding": "gzip"}), "invalid_response", None, id="undecodable"),
+    pytest.param(
+        Reply(body=b"not gzip", headers={"content-encoding": "gzip"}), "invalid_response", None, id="undecodable"
+    ),
     pytest.param(Reply(body=answer().body[:40]), "invalid_response", None, id="torn JSON"),
     pytest.param(Reply(body=b"\xff\xfe\x00"), "invalid_response", None, id="no text"),
     pytest.param(Reply(), "invalid_response", None, id="no body"),
