@@ -24,11 +24,13 @@ class TableOf(ABC, Generic[S, R]):
     Attributes:
         name: of the table, and of its files: small letters, digits and underscores.
         Row: a frozen dataclass whose fields are the columns, in order.
+        ALWAYS: whether any comparison gives it rows; False for tables about what only some runs have.
         PAGE: the columns that fit on a printed page (.md and .tex); all if None. The CSV always has all.
     """
 
     name: ClassVar[str]
     Row: ClassVar[type[Any]]
+    ALWAYS: ClassVar[bool] = True
     PAGE: ClassVar[tuple[str, ...] | None] = None
 
     @abstractmethod

@@ -47,6 +47,7 @@ class Stopping(Table[StoppingRow]):
 
     name = "stopping"
     Row = StoppingRow
+    ALWAYS = False
 
     def caption(self, study: Study) -> str:
         """What the numbers are."""
