@@ -1,13 +1,14 @@
 """The driving score of one episode: its progress times a factor for each fault.
 
-    score = 100 x progress x collision x red_light x off_road x side x (1 + quality) / 2
-    quality = (5 ttc + 2 comfort) / 7
+    score = 100 x progress x collision x red_light x off_road x side x route x arrival x (1 + quality) / 2
+    quality = (5 ttc + 5 efficiency + 2 comfort) / 12
 
 The form, progress times a product of penalties, is that of the CARLA leaderboard and Bench2Drive (Jia et al.,
 NeurIPS 2024 data sets and benchmarks). The faults weigh as in NAVSIM's PDM score and its extended version (Dauner et al.,
 NeurIPS 2024 data sets and benchmarks; Cao et al., CoRL 2025): an at-fault collision with a person or a vehicle gives the whole
-episode 0, one with a thing halves it. Every other serious fault halves it. NAVSIM's 5 : 2 of closeness and comfort is kept
-for the quality of the drive, which can take no more than half: it says how well the car drove, not how far.
+episode 0, one with a thing halves it. Every other serious fault halves it; not to arrive in time costs CARLA's 0.7. NAVSIM's
+5 : 5 : 2 of closeness, progress and comfort is kept for the quality of the drive, which can take no more than half: it says how
+well the car drove, not how far. Its progress term is here the expert's time to the same place over the driver's own.
 """
 
 from __future__ import annotations
@@ -23,8 +24,12 @@ RED_LIGHT = 0.5
 OFF_ROAD = 0.5
 #: Factor after driving among oncoming traffic (NAVSIM's driving-direction term where it is broken in part).
 WRONG_SIDE = 0.5
-#: Weights of the soft terms (NAVSIM's of time to collision and comfort).
-TTC, COMFORT = 5.0, 2.0
+#: Factor after leaving the route, such as by not turning; the episode ends there.
+OFF_ROUTE = 0.5
+#: Factor where the goal was not reached in time, or the car stood without a reason (CARLA's scenario time-out).
+NOT_ARRIVED = 0.7
+#: Weights of the soft terms (NAVSIM's of time to collision, progress and comfort).
+TTC, EFFICIENCY, COMFORT = 5.0, 5.0, 2.0
 #: Seconds to collision below which it is too close (nuPlan, NAVSIM).
 TTC_BOUND = 0.95
 
@@ -38,13 +43,19 @@ def score_of(outcome: EpisodeOutcome) -> ScoreParts:
     red_light = None if outcome.red_lights is None else RED_LIGHT**outcome.red_lights
     off_road = None if outcome.off_road is None else OFF_ROAD if outcome.off_road else 1.0
     side = None if outcome.wrong_side is None else WRONG_SIDE if outcome.wrong_side else 1.0
+    route = None if outcome.off_route is None else OFF_ROUTE if outcome.off_route else 1.0
+    arrival = NOT_ARRIVED if outcome.end in ("time-out", "stuck") else 1.0
     ttc = 1.0 if outcome.min_ttc_s is None else _share(outcome.min_ttc_s / TTC_BOUND)
     comfort = None if outcome.harsh_s is None else _share(1.0 - outcome.harsh_s / max(outcome.time_s, 1e-9))
-    quality = (TTC * ttc + COMFORT * _known(comfort)) / (TTC + COMFORT)
-    faults = _known(collision), _known(red_light), _known(off_road), _known(side)
+    efficiency = None
+    if outcome.expert_time_s is not None:
+        efficiency = _share(outcome.expert_time_s / max(outcome.time_s, 1e-9))
+    quality = TTC * ttc + EFFICIENCY * _known(efficiency) + COMFORT * _known(comfort)
     score = None
     if progress is not None:
-        score = 100.0 * progress * faults[0] * faults[1] * faults[2] * faults[3] * (1.0 + quality) / 2.0
+        score = 100.0 * progress * arrival * (1.0 + quality / (TTC + EFFICIENCY + COMFORT)) / 2.0
+        for factor in (collision, red_light, off_road, side, route):
+            score *= _known(factor)
     return ScoreParts(
         progress=progress,
         collision=collision,
@@ -55,12 +66,16 @@ def score_of(outcome: EpisodeOutcome) -> ScoreParts:
         comfort=comfort,
         score=score,
         success=is_success(outcome),
+        route=route,
+        arrival=arrival,
+        efficiency=efficiency,
     )
 
 
 def is_success(outcome: EpisodeOutcome) -> bool:
-    """Whether the goal was reached without a known at-fault collision, red light, or leaving of the carriageway."""
-    return outcome.end == "goal" and not outcome.crashes_at_fault and not outcome.red_lights and not outcome.off_road
+    """Whether the goal was reached without a known at-fault collision, red light, or leaving of the carriageway or route."""
+    faults = outcome.crashes_at_fault or outcome.red_lights or outcome.off_road or outcome.off_route
+    return outcome.end == "goal" and not faults
 
 
 def _known(factor: float | None) -> float:

@@ -21,7 +21,7 @@ PICTURES = "pictures"
 #: ``data.source`` in the manifest of a closed-loop run.
 SOURCE = "closed-loop"
 
-End = Literal["goal", "collision", "off-road", "time-out", "stuck"]
+End = Literal["goal", "collision", "off-road", "off-route", "time-out", "stuck"]
 #: What was hit: a person, another vehicle, or a thing such as a cone.
 Struck = Literal["person", "vehicle", "thing"]
 
@@ -44,6 +44,28 @@ class Crash(msgspec.Struct, frozen=True):
     at_fault: bool
 
 
+class Infraction(msgspec.Struct, frozen=True):
+    """A fault, with where and when it was made.
+
+    Attributes:
+        kind: what, such as ``collision``, ``red-light`` or ``off-route``; a world may have kinds of its own.
+        time: seconds since the episode's start.
+        x: metres, of the car's rear axle in the world.
+        y: metres.
+        at_fault: whether the car is to blame.
+        against: kind of the other road user, empty where there is none.
+        detail: a few words.
+    """
+
+    kind: str
+    time: float
+    x: float
+    y: float
+    at_fault: bool = True
+    against: str = ""
+    detail: str = ""
+
+
 class EpisodeOutcome(msgspec.Struct, frozen=True):
     """The numbers of an episode, from which the driving score is made. None is unknown: the world does not judge it.
 
@@ -58,6 +80,9 @@ class EpisodeOutcome(msgspec.Struct, frozen=True):
         min_ttc_s: smallest time to collision; None also if no other was ever that close on a collision course.
         harsh_s: seconds beyond the comfort bounds.
         standing_s: seconds at a standstill, whatever the reason.
+        expert_time_s: seconds in which the world's expert comes as far in the same episode.
+        off_route: whether it left the way that it was to take.
+        infractions: every fault in order of time.
     """
 
     end: End
@@ -70,6 +95,9 @@ class EpisodeOutcome(msgspec.Struct, frozen=True):
     min_ttc_s: float | None = None
     harsh_s: float | None = None
     standing_s: float | None = None
+    expert_time_s: float | None = None
+    off_route: bool | None = None
+    infractions: list[Infraction] | None = None
 
     @property
     def crashes_at_fault(self) -> list[Crash]:
@@ -92,6 +120,9 @@ class ScoreParts(msgspec.Struct, frozen=True):
     comfort: float | None
     score: float | None
     success: bool
+    route: float | None = None
+    arrival: float = 1.0
+    efficiency: float | None = None
 
 
 class EpisodeRecord(msgspec.Struct, frozen=True):

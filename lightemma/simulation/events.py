@@ -20,7 +20,7 @@ from lightemma.simulation.world import CitySimulation
 
 #: Centre x, y (metres), heading, length and width of the ego's box.
 Box = tuple[float, float, float, float, float]
-EventKind = Literal["collision", "off-road", "wrong-side", "red-light", "stuck", "goal"]
+EventKind = Literal["collision", "off-road", "wrong-side", "red-light", "off-route", "stuck", "goal"]
 
 #: Seconds ahead in which collisions are looked for.
 HORIZON = 3.0
@@ -30,6 +30,8 @@ OWN_HALF_DIAGONAL = math.hypot(EGO_LENGTH, EGO_WIDTH) / 2.0
 NEAR = 7.0
 #: Seconds in an oncoming lane, and standing without a reason, after which it counts as an event.
 WRONG_SIDE_TIME, STUCK_TIME = 1.5, 8.0
+#: Metres beside its route at which the ego has left it, such as by driving on where it was to turn.
+OFF_ROUTE = 8.0
 #: m/s below which a car counts as standing (nuPlan: 5e-2).
 STANDING = 0.05
 
@@ -44,6 +46,7 @@ class Event:
         at_fault: whether the ego is to blame.
         actor: number of the other actor in a collision, else None.
         detail: a short text.
+        place: x, y of the ego's rear axle, metres.
     """
 
     kind: EventKind
@@ -51,6 +54,7 @@ class Event:
     at_fault: bool = True
     actor: int | None = None
     detail: str = ""
+    place: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ class Referee:
         #: A position of the ego's centre, and metres from there within which it touches no vehicle before the next look.
         self._free_distance = (0.0, 0.0, 0.0)
         self._off_road = False
+        self._off_route = False
         self._wrong_since = 0.0
         self._wrong_said = False
         self._still = 0.0
@@ -130,7 +135,12 @@ class Referee:
         self._look_for_contact(box)
         self._look_at_lights()
         along = float(world.traffic.at[0])
-        if along > self._furthest and abs(world.traffic.offset[0]) < 4.0:
+        offset = abs(float(world.traffic.offset[0]))
+        if offset > OFF_ROUTE and not self._off_route:
+            self._off_route = True
+            self._record("off-route")
+        # What comes after leaving the route is no progress on it.
+        if along > self._furthest and offset < 4.0 and not self._off_route:
             self._furthest = along
         if (
             not self._goal_reached
@@ -144,6 +154,11 @@ class Referee:
                 self._look_at_road(box)
             self._look_at_side(box)
         self._look_whether_stuck()
+
+    @property
+    def progress(self) -> float:
+        """Metres along the route so far."""
+        return self._furthest - self._world.start
 
     @property
     def finished(self) -> bool:
@@ -164,7 +179,8 @@ class Referee:
         )
 
     def _record(self, kind: EventKind, at_fault: bool = True, actor: int | None = None, detail: str = "") -> None:
-        self._events.append(Event(kind, self._world.time, at_fault, actor, detail))
+        pose = self._world.ego.pose
+        self._events.append(Event(kind, self._world.time, at_fault, actor, detail, (pose.x, pose.y)))
 
     # Contact
 

@@ -8,15 +8,17 @@ from typing import ClassVar
 
 import numpy as np
 
+from lightemma.closed_loop.blind import BlindTimer
 from lightemma.closed_loop.comfort import harsh_seconds, standing_seconds
 from lightemma.closed_loop.plan_follower import TICKS_PER_ACTION, TICKS_PER_S
 from lightemma.closed_loop.privileged import ExpertDriver, PrivilegedDriver, RandomDriver, WorldPlan
-from lightemma.closed_loop.records import Crash, End, EpisodeOutcome, Struck
+from lightemma.closed_loop.records import Crash, End, EpisodeOutcome, Infraction, Struck
 from lightemma.closed_loop.replay import ActorEntry, ReplayStep
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, parse_seeds
 from lightemma.closed_loop.world import CarState, Observation, World
 from lightemma.closed_loop.world_factory import EpisodeChoice, Prepared, WorldFactory
 from lightemma.closed_loop.worlds.city_camera import CameraRenderer, decide_renderer
+from lightemma.closed_loop.worlds.city_reference import expert_time
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray, Picture, Pose
 from lightemma.kinematics import integrate
@@ -73,6 +75,7 @@ class CityWorld(World):
         self._expert = Expert()
         self._seen = 0
         self._crashes: list[Crash] = []
+        self._infractions: list[Infraction] = []
         self._red_lights = self._wrong_side = self._off_ticks = 0
         self._off_road = False
         self._end: End | None = None
@@ -145,6 +148,9 @@ class CityWorld(World):
             min_ttc_s=account.min_ttc if math.isfinite(account.min_ttc) else None,
             harsh_s=harsh_seconds(speeds, curvatures),
             standing_s=standing_seconds(speeds),
+            expert_time_s=round(expert_time(self._spec, account.progress), 3),
+            off_route=account.count("off-route") > 0,
+            infractions=self._infractions,
         )
 
     def replay_step(self) -> ReplayStep:
@@ -174,6 +180,14 @@ class CityWorld(World):
         return self._state[1]
 
     def _take_note(self, event: Event) -> None:
+        if event.kind != "goal":
+            x, y = event.place
+            against = "" if event.actor is None else self._kind(event.actor)
+            self._infractions.append(
+                Infraction(
+                    event.kind, round(event.time, 3), round(x, 2), round(y, 2), event.at_fault, against, event.detail
+                )
+            )
         if event.kind == "collision":
             self._crashes.append(Crash(round(event.time, 3), self._struck(event.actor), event.at_fault))
             self._end = self._end or "collision"
@@ -187,8 +201,10 @@ class CityWorld(World):
             self._end = self._end or event.kind
 
     def _struck(self, number: int | None) -> Struck:
-        kind = next((actor.kind for actor in self._state_now().actors if actor.number == number), "car")
-        return kind_named(kind).struck
+        return kind_named(self._kind(number)).struck
+
+    def _kind(self, number: int | None) -> str:
+        return next((actor.kind for actor in self._state_now().actors if actor.number == number), "car")
 
     def _is_off_road(self) -> bool:
         pose = self.simulation.ego.pose
@@ -257,7 +273,7 @@ class CityFactory(WorldFactory):
 
     name: ClassVar[str] = "city"
     drivers: ClassVar[Mapping[str, type[PrivilegedDriver]]] = {
-        driver.name: driver for driver in (ExpertDriver, IdmDriver, RandomDriver)
+        driver.name: driver for driver in (ExpertDriver, IdmDriver, RandomDriver, BlindTimer)
     }
     #: One city in panda3d with Mesa's software driver, with a margin.
     memory_bytes: ClassVar[int] = 600 * 2**20
