@@ -15,6 +15,7 @@ from lightemma.evaluation.scores import RunScores, load_scores
 from lightemma.evaluation.statistics.cr2 import SceneIntervals
 from lightemma.evaluation.statistics.interval import Interval
 from lightemma.evaluation.statistics.shares import Share, shares
+from lightemma.evaluation.statistics.stratified import stratified_interval
 from lightemma.evaluation.tables.base import TableOf
 from lightemma.frame import FloatArray
 from lightemma.run_folder.manifest import Manifest
@@ -82,6 +83,15 @@ class DrivenStudy:
             values: (n,) one per episode.
         """
         return _over(episodes).interval(values)
+
+    def suite_interval(self, episodes: Sequence[EpisodeRecord], values: FloatArray) -> Interval:
+        """The mean over episodes with its 95 % interval over other seeds of the same scenarios.
+
+        Args:
+            episodes: which ones.
+            values: (n,) one per episode.
+        """
+        return stratified_interval([one.scenario for one in episodes], [str(one.seed) for one in episodes], values)
 
     def share(self, episodes: Sequence[EpisodeRecord], values: Sequence[float | None]) -> Share:
         """The share of episodes with its 95 % interval over scenarios: the only source of these.

@@ -48,7 +48,7 @@ def test_a_clean_drive_to_the_goal_is_worth_100():
 @pytest.mark.parametrize(
     ("outcome", "score"),
     [
-        (changed(end="time-out", progress=0.4), 40.0),
+        (changed(end="time-out", progress=0.4), 28.0),
         (changed(end="stuck", progress=0.0), 0.0),
         (changed(end="collision", progress=0.9, crashes=[Crash(9.0, "person", True)]), 0.0),
         (changed(end="collision", progress=0.9, crashes=[Crash(9.0, "vehicle", True)]), 0.0),
@@ -59,8 +59,11 @@ def test_a_clean_drive_to_the_goal_is_worth_100():
         (changed(end="off-road", progress=0.6, off_road=True), 30.0),
         (changed(wrong_side=1), 50.0),
         (changed(min_ttc_s=None), 100.0),
-        (changed(min_ttc_s=0.475), 100.0 * (1 + (2.5 + 2) / 7) / 2),
-        (changed(harsh_s=10.0), 100.0 * (1 + (5 + 1) / 7) / 2),
+        (changed(min_ttc_s=0.475), 100.0 * (1 + (2.5 + 5 + 2) / 12) / 2),
+        (changed(expert_time_s=10.0), 100.0 * (1 + (5 + 2.5 + 2) / 12) / 2),
+        (changed(expert_time_s=30.0), 100.0),
+        (changed(end="off-route", progress=0.5, off_route=True), 25.0),
+        (changed(harsh_s=10.0), 100.0 * (1 + (5 + 5 + 1) / 12) / 2),
     ],
 )
 def test_every_fault_costs_what_the_documentation_says(outcome, score):
@@ -80,6 +83,7 @@ def test_unknown_factors_do_not_lower_the_score_and_stay_unknown():
         {"end": "time-out"},
         {"red_lights": 1},
         {"off_road": True},
+        {"end": "off-route", "off_route": True},
         {"crashes": [Crash(1.0, "thing", True)]},
     ],
 )

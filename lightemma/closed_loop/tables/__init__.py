@@ -6,9 +6,18 @@ from typing import Any
 
 from lightemma.closed_loop.study import DrivenTable
 from lightemma.closed_loop.tables.closed_loop import ClosedLoop
+from lightemma.closed_loop.tables.closed_loop_forms import ClosedLoopForms
 from lightemma.closed_loop.tables.closed_loop_paired import ClosedLoopPaired
 from lightemma.closed_loop.tables.closed_loop_scenarios import ClosedLoopScenarios
 from lightemma.closed_loop.tables.episodes import Episodes
+from lightemma.closed_loop.tables.infractions import Infractions
 
 #: Every table of closed-loop runs, in the order in which they are written.
-TABLES: tuple[DrivenTable[Any], ...] = (ClosedLoop(), ClosedLoopScenarios(), ClosedLoopPaired(), Episodes())
+TABLES: tuple[DrivenTable[Any], ...] = (
+    ClosedLoop(),
+    ClosedLoopScenarios(),
+    ClosedLoopPaired(),
+    ClosedLoopForms(),
+    Infractions(),
+    Episodes(),
+)

@@ -72,6 +72,11 @@ class ClosedLoopRow:
         close_rate_ci_low: share, lower end of its 95 % interval over scenarios (Korn & Graubard)
         close_rate_ci_high: share, upper end
         few_events: the columns of shares whose event is in fewer than 5 scenarios: one more or less would change them much
+        suite_ci_low: score, lower end of the 95 % interval over other seeds of the same scenarios (stratified by scenario);
+            ci_low and ci_high are for other scenarios
+        suite_ci_high: score, upper end; both are empty where a scenario has a single seed
+        efficiency: share of its own time that the expert needs for the same way, mean over episodes
+        off_route_rate: share of episodes in which it left the way it was to take
     """
 
     run: str
@@ -121,6 +126,10 @@ class ClosedLoopRow:
     close_rate_ci_low: float
     close_rate_ci_high: float
     few_events: str
+    suite_ci_low: float
+    suite_ci_high: float
+    efficiency: float
+    off_route_rate: float
 
 
 class ClosedLoop(DrivenTable[ClosedLoopRow]):
@@ -129,14 +138,19 @@ class ClosedLoop(DrivenTable[ClosedLoopRow]):
     name = "closed_loop"
     Row = ClosedLoopRow
     PAGE = (
-        "run", "episodes", "driving_score", "ci_low", "ci_high", "success_rate", "progress", "collision_at_fault_rate",
-        "off_road_rate", "red_light_rate", "wrong_side_rate", "stuck_rate", "answers_missing_rate", "latency_mean_s",
+        "run", "episodes", "driving_score", "success_rate", "suite_ci_low", "suite_ci_high", "ci_low", "ci_high",
+        "progress", "collision_at_fault_rate",
+        "off_route_rate", "off_road_rate", "red_light_rate", "wrong_side_rate", "stuck_rate", "answers_missing_rate",
+        "latency_mean_s",
         "cost_usd",
     )  # fmt: skip
 
     def caption(self, study: DrivenStudy) -> str:
         """What the numbers are."""
-        return f"{study.where} Driving score 0 … 100, mean over episodes; 95 % intervals over scenarios."
+        return (
+            f"{study.where} Driving score 0 … 100, mean over episodes; 95 % intervals over scenarios, and (suite) over seeds "
+            "of these scenarios."
+        )
 
     def build(self, study: DrivenStudy) -> list[ClosedLoopRow]:
         """One row per run."""
@@ -146,6 +160,7 @@ class ClosedLoop(DrivenTable[ClosedLoopRow]):
 def _row(study: DrivenStudy, run: DrivenRun) -> ClosedLoopRow:
     episodes, scores = list(run.episodes.values()), run.scores
     interval = study.interval(episodes, np.array([number(one.score.score) for one in episodes]))
+    suite = study.suite_interval(episodes, np.array([number(one.score.score) for one in episodes]))
     episode_outcomes = [one.outcome for one in episodes]
     time = sum(outcome.time_s for outcome in episode_outcomes)
     outcomes = scores.outcomes
@@ -190,5 +205,9 @@ def _row(study: DrivenStudy, run: DrivenRun) -> ClosedLoopRow:
         output_tokens=known_mean(scores.usage[:, 2]),
         cost_usd=known_mean(scores.cost()) * int((~np.isnan(scores.cost())).sum()),
         few_events=few_events(shares),
+        suite_ci_low=float(np.clip(suite.low, 0.0, 100.0)),
+        suite_ci_high=float(np.clip(suite.high, 0.0, 100.0)),
+        efficiency=share_of(one.score.efficiency for one in episodes),
+        off_route_rate=share_of(outcome.off_route for outcome in episode_outcomes),
         **columns,
     )

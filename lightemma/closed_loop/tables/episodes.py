@@ -41,6 +41,11 @@ class EpisodeRow:
         decisions: number of plans asked for
         missing: number of decisions without a plan
         failed_calls: number of decisions whose call failed
+        off_route: whether it left the way it was to take
+        route_factor: factor of the score, 0 … 1
+        arrival_factor: factor of the score, 0.7 where the goal was not reached in time
+        efficiency_term: term of the score, 0 … 1
+        expert_time_s: seconds in which the expert comes as far
     """
 
     run: str
@@ -71,6 +76,11 @@ class EpisodeRow:
     decisions: int
     missing: int
     failed_calls: int
+    off_route: bool | None
+    route_factor: float
+    arrival_factor: float
+    efficiency_term: float
+    expert_time_s: float
 
 
 class Episodes(DrivenTable[EpisodeRow]):
@@ -119,4 +129,9 @@ def _episode_row(run: str, one: EpisodeRecord) -> EpisodeRow:
         decisions=one.decisions,
         missing=one.missing,
         failed_calls=one.failed_calls,
+        off_route=outcome.off_route,
+        route_factor=number(score.route),
+        arrival_factor=score.arrival,
+        efficiency_term=number(score.efficiency),
+        expert_time_s=number(outcome.expert_time_s),
     )

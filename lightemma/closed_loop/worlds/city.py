@@ -197,6 +197,9 @@ class CityWorld(World):
             self._wrong_side += 1
         elif event.kind == "off-road":
             self._off_road = True
+        elif event.kind == "off-route":
+            # A car in the meadow is off its route, too; there the rule about the road ends the episode.
+            self._end = self._end or (None if self._off_road else "off-route")
         else:
             self._end = self._end or event.kind
 
