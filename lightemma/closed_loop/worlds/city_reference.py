@@ -41,12 +41,11 @@ def _drive(scenario: str, seed: int, conditions: str, left_hand: bool) -> tuple[
     simulation = make_world(scenario, seed, conditions_named(conditions), left_hand=left_hand)
     referee, expert = Referee(simulation), Expert()
     reached = [0.0]
+    plan = expert.plan(simulation).actions
     while not referee.finished:
-        speed, curvature = expert.plan(simulation).actions[0].tolist()
-        for _ in range(TICKS_PER_ACTION):
-            simulation.step(speed, curvature)
-            referee.look()
-            reached.append(referee.progress)
-            if referee.finished:
-                break
+        if (len(reached) - 1) % TICKS_PER_ACTION == 0:
+            plan = expert.plan(simulation).actions
+        simulation.step(*plan[0].tolist())
+        referee.look()
+        reached.append(referee.progress)
     return np.arange(len(reached)) / TICKS_PER_S, np.array(reached)
