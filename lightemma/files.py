@@ -10,15 +10,27 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from lightemma.process_identity import birth_of, is_alive, this_host
+
 #: Most bytes that are read whole from a file, unless a caller knows better: no result is larger.
 LARGEST = 4_000_000_000
+#: Seconds after which a draft of another machine, of whose processes nothing is known here, counts as given up.
+_GIVEN_UP_S = 24 * 3600.0
+#: A draft's name says which process writes it: number, birth, machine. SQLite puts files next to a draft of its own.
+_DRAFT = re.compile(r"\..*\.(\d+)-(\d*)-([0-9a-f]{8})-[0-9a-f]{8}\.part(-wal|-shm|-journal)?")
+#: Bytes of a file's name that its draft's name repeats, since names cannot be of any length.
+_LONGEST_NAME = 150
+#: Folders in which this process has looked for drafts that were left behind.
+_cleared: set[tuple[int, str]] = set()
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -126,6 +138,45 @@ def _megabytes(size: int) -> str:
     return f"{size / 1_000_000:g} MB"
 
 
+def new_draft(path: Path) -> Path:
+    """The name of a new draft of a file, in the same folder; see ``draft_of``.
+
+    Two processes may write the same file at the same time, so each has a draft with its own name. What processes that have
+    ended left behind in the folder is removed.
+    """
+    clear_drafts(path.parent)
+    name = path.name
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+    pid = os.getpid()
+    return path.with_name(f".{name}.{pid}-{birth_of(pid)}-{_machine()}-{secrets.token_hex(4)}.part")
+
+
+def clear_drafts(folder: Path) -> None:
+    """Removes the drafts in a folder whose processes have ended, such as by a kill; the first time that this process asks."""
+    place = os.getpid(), str(folder.absolute())
+    if place in _cleared:
+        return
+    _cleared.add(place)
+    with suppress(OSError):
+        for path in folder.iterdir():
+            found = _DRAFT.fullmatch(path.name)
+            if found is not None:
+                with suppress(OSError):
+                    if _is_left(path, int(found[1]), found[2], found[3]):
+                        path.unlink()
+
+
+def _is_left(draft: Path, pid: int, born: str, machine: str) -> bool:
+    if machine == _machine():
+        return not is_alive(pid, born)
+    return time.time() - draft.stat().st_mtime > _GIVEN_UP_S
+
+
+def _machine() -> str:
+    return hashlib.sha256(this_host().encode(errors="replace")).hexdigest()[:8]
+
+
 @contextmanager
 def draft_of(path: Path, *, private: bool = False) -> Iterator[Path]:
     """A draft to write to, which takes the file's name when the block ends without an error.
@@ -134,7 +185,8 @@ def draft_of(path: Path, *, private: bool = False) -> Iterator[Path]:
 
     Args:
         path: the file; its folder must exist.
-        private: whether only the owner can read it. The draft is then there already, and empty.
+        private: whether only the owner can read it; else a file that is there keeps its mode. The draft of a private one
+            is there already, and empty.
 
     Yields:
         The draft's path, in the same folder.
@@ -142,12 +194,14 @@ def draft_of(path: Path, *, private: bool = False) -> Iterator[Path]:
     Raises:
         OSError: if the draft cannot take the file's name; then nothing has changed.
     """
-    # Two processes may write the same file at the same time, so each has a draft with its own name.
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    draft = new_draft(path)
     try:
         if private:
             private_file(draft)
         yield draft
+        if not private:
+            with suppress(OSError):
+                draft.chmod(stat.S_IMODE(path.stat().st_mode))  # a file that is there keeps its mode
         draft.replace(path)
     finally:
         with suppress(OSError):

@@ -25,6 +25,7 @@ LAYERS = [
         "kinematics",
         "outside_text",
         "plugins",
+        "process_identity",
         "protocol",
         "redaction",
         "scene_facts",

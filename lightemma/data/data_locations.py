@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lightemma.data.base import DataInfo
 from lightemma.data.sources import INDEX_FOLDER, absolute_spec
-from lightemma.files import read_text, write_whole
+from lightemma.files import clear_drafts, read_text, write_whole
 
 FILE = "sources.json"
 
@@ -26,6 +26,7 @@ def remember_source(results: Path, info: DataInfo, spec: str, frame_set: str = "
     """
     known = _read(results)
     spec = absolute_spec(spec)
+    clear_drafts(results / INDEX_FOLDER)
     keys = _keys(info.source, info.name, info.version, frame_set)
     if all(known.get(key) == spec for key in keys):
         return

@@ -5,10 +5,8 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import socket
 import threading
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +14,7 @@ from typing import Self
 import msgspec
 
 from lightemma.errors import UserError
+from lightemma.process_identity import birth_of, is_alive, this_host
 from lightemma.run_folder.manifest import now
 
 try:
@@ -58,38 +57,12 @@ class Holder(msgspec.Struct, frozen=True):
     @property
     def alive(self) -> bool | None:
         """Whether the process still exists; None if it is on another machine, where that is unknown."""
-        if self.host != _host():
-            return None
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except OSError:
-            pass  # it exists, and is another user's
-        return not self.born or _born(self.pid) in ("", self.born)
+        return is_alive(self.pid, self.born) if self.host == this_host() else None
 
 
 def this_process() -> Holder:
     """The process that asks."""
-    return Holder(os.getpid(), _host(), now(), _born(os.getpid()))
-
-
-@cache
-def _host() -> str:
-    space = ""
-    with suppress(OSError):
-        space = str(
-            Path("/proc/self/ns/pid").readlink()
-        )  # containers may share a host's name, but not its process numbers
-    return f"{socket.gethostname()} {space}".strip()
-
-
-def _born(pid: int) -> str:
-    """Start of a process in ticks since the machine's start; an empty string where the system does not say."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
+    return Holder(os.getpid(), this_host(), now(), birth_of(os.getpid()))
 
 
 class RunLock:
