@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lightemma.errors import UserError
+from lightemma.files import draft_of, write_whole
 from lightemma.outside_text import cleaned, one_line
 
 #: The files of a table.
@@ -75,8 +76,8 @@ def write_table(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for suffix, text in texts.items():
-            (folder / f"{name}{suffix}").write_text(text, encoding="utf-8")
-        with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            write_whole(folder / f"{name}{suffix}", text.encode())
+        with draft_of(folder / f"{name}.csv") as draft, draft.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns, lineterminator="\n")
             writer.writerow({column: exact(column) for column in columns})
             writer.writerows({column: exact(value) for column, value in row.items()} for row in rows)

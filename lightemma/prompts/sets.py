@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lightemma.bounded_yaml import MAX_BYTES, load_yaml
 from lightemma.errors import UserError, near_names
-from lightemma.files import read_text
+from lightemma.files import read_text, write_whole
 from lightemma.frame import FloatArray, Frame
 from lightemma.plugins import Offered, load_object, offered
 from lightemma.prompts.template import fill, places
@@ -245,11 +245,11 @@ def save_prompts(prompts: PromptSet, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for stage in STAGES:
-            (folder / f"{stage}.txt").write_text(prompts.templates[stage] + "\n", encoding="utf-8")
+            write_whole(folder / f"{stage}.txt", f"{prompts.templates[stage]}\n".encode())
         for stage, text in prompts.dialogue.items():
-            (folder / _dialogue_file(stage)).write_text(text + "\n", encoding="utf-8")
+            write_whole(folder / _dialogue_file(stage), f"{text}\n".encode())
         settings = yaml.safe_dump(prompts.settings.model_dump(), sort_keys=False, allow_unicode=True)
-        (folder / SETTINGS_FILE).write_text(settings, encoding="utf-8")
+        write_whole(folder / SETTINGS_FILE, settings.encode())
     except OSError as error:
         raise UserError(
             f"The folder '{folder}' cannot be written ({error.strerror}); give another one with --out."

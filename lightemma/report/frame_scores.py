@@ -8,6 +8,7 @@ from pathlib import Path
 from lightemma.errors import UserError
 from lightemma.evaluation.frame_scores import frame_columns
 from lightemma.evaluation.scores import RunScores
+from lightemma.files import draft_of
 from lightemma.table_files import exact
 
 
@@ -23,7 +24,7 @@ def write_frame_scores(run: RunScores, folder: Path) -> Path:
     path = folder / "scores.csv"
     columns = frame_columns(run)
     try:
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with draft_of(path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow([exact(column) for column in columns])
             writer.writerows([exact(cell) for cell in row] for row in zip(*columns.values(), strict=True))

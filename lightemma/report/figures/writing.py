@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lightemma.errors import UserError
 from lightemma.evaluation.comparison import Comparison
 from lightemma.evaluation.tables.summary import Summary
+from lightemma.files import draft_of
 from lightemma.report.figures.accuracy import cost_figure, latency_figure, spent
 from lightemma.report.figures.calibration import calibration_figure
 from lightemma.report.figures.differences import difference_figure
@@ -80,7 +81,8 @@ def save_figure(figure: Figure, path: Path) -> Path:
         if engine is not None:
             engine.execute(figure)  # once; every further format would do it again
             figure.set_layout_engine("none")
-        figure.savefig(path, format=kind, metadata=_METADATA[kind])
+        with draft_of(path) as draft:
+            figure.savefig(draft, format=kind, metadata=_METADATA[kind])
     except OSError as error:
         raise UserError(f"'{path}' cannot be written ({error.strerror or error}); give another --out.") from error
     return path

@@ -15,7 +15,7 @@ from lightemma.errors import UserError
 from lightemma.evaluation.comparison import Comparison
 from lightemma.evaluation.headline import headline
 from lightemma.evaluation.study import Study
-from lightemma.files import write_whole
+from lightemma.files import clear_drafts, write_whole
 from lightemma.frame import Frame
 from lightemma.report.page.chosen import chosen_frames
 from lightemma.report.page.columns import frame_columns
@@ -96,7 +96,6 @@ def write_report(
     folder = out.with_name(f"{out.stem}_data")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        _clear(folder)
         files, inside, pictures = _scene_files(scenes, folder if in_folder else None, report)
         if scenes.changed:
             run, number = study.runs[0], scenes.changed[0]
@@ -120,6 +119,8 @@ def write_report(
         }
         page = document(data["title"], data, in_folder)
         write_whole(out, page)
+        # Last, so that the older page has its files until it is replaced.
+        _clear(folder, set(files))
     except OSError as error:
         raise UserError(
             f"The report cannot be written to '{out}' ({error.strerror or error}); give another --out."
@@ -183,16 +184,24 @@ def _scene_files(scenes: SceneData, folder: Path | None, report: str) -> tuple[l
         plain = re.sub(r"[^A-Za-z0-9-]+", "-", scene).strip("-")[:40]
         name = f"{number + 1:04d}-{plain}.js" if plain else f"{number + 1:04d}.js"
         start = CALL + page_json(report) + b"," + str(number).encode() + b","
-        (folder / name).write_bytes(start + page_json(data) + b");\n")
+        write_whole(folder / name, start + page_json(data) + b");\n")
         names.append(name)
     return names, inside, pictures
 
 
-def _clear(folder: Path) -> None:
-    """Removes the scene files of an older report under the same name, and nothing else."""
+def _clear(folder: Path, keep: set[str]) -> None:
+    """Removes the scene files of an older report under the same name, and nothing else.
+
+    Args:
+        folder: next to the page.
+        keep: names of the present report's files.
+    """
     if not folder.is_dir():
         return
+    clear_drafts(folder)
     for path in folder.glob("*.js"):
+        if path.name in keep:
+            continue
         with path.open("rb") as file:
             ours = file.read(len(CALL)) == CALL
         if ours:
