@@ -217,7 +217,7 @@ class _Driving:
         """Writes an episode: its replay and its frames, then the line that says that it is finished."""
         write_replay(self._run.writer.folder, spec.name, finished.replay)
         for frame in frames:
-            self._run.writer.append(frame)
+            self._run.append(frame)
             self._run.tally.add(frame.calls)
         record = EpisodeRecord(
             name=spec.name,

@@ -113,7 +113,7 @@ class _FrameDriver:
             run.cancellation.check()
             planned = Planned(Plan(None, call_outcome("picture")), None, str(unreadable))
         record = frame_record(frame, view, planned, self.protocol)
-        run.writer.append(record)
+        run.append(record)
         if self.until is not None:
             self.until.add(record)
         run.tally.add(record.calls)

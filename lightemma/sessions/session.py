@@ -32,6 +32,7 @@ from lightemma.calls.prices import ResolvedPrice, resolve_price
 from lightemma.errors import UserError
 from lightemma.run_folder.lock import RunLock
 from lightemma.run_folder.manifest import Manifest, now
+from lightemma.run_folder.records import FrameRecord
 from lightemma.run_folder.store import RunWriter, count_calls
 from lightemma.serving.pool import ServerPool
 from lightemma.sessions.batch import POLL_S
@@ -47,6 +48,8 @@ Progress = Callable[[Any], None]
 
 #: Files and connections that a process may have open, where the system allows it.
 MANY_FILES = 8192
+#: Seconds between two notes of a run's GPU time.
+NOTED_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +120,7 @@ class Run:
         cache: stored answers, or None.
         progress: called with every record.
         tally: counts the calls of every record.
+        begun: when it began, on the clock of ``time.monotonic``.
     """
 
     job: Job
@@ -129,6 +133,43 @@ class Run:
     cache: ResponseCache | None
     progress: Progress
     tally: Tally = field(default_factory=Tally)
+    begun: float = field(default_factory=time.monotonic)
+    _gpu_seconds_before: float | None = None
+    _noted: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._gpu_seconds_before = self.writer.manifest.gpu_seconds
+
+    def append(self, record: FrameRecord) -> None:
+        """Writes a frame.
+
+        What only a session itself knows is written down with it, so that it is not lost with a session that is killed.
+
+        Raises:
+            UserError: if it cannot be written.
+        """
+        manifest = self.writer.manifest
+        unnamed = [role for role, entry in manifest.models.items() if entry.answered_as is None]
+        now_named = any(role in self.calls and self.calls[role].answered_as for role in unnamed)
+        due = manifest.gpu_seconds != self.gpu_seconds and time.monotonic() - self._noted >= NOTED_S
+        if now_named or due:
+            self._noted = time.monotonic()
+            self.writer.finish(self.known())
+        self.writer.append(record)
+
+    @property
+    def gpu_seconds(self) -> float | None:
+        """Of this machine's GPUs, of all sessions up to now; None if it used none."""
+        # Models on the same server share its GPUs.
+        gpus = sum({backend.rate_key: backend.gpu_count for backend in self.job.models}.values())
+        if not gpus:
+            return self._gpu_seconds_before
+        return (self._gpu_seconds_before or 0.0) + (time.monotonic() - self.begun) * gpus
+
+    def known(self) -> Manifest:
+        """The manifest with the models that answered and the GPU time, as far as they are known now."""
+        manifest = self.writer.manifest.answered_by({role: call.answered_as for role, call in self.calls.items()})
+        return msgspec.structs.replace(manifest, gpu_seconds=self.gpu_seconds)
 
     def outcome(
         self,
@@ -303,13 +344,12 @@ class Session(Generic[W]):
     async def _drive(self, run: Run, watch: Watch | None) -> RunOutcome:
         if watch:
             watch(run.monitor)
-        started = time.monotonic()
         try:
             outcome = await self.work.drive(run)
         finally:
             for backend in run.job.models:
                 await backend.aclose()
-        run.writer.finish(_finished(run, outcome, time.monotonic() - started))
+        run.writer.finish(_finished(run, outcome))
         return outcome
 
 
@@ -395,7 +435,7 @@ def check_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process may be checking too
     except OSError as error:
         raise UserError(
             f"The results folder '{folder}' cannot be written ({error.strerror}); give another one as `results`.",
@@ -403,13 +443,8 @@ def check_writable(folder: Path) -> None:
         ) from error
 
 
-def _finished(run: Run, outcome: RunOutcome, seconds: float) -> Manifest:
+def _finished(run: Run, outcome: RunOutcome) -> Manifest:
     """The manifest of a run that has ended, with its GPU time, the models that answered, and when it was completed."""
-    manifest = run.writer.manifest.answered_by({role: call.answered_as for role, call in run.calls.items()})
-    # Models on the same server share its GPUs.
-    gpus = sum({backend.rate_key: backend.gpu_count for backend in run.job.models}.values())
-    if gpus:
-        manifest = msgspec.structs.replace(manifest, gpu_seconds=(manifest.gpu_seconds or 0.0) + seconds * gpus)
     calls, cached = count_calls(run.writer.folder)
-    manifest = msgspec.structs.replace(manifest, calls=calls, cached_calls=cached)
-    return msgspec.structs.replace(manifest, ended=None if outcome.stopped else now())
+    ended = None if outcome.stopped else now()
+    return msgspec.structs.replace(run.known(), calls=calls, cached_calls=cached, ended=ended)
