@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from lightemma.calls.prices import recorded_price
@@ -90,17 +91,23 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
         packages=package_versions(),
         python=python_version(),
         started=now(),
-        ended=now(),
     )
     folder = results / run
-    if not _missing(folder, manifest, records):
+    if not _missing(folder, manifest, records) and _is_finished(folder):
         return folder
     with RunLock(folder):
         missing = _missing(folder, manifest, records)  # another process may have written meanwhile
         with RunWriter(folder, manifest) as writer:
             for record in missing:
                 writer.append(record)
+            # Last: an import that was interrupted must not pass for a whole one.
+            writer.finish(msgspec.structs.replace(writer.manifest, ended=now()))
     return folder
+
+
+def _is_finished(folder: Path) -> bool:
+    """Whether nothing of an import is left to be done, and no session that was killed left its lock or a draft."""
+    return read_manifest(folder).ended is not None and not any(path.name.startswith(".") for path in folder.iterdir())
 
 
 def _missing(folder: Path, manifest: Manifest, records: Sequence[FrameRecord]) -> Sequence[FrameRecord]:
