@@ -9,7 +9,7 @@ import pytest
 
 from lightemma.calls.cache import ResponseCache
 from lightemma.calls.identity import Asked
-from lightemma.closed_loop.records import EpisodeWriter, write_settings
+from lightemma.closed_loop.records import EpisodeWriter, keep_only, write_settings
 from lightemma.closed_loop.replay import Replay, read_replay, replay_path, write_replay
 from lightemma.files import write_whole
 from lightemma.run_folder.manifest import DataEntry, Manifest, PlannerEntry
@@ -79,3 +79,12 @@ def test_a_folder_that_is_there_keeps_its_mode(tmp_path):
 def test_tables_and_pages_are_for_sharing(tmp_path):
     write_whole(tmp_path / "page.html", b"x")
     assert mode(tmp_path / "page.html") == 0o644
+
+
+def test_what_a_drive_writes_again_stays_its_owners(tmp_path):
+    for name in ("frames.jsonl", "episodes.jsonl"):
+        write_whole(tmp_path / name, b'{"scene":"a","name":"a"}\n{"scene":"b","name":"b"}\n', private=True)
+    keep_only(tmp_path, {"b"})
+    assert {path.name: (path.read_bytes(), mode(path)) for path in tmp_path.iterdir()} == dict.fromkeys(
+        ("frames.jsonl", "episodes.jsonl"), (b'{"scene":"b","name":"b"}\n', 384)
+    )

@@ -265,7 +265,7 @@ def _filter(path: Path, keep: Callable[[bytes], bool]) -> None:
     try:
         text = b"".join(line + b"\n" for line in kept)
         if path.exists() and path.stat().st_size != len(text):
-            write_whole(path, text)
+            write_whole(path, text, private=True)
     except OSError as error:
         raise _not_written(path, error) from error
 
