@@ -12,7 +12,7 @@ import logging
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,7 @@ from lightemma.backends.base import Completion
 from lightemma.calls.cache_file import VERSION, is_busy, is_damaged, move_aside, open_file, salvage
 from lightemma.calls.identity import Asked
 from lightemma.errors import UserError
+from lightemma.files import read_whole
 from lightemma.run_folder.lock import Holder, this_process
 
 FILE = "responses.sqlite"
@@ -31,6 +32,10 @@ FILE = "responses.sqlite"
 FOREIGN_CLAIM_S = 600.0
 #: … unless they are renewed, which their holder does this often.
 RENEW_S = 60.0
+#: The process number of claims that a file keeps and no process.
+NOTED = 0
+#: No provider takes longer for calls that are written down in a file, seconds.
+LONGEST_NOTED_S = 7 * 24 * 3600.0
 
 __all__ = ["FILE", "VERSION", "CacheBusy", "ResponseCache"]
 
@@ -66,8 +71,10 @@ class ResponseCache:
         #: Answers that the file did not take yet: it was locked, or the disk was full.
         self._unsaved: dict[tuple[str, str], tuple[Asked, Completion]] = {}
         self._warned: set[str] = set()
+        self._noted = NoteReader()
         self._database = open_file(path)
         _open_tokens.add(self._token)
+        self._end_left_claims()
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
@@ -175,6 +182,12 @@ class ResponseCache:
         except (CacheBusy, UserError):
             return None  # no claim can be made: asked twice is better than not at all
 
+    def words(self, holder: Holder) -> str:
+        """Who holds a claim, for people."""
+        if holder.pid == NOTED:
+            return f"a batch of the run '{Path(holder.host).parent}' (give its command again if it was stopped)"
+        return holder.words
+
     def is_mine(self, holder: Holder) -> bool:
         """Whether a claim is held by this process."""
         return (holder.pid, holder.host, holder.born) == (self._holder.pid, self._holder.host, self._holder.born)
@@ -199,19 +212,49 @@ class ResponseCache:
 
     def _is_alive(self, holder: Holder, beat: float, token: str) -> bool:
         """Whether a claim still counts."""
+        if holder.pid == NOTED:
+            return self._clock() - beat < LONGEST_NOTED_S and self._noted.says(Path(holder.host), token)
         if self.is_mine(holder):
             return token in _open_tokens
         alive = holder.alive
         return self._clock() - beat < FOREIGN_CLAIM_S if alive is None else alive
 
-    def release(self, asked: Asked) -> None:
-        """Ends a claim; the call was answered, or failed."""
-        if asked.claim not in self._claims:
+    def release(self, asked: Asked, word: str | None = None) -> None:
+        """Ends a claim; the call was answered, or failed.
+
+        Args:
+            asked: the call.
+            word: what the claim was noted under, if it was.
+        """
+        if word is None and asked.claim not in self._claims:
             return
         self._claims.discard(asked.claim)
         with suppress(sqlite3.Error):
-            sql = "DELETE FROM claims WHERE key = ? AND token = ?"
-            self._database.execute(sql, (asked.claim, self._token))
+            sql = "DELETE FROM claims WHERE key = ? AND token IN (?, ?)"
+            self._database.execute(sql, (asked.claim, self._token, word))
+
+    def note(self, calls: Iterable[Asked], file: Path, word: str) -> None:
+        """Lets this process's claims outlive it: they count as long as a file has a word in it, for some days at the most.
+
+        Args:
+            calls: that were claimed.
+            file: where the calls are written down.
+            word: that stands in it as long as they are being made.
+        """
+        mine = [asked.claim for asked in calls if asked.claim in self._claims]
+        rows = [(NOTED, str(file.absolute()), word, self._clock(), claim, self._token) for claim in mine]
+        sql = "UPDATE claims SET pid = ?, host = ?, born = '', token = ?, beat = ? WHERE key = ? AND token = ?"
+        with suppress(sqlite3.Error), _transaction(self._database):
+            self._database.executemany(sql, rows)
+        self._claims.difference_update(mine)
+
+    def _end_left_claims(self) -> None:
+        """Ends the claims of those that have ended without doing so, such as by a kill."""
+        with suppress(sqlite3.Error, CacheBusy, UserError):
+            sql = "SELECT pid, host, born, token, MAX(beat) FROM claims GROUP BY pid, host, born, token"
+            for pid, host, born, token, beat in self._database.execute(sql).fetchall():
+                if not self._is_alive(Holder(pid, host, "", born), beat, token):
+                    self._database.execute("DELETE FROM claims WHERE token = ?", (token,))
 
     def _renew(self) -> None:
         now = self._clock()
@@ -279,6 +322,24 @@ class ResponseCache:
 
 #: Caches that this process has open: claims of others with this process' number were left behind.
 _open_tokens: set[str] = set()
+
+
+class NoteReader:
+    """Whether files have words in them; each is read again only when it has changed."""
+
+    def __init__(self) -> None:
+        self._read: dict[Path, tuple[tuple[int, int, int], bytes]] = {}
+
+    def says(self, file: Path, word: str) -> bool:
+        """Whether a word stands in a file; not if there is no such file."""
+        try:
+            state = file.stat()
+            key = state.st_ino, state.st_mtime_ns, state.st_size
+            if file not in self._read or self._read[file][0] != key:
+                self._read[file] = key, read_whole(file)
+        except OSError:
+            return False
+        return word.encode() in self._read[file][1]
 
 
 class _transaction:  # noqa: N801 -- reads as a verb

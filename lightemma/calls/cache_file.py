@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import logging
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from lightemma.errors import UserError
-from lightemma.files import private_file
+from lightemma.files import new_draft, private_file
 
 #: In the file's user_version. A newer one is refused: what it means is not known here. 2: the address is part of what an
 #: answer is filed under. Answers of version 1 are in the table ``responses``.
@@ -21,6 +22,8 @@ _ANY_VERSION = 1000
 #: Files up to this size are checked whole when they are opened, bytes.
 _CHECKED = 512 * 2**20
 _BUSY_S = 2.0
+#: End of the name of a mark next to a file that was moved aside, until what can be read of it has been copied.
+_UNREAD = ".unread"
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +73,13 @@ def open_file(path: Path) -> sqlite3.Connection:
         UserError: if it cannot be written, or a newer program made it.
     """
     try:
-        return _opened(path)
+        database = _opened(path)
     except _Damaged:
         pass
+    else:
+        for mark in path.parent.glob(f"{glob.escape(path.name)}.damaged-*{_UNREAD}"):
+            salvage(mark.with_name(mark.name.removesuffix(_UNREAD)), database, path)  # a kill came between
+        return database
     aside = move_aside(path)
     try:
         database = _opened(path)
@@ -169,12 +176,11 @@ def move_aside(path: Path) -> Path:
     while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
         number += 1
     try:
-        path.rename(aside)
-        for end in ("-wal", "-shm", "-journal"):
+        private_file(aside.with_name(aside.name + _UNREAD))
+        # The file itself last: should this process be killed meanwhile, the next one finds it damaged again.
+        for end in ("-wal", "-shm", "-journal", ""):
             with suppress(FileNotFoundError):
                 path.with_name(path.name + end).rename(aside.with_name(aside.name + end))
-    except FileNotFoundError:
-        pass  # another process was quicker
     except OSError as error:
         raise _unusable(path, error) from error
     log.warning(
@@ -187,7 +193,7 @@ def move_aside(path: Path) -> Path:
 
 def salvage(aside: Path, database: sqlite3.Connection, path: Path) -> None:
     """Copies the answers that a damaged file still gives whole."""
-    saved, copy = 0, aside.with_name(aside.name + ".copy")
+    saved, copy = 0, new_draft(aside)
     try:
         _whole_copy(aside, copy)
         damaged = sqlite3.connect(copy, isolation_level=None, timeout=_BUSY_S)
@@ -204,6 +210,8 @@ def salvage(aside: Path, database: sqlite3.Connection, path: Path) -> None:
         for end in ("", "-wal", "-shm"):
             with suppress(OSError):
                 copy.with_name(copy.name + end).unlink(missing_ok=True)
+    with suppress(OSError):
+        aside.with_name(aside.name + _UNREAD).unlink(missing_ok=True)
     if saved:
         log.warning("%d answers of '%s' could still be read; they are in '%s' again.", saved, aside.name, path.name)
 

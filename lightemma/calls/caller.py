@@ -142,7 +142,9 @@ class ModelCaller:
                 await self._context.cancellation.sleep(BUSY_S)
                 continue
             if not cache.is_mine(holder):
-                self._say_once("claim", f"{holder.words} has asked the same calls; their answers are waited for.")
+                self._say_once(
+                    "claim", f"{cache.words(holder)} has asked the same calls; their answers are waited for."
+                )
             await self._context.cancellation.sleep(LOOK_S)
 
     def _say_once(self, what: str, sentence: str) -> None:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from lightemma.backends.base import Backend, Completion, Message, PicturePart, Request, TextPart
 from lightemma.backends.config import ModelConfig
-from lightemma.calls.cache import FOREIGN_CLAIM_S, VERSION, ResponseCache
+from lightemma.calls.cache import FOREIGN_CLAIM_S, LONGEST_NOTED_S, VERSION, ResponseCache
 from lightemma.calls.identity import Asked, Identity, old_call_key
 from lightemma.errors import UserError
 from lightemma.frame import Picture
@@ -371,10 +371,46 @@ def test_claims_end_with_their_process(tmp_path):
         "assert ResponseCache(Path(sys.argv[1])).claim(asked()) is None\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "c")], check=False)
-    assert done.returncode == -signal.SIGKILL
     with ResponseCache(tmp_path / "c") as cache:
-        assert cache._database.execute("SELECT COUNT(*) FROM claims").fetchone() == (1,)
+        done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "c")], check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert claims(cache) == 1
+        with ResponseCache(tmp_path / "c"):
+            assert claims(cache) == 0, "what a dead process left is not there for ever"
+        assert cache.claim(asked()) is None
+
+
+def claims(cache: ResponseCache) -> int:
+    return cache._database.execute("SELECT COUNT(*) FROM claims").fetchone()[0]
+
+
+def test_a_claim_that_is_noted_outlives_its_process_as_long_as_the_note(tmp_path):
+    note, calls = tmp_path / "run" / "batches.json", [question("a"), question("b")]
+    note.parent.mkdir()
+    note.write_text('["label-1"]')
+    with ResponseCache(tmp_path / "c") as cache:
+        assert [cache.claim(one) for one in calls] == [None, None]
+        cache.note(calls, note, "label-1")
+    with ResponseCache(tmp_path / "c") as cache:
+        holders = [cache.claim(one) for one in calls]
+        assert all("a batch of the run" in cache.words(holder) for holder in holders)
+        assert not cache.is_mine(holders[0])
+        cache.release(calls[0])
+        assert cache.claim(calls[0]) is not None, "it is not this caller's to end"
+        cache.release(calls[0], "label-1")
+        assert cache.claim(calls[0]) is None
+        note.write_text("[]")
+        assert cache.claim(calls[1]) is None
+
+
+def test_a_noted_claim_expires(tmp_path):
+    seconds = [1000.0]
+    (tmp_path / "note").write_text("label")
+    with ResponseCache(tmp_path / "c", clock=lambda: seconds[0]) as cache:
+        cache.claim(asked())
+        cache.note([asked()], tmp_path / "note", "label")
+        assert cache.claim(asked()) is not None
+        seconds[0] += LONGEST_NOTED_S
         assert cache.claim(asked()) is None
 
 
