@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from lightemma.backends.base import (
     BatchStatus,
+    BatchUnknownYet,
     CallError,
     Completion,
     Message,
@@ -44,8 +45,8 @@ _FINISH_REASONS: dict[str, Literal["stop", "length", "refused"]] = {
 #: Models with the newer tokenizer: about 30 % more tokens for the same text, and another way of counting pictures.
 _NEW_MODELS = r"claude-(opus-4-[78]|[a-z]+-([5-9]|\d\d))"
 _NEW_TOKENIZER = 3.1
-#: How many of the latest batches are looked through for one whose id was lost.
-_LISTED = 20
+#: How many of the latest batches are looked through for one whose id was lost: on a page, and how many pages.
+_LISTED, _PAGES = 20, 5
 _PICTURE_TOKENS = picture_rule(
     (
         _NEW_MODELS,
@@ -116,6 +117,7 @@ class _Listed(BaseModel):
 
 class _Page(BaseModel):
     data: list[_Listed] = []
+    has_more: bool = False
 
 
 class _Line(BaseModel):
@@ -177,6 +179,7 @@ class AnthropicBackend(SdkBackend):
         super().__init__(config)
         self._check_settings()
         key = self._connect()
+        self._labels: dict[str, str] = {}
         self._client: anthropic.AsyncAnthropic = self._sdk.AsyncAnthropic(
             base_url=config.base_url or self.facts.address,
             api_key=key,
@@ -212,21 +215,39 @@ class AnthropicBackend(SdkBackend):
     async def find_batch(self, label: str) -> str | None:
         """The id of a batch that was submitted under a label.
 
-        Anthropic's batches have no names, so that one is known by its results' keys once it has ended.
+        Anthropic's batches have no names, so that one is known by its results' keys once it has ended. The latest
+        hundred are looked at.
 
         Raises:
-            CallError: if Anthropic cannot say, or not yet: a batch is in progress.
+            CallError: if Anthropic cannot say.
+            BatchUnknownYet: if it may be one that is in progress.
         """
-        page = await self._batch_step(self._batches.list(limit=_LISTED), _Page, self._batch_failures)
-        for batch in page.data:
-            if batch.processing_status == "ended":
-                keys = await self.fetch_batch(batch.id)
-                if any(batch_label([key]) == label for key in keys):
+        waiting = ""
+        after: dict[str, Any] = {}
+        for _ in range(_PAGES):
+            page = await self._batch_step(self._batches.list(limit=_LISTED, **after), _Page, self._batch_failures)
+            for batch in page.data:
+                if batch.processing_status != "ended":
+                    waiting = waiting or batch.id
+                elif await self._label_of(batch.id) == label:
                     return batch.id
-        waiting = [batch.id for batch in page.data if batch.processing_status != "ended"]
+            if not page.has_more or not page.data:
+                break
+            after = {"after_id": page.data[-1].id}
         if waiting:
-            raise self._failures.error("overloaded", f"which batch {waiting[0]} is shows once it has ended")
+            raise BatchUnknownYet(f"once {waiting} has ended")
         return None
+
+    async def _label_of(self, batch_id: str) -> str:
+        """What the keys of an ended batch begin with; its results are fetched once. Empty if they are no longer there."""
+        if batch_id not in self._labels:
+            try:
+                self._labels[batch_id] = batch_label(await self.fetch_batch(batch_id))
+            except CallError as error:
+                if error.kind not in ("bad_request", "model_not_found"):
+                    raise
+                self._labels[batch_id] = ""  # results are kept for some weeks: it is an old one
+        return self._labels[batch_id]
 
     async def batch_status(self, batch_id: str) -> BatchStatus:
         """How far a batch is.

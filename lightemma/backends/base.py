@@ -295,6 +295,10 @@ def batch_label(keys: Iterable[str]) -> str:
     return first.rpartition("-")[0] or first
 
 
+class BatchUnknownYet(Exception):  # noqa: N818 -- nothing went wrong
+    """Which of a provider's batches is meant shows later, such as when those in progress have ended."""
+
+
 class BatchBackend(Backend):
     """A backend whose provider also accepts many requests together and answers them within hours at a lower price.
 
@@ -333,6 +337,7 @@ class BatchBackend(Backend):
 
         Raises:
             CallError: if the provider cannot say.
+            BatchUnknownYet: if it will be able to say later; it is asked again until then.
         """
         return None
 

@@ -22,6 +22,7 @@ import msgspec
 
 from lightemma.backends.base import (
     BatchBackend,
+    BatchUnknownYet,
     CallError,
     CallResult,
     Completion,
@@ -37,9 +38,10 @@ from lightemma.calls.storable import storable
 from lightemma.data.pictures import PicturePolicy
 from lightemma.errors import UserError
 from lightemma.failures import failure_kind
-from lightemma.files import write_whole
+from lightemma.files import clear_drafts, write_whole
 from lightemma.frame import Frame
 from lightemma.planners.base import Planner, View
+from lightemma.run_folder.lock import Holder
 from lightemma.run_folder.records import MAIN
 from lightemma.sessions.views import load_view, pictures_needed
 
@@ -87,7 +89,7 @@ class _OpenBatch(msgspec.Struct):
 
 
 class _State(msgspec.Struct):
-    """batches.json: what is out, and how often a call has failed and why it did last."""
+    """batches.json: what is out, and how often a call has failed and why it did last. Without either there is no file."""
 
     out: list[_OpenBatch] = []
     failures: dict[str, list[str]] = {}
@@ -110,7 +112,8 @@ class BatchCollector:
 
     Attributes:
         wanted: calls to be handed over, by key.
-        elsewhere: calls that another process is making.
+        elsewhere: calls that another process, or another run's batch, is making.
+        holder: which one was found last.
     """
 
     def __init__(
@@ -126,6 +129,7 @@ class BatchCollector:
         self._role = role
         self.wanted: dict[str, tuple[Asked, Request]] = {}
         self.elsewhere = 0
+        self.holder: Holder | None = None
         self._cache = cache
         self._failures = failures
         self._identity = Identity(backend)
@@ -138,20 +142,35 @@ class BatchCollector:
         asked = self._identity.asked(request)
         kept = await when_free(lambda: self._cache.get(asked))
         if kept is not None:
-            cached = asked.key not in self._fetched
-            return CallResult(
-                kept, latency_s=None, attempts=int(not cached), cached=cached, role=role, model=config.name
-            )
+            return self._answered(asked, kept)
         failed = self._failures.get(asked.key, [])
         if len(failed) >= TRIES:
             kind, _, message = failed[-1].partition(": ")
             return CallResult(None, kind, message, attempts=len(failed), role=role, model=config.name)
-        if asked.claim in self._claimed or self._cache.claim(asked) is None:
+        if asked.claim not in self._claimed:
+            self.holder = self._cache.claim(asked)
+            if self.holder is not None:
+                self.elsewhere += 1
+                raise _NotYet
+            # Its holder may have kept the answer, and ended the claim, since the look before.
+            kept = await when_free(lambda: self._cache.get(asked))
+            if kept is not None:
+                self._cache.release(asked)
+                return self._answered(asked, kept)
             self._claimed.add(asked.claim)
-            self.wanted[asked.key] = (asked, request)
-        else:
-            self.elsewhere += 1
+        self.wanted[asked.key] = (asked, request)
         raise _NotYet
+
+    def _answered(self, asked: Asked, kept: Completion) -> CallResult:
+        cached = asked.key not in self._fetched
+        return CallResult(
+            kept,
+            latency_s=None,
+            attempts=int(not cached),
+            cached=cached,
+            role=self._role,
+            model=self.backend.config.name,
+        )
 
 
 async def when_free(work: Callable[[], _T]) -> _T:
@@ -197,6 +216,7 @@ class BatchRun:
         self._clock = clock
         self._fetched: set[str] = set()
         self._claimed: set[str] = set()
+        self._said = False
         self._backends = backends
         self._cache = cache
         self._path = folder / FILE
@@ -218,6 +238,10 @@ class BatchRun:
             Cancelled: if the run is to end; what is out stays out.
         """
         wave = 0
+        for out in self._state.out:  # the claims of a session that was killed before they were noted
+            for asked in out.asked.values():
+                self._cache.claim(asked)
+            self._cache.note(out.asked.values(), self._path, out.label)
         while True:
             for out in list(self._state.out):
                 await self._collect(out)
@@ -237,7 +261,15 @@ class BatchRun:
                 self._on_event(f"wave {wave}: {submitted} calls submitted in {len(self._state.out)} batches")
             else:
                 self._on_event(f"another run has asked {elsewhere} of the same calls; their answers are waited for")
+                self._say_whose(collectors.values())
                 await self._cancellation.sleep(self._poll_s)
+
+    def _say_whose(self, collectors: Iterable[BatchCollector]) -> None:
+        """Says once whose answers are waited for."""
+        holders = [self._cache.words(one.holder) for one in collectors if one.holder is not None]
+        if holders and not self._said:
+            self._said = True
+            log.warning("%s has asked the same calls; their answers are waited for.", holders[0])
 
     async def _missing(
         self,
@@ -273,6 +305,7 @@ class BatchRun:
         out = _OpenBatch("", keys, role, label, self._clock(), asked)
         self._state.out.append(out)
         self._save()
+        self._cache.note(asked.values(), self._path, label)
         try:
             out.id = await backend.submit_batch(requests)
         except CallError as error:
@@ -300,7 +333,7 @@ class BatchRun:
         words, misses = "", 0
         for _ in range(CONFIRMED + 2):
             try:
-                found = await backend.find_batch(out.label)
+                found = await self._looked_for(out, backend)
             except CallError as error:
                 words = error.message
             else:
@@ -318,9 +351,29 @@ class BatchRun:
             "again."
         )
 
+    async def _looked_for(self, out: _OpenBatch, backend: BatchBackend) -> str | None:
+        """The id of a batch whose id was lost, or None; waits while batches that it may be are in progress.
+
+        Raises:
+            CallError: if the provider cannot say.
+            Cancelled: if the run is to end; what is out stays out.
+        """
+        while True:
+            try:
+                return await backend.find_batch(out.label)
+            except BatchUnknownYet as unknown:
+                if out.submitted and self._clock() - out.submitted > LONGEST_S:
+                    return None
+                self._on_event(f"which batch {out.label} is shows later ({unknown}); that is waited for")
+                await self._cancellation.sleep(self._poll_s)
+
     def _forget(self, out: _OpenBatch) -> None:
+        """Strikes a batch out; its claims end with that, if they did not before."""
         self._state.out.remove(out)
         self._save()
+        for asked in out.asked.values():
+            self._claimed.discard(asked.claim)
+            self._cache.release(asked, out.label)
 
     async def _collect(self, out: _OpenBatch) -> None:
         """Waits for a batch and keeps its answers.
@@ -406,9 +459,6 @@ class BatchRun:
                 self._fetched.add(key)
             else:
                 self._state.failures.setdefault(key, []).append(f"{answer.kind}: {answer.message}")
-            if asked is not None:
-                self._claimed.discard(asked.claim)
-                self._cache.release(asked)
         self._forget(out)
 
     async def _parts(
@@ -441,6 +491,10 @@ class BatchRun:
             ) from error
 
     def _save(self) -> None:
+        if not self._state.out and not self._state.failures:
+            clear_drafts(self._path.parent)
+            self._path.unlink(missing_ok=True)
+            return
         write_whole(self._path, msgspec.json.encode(self._state), private=True)
 
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lightemma.backends.base import CallError, Completion
+from lightemma.backends.base import BatchUnknownYet, CallError, Completion
 from lightemma.calls.storable import storable
 from lightemma.outside_text import is_text
 from tests.backends.kit import (
@@ -178,8 +178,33 @@ def test_anthropic_s_batches_are_told_apart_once_they_have_ended(server):
         await backend.submit_batch({"lightemma-a-0": REQUESTS["c"]})
         await backend.find_batch("lightemma-a")
 
-    with pytest.raises(CallError, match="once it has ended"):
+    with pytest.raises(BatchUnknownYet, match=r"once msgbatch_\d+ has ended"):
         asyncio.run(using(ANTHROPIC.make(server), through))
+
+
+def test_old_batches_whose_results_are_gone_do_not_hide_a_lost_one(server, monkeypatch):
+    """Results are kept for some weeks; and those of an ended batch are fetched once, however often it is looked for."""
+    fetched = []
+
+    async def through(backend):
+        whole = backend.fetch_batch
+
+        async def fetch(batch):
+            fetched.append(batch)
+            if batch == old:
+                raise CallError("bad_request", "Results are no longer available.")
+            return await whole(batch)
+
+        old = await backend.submit_batch({"lightemma-old-0": REQUESTS["c"]})
+        lost = await backend.submit_batch({"lightemma-lost-0": REQUESTS["c"]})
+        await backend.submit_batch({"lightemma-new-0": REQUESTS["c"]})
+        backend.fetch_batch = fetch
+        found = [await backend.find_batch(name) for name in ("lightemma-lost", "lightemma-none", "lightemma-lost")]
+        return found, lost
+
+    found, lost = asyncio.run(using(ANTHROPIC.make(server), through))
+    assert found == [lost, None, lost]
+    assert len(fetched) == len(set(fetched)) == 3
 
 
 @pytest.mark.parametrize("provider", [CHAT, RESPONSES, ANTHROPIC], ids=lambda provider: provider.name)

@@ -285,13 +285,13 @@ class FakeServer:
             batches.work_off(batch, self._batch_answer)
         if kind == "google":
             return web.json_response({"operations": [batches.google_batch(batch) for batch in found]})
-        if kind == "anthropic":
-            told = [batches.anthropic_batch(batch, _address(request)) for batch in found]
-            return web.json_response({"data": told, "has_more": False})
-        after = request.query.get("after")
+        after = request.query.get("after") or request.query.get("after_id")
         if after is not None:
             found = found[[batch.id for batch in found].index(after) + 1 :]
         page = found[: self.settings.batches_per_page]
+        if kind == "anthropic":
+            told = [batches.anthropic_batch(batch, _address(request)) for batch in page]
+            return web.json_response({"data": told, "has_more": len(page) < len(found)})
         told = [batches.openai_batch(batch) for batch in page]
         return web.json_response({"object": "list", "data": told, "has_more": len(page) < len(found)})
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from lightemma.backends.base import BatchBackend, BatchStatus, CallError, Completion, batch_label
+from lightemma.backends.base import BatchBackend, BatchStatus, BatchUnknownYet, CallError, Completion, batch_label
 from lightemma.backends.config import ModelConfig
 from lightemma.calls.cache import ResponseCache
 from lightemma.calls.cancellation import Cancellation, Cancelled
@@ -479,3 +479,77 @@ def test_a_call_that_another_run_has_asked_is_waited_for(tmp_path, frames):
         plans = wave(provider, tmp_path, frames, events=Impatient())
     assert {plan.outcome for plan in plans} == {"ok"}
     assert paid(provider) == ALL - 1
+
+
+def test_a_batch_that_shows_later_which_it_is_is_waited_for(tmp_path, frames):
+    provider, said = Faulty(), []
+    provider.submit_faults = [KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        wave(provider, tmp_path, frames)
+    provider.find_faults = [BatchUnknownYet("once b has ended")] * 20
+    plans = wave(provider, tmp_path, frames, events=said)
+    assert {plan.outcome for plan in plans} == {"ok"}
+    assert paid(provider) == ALL
+    assert sum("shows later (once b has ended)" in sentence for sentence in said) == 20
+
+
+def test_a_batch_that_never_shows_is_not_waited_for_for_ever(tmp_path, frames):
+    provider, seconds = Faulty(), [0.0]
+    provider.submit_faults = [KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        wave(provider, tmp_path, frames)
+
+    async def never(label):
+        provider.looked += 1
+        raise BatchUnknownYet("never")
+
+    provider.find_batch = never
+
+    class Waiting(Cancellation):
+        async def sleep(self, s):
+            seconds[0] += s
+
+    async def drive():
+        with ResponseCache(tmp_path / "c.sqlite") as cache:
+            run = BatchRun(
+                {"main": provider}, cache, tmp_path, Waiting(), lambda said: None, 3600.0, lambda: seconds[0]
+            )
+            run._state.out[0].submitted = 1.0
+            await run.answer(lambda: frames, ChainOfThought(), PicturePolicy())
+
+    asyncio.run(drive())
+    assert provider.looked <= 2 * batches.LONGEST_S / 3600.0 + 2
+
+
+def test_an_answer_that_comes_between_look_and_claim_is_not_asked_for_again(tmp_path, frames, monkeypatch):
+    whole = ResponseCache.claim
+
+    def claim(cache, asked):
+        cache.put(asked, Completion(LIST))  # another run is answered, and ends its claim, in this moment
+        return whole(cache, asked)
+
+    monkeypatch.setattr(ResponseCache, "claim", claim)
+    provider = Faulty()
+    plans = wave(provider, tmp_path, frames)
+    assert {plan.outcome for plan in plans} == {"ok"}
+    assert paid(provider) == 0
+
+
+def test_a_session_that_was_killed_before_its_claims_were_noted_notes_them(tmp_path, frames):
+    provider = Faulty(looks=10**6)
+    provider.submit_faults = [KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        wave(provider, tmp_path, frames)
+    with ResponseCache(tmp_path / "c.sqlite") as cache:
+        assert cache._database.execute("SELECT COUNT(*) FROM claims").fetchone() == (1,), "it outlives its process"
+        cache._database.execute("DELETE FROM claims")
+    stop = Cancellation()
+
+    class Impatient(list):
+        def append(self, sentence):
+            stop.request("interrupted")
+
+    with pytest.raises(Cancelled):
+        wave(provider, tmp_path, frames, stop, Impatient())
+    with ResponseCache(tmp_path / "c.sqlite") as cache:
+        assert cache._database.execute("SELECT COUNT(*) FROM claims").fetchone() == (1,)
