@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -175,7 +176,8 @@ class _Worker:
         self._process: SpawnProcess = context.Process(
             target=_serve, args=(theirs, factory), name=f"worlds-{number}", daemon=False
         )
-        self._process.start()
+        with _shielded():
+            self._process.start()
         theirs.close()
         self.thread = ThreadPoolExecutor(1, thread_name_prefix=f"worlds-{number}")
         self.episodes = 0
@@ -202,7 +204,7 @@ class _Worker:
         self._ours.close()
         self._process.join(timeout=5)
         if self._process.is_alive():
-            self._process.terminate()
+            self._process.kill()
             self._process.join()
 
 
@@ -267,13 +269,34 @@ class ProcessHost:
             worker.close()
 
 
+def _endings() -> list[signal.Signals]:
+    """The signals that ask for an end. They may reach all processes of a command (Ctrl-C, a closed terminal, a job's end)."""
+    return [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
+
+
+@contextmanager
+def _shielded() -> Iterator[None]:
+    """Processes started meanwhile take no notice of the signals that ask for an end, from their very start."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # it would let the signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _endings())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(connection: Connection, factory: WorldFactory) -> None:
     """Runs in the other process: answers requests until the connection ends."""
-    import signal
     import traceback
 
-    # Ctrl-C reaches the whole group of processes; the process of the run decides what ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The process of the run decides what ends, and whether the episodes in progress are driven to their next decision.
+    for number in _endings():
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _endings())
     core = WorldHostCore(factory)
     while True:
         try:

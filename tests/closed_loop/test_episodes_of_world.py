@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
 import msgspec
 import pytest
@@ -13,8 +16,9 @@ from lightemma.backends.base import Backend, CallError, Completion, PicturePart,
 from lightemma.backends.config import Limits, ModelConfig, Price
 from lightemma.backends.scripted import ScriptedBackend
 from lightemma.closed_loop.drivers import own_driver, run_names
+from lightemma.closed_loop.episode import DecisionPoint
 from lightemma.closed_loop.episodes_of_world import EpisodesOfWorld
-from lightemma.closed_loop.hosts import InProcessHost, ProcessHost
+from lightemma.closed_loop.hosts import EpisodeTask, InProcessHost, ProcessHost
 from lightemma.closed_loop.records import read_episodes
 from lightemma.closed_loop.replay import read_replay
 from lightemma.closed_loop.spec import LoopRules, episodes
@@ -241,9 +245,27 @@ def test_a_cap_without_a_price_is_refused(tmp_path):
         tour(tmp_path, backend=Sight(price=None)).run(Spending(max_cost=1.0))
 
 
-def test_separate_processes_give_the_same_records(tmp_path):
+class Struck(ProcessHost):
+    """Its processes get what reaches a whole group (Ctrl-C, a closed terminal, a job's end): at once, and when they are up."""
+
+    def __enter__(self) -> Self:
+        self.strike()
+        return super().__enter__()
+
+    async def begin(self, task: EpisodeTask) -> DecisionPoint:
+        point = await super().begin(task)
+        self.strike()
+        return point
+
+    def strike(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for worker in self._workers:
+                os.kill(worker._process.pid, number)
+
+
+def test_separate_processes_give_the_same_records_and_leave_signals_to_the_run(tmp_path):
     tour(tmp_path / "here", backend=Sight()).run()
-    host = lambda: ProcessHost(FakeFactory(), workers=2)  # noqa: E731
+    host = lambda: Struck(FakeFactory(), workers=2)  # noqa: E731
     tour(tmp_path / "there", backend=Sight(), make_host=host, concurrency=4).run()
     here, there = (
         {one.name: one for one in read_episodes(tmp_path / name / "drive-sight")} for name in ("here", "there")

@@ -116,7 +116,18 @@ class PandaRenderer(Renderer):
             self.close()
 
     def _share(self, count: int) -> None:
-        """A piece of memory that both processes have; a file in memory where the system has such a folder."""
+        """A piece of memory that both processes have: without a name where the system allows it, so that none can be left."""
+        if hasattr(os, "memfd_create"):
+            handle = os.memfd_create("lightemma-picture")
+            name = f"/proc/{os.getpid()}/fd/{handle}"
+            try:
+                if os.access(name, os.W_OK):
+                    os.truncate(handle, count)
+                    self._memory = mmap.mmap(handle, count)
+                    self._ask(Share(name), START_SECONDS)
+                    return
+            finally:
+                os.close(handle)
         folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         handle, name = tempfile.mkstemp(prefix="lightemma-picture-", dir=folder)
         try:

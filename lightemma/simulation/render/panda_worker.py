@@ -57,7 +57,7 @@ def _mapped(path: Path) -> mmap.mmap:
     """The file as memory; where the system allows it, its name is removed immediately, so that no file remains."""
     with path.open("r+b") as file:
         memory = mmap.mmap(file.fileno(), 0)
-    if os.name == "posix":
+    if os.name == "posix" and path.parts[1:2] != ("proc",):  # that has no name of its own
         path.unlink(missing_ok=True)
     return memory
 
