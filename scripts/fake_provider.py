@@ -25,10 +25,18 @@ class FakeProvider:
         latency: mean seconds that an answer takes.
         jitter: how far one may be off, as a share of the mean.
         capacity: most concurrent calls; one more gets 429.
+        batch_delay: seconds until a batch is finished.
+
+    Attributes:
+        address: where Anthropic's and Google's formats are spoken.
+        base_url: where OpenAI's are.
     """
 
-    def __init__(self, latency: float, jitter: float = 0.0, capacity: int | None = None) -> None:
+    def __init__(
+        self, latency: float, jitter: float = 0.0, capacity: int | None = None, batch_delay: float = 0.0
+    ) -> None:
         arguments = ["--latency", str(latency), "--jitter", str(jitter), "--keep", "0"]
+        arguments += ["--batch-delay", str(batch_delay)]
         if capacity is not None:
             arguments += ["--capacity", str(capacity)]
         self._process = subprocess.Popen(
@@ -37,13 +45,33 @@ class FakeProvider:
         assert self._process.stdout is not None
         said = json.loads(self._process.stdout.readline())
         self.base_url: str = said["openai_address"]
-        self._address: str = said["address"]
+        self.address: str = said["address"]
 
     def log(self) -> list[dict[str, Any]]:
         """Every call so far: hash of the request, status, and when it started and finished (seconds since the epoch)."""
-        with urllib.request.urlopen(f"{self._address}/_timeline", timeout=60) as answer:
+        with urllib.request.urlopen(f"{self.address}/_timeline", timeout=60) as answer:
             calls: list[dict[str, Any]] = json.load(answer)
         return calls
+
+    def served(self) -> dict[str, int]:
+        """How often each call was answered, by the request's hash, alone or in a batch."""
+        # A list of batches works off those whose time has come, fetched or not.
+        for path, key in (
+            ("v1/batches", "authorization"),
+            ("v1/messages/batches", "x-api-key"),
+            ("v1/batches", "x-goog-api-key"),
+        ):
+            urllib.request.urlopen(
+                urllib.request.Request(f"{self.address}/{path}", headers={key: "any"}), timeout=60
+            ).close()
+        with urllib.request.urlopen(f"{self.address}/_stats", timeout=60) as answer:
+            served: dict[str, int] = json.load(answer)["served"]
+        return served
+
+    def control(self, **changes: Any) -> None:
+        """Changes settings while the server runs; ``reset=True`` forgets what happened."""
+        asked = urllib.request.Request(f"{self.address}/_control", json.dumps(changes).encode(), method="POST")
+        urllib.request.urlopen(asked, timeout=60).close()
 
     def __enter__(self) -> Self:
         return self
