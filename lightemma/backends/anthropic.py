@@ -47,6 +47,8 @@ _NEW_MODELS = r"claude-(opus-4-[78]|[a-z]+-([5-9]|\d\d))"
 _NEW_TOKENIZER = 3.1
 #: How many of the latest batches are looked through for one whose id was lost: on a page, and how many pages.
 _LISTED, _PAGES = 20, 5
+#: A number with so many digits is no number of requests, but the chance part of a label of 0.1.
+_DIGITS = 8
 _PICTURE_TOKENS = picture_rule(
     (
         _NEW_MODELS,
@@ -98,6 +100,14 @@ class _Counts(BaseModel):
     canceled: int = 0
     expired: int = 0
 
+    @property
+    def finished(self) -> int:
+        return self.succeeded + self.errored + self.canceled + self.expired
+
+    @property
+    def total(self) -> int:
+        return self.finished + self.processing
+
 
 class _Batch(BaseModel):
     processing_status: str
@@ -113,6 +123,7 @@ class _Result(BaseModel):
 class _Listed(BaseModel):
     id: str
     processing_status: str = ""
+    request_counts: _Counts = _Counts()
 
 
 class _Page(BaseModel):
@@ -216,17 +227,19 @@ class AnthropicBackend(SdkBackend):
         """The id of a batch that was submitted under a label.
 
         Anthropic's batches have no names, so that one is known by its results' keys once it has ended. The latest
-        hundred are looked at.
+        hundred are looked at, as far as they have as many requests as the label says.
 
         Raises:
             CallError: if Anthropic cannot say.
             BatchUnknownYet: if it may be one that is in progress.
         """
-        waiting = ""
+        waiting, size = "", label.rpartition("-")[2]
         after: dict[str, Any] = {}
         for _ in range(_PAGES):
             page = await self._batch_step(self._batches.list(limit=_LISTED, **after), _Page, self._batch_failures)
             for batch in page.data:
+                if size.isdecimal() and len(size) < _DIGITS and batch.request_counts.total not in (0, int(size)):
+                    continue
                 if batch.processing_status != "ended":
                     waiting = waiting or batch.id
                 elif await self._label_of(batch.id) == label:
@@ -258,9 +271,8 @@ class AnthropicBackend(SdkBackend):
         call = self._batches.retrieve(batch_id)
         batch = await self._batch_step(call, _Batch, self._batch_failures)
         counts = batch.request_counts
-        finished = counts.succeeded + counts.errored + counts.canceled + counts.expired
         state = batch.processing_status
-        return BatchStatus(state == "ended", finished, finished + counts.processing, state)
+        return BatchStatus(state == "ended", counts.finished, counts.total, state)
 
     async def fetch_batch(self, batch_id: str) -> dict[str, Completion | CallError]:
         """The results of a finished batch, by key.

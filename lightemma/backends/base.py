@@ -330,7 +330,7 @@ class BatchBackend(Backend):
         """The id of a batch that was submitted, but whose id never arrived or was not stored.
 
         Args:
-            label: what its keys begin with (see ``batch_label``).
+            label: what its keys begin with (see ``batch_label``); ends in how many there are, in labels of our own making.
 
         Returns:
             The id, or None if the provider has no such batch.

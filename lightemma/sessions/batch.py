@@ -148,9 +148,9 @@ class BatchCollector:
             kind, _, message = failed[-1].partition(": ")
             return CallResult(None, kind, message, attempts=len(failed), role=role, model=config.name)
         if asked.claim not in self._claimed:
-            self.holder = self._cache.claim(asked)
-            if self.holder is not None:
-                self.elsewhere += 1
+            holder = self._cache.claim(asked)
+            if holder is not None:
+                self.holder, self.elsewhere = holder, self.elsewhere + 1
                 raise _NotYet
             # Its holder may have kept the answer, and ended the claim, since the look before.
             kept = await when_free(lambda: self._cache.get(asked))
@@ -297,7 +297,7 @@ class BatchRun:
     async def _submit(self, role: str, calls: Sequence[tuple[Asked, Request]]) -> None:
         self._cancellation.check()
         backend = self._backends[role]
-        label = f"lightemma-{secrets.token_hex(6)}"
+        label = f"lightemma-{secrets.token_hex(6)}-{len(calls)}"
         asked = {f"{label}-{index}": one for index, (one, _) in enumerate(calls)}
         requests = dict(zip(asked, (request for _, request in calls), strict=True))
         keys = {short: one.key for short, one in asked.items()}
@@ -358,13 +358,18 @@ class BatchRun:
             CallError: if the provider cannot say.
             Cancelled: if the run is to end; what is out stays out.
         """
+        told = False
         while True:
             try:
                 return await backend.find_batch(out.label)
             except BatchUnknownYet as unknown:
                 if out.submitted and self._clock() - out.submitted > LONGEST_S:
                     return None
-                self._on_event(f"which batch {out.label} is shows later ({unknown}); that is waited for")
+                sentence = f"which batch {out.label} is shows later ({unknown}); that is waited for"
+                if not told:
+                    log.warning("%s: %s.", backend.config.name, sentence)
+                told = True
+                self._on_event(sentence)
                 await self._cancellation.sleep(self._poll_s)
 
     def _forget(self, out: _OpenBatch) -> None:

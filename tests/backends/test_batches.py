@@ -207,6 +207,25 @@ def test_old_batches_whose_results_are_gone_do_not_hide_a_lost_one(server, monke
     assert len(fetched) == len(set(fetched)) == 3
 
 
+def test_batches_of_another_size_are_not_waited_for(server):
+    """An account may have batches of others, which take a day; a label says how many requests its batch has."""
+
+    async def through(backend):
+        server.server.settings.batch_delay_s = 3600.0
+        await backend.submit_batch({"other-0": REQUESTS["c"], "other-1": REQUESTS["c"]})
+        server.server.settings.batch_delay_s = 0.0
+        made = await backend.submit_batch({"lightemma-a-1-0": REQUESTS["c"]})
+        found = [await backend.find_batch(label) for label in ("lightemma-a-1", "lightemma-b-1", "lightemma-c-3")]
+        with pytest.raises(BatchUnknownYet):
+            await backend.find_batch("lightemma-d-2")
+        with pytest.raises(BatchUnknownYet):
+            await backend.find_batch("lightemma-012345678912")  # of 0.1: the number is chance
+        return made, found
+
+    made, found = asyncio.run(using(ANTHROPIC.make(server), through))
+    assert found == [made, None, None]
+
+
 @pytest.mark.parametrize("provider", [CHAT, RESPONSES, ANTHROPIC], ids=lambda provider: provider.name)
 def test_a_torn_line_costs_its_own_answer_alone(server, provider):
     async def through(backend):
