@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 #: What differs between any two runs.
-_TIMES = ("started", "ended", "cached_calls", "gpu_seconds")
+_TIMES = ("started", "ended", "cached_calls", "gpu_seconds", "git_revision")
 _OF_A_CALL = ("latency_s", "attempts", "cached")
 
 

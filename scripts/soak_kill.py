@@ -13,6 +13,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -207,6 +208,7 @@ def main() -> int:
     arguments.add_argument("--keep", type=Path, help="folder for the files, which stay where there were faults")
     options = arguments.parse_args()
     killing.get_ready()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the server ends too
     os.environ |= KEYS
     os.environ["PYTHONPATH"] = os.pathsep.join([*sys.path[:1], str(Path(__file__).parents[1])])
     begun = time.monotonic()
