@@ -114,6 +114,7 @@ class BatchCollector:
         wanted: calls to be handed over, by key.
         elsewhere: calls that another process, or another run's batch, is making.
         holder: which one was found last.
+        answered_as: the model as the provider names the one that answered last.
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class BatchCollector:
         self.wanted: dict[str, tuple[Asked, Request]] = {}
         self.elsewhere = 0
         self.holder: Holder | None = None
+        self.answered_as: str | None = None
         self._cache = cache
         self._failures = failures
         self._identity = Identity(backend)
@@ -163,6 +165,7 @@ class BatchCollector:
 
     def _answered(self, asked: Asked, kept: Completion) -> CallResult:
         cached = asked.key not in self._fetched
+        self.answered_as = kept.model or self.answered_as
         return CallResult(
             kept,
             latency_s=None,

@@ -24,7 +24,7 @@ from lightemma.frame import Frame
 from lightemma.protocol import Protocol, protocol_named
 from lightemma.run_folder.manifest import DataEntry, Manifest, frame_set_digest
 from lightemma.run_folder.store import RunWriter, read_numbers
-from lightemma.sessions.batch import BatchRun
+from lightemma.sessions.batch import BatchCollector, BatchRun
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.jobs import Job, make_jobs
 from lightemma.sessions.kept_frames import refuse_changes
@@ -125,7 +125,7 @@ class FramesOfSource:
         calls: Mapping[str, Call] = run.calls
         if run.spending.batch and run.job.backends:
             try:
-                calls = await self._batch(run)
+                calls = run.answering = await self._batch(run)
             except Cancelled:
                 return run.outcome(self.size, 0, 0, 0)
         policy = self.benchmark.pictures.policy()
@@ -140,7 +140,7 @@ class FramesOfSource:
             return outcome
         return replace(outcome, stopped=None, decided=sentence(until.entry))
 
-    async def _batch(self, run: Run) -> Mapping[str, Call]:
+    async def _batch(self, run: Run) -> Mapping[str, BatchCollector]:
         """Has all calls answered in batches; returns the callers that have the answers."""
         backends = {role: one for role, one in run.job.backends.items() if isinstance(one, BatchBackend)}
         assert run.cache is not None, "checked when the session began"

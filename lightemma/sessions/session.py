@@ -104,6 +104,16 @@ class RunOutcome:
     decided: str | None = None
 
 
+class Answering(Protocol):
+    """What answers a role's calls.
+
+    Attributes:
+        answered_as: the model as the provider names the one that answered last; None if none did.
+    """
+
+    answered_as: str | None
+
+
 @dataclass
 class Run:
     """A run in progress, as ``Work.drive`` gets it.
@@ -121,6 +131,7 @@ class Run:
         progress: called with every record.
         tally: counts the calls of every record.
         begun: when it began, on the clock of ``time.monotonic``.
+        answering: role -> what answers in place of ``calls``, such as the batches; None for ``calls``.
     """
 
     job: Job
@@ -134,6 +145,7 @@ class Run:
     progress: Progress
     tally: Tally = field(default_factory=Tally)
     begun: float = field(default_factory=time.monotonic)
+    answering: Mapping[str, Answering] | None = None
     _gpu_seconds_before: float | None = None
     _noted: float = field(default_factory=time.monotonic)
 
@@ -150,7 +162,8 @@ class Run:
         """
         manifest = self.writer.manifest
         unnamed = [role for role, entry in manifest.models.items() if entry.answered_as is None]
-        now_named = any(role in self.calls and self.calls[role].answered_as for role in unnamed)
+        names = self._names()
+        now_named = any(names.get(role) for role in unnamed)
         due = manifest.gpu_seconds != self.gpu_seconds and time.monotonic() - self._noted >= NOTED_S
         if now_named or due:
             self._noted = time.monotonic()
@@ -166,9 +179,13 @@ class Run:
             return self._gpu_seconds_before
         return (self._gpu_seconds_before or 0.0) + (time.monotonic() - self.begun) * gpus
 
+    def _names(self) -> dict[str, str | None]:
+        """Role -> the model that answered, as its provider names it."""
+        return {role: call.answered_as for role, call in (self.answering or self.calls).items()}
+
     def known(self) -> Manifest:
         """The manifest with the models that answered and the GPU time, as far as they are known now."""
-        manifest = self.writer.manifest.answered_by({role: call.answered_as for role, call in self.calls.items()})
+        manifest = self.writer.manifest.answered_by(self._names())
         return msgspec.structs.replace(manifest, gpu_seconds=self.gpu_seconds)
 
     def outcome(

@@ -98,6 +98,10 @@ def test_a_batch_brings_the_same_records_as_single_calls(server, provider, tmp_p
     assert (outcome.done, outcome.failed) == (5, 0)
     assert server.counts.requests == asked, "single calls were made in addition to the batches"
     assert answers(batch) == answers(single)
+    named = [read_manifest(folder / "results" / "m").model for folder in (single, batch)]
+    assert named[0] is not None
+    assert named[1] is not None
+    assert named[1].answered_as == named[0].answered_as is not None
 
 
 def test_faults_on_the_way_change_nothing_but_the_tries(server, tmp_path):
