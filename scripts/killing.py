@@ -290,7 +290,8 @@ def _be(arguments: list[str], folder: Path, log: Path, plan: Plan | None, count:
     status = 70
     try:
         os.setsid()
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
         os.chdir(folder)
         out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -303,6 +304,7 @@ def _be(arguments: list[str], folder: Path, log: Path, plan: Plan | None, count:
         changes = _watched(folder, plan) if count is not None or (plan is not None and plan.change) else None
         from lightemma.cli import main
 
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as in an interpreter that was started afresh
         try:
             main()
             status = 0

@@ -20,6 +20,14 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Runs the command line: exit status 0 done, 1 some frames failed, 2 wrong use, 130 interrupted."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # while it starts, or says how it ended
+        _say_interrupted()
+        sys.exit(INTERRUPTED)
+
+
+def _run() -> None:
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     if debug:
@@ -58,8 +66,12 @@ def main() -> None:
         print_error(f"Error: {one_line(sentence)}")
         sys.exit(70)
     if status == INTERRUPTED:
-        print_error("Interrupted. Finished work is kept; give the same command again to resume.")
+        _say_interrupted()
     sys.exit(status or 0)
+
+
+def _say_interrupted() -> None:
+    print_error("Interrupted. Finished work is kept; give the same command again to resume.")
 
 
 def _hook(status: int, sentence: str) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:

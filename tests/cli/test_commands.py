@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lightemma.cli import main
 from lightemma.run_folder.records import STAGES
 from lightemma.run_folder.store import read_frames, read_manifest
 from tests.conftest import STEADY_TEXT, good_answer, make_frames, steady_run, write_archive
@@ -304,3 +305,15 @@ def test_calls_that_hang_do_not_delay_an_interrupted_run(place, twice):
         process.kill()
     assert process.returncode == 130
     assert errors.endswith("Interrupted. Finished work is kept; give the same command again to resume.\n")
+
+
+def test_an_interrupt_before_the_command_begins_is_a_sentence_too(monkeypatch, capsys):
+    def interrupt(environment):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lightemma.cli.remember_environment", interrupt)
+    monkeypatch.setattr(sys, "argv", ["lightemma", "models"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.startswith("Interrupted. Finished work is kept")
