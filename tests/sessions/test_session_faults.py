@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,15 @@ def test_another_server_under_the_same_model_id_is_asked_itself(loop, tmp_path):
     assert [backend.asked for backend in backends.values()] == [4 * loop.calls] * 2
 
 
+@pytest.fixture
+def hangup_counts() -> Iterator[None]:
+    """A closed terminal ends a run, also where these tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangup_counts")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_calls_in_flight_are_kept_before_a_signal_ends_the_run(loop, tmp_path, monkeypatch, number):
     monkeypatch.setattr("lightemma.calls.concurrency.GRACE_S", 0.0)
