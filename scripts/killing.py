@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -68,6 +69,8 @@ from lightemma.cli import main
 main()
 """
 _SUBREAPER = 36
+_INTERRUPT = re.compile(r"Traceback \(most recent call last\):\n(?:[ \n].*\n|\n)*KeyboardInterrupt:?[ ]*(?:\n|\Z)")
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def get_ready() -> None:
@@ -134,7 +137,7 @@ class Ended:
         killed: by whom its end was caused: the plan's label, or None if it ended before.
         orderly: whether it was asked to end, and took its time.
         at: from when to when it was being ended, seconds since 1970.
-        words: what it printed.
+        words: what it printed, but for how the interpreter tells of an interrupt before or beside the command.
         orphans: commands of children that outlived it.
     """
 
@@ -173,9 +176,12 @@ class Process:
                 self.pid = subprocess.Popen(command, cwd=folder, stdout=out, stderr=out, start_new_session=True).pid
         else:
             sys.stdout.flush()
+            # What comes before the process is one of its own must wait: it is not this program's to handle.
+            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
             self.pid = os.fork()
             if self.pid == 0:
                 _be(arguments, folder, log, plan, count)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
 
     def look(self) -> Ended | None:
         """Sends what is due; tells how the process ended, or None while it runs."""
@@ -225,6 +231,8 @@ class Process:
         with self._log.open("rb") as file:
             file.seek(self._from)
             words = file.read().decode(errors="replace")
+        if asked is not None and plan is not None and plan.name == "INT":
+            words = _INTERRUPT.sub("", words)
         itself = plan is not None and plan.change is not None and status == -signal.SIGKILL
         by = plan.label if plan is not None and (itself or (asked is not None and status != 0)) else None
         hard = status < 0 or (plan is not None and plan.again)
@@ -290,8 +298,9 @@ def _be(arguments: list[str], folder: Path, log: Path, plan: Plan | None, count:
     status = 70
     try:
         os.setsid()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _ENDINGS:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
         os.chdir(folder)
         out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         nothing = os.open(os.devnull, os.O_RDONLY)
