@@ -212,9 +212,13 @@ def main() -> int:
     os.environ |= KEYS
     os.environ["PYTHONPATH"] = os.pathsep.join([*sys.path[:1], str(Path(__file__).parents[1])])
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = (options.keep or Path(temporary)).absolute()
+    # No TemporaryDirectory: forked processes would remove it at their end.
+    folder = (options.keep or Path(tempfile.mkdtemp(prefix="soak-"))).absolute()
+    try:
         tallies = soak(folder, options)
+    finally:
+        if options.keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
     print(table(tallies))
     print(f"\n{sum(one.kills.total() for one in tallies.values())} kills in {time.monotonic() - begun:.0f} s")
     return 1 if any(tally.faults for tally in tallies.values()) else 0
