@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from lightemma.backends.base import BatchStatus, CallError, Completion, Request, batch_label, refuse_regex
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
-from lightemma.backends.http.errors import BATCH_TIMEOUT_S, kind_of, sentence_of
+from lightemma.backends.http.errors import BATCH_TIMEOUT_S
 from lightemma.backends.http.hosted import SdkBackend, whole_line
 from lightemma.backends.http.openai_wire import (
     Detail,
@@ -24,6 +24,7 @@ from lightemma.backends.http.openai_wire import (
 from lightemma.backends.http.sdk_calls import direct_client
 from lightemma.backends.token_rules import patches, picture_rule, tiles
 from lightemma.errors import UserError
+from lightemma.provider_errors import is_error, kind_of, sentence_of
 
 if TYPE_CHECKING:
     import openai
@@ -304,9 +305,9 @@ class OpenAIBackend(SdkBackend):
         return self._failures.error("bad_request" if kind == "invalid_response" else kind, f"batch refused: {reasons}")
 
     def _result(self, line: _Line) -> Completion | CallError:
-        if line.response is None:
+        if line.response is None or is_error(line.error):
             return self._failures.reported(line.error)
         body = line.response.body
-        if line.response.status_code != 200:
+        if not 200 <= line.response.status_code < 300:
             return self._failures.status(line.response.status_code, body, str(body), {})
         return self._read(self._completion, body)

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -23,6 +23,7 @@ from lightemma.backends.http.reset_headers import reset_after
 from lightemma.errors import UserError
 from lightemma.failures import CallKind
 from lightemma.outside_text import cleaned
+from lightemma.provider_errors import kind_of, sentence_of
 from lightemma.redaction import remember, starred, without_pictures
 
 #: Seconds for one step of a batch: files of hundreds of megabytes are sent and fetched.
@@ -32,50 +33,6 @@ _MESSAGE_LENGTH = 500
 #: Longest part of it that is looked through for keys and pictures.
 _READ_LENGTH = 20_000
 
-_KIND_BY_STATUS: dict[int, CallKind] = {
-    401: "auth",
-    402: "no_credit",
-    403: "auth",
-    404: "model_not_found",
-    408: "timeout",
-    429: "rate_limited",
-    503: "overloaded",
-    529: "overloaded",
-}
-#: Statuses that providers use for several kinds of errors, so that the error's code says more than the status.
-_VAGUE_STATUSES = frozenset({400, 403, 404, 413, 422, 429})
-#: Parts of an error's code or type, in lower case, that say more than its HTTP status.
-_KIND_BY_CODE: dict[str, CallKind] = {
-    "insufficient_quota": "no_credit",
-    "billing": "no_credit",
-    "content_filter": "content_filter",
-    "content_policy": "content_filter",
-    "invalid_api_key": "auth",
-    "api_key_invalid": "auth",
-    "model_not_found": "model_not_found",
-}
-#: Meaning of the code where there is no status: in a batch's lines, and in errors reported with status 200.
-_KIND_WITHOUT_STATUS: dict[str, CallKind] = _KIND_BY_CODE | {
-    "rate_limit": "rate_limited",
-    "token_limit_exceeded": "rate_limited",
-    "overloaded": "overloaded",
-    "expired": "timeout",
-    "timeout": "timeout",
-    "server_error": "server_error",
-    "api_error": "server_error",
-    "authentication": "auth",
-    "permission": "auth",
-    "not_found": "model_not_found",
-    "_policy": "content_filter",
-    "invalid_": "bad_request",
-    "image_": "bad_request",
-    "too_large": "bad_request",
-}
-#: Anthropic reports these as plain bad requests; only the message says more.
-_KIND_BY_MESSAGE: dict[str, CallKind] = {
-    "credit balance is too low": "no_credit",
-    "content filtering policy": "content_filter",
-}
 _Checked = TypeVar("_Checked", bound=BaseModel)
 
 
@@ -151,7 +108,8 @@ class Failures:
     def reported(self, error: object) -> CallError:
         """An error without an HTTP status of its own: sent with status 200, or instead of one answer of a batch."""
         code = error.get("code") if isinstance(error, dict) else None
-        status = code if isinstance(code, int) and code >= 400 else None
+        number = int(code) if isinstance(code, str) and code.isdecimal() and len(code) == 3 else code
+        status = number if isinstance(number, int) and 400 <= number < 600 else None
         message = sentence_of(error) or str(error)[:_READ_LENGTH]
         return self.error(kind_of(status, error, message), f"reported instead of an answer: {message}")
 
@@ -196,58 +154,6 @@ class Failures:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the whole"
             raise self.error("invalid_response", f"unexpected answer, {where}: {first['msg']}") from None
-
-
-def kind_of(status: int | None, body: object, message: str = "") -> CallKind:
-    """The call kind of an error: by its code where that says more than its status.
-
-    Args:
-        status: HTTP status, or None when the error came without one.
-        body: the error as read from JSON.
-        message: its message, for a provider whose codes do not say enough.
-    """
-    codes = " ".join(codes_in(body)).lower()
-    if status is None or status in _VAGUE_STATUSES:
-        for part, kind in _KIND_BY_MESSAGE.items():
-            if part in message.lower():
-                return kind
-        for code, kind in (_KIND_WITHOUT_STATUS if status is None else _KIND_BY_CODE).items():
-            if code in codes:
-                return kind
-    if status is None:
-        return "invalid_response"
-    return _KIND_BY_STATUS.get(status, "server_error" if status >= 500 else "bad_request")
-
-
-def codes_in(body: object) -> Iterator[str]:
-    """The codes, types and reasons of an error, in all places where providers put them."""
-    if isinstance(body, list):  # Google wraps errors of some calls in a list of one
-        for one in body[:1]:
-            yield from codes_in(one)
-    if not isinstance(body, dict):
-        return
-    for name in ("code", "type", "status", "reason"):
-        if isinstance(body.get(name), str | int):
-            yield str(body[name])
-    if isinstance(body.get("error"), dict):
-        yield from codes_in(body["error"])
-    if isinstance(body.get("details"), list):
-        for detail in body["details"]:
-            if isinstance(detail, dict) and isinstance(detail.get("reason"), str):
-                yield detail["reason"]
-
-
-def sentence_of(body: object) -> str | None:
-    """The message in an error's body, if it has one."""
-    if isinstance(body, list) and body:
-        return sentence_of(body[0])
-    if not isinstance(body, dict):
-        return None
-    for name in ("message", "detail"):
-        if isinstance(body.get(name), str):
-            return str(body[name])
-    error = body.get("error")
-    return error if isinstance(error, str) else sentence_of(error)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
