@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -108,20 +109,44 @@ def _sentence(path: Path, text: str, model: type[BaseModel], error: ValidationEr
         return f"{where}: there is no key '{key}'; {near_names(place[-1], _keys(model, place[:-1]))}"
     if first["type"] == "missing":
         return f"{where}: the key '{key}' is missing; add it."
-    return f"{where}: '{key}' is wrong: {first['msg'][0].lower()}{first['msg'][1:]}."
+    return f"{where}: '{key}' is wrong: {reason_of(dict(first), _description(model, place))}."
+
+
+def reason_of(error: Mapping[str, Any], description: str = "") -> str:
+    """What is wrong with a value, in words: a user need not read regular expressions.
+
+    Args:
+        error: one of pydantic's.
+        description: of the key, which says what it holds.
+    """
+    if error["type"] == "string_pattern_mismatch":
+        return f"it is not written as it must be{f' ({description})' if description else ''}"
+    message = str(error["msg"]).removeprefix("Value error, ").rstrip(".")
+    return f"{message[:1].lower()}{message[1:]}"
+
+
+def _description(model: type[BaseModel], place: list[str]) -> str:
+    owner = _model_at(model, place[:-1])
+    field = owner.model_fields.get(place[-1]) if owner else None
+    return (field.description or "") if field else ""
 
 
 def _keys(model: type[BaseModel], place: list[str]) -> list[str]:
     """Keys that are allowed at a place."""
+    found = _model_at(model, place)
+    return list(found.model_fields) if found else []
+
+
+def _model_at(model: type[BaseModel], place: list[str]) -> type[BaseModel] | None:
     for part in place:
         field = model.model_fields.get(part)
         inner = field.annotation if field else None
         candidates = [inner, *getattr(inner, "__args__", ())]
         nested = [kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel)]
         if not nested:
-            return []
+            return None
         model = nested[0]
-    return list(model.model_fields)
+    return model
 
 
 def _line_of(text: str, place: list[str]) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from lightemma import config_files
 from lightemma.config_files import config_names, find_config, load_config
@@ -116,3 +116,19 @@ def test_unknown_names_and_paths_have_messages_of_their_own(elsewhere, shipped):
         find_config("models", "both.yaml")
     with pytest.raises(UserError, match=r"There is no benchmark 'both' in configs/benchmarks; there are none\."):
         find_config("benchmarks", "both")
+
+
+class Plate(BaseModel):
+    number: str = Field(default="A1", pattern=r"^[A-Z][0-9]+$", description="a capital letter and digits")
+
+
+class Plated(BaseModel):
+    plate: Plate = Plate()
+
+
+def test_a_rule_of_writing_is_said_in_words(tmp_path):
+    path = tmp_path / "car.yaml"
+    path.write_text("plate:\n  number: x-9\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"line 2: 'plate.number' is wrong: .*a capital letter and digits") as caught:
+        load_config(path, Plated)
+    assert "A-Z" not in str(caught.value)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Limits(BaseModel):
@@ -40,9 +41,7 @@ class ModelConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(
-        min_length=1, pattern=r"^[A-Za-z0-9._+-]+$", description="the model's name in tables and folder names"
-    )
+    name: str = Field(min_length=1, description="the model's name in tables and folder names")
     provider: str = Field(
         description="who answers: a name that `lightemma models --providers` lists, or package.module:Class"
     )
@@ -72,3 +71,22 @@ class ModelConfig(BaseModel):
     options: dict[str, Any] = Field(
         default_factory=dict, description="the backend's own options; see its Options class"
     )
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        if _NO_NAME.search(name):
+            raise ValueError(
+                "a name may hold letters from a to z, digits and the signs . _ + - only, since folders are named after it; "
+                f"write `name: {model_name(name)}`, and the id as the provider writes it under `model`"
+            )
+        return name
+
+
+#: Ids of models hold colons and slashes, which no name of a folder may.
+_NO_NAME = re.compile(r"[^A-Za-z0-9._+-]+")
+
+
+def model_name(text: str) -> str:
+    """A model's name from its id, or from the name of a file or class, which may hold other signs."""
+    return _NO_NAME.sub("-", text).strip("-") or "model"

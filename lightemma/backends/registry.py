@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from importlib.metadata import entry_points
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,7 +9,7 @@ from urllib.parse import urlsplit
 
 from lightemma.backends import token_rules
 from lightemma.backends.base import Backend
-from lightemma.backends.config import ModelConfig
+from lightemma.backends.config import ModelConfig, model_name
 from lightemma.backends.facts import Facts
 from lightemma.backends.http.errors import shown_address
 from lightemma.backends.plugin_faults import checked_class, made
@@ -192,11 +191,6 @@ def replayed(spec: str) -> Path | None:
     """The archive or run that a ``--model`` value plays back, or None if it is another model."""
     kind, _, place = spec.partition(":")
     return Path(place).expanduser() if kind == REPLAY else None
-
-
-def model_name(text: str) -> str:
-    """A model's name from that of a file or class, which may contain spaces and brackets."""
-    return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("-") or "model"
 
 
 def _are_weights(spec: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from lightemma.config_files import reason_of
 from lightemma.errors import UserError
 from lightemma.sessions.benchmark import PANELS, RUNNING, Benchmark, Loop, Option
 
@@ -288,7 +288,7 @@ def benchmark_of(config: str | None, given: Given, loop: Loop) -> Benchmark:
     except ValidationError as error:
         first = error.errors()[0]
         place = tuple(str(part) for part in first["loc"])
-        what = re.sub("^value error, ", "", f"{first['msg'][0].lower()}{first['msg'][1:]}")
+        what = reason_of(dict(first))
         named = [key.name for key in _keys() if place[: len(key.path)] == key.path]
         if not named:
             raise UserError(f"The benchmark is wrong: {what}.") from error

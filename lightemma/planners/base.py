@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lightemma.backends.base import Call, Constraint
 from lightemma.backends.config import ModelConfig
+from lightemma.config_files import reason_of
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray, Frame, Picture
 from lightemma.parsing import Tier
@@ -224,7 +225,7 @@ def _wrong_option(planner: str, options: type[BaseModel], error: ValidationError
         return f"The planner '{planner}' has no option '{where}'; its options are: {known}."
     if first["type"] == "missing":
         return f"The planner '{planner}' needs its option '{where}'; give `planner_options` {where}=VALUE."
-    what = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+    what = reason_of(dict(first))
     return f"The planner '{planner}': option '{where}' is wrong: {what} (it is {first['input']!r}); its options are: {known}."
 
 
