@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 CallKind = Literal[
-    "timeout", "rate_limited", "overloaded", "server_error", "connection", "invalid_response",
+    "timeout", "rate_limited", "overloaded", "server_error", "connection", "invalid_response", "reasoning_only",
     "refused", "content_filter", "bad_request", "auth", "no_credit", "model_not_found", "not_recorded",
     "planner_error", "backend_error", "picture",
 ]  # fmt: skip
@@ -62,6 +62,7 @@ FAILURES: dict[CallKind, FailureKind] = {
     "invalid_response": FailureKind(
         "the server sent something that is not an answer", retried=True, server_suspect=True
     ),
+    "reasoning_only": FailureKind("the answer was empty while there was reasoning", may_be_charged=True),
     "refused": FailureKind("the model declined to answer"),
     "content_filter": FailureKind("the provider's filter stopped the request or the answer"),
     "bad_request": FailureKind("the provider does not accept the request"),

@@ -24,23 +24,17 @@ from lightemma.backends.base import (
 )
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
+from lightemma.backends.http.endings import Said, answered
 from lightemma.backends.http.errors import BATCH_TIMEOUT_S
 from lightemma.backends.http.hosted import SdkBackend, whole_line
 from lightemma.backends.http.sdk_calls import direct_client
 from lightemma.backends.token_rules import patches, picture_rule
 from lightemma.errors import UserError
+from lightemma.provider_errors import is_error
 from lightemma.run_folder.records import Usage
 
 if TYPE_CHECKING:
     import anthropic
-
-_FINISH_REASONS: dict[str, Literal["stop", "length", "refused"]] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "refusal": "refused",
-}
 
 #: Models with the newer tokenizer: about 30 % more tokens for the same text, and another way of counting pictures.
 _NEW_MODELS = r"claude-(opus-4-[78]|[a-z]+-([5-9]|\d\d))"
@@ -66,6 +60,7 @@ _PICTURE_TOKENS = picture_rule(
 class _Block(BaseModel):
     type: str
     text: str | None = None
+    thinking: str | None = None
 
 
 class _Answer(BaseModel):
@@ -331,17 +326,23 @@ class AnthropicBackend(SdkBackend):
         return body | options.extra_body
 
     def _completion(self, content: object) -> Completion:
-        if isinstance(content, dict) and content.get("type") == "error":
+        if isinstance(content, dict) and (content.get("type") == "error" or is_error(content.get("error"))):
             raise self._failures.reported(content)
         answer = self._failures.checked(_Answer, content)
-        return Completion(
+        thoughts = [block for block in answer.content if "thinking" in block.type]
+        said = Said(
             text="".join(block.text or "" for block in answer.content if block.type == "text"),
+            reason=answer.stop_reason,
+            reasoning="\n\n".join(block.thinking for block in thoughts if block.thinking),
+            thought=bool(thoughts),
             usage=_usage(answer.usage),
-            finish_reason=_FINISH_REASONS.get(answer.stop_reason or "", "other"),
             model=answer.model,
         )
+        return answered(said, self._failures)
 
     def _result(self, result: _Result) -> Completion | CallError:
+        if is_error(result.error):
+            return self._failures.reported(result.error)
         if result.type == "succeeded":
             return self._read(self._completion, result.message)
         if result.type == "errored":

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
+from lightemma.config_files import reason_of
 from lightemma.errors import UserError
 from lightemma.failures import CallKind
 from lightemma.frame import Picture
@@ -96,6 +97,7 @@ class Completion:
         model: the model as the provider names the one that answered.
         latency_s: seconds, only where the backend knows better than the harness's own clock (recordings do).
         failure: a call kind, only in recordings of harnesses that stored a failure's text as if it were an answer.
+        reasoning: what the model thought, where it says so; never shown to the model again and never read as an answer.
 
     A key that the server sent back is starred here, so that neither a record nor the cache ever holds one.
     """
@@ -106,10 +108,16 @@ class Completion:
     model: str | None = None
     latency_s: float | None = None
     failure: CallKind | None = None
+    reasoning: str = ""
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether the model answered, in any form: neither refused, nor stopped by a filter, nor a recorded failure."""
+        return self.failure is None and self.finish_reason not in ("refused", "content_filter")
 
     def __post_init__(self) -> None:
         """Stars keys."""
-        for name in ("text", "model"):
+        for name in ("text", "model", "reasoning"):
             value = getattr(self, name)
             if isinstance(value, str) and (safe := starred(value)) != value:
                 object.__setattr__(self, name, safe)
@@ -191,7 +199,8 @@ class Backend(ABC):
             where = ".".join(str(part) for part in first["loc"]) or "options"
             known = ", ".join(self.Options.model_fields) or "none"
             raise UserError(
-                f"Model '{config.name}': option '{where}' is wrong ({first['msg']}); {config.provider} knows: {known}."
+                f"Model '{config.name}': option '{where}' is wrong ({reason_of(dict(first))}); {config.provider} knows: "
+                f"{known}."
             ) from error
 
     @abstractmethod

@@ -21,12 +21,14 @@ from lightemma.backends.base import (
 )
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
+from lightemma.backends.http.endings import Said, answered
 from lightemma.backends.http.errors import BATCH_TIMEOUT_S
 from lightemma.backends.http.hosted import HostedBackend, whole_entry
 from lightemma.backends.http.sdk_calls import attempt, client_settings
 from lightemma.backends.token_rules import grid, picture_rule
 from lightemma.errors import UserError
 from lightemma.failures import CallKind
+from lightemma.provider_errors import is_error
 from lightemma.run_folder.records import Usage
 
 if TYPE_CHECKING:
@@ -34,22 +36,6 @@ if TYPE_CHECKING:
     from google.genai import types
 
 _ROLES = {"user": "user", "assistant": "model"}
-_FINISH_REASONS: dict[str, Literal["stop", "length", "content_filter"]] = {
-    "STOP": "stop",
-    "MAX_TOKENS": "length",
-    "CONTINUATION": "length",
-    "SAFETY": "content_filter",
-    "RECITATION": "content_filter",
-    "LANGUAGE": "content_filter",
-    "BLOCKLIST": "content_filter",
-    "PROHIBITED_CONTENT": "content_filter",
-    "SPII": "content_filter",
-    "ESCALATION": "content_filter",
-    "MODEL_ARMOR": "content_filter",
-    "IMAGE_SAFETY": "content_filter",
-    "IMAGE_PROHIBITED_CONTENT": "content_filter",
-    "IMAGE_RECITATION": "content_filter",
-}
 #: Failures of single batch answers have gRPC codes instead of HTTP statuses.
 _KIND_BY_GRPC_CODE: dict[int, CallKind] = {
     3: "bad_request",
@@ -86,6 +72,7 @@ class _Content(_Shape):
 class _Candidate(_Shape):
     content: _Content | None = None
     finish_reason: str | None = None
+    error: Any = None
 
 
 class _Feedback(_Shape):
@@ -321,22 +308,28 @@ class GoogleBackend(HostedBackend):
         return types.GenerateContentConfig.model_validate(settings)
 
     def _completion(self, content: object) -> Completion:
-        if isinstance(content, dict) and content.get("error"):
+        if isinstance(content, dict) and is_error(content.get("error")):
             raise self._failures.reported(content["error"])
         answer = self._failures.checked(_Answer, content)
         usage = _usage(answer.usage_metadata)
+        if answer.prompt_feedback and _is_blocked(answer.prompt_feedback.block_reason):
+            return Completion("", usage=usage, finish_reason="content_filter", model=answer.model_version)
         if not answer.candidates:
-            if answer.prompt_feedback and answer.prompt_feedback.block_reason:
-                return Completion("", usage=usage, finish_reason="content_filter", model=answer.model_version)
             raise self._failures.error("invalid_response", "unexpected answer: no candidates")
         candidate = answer.candidates[0]
+        if is_error(candidate.error):
+            raise self._failures.reported(candidate.error)
         parts = (candidate.content.parts if candidate.content else None) or []
-        return Completion(
+        thoughts = [part for part in parts if part.thought]
+        said = Said(
             text="".join(part.text or "" for part in parts if not part.thought),
+            reason=candidate.finish_reason,
+            reasoning="".join(part.text or "" for part in thoughts),
+            thought=bool(thoughts),
             usage=usage,
-            finish_reason=_FINISH_REASONS.get(candidate.finish_reason or "", "other"),
             model=answer.model_version,
         )
+        return answered(said, self._failures)
 
     async def _job(self, batch_id: str) -> _Job:
         failures = self._batch_failures
@@ -344,13 +337,18 @@ class GoogleBackend(HostedBackend):
         return failures.checked(_Job, failures.json(body, bounded=False))
 
     def _result(self, item: _Item) -> Completion | CallError:
-        if item.response is None:
+        if item.response is None or item.error is not None:
             code = item.error.code if item.error else None
             message = (item.error.message if item.error else None) or "the batch has no answer"
             if code is not None and code in _KIND_BY_GRPC_CODE:
                 return self._failures.error(_KIND_BY_GRPC_CODE[code], message)
             return self._failures.reported({"code": code, "message": message})
         return self._read(self._completion, item.response)
+
+
+def _is_blocked(reason: str | None) -> bool:
+    """Whether Google's filter stopped a question; whichever its reason is, no answer counts then."""
+    return bool(reason) and not str(reason).upper().endswith("UNSPECIFIED")
 
 
 def _contents(request: Request) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
@@ -13,7 +12,7 @@ from lightemma.backends.facts import Facts
 from lightemma.backends.http.errors import Failures, read_key, shown_address
 from lightemma.backends.http.openai_wire import chat_messages, read_chat, strict_schema
 from lightemma.backends.http.sdk_calls import attempt, direct_client, load_sdk
-from lightemma.backends.thinking import split_thinking
+from lightemma.backends.thinking import Habit
 from lightemma.backends.token_rules import OPEN_WEIGHTS
 from lightemma.errors import UserError
 
@@ -59,7 +58,10 @@ class OpenAICompatibleBackend(Backend):
             description="the server's field for a regular expression: vLLM from 0.11 on, older vLLM, SGLang",
         )
         strip_thinking: bool = Field(
-            default=True, description="remove a <think>…</think> block at the beginning of the answer"
+            default=True, description="part the answer from thinking in its text, such as <think>…</think>"
+        )
+        finish_reasons: dict[str, Literal["stop", "length", "refused", "content_filter"]] = Field(
+            default_factory=dict, description="meanings of finish reasons that only this server uses"
         )
         extra_body: dict[str, Any] = Field(
             default_factory=dict, description="further fields of the request, sent unchanged"
@@ -67,10 +69,12 @@ class OpenAICompatibleBackend(Backend):
 
         @model_serializer(mode="wrap")
         def _without_later_defaults(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-            """Leaves the option out where it has its default, so that answers cached before it existed are still found."""
+            """Leaves options out where they have their defaults, so that answers cached before they existed are still found."""
             values: dict[str, Any] = serialise(self)
             if values.get("regex_parameter") == "structured_outputs":
                 del values["regex_parameter"]
+            if not values.get("finish_reasons"):
+                values.pop("finish_reasons", None)
             return values
 
     options: Options
@@ -81,6 +85,7 @@ class OpenAICompatibleBackend(Backend):
         key = _key(config)
         openai: Any = load_sdk(self.sdk_module, config, self.facts)
         self._failures = Failures(address, config.model, key, hint="; a base_url usually ends in /v1")
+        self._habit = Habit()
         self._client: openai.AsyncOpenAI = openai.AsyncOpenAI(
             base_url=config.base_url,
             api_key=key or _NO_KEY,
@@ -103,10 +108,13 @@ class OpenAICompatibleBackend(Backend):
         """
         call = self._client.chat.completions.with_raw_response.create(**self._parameters(request))
         body = await attempt(call, self.config.limits.timeout_s, self._failures)
-        completion = read_chat(self._failures.json(body), self._failures)
-        if self.options.strip_thinking and completion.finish_reason != "refused":
-            completion = replace(completion, text=split_thinking(completion.text)[0])
-        return completion
+        return read_chat(
+            self._failures.json(body),
+            self._failures,
+            strip_thinking=self.options.strip_thinking,
+            meanings=self.options.finish_reasons,
+            habit=self._habit,
+        )
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -10,6 +10,7 @@ from typing import get_args
 from lightemma.backends.base import Backend, Completion, FinishReason
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
+from lightemma.backends.thinking import without_thinking
 from lightemma.errors import UserError
 from lightemma.plugins import describe, error_line
 from lightemma.redaction import remember
@@ -68,13 +69,16 @@ def made(kind: type[Backend], config: ModelConfig) -> Backend:
 def checked_answer(backend: Backend, answer: object) -> Completion:
     """Returns what ``generate`` returned after checking it.
 
+    Thinking in its text is parted from it, unless the model's options say that it stays.
+
     Raises:
         TypeError: if it is not a ``Completion`` with a text, or its ``usage`` is no ``Usage``.
+        CallError: ``reasoning_only`` if it is nothing but thinking.
     """
     if isinstance(answer, Completion) and isinstance(answer.text, str):
         usage: object = answer.usage
         if usage is None or isinstance(usage, Usage):
-            return answer
+            return without_thinking(answer, strip=getattr(backend.options, "strip_thinking", True))
         raise TypeError(
             f"generate() of {describe(backend.implementation)} returned a Completion whose usage is {_named(usage)}, "
             "not a Usage or None"

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import ClassVar
 
 from lightemma.backends.base import Backend, Completion, Request, refuse_regex
@@ -18,7 +19,7 @@ from lightemma.backends.local.inputs import PreparedCall, RequestEncoder
 from lightemma.backends.local.loading import LoadedModel, check_packages, load_model
 from lightemma.backends.local.memory import free_memory
 from lightemma.backends.local.options import LocalOptions
-from lightemma.backends.thinking import split_thinking
+from lightemma.backends.thinking import without_thinking
 from lightemma.backends.token_rules import OPEN_WEIGHTS
 from lightemma.errors import UserError
 from lightemma.run_folder.records import Usage
@@ -127,7 +128,7 @@ class TransformersBackend(Backend):
 
         Raises:
             CallError: ``bad_request`` if the processor refuses the request, ``server_error`` if the model fails on
-                it or the memory is too small even for it alone.
+                it or the memory is too small even for it alone, ``reasoning_only`` if the answer is nothing but thinking.
             UserError: if the model cannot be loaded.
         """
         refuse_regex(request)
@@ -180,16 +181,23 @@ class TransformersBackend(Backend):
             free_memory()
 
     def _completion(self, engine: _Engine, call: PreparedCall, answer: Answer, latency_s: float) -> Completion:
-        text, thinking = split_thinking(answer.text) if self.options.strip_thinking else (answer.text, "")
+        completion = without_thinking(
+            Completion(
+                text=answer.text,
+                finish_reason="stop" if answer.complete else "length",
+                model=engine.name,
+                latency_s=latency_s,
+            ),
+            begun=call.thinks,
+            strip=self.options.strip_thinking,
+        )
+        thinking = completion.reasoning
         reasoning = len(engine.tokenizer.encode(thinking, add_special_tokens=False)) if thinking else 0
-        return Completion(
-            text=text,
+        return replace(
+            completion,
             usage=Usage(
                 input=call.tokens, output=answer.tokens, reasoning=min(reasoning, answer.tokens), source="tokenizer"
             ),
-            finish_reason="stop" if answer.complete else "length",
-            model=engine.name,
-            latency_s=latency_s,
         )
 
 

@@ -185,7 +185,11 @@ class ModelCaller:
             health.answered(request.stage)
             self.answered_as = completion.model or self.answered_as
             self._answers_again()
-            if asked is not None:
+            if completion.reasoning and not completion.text.strip():
+                self._say_once(
+                    "thinking", "thinking took all tokens of an answer, so that it is empty; raise `max_output_tokens`."
+                )
+            if asked is not None and completion.is_answer:
                 # Kept with its seconds, so that a replayed run tells the same latency.
                 self._keep(asked, replace(completion, latency_s=latency))
             return CallResult(completion, latency_s=latency, attempts=attempt)

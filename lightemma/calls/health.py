@@ -63,6 +63,8 @@ _ADVICE_BY_KIND = {
     "connection": "check its address, and that its server is up (`lightemma doctor`)",
     "overloaded": "try again later, or lower `concurrency`",
     "server_error": "look into the server's log, or try again later",
+    "reasoning_only": "serve it with the reasoning parser of its family (vLLM: --reasoning-parser), raise "
+    "`max_output_tokens` in its YAML, or give it a smaller budget for thinking",
     "invalid_response": "check that its address is the model's interface, usually ending in /v1",
 }
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from lightemma.backends.base import CallResult
 from lightemma.run_folder.records import OK, CallRecord, Stage, call_outcome, format_outcome
 
+#: Said of a call whose answer is empty since thinking took all of its tokens.
+CUT_WHILE_THINKING = "the answer was cut at max_output_tokens while the model was still thinking"
+
 
 def text_outcome(result: CallResult) -> str:
     """``ok`` for an answer with text, in any form."""
@@ -33,6 +36,8 @@ def call_record(stage: Stage, prompt: str, result: CallResult, outcome: str | No
     error = result.error
     if completion is not None and completion.failure is not None:
         error = completion.text
+    elif completion is not None and completion.reasoning and not completion.text.strip():
+        error = CUT_WHILE_THINKING
     return CallRecord(
         stage=stage,
         prompt=prompt,
@@ -45,4 +50,5 @@ def call_record(stage: Stage, prompt: str, result: CallResult, outcome: str | No
         error=error,
         role=result.role,
         model=result.model,
+        reasoning=(completion.reasoning or None) if completion else None,
     )

@@ -78,6 +78,7 @@ class CallRecord(msgspec.Struct, frozen=True):
         error: the provider's message when the call failed.
         role: which of the planner's models was asked.
         model: name of that model; None where it is the run's only one, in files of 0.1 and imported runs.
+        reasoning: what the model thought, where it says so; it is no part of ``response``.
     """
 
     stage: Stage
@@ -91,6 +92,7 @@ class CallRecord(msgspec.Struct, frozen=True):
     error: str | None = None
     role: str = MAIN
     model: str | None = None
+    reasoning: str | None = None
 
 
 class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):

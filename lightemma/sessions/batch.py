@@ -109,6 +109,7 @@ class BatchCollector:
         role: which of the planner's models it is.
         fetched: calls that this session's batches have answered, by key.
         claimed: calls that this session has claimed.
+        stopped: what came where the model refused or a filter stopped it; no answers, so they are in no cache.
 
     Attributes:
         wanted: calls to be handed over, by key.
@@ -125,8 +126,10 @@ class BatchCollector:
         role: str = MAIN,
         fetched: set[str] | None = None,
         claimed: set[str] | None = None,
+        stopped: dict[str, Completion] | None = None,
     ) -> None:
         self.backend = backend
+        self._stopped = {} if stopped is None else stopped
         self._role = role
         self.wanted: dict[str, tuple[Asked, Request]] = {}
         self.elsewhere = 0
@@ -145,6 +148,8 @@ class BatchCollector:
         kept = await when_free(lambda: self._cache.get(asked))
         if kept is not None:
             return self._answered(asked, kept)
+        if asked.key in self._stopped:
+            return CallResult(self._stopped[asked.key], role=role, model=config.name)
         failed = self._failures.get(asked.key, [])
         if len(failed) >= TRIES:
             kind, _, message = failed[-1].partition(": ")
@@ -220,6 +225,7 @@ class BatchRun:
         self._fetched: set[str] = set()
         self._claimed: set[str] = set()
         self._said = False
+        self._stopped: dict[str, Completion] = {}
         self._backends = backends
         self._cache = cache
         self._path = folder / FILE
@@ -249,7 +255,9 @@ class BatchRun:
             for out in list(self._state.out):
                 await self._collect(out)
             collectors = {
-                role: BatchCollector(backend, self._cache, self._state.failures, role, self._fetched, self._claimed)
+                role: BatchCollector(
+                    backend, self._cache, self._state.failures, role, self._fetched, self._claimed, self._stopped
+                )
                 for role, backend in self._backends.items()
             }
             submitted = 0
@@ -457,7 +465,11 @@ class BatchRun:
             missing = CallError("server_error", "the batch has no answer for this call")
             answer = _checked(backend, answers.get(short, missing))
             asked = out.asked.get(short)
-            if isinstance(answer, Completion):
+            if isinstance(answer, Completion) and not answer.is_answer:
+                self._stopped[key] = answer
+                # The same question would meet the same filter, hours later.
+                self._state.failures[key] = [f"{answer.finish_reason}: {answer.text}"] * TRIES
+            elif isinstance(answer, Completion):
                 # A batch has no meaningful seconds per call.
                 kept = replace(answer, latency_s=None)
                 if asked is None:

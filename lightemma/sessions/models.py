@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from lightemma.backends.base import Backend, CallError, Completion
-from lightemma.backends.config import ModelConfig
-from lightemma.backends.registry import REPLAY, backend_of, config_of, model_name, replayed
+from lightemma.backends.config import ModelConfig, model_name
+from lightemma.backends.registry import REPLAY, backend_of, config_of, replayed
 from lightemma.backends.replay import Recorded, Recording, ReplayBackend
 from lightemma.calls.prices import ResolvedPrice
 from lightemma.data.published import PublishedArchive
@@ -107,4 +107,5 @@ def _answer(call: CallRecord, passed_on: bool) -> Completion | CallError:
         finish_reason=finish,  # type: ignore[arg-type]
         latency_s=call.latency_s,
         failure=kind if failed and passed_on else None,  # type: ignore[arg-type]
+        reasoning=call.reasoning or "",
     )

@@ -363,7 +363,6 @@ MESSAGE = {"type": "message", "content": [{"type": "output_text", "text": "A "},
         pytest.param(GOOGLE, gemini({"text": "Hm", "thought": True}, {"text": "A"}), "A", "stop", id="gemini thought"),
         pytest.param(GOOGLE, gemini({"text": "A"}, finishReason="RECITATION"), "A", "content_filter", id="recitation"),
         pytest.param(GOOGLE, gemini({"text": "A"}, finishReason="CONTINUATION"), "A", "length", id="continuation"),
-        pytest.param(GOOGLE, gemini({"text": "A"}, finishReason="NEW_ONE"), "A", "other", id="gemini other"),
         pytest.param(GOOGLE, {"candidates": [{"finishReason": "MAX_TOKENS"}]}, "", "length", id="gemini only thought"),
         pytest.param(
             ANTHROPIC,
@@ -374,12 +373,10 @@ MESSAGE = {"type": "message", "content": [{"type": "output_text", "text": "A "},
             "stop",
             id="claude blocks",
         ),
-        pytest.param(ANTHROPIC, claude(stop_reason="pause_turn"), "", "other", id="claude other"),
         pytest.param(
             ANTHROPIC, claude(stop_reason="model_context_window_exceeded"), "", "length", id="claude full window"
         ),
         pytest.param(RESPONSES, response({"type": "reasoning"}, MESSAGE), "A b", "stop", id="response parts"),
-        pytest.param(RESPONSES, response(status="incomplete"), "", "other", id="response without a reason"),
     ],
 )
 def test_answers_as_single_providers_write_them(server, provider, body, text, finish_reason):
@@ -409,6 +406,11 @@ def test_answers_as_single_providers_write_them(server, provider, body, text, fi
         pytest.param(
             RESPONSES, response(error={"code": "rate_limit_exceeded"}), "rate_limited", id="response rate limit"
         ),
+        pytest.param(RESPONSES, response(status="incomplete"), "server_error", id="response without a reason"),
+        pytest.param(
+            GOOGLE, gemini({"text": "A"}, finishReason="NEW_ONE"), "invalid_response", id="gemini unknown reason"
+        ),
+        pytest.param(ANTHROPIC, claude(stop_reason="pause_turn"), "invalid_response", id="claude pauses"),
         pytest.param(CHAT, {"choices": []}, "invalid_response", id="chat nothing"),
         pytest.param(CHAT, {"error": {"code": 429, "message": "slow"}}, "rate_limited", id="chat error"),
     ],

@@ -181,7 +181,6 @@ def test_structured_output():
         pytest.param(answer("A road."), "A road.", "stop", id="plain"),
         pytest.param(answer("[(1.0, 0", finish_reason="length"), "[(1.0, 0", "length", id="cut"),
         pytest.param(answer("", finish_reason="content_filter"), "", "content_filter", id="filtered"),
-        pytest.param(answer(None, finish_reason="tool_calls"), "", "other", id="tool calls"),
         pytest.param(answer("A road.", finish_reason=None), "A road.", "other", id="no finish reason"),
         pytest.param(answer(None, message={"refusal": "I cannot."}), "I cannot.", "refused", id="refusal"),
         pytest.param(answer(None), "", "stop", id="null"),
@@ -196,7 +195,7 @@ def test_structured_output():
         pytest.param(answer("\n<think></think>A road."), "A road.", "stop", id="empty thinking"),
         pytest.param(answer("Hm.\n</think>\n\nA road."), "A road.", "stop", id="thinking opened by the template"),
         pytest.param(answer("<think>Hm", finish_reason="length"), "", "length", id="cut while thinking"),
-        pytest.param(answer("A <think>b</think> c"), "A <think>b</think> c", "stop", id="tags inside are text"),
+        pytest.param(answer("3 cars <think>b</think> ahead"), "3 cars  ahead", "stop", id="thinking later in the text"),
     ],
 )  # fmt: skip
 def test_answers(reply, text, finish_reason):
@@ -303,6 +302,7 @@ FAULTS = [
     pytest.param(answer(choices=None), "invalid_response", None, id="choices missing"),
     pytest.param(answer(choices=[{"text": "A road."}]), "invalid_response", None, id="no message"),
     pytest.param(answer({"a": 1}), "invalid_response", None, id="content is an object"),
+    pytest.param(answer(None, finish_reason="tool_calls"), "invalid_response", None, id="tool calls"),
     pytest.param(answer("A ro", finish_reason="error"), "server_error", None, id="failed half-way"),
     pytest.param(
         Reply(body=b'{"error": {"code": 429, "message": "upstream"}}'), "rate_limited", None, id="200 reporting a 429"

@@ -12,7 +12,9 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -26,13 +28,14 @@ transformers.utils.logging.disable_progress_bar()
 
 from lightemma.backends.base import CallError, Message, PicturePart, Request, TextPart  # noqa: E402
 from lightemma.backends.config import ModelConfig  # noqa: E402
+from lightemma.backends.local.batching import Answer as LocalAnswer  # noqa: E402
 from lightemma.backends.local.batching import BatchLimits, Ticket, choose  # noqa: E402
+from lightemma.backends.local.generation import BatchRunner, Sampling  # noqa: E402
 from lightemma.backends.local.inputs import PreparedCall, RequestEncoder, collate  # noqa: E402
 from lightemma.backends.local.loading import load_model  # noqa: E402
 from lightemma.backends.local.options import LocalOptions  # noqa: E402
 from lightemma.backends.local.pictures import LeastRecentlyUsed, VisionReuse  # noqa: E402
 from lightemma.backends.local.sampling import GumbelNoise, RepetitionPenalty, row_seed  # noqa: E402
-from lightemma.backends.thinking import split_thinking  # noqa: E402
 from lightemma.backends.transformers import TransformersBackend  # noqa: E402
 from lightemma.errors import UserError  # noqa: E402
 from lightemma.frame import Picture  # noqa: E402
@@ -268,11 +271,39 @@ def test_finish_reason_and_tokens_of_ended_and_cut_answers(folder, tmp_path):
     assert "length" in {answer.finish_reason for answer in asked.answers}
 
 
-def test_a_block_of_thinking_is_cut_off_and_counted():
-    assert split_thinking("<think>hm</think>\n[1]") == ("[1]", "<think>hm</think>")
-    assert split_thinking("hm</think>[1]") == ("[1]", "hm</think>")
-    assert split_thinking("<think>never ends") == ("", "<think>never ends")
-    assert split_thinking("plain") == ("plain", "")
+def test_a_block_of_thinking_is_cut_off_and_counted(folder):
+    backend = TransformersBackend(config(folder("qwen2_5_vl")))
+    engine = SimpleNamespace(name="m", tokenizer=SimpleNamespace(encode=lambda text, **_: text.split()))
+    call = PreparedCall({}, 3, 3, ())
+
+    def read(text, *, complete=True, thinks=False):
+        return backend._completion(engine, replace(call, thinks=thinks), LocalAnswer(text, 9, complete, 1.0), 1.0)
+
+    found = read("<think>one two three</think>\n[1]")
+    assert (found.text, found.reasoning, found.usage.reasoning) == ("[1]", "one two three", 3)
+    assert read("one</think>[1]", thinks=True).text == "[1]"
+    cut = read("the plan is [(1, 2)]", complete=False, thinks=True)
+    assert (cut.text, cut.finish_reason, cut.reasoning) == ("", "length", "the plan is [(1, 2)]")
+    with pytest.raises(CallError) as caught:
+        read("the plan is [(1, 2)]", thinks=True)
+    assert caught.value.kind == "reasoning_only"
+
+
+def test_signs_of_thinking_that_are_special_tokens_stay_until_they_are_parted():
+    words = {0: "<pad>", 1: "[THINK]", 2: "hm", 3: "[/THINK]", 4: "yes", 5: "</s>"}
+    special = [0, 1, 3, 5]
+
+    def decode(tokens, skip_special_tokens, **_):
+        return "".join(words[one] for one in tokens if not (skip_special_tokens and one in special))
+
+    tokenizer = SimpleNamespace(
+        all_special_ids=special, convert_ids_to_tokens=lambda ids: [words[one] for one in ids], decode=decode
+    )
+    settings = transformers.GenerationConfig(pad_token_id=0, eos_token_id=5)
+    loaded = SimpleNamespace(model=SimpleNamespace(generation_config=settings), processor=tokenizer)
+    runner = BatchRunner(loaded, Sampling(8, 0.0, None), BatchLimits(1, 100, 8, 0.0), 0)
+    assert runner._answer([1, 2, 3, 4, 5, 0], 1.0).text == "[THINK]hm[/THINK]yes"
+    assert runner._answer([2, 4, 5, 0], 1.0).text == "hmyes"
 
 
 # --- sampling -----------------------------------------------------------------------------------------------------

@@ -515,3 +515,34 @@ def test_an_answer_without_token_counts_is_counted_at_its_highest_cost():
 def test_a_cap_must_be_above_zero(cap):
     with pytest.raises(UserError, match="max_cost"):
         Budget(cap)
+
+
+# --- what is no answer ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("finish", ["refused", "content_filter"])
+def test_what_is_no_answer_is_in_no_cache(tmp_path, finish):
+    backend = Served(Completion("[(1, 2)]", finish_reason=finish), ANSWER)
+    with ResponseCache(tmp_path / "c.sqlite") as cache:
+        (first,), _ = ask(backend, cache=cache)
+        (second,), _ = ask(backend, cache=cache)
+        (third,), _ = ask(backend, cache=cache)
+    assert (first.completion.finish_reason, second.completion, third.cached) == (finish, ANSWER, True)
+    assert backend.asked == 2
+
+
+def test_thinking_alone_fails_the_call_and_ten_of_them_stop_the_run(tmp_path):
+    with ResponseCache(tmp_path / "c.sqlite") as cache:
+        (result,), _ = ask(Served(Completion("<think>[(1, 2)]", Usage(9, 0, 9))), cache=cache)
+        assert (result.completion, result.failure, len(cache)) == (None, "reasoning_only", 0)
+    backend = Served(Completion("[THINK]hm"), attempts=6)
+    with pytest.raises(UserError, match="reasoning parser"):
+        ask(backend, *(request(str(n)) for n in range(60)))
+    assert backend.asked == EQUAL_FAILURES
+
+
+def test_an_answer_that_thinking_left_no_tokens_for_is_said_once(caplog):
+    backend = Served(Completion("<think>hm", finish_reason="length"))
+    results, _ = ask(backend, *(request(str(n)) for n in range(3)))
+    assert {(one.completion.text, one.completion.reasoning) for one in results} == {("", "hm")}
+    assert caplog.text.count("raise `max_output_tokens`") == 1

@@ -207,3 +207,23 @@ def test_a_recorded_failure_of_the_action_stage_is_never_parsed():
 def test_placeholders_in_an_answer_are_not_filled():
     _, requests = drive(["A sign reads {{intent}} {{speeds}}.", INTENT, PLAN_TEXT])
     assert "A sign reads {{intent}} {{speeds}}." in text_of(requests[2])
+
+
+def test_thinking_is_recorded_and_neither_passed_on_nor_parsed():
+    other = PLAN_TEXT.replace("4.", "9.")
+    plan, requests = drive(
+        [f"<think>a secret</think>{SCENE}", f"◁think▷a secret◁/think▷{INTENT}", f"<think>{other}</think>{PLAN_TEXT}"]
+    )
+    assert plan.actions.tolist() == PLAN
+    assert [call.response for call in plan.calls] == [SCENE, INTENT, PLAN_TEXT]
+    assert [call.reasoning for call in plan.calls] == ["a secret", "a secret", other]
+    assert not any("secret" in text_of(request) or "think" in text_of(request) for request in requests)
+
+
+@pytest.mark.parametrize("tier", ["strict", "tolerant", "first-numbers"])
+def test_an_answer_cut_inside_thinking_is_truncated_whatever_it_quotes(tier):
+    plan, _ = drive([SCENE, INTENT, Completion(f"<think>{PLAN_TEXT}", finish_reason="length")], tier=tier)
+    assert (plan.outcome, plan.actions) == ("format:truncated", None)
+    assert "still thinking" in plan.calls[-1].error
+    plan, _ = drive([SCENE, INTENT, f"<think>{PLAN_TEXT}"], tier=tier)
+    assert (plan.outcome, plan.actions, plan.calls[-1].response) == ("call:reasoning_only", None, None)

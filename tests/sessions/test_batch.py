@@ -154,6 +154,25 @@ def test_calls_that_fail_repeatedly_fail_the_frame(tmp_path, frames):
     assert all(plan.calls[-1].attempts == TRIES and plan.calls[-1].error == "not this one" for plan in plans)
 
 
+@pytest.mark.parametrize("finish", ["content_filter", "refused"])
+def test_what_a_filter_stopped_is_no_answer_and_is_not_handed_over_again(tmp_path, frames, finish):
+    provider = Provider()
+    provider.fails["intent"] = Completion("half of it", Usage(9, 0, 3), finish_reason=finish)
+    plans = wave(provider, tmp_path, frames)
+    assert {plan.outcome for plan in plans} == {f"call:{finish}"}
+    assert {(plan.calls[-1].response, plan.calls[-1].usage.output) for plan in plans} == {("half of it", 3)}
+    assert len(provider.batches) == 2
+    with ResponseCache(tmp_path / "c.sqlite") as cache:
+        assert len(cache) == 1, "the scene alone, which all frames ask alike"
+
+
+def test_thinking_alone_in_a_batch_is_a_failure(tmp_path, frames):
+    provider = Provider()
+    provider.fails["action"] = Completion(f"<think>{LIST}")
+    plans = wave(provider, tmp_path, frames)
+    assert {(plan.outcome, plan.actions) for plan in plans} == {("call:reasoning_only", None)}
+
+
 def test_a_batch_unknown_to_the_provider_is_submitted_again(tmp_path, frames):
     provider = Provider()
     provider.forgets = CONFIRMED

@@ -6,22 +6,17 @@ import base64
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lightemma.backends.base import Completion, Message, PicturePart, Request, TextPart
+from lightemma.backends.http.endings import Said, answered
 from lightemma.backends.http.errors import Failures
+from lightemma.backends.http.reasoning_fields import texts_of, thinking_in
 from lightemma.frame import Picture
+from lightemma.provider_errors import is_error, sentence_of
 from lightemma.run_folder.records import Usage
 
 Detail = Literal["low", "high", "auto"]
-_FinishReason = Literal["stop", "length", "refused", "content_filter", "other"]
-
-_CHAT_FINISH_REASONS: dict[str, _FinishReason] = {
-    "stop": "stop",
-    "length": "length",
-    "content_filter": "content_filter",
-}
-_INCOMPLETE_REASONS: dict[str, _FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 
 def data_url(picture: Picture | None) -> str:
@@ -66,13 +61,17 @@ def _chat_part(part: TextPart | PicturePart, detail: Detail | None) -> dict[str,
 
 
 class _ChatMessage(BaseModel):
-    content: str | list[dict[str, Any]] | None = None
-    refusal: str | None = None
+    model_config = ConfigDict(extra="allow")
+
+    content: str | list[Any] | dict[str, Any] | None = None
+    refusal: Any = None
 
 
 class _ChatChoice(BaseModel):
     message: _ChatMessage
-    finish_reason: str | None = None
+    finish_reason: Any = None
+    native_finish_reason: Any = None
+    content_filter_results: Any = None
 
 
 class _ChatAnswer(BaseModel):
@@ -83,40 +82,74 @@ class _ChatAnswer(BaseModel):
     usage: Any = None
 
 
-def read_chat(content: object, failures: Failures) -> Completion:
+def read_chat(content: object, failures: Failures, **settings: Any) -> Completion:
     """A chat completion.
 
     Args:
         content: the body as read from JSON.
         failures: makes the errors.
+        settings: further arguments of ``endings.answered``.
 
     Raises:
         CallError: if it reports a failure, or is not a chat completion.
     """
-    if isinstance(content, dict) and content.get("error") and not content.get("choices"):
-        # Routers report a failure of the server behind them with status 200.
-        raise failures.reported(content["error"])
+    _refuse_reported(content, "choices", failures)
     answer = failures.checked(_ChatAnswer, content)
-    choice = answer.choices[0]
-    usage = _chat_usage(answer.usage)
-    if choice.finish_reason == "error":
-        # OpenRouter's finish reason when a server failed half-way: the text is not complete.
-        raise failures.error("server_error", "the server failed half-way through the answer (finish_reason error)")
-    if choice.message.refusal:
-        return Completion(choice.message.refusal, usage=usage, finish_reason="refused", model=answer.model)
-    return Completion(
-        text=_joined(choice.message.content),
-        usage=usage,
-        finish_reason=_CHAT_FINISH_REASONS.get(choice.finish_reason or "", "other"),
+    choice, message = answer.choices[0], answer.choices[0].message
+    if isinstance(message.content, dict):
+        raise failures.error("invalid_response", "unexpected answer: the content is an object")
+    filtered = _is_filtered(choice.content_filter_results)
+    thinking = thinking_in(message.model_extra or {}, message.content)
+    said = Said(
+        text=_joined(message.content),
+        reason="content_filter" if filtered else _word(choice.finish_reason),
+        native=_word(choice.native_finish_reason),
+        refusal=message.refusal if isinstance(message.refusal, str) else "",
+        reasoning=texts_of(thinking),
+        thought=any(thinking),
+        usage=_chat_usage(answer.usage),
         model=answer.model,
     )
+    return answered(said, failures, **settings)
 
 
-def _joined(content: str | list[dict[str, Any]] | None) -> str:
+def _refuse_reported(content: object, answers: str, failures: Failures) -> None:
+    """Refuses a body that reports a failure with status 200: routers do so for the server behind them, also beside an answer.
+
+    Raises:
+        CallError: if it does.
+    """
+    if not isinstance(content, dict):
+        return
+    choices = content.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    message = first.get("message")
+    for place in (content, first, message if isinstance(message, dict) else {}):
+        if is_error(place.get("error")):
+            raise failures.reported(place["error"])
+    base = content.get("base_resp")
+    if isinstance(base, dict) and base.get("status_code"):
+        raise failures.reported(base)
+    if not content.get(answers) and sentence_of(content) is not None:
+        raise failures.reported(content)
+
+
+def _word(reason: object) -> str | None:
+    """A finish reason as text; servers of one's own making send numbers and objects."""
+    return None if reason is None or reason == "" else str(reason)[:80]
+
+
+def _is_filtered(results: object) -> bool:
+    """Whether one of Azure's filters says that it took something away."""
+    found = results.values() if isinstance(results, dict) else ()
+    return any(isinstance(one, dict) and one.get("filtered") is True for one in found)
+
+
+def _joined(content: str | list[Any] | None) -> str:
     """The answer's text; some servers send a list of parts, including thinking."""
     if isinstance(content, list):
-        texts = (part.get("text") for part in content if part.get("type") == "text")
-        return "".join(text for text in texts if isinstance(text, str))
+        parts = (part for part in content if isinstance(part, dict) and part.get("type") in ("text", "output_text"))
+        return "".join(part["text"] for part in parts if isinstance(part.get("text"), str) and not part.get("thought"))
     return content or ""
 
 
@@ -189,7 +222,8 @@ class _ResponsePart(BaseModel):
 
 class _ResponseItem(BaseModel):
     type: str
-    content: list[_ResponsePart] | None = None
+    content: list[Any] | None = None
+    summary: Any = None
 
 
 class _Incomplete(BaseModel):
@@ -223,25 +257,28 @@ def read_response(content: object, failures: Failures) -> Completion:
     Raises:
         CallError: if it reports a failure, or is not a response.
     """
-    if isinstance(content, dict) and content.get("error"):
-        raise failures.reported(content["error"])
+    _refuse_reported(content, "output", failures)
     answer = failures.checked(_ResponseAnswer, content)
     if answer.status not in {"completed", "incomplete"}:
         raise failures.error("server_error", f"the response ended with status '{answer.status}' and no reason")
-    parts = [part for item in answer.output if item.type == "message" for part in item.content or ()]
-    refusal = "".join(part.refusal or "" for part in parts)
-    finish_reason: _FinishReason = "stop"
-    if refusal:
-        finish_reason = "refused"
-    elif answer.status == "incomplete":
-        reason = answer.incomplete_details.reason if answer.incomplete_details else None
-        finish_reason = _INCOMPLETE_REASONS.get(reason or "", "other")
-    return Completion(
-        text=refusal or "".join(part.text or "" for part in parts if part.type == "output_text"),
+    reason = "stop"
+    if answer.status == "incomplete":
+        reason = (answer.incomplete_details.reason if answer.incomplete_details else None) or ""
+        if not reason:
+            raise failures.error("server_error", "the response is incomplete, and no reason is given")
+    messages = [item for item in answer.output if item.type == "message"]
+    parts = [failures.checked(_ResponsePart, part) for item in messages for part in item.content or ()]
+    thoughts = [item for item in answer.output if item.type == "reasoning"]
+    said = Said(
+        text="".join(part.text or "" for part in parts if part.type == "output_text"),
+        reason=reason,
+        refusal="".join(part.refusal or "" for part in parts),
+        reasoning=texts_of([[item.content, item.summary] for item in thoughts]),
+        thought=bool(thoughts),
         usage=_response_usage(answer.usage),
-        finish_reason=finish_reason,
         model=answer.model,
     )
+    return answered(said, failures)
 
 
 def _response_usage(reported: object) -> Usage | None:

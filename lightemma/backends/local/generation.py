@@ -15,6 +15,7 @@ from lightemma.backends.local.loading import LoadedModel, transformers_package
 from lightemma.backends.local.memory import free_memory, is_out_of_memory
 from lightemma.backends.local.pictures import VisionReuse
 from lightemma.backends.local.sampling import Abandonment, GumbelNoise, RepetitionPenalty, row_seed
+from lightemma.thinking import is_sign
 
 if TYPE_CHECKING:
     import torch
@@ -75,6 +76,10 @@ class BatchRunner:
         self.vision = VisionReuse(loaded.model, cached_pictures) if cached_pictures else None
         self._model = loaded.model
         self._tokenizer = getattr(loaded.processor, "tokenizer", loaded.processor)
+        special = list(getattr(self._tokenizer, "all_special_ids", None) or ())
+        names = self._tokenizer.convert_ids_to_tokens(special) if special else []
+        self._signs = frozenset(token for token, name in zip(special, names, strict=True) if is_sign(str(name)))
+        self._hidden = frozenset(special) - self._signs
         self._sampling = sampling
         self._limits = limits
         self._penalty, self._ends = _settle(loaded.model.generation_config)
@@ -169,7 +174,10 @@ class BatchRunner:
     def _answer(self, row: list[int], seconds: float) -> Answer:
         end = next((place for place, token in enumerate(row) if token in self._ends), None)
         tokens = row if end is None else row[: end + 1]
-        text = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        plain = not self._signs.intersection(tokens)
+        # Signs of thinking must stay until that is parted from the answer; in some families they are special tokens.
+        shown = tokens if plain else [token for token in tokens if token not in self._hidden]
+        text = self._tokenizer.decode(shown, skip_special_tokens=plain, clean_up_tokenization_spaces=False)
         return Answer(text, len(tokens), end is not None, seconds)
 
     def _sentence(self, call: PreparedCall, failure: str, short_of_memory: bool) -> str:

@@ -11,6 +11,7 @@ from lightemma.backends.base import CallError, Message, PicturePart, Request, Te
 from lightemma.backends.local.memory import is_out_of_memory
 from lightemma.backends.local.pictures import PixelReuse
 from lightemma.frame import Picture
+from lightemma.thinking import leaves_open
 
 if TYPE_CHECKING:
     import torch
@@ -37,12 +38,14 @@ class PreparedCall:
         length: tokens in ``input_ids``, before padding.
         tokens: input tokens as the model consumes them, pictures included.
         pictures: digests of the pictures, in order.
+        thinks: whether the prompt ends with the beginning of thinking, so that the answer begins inside it.
     """
 
     inputs: dict[str, Any]
     length: int
     tokens: int
     pictures: tuple[str, ...]
+    thinks: bool = False
 
     @property
     def kind(self) -> Hashable:
@@ -110,7 +113,7 @@ class RequestEncoder:
             output = self._processor(**settings)
         inputs = {name: value for name, value in output.items() if isinstance(value, torch.Tensor)}
         length = int(inputs["input_ids"].shape[1])
-        return PreparedCall(inputs, length, length + self._unlisted_tokens(inputs), digests)
+        return PreparedCall(inputs, length, length + self._unlisted_tokens(inputs), digests, leaves_open(text))
 
     def _unlisted_tokens(self, inputs: dict[str, Any]) -> int:
         """Picture tokens that are not in ``input_ids``.

@@ -47,5 +47,5 @@ class LocalOptions(Backend.Options):
         default=False, description="run Python code that comes with the weights; read it first"
     )
     strip_thinking: bool = Field(
-        default=True, description="remove a <think>…</think> block at the beginning of the answer"
+        default=True, description="part the answer from thinking in its text, such as <think>…</think>"
     )
