@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import errno
 import lzma
-import re
+import math
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -26,6 +27,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from lightemma.data.archive_failures import failure_of
 from lightemma.data.base import DataInfo, FrameSource, SourceSettings
 from lightemma.data.loose_values import json_decoded
 from lightemma.data.picture_names import leads_out
@@ -36,6 +38,7 @@ from lightemma.kinematics import integrate
 from lightemma.parsing import Tier, parse_answer
 from lightemma.protocol import LIGHTEMMA, Protocol
 from lightemma.run_folder.records import OK, CallRecord, FrameRecord, Usage, call_outcome, is_call_error
+from lightemma.thinking import Parted, part
 
 #: What the published harness called the three stages, and where it kept question and answer.
 STAGE_KEYS = {
@@ -48,7 +51,9 @@ STAGE_KEYS = {
 MAX_ENTRY_BYTES = 200_000_000
 MAX_ENTRIES = 100_000
 
-Text = str | list[str]
+#: No call has more tokens.
+MAX_COUNT = 1e12
+NO_ANSWER = "the archive holds no answer here"
 
 
 class _CameraParams(msgspec.Struct):
@@ -70,16 +75,16 @@ class _Predictions(msgspec.Struct):
 
 
 class ArchiveFrame(msgspec.Struct):
-    """One frame as published."""
+    """One frame as published; what a model said and counted is checked when it is asked for, and may be missing."""
 
     frame_index: int
     sample_token: str
     timestamp: int
     camera_params: _CameraParams
     ego_info: _EgoInfo
-    inference: dict[str, Text]
-    token_usage: dict[str, dict[str, int]] = {}
-    time_usage: dict[str, float] = {}
+    inference: dict[str, Any] | None
+    token_usage: Any = None
+    time_usage: Any = None
     image_name: str = ""
     image_path: str = ""
     predictions: _Predictions | None = None
@@ -92,26 +97,36 @@ class ArchiveFrame(msgspec.Struct):
 
     def prompt(self, stage: str) -> str:
         """What was asked at a stage, white space folded if it had been wrapped."""
-        return _unwrap(self.inference.get(STAGE_KEYS[stage][0], ""))
+        return self._text(STAGE_KEYS[stage][0]) or ""
 
     def answer(self, stage: str) -> str:
-        """What was answered at a stage."""
-        return _unwrap(self.inference.get(STAGE_KEYS[stage][1], ""))
+        """What was answered at a stage, thinking included; empty if the archive holds no text there."""
+        return self._text(STAGE_KEYS[stage][1]) or ""
 
     def call(self, stage: str) -> CallRecord:
-        """Question, answer, tokens and seconds of a stage."""
-        key, answer = STAGE_KEYS[stage][0], self.answer(stage)
-        failure = failure_of(answer)
-        tokens = self.token_usage.get(key)
+        """Question, answer, tokens and seconds of a stage; thinking is parted from the answer."""
+        key, answer = STAGE_KEYS[stage][0], self._text(STAGE_KEYS[stage][1])
+        failure = "invalid_response" if answer is None else failure_of(answer)
+        error = NO_ANSWER if answer is None else answer
+        parted = Parted(answer or "") if failure else part(answer or "")
+        if parted.thinking and not parted.answer.strip():
+            failure, error = "reasoning_only", "the archive's answer is nothing but thinking"
         return CallRecord(
             stage=stage,
             prompt=self.prompt(stage),
-            response=answer,
+            response=None if answer is None else parted.answer,
             outcome=OK if failure is None else call_outcome(failure),
-            usage=None if tokens is None else Usage(tokens.get("input", 0), 0, tokens.get("output", 0), 0, "recorded"),
-            latency_s=self.time_usage.get(key),
-            error=None if failure is None else answer,
+            usage=_usage(_value(self.token_usage, key)),
+            latency_s=_seconds(_value(self.time_usage, key)),
+            error=None if failure is None else error,
+            reasoning=parted.thinking or None,
         )
+
+    def _text(self, key: str) -> str | None:
+        value = _value(self.inference, key)
+        if isinstance(value, list) and value and all(isinstance(line, str) for line in value):
+            return _unwrap(value)
+        return value if isinstance(value, str) else "" if value == [] else None
 
 
 class _SceneInfo(msgspec.Struct):
@@ -132,32 +147,43 @@ class ArchiveScene(msgspec.Struct):
 
 
 _DECODER = msgspec.json.Decoder(ArchiveScene, strict=False)
-_ERROR_TEXT = "Error generating response"
-_ERROR_KINDS = (
-    (r"\b529\b|overloaded", "overloaded"),
-    # Before the others: a server's error page or headers may well mention limits and connections.
-    (r"HTTP code 5\d\d|server_error|had an error", "server_error"),
-    (r"\b429\b|rate.?limit|quota", "rate_limited"),
-    (r"time[d -]*out", "timeout"),
-    (r"content.?filter|safety", "content_filter"),
-    (r"valid `Part`|finish_reason", "invalid_response"),
-    (r"\b401\b|\b403\b|api key", "auth"),
-    (r"connection", "connection"),
-)
 
 
-def failure_of(answer: str) -> str | None:
-    """The failure kind of an answer that is none: the published harness stored the text of exceptions as answers."""
-    if not answer.startswith(_ERROR_TEXT):
+def _unwrap(lines: list[str]) -> str:
+    return " ".join(" ".join(lines).split())
+
+
+def _value(table: object, key: str) -> Any:
+    """What a table holds under a key; None for a table that is none."""
+    return table.get(key) if isinstance(table, dict) else None
+
+
+def _usage(tokens: object) -> Usage | None:
+    """Counts of a call; None if one of them cannot be."""
+    if not isinstance(tokens, dict):
         return None
-    for pattern, kind in _ERROR_KINDS:
-        if re.search(pattern, answer, re.IGNORECASE):
-            return kind
-    return "server_error"
+    sent, made = _count(tokens.get("input", 0)), _count(tokens.get("output", 0))
+    return None if sent is None or made is None else Usage(sent, 0, made, 0, "recorded")
 
 
-def _unwrap(text: Text) -> str:
-    return " ".join(" ".join(text).split()) if isinstance(text, list) else text
+def _count(value: object) -> int | None:
+    number = _number(value)
+    return int(number) if number is not None and number.is_integer() and number <= MAX_COUNT else None
+
+
+def _seconds(value: object) -> float | None:
+    return _number(value)
+
+
+def _number(value: object) -> float | None:
+    """A number of an archive, which may have been written as text; None for what is none, or below zero."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
 
 
 class PublishedArchive:
@@ -208,14 +234,26 @@ class PublishedArchive:
         ) as error:
             raise UserError(f"'{entry}' in '{self.path}' cannot be read ({error}); fetch the archive again.") from error
         scene.frames.sort(key=lambda frame: frame.frame_index)
+        _check_once(scene.frames, entry, self.path)
         for frame in scene.frames:
             _check_shape(frame, entry, self.path)
         return scene
 
     def frames(self) -> Iterator[tuple[str, ArchiveFrame]]:
-        """Every frame with its scene's name, in order."""
+        """Every frame with its scene's name, in order.
+
+        Raises:
+            UserError: if a scene's file is broken, or a frame is there twice.
+        """
+        seen: dict[str, str] = {}
         for name in self.scene_names:
             for frame in self.scene(name).frames:
+                other = seen.setdefault(frame.sample_token, name)
+                if other != name:
+                    raise UserError(
+                        f"Frame {frame.frame_index} of '{name}' in '{self.path}' (sample {frame.sample_token}) is also a frame "
+                        f"of '{other}'; remove one of the two, or fetch the archive again."
+                    )
                 yield name, frame
 
     def records(self, parser: Tier = "strict", protocol: Protocol = LIGHTEMMA) -> Iterator[FrameRecord]:
@@ -235,7 +273,7 @@ def frame_record(
     calls = [frame.call(stage) for stage in STAGE_KEYS]
     last = calls[-1]
     if last.outcome == OK:
-        parsed = parse_answer(frame.answer("action"), parser)
+        parsed = parse_answer(last.response or "", parser)
         outcome, actions = parsed.outcome, parsed.actions
         calls[-1] = msgspec.structs.replace(last, outcome=outcome)
     else:
@@ -302,6 +340,26 @@ def _frame(scene: str, frame: ArchiveFrame) -> Frame:
     )
 
 
+def _check_once(frames: Sequence[ArchiveFrame], entry: str, path: Path) -> None:
+    """Refuses a scene that holds a frame twice: which of the two answers counts would be chance.
+
+    Raises:
+        UserError: naming the frame.
+    """
+    tokens: dict[str, int] = {}
+    indices: set[int] = set()
+    for frame in frames:
+        if frame.frame_index in indices or frame.sample_token in tokens:
+            first = tokens.get(frame.sample_token, frame.frame_index)
+            also = "" if first == frame.frame_index else f", and as frame {first}"
+            raise UserError(
+                f"'{entry}' in '{path}' holds frame {frame.frame_index} (sample {frame.sample_token}) twice{also}; remove one "
+                "of the two, or fetch the archive again."
+            )
+        tokens[frame.sample_token] = frame.frame_index
+        indices.add(frame.frame_index)
+
+
 def _check_shape(frame: ArchiveFrame, entry: str, path: Path) -> None:
     ego = frame.ego_info
     wanted = (LIGHTEMMA.history_positions, LIGHTEMMA.history_actions, LIGHTEMMA.plan_steps)
@@ -366,4 +424,7 @@ def _scene_entries(path: Path, names: list[str]) -> dict[str, str]:
         raise UserError(
             f"'{path}' holds several outputs ({', '.join(folders[:4])}); give one of these folders at a time."
         )
+    twice = next((name for name, count in Counter(file.stem for file in files).items() if count > 1), None)
+    if twice is not None:
+        raise UserError(f"'{path}' holds two files for the scene '{twice}'; remove one of the two, or fetch it again.")
     return {file.stem: str(file) for file in sorted(files)}

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lightemma.data.published import PublishedArchive, PublishedSource, failure_of
+from lightemma.data.archive_failures import failure_of
+from lightemma.data.published import PublishedArchive, PublishedSource
 from lightemma.errors import UserError
 from lightemma.run_folder.records import Usage
 
@@ -226,11 +227,11 @@ def test_a_failed_earlier_stage_marks_the_stage_and_the_frame_is_judged_by_its_a
     assert (record.outcome, record.actions) == ("ok", PLAN)
 
 
-def test_a_missing_text_is_an_empty_answer(tmp_path):
+def test_a_missing_text_is_no_answer(tmp_path):
     frame = v2_frame(0)
     del frame["inference"]["pred_actions_str"]
     archive = PublishedArchive(as_folder(tmp_path / "tiny", {"scene-0001.json": scene_file([frame])}))
-    assert [record.outcome for record in archive.records()] == ["format:empty"]
+    assert [record.outcome for record in archive.records()] == ["call:invalid_response"]
 
 
 # --- what is no archive ---------------------------------------------------------------------------------------------------
