@@ -7,6 +7,7 @@ status and bytes are taken from the HTTP client that they are given, and what th
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
@@ -19,6 +20,7 @@ from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
 from lightemma.backends.http.bodies import ACCEPTED, MOST_ANSWER_BYTES, MOST_ERROR_BYTES, UnreadableBody, bounded
 from lightemma.backends.http.errors import Failures, missing_package
+from lightemma.backends.http.proxies import check_proxies
 
 #: Modules whose errors are those of a connection.
 _HTTP_MODULES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2", "h11", "anyio"})
@@ -55,8 +57,9 @@ def load_sdk(module: str, config: ModelConfig, facts: Facts) -> Any:
         facts: say how it is installed.
 
     Raises:
-        UserError: if it is not installed.
+        UserError: if it is not installed, or cannot use a proxy that the environment names.
     """
+    check_proxies(os.environ, module)
     try:
         return import_module(module)
     except ImportError:
