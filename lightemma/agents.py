@@ -41,6 +41,8 @@ class Agents:
         kinds: (a,) codes, see ``KINDS``.
         valid: (a, 7) whether the agent's position is known.
         categories: (a) names as the data set gives them, such as ``vehicle.car``.
+        seen: (a,) whether the cameras saw more than 40 % of it now, 0.5 s or 1 s ago; None where the data do not say.
+        has_lidar: (a,) whether a lidar point is in its box now; None where the data do not say.
     """
 
     centres: FloatArray
@@ -49,6 +51,8 @@ class Agents:
     kinds: IntArray
     valid: BoolArray
     categories: Sequence[str]
+    seen: BoolArray | None = None
+    has_lidar: BoolArray | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,20 +24,27 @@ from lightemma.frame import FloatArray
 from lightemma.kinematics import yaw_from_quaternion
 
 #: Raised whenever the columns or their meaning change; files of another format are built again.
-FORMAT = 1
+FORMAT = 2
 TABLES = ("sample_annotation", "instance", "category", "sample", "scene")
 
-_NUMBERS = 9  # of an annotation: x, y, the quaternion, width, length, time
+_NUMBERS = 11  # of an annotation: x, y, the quaternion, width, length, time, visibility, lidar points
+
+_MOST_POINTS = 2**31 - 1
 
 
 class _AnnotationRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of ``sample_annotation``: one box (metres; quaternion w, x, y, z; width, length, height)."""
+    """A row of ``sample_annotation``: one box (metres; quaternion w, x, y, z; width, length, height).
+
+    Converted sets may leave out, or write in their own way, the level of visibility and how many lidar points are in it.
+    """
 
     sample_token: str | None
     instance_token: str | None
     translation: Any
     rotation: Any
     size: Any
+    visibility_token: Any = None
+    num_lidar_pts: Any = None
 
 
 class _InstanceRow(msgspec.Struct, frozen=True, gc=False):
@@ -74,6 +82,9 @@ class AnnotationColumns:
         sizes: (n, 2) float32 length and width, metres.
         categories: names of the categories.
         category_numbers: (n,) int16 place among ``categories``.
+        visibilities: (n,) int8 nuScenes' level of how much of it the cameras see: 1 up to 40 %, 2 up to 60 %, 3 up to 80 %, 4
+            more; 0 where unknown.
+        lidar_points: (n,) int32 lidar points in the box; -1 where unknown.
     """
 
     scene_names: TextColumn
@@ -85,6 +96,8 @@ class AnnotationColumns:
     sizes: npt.NDArray[np.float32]
     categories: TextColumn
     category_numbers: npt.NDArray[np.int16]
+    visibilities: npt.NDArray[np.int8]
+    lidar_points: npt.NDArray[np.int32]
 
 
 def read_annotations(folder: Path, chunk_size: int = CHUNK_SIZE) -> AnnotationColumns:
@@ -132,6 +145,8 @@ def read_annotations(folder: Path, chunk_size: int = CHUNK_SIZE) -> AnnotationCo
         sizes=numbers[:, [7, 6]].astype(np.float32),
         categories=TextColumn.of([*(row.name for row in categories), ""]),  # the last is of unknown ones, -1
         category_numbers=np.where(category < 0, len(categories), category).astype(np.int16),
+        visibilities=numbers[:, 9].astype(np.int8),
+        lidar_points=numbers[:, 10].astype(np.int32),
     )
 
 
@@ -151,7 +166,7 @@ def _gathered(
     instances: Mapping[str, tuple[int, int]],
     path: Path,
 ) -> tuple[FloatArray, npt.NDArray[np.int64]]:
-    """Boxes of known scenes as (n, 9) numbers and (n, 3) scene, agent and category; rows pass in chunks."""
+    """Boxes of known scenes as (n, 11) numbers and (n, 3) scene, agent and category; rows pass in chunks."""
     # Microseconds since 1970 stay exact in a float64 (below 2^53).
     numbers, keys = array("d"), array("q")
     strangers = 0
@@ -171,6 +186,8 @@ def _gathered(
                 f"four and three numbers ({values}); unpack the nuScenes metadata again."
             )
         numbers.extend((*place[:2], *turn, *size[:2], time))
+        visibility, points = _whole(row.visibility_token, 1, 4), _whole(row.num_lidar_pts, 0, _MOST_POINTS)
+        numbers.extend((0 if visibility is None else visibility, -1 if points is None else points))
         keys.extend((scene, *instance))
     if strangers:
         raise UserError(
@@ -181,6 +198,15 @@ def _gathered(
         np.frombuffer(numbers, dtype=np.float64).reshape(-1, _NUMBERS),
         np.frombuffer(keys, dtype=np.int64).reshape(-1, 3),
     )
+
+
+def _whole(given: object, least: int, most: int) -> int | None:
+    """A whole number within bounds, written as such, as a text or as a float; None for all else, which is unknown."""
+    try:
+        number = float(given) if isinstance(given, str | int | float) else math.nan
+    except (ValueError, OverflowError):
+        return None
+    return int(number) if least <= number <= most else None
 
 
 def box_cache(cache_dir: Path, root: Path, version: str) -> ColumnsCache[AnnotationColumns]:

@@ -29,6 +29,9 @@ class AnnotationIndex:
         self._names = list(self._boxes.categories) if self._boxes else []
         self._kinds = np.array([kind_of(name) for name in self._names], dtype=np.int64)
         self._box_scenes = {name: number for number, name in enumerate(self._boxes.scene_names)} if self._boxes else {}
+        # Where no box of the data has a point there was no lidar, and where none has a level nobody wrote it down.
+        self._lidar = self._boxes is not None and bool((self._boxes.lidar_points > 0).any())
+        self._levels = self._boxes is not None and bool((self._boxes.visibilities > 0).any())
         #: Why there are no annotations, as a sentence; empty where there are some.
         self.missing = boxes.reason if isinstance(boxes, Unknown) else ""
         self._last: tuple[str, SceneSurroundings] | None = None
@@ -93,6 +96,9 @@ class AnnotationIndex:
             sizes=boxes.sizes[firsts].astype(np.float64),
             kinds=self._kinds[categories],
             categories=[self._names[category] for category in categories.tolist()],
+            # Of a single box, what is unknown counts as visible.
+            visible=boxes.visibilities[part] != 1 if self._levels else None,
+            has_lidar=boxes.lidar_points[part] != 0 if self._lidar else None,
         )
 
 

@@ -120,6 +120,10 @@ def _wrong_agents(agents: Agents) -> str:
     for name, shape in shapes.items():
         if np.shape(getattr(agents, name)) != shape:
             return f"agents with `{name}` of shape {np.shape(getattr(agents, name))} instead of {shape}"
+    for name in ("seen", "has_lidar"):
+        told = getattr(agents, name)
+        if told is not None and np.shape(told) != (count,):
+            return f"agents with `{name}` of shape {np.shape(told)} instead of {(count,)}"
     if not np.isfinite(agents.centres[agents.valid]).all() or not np.isfinite(agents.yaws[agents.valid]).all():
         return "agents whose places or headings are not finite where they are said to be valid"
     if not (np.isfinite(agents.sizes).all() and (np.asarray(agents.sizes) > 0).all()):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lightemma.agents import Agents, IntArray, Surroundings, plan_times
-from lightemma.data.tracks import Tracks, wrapped
+from lightemma.agents import Agents, BoolArray, IntArray, Surroundings, plan_times
+from lightemma.data.tracks import HOLD, Tracks, wrapped
 from lightemma.frame import FloatArray, Frame, Pose
 from lightemma.kinematics import to_ego_frame
 from lightemma.protocol import LIGHTEMMA
@@ -24,12 +24,20 @@ class TrackedAgents:
         sizes: (a, 2) length and width, metres.
         kinds: (a,) codes of ``lightemma.agents.KINDS``.
         categories: (a) names such as ``vehicle.car``.
+        visible: (n,) whether the cameras see more than 40 % of the agent, for every box of ``tracks``; None where unknown.
+        has_lidar: (n,) whether at least one lidar point is in the box; None where unknown.
     """
 
     tracks: Tracks
     sizes: FloatArray
     kinds: IntArray
     categories: Sequence[str]
+    visible: BoolArray | None = None
+    has_lidar: BoolArray | None = None
+
+
+#: Seconds back from now over which ST-P3's planner sees: two key frames.
+_SEEN_SINCE = 2 * LIGHTEMMA.dt
 
 
 class SceneSurroundings:
@@ -104,6 +112,9 @@ def _agents_at(agents: TrackedAgents, here: FloatArray, heading: float, wanted: 
     poses, valid = agents.tracks.at(wanted)
     present = np.flatnonzero(valid.any(axis=1))
     poses = poses[present]
+    now = int(wanted[0])
+    late, early = now + round(HOLD * 1e6), now - round(HOLD * 1e6)
+    seen, has_lidar = agents.visible, agents.has_lidar
     return Agents(
         centres=to_ego_frame(poses[..., :2], here, heading),
         yaws=wrapped(poses[..., 2] - heading),
@@ -111,4 +122,6 @@ def _agents_at(agents: TrackedAgents, here: FloatArray, heading: float, wanted: 
         kinds=agents.kinds[present],
         valid=valid[present],
         categories=[agents.categories[number] for number in present.tolist()],
+        seen=None if seen is None else agents.tracks.any_between(seen, early - round(_SEEN_SINCE * 1e6), late)[present],
+        has_lidar=None if has_lidar is None else agents.tracks.any_between(has_lidar, early, late)[present],
     )

@@ -62,6 +62,22 @@ class Tracks:
         poses = np.concatenate([place, heading[..., None]], axis=-1)
         return np.where(known[..., None], poses, np.nan), known
 
+    def any_between(self, marked: BoolArray, begin: int, end: int) -> BoolArray:
+        """Which tracks have a marked place at some times.
+
+        Args:
+            marked: (n,) places.
+            begin: microseconds.
+            end: microseconds, which still count.
+
+        Returns:
+            (a,) booleans.
+        """
+        chosen = marked & (self._times >= begin) & (self._times <= end)
+        counts = np.concatenate([[0], np.cumsum(chosen)])[self._starts]
+        some: BoolArray = np.diff(counts) > 0
+        return some
+
 
 def wrapped(angles: FloatArray) -> FloatArray:
     """Angles brought into [-pi, pi)."""

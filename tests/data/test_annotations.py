@@ -162,6 +162,65 @@ def test_kinds_of_agents(tmp_path):
     ]  # fmt: skip
 
 
+def rows_of(world: World, index: int) -> list[dict]:
+    """The boxes of the first scene's key frame."""
+    token = world.truth[SCENE][index].sample_token
+    return [row for row in world.tables["sample_annotation"] if row["sample_token"] == token]
+
+
+@pytest.mark.parametrize(
+    ("levels", "seen"),
+    [
+        ({5: "1"}, True),  # half a second ago it was in plain sight
+        ({5: "1", 4: "1"}, True),
+        ({5: "1", 4: "1", 3: "1"}, False),
+        ({5: "1", 4: "1", 3: "2"}, True),
+        ({5: "1", 4: "1", 3: "1", 2: "4", 6: "4"}, False),  # before and after that nobody asks
+        ({5: 1, 4: 1.0, 3: "1"}, False),  # as converted sets write it
+        ({5: None, 4: "1", 3: "1"}, True),  # unknown
+        ({5: "", 4: "high", 3: [1]}, True),
+    ],
+)
+def test_whether_an_agent_was_seen_lately(tmp_path, levels, seen):
+    world = annotated()
+    for index, level in levels.items():
+        for row in rows_of(world, index):
+            row["visibility_token"] = level
+    world.write(tmp_path)
+    found = around(tmp_path, world, 5).agents
+    assert found is not None
+    assert found.seen is not None
+    assert found.seen.tolist() == [seen]
+
+
+@pytest.mark.parametrize(
+    ("points", "has_lidar"),
+    [({5: 0}, False), ({5: 1}, True), ({4: 0, 6: 0}, True), ({5: None}, True), ({5: -3}, True), ({5: "0"}, False)],
+)
+def test_whether_a_lidar_point_is_in_the_box_now(tmp_path, points, has_lidar):
+    world = annotated()
+    for index, count in points.items():
+        for row in rows_of(world, index):
+            row["num_lidar_pts"] = count
+    world.write(tmp_path)
+    found = around(tmp_path, world, 5).agents
+    assert found is not None
+    assert found.has_lidar is not None
+    assert found.has_lidar.tolist() == [has_lidar]
+
+
+def test_without_any_lidar_point_there_was_no_lidar(tmp_path):
+    world = annotated(categories=CATEGORIES)
+    for row in world.tables["sample_annotation"]:
+        row["num_lidar_pts"] = 0
+        del row["visibility_token"]
+    world.write(tmp_path)
+    found = around(tmp_path, world, 5).agents
+    assert found is not None
+    assert found.has_lidar is None
+    assert found.seen is None
+
+
 def test_scenes_without_boxes_and_frames_that_are_not_there(tmp_path):
     world = annotated()
     world.write(tmp_path)
