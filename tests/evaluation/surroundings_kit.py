@@ -29,6 +29,9 @@ class Box:
     size: tuple[float, float] = CAR
     kind: int = VEHICLE
     there: tuple[int, int] = (0, 7)
+    category: str = "made-up"
+    seen: bool = True
+    lidar: bool = True
 
 
 def agents(boxes: Sequence[Box]) -> Agents:
@@ -46,7 +49,9 @@ def agents(boxes: Sequence[Box]) -> Agents:
         sizes=np.array([box.size for box in boxes], dtype=float).reshape(count, 2),
         kinds=np.array([box.kind for box in boxes], dtype=np.int64),
         valid=valid,
-        categories=["made-up"] * count,
+        categories=[box.category for box in boxes],
+        seen=np.array([box.seen for box in boxes], dtype=bool),
+        has_lidar=np.array([box.lidar for box in boxes], dtype=bool),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from lightemma.data.nuscenes import NuScenesSource
 from lightemma.data.sources import open_source
 from lightemma.errors import UserError
 from lightemma.evaluation.metrics.collisions import CONVENTIONS
-from lightemma.evaluation.metrics.plan_safety import PlanSafety, SafetyJudge
+from lightemma.evaluation.metrics.plan_safety import UNTOLD, PlanSafety, SafetyJudge
 from lightemma.evaluation.scene_context import NO_AGENTS, NO_MAPS, SceneContext
 from lightemma.evaluation.scores import RunScores
 from lightemma.evaluation.study import make_study
@@ -53,8 +55,9 @@ def test_rates_of_each_convention_over_frames():
     # Parked car: steps 4, 5, 6. Person: rasters steps 3, 4 (not for uniad); exactly 3, 4, 5.
     assert fast.collision_uniad_1s == 0.0
     assert (fast.collision_uniad_2s, fast.collision_uniad_3s) == pytest.approx((1 / 6, 1 / 6))
-    assert fast.collision_stp3_vad_2s == pytest.approx((1 / 4 + 2 / 4) / 6)
-    assert fast.collision_stp3_vad_3s == pytest.approx((3 / 6 + 2 / 6) / 6)
+    assert fast.collision_vad_2s == pytest.approx((1 / 4 + 2 / 4) / 6)
+    assert fast.collision_vad_3s == pytest.approx((3 / 6 + 2 / 6) / 6)
+    assert fast.collision_stp3_3s == pytest.approx((2 / 6 + 2 / 6) / 6)  # it sees the parked car a step later
     assert (fast.collision_exact_1s, fast.collision_exact_3s) == pytest.approx((0.0, 2 / 6))
     assert fast.collision_exact_avg == pytest.approx((0 + 2 / 6 + 2 / 6) / 3)
     assert fast.diff_vs_baseline == 0.0  # it does what the baseline does
@@ -77,7 +80,20 @@ def test_steps_in_which_the_recorded_drive_collides_are_left_out():
     assert found["at 6.0"].collision_exact_3s == 0.0
     # Who is faster hits it in a step in which the recorded car did not.
     assert rows(both, 9.0)["at 9.0"].collision_exact_3s == 1.0
-    assert found[RECORDED].collision_stp3_vad_3s == 0.0
+    assert found[RECORDED].collision_stp3_3s == found[RECORDED].collision_vad_3s == 0.0
+
+
+def test_a_rule_that_cannot_choose_whom_it_counts_says_so():
+    someone = around(PARKED)
+    assert someone.agents is not None
+    for told in ({"seen": None}, {"has_lidar": None}):
+        context = known({}, replace(someone, agents=replace(someone.agents, **told)))
+        study = make_study([run_of("at 5.0", FRAMES, [steady(5.0)] * 6)], context=context, resamples=50)
+        assert Safety().caption(study).endswith(f"{NO_MAPS} {UNTOLD}")
+        (row, *_) = Safety().build(study)
+        assert min(row.collision_stp3_3s, row.collision_vad_3s) > 0.0
+    everyone = make_study([run_of("at 5.0", FRAMES, [steady(5.0)] * 6)], context=known({}, someone), resamples=50)
+    assert Safety().caption(everyone).endswith(NO_MAPS)
 
 
 def test_frames_without_a_plan_or_surroundings_are_not_counted():

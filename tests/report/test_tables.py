@@ -56,15 +56,16 @@ CONTRACT = {
     "yaw_rate_p95, yaw_accel_mean, yaw_accel_p95, curvature_rate_mean, curvature_rate_p95, "
     "first_speed_jump_mean, first_speed_jump_max, first_curvature_jump_mean, first_curvature_jump_max, "
     "share_comfortable_ci_low, share_comfortable_ci_high, share_feasible_ci_low, share_feasible_ci_high, few_events",
-    "safety": "run, frames, scenes, collision_stp3_vad_1s, collision_stp3_vad_2s, collision_stp3_vad_3s, "
-    "collision_stp3_vad_avg, collision_uniad_1s, collision_uniad_2s, collision_uniad_3s, "
+    "safety": "run, frames, scenes, collision_uniad_1s, collision_uniad_2s, collision_uniad_3s, "
     "collision_uniad_avg, collision_exact_1s, collision_exact_2s, collision_exact_3s, "
     "collision_exact_avg, collision_exact_3s_ci_low, collision_exact_3s_ci_high, diff_vs_baseline, "
-    "ci_low, ci_high, excluded_stp3_vad, excluded_uniad, excluded_exact, ttc_below_share, ground_frames, "
-    "off_road_share, lane_frames, lane_departure_share, note, "
-    "collision_stp3_vad_3s_ci_low, collision_stp3_vad_3s_ci_high, collision_uniad_3s_ci_low, "
+    "ci_low, ci_high, excluded_uniad, excluded_exact, ttc_below_share, ground_frames, "
+    "off_road_share, lane_frames, lane_departure_share, note, collision_uniad_3s_ci_low, "
     "collision_uniad_3s_ci_high, ttc_below_share_ci_low, ttc_below_share_ci_high, off_road_share_ci_low, "
-    "off_road_share_ci_high, lane_departure_share_ci_low, lane_departure_share_ci_high, few_events",
+    "off_road_share_ci_high, lane_departure_share_ci_low, lane_departure_share_ci_high, few_events, "
+    "collision_stp3_1s, collision_stp3_2s, collision_stp3_3s, collision_stp3_avg, collision_stp3_3s_ci_low, "
+    "collision_stp3_3s_ci_high, excluded_stp3, collision_vad_1s, collision_vad_2s, collision_vad_3s, "
+    "collision_vad_avg, collision_vad_3s_ci_low, collision_vad_3s_ci_high, excluded_vad",
 }
 NASTY = r"a_b & 50% #1 $x {y} ~z ^w | \end"
 

@@ -11,6 +11,13 @@ from lightemma.agents import AgentLookup, Agents, BoolArray, IntArray, plan_time
 from lightemma.frame import FloatArray
 from lightemma.protocol import Protocol
 
+#: nuScenes' vehicles and people that are in none of the ten classes of its detection task.
+UNDETECTED = frozenset(
+    {
+        "vehicle.emergency.ambulance", "vehicle.emergency.police", "human.pedestrian.personal_mobility",
+        "human.pedestrian.stroller", "human.pedestrian.wheelchair",
+    }
+)  # fmt: skip
 #: Metres (and radians) beyond which a planned place is as good as this one, so that no sum overflows.
 _FARTHEST = 1e6
 
@@ -31,6 +38,10 @@ class AgentsAround:
         sizes: (a, 2) length and width, metres.
         kinds: (a,) codes of ``lightemma.agents.KINDS``.
         valid: (a, 7) whether the agent's place is known.
+        detectable: (a,) whether its category is one of nuScenes' ten detection classes; others' categories all count.
+        seen: (a,) whether the cameras saw it lately, see ``Agents``; True where unknown.
+        has_lidar: (a,) whether a lidar point is in its box now; True where unknown.
+        all_told: whether the data say both of every agent.
     """
 
     scenes: Sequence[str]
@@ -44,6 +55,10 @@ class AgentsAround:
     sizes: FloatArray
     kinds: IntArray
     valid: BoolArray
+    detectable: BoolArray
+    seen: BoolArray
+    has_lidar: BoolArray
+    all_told: bool
 
     @classmethod
     def gather(cls, scenes: Sequence[str], tokens: Sequence[str], lookup: AgentLookup) -> AgentsAround:
@@ -68,23 +83,13 @@ class AgentsAround:
             sizes=_stacked(present, "sizes", (0, 2)),
             kinds=_stacked(present, "kinds", (0,)).astype(np.int64),
             valid=_stacked(present, "valid", (0, times)).astype(np.bool_),
+            detectable=np.array(
+                [name not in UNDETECTED for some in present for name in some.categories], dtype=np.bool_
+            ),
+            seen=_told([some.seen for some in present], present),
+            has_lidar=_told([some.has_lidar for some in present], present),
+            all_told=not any(some.seen is None or some.has_lidar is None for some in present),
         )
-
-    def between(self, share: float) -> tuple[FloatArray, FloatArray]:
-        """Agents inside each of the six steps, places and headings (shortest arc) taken linearly from its two ends.
-
-        An agent is there inside a step if it is at both ends, and at the end (``share`` 1) if it is there.
-
-        Args:
-            share: of the step that has passed, in (0, 1].
-
-        Returns:
-            (a, 6, 2) metres and (a, 6) radians; NaN where the agent is not there.
-        """
-        if share == 1.0:
-            return self.centres[:, 1:], self.yaws[:, 1:]
-        centres = self.centres[:, :-1] + share * np.diff(self.centres, axis=1)
-        return centres, self.yaws[:, :-1] + share * _shortest(np.diff(self.yaws, axis=1))
 
 
 def planned_poses(trajectory: FloatArray, actions: FloatArray, protocol: Protocol) -> FloatArray:
@@ -108,18 +113,20 @@ def planned_poses(trajectory: FloatArray, actions: FloatArray, protocol: Protoco
     return whole
 
 
-def poses_between(poses: FloatArray, share: float) -> FloatArray:
-    """(n, 7, 3) poses to (n, 6, 3) inside each step, headings by the shortest arc; ``share`` of the step has passed."""
-    steps = np.diff(poses, axis=1)
-    steps[..., 2] = _shortest(steps[..., 2])
-    inside: FloatArray = poses[:, :-1] + share * steps
-    return inside
-
-
-def _shortest(turns: FloatArray) -> FloatArray:
+def shortest(turns: FloatArray) -> FloatArray:
     """Turns brought into [-pi, pi)."""
     wrapped: FloatArray = np.mod(turns + np.pi, 2 * np.pi) - np.pi
     return wrapped
+
+
+def _told(told: Sequence[BoolArray | None], agents: Sequence[Agents]) -> BoolArray:
+    """What the data say of every agent; True where they do not."""
+    parts = [
+        np.ones(len(some.kinds), dtype=np.bool_) if said is None else np.asarray(said, dtype=np.bool_)
+        for said, some in zip(told, agents, strict=True)
+    ]
+    whole: BoolArray = np.concatenate(parts) if parts else np.empty(0, dtype=np.bool_)
+    return whole
 
 
 def _stacked(agents: Sequence[Agents], name: str, empty: tuple[int, ...]) -> FloatArray:

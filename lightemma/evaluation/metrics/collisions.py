@@ -1,4 +1,4 @@
-"""Whether a plan hits another road user, by three conventions: two of the field's and an exact one."""
+"""Whether a plan hits another road user, by four conventions: three of the field's and an exact one."""
 
 from __future__ import annotations
 
@@ -7,24 +7,17 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from lightemma.agents import CAR_AHEAD, CAR_LENGTH, CAR_WIDTH, PEDESTRIAN, VEHICLE, BoolArray, IntArray
+from lightemma.agents import CAR_AHEAD, CAR_LENGTH, CAR_WIDTH, BoolArray, IntArray
 from lightemma.boxes import overlap
-from lightemma.evaluation.metrics.agents_around import AgentsAround, poses_between
-from lightemma.evaluation.metrics.occupancy import RasterRule, raster_hits
+from lightemma.evaluation.metrics.agents_around import AgentsAround, shortest
+from lightemma.evaluation.metrics.contact import Paths, touch
+from lightemma.evaluation.metrics.occupancy import STP3, UNIAD, VAD, RasterRule, raster_hits
 from lightemma.frame import FloatArray
 
-Convention = Literal["stp3_vad", "uniad", "exact"]
+Convention = Literal["uniad", "exact", "stp3", "vad"]
 CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
 
-#: Inside each step of 0.5 s the exact convention looks every 0.1 s.
-LOOKS = (0.2, 0.4, 0.6, 0.8, 1.0)
-
-RASTERS: MappingProxyType[Convention, RasterRule] = MappingProxyType(
-    {
-        "stp3_vad": RasterRule(kinds=(VEHICLE, PEDESTRIAN), rounds_forward=True),
-        "uniad": RasterRule(kinds=(VEHICLE,), rounds_forward=False),
-    }
-)
+RASTERS: MappingProxyType[Convention, RasterRule] = MappingProxyType({"stp3": STP3, "vad": VAD, "uniad": UNIAD})
 
 
 def car_size() -> FloatArray:
@@ -40,7 +33,7 @@ def car_centres(poses: FloatArray) -> FloatArray:
 
 
 def step_hits(convention: Convention, poses: FloatArray, around: AgentsAround) -> BoolArray:
-    """Whether a drive hits another road user in each step: at its end (rasters) or at any look inside it (exact).
+    """Whether a drive hits another road user in each step: at its end (rasters) or at any time of it (exact).
 
     Args:
         convention: which one.
@@ -60,30 +53,53 @@ def step_hits(convention: Convention, poses: FloatArray, around: AgentsAround) -
 
 
 def exact_contacts(poses: FloatArray, around: AgentsAround) -> tuple[IntArray, IntArray]:
-    """Which agents are touched in which step: pairs of index into ``around`` and step (0 … 5), by oriented boxes, all kinds."""
-    size = car_size()
-    near = (np.linalg.norm(around.sizes, axis=1) + np.linalg.norm(size))[:, None] / 2
-    found: list[IntArray] = []
-    for share in LOOKS:
-        drive = poses_between(poses, share)
-        middles = car_centres(drive)
-        centres, yaws = around.between(share)
-        apart = np.linalg.norm(centres - middles[around.owners], axis=2)
-        agents, steps = np.nonzero(apart <= near)
-        owners = around.owners[agents]
-        touching = overlap(
-            middles[owners, steps], drive[owners, steps, 2], size,
-            centres[agents, steps], yaws[agents, steps], around.sizes[agents],
-        )  # fmt: skip
-        found.append(np.column_stack([agents, steps])[touching])
-    pairs = np.unique(np.concatenate(found), axis=0)
-    return pairs[:, 0], pairs[:, 1]
+    """Which agents are touched in which step: pairs of index into ``around`` and step (0 … 5), by oriented boxes, all kinds.
+
+    Within a step the rear axle and the agent move along straight lines and both headings by the shortest arc. An agent
+    that comes up during a step counts at its end.
+    """
+    centres = car_centres(poses)[around.owners]
+    radii = (np.linalg.norm(around.sizes, axis=1) + np.linalg.norm(car_size()))[:, None] / 2
+    between = around.centres - centres
+    # The car's middle, ahead of its axle, is off the line between its places by no more than twice its way ahead.
+    near = _closest_on_way(between[:, :-1], between[:, 1:]) <= radii + 2 * CAR_AHEAD
+    agents, steps = np.nonzero(near)
+    owners = around.owners[agents]
+    car = _paths(
+        poses[owners, steps], poses[owners, steps + 1], CAR_AHEAD, np.broadcast_to(car_size(), (len(owners), 2))
+    )
+    places = np.concatenate([around.centres, around.yaws[..., None]], axis=-1)
+    theirs = _paths(places[agents, steps], places[agents, steps + 1], 0.0, around.sizes[agents])
+    touched = touch(car, theirs)
+    # Those that come up: there at the end, and not at the start.
+    late, arrived = np.nonzero(around.valid[:, 1:] & ~around.valid[:, :-1])
+    drive = poses[around.owners[late], arrived + 1]
+    met = overlap(
+        car_centres(drive), drive[:, 2], car_size(),
+        around.centres[late, arrived + 1], around.yaws[late, arrived + 1], around.sizes[late],
+    )  # fmt: skip
+    return np.concatenate([agents[touched], late[met]]), np.concatenate([steps[touched], arrived[met]])
+
+
+def _closest_on_way(start: FloatArray, end: FloatArray) -> FloatArray:
+    """Least distance from the origin of points that go straight from ``start`` to ``end``, (..., 2) metres each; NaN stays."""
+    way = end - start
+    square = np.sum(way**2, axis=-1)
+    share = np.clip(-np.sum(start * way, axis=-1) / np.where(square > 0, square, 1.0), 0.0, 1.0)
+    distance: FloatArray = np.linalg.norm(start + share[..., None] * way, axis=-1)
+    return distance
+
+
+def _paths(start: FloatArray, end: FloatArray, ahead: float, sizes: FloatArray) -> Paths:
+    change = end - start
+    change[:, 2] = shortest(change[:, 2])
+    return Paths(start, change, ahead, sizes)
 
 
 def collision_columns(convention: Convention, hits: FloatArray) -> FloatArray:
     """Collision at 1, 2 and 3 s and their average, by a convention.
 
-    ``stp3_vad``: mean over the steps up to t; ``uniad``: at t; ``exact``: any contact up to t.
+    ``stp3`` and ``vad``: mean over the steps up to t; ``uniad``: at t; ``exact``: any contact up to t.
 
     Args:
         convention: which one.
@@ -93,7 +109,7 @@ def collision_columns(convention: Convention, hits: FloatArray) -> FloatArray:
         (n, 4): 1 s, 2 s, 3 s, average of the three; NaN where unknown.
     """
     ends = (2, 4, 6)
-    if convention == "stp3_vad":
+    if convention in ("stp3", "vad"):
         columns = [hits[:, :end].mean(axis=1) for end in ends]
     elif convention == "uniad":
         columns = [hits[:, end - 1] for end in ends]

@@ -1,44 +1,82 @@
-"""The field's occupancy raster: half-metre cells around the lidar, as the published planning metrics read it.
+"""The field's occupancy rasters: half-metre cells around the car, as three published planning metrics read them.
 
-Facts of the published code (UniAD ``planning_metrics.py``, VAD ``metric_stp3.py``) that are kept here on purpose, so that
-numbers compare: the car's rectangle is never turned; it is rasterised once and moved by whole cells (rounded backwards in
-UniAD, forwards in VAD, to the left in both); agents' corners are rounded to cells and their outline is filled too.
+What the published code does is kept on purpose, so that numbers compare (ST-P3 ``stp3/metrics.py``, ``NuscenesData.py`` and
+``trainer.py``; VAD ``metric_stp3.py``; UniAD ``planning_metrics.py`` and ``occflow_label.py``): the car's rectangle is never
+turned; it is rasterised once and moved by whole cells; agents' corners are rounded to cells and filled by OpenCV's
+``fillPoly``. Who is drawn, where the raster lies and which way cells are rounded differs; docs/safety.md has the table.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from lightemma.agents import BoolArray, IntArray
+from lightemma.agents import PEDESTRIAN, VEHICLE, BoolArray, IntArray
 from lightemma.boxes import corners
 from lightemma.evaluation.metrics.agents_around import AgentsAround
+from lightemma.evaluation.metrics.polygon_fill import covered
 from lightemma.frame import FloatArray
 
 CELL = 0.5  # metres
-REACH = 50.0  # metres from the lidar to the raster's edge
+REACH = 50.0  # metres from the middle to the raster's edge
 CELLS = 200
 #: nuScenes' LIDAR_TOP is this far ahead of the rear axle, where ego poses are (calibrated_sensor: 0.943713 m).
 LIDAR_AHEAD = 0.943713
-#: Cells of the car's 4.084 m x 1.85 m rectangle, its middle 0.5 m ahead of the lidar, when the lidar is at the origin.
+#: Cells of the car's 4.084 m x 1.85 m rectangle, its middle 0.5 m ahead of the raster's, while the car is there.
 CAR_ROWS = np.arange(97, 105)  # from behind to ahead
-CAR_COLUMNS = np.arange(98, 102)  # from left to right
-_NEAR = 6.0  # metres: half the car's diagonal, its shift and all rounding are less
+CAR_COLUMNS = np.arange(98, 102)  # from one side to the other
+#: VAD keeps road users whose middle is now within these distances of the lidar, metres to the side and along.
+VAD_RANGE = (15.0, 30.0)
+_NEAR = 12.0  # cells: half the car's diagonal and all rounding are less
+
+
+def _stp3_agents(around: AgentsAround) -> BoolArray:
+    """Vehicles and people that the cameras saw now or in one of the two key frames before, seen or not at the step."""
+    chosen = np.isin(around.kinds, (VEHICLE, PEDESTRIAN)) & around.seen
+    return chosen[:, None] & around.valid[:, 1:]
+
+
+def _vad_agents(around: AgentsAround) -> BoolArray:
+    """Vehicles and people of the detection classes, near the car now and with a lidar point, until their first gap."""
+    ahead, left = around.centres[:, 0, 0] - LIDAR_AHEAD, around.centres[:, 0, 1]
+    chosen = np.isin(around.kinds, (VEHICLE, PEDESTRIAN)) & around.detectable & around.has_lidar
+    chosen &= (np.abs(left) < VAD_RANGE[0]) & (np.abs(ahead) < VAD_RANGE[1])  # NaN is not near
+    there: BoolArray = np.logical_and.accumulate(around.valid, axis=1)[:, 1:]
+    drawn: BoolArray = chosen[:, None] & there
+    return drawn
+
+
+def _uniad_agents(around: AgentsAround) -> BoolArray:
+    """Vehicles of the detection classes that are annotated at the step, whether anybody could see them or not."""
+    chosen = (around.kinds == VEHICLE) & around.detectable
+    drawn: BoolArray = chosen[:, None] & around.valid[:, 1:]
+    return drawn
 
 
 @dataclass(frozen=True, slots=True)
 class RasterRule:
-    """What the published rasters differ in.
+    """How one of the published evaluators finds collisions.
 
     Attributes:
-        kinds: codes of the agents drawn.
-        rounds_forward: whether the car's place is rounded to the next cell ahead (VAD, whose rows count from ahead to
-            behind) or behind (UniAD).
+        agents: which agents are drawn at the end of which step, (a, 6) booleans.
+        middle: metres ahead of the rear axle where the raster's middle is.
+        right: 1 where columns count to the right, -1 to the left.
+        ahead: 1 where rows count ahead, -1 backwards.
+        turned_back: whether agents are drawn in the frame of each step and the raster is then turned to that of now.
     """
 
-    kinds: tuple[int, ...]
-    rounds_forward: bool
+    agents: Callable[[AgentsAround], BoolArray]
+    middle: float
+    right: int
+    ahead: int
+    turned_back: bool = False
+
+
+STP3 = RasterRule(_stp3_agents, middle=0.0, right=-1, ahead=1, turned_back=True)
+VAD = RasterRule(_vad_agents, middle=LIDAR_AHEAD, right=1, ahead=-1)
+UNIAD = RasterRule(_uniad_agents, middle=LIDAR_AHEAD, right=1, ahead=1)
 
 
 def raster_hits(poses: FloatArray, around: AgentsAround, rule: RasterRule) -> BoolArray:
@@ -53,20 +91,20 @@ def raster_hits(poses: FloatArray, around: AgentsAround, rule: RasterRule) -> Bo
         (n, 6) booleans.
     """
     hits: BoolArray = np.zeros((len(poses), poses.shape[1] - 1), dtype=np.bool_)
-    lidar = _lidar_places(poses[:, 1:])
-    drawn = np.isin(around.kinds, rule.kinds)
-    # A place far outside lands on the raster's edge, as in the published code.
-    rough = np.clip(lidar, -REACH, REACH)[around.owners]
-    centres = around.centres[:, 1:] - [LIDAR_AHEAD, 0.0]
-    near = np.linalg.norm(around.sizes, axis=1)[:, None] / 2 + _NEAR
-    apart = np.linalg.norm(centres - rough, axis=2)  # NaN where there is no agent, and then not near
-    agents, steps = np.nonzero((apart <= near) & drawn[:, None])
-    if not agents.size:
-        return hits
+    known: BoolArray = ~np.any(np.isnan(poses[:, 1:]), axis=2)
+    columns, rows = _car_cells(_lidar_places(np.nan_to_num(poses[:, 1:])), rule)
+    centres, yaws = around.centres[:, 1:], around.yaws[:, 1:]
+    if rule.turned_back:
+        columns, rows = _turned_back(columns, rows, np.nan_to_num(around.ego[:, 1:]))
+        known = known & ~np.any(np.isnan(around.ego[:, 1:]), axis=2)
+        centres, yaws = _seen_from(around.ego[:, 1:][around.owners], centres, yaws)
+    car = np.stack([columns.mean(axis=2), rows.mean(axis=2)], axis=-1)[around.owners]
+    near = np.linalg.norm(around.sizes, axis=1)[:, None] / 2 / CELL + _NEAR
+    apart = np.linalg.norm(_cells(centres, rule) - car, axis=2)  # NaN where there is no agent, and then not near
+    agents, steps = np.nonzero((apart <= near) & rule.agents(around) & known[around.owners])
     owners = around.owners[agents]
-    rows, columns = _car_cells(lidar[owners, steps], rule)
-    outline = _outline(centres[agents, steps], around.yaws[agents, steps + 1], around.sizes[agents])
-    met = _filled(outline, rows, columns).any(axis=(1, 2))
+    outline = _cells(corners(centres[agents, steps], yaws[agents, steps], around.sizes[agents]), rule)
+    met = covered(np.round(outline).astype(np.int64), columns[owners, steps], rows[owners, steps], CELLS).any(axis=1)
     hits[owners[met], steps[met]] = True
     return hits
 
@@ -80,52 +118,50 @@ def _lidar_places(poses: FloatArray) -> FloatArray:
 
 
 def _car_cells(lidar: FloatArray, rule: RasterRule) -> tuple[IntArray, IntArray]:
-    """(m, 2) places, forward and left, to rows (m, 8) from behind to ahead and columns (m, 4) from left to right."""
-    forward, right = (
-        np.clip(lidar[:, 0], -2 * REACH, 2 * REACH) / CELL,
-        np.clip(-lidar[:, 1], -2 * REACH, 2 * REACH) / CELL,
-    )
-    moved = np.ceil(forward) if rule.rounds_forward else np.floor(forward)
-    first = 1 if rule.rounds_forward else 0
-    rows = np.clip(moved.astype(np.int64)[:, None] + CAR_ROWS, first, first + CELLS - 1)
-    columns = np.clip(np.floor(right).astype(np.int64)[:, None] + CAR_COLUMNS, 0, CELLS - 1)
-    return rows, columns
+    """(n, 6, 2) places, forward and left of now, to the columns and rows of the car's cells, (n, 6, 32) each.
+
+    The published code adds the place to the cells and cuts to whole numbers, after it has turned rows around in VAD's case.
+    What is outside lands on the raster's edge.
+    """
+    moved = np.clip(lidar, -2 * REACH, 2 * REACH) / CELL
+    rows = moved[..., :1] + CAR_ROWS if rule.ahead > 0 else CELLS - (moved[..., :1] + CAR_ROWS)
+    columns = -rule.right * moved[..., 1:] + CAR_COLUMNS
+    whole = [np.clip(np.floor(part), 0, CELLS - 1).astype(np.int64) for part in (columns, rows)]
+    both = np.broadcast_arrays(whole[0][..., None, :], whole[1][..., :, None])
+    shape = (*lidar.shape[:2], CAR_ROWS.size * CAR_COLUMNS.size)
+    return both[0].reshape(shape), both[1].reshape(shape)
 
 
-def _outline(centres: FloatArray, yaws: FloatArray, sizes: FloatArray) -> FloatArray:
-    """Agents' corners as whole cells (m, 4, 2): row and column."""
-    metres = corners(centres, yaws, sizes)
-    cells: FloatArray = np.stack([metres[..., 0] + REACH, -metres[..., 1] + REACH], axis=-1) / CELL
-    return np.round(cells)
+def _turned_back(columns: IntArray, rows: IntArray, ego: FloatArray) -> tuple[IntArray, IntArray]:
+    """Cells of now to those of each step that ST-P3 reads in their stead, (n, 6, k) each: the nearest ones.
 
-
-def _filled(outline: FloatArray, rows: IntArray, columns: IntArray) -> BoolArray:
-    """Which cells a filled convex outline covers: those inside, and those of its lines, as ``cv2.fillPoly`` draws them.
+    Its ``warp_features`` turns about the raster's middle and then shifts by how far the car came, ahead with the sign
+    of the way back and to the left with that of the way there. On an arc this is the right place; where the car changes
+    lanes without turning it is off by twice the way to the side.
 
     Args:
-        outline: (m, 4, 2) row and column of the corners.
-        rows: (m, r) cells' rows.
-        columns: (m, c) cells' columns.
-
-    Returns:
-        (m, r, c) booleans.
+        columns: of cells, which count to the left.
+        rows: of the same cells, which count ahead.
+        ego: (n, 6, 3) the recorded car at each step's end, ego frame.
     """
-    row, column = rows[:, :, None, None].astype(np.float64), columns[:, None, :, None].astype(np.float64)
-    start = outline[:, None, None, :, :]
-    step = np.roll(outline, -1, axis=1)[:, None, None, :, :] - start
-    to_row, to_column = row - start[..., 0], column - start[..., 1]
-    side: FloatArray = step[..., 0] * to_column - step[..., 1] * to_row
-    # Rounding may press an outline flat; then it has lines and no inside.
-    turns = step[..., 0] * np.roll(step[..., 1], -1, axis=-1) - step[..., 1] * np.roll(step[..., 0], -1, axis=-1)
-    inside = (np.all(side >= 0, axis=-1) | np.all(side <= 0, axis=-1)) & np.any(turns != 0, axis=-1)
-    # A line of cells keeps within half a cell of the true line, measured across its longer direction.
-    steep = np.abs(step[..., 0]) >= np.abs(step[..., 1])
-    longer = np.where(steep, step[..., 0], step[..., 1])
-    along = np.where(steep, to_row, to_column)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        across = np.abs(side / longer)
-        share = along / longer
-    on_line = (share >= 0) & (share <= 1) & (across <= 0.5)
-    point = (longer == 0) & (to_row == 0) & (to_column == 0)
-    covered: BoolArray = inside | np.any(on_line | point, axis=-1)
-    return covered
+    middle = (CELLS - 1) / 2
+    left, ahead = columns - middle, rows - middle
+    cos, sin = np.cos(ego[..., 2:]), np.sin(ego[..., 2:])
+    then_left = cos * left - sin * ahead + ego[..., 1:2] / CELL
+    then_ahead = sin * left + cos * ahead - ego[..., :1] / CELL
+    return np.rint(then_left + middle).astype(np.int64), np.rint(then_ahead + middle).astype(np.int64)
+
+
+def _seen_from(ego: FloatArray, centres: FloatArray, yaws: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Places (a, 6, 2) and headings (a, 6) in the frame of now to the frame of the car at each step, (a, 6, 3)."""
+    cos, sin = np.cos(ego[..., 2]), np.sin(ego[..., 2])
+    x, y = np.moveaxis(centres - ego[..., :2], -1, 0)
+    return np.stack([cos * x + sin * y, cos * y - sin * x], axis=-1), yaws - ego[..., 2]
+
+
+def _cells(places: FloatArray, rule: RasterRule) -> FloatArray:
+    """Places (..., 2), metres forward and left of a rear axle, to column and row, not yet whole."""
+    columns = -rule.right * places[..., 1] + REACH
+    rows = rule.ahead * (places[..., 0] - rule.middle) + REACH
+    cells: FloatArray = np.stack([columns, rows], axis=-1) / CELL
+    return cells

@@ -16,6 +16,8 @@ from lightemma.evaluation.scene_context import SceneContext
 from lightemma.evaluation.scores import RunScores
 from lightemma.frame import FloatArray
 
+UNTOLD = "Who was visible, or had a lidar point, is unknown here, so the rules stp3 and vad count everyone."
+
 
 @dataclass(frozen=True)
 class PlanSafety:
@@ -59,6 +61,11 @@ class SafetyJudge:
         """Sentences about what is unknown of every frame."""
         notes = [] if self.around.known.any() else [self._context.no_agents]
         return notes if self.ground is not None and self.ground.found else [*notes, self._context.no_maps]
+
+    @property
+    def untold(self) -> str:
+        """The sentence that says that a published rule cannot choose whom it counts; empty where all can."""
+        return "" if self.around.all_told else UNTOLD
 
     def judge(self, poses: FloatArray) -> PlanSafety:
         """What a drive does.

@@ -30,11 +30,7 @@ class SafetyRow:
         run: name of the run, or `recorded drive`
         frames: number of ok frames with known agents; collisions and time to collision are over these
         scenes: number of scenes they come from
-        collision_stp3_vad_1s: share of steps up to 1 s with an occupied cell, vehicles and pedestrians (ST-P3, VAD)
-        collision_stp3_vad_2s: share of steps up to 2 s
-        collision_stp3_vad_3s: share of steps up to 3 s
-        collision_stp3_vad_avg: mean of the three shares
-        collision_uniad_1s: share of frames with an occupied cell at 1 s, vehicles only (UniAD)
+        collision_uniad_1s: share of frames with an occupied cell at 1 s, vehicles that are annotated at the step (UniAD)
         collision_uniad_2s: share of frames at 2 s
         collision_uniad_3s: share of frames at 3 s
         collision_uniad_avg: mean of the three shares
@@ -47,7 +43,6 @@ class SafetyRow:
         diff_vs_baseline: difference of shares, collision_exact_3s less that of constant-action on the same frames
         ci_low: difference of shares, lower end of its scene-clustered 95 % interval
         ci_high: difference of shares, upper end
-        excluded_stp3_vad: share of steps left out because the recorded drive itself hits something, by ST-P3 and VAD
         excluded_uniad: share of steps left out by UniAD's convention
         excluded_exact: share of steps left out by the exact convention
         ttc_below_share: share of plans whose least time to collision is below 0.95 s
@@ -56,8 +51,6 @@ class SafetyRow:
         lane_frames: number of ok frames whose own lane is known
         lane_departure_share: share of these with the rear axle out of the own lane at a step
         note: why columns are empty, in the first row
-        collision_stp3_vad_3s_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
-        collision_stp3_vad_3s_ci_high: share, upper end
         collision_uniad_3s_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
         collision_uniad_3s_ci_high: share, upper end
         ttc_below_share_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
@@ -67,15 +60,25 @@ class SafetyRow:
         lane_departure_share_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
         lane_departure_share_ci_high: share, upper end
         few_events: the columns of shares whose event is in fewer than 5 scenes: one more or less would change them much
+        collision_stp3_1s: share of steps up to 1 s with an occupied cell, vehicles and people that were seen lately (ST-P3)
+        collision_stp3_2s: share of steps up to 2 s
+        collision_stp3_3s: share of steps up to 3 s
+        collision_stp3_avg: mean of the three shares
+        collision_stp3_3s_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
+        collision_stp3_3s_ci_high: share, upper end
+        excluded_stp3: share of steps left out because the recorded drive itself hits something by this convention
+        collision_vad_1s: share of steps up to 1 s with an occupied cell, vehicles and people near now with a lidar point (VAD)
+        collision_vad_2s: share of steps up to 2 s
+        collision_vad_3s: share of steps up to 3 s
+        collision_vad_avg: mean of the three shares
+        collision_vad_3s_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
+        collision_vad_3s_ci_high: share, upper end
+        excluded_vad: share of steps left out because the recorded drive itself hits something by this convention
     """
 
     run: str
     frames: int
     scenes: int
-    collision_stp3_vad_1s: float
-    collision_stp3_vad_2s: float
-    collision_stp3_vad_3s: float
-    collision_stp3_vad_avg: float
     collision_uniad_1s: float
     collision_uniad_2s: float
     collision_uniad_3s: float
@@ -89,7 +92,6 @@ class SafetyRow:
     diff_vs_baseline: float
     ci_low: float
     ci_high: float
-    excluded_stp3_vad: float
     excluded_uniad: float
     excluded_exact: float
     ttc_below_share: float
@@ -98,8 +100,6 @@ class SafetyRow:
     lane_frames: int
     lane_departure_share: float
     note: str
-    collision_stp3_vad_3s_ci_low: float
-    collision_stp3_vad_3s_ci_high: float
     collision_uniad_3s_ci_low: float
     collision_uniad_3s_ci_high: float
     ttc_below_share_ci_low: float
@@ -109,6 +109,20 @@ class SafetyRow:
     lane_departure_share_ci_low: float
     lane_departure_share_ci_high: float
     few_events: str
+    collision_stp3_1s: float
+    collision_stp3_2s: float
+    collision_stp3_3s: float
+    collision_stp3_avg: float
+    collision_stp3_3s_ci_low: float
+    collision_stp3_3s_ci_high: float
+    excluded_stp3: float
+    collision_vad_1s: float
+    collision_vad_2s: float
+    collision_vad_3s: float
+    collision_vad_avg: float
+    collision_vad_3s_ci_low: float
+    collision_vad_3s_ci_high: float
+    excluded_vad: float
 
 
 class Safety(Table[SafetyRow]):
@@ -123,8 +137,8 @@ class Safety(Table[SafetyRow]):
 
     def caption(self, study: Study) -> str:
         """What the numbers are."""
-        what = "Collisions along the plans by three conventions, time to collision, and leaving road or lane."
-        return " ".join([what, *study.judge.unknown])
+        what = "Collisions along the plans by four conventions, time to collision, and leaving road or lane."
+        return " ".join(filter(None, [what, *study.judge.unknown, study.judge.untold]))
 
     def build(self, study: Study) -> list[SafetyRow]:
         """One row per run, and one for the recorded drive."""
