@@ -55,7 +55,11 @@ CONTRACT = {
     "lat_accel_mean, lat_accel_p95, lon_jerk_mean, lon_jerk_p95, jerk_mean, jerk_p95, yaw_rate_mean, "
     "yaw_rate_p95, yaw_accel_mean, yaw_accel_p95, curvature_rate_mean, curvature_rate_p95, "
     "first_speed_jump_mean, first_speed_jump_max, first_curvature_jump_mean, first_curvature_jump_max, "
-    "share_comfortable_ci_low, share_comfortable_ci_high, share_feasible_ci_low, share_feasible_ci_high, few_events",
+    "share_comfortable_ci_low, share_comfortable_ci_high, share_feasible_ci_low, share_feasible_ci_high, few_events, "
+    "share_history_comfortable, share_history_comfortable_ci_low, share_history_comfortable_ci_high, "
+    "consecutive_plans, share_extended_comfortable, share_extended_comfortable_ci_low, "
+    "share_extended_comfortable_ci_high, extended_accel_mean, extended_jerk_mean, extended_yaw_rate_mean, "
+    "extended_yaw_accel_mean",
     "safety": "run, frames, scenes, collision_uniad_1s, collision_uniad_2s, collision_uniad_3s, "
     "collision_uniad_avg, collision_exact_1s, collision_exact_2s, collision_exact_3s, "
     "collision_exact_avg, collision_exact_3s_ci_low, collision_exact_3s_ci_high, diff_vs_baseline, "

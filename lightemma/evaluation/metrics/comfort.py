@@ -112,6 +112,13 @@ def motion(actions: FloatArray, history: FloatArray, dt: float = LIGHTEMMA.dt) -
     )
 
 
+def history_breaks(history: FloatArray, dt: float = LIGHTEMMA.dt) -> BoolArray:
+    """(n,) Whether the recorded three seconds before now, (n, 6, 2) actions, break a bound of comfort by themselves."""
+    felt = motion(history[:, 2:], history[:, :2], dt).broken()
+    broken: BoolArray = np.any([felt[bound] for bound in COMFORT], axis=0)
+    return broken
+
+
 def _any(steps: BoolArray) -> BoolArray:
     """(n, 6) to (n,)."""
     some: BoolArray = np.any(steps, axis=1)

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightemma.agents import BoolArray
-from lightemma.evaluation.metrics.comfort import COMFORT, PHYSICS, Motion, motion
+from lightemma.evaluation.metrics.comfort import COMFORT, PHYSICS, history_breaks, motion
+from lightemma.evaluation.metrics.extended_comfort import extended_comfort, next_frames, plan_differences
 from lightemma.evaluation.metrics.recorded_actions import actions_from_later_frames
+from lightemma.evaluation.scores import RunScores
+from lightemma.evaluation.statistics.means import mean
 from lightemma.evaluation.statistics.shares import few_events
 from lightemma.evaluation.study import Study
 from lightemma.evaluation.tables.base import Table
+from lightemma.frame import FloatArray
 
 #: The recorded car's own row.
 RECORDED = "recorded drive"
@@ -59,6 +63,17 @@ class FeasibilityRow:
         share_feasible_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
         share_feasible_ci_high: share, upper end
         few_events: the columns of shares whose event is in fewer than 5 scenes: one more or less would change them much
+        share_history_comfortable: share of plans within all comfort bounds, or whose recorded history breaks one (NAVSIM v2)
+        share_history_comfortable_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
+        share_history_comfortable_ci_high: share, upper end
+        consecutive_plans: number of plans with a plan half a second later
+        share_extended_comfortable: share of these that agree with the next one within all of NAVSIM v2's bounds
+        share_extended_comfortable_ci_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
+        share_extended_comfortable_ci_high: share, upper end
+        extended_accel_mean: m/s^2, root mean square difference of the acceleration's size to the next plan, mean over plans
+        extended_jerk_mean: m/s^3, the same of its change
+        extended_yaw_rate_mean: rad/s, the same of the yaw rate
+        extended_yaw_accel_mean: rad/s^2, the same of the yaw acceleration
     """
 
     run: str
@@ -96,6 +111,17 @@ class FeasibilityRow:
     share_feasible_ci_low: float
     share_feasible_ci_high: float
     few_events: str
+    share_history_comfortable: float
+    share_history_comfortable_ci_low: float
+    share_history_comfortable_ci_high: float
+    consecutive_plans: int
+    share_extended_comfortable: float
+    share_extended_comfortable_ci_low: float
+    share_extended_comfortable_ci_high: float
+    extended_accel_mean: float
+    extended_jerk_mean: float
+    extended_yaw_rate_mean: float
+    extended_yaw_accel_mean: float
 
 
 class Feasibility(Table[FeasibilityRow]):
@@ -114,13 +140,14 @@ class Feasibility(Table[FeasibilityRow]):
 
     def build(self, study: Study) -> list[FeasibilityRow]:
         """One row per run, and one for the recorded drive of the first run's frames."""
-        rows = [_row(study, run.name, motion(run.actions, run.history, run.protocol.dt)) for run in study.runs]
+        rows = [_row(study, run.name, run, run.actions) for run in study.runs]
         first = study.runs[0]
-        recorded = motion(actions_from_later_frames(first), first.history, first.protocol.dt)
-        return [*rows, _row(study, RECORDED, recorded)]
+        return [*rows, _row(study, RECORDED, first, actions_from_later_frames(first))]
 
 
-def _row(study: Study, name: str, felt: Motion) -> FeasibilityRow:
+def _row(study: Study, name: str, run: RunScores, actions: FloatArray) -> FeasibilityRow:
+    """The row of a drive, (n, 6, 2) actions, over the frames of ``run``."""
+    felt = motion(actions, run.history, run.protocol.dt)
     planned = ~np.isnan(felt.curvature[:, 0])
     frames = int(planned.sum())
     broken = {bound: where[planned] for bound, where in felt.broken().items()}
@@ -137,9 +164,14 @@ def _row(study: Study, name: str, felt: Motion) -> FeasibilityRow:
         "share_comfortable": ~np.any([broken[bound] for bound in COMFORT], axis=0),
         "share_feasible": ~np.any([broken[bound] for bound in PHYSICS], axis=0),
     }
-    known = np.full((len(planned), len(within)), np.nan)
-    known[planned] = np.column_stack(list(within.values()))
-    shares = dict(zip(within, study.shares(known), strict=True))
+    within["share_history_comfortable"] = (
+        within["share_comfortable"] | history_breaks(run.history, run.protocol.dt)[planned]
+    )
+    known = np.full((len(planned), len(within) + 1), np.nan)
+    known[planned, :-1] = np.column_stack(list(within.values()))
+    differences = plan_differences(felt, next_frames(run))
+    known[:, -1] = extended_comfort(differences)
+    shares = dict(zip([*within, "share_extended_comfortable"], study.shares(known), strict=True))
     return FeasibilityRow(
         run=name,
         frames=frames,
@@ -151,6 +183,17 @@ def _row(study: Study, name: str, felt: Motion) -> FeasibilityRow:
         share_feasible_ci_low=shares["share_feasible"].low,
         share_feasible_ci_high=shares["share_feasible"].high,
         few_events=few_events(shares),
+        **{
+            f"{event}{end}": value
+            for event in ("share_history_comfortable", "share_extended_comfortable")
+            for end, value in (
+                ("", shares[event].share),
+                ("_ci_low", shares[event].low),
+                ("_ci_high", shares[event].high),
+            )
+        },
+        consecutive_plans=int((~np.isnan(known[:, -1])).sum()),
+        **{f"extended_{quantity}_mean": mean(apart) for quantity, apart in differences.items()},
     )
 
 
