@@ -10,6 +10,9 @@ import numpy as np
 from lightemma.frame import FloatArray
 from lightemma.protocol import LIGHTEMMA, Protocol
 
+#: m/s²: who slows down by this or more, brakes. The one threshold of strata, brake lights and explanations.
+BRAKING = 0.5
+
 
 def yaw_from_quaternion(rotation: FloatArray) -> FloatArray:
     """Heading of unit quaternions.
@@ -60,12 +63,12 @@ def speeds(positions: FloatArray, times: FloatArray, protocol: Protocol = LIGHTE
     """Chord speed between neighbours over the real time difference.
 
     Args:
-        positions: (n, 2) metres.
+        positions: (..., n, 2) metres.
         times: (n,) seconds, increasing.
         protocol: gives the standing-still threshold and the rounding.
 
     Returns:
-        (n - 1,) m/s; element i is the speed from point i to point i + 1.
+        (..., n - 1) m/s; element i is the speed from point i to point i + 1.
 
     Raises:
         ValueError: if a time is not later than the one before.
@@ -73,7 +76,7 @@ def speeds(positions: FloatArray, times: FloatArray, protocol: Protocol = LIGHTE
     gaps = np.diff(times)
     if np.any(gaps <= 0):
         raise ValueError("times must increase")
-    speed: FloatArray = np.linalg.norm(np.diff(positions, axis=0), axis=1) / gaps
+    speed: FloatArray = np.linalg.norm(np.diff(positions, axis=-2), axis=-1) / gaps
     speed = np.where(speed < protocol.min_speed, 0.0, speed)
     rounded: FloatArray = np.round(speed, protocol.decimals)
     return rounded
@@ -86,16 +89,16 @@ def curvatures(positions: FloatArray, protocol: Protocol = LIGHTEMMA) -> FloatAr
     triples (coinciding points) and values sharper than ``protocol.max_curvature`` become 0, as LightEMMA does.
 
     Args:
-        positions: (n, 2) metres.
+        positions: (..., n, 2) metres.
         protocol: gives the cut and the rounding.
 
     Returns:
-        (n - 2,) 1/m.
+        (..., n - 2) 1/m.
     """
-    before, here, after = positions[:-2], positions[1:-1], positions[2:]
+    before, here, after = positions[..., :-2, :], positions[..., 1:-1, :], positions[..., 2:, :]
     a, b, c = here - before, after - here, after - before
-    cross = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
-    sides = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1) * np.linalg.norm(c, axis=1)
+    cross = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    sides = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1) * np.linalg.norm(c, axis=-1)
     safe = sides > 1e-12
     curvature: FloatArray = np.where(safe, 2.0 * cross / np.where(safe, sides, 1.0), 0.0)
     curvature = np.where(np.abs(curvature) > protocol.max_curvature, 0.0, curvature)
@@ -111,14 +114,14 @@ def actions_from_poses(positions: FloatArray, times: FloatArray, protocol: Proto
     ends at the last point, is the current action.
 
     Args:
-        positions: (n, 2) metres, any frame (both values are unchanged by turning and shifting).
+        positions: (..., n, 2) metres, any frame (both values are unchanged by turning and shifting).
         times: (n,) seconds.
         protocol: thresholds and rounding.
 
     Returns:
-        (n - 2, 2) pairs (m/s, 1/m), oldest first.
+        (..., n - 2, 2) pairs (m/s, 1/m), oldest first.
     """
-    return np.column_stack([speeds(positions, times, protocol)[1:], curvatures(positions, protocol)])
+    return np.stack([speeds(positions, times, protocol)[..., 1:], curvatures(positions, protocol)], axis=-1)
 
 
 def integrate(actions: FloatArray, protocol: Protocol = LIGHTEMMA) -> FloatArray:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from lightemma.evaluation.metrics.comfort import MAX_LAT_ACCEL, MAX_LON_ACCEL, MAX_LON_JERK, MIN_LON_ACCEL
 from lightemma.frame import FloatArray
 from lightemma.protocol import LIGHTEMMA
 
-#: nuPlan's comfort bounds (Karnchanachari et al., ICRA 2024): m/s² along (speeding up, braking) and across, m/s³ along.
-ACCELERATE, BRAKE, LATERAL, JERK = 2.40, -4.05, 4.89, 4.13
 #: m/s below which a car stands.
 STANDING = 0.1
 
 
 def harsh_seconds(speeds: FloatArray, curvatures: FloatArray) -> float:
-    """Seconds beyond any of the bounds.
+    """Seconds beyond any of nuPlan's bounds along (speeding up, braking, jerk) and across.
 
     Args:
         speeds: (n,) m/s every half second.
@@ -23,7 +22,7 @@ def harsh_seconds(speeds: FloatArray, curvatures: FloatArray) -> float:
     along = np.diff(speeds) / LIGHTEMMA.dt
     jerk = np.abs(np.diff(along, prepend=along[:1])) / LIGHTEMMA.dt
     across = np.abs(speeds[1:] ** 2 * curvatures[1:])
-    harsh = (along > ACCELERATE) | (along < BRAKE) | (across > LATERAL) | (jerk > JERK)
+    harsh = (along > MAX_LON_ACCEL) | (along < MIN_LON_ACCEL) | (across > MAX_LAT_ACCEL) | (jerk > MAX_LON_JERK)
     return float(harsh.sum() * LIGHTEMMA.dt)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from lightemma.evaluation.metrics.displacement import CONVENTIONS, l2, misses
 from lightemma.evaluation.metrics.manoeuvres import MANOEUVRES, manoeuvres
+from lightemma.evaluation.metrics.recorded_path import pose_turns
 from lightemma.evaluation.scores import RunScores, baseline_scores
 
 STEPS = ("error_0.5s", "error_1.0s", "error_1.5s", "error_2.0s", "error_2.5s", "error_3.0s")
@@ -19,13 +20,14 @@ def frame_columns(run: RunScores) -> dict[str, Sequence[Any]]:
     error_0.5s … error_3.0s (metres); missed_2m (1.0 or 0.0); l2_avg_<convention>; baseline_l2_avg (constant-action,
     convention lightemma); latency_s, input_tokens, output_tokens, reasoning_tokens, cost_usd (all stages).
     """
+    turned = pose_turns(run.scenes, run.frame_index, run.truth)
     baseline = l2(baseline_scores(run).errors, "lightemma")[:, 3]
     columns: dict[str, Sequence[Any]] = {
         "scene": run.scenes,
         "frame_index": run.frame_index.tolist(),
         "sample_token": run.tokens,
         "outcome": run.outcomes,
-        "manoeuvre": [MANOEUVRES[index] for index in manoeuvres(run.history, run.truth)],
+        "manoeuvre": [MANOEUVRES[index] for index in manoeuvres(run.history, run.truth, turned)],
         "speed": run.history[:, -1, 0].tolist(),
         "curvature": run.history[:, -1, 1].tolist(),
         **{name: run.errors[:, step].tolist() for step, name in enumerate(STEPS)},

@@ -19,11 +19,14 @@ NAMED = 3
 
 #: Strata as clauses; others are named as the table does.
 _WHERE = {
+    "course: reversing": "the car reverses",
     "course: standing": "the car stands still",
     "course: turning": "the car turns",
     "course: straight and braking": "the car brakes on a straight road",
     "course: straight and accelerating": "the car speeds up on a straight road",
     "course: straight and steady": "the car goes straight at a steady speed",
+    "manoeuvre: reversing": "the car reverses",
+    "manoeuvre: lane change": "the car changes lanes",
     "manoeuvre: stationary": "the car stays put",
     "manoeuvre: starting": "the car starts off",
     "manoeuvre: braking to a stop": "the car brakes to a stop",

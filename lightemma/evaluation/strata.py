@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lightemma.evaluation.metrics.manoeuvres import COURSES, MANOEUVRES, SPEED_BANDS, courses, manoeuvres, speed_bands
+from lightemma.evaluation.metrics.recorded_path import pose_turns
 from lightemma.frame import FloatArray
 from lightemma.scene_facts import SceneFacts
 
@@ -34,6 +35,7 @@ def strata(
     truth: FloatArray,
     scenes: Sequence[str] = (),
     facts: Mapping[str, SceneFacts] | None = None,
+    frame_index: npt.NDArray[np.int64] | None = None,
 ) -> list[Stratum]:
     """All strata that have frames: by manoeuvre, course and speed, then by place, light and weather, then scene by scene.
 
@@ -45,10 +47,12 @@ def strata(
         truth: (n, 6, 2) recorded future, metres, ego frame.
         scenes: the frames' scene names; left out, there are no strata by scene or fact.
         facts: scene name to what is known about it.
+        frame_index: (n,) the frames' places in their scenes; left out, the car's turn is that of its path, not of its poses.
     """
+    turned = None if frame_index is None else pose_turns(scenes, frame_index, truth)
     families = (
-        ("manoeuvre", MANOEUVRES, manoeuvres(history, truth)),
-        ("course", COURSES, courses(history, truth)),
+        ("manoeuvre", MANOEUVRES, manoeuvres(history, truth, turned)),
+        ("course", COURSES, courses(history, truth, turned)),
         ("speed", SPEED_BANDS, speed_bands(history)),
     )
     found = [

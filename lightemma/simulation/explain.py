@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from lightemma.kinematics import BRAKING
 from lightemma.simulation.actor_kinds import ACTOR_KINDS
 from lightemma.simulation.expert import ExpertPlan
 from lightemma.simulation.hazards import LAG, LEAD, RAMP, Concern
@@ -114,7 +115,7 @@ class _Sentences:
                 )
             if concern.cuts_in:
                 return f"A {name} cuts in {distance:.0f} m ahead."
-            does = "brakes" if concern.acceleration < -1.0 else f"drives at {concern.speed:.0f} m/s"
+            does = "brakes" if concern.acceleration < -BRAKING else f"drives at {concern.speed:.0f} m/s"
             return f"A {name} {distance:.0f} m ahead in my lane {does}."
         if concern.kind == "light":
             return self._pick(

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from lightemma.frame import FloatArray
+from lightemma.kinematics import BRAKING
 from lightemma.protocol import LIGHTEMMA, Protocol
 from lightemma.simulation.actor_kinds import kind_named
 from lightemma.simulation.actors import Vehicle
@@ -226,6 +227,6 @@ class CitySimulation:
             width=width,
             height=height,
             colour=vehicle.colour,
-            braking=bool(traffic.acceleration[n] < -0.5 or traffic.speed[n] < 0.1),
+            braking=bool(traffic.acceleration[n] < -BRAKING or traffic.speed[n] < 0.1),
             indicator=traffic.indicator(n),
         )

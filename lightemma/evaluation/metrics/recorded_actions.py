@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lightemma.evaluation.metrics.manoeuvres import LEAST_STEP
+from lightemma.evaluation.metrics.recorded_path import LEAST_STEP
 from lightemma.evaluation.scores import RunScores
 from lightemma.frame import FloatArray
 from lightemma.kinematics import actions_from_poses
@@ -43,16 +43,41 @@ def actions_from_later_frames(run: RunScores) -> FloatArray:
     Returns:
         (n, 6, 2) m/s and 1/m; NaN where the run does not say.
     """
+    actions = _later_histories(run)
+    return _from_places(run) if np.isnan(actions).all() else actions
+
+
+def recorded_actions(run: RunScores) -> FloatArray:
+    """The plan of whoever knows the future: the protocol's speeds and curvatures along the recorded places.
+
+    Places count as 0.5 s apart, as they do when a plan is integrated. The curvature of now needs the place before it; the
+    next frame's current action has it, and where there is none the car is taken to have come straight.
+
+    Returns:
+        (n, 6, 2) m/s and 1/m; NaN where there is no ground truth.
+    """
+    actions = _from_places(run)
+    rows = {key: row for row, key in enumerate(zip(run.scenes, run.frame_index.tolist(), strict=True))}
+    following = np.array([rows.get((scene, index + 1), -1) for scene, index in rows])
+    actions[:, 0, 1] = np.where(following >= 0, run.history[following, -1, 1], actions[:, 0, 1])
+    actions[np.isnan(run.truth).any(axis=(1, 2))] = np.nan
+    return actions
+
+
+def _later_histories(run: RunScores) -> FloatArray:
+    """(n, 6, 2) the history of the frame six later; NaN where the scene has none."""
     steps = run.truth.shape[1]
     places = {key: row for row, key in enumerate(zip(run.scenes, run.frame_index.tolist(), strict=True))}
     later = [places.get((scene, index + steps), -1) for scene, index in places]
     known = np.array(later) >= 0
-    if known.any():
-        actions: FloatArray = np.where(known[:, None, None], run.history[later], np.nan)
-        return actions
-    times = run.protocol.dt * np.arange(-1, steps + 1)
-    taken = []
-    for history, truth in zip(run.history, run.truth, strict=True):
-        before = [-history[-1, 0] * run.protocol.dt, 0.0]  # one step back along the current heading
-        taken.append(actions_from_poses(np.concatenate([[before, [0.0, 0.0]], truth]), times, run.protocol))
-    return np.array(taken, dtype=np.float64).reshape(run.truth.shape)
+    actions: FloatArray = np.where(known[:, None, None], run.history[later], np.nan)
+    return actions
+
+
+def _from_places(run: RunScores) -> FloatArray:
+    """(n, 6, 2) the protocol's speeds and curvatures along the recorded places, as if these were 0.5 s apart."""
+    times = run.protocol.dt * np.arange(-1, run.truth.shape[1] + 1)
+    places = np.zeros((len(run.truth), len(times), 2))
+    places[:, 0, 0] = -run.history[:, -1, 0] * run.protocol.dt  # one step back along the current heading
+    places[:, 2:] = run.truth
+    return actions_from_poses(places, times, run.protocol)

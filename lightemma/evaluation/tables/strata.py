@@ -69,7 +69,7 @@ class Strata(Table[StratumRow]):
     def build(self, study: Study) -> list[StratumRow]:
         """Every run on every stratum."""
         baseline = study.baseline
-        groups = strata(baseline.history, baseline.truth, baseline.scenes, study.context.facts)
+        groups = strata(baseline.history, baseline.truth, baseline.scenes, study.context.facts, baseline.frame_index)
         tested = [group for group in groups if group.family != SCENE_FAMILY]
         keys = [(run, group) for run in study.others for group in tested]
         columns = [

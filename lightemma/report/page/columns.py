@@ -67,7 +67,7 @@ def frame_columns(study: Study) -> dict[str, Any]:
 def families(run: RunScores, facts: Mapping[str, SceneFacts] | None = None) -> list[Family]:
     """The strata that frames can be filtered by, family by family; scenes are a column of their own."""
     groups: dict[str, list[tuple[str, npt.NDArray[np.bool_]]]] = {}
-    for stratum in strata(run.history, run.truth, run.scenes, facts):
+    for stratum in strata(run.history, run.truth, run.scenes, facts, run.frame_index):
         family, _, label = stratum.name.partition(": ")
         if family != SCENE_FAMILY:
             groups.setdefault(family, []).append((label, stratum.frames))
