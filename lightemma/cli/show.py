@@ -22,13 +22,16 @@ _COLUMNS = ("run", "frames", "ok_frames", "l2_1s", "l2_2s", "l2_3s", "l2_avg", "
 
 
 def show_summary(comparison: Comparison) -> None:
-    """Prints the summary with each run's difference to the baseline and its interval."""
+    """Prints the summary with each run's difference to the baseline and its interval, and the reference rows below it."""
     summary = comparison.tables["summary"]
     rows = []
     for row in summary.cells():
         failed = row["format_error_rate"] + row["call_error_rate"]
         shown = {name: row[name] for name in _COLUMNS}
         rows.append({**shown, "not_ok": f"{failed:.2%}", "vs constant-action [95 %]": _difference(row)})
+    for row in comparison.tables["references"].cells():
+        shown = {name: row.get(name) for name in _COLUMNS} | {"ok_frames": row["frames"], "not_ok": ""}
+        rows.append({**shown, "vs constant-action [95 %]": _difference({**row, "significant": ""})})
     marked = any(row["significant"] for row in summary.cells())
     show(rows, summary.caption + (f" {SIGNIFICANT} significant (Holm over all pairs of runs)." if marked else ""))
 
