@@ -23,6 +23,7 @@ from lightemma.run_folder.manifest import DataEntry, Manifest, ModelEntry, Plann
 from lightemma.run_folder.records import CallRecord, FrameRecord
 from lightemma.run_folder.store import RunWriter
 from lightemma.sessions.open_loop import frame_record
+from tests.shared_data import IMPORTED, PUBLISHED, command_line
 
 # A busy machine is no error: no example is timed. The same examples everywhere: what fails once fails always.
 settings.register_profile("untimed", deadline=None, derandomize=True)
@@ -242,6 +243,17 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return Ended(status, out, err)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def published_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two of the published runs, imported once for all tests; skips where the archives are absent."""
+    archives = [PUBLISHED / f"{model}.zip" for model in IMPORTED]
+    if not all(archive.exists() for archive in archives):
+        pytest.skip(f"{PUBLISHED} is absent")
+    folder = tmp_path_factory.mktemp("published") / "results"
+    command_line("import", *archives, "--out", folder)
+    return folder
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from lightemma.evaluation.metrics.recorded_actions import actions_from_later_fra
 from lightemma.evaluation.scores import load_scores
 from lightemma.evaluation.tables.feasibility import RECORDED, Feasibility
 from lightemma.kinematics import integrate
-from lightemma.sessions.importing import import_archive
 from tests.conftest import make_frame, make_frames, steady
 from tests.evaluation.made_runs import steady_study
 from tests.evaluation.surroundings_kit import run_of
@@ -116,10 +115,8 @@ def test_the_recorded_drive_of_a_short_scene_comes_from_its_places():
 
 
 @needs_shared(PUBLISHED / "gpt-4o.zip")
-def test_people_drive_comfortably_and_models_of_the_published_runs_less_so(tmp_path):
-    model, _, recorded = Feasibility().build(
-        steady_study(load_scores(import_archive(PUBLISHED / "gpt-4o.zip", tmp_path)))
-    )
+def test_people_drive_comfortably_and_models_of_the_published_runs_less_so(published_results):
+    model, _, recorded = Feasibility().build(steady_study(load_scores(published_results / "gpt-4o")))
     assert (model.frames, recorded.frames) == (3604, 3008)
     assert model.share_comfortable == pytest.approx(0.985, abs=0.001)
     assert recorded.share_comfortable == pytest.approx(0.995, abs=0.001)

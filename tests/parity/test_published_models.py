@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -79,10 +80,11 @@ ALWAYS = {"gpt-4o", "gemini-2.5-pro", "qwen-2.5-72b", "deepseek-vl2-16b"}
 )
 def read(request: pytest.FixtureRequest) -> Read:
     archive = PublishedArchive(PUBLISHED / f"{request.param}.zip")
-    frames = [frame for _, frame in archive.frames()]
+    named = list(archive.frames())
+    frames = [frame for _, frame in named]
     texts = [frame.answer("action") for frame in frames]
     answers = {tier: [parse_answer(text, tier) for text in texts] for tier in TIERS}
-    recorded = recorded_prompts(archive)
+    recorded = recorded_prompts(archive, named)
     # Cut from a few frames, so that the check against all of them below is no repetition of the extraction's own.
     prompts = archive_prompts(archive, recorded[:: len(recorded) // 20])
     return Read(request.param, frames, answers, recorded, prompts)
@@ -92,7 +94,7 @@ def read(request: pytest.FixtureRequest) -> Read:
 def gpt_4o() -> PromptSet:
     """The wording cut from one of the archives."""
     archive = PublishedArchive(PUBLISHED / "gpt-4o.zip")
-    return archive_prompts(archive, recorded_prompts(archive)[:20])
+    return archive_prompts(archive, recorded_prompts(archive, islice(archive.frames(), 20)))
 
 
 def refused(read: Read, tier: str) -> int:

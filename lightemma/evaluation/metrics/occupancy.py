@@ -91,6 +91,8 @@ def raster_hits(poses: FloatArray, around: AgentsAround, rule: RasterRule) -> Bo
         (n, 6) booleans.
     """
     hits: BoolArray = np.zeros((len(poses), poses.shape[1] - 1), dtype=np.bool_)
+    if not around.owners.size:
+        return hits
     known: BoolArray = ~np.any(np.isnan(poses[:, 1:]), axis=2)
     columns, rows = _car_cells(_lidar_places(np.nan_to_num(poses[:, 1:])), rule)
     centres, yaws = around.centres[:, 1:], around.yaws[:, 1:]
