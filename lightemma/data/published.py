@@ -124,7 +124,7 @@ class ArchiveFrame(msgspec.Struct):
 
     def _text(self, key: str) -> str | None:
         value = _value(self.inference, key)
-        if isinstance(value, list) and value and all(isinstance(line, str) for line in value):
+        if self.inference and isinstance(value, list) and value and all(isinstance(line, str) for line in value):
             whole = self.inference[key] = _unwrap(value)  # asked for several times
             return whole
         return value if isinstance(value, str) else "" if value == [] else None
