@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+#: (height, width, 3) red, green, blue.
+PixelArray = npt.NDArray[np.uint8]
+#: A change to a picture: pixels to pixels, perhaps of another size. The same for the same pixels.
+PictureChange = Callable[[PixelArray], PixelArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +49,12 @@ class EgoHistory:
     Attributes:
         positions: (8, 2) metres, ego frame of the current key frame (so the last is the origin).
         actions: (6, 2) pairs of speed (m/s) and curvature (1/m, positive = left); the last is the current action.
+        known: False where a probe has taken the history away: all numbers are then 0, and prompts say ``unknown``.
     """
 
     positions: FloatArray
     actions: FloatArray
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,7 @@ class Frame:
             worlds that have none.
         earlier: the key frames before this one, oldest first, as many as the history spans; empty when the source has no
             pictures.
+        altered: a probe's change to the frame's pictures, made as they are loaded; None leaves them as recorded.
     """
 
     scene: str
@@ -116,3 +124,4 @@ class Frame:
     history: EgoHistory
     future: FloatArray | None
     earlier: tuple[EarlierPicture, ...] = ()
+    altered: PictureChange | None = None

@@ -10,6 +10,9 @@ _RAIN = re.compile(r"\b(rain|rains|rainy|raining|rainfall|drizzle|drizzling)\b")
 #: A road that is still wet is not rain: "after rain", "after the heavy rain", "no rain".
 _NO_RAIN = re.compile(r"\b(after|no|without)\s+(\w+\s+)?rain\w*")
 
+#: First word of a location -> side of the road.
+_SIDES = {"singapore": "left", "boston": "right", "karlsruhe": "right", "simulated": "right"}
+
 
 @dataclass(frozen=True, slots=True)
 class SceneFacts:
@@ -19,11 +22,13 @@ class SceneFacts:
         location: the place's name as the data set gives it, such as ``singapore-onenorth``.
         light: ``day`` or ``night``.
         weather: ``dry`` or ``rain``.
+        traffic: side of the road that traffic keeps to, ``left`` or ``right``.
     """
 
     location: str = ""
     light: str = ""
     weather: str = ""
+    traffic: str = ""
 
 
 def facts_from_text(location: str, description: str) -> SceneFacts:
@@ -37,10 +42,28 @@ def facts_from_text(location: str, description: str) -> SceneFacts:
         description: the scene's description, or an empty string.
     """
     text = description.lower()
+    traffic = traffic_side(location, description)
     if not text.strip():
-        return SceneFacts(location=location.strip())
+        return SceneFacts(location=location.strip(), traffic=traffic)
     return SceneFacts(
         location=location.strip(),
+        traffic=traffic,
         light="night" if _NIGHT.search(text) else "day",
         weather="rain" if _RAIN.search(_NO_RAIN.sub("", text)) else "dry",
     )
+
+
+def traffic_side(location: str, description: str = "") -> str:
+    """The side that traffic keeps to, where the place's name, or the simulator's description, says it.
+
+    Args:
+        location: the log's location, such as ``boston-seaport``.
+        description: the scene's description.
+
+    Returns:
+        ``left``, ``right``, or an empty string.
+    """
+    if "left-hand traffic" in description.lower():
+        return "left"
+    place = re.split(r"[^a-z]+", location.lower().strip())[0]
+    return _SIDES.get(place, "")

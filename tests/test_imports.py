@@ -38,7 +38,7 @@ LAYERS = [
     {"data", "prompts", "parsing", "backends", "serving"},
     {"evaluation"},
     {"calls"},
-    {"planners"},
+    {"planners", "probes"},
     {"executors"},
     {"sessions"},
     {"report", "closed_loop", "preflight"},
@@ -52,8 +52,8 @@ FORBIDDEN = {
     "simulation": {"run_folder"},
     "prompts": {"data", "backends", "parsing", "planners"},
     "parsing": {"data", "backends", "prompts"},
-    "evaluation": {"planners", "backends", "prompts", "data", "calls", "sessions", "executors", "simulation"},
-    "report": {"planners", "backends", "prompts", "data", "sessions", "closed_loop"},
+    "evaluation": {"planners", "probes", "backends", "prompts", "data", "calls", "sessions", "executors", "simulation"},
+    "report": {"planners", "probes", "backends", "prompts", "data", "sessions", "closed_loop"},
 }
 HEAVY = {
     "torch",

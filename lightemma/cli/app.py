@@ -19,6 +19,7 @@ from lightemma.cli import (
     models,
     planners,
     plot,
+    probe,
     prompts,
     report,
     run,
@@ -58,6 +59,7 @@ def _options(
 
 app.command("demo")(demo.demo)
 app.command("run", cls=GroupedCommand)(run.run)
+app.command("probe", cls=GroupedCommand)(probe.probe)
 app.command("import")(import_archives.import_archives)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)

@@ -266,8 +266,6 @@ def benchmark_of(config: str | None, given: Given, loop: Loop) -> Benchmark:
     Raises:
         UserError: if a value is wrong, or neither data nor a world is given.
     """
-    from pydantic import ValidationError
-
     from lightemma.config_files import find_config, load_config
 
     values: dict[str, Any] = {}
@@ -277,10 +275,26 @@ def benchmark_of(config: str | None, given: Given, loop: Loop) -> Benchmark:
             raise UserError(f"'{config}' drives recorded data; give it to `lightemma run`.")
     elif loop == "closed":
         values["world"] = {}
+    return checked_benchmark(with_given(values, given))
+
+
+def with_given(values: dict[str, Any], given: Given) -> dict[str, Any]:
+    """The keys of a benchmark, changed by the command line's options."""
     for key in _keys():
         value = key.given(given)
         if value is not None:
             _put(values, key.path, value)
+    return values
+
+
+def checked_benchmark(values: Mapping[str, Any]) -> Benchmark:
+    """The benchmark with these keys.
+
+    Raises:
+        UserError: if a value is wrong, or neither data nor a world is given.
+    """
+    from pydantic import ValidationError
+
     if "data" not in values and "world" not in values:
         raise UserError("Nothing says what to drive; give a benchmark YAML, or --data (try `--data demo`).")
     try:

@@ -166,7 +166,7 @@ class Argoverse2Source(FrameSource):
     def facts(self) -> Mapping[str, SceneFacts]:
         """The city of each log, by the file name of its map."""
         maps = {name: map_file(log) for name, log in self._logs.items()}
-        return {name: SceneFacts(location=city_of(path)) for name, path in maps.items() if path}
+        return {name: SceneFacts(location=city_of(path), traffic="right") for name, path in maps.items() if path}
 
     def _around(self, scene: str, token: str) -> Surroundings | None:
         return self._opened(scene).surroundings.at(token) if scene in self._logs else None

@@ -11,14 +11,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from lightemma.errors import UserError
-from lightemma.files import read_whole
-from lightemma.frame import Frame, Picture
+from lightemma.files import open_regular, read_whole
+from lightemma.frame import Frame, Picture, PictureChange, PixelArray
 
 #: Largest picture that is read. A front camera gives about 1.4 megapixels; anything far above is a wrong file.
 MAX_MEGAPIXELS = 50
@@ -74,7 +73,7 @@ class PicturePolicy:
         return asdict(self)
 
 
-def load_picture(path: Path, policy: PicturePolicy) -> Picture:
+def load_picture(path: Path, policy: PicturePolicy, change: PictureChange | None = None) -> Picture:
     """Read a picture and make it ready to be sent.
 
     A JPEG or PNG no larger than the policy's ``max_side`` keeps its bytes; everything else becomes an upright RGB JPEG
@@ -84,6 +83,7 @@ def load_picture(path: Path, policy: PicturePolicy) -> Picture:
     Args:
         path: the file; its content says what it is, not its name.
         policy: how to send it.
+        change: of a probe; the changed pixels are encoded again, as a JPEG of the policy's quality.
 
     Raises:
         UserError: if the file is missing or unreadable, is not a picture, is torn, or has more than 50 megapixels.
@@ -96,11 +96,22 @@ def load_picture(path: Path, policy: PicturePolicy) -> Picture:
         raise UserError(
             f"The picture {path} cannot be read ({error.strerror}); check the file and its permissions."
         ) from error
-    return replace(make_picture(data, path, policy), file_sha256=hashlib.sha256(data).hexdigest())
+    return replace(make_picture(data, path, policy, change), file_sha256=hashlib.sha256(data).hexdigest())
 
 
-def picture_pixels(frame: Frame) -> npt.NDArray[np.uint8] | None:
-    """A frame's picture, (height, width, 3); None where the source has none or the file is not there.
+def size_on_disk(path: Path | None) -> tuple[int, int] | None:
+    """Width and height of a picture, from its header; None if there is none, or it cannot be read."""
+    if path is None or not path.is_file():
+        return None
+    try:
+        with open_regular(path) as file, Image.open(file, formats=PICTURE_FORMATS) as picture:  # reads the header only
+            return picture.size
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+
+
+def picture_pixels(frame: Frame) -> PixelArray | None:
+    """A frame's picture, (height, width, 3), as a planner is shown it; None without one, or if the file is not there.
 
     Raises:
         UserError: if the file is torn or no picture.
@@ -109,16 +120,20 @@ def picture_pixels(frame: Frame) -> npt.NDArray[np.uint8] | None:
         return None
     whole = load_picture(frame.image_path, PicturePolicy())  # refuses what is torn, huge or no picture
     with Image.open(io.BytesIO(whole.data)) as image:
-        return np.asarray(image.convert("RGB"), dtype=np.uint8)
+        pixels = np.asarray(image.convert("RGB"), dtype=np.uint8)
+    return pixels if frame.altered is None else frame.altered(pixels)
 
 
-def make_picture(data: bytes, path: Path | str, policy: PicturePolicy) -> Picture:
+def make_picture(
+    data: bytes, path: Path | str, policy: PicturePolicy, change: PictureChange | None = None
+) -> Picture:
     """Make the bytes of a picture file ready to be sent, as ``load_picture`` does.
 
     Args:
         data: the file's bytes.
         path: where they came from, for messages.
         policy: how to send it.
+        change: of a probe, or None.
 
     Raises:
         UserError: if they are no picture, are torn, or have more than 50 megapixels.
@@ -130,12 +145,15 @@ def make_picture(data: bytes, path: Path | str, policy: PicturePolicy) -> Pictur
     media_type = {"JPEG": "image/jpeg", "PNG": "image/png"}.get(image.format or "")
     longest = max(width, height)
     try:
-        if media_type is not None and (policy.max_side is None or longest <= policy.max_side):
+        if change is None and media_type is not None and (policy.max_side is None or longest <= policy.max_side):
             image.load()
             return _picture(data, media_type, (width, height))
         upright = _as_rgb(ImageOps.exif_transpose(image), path)
     except _DECODING_ERRORS as error:
         raise UserError(f"The picture {path} is torn or corrupt ({error}); copy or download it again.") from error
+    if change is not None:
+        upright = Image.fromarray(change(np.asarray(upright, dtype=np.uint8)))
+        longest = max(upright.size)
     if policy.max_side is not None and longest > policy.max_side:
         scale = policy.max_side / longest
         target = (max(1, round(upright.width * scale)), max(1, round(upright.height * scale)))

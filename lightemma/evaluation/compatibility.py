@@ -23,7 +23,7 @@ def check_comparable(runs: Sequence[RunScores]) -> None:
         check_complete(run)
     first = runs[0]
     for other in runs[1:]:
-        _check_protocol(first, other)
+        check_protocol(first, other)
         _check_split(first, other)
         _check_frames(first, other)
         _check_truth(first, other)
@@ -57,7 +57,7 @@ def shared_frames(runs: Sequence[RunScores]) -> list[RunScores]:
     """
     first = runs[0]
     for other in runs[1:]:
-        _check_protocol(first, other)
+        check_protocol(first, other)
         _check_split(first, other)
     shared = set(first.tokens).intersection(*(run.tokens for run in runs[1:]))
     if not shared:
@@ -68,7 +68,12 @@ def shared_frames(runs: Sequence[RunScores]) -> list[RunScores]:
     return cut
 
 
-def _check_protocol(first: RunScores, other: RunScores) -> None:
+def check_protocol(first: RunScores, other: RunScores) -> None:
+    """Makes sure that two runs were driven under one protocol.
+
+    Raises:
+        UserError: saying what differs.
+    """
     mine, theirs = first.protocol.as_dict(), other.protocol.as_dict()
     differing = [key for key in mine if mine[key] != theirs[key]]
     if differing:

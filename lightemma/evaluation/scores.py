@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import UnsetType
 
 from lightemma.errors import UserError
 from lightemma.evaluation.metrics.displacement import step_errors
@@ -60,6 +61,7 @@ class RunScores:
         usage: (n, 5) input, cached input, output, reasoning and cache-write tokens over all models, NaN where unknown.
         dollars: (n,) by each call's own model's price in the manifest; NaN where a price or the tokens are unknown.
         implausible: (n,) True where a plan is beyond physics.
+        amounts: (n,) by how much a probe changed each frame; NaN where there is no probe, or it does not say.
     """
 
     name: str
@@ -82,6 +84,7 @@ class RunScores:
     usage: FloatArray
     dollars: FloatArray
     implausible: npt.NDArray[np.bool_]
+    amounts: FloatArray
 
     @property
     def ok(self) -> npt.NDArray[np.bool_]:
@@ -114,7 +117,7 @@ class RunScores:
 
 _ARRAYS = (
     "frame_index", "history", "truth", "actions", "trajectory", "timestamps", "errors", "latency", "calls", "usage",
-    "dollars", "implausible",
+    "dollars", "implausible", "amounts",
 )  # fmt: skip
 
 
@@ -255,6 +258,7 @@ def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameR
         usage=_usage(records),
         dollars=_dollars(manifest, records),
         implausible=ok & ~plausible(actions),
+        amounts=np.array([_amount(record) for record in records], dtype=np.float64),
     )
 
 
@@ -277,7 +281,12 @@ def baseline_scores(run: RunScores) -> RunScores:
         usage=np.full((count, 5), np.nan),
         dollars=np.full(count, np.nan),
         implausible=np.zeros(count, dtype=bool),
+        amounts=np.full(count, np.nan),
     )
+
+
+def _amount(record: FrameNumbers | FrameRecord) -> float:
+    return float("nan") if isinstance(record.probe_amount, UnsetType) else float(record.probe_amount)
 
 
 def _latency(record: FrameNumbers | FrameRecord) -> float:

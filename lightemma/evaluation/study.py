@@ -16,6 +16,7 @@ from lightemma.errors import UserError
 from lightemma.evaluation.compatibility import check_comparable, decided_early, shared_frames
 from lightemma.evaluation.metrics.displacement import Convention, l2
 from lightemma.evaluation.metrics.plan_safety import SafetyJudge
+from lightemma.evaluation.probing.probed_runs import ProbedRun, probed_runs, untouched
 from lightemma.evaluation.scene_context import SceneContext
 from lightemma.evaluation.scores import BASELINE, RunScores, baseline_scores
 from lightemma.evaluation.statistics.bootstrap import RESAMPLES, SEED, SceneBootstrap
@@ -62,6 +63,8 @@ class Study:
         bootstrap: the draws of scenes, for the columns that are made by draws.
         context: pictures, scene facts, agents around and maps, as far as the data has them.
         folders: run name to the folder it is stored in; runs that exist in memory only are missing.
+        probed: the runs of probes, each beside its untouched run; never among ``runs``.
+        alone: names of the runs of probes whose untouched run is not compared.
     """
 
     runs: Sequence[RunScores]
@@ -74,6 +77,8 @@ class Study:
     bootstrap: SceneBootstrap
     context: SceneContext = field(default_factory=SceneContext)
     folders: Mapping[str, Path] = field(default_factory=dict)
+    probed: Sequence[ProbedRun] = ()
+    alone: Sequence[str] = ()
 
     @property
     def others(self) -> list[RunScores]:
@@ -210,7 +215,7 @@ def make_study(
     """Checks that runs can be compared, cuts them to common frames if wanted, and adds the baseline where it is missing.
 
     Args:
-        runs: at least one.
+        runs: at least one; runs of probes are set beside their untouched runs.
         convention: L2 convention of the errors that are compared.
         shared_only: cut all runs to the frames they share, instead of refusing runs over different frames; always done if
             one of them ended early because it was decided.
@@ -225,10 +230,12 @@ def make_study(
     if not runs:
         raise UserError("There is no run to compare; name at least one.")
     _check_names(runs)
+    given, runs = runs, untouched(runs)
     if shared_only or any(map(decided_early, runs)):
         runs = shared_frames(runs)
     else:
         check_comparable(runs)
+    probed, alone = probed_runs(given, runs)
     baseline = next((run for run in runs if run.planner == BASELINE), None)
     if baseline is None:
         baseline = baseline_scores(runs[0])
@@ -246,6 +253,8 @@ def make_study(
         bootstrap=SceneBootstrap(scene_codes, resamples, seed),
         context=context or SceneContext(),
         folders=folders or {},
+        probed=probed,
+        alone=alone,
     )
 
 

@@ -38,6 +38,7 @@ def warnings_about(study: Study) -> list[str]:
         *_runaways(study),
         *_copies(study),
         *_cached(study),
+        *_alone(study),
     ]
 
 
@@ -151,3 +152,10 @@ def _cached(study: Study) -> list[str]:
                 "its seconds are those of the other frames."
             )
     return found
+
+
+def _alone(study: Study) -> list[str]:
+    if not study.alone:
+        return []
+    more = f" and {len(study.alone) - 1} more" if len(study.alone) > 1 else ""
+    return [f"'{study.alone[0]}'{more}: the run of a probe is compared with its untouched run, which is not here."]

@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from lightemma.backends.base import Backend, CallError, Completion, Request
 from lightemma.backends.config import ModelConfig
@@ -18,8 +17,7 @@ from lightemma.backends.facts import Facts
 from lightemma.backends.registry import characters_per_token, config_of, facts_of, picture_tokens
 from lightemma.backends.token_rules import CHARACTERS_PER_TOKEN, Size
 from lightemma.calls.prices import ResolvedPrice, cost, resolve_price
-from lightemma.data.pictures import PICTURE_FORMATS, PicturePolicy
-from lightemma.files import open_regular
+from lightemma.data.pictures import PicturePolicy, size_on_disk
 from lightemma.frame import Frame
 from lightemma.planners.base import TypicalCall
 from lightemma.planners.chain_of_thought import stage_calls
@@ -148,7 +146,7 @@ def estimate_runs(session: Session[FramesOfSource], at: datetime) -> list[RunEst
         for name, outcomes in finished.items():
             left[name] += is_call_error(outcomes.get(frame.sample_token, "call:"))
     size = picture_size(sample[0], session.work.benchmark.pictures.policy())
-    return [one for job in asking for one in _estimates(job, session.work.size, left[job.name], sample, size, at)]
+    return [one for job in asking for one in estimate_job(job, session.work.size, left[job.name], sample, size, at)]
 
 
 def estimate_calls(config: ModelConfig, typical: Sequence[TypicalCall], size: Size) -> tuple[CallEstimate, ...]:
@@ -180,7 +178,7 @@ def picture_size(frame: Frame, policy: PicturePolicy) -> Size:
         frame: any frame; all pictures of a data set have the same size.
         policy: the size that pictures are scaled down to.
     """
-    width, height = _size_on_disk(frame.image_path) or (frame.camera and frame.camera.size) or DEFAULT_SIZE
+    width, height = size_on_disk(frame.image_path) or (frame.camera and frame.camera.size) or DEFAULT_SIZE
     if policy.max_side is not None and max(width, height) > policy.max_side:
         scale = policy.max_side / max(width, height)
         width, height = max(1, round(width * scale)), max(1, round(height * scale))
@@ -215,10 +213,19 @@ class _Unasked(Backend):
         raise CallError("not_recorded", "an estimate asks no model")
 
 
-def _estimates(
+def estimate_job(
     job: Job, frames: int, left: int, sample: Sequence[Frame], size: Size, at: datetime
 ) -> list[RunEstimate]:
-    """One estimate per model of a run."""
+    """One estimate per model of a run.
+
+    Args:
+        job: planner and models.
+        frames: all frames of the run.
+        left: those of them that are not finished.
+        sample: frames to fill the prompts with.
+        size: width and height of a picture as sent.
+        at: the day whose prices are used.
+    """
     planner, roles = job.planner, list(job.backends)
     typical = planner.typical_calls(sample)
     remark = ""
@@ -246,15 +253,3 @@ def _estimates(
             )
         )
     return found
-
-
-def _size_on_disk(path: Path | None) -> Size | None:
-    if path is None or not path.is_file():
-        return None
-    from PIL import Image
-
-    try:
-        with open_regular(path) as file, Image.open(file, formats=PICTURE_FORMATS) as picture:  # reads the header only
-            return picture.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None

@@ -43,6 +43,10 @@ DIALOGUE_PLACES: dict[Stage, frozenset[str]] = {
 #: Replaces an earlier answer in a dialogue, where a set has no wording of its own for it.
 _SAID_BEFORE = {"scene": "(as you described it above)", "intent": "(as you said above)"}
 
+#: The places that the history fills, and what they say where a probe has taken the history away.
+_MOTION = ("speeds", "curvatures")
+UNKNOWN_HISTORY = "unknown"
+
 #: The schema of an ``answer: json`` prompt set.
 ACTION_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -140,13 +144,15 @@ class PromptSet:
             frame: gives the history.
             answers: what the earlier stages answered.
         """
-        return fill(self.templates[stage], {**history_values(frame.history.actions), **answers})
+        history = frame.history
+        motion = history_values(history.actions) if history.known else dict.fromkeys(_MOTION, UNKNOWN_HISTORY)
+        return fill(self.templates[stage], {**motion, **answers})
 
 
 def history_values(actions: FloatArray) -> dict[str, str]:
     """Speeds and curvatures of (6, 2) actions as they are written in prompts: lists of plain decimals."""
     speeds, curvatures = actions.T.tolist()
-    return {"speeds": str(speeds), "curvatures": str(curvatures)}
+    return dict(zip(_MOTION, (str(speeds), str(curvatures)), strict=True))
 
 
 def shipped_names() -> list[str]:

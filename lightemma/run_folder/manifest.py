@@ -16,6 +16,7 @@ from typing import Any, Self
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from lightemma.run_folder.probe_entry import ProbeEntry
 from lightemma.run_folder.records import MAIN
 
 #: Raised when the meaning of a field changes; a newer file is refused by an older program. 2: ``calls`` and ``models``.
@@ -123,6 +124,7 @@ class Manifest(msgspec.Struct, frozen=True):
         cached_calls: of these, answered from the response cache: asked by another run, or by an earlier session of this one.
         imported: where an imported run comes from.
         stopping: how it was looked at, if it stops once it is decided.
+        probe: what was changed on the way to the planner, and of which run; None for a run of untouched frames.
         packages: versions of the packages that can change the numbers.
         python: the interpreter's version.
         git_revision: of this program.
@@ -146,6 +148,7 @@ class Manifest(msgspec.Struct, frozen=True):
     cached_calls: int | None = None
     imported: dict[str, Any] | None = None
     stopping: StoppingEntry | None = None
+    probe: ProbeEntry | None = None
     packages: dict[str, str] = {}
     python: str = ""
     git_revision: str | None = None
@@ -194,6 +197,7 @@ class Manifest(msgspec.Struct, frozen=True):
             ("prompts", self.prompts and self.prompts.sha256, other.prompts and other.prompts.sha256),
             ("pictures", self.images, other.images),
             ("model", _asked(self.models), _asked(other.models)),
+            ("probe", self.probe, other.probe),
         ]
         return [what for what, mine, theirs in pairs if mine != theirs]
 

@@ -117,6 +117,8 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
             in closed-loop runs, whose pictures are their own, and in files of 0.1.
         latency_s: seconds that a planner without calls took; None where the calls say it.
         error: one line that says how the planner failed, where the outcome is ``call:planner_error``.
+        probe_amount: by how much a probe changed the frame, in the unit of its law (``run_folder.probe_entry``); absent
+            otherwise.
         answer_unknown: True for a frame of 0.1 whose file does not say which call is the answer.
         stages: the name of ``calls`` in files of 0.1; always unset once read.
     """
@@ -137,6 +139,7 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     latency_s: float | None = None
     error: str | None = None
     picture_files: list[str] = []
+    probe_amount: float | UnsetType = UNSET
     answer_unknown: bool | UnsetType = UNSET
     stages: list[CallRecord] | UnsetType = UNSET
 
@@ -177,6 +180,7 @@ class FrameNumbers(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: int = 0
     latency_s: float | None = None
     picture_files: list[str] = []
+    probe_amount: float | UnsetType = UNSET
     stages: list[CallNumbers] | UnsetType = UNSET
 
     def __post_init__(self) -> None:

@@ -87,6 +87,7 @@ def make_jobs(
     backends: BackendMaker,
     names: RunNames = RunNames(),
     own: OwnPlanner = lambda name: None,
+    prompts: PromptSet | None = None,
 ) -> list[Job]:
     """The runs of a benchmark: one per planner, and for planners with models one per choice of models.
 
@@ -95,11 +96,12 @@ def make_jobs(
         backends: makes a backend from a model's name.
         names: additions to the runs' names.
         own: makes the planners that only this loop has.
+        prompts: the wording, in place of the set that the benchmark names.
 
     Raises:
         UserError: if a name is unknown, a planner lacks its model, or two runs would have one name.
     """
-    prompts = load_prompts(benchmark.prompts)
+    prompts = prompts or load_prompts(benchmark.prompts)
     owned = {name: planner for name in benchmark.planners if (planner := own(name)) is not None}
     check_options([name for name in benchmark.planners if name not in owned], benchmark.planner_options)
     settings = PlannerSettings(prompts, benchmark.parser, benchmark.style, options=benchmark.planner_options)

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from lightemma.backends.base import Call
 from lightemma.calls.concurrency import run_concurrently
 from lightemma.calls.health import EQUAL_FAILURES
@@ -37,6 +39,7 @@ async def drive_frames(
     protocol: Protocol,
     policy: PicturePolicy,
     until: UntilDecided | None = None,
+    amounts: Mapping[str, float] | None = None,
 ) -> RunOutcome:
     """Drives a run over ``frames`` concurrently; the calls of one frame keep the planner's order.
 
@@ -50,12 +53,13 @@ async def drive_frames(
         protocol: how plans become trajectories.
         policy: how pictures are sent.
         until: ends the run once it is decided; it has the frames of earlier sessions.
+        amounts: by how much a probe changed each frame, by sample token, for the records.
 
     Raises:
         UserError: if the run cannot continue (a wrong key, an unknown model, pictures or a planner that fail on all of
             the first frames); finished frames are kept.
     """
-    driver = _FrameDriver(run, PlannerRunner(run.job.planner, calls), protocol, policy, until)
+    driver = _FrameDriver(run, PlannerRunner(run.job.planner, calls), protocol, policy, amounts or {}, until)
     finished = read_outcomes(run.writer.folder)
     kept = sum(not is_call_error(outcome) for outcome in finished.values())
     run.monitor.kept = kept
@@ -91,6 +95,7 @@ class _FrameDriver:
     runner: PlannerRunner
     protocol: Protocol
     policy: PicturePolicy
+    amounts: Mapping[str, float]
     until: UntilDecided | None = None
     done: int = 0
     failed: int = 0
@@ -113,6 +118,8 @@ class _FrameDriver:
             run.cancellation.check()
             planned = Planned(Plan(None, call_outcome("picture")), None, str(unreadable))
         record = frame_record(frame, view, planned, self.protocol)
+        if frame.sample_token in self.amounts:
+            record = msgspec.structs.replace(record, probe_amount=self.amounts[frame.sample_token])
         run.append(record)
         if self.until is not None:
             self.until.add(record)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -88,6 +89,7 @@ class RunOutcome:
         calls: recorded in this session.
         cached: of these, answered from the response cache.
         decided: what a run that ended before its last scene found, as a clause, or None.
+        dollars: spent in this session; None if the price is unknown.
     """
 
     total: int
@@ -102,6 +104,7 @@ class RunOutcome:
     calls: int = 0
     cached: int = 0
     decided: str | None = None
+    dollars: float | None = None
 
 
 class Answering(Protocol):
@@ -213,6 +216,7 @@ class Run:
             tally.commonest,
             tally.calls,
             tally.cached,
+            self.monitor.dollars,
         )
 
 
@@ -342,7 +346,8 @@ class Session(Generic[W]):
                 shared.start(job, writer, prices[job.name], self.work, spending, progress)
                 for job, writer in zip(self.jobs, writers, strict=True)
             ]
-            ended = await asyncio.gather(*(self._drive(run, watch) for run in runs), return_exceptions=True)
+            users = Counter(id(backend) for job in self.jobs for backend in job.models)
+            ended = await asyncio.gather(*(self._drive(run, users, watch) for run in runs), return_exceptions=True)
         outcomes: list[RunOutcome] = []
         for result in ended:
             if isinstance(result, BaseException):
@@ -358,14 +363,16 @@ class Session(Generic[W]):
                     backend.config.name,
                 )
 
-    async def _drive(self, run: Run, watch: Watch | None) -> RunOutcome:
+    async def _drive(self, run: Run, users: Counter[int], watch: Watch | None) -> RunOutcome:
         if watch:
             watch(run.monitor)
         try:
             outcome = await self.work.drive(run)
         finally:
-            for backend in run.job.models:
-                await backend.aclose()
+            for backend in run.job.models:  # the last run that uses a model frees it
+                users[id(backend)] -= 1
+                if not users[id(backend)]:
+                    await backend.aclose()
         run.writer.finish(_finished(run, outcome))
         return outcome
 

@@ -33,7 +33,7 @@ def load_view(frame: Frame, pictures: int, policy: PicturePolicy) -> View:
     Raises:
         UserError: as ``load_picture`` does.
     """
-    return View(tuple(load_picture(path, policy) for path in picture_paths(frame, pictures)))
+    return View(tuple(load_picture(path, policy, frame.altered) for path in picture_paths(frame, pictures)))
 
 
 def picture_paths(frame: Frame, pictures: int) -> list[Path]:

@@ -17,6 +17,7 @@ from lightemma.evaluation.tables.imputed import Imputed
 from lightemma.evaluation.tables.influence import Influence
 from lightemma.evaluation.tables.paired import Paired
 from lightemma.evaluation.tables.power import Power
+from lightemma.evaluation.tables.probes import Probes
 from lightemma.evaluation.tables.ranks import Ranks
 from lightemma.evaluation.tables.references import References
 from lightemma.evaluation.tables.safety import Safety
@@ -44,4 +45,5 @@ TABLES: tuple[Table[Any], ...] = (
     Calibration(),
     Feasibility(),
     Safety(),
+    Probes(),
 )

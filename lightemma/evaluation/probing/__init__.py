@@ -1,0 +1,1 @@
+"""Probed runs beside their untouched runs: paired by frame, and measured by the law of each probe."""
