@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from lightemma.sessions.roles import BackendMaker
 
 #: Columns that fit on a terminal; the CSV has all.
-_COLUMNS = ("probe", "part", "frames", "unit", "effect", "expected", "violation", "tolerance", "verdict", "unchanged")
+_COLUMNS = ("probe", "part", "frames", "unit", "effect", "expected", "violation", "tolerance", "verdict", "unchanged", "no_plan")
 
 
 @options.with_session("batch")
@@ -230,7 +231,12 @@ def _show(folders: Sequence[Path], tables: Path, benchmark: Benchmark) -> None:
 def _on_terminal(row: dict[str, Any]) -> dict[str, Any]:
     shown = {name: row[name] for name in _COLUMNS}
     low, high = row["violation_low"], row["violation_high"]
-    shown["violation"] = f"{row['violation']:+.3f} [{low:+.3f}, {high:+.3f}]"
+    if not row["frames"]:
+        shown["violation"] = "no pair of plans"
+    elif math.isnan(low):
+        shown["violation"] = f"{row['violation']:+.3f} [one scene]"
+    else:
+        shown["violation"] = f"{row['violation']:+.3f} [{low:+.3f}, {high:+.3f}]"
     return shown
 
 

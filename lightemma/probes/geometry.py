@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from lightemma.camera import rotation_matrix, times
 from lightemma.frame import Camera, FloatArray, PixelArray
@@ -84,6 +85,22 @@ def shifted(camera: Camera, left: float) -> Warp:
     return Warp(times(times(camera.intrinsic, plane), inverse), times(down[None], inverse)[0])
 
 
+def mirror_image(camera: Camera) -> Warp:
+    """The picture that the same camera would have taken of the world with left and right exchanged.
+
+    A ray of the mirrored world is the mirror image of one of the real world: H = K R^T S R K^-1 with S = diag(1, -1, 1) in the
+    ego frame and R the camera's rotation. A camera that looks straight ahead, its principal point in the middle, gets the
+    flipped picture; any other one stays what it is, instead of looking to the other side.
+
+    Args:
+        camera: with intrinsics of the picture's size; taken to be in the middle of the car.
+    """
+    axes = rotation_matrix(camera.rotation)
+    sides = np.diag([1.0, -1.0, 1.0])
+    turn = times(times(axes.T, sides), axes)
+    return Warp(times(times(camera.intrinsic, turn), _inverse(camera.intrinsic)))
+
+
 def common_window(warps: Sequence[Warp], camera: Camera) -> Window:
     """The largest part, of the picture's own shape about the principal point, whose pixels all have a source in every warp.
 
@@ -143,6 +160,18 @@ def warped(pixels: PixelArray, warp: Warp, window: Window) -> PixelArray:
     sky = x * columns[None, :] + y * rows[:, None] + one < 0
     same = pixels[window.top : window.top + height, window.left : window.left + width]
     return np.where(sky[:, :, None], same, new)
+
+
+def outside(warp: Warp, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """(height, width) True where a new picture of a picture's own size has no source in it."""
+    width, height = size
+    columns, rows = np.arange(width, dtype=np.float64)[None, :], np.arange(height, dtype=np.float64)[:, None]
+    x, y, depth = (one[0] * columns + one[1] * rows + one[2] for one in warp.ground.tolist())
+    with np.errstate(invalid="ignore", divide="ignore"):
+        x, y = x / depth, y / depth
+    inside = (depth > 0) & (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+    found: npt.NDArray[np.bool_] = ~inside
+    return found
 
 
 def _resampled(pixels: PixelArray, matrix: FloatArray, size: tuple[int, int]) -> PixelArray:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
-from lightemma.frame import Camera, EgoHistory, FloatArray, Frame, PixelArray, Pose
+from lightemma.frame import EgoHistory, FloatArray, Frame, PixelArray, Pose
 from lightemma.probes.base import Group, Probe, Probed, Untouched
 from lightemma.probes.calibration import calibrated
+from lightemma.probes.geometry import Warp, Window, mirror_image, outside, warped
 from lightemma.run_folder.probe_entry import Law
 
 
 class Mirror(Probe):
-    """The picture is flipped, with its calibration, and curvatures and places to the left change their sign.
+    """The picture is mirrored, with its calibration, and curvatures and places to the left change their sign.
 
-    The traffic side is flipped too: cars that kept to the right now keep to the left. A planner that knows the side from
-    habit, and not from the picture, breaks the law there; the table has a row of its own for straight roads.
+    The same camera sees the mirrored world, so that one which looks a little aside does not look to the other side; the few
+    columns at one edge that it then has no picture of are those of the plain flipped picture. The traffic side is mirrored
+    too: cars that kept to the right now keep to the left. A planner that knows the side from habit, and not from the picture,
+    breaks the law there; the table has a row of its own for straight roads, and one for each traffic side.
     """
 
     name: ClassVar[str] = "mirror"
@@ -27,12 +31,12 @@ class Mirror(Probe):
     def change(self, frame: Frame, run: Untouched) -> Probed | None:
         """Mirrors the whole frame, what happens next included."""
         history = EgoHistory(mirrored(frame.history.positions), mirrored(frame.history.actions), frame.history.known)
-        camera = calibrated(frame) or frame.camera  # with the picture's size, where that can be known
+        camera = calibrated(frame)
+        altered = flipped if camera is None else partial(_mirrored_picture, warp=mirror_image(camera))
         return Probed(
             replace(
                 frame,
-                altered=_flipped,
-                camera=None if camera is None else mirrored_camera(camera),
+                altered=altered,
                 history=history,
                 pose=Pose(frame.pose.x, -frame.pose.y + 0.0, -frame.pose.heading + 0.0),
                 future=None if frame.future is None else mirrored(frame.future),
@@ -46,25 +50,12 @@ def mirrored(pairs: FloatArray) -> FloatArray:
     return pairs * np.array([1.0, -1.0]) + 0.0
 
 
-def mirrored_camera(camera: Camera) -> Camera:
-    """The camera that sees the mirrored world as the mirrored picture.
-
-    With S = diag(1, -1, 1) in the ego frame and C = diag(-1, 1, 1) in camera axes, the rotation R becomes S R C; its
-    quaternion is that of R with w and z, and x and y, exchanged. The principal point moves to the other side of the
-    middle: from column c to width - 1 - c.
-    """
-    intrinsic = np.array(camera.intrinsic, dtype=np.float64)
-    if camera.size is not None:
-        intrinsic[0, 2] = camera.size[0] - 1 - intrinsic[0, 2]
-    intrinsic[0, 1] = -intrinsic[0, 1] + 0.0
-    w, x, y, z = camera.rotation.tolist()
-    return replace(
-        camera,
-        intrinsic=intrinsic,
-        rotation=np.array([z, y, x, w]) * (-1.0 if z < 0 else 1.0),
-        translation=camera.translation * np.array([1.0, -1.0, 1.0]) + 0.0,
-    )
-
-
-def _flipped(pixels: PixelArray) -> PixelArray:
+def flipped(pixels: PixelArray) -> PixelArray:
+    """The picture with its columns in reverse order."""
     return np.ascontiguousarray(pixels[:, ::-1])
+
+
+def _mirrored_picture(pixels: PixelArray, warp: Warp) -> PixelArray:
+    height, width = pixels.shape[:2]
+    missing = outside(warp, (width, height))
+    return np.where(missing[:, :, None], flipped(pixels), warped(pixels, warp, Window(0, 0, (width, height))))
