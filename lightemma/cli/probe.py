@@ -138,9 +138,7 @@ def _of_model(target: str, given: options.Given) -> Benchmark:
     from lightemma.planners.registry import planners
 
     keys = options.with_given({}, given)
-    keys["planners" if target in planners() else "models"] = [target]
-    if ":" in target and _is_planner(target):
-        keys["planners"] = [keys.pop("models")[0]]
+    keys["planners" if target in planners() or (":" in target and _is_planner(target)) else "models"] = [target]
     return options.checked_benchmark(keys)
 
 
