@@ -56,12 +56,13 @@ def provider_class(name: str) -> type[Backend]:
     Raises:
         UserError: if there is none, or it cannot be imported.
     """
-    place = PROVIDERS.get(name)
-    if place is None:
+    # Looking through all installed packages takes a while, so lightemma's own names and dotted names come first.
+    place = PROVIDERS.get(name, name)
+    if ":" not in place:
         known = providers()
-        place = known.get(name, name)
-        if ":" not in place:
+        if name not in known:
             raise UserError(f"There is no provider '{name}'; {near_names(name, known)}")
+        place = known[name]
     return checked_class(load_class(place, Backend, "backend"), name)
 
 

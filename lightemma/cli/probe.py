@@ -195,7 +195,7 @@ def _agreed(price: Price, session: options.SessionOptions, *, yes: bool) -> bool
     from lightemma.errors import UserError
 
     runs = "1 run" if price.runs == 1 else f"{price.runs} runs"
-    if not price.asks_model or price.usd == 0:
+    if price.usd == 0:
         echo(f"Price: {runs}, {price.calls:,} calls, no dollars.")
         return True
     if price.usd is None:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from lightemma.backends.registry import facts_of
 from lightemma.data.pictures import PicturePolicy
 from lightemma.frame import Frame
 from lightemma.preflight.estimate import RunEstimate, asks_no_model, estimate_job, picture_size
+from lightemma.preflight.readiness import local_addresses
 from lightemma.probes.base import Probe
 from lightemma.run_folder.records import is_call_error
 from lightemma.run_folder.store import read_outcomes
@@ -30,26 +32,30 @@ class Price:
         calls: to be made.
         usd: dollars; None if the price of a model that costs money is unknown.
         usd_longest: dollars if every answer is as long as it may be; None if unknown.
-        asks_model: whether a model is asked at all.
     """
 
     runs: int
     calls: int
     usd: float | None
     usd_longest: float | None
-    asks_model: bool
 
 
 def price_of(estimates: Sequence[RunEstimate], runs: int) -> Price:
     """The sum of some estimates."""
-    asking = [one for one in estimates if not asks_no_model(one.config)]
+    paid = [one for one in estimates if one.remaining_calls and costs_dollars(one)]
     return Price(
         runs,
         sum(one.remaining_calls for one in estimates),
-        _sum([one.usd for one in asking if one.remaining_calls]),
-        _sum([one.usd_longest for one in asking if one.remaining_calls]),
-        any(one.remaining_calls for one in asking),
+        _sum([one.usd for one in paid]),
+        _sum([one.usd_longest for one in paid]),
     )
+
+
+def costs_dollars(estimate: RunEstimate) -> bool:
+    """Whether a run's calls are charged for: not those to recordings, scripts, and models on your own hardware."""
+    config = estimate.config
+    own = facts_of(config.provider).holds_weights or bool(local_addresses(config))
+    return not asks_no_model(config) and not (own and estimate.price is None)
 
 
 def estimate_probes(session: Session[ProbedWork], at: datetime) -> list[RunEstimate]:

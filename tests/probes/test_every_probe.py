@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lightemma.data.embedded_demo import open_embedded_demo
 from lightemma.data.pictures import PicturePolicy, load_picture, picture_pixels
@@ -29,10 +31,10 @@ def words(text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def run() -> Untouched:
-    """Three frames of three scenes, with pictures, calibration, a changing history, and stored answers."""
-    source = open_embedded_demo()
-    frames = [source.scene_frames(name)[9] for name in list(source.scene_names)[1:4]]
+def run(tmp_path_factory) -> Untouched:
+    """Three frames of three scenes, with small pictures, calibration, a changing history, and stored answers."""
+    source, folder = open_embedded_demo(), tmp_path_factory.mktemp("pictures")
+    frames = [smaller(source.scene_frames(name)[9], folder) for name in list(source.scene_names)[1:4]]
     answers = {
         frame.sample_token: {
             "scene": Stored("What is ahead?", f"A road, {number}."),
@@ -41,6 +43,18 @@ def run() -> Untouched:
         for number, frame in enumerate(frames)
     }
     return Untouched(frames, answers, words)
+
+
+def smaller(frame: Frame, folder: Path) -> Frame:
+    """The frame with pictures of a fifth of their width."""
+
+    def small(path: Path) -> Path:
+        with Image.open(path) as picture:
+            picture.resize((160, 90)).save(folder / path.name, quality=95)
+        return folder / path.name
+
+    earlier = tuple(replace(one, path=small(one.path)) for one in frame.earlier[-3:])
+    return replace(frame, image_path=small(frame.image_path), earlier=earlier)
 
 
 def shown(probe: Probe, frame: Frame, run: Untouched) -> tuple[Probed, PixelArray]:

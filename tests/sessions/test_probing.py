@@ -1,0 +1,221 @@
+"""Probes driven by the command: runs of their own, kept answers, price, resuming, and what is refused."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from lightemma.comparing.load import load_and_compare
+from lightemma.run_folder.store import read_frames, read_manifest
+from lightemma.sessions.benchmark import Benchmark
+from lightemma.sessions.frames_of_source import open_runs
+from tests.conftest import STEADY_TEXT
+
+PICTURED = "tests.planners.pictured_drives:PicturedDrives:pictures"
+MODEL = "tests.plugins.planted_drivers:PlantedModel"
+SPARE = ("--quiet", "--tables", "tables")
+SPEEDING = "It should speed up over the next three seconds."
+
+
+def scripted(name: str, **more: object) -> str:
+    """A model's file that always says the same."""
+    answers = {"scene": ["A road."], "intent": [SPEEDING], "action": [STEADY_TEXT]}
+    values = {"name": name, "provider": "scripted", "model": "m", "options": {"answers": answers, "repeat": True}}
+    path = Path(f"{name}.yaml")
+    path.write_text(yaml.safe_dump(values | more))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def driven(tmp_path_factory):
+    """A folder of runs with one of a model that acts on its words."""
+    folder = tmp_path_factory.mktemp("driven")
+    data = f"tests.planners.pictured_drives:PicturedDrives:{folder / 'pictures'}"
+    open_runs(Benchmark(data=data, models=[MODEL]), folder / "results").run()
+    return folder / "results"
+
+
+@pytest.fixture
+def planted(elsewhere, driven):
+    """The run as a folder, for one test."""
+    shutil.copytree(driven, "results")
+    return Path("results/PlantedModel")
+
+
+def test_a_model_is_driven_and_then_probed_and_the_price_comes_first(elsewhere, cli):
+    ended = cli("probe", MODEL, "--data", PICTURED, "--probes", "grey,opposite-words", *SPARE)
+    assert ended.status == 0, ended.err
+    first, second = ended.out.splitlines()[:2]
+    assert first == "Price: 3 runs, 56 calls, no dollars.", "8 frames: three calls, three calls, and one"
+    assert second.startswith("PlantedModel: 8 frames")
+    assert {path.name for path in Path("results").iterdir() if (path / "manifest.json").exists()} == {
+        "PlantedModel",
+        "PlantedModel+probe-grey",
+        "PlantedModel+probe-opposite-words",
+    }
+    entry = read_manifest(Path("results/PlantedModel+probe-grey")).probe
+    assert (entry.name, entry.of, entry.law.measure) == ("grey", "PlantedModel", "moves")
+    assert entry.settings == {"level": 128}
+    assert read_manifest(Path("results/PlantedModel")).probe is None
+    assert "opposite-words" in Path("tables/probes.csv").read_text()
+
+
+def test_only_the_action_is_asked_again_when_the_words_are_swapped(planted, cli):
+    ended = cli("probe", planted, "--probes", "words", *SPARE)
+    assert ended.status == 0, ended.err
+    for name in ("opposite-words", "no-words"):
+        plain = {frame.sample_token: frame for frame in read_frames(planted)}
+        for frame in read_frames(Path(f"results/PlantedModel+probe-{name}")):
+            scene, intent, action = frame.calls
+            assert scene.response == plain[frame.sample_token].calls[0].response
+            assert scene.cached
+            assert intent.cached
+            assert (scene.attempts, intent.attempts, action.attempts) == (0, 0, 1)
+            assert intent.response != plain[frame.sample_token].calls[1].response
+            assert intent.response in action.prompt
+            if name == "opposite-words":
+                assert "slow down markedly" in intent.response
+                assert frame.probe_amount == -1.0
+                assert frame.actions[-1][0] < plain[frame.sample_token].actions[-1][0]
+    found = {row.probe: row for row in load_and_compare([Path("results")]).probes}
+    assert found["opposite-words"].effect == pytest.approx(3.0), "1.5 m/s up becomes 1.5 m/s down"
+    assert found["opposite-words"].violation == 0.0
+
+
+def test_histories_are_changed_without_asking_for_the_scene_again(planted, cli):
+    ended = cli("probe", planted, "--probes", "half-history,reversed-history", *SPARE)
+    assert ended.status == 0, ended.err
+    assert "reversed-history is left out: it needs histories that are not the same in reverse." in ended.out
+    frames = read_frames(Path("results/PlantedModel+probe-half-history"))
+    assert all(frame.calls[0].attempts == 0 for frame in frames)
+    assert any(frame.calls[1].attempts == 1 for frame in frames)
+    assert frames[0].history[-1][0] == 2.0
+    (row,) = load_and_compare([Path("results")]).probes
+    assert (row.probe, row.effect) == ("half-history", pytest.approx(1.0, abs=0.01))
+
+
+def test_the_same_command_resumes_and_asks_nothing_twice(planted, cli):
+    arguments = ("probe", planted, "--probes", "grey", *SPARE, "--no-cache")
+    assert cli(*arguments).status == 0
+    folder = Path("results/PlantedModel+probe-grey")
+    lines = (folder / "frames.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "frames.jsonl").write_bytes(b"".join(lines[:5]))
+    ended = cli(*arguments)
+    assert "Price: 1 run, 9 calls, no dollars." in ended.out
+    assert "8 frames, 5 already done" in ended.out
+    assert (folder / "frames.jsonl").read_bytes().splitlines(keepends=True)[:5] == lines[:5]
+    assert len(read_frames(folder)) == 8
+
+
+def test_every_nth_frame_is_a_run_with_its_own_name(planted, cli):
+    assert cli("probe", planted, "--probes", "grey", "--stride", "3", *SPARE).status == 0
+    folder = Path("results/PlantedModel+probe-grey+every-3")
+    assert sorted((frame.scene, frame.frame_index) for frame in read_frames(folder)) == [
+        ("fast", 0), ("fast", 3), ("slow", 0), ("slow", 3),
+    ]  # fmt: skip
+    (row,) = load_and_compare([planted, folder]).probes
+    assert (row.frames, row.scenes) == (4, 2)
+
+
+def test_frames_without_an_untouched_plan_are_not_paid_for(planted, cli):
+    lines = (planted / "frames.jsonl").read_bytes().splitlines(keepends=True)
+    failed = msgspec.json.decode(lines[0]) | {"actions": None, "trajectory": None, "outcome": "format:prose"}
+    (planted / "frames.jsonl").write_bytes(msgspec.json.encode(failed) + b"\n" + b"".join(lines[1:]))
+    assert cli("probe", planted, "--probes", "recoded", *SPARE).status == 0
+    assert len(read_frames(Path("results/PlantedModel+probe-recoded"))) == 7
+
+
+def test_money_is_not_spent_unasked(elsewhere, cli, monkeypatch):
+    monkeypatch.setenv("SOME_KEY", "k" * 20)
+    price = {"input": 1000.0, "output": 1000.0}
+    values = {"provider": "openai-compatible", "base_url": "https://example.org/v1", "api_key_env": "SOME_KEY"}
+    model = Path("dear.yaml")
+    model.write_text(yaml.safe_dump({"name": "dear", "model": "m", "price": price, **values}))
+    ended = cli("probe", "./dear.yaml", "--data", PICTURED, "--probes", "grey,no-words", *SPARE)
+    assert ended.status == 2
+    assert "Price: 3 runs, 56 calls, about $" in ended.out
+    assert "Nothing was asked yet; give --yes to spend that, or --max-cost" in ended.err
+    assert not Path("results/dear").exists()
+
+
+def test_a_formula_is_probed_like_a_model(elsewhere, cli):
+    ended = cli("probe", "constant-action", "--data", PICTURED, "--probes", "grey,mirror,yaw,words,prompts", *SPARE)
+    assert ended.status == 0, ended.err
+    assert "yaw-left-3 is left out: it needs pictures with the camera's calibration." in ended.out
+    assert "paraphrase-polite is left out: it needs a planner with prompts" in ended.out
+    assert "opposite-words is left out" in ended.out
+    grey, mirror, *_ = load_and_compare([Path("results")]).probes
+    assert (grey.effect, grey.unchanged, grey.violation) == (0.0, 1.0, 1.0)
+    assert (mirror.effect, mirror.violation) == (0.0, 0.0)
+
+
+def test_other_wordings_are_runs_with_other_prompts(elsewhere, cli):
+    model = scripted("vlm")
+    ended = cli("probe", model, "--data", PICTURED, "--probes", "paraphrase", *SPARE)
+    assert ended.status == 0, ended.err
+    plain, polite, reworded = (
+        read_frames(Path(f"results/vlm{more}"))[0].calls[1].prompt
+        for more in ("", "+probe-paraphrase-polite", "+probe-paraphrase-reworded")
+    )
+    assert polite == f"Please read all of this carefully before you answer.\n\n{plain}\n\nThank you."
+    assert reworded.startswith("This picture is from the front camera")
+    found = load_and_compare([Path("results")]).probes
+    assert [(row.probe, row.unchanged, row.effect) for row in found] == [
+        ("paraphrase-polite", 1.0, 0.0),
+        ("paraphrase-reworded", 1.0, 0.0),
+    ]
+
+
+def test_probed_runs_do_not_enter_a_comparison(planted, cli):
+    assert cli("probe", planted, "--probes", "grey", *SPARE).status == 0
+    ended = cli("compare", "results", "--out", "compared")
+    assert ended.status == 0, ended.err
+    assert "probe" not in Path("compared/summary.csv").read_text()
+    assert "PlantedModel,grey,all" in Path("compared/probes.csv").read_text()
+    alone = cli("compare", "results/PlantedModel+probe-grey", "--out", "alone")
+    assert alone.status == 2
+    assert "is compared with its untouched run only; name that too: 'PlantedModel'" in alone.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["results/PlantedModel+probe-grey"], "is the run of a probe; give the untouched run"),
+        (["results/PlantedModel", "--prompts", "three-stage-json"], "was driven with another prompts than there is now"),
+        (["results/PlantedModel", "--parser", "tolerant"], "another planner and parser than there is now"),
+        (["results/PlantedModel", "--max-side", "16"], "another pictures than there is now"),
+        (["results/PlantedModel", "--scenes", "slo"], "has no scene 'slo'; did you mean slow"),
+        ([], "Nothing says what to probe"),
+        (["constant-action"], "Nothing says what to drive"),
+        (["results/PlantedModel", "--probes", "gray"], "There is no probe 'gray'"),
+        (["constant-action,stop", "--data", "demo"], "There is no model 'constant-action,stop'"),
+    ],
+)
+def test_what_cannot_be_probed_is_refused_in_a_sentence(planted, cli, arguments, says):
+    shutil.copytree(planted, "results/PlantedModel+probe-grey")
+    manifest = Path("results/PlantedModel+probe-grey/manifest.json")
+    probe = {"name": "grey", "family": "grey", "of": "PlantedModel"}
+    law = {"statement": "It moves.", "measure": "moves", "tolerance": 0.5}
+    manifest.write_bytes(msgspec.json.encode(msgspec.json.decode(manifest.read_bytes()) | {"probe": probe | {"law": law}}))
+    if "--probes" not in arguments:
+        arguments = [*arguments, "--probes", "grey"]
+    ended = cli("probe", *arguments, *SPARE)
+    assert ended.status == 2
+    assert says in ended.err
+
+
+def test_a_recording_cannot_be_asked_anything_else(planted, cli):
+    assert cli("run", "--data", PICTURED, "--model", f"replay:{planted}", "--name", "again", "--quiet").status == 0
+    ended = cli("probe", "results/again", "--probes", "grey", *SPARE)
+    assert ended.status == 2
+    assert "holds recorded answers of 'PlantedModel', which cannot be asked anything else" in ended.err
+
+
+def test_the_list_names_every_probe_with_its_law(cli):
+    ended = cli("probe", "--list")
+    assert "yaw  (geometry; left-3, right-3, left-6, right-6)" in ended.out
+    assert "    law: In the mirror the plan is the mirror image." in ended.out
