@@ -20,7 +20,19 @@ if TYPE_CHECKING:
     from lightemma.sessions.roles import BackendMaker
 
 #: Columns that fit on a terminal; the CSV has all.
-_COLUMNS = ("probe", "part", "frames", "unit", "effect", "expected", "violation", "tolerance", "verdict", "unchanged", "no_plan")
+_COLUMNS = (
+    "probe",
+    "part",
+    "frames",
+    "unit",
+    "effect",
+    "expected",
+    "violation",
+    "tolerance",
+    "verdict",
+    "unchanged",
+    "no_plan",
+)
 
 
 @options.with_session("batch")

@@ -124,9 +124,7 @@ def picture_pixels(frame: Frame) -> PixelArray | None:
     return pixels if frame.altered is None else frame.altered(pixels)
 
 
-def make_picture(
-    data: bytes, path: Path | str, policy: PicturePolicy, change: PictureChange | None = None
-) -> Picture:
+def make_picture(data: bytes, path: Path | str, policy: PicturePolicy, change: PictureChange | None = None) -> Picture:
     """Make the bytes of a picture file ready to be sent, as ``load_picture`` does.
 
     Args:

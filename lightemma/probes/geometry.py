@@ -182,9 +182,7 @@ def _resampled(pixels: PixelArray, matrix: FloatArray, size: tuple[int, int]) ->
     matrix = times(times(half, matrix), _inverse(half))
     matrix = matrix / matrix[2, 2]
     picture = Image.fromarray(pixels)
-    done = picture.transform(
-        size, Image.Transform.PERSPECTIVE, matrix.ravel()[:8].tolist(), Image.Resampling.BICUBIC
-    )
+    done = picture.transform(size, Image.Transform.PERSPECTIVE, matrix.ravel()[:8].tolist(), Image.Resampling.BICUBIC)
     return np.asarray(done, dtype=np.uint8)
 
 

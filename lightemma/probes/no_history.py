@@ -19,7 +19,9 @@ class NoHistory(Probe):
     name: ClassVar[str] = "no-history"
     group: ClassVar[Group] = "history"
     keeps: ClassVar[tuple[Stage, ...]] = ("scene",)
-    law = Law("A picture does not show the car's speed, so without the history the plan changes.", "moves", tolerance=0.5)
+    law = Law(
+        "A picture does not show the car's speed, so without the history the plan changes.", "moves", tolerance=0.5
+    )
 
     def change(self, frame: Frame, run: Untouched) -> Probed | None:
         """Takes the history away."""

@@ -29,7 +29,9 @@ class OppositeWords(Probe):
     keeps: ClassVar[tuple[Stage, ...]] = ("scene",)
     replaces: ClassVar[Stage | None] = "intent"
     needs: ClassVar[str] = "answers to a stage 'intent' that say to speed up or to slow down"
-    law = Law("The action follows the words: the final speed changes in their direction.", "follows-words", tolerance=0.5)
+    law = Law(
+        "The action follows the words: the final speed changes in their direction.", "follows-words", tolerance=0.5
+    )
 
     def change(self, frame: Frame, run: Untouched) -> Probed | None:
         """Leaves the frame as it is; says which way the words were changed."""

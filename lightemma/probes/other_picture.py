@@ -28,7 +28,11 @@ class OtherPicture(Probe):
             return None
         return Probed(
             replace(
-                frame, image=other.image, image_path=other.image_path, camera=other.camera, earlier=_earlier(frame, other)
+                frame,
+                image=other.image,
+                image_path=other.image_path,
+                camera=other.camera,
+                earlier=_earlier(frame, other),
             )
         )
 

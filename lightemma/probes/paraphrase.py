@@ -25,7 +25,9 @@ class Paraphrase(Probe):
     name: ClassVar[str] = "paraphrase"
     group: ClassVar[Group] = "prompts"
     variants: ClassVar[tuple[str, ...]] = ("polite", "reworded")
-    needs: ClassVar[str] = "a planner with prompts (for 'reworded', with the prompt set three-stage or three-stage-json)"
+    needs: ClassVar[str] = (
+        "a planner with prompts (for 'reworded', with the prompt set three-stage or three-stage-json)"
+    )
     law = Law("The question means the same, so the plan stays the same.", "stays", tolerance=0.25)
 
     def reword(self, prompts: PromptSet) -> PromptSet | None:

@@ -143,5 +143,5 @@ def _contract_fault(cls: type[Probe]) -> str:
     if not any(getattr(cls, method) is not getattr(Probe, method) for method in ("change", "answer", "reword")):
         return "changes nothing: it writes none of change(), answer() and reword()"
     if (cls.answer is not Probe.answer) != (cls.replaces is not None):
-        return "must name the stage that its answer() replaces, as replaces = \"intent\", and have both or neither"
+        return 'must name the stage that its answer() replaces, as replaces = "intent", and have both or neither'
     return ""

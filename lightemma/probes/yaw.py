@@ -31,7 +31,9 @@ class Yaw(Probe):
     group: ClassVar[Group] = "geometry"
     variants: ClassVar[tuple[str, ...]] = tuple(TURNS)
     needs: ClassVar[str] = "pictures with the camera's calibration"
-    law = Law("The plan turns back by the angle that the camera was turned: gain -1; 0 is blind.", "turns", tolerance=0.5)
+    law = Law(
+        "The plan turns back by the angle that the camera was turned: gain -1; 0 is blind.", "turns", tolerance=0.5
+    )
 
     @property
     def angle(self) -> float:
@@ -60,4 +62,3 @@ class Yaw(Probe):
             ),
             amount=self.angle,
         )
-

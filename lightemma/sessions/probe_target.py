@@ -36,9 +36,7 @@ class Target:
     answers: Mapping[str, Mapping[Stage, Stored]]
 
 
-def read_target(
-    folder: Path, stride: int = 1, limit: int | None = None, scenes: Sequence[str] | None = None
-) -> Target:
+def read_target(folder: Path, stride: int = 1, limit: int | None = None, scenes: Sequence[str] | None = None) -> Target:
     """Reads a run that is to be probed.
 
     Args:

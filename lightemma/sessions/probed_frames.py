@@ -69,7 +69,9 @@ def _checked(probe: Probe, frame: Frame, run: Untouched) -> Probed | None:
         raise _wrong(probe, f"returned {type(changed).__name__} from change(), not Probed or None")
     new = changed.frame
     if (new.scene, new.frame_index, new.sample_token) != (frame.scene, frame.frame_index, frame.sample_token):
-        raise _wrong(probe, "changed the name of a frame; scene, index and token must stay, so that runs can be compared")
+        raise _wrong(
+            probe, "changed the name of a frame; scene, index and token must stay, so that runs can be compared"
+        )
     old_history, history = frame.history, new.history
     arrays = [(history.actions, old_history.actions), (history.positions, old_history.positions)]
     if frame.future is not None or new.future is not None:
@@ -86,7 +88,13 @@ def _guarded(probe: Probe, change: PictureChange) -> PictureChange:
 
     def guarded(pixels: PixelArray) -> PixelArray:
         new: object = _called(probe, lambda: change(pixels))
-        if not isinstance(new, np.ndarray) or new.dtype != np.uint8 or new.ndim != 3 or new.shape[2] != 3 or not new.size:
+        if (
+            not isinstance(new, np.ndarray)
+            or new.dtype != np.uint8
+            or new.ndim != 3
+            or new.shape[2] != 3
+            or not new.size
+        ):
             raise _wrong(probe, "returned no picture: give a uint8 array of shape (height, width, 3)")
         return new
 

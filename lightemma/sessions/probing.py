@@ -136,7 +136,9 @@ def open_probes(
     wanted = set(target.tokens)
     frames = [frame for frame in source.frames(target.scenes) if frame.sample_token in wanted]
     if not frames:
-        raise UserError(f"The data have none of the frames of '{target.folder}'; give the `data` that it was driven on.", "data")
+        raise UserError(
+            f"The data have none of the frames of '{target.folder}'; give the `data` that it was driven on.", "data"
+        )
     job = base[0]
     chosen = survey(frames, source.info.name, job.pictures)
     work = ProbedWork(benchmark, source, protocol, chosen)

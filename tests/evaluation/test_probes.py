@@ -126,7 +126,8 @@ def test_the_gain_of_the_heading_is_that_which_was_planted(gain, verdict):
     turns = {f"yaw-{degrees}": math.radians(degrees) for degrees in (-6, -3, 3, 6)}
     lean = 0.02  # what the cropping does to it, in the same way for every turn
     runs = [
-        probed(turning(0.1 + lean + gain * turn), "turns", turn, probe=name, family="yaw") for name, turn in turns.items()
+        probed(turning(0.1 + lean + gain * turn), "turns", turn, probe=name, family="yaw")
+        for name, turn in turns.items()
     ]
     together, *single = rows(untouched(turning(0.1)), *runs)
     assert (together.probe, together.probed_run, together.expected) == ("yaw", "", -1.0)

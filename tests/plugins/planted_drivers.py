@@ -1,7 +1,7 @@
 """Drivers with a planted fault, or none: what each probe must find, and what it must not.
 
-``PlantedDriver`` looks at the simulator's pictures by a rule. ``PlantedModel`` is a scripted language model that acts on what it
-is told in one way or another. Both are for tests and for ``scripts/check_audit.py``.
+``PlantedDriver`` looks at the simulator's pictures by a rule. ``PlantedModel`` answers as a language model does, and acts on what
+it is told in one way or another.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class PlantedDriver(Planner):
     class Options(Planner.Options):
         """What is planted."""
 
-        sees: bool = Field(default=True, description="whether it looks at the picture; if not, it repeats its last action")
+        sees: bool = Field(
+            default=True, description="whether it looks at the picture; if not, it repeats its last action"
+        )
         leans: float = Field(default=0.0, description="radians that it always steers to the left, mirrored or not")
         gain: float = Field(default=1.0, description="by how much it overdoes what it sees")
 

@@ -58,7 +58,10 @@ class Mine(Probe):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda frame: 1 / 0, r"\(class 'Mine' in .*test_probe_plugin.py\) failed: ZeroDivisionError: division by zero"),
+        (
+            lambda frame: 1 / 0,
+            r"\(class 'Mine' in .*test_probe_plugin.py\) failed: ZeroDivisionError: division by zero",
+        ),
         (lambda frame: frame, r"returned Frame from change\(\), not Probed or None"),
         (lambda frame: Probed(replace(frame, sample_token="x")), "changed the name of a frame"),
         (lambda frame: Probed(frame, amount=float("nan")), "gave the amount nan, which is no finite number"),

@@ -178,7 +178,9 @@ def test_a_paraphrase_has_the_same_places_and_another_wording(name):
 
 def test_fog_is_thin_before_the_car_and_thick_far_away():
     metres = street_distance((450, 800), front_camera((800, 450)))
-    assert metres[440, 408] == pytest.approx(1.5 / ((440 - 245.5) / 633.2) * np.hypot(1, (440 - 245.5) / 633.2), rel=0.01)
+    assert metres[440, 408] == pytest.approx(
+        1.5 / ((440 - 245.5) / 633.2) * np.hypot(1, (440 - 245.5) / 633.2), rel=0.01
+    )
     assert metres[240, 408] == FARTHEST
     assert metres[100, 10] < 25, "a wall stands at the side"
     assert street_distance((90, 160), None).shape == (90, 160)

@@ -185,7 +185,10 @@ def test_probed_runs_do_not_enter_a_comparison(planted, cli):
     ("arguments", "says"),
     [
         (["results/PlantedModel+probe-grey"], "is the run of a probe; give the untouched run"),
-        (["results/PlantedModel", "--prompts", "three-stage-json"], "was driven with another prompts than there is now"),
+        (
+            ["results/PlantedModel", "--prompts", "three-stage-json"],
+            "was driven with another prompts than there is now",
+        ),
         (["results/PlantedModel", "--parser", "tolerant"], "another planner and parser than there is now"),
         (["results/PlantedModel", "--max-side", "16"], "another pictures than there is now"),
         (["results/PlantedModel", "--scenes", "slo"], "has no scene 'slo'; did you mean slow"),
@@ -200,7 +203,9 @@ def test_what_cannot_be_probed_is_refused_in_a_sentence(planted, cli, arguments,
     manifest = Path("results/PlantedModel+probe-grey/manifest.json")
     probe = {"name": "grey", "family": "grey", "of": "PlantedModel"}
     law = {"statement": "It moves.", "measure": "moves", "tolerance": 0.5}
-    manifest.write_bytes(msgspec.json.encode(msgspec.json.decode(manifest.read_bytes()) | {"probe": probe | {"law": law}}))
+    manifest.write_bytes(
+        msgspec.json.encode(msgspec.json.decode(manifest.read_bytes()) | {"probe": probe | {"law": law}})
+    )
     if "--probes" not in arguments:
         arguments = [*arguments, "--probes", "grey"]
     ended = cli("probe", *arguments, *SPARE)

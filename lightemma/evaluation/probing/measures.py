@@ -102,9 +102,7 @@ def unchanged(run: ProbedRun) -> FloatArray:
 
 
 def _both(run: ProbedRun) -> npt.NDArray[np.bool_]:
-    known: npt.NDArray[np.bool_] = ~np.isnan(run.actions[:, 0, 0]) & ~np.isnan(
-        run.plain.actions[:, 0, 0]
-    )
+    known: npt.NDArray[np.bool_] = ~np.isnan(run.actions[:, 0, 0]) & ~np.isnan(run.plain.actions[:, 0, 0])
     return known
 
 
