@@ -22,13 +22,15 @@ END = "<!-- End of what scripts/write_table_docs.py writes. -->"
 WIDTH = 160
 #: Tables that a page of their own explains.
 SAFETY = ("feasibility", "safety")
+PROBES = ("probes",)
 
 
 def pages() -> dict[Path, list[TableOf[Any, Any]]]:
     """Page to the tables that it lists."""
     return {
-        DOCS / "metrics.md": [table for table in TABLES if table.name not in SAFETY],
+        DOCS / "metrics.md": [table for table in TABLES if table.name not in SAFETY + PROBES],
         DOCS / "safety.md": [table for table in TABLES if table.name in SAFETY],
+        DOCS / "probes.md": [table for table in TABLES if table.name in PROBES],
         DOCS / "closed-loop.md": list(CLOSED_LOOP),
     }
 

@@ -1,7 +1,7 @@
 """Drivers with a planted fault, or none: what each probe must find, and what it must not.
 
-``PlantedDriver`` looks at the simulator's pictures by a rule. ``PlantedModel`` answers as a language model does, and acts on what
-it is told in one way or another.
+``PlantedDriver`` looks at the simulator's pictures by a rule. ``PlantedModel`` answers the three questions as a language model
+does, and acts on what it is told in one way or another.
 """
 
 from __future__ import annotations
