@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from lightemma.run_folder.store import check_run_name
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import FramesOfSource
 from lightemma.sessions.jobs import Job, make_jobs
+from lightemma.sessions.kept_frames import changes_since, refuse_changes
 from lightemma.sessions.models import make_backend
 from lightemma.sessions.open_loop import drive_frames
 from lightemma.sessions.probe_target import Target, check_same
@@ -46,10 +48,14 @@ class ProbedWork(FramesOfSource):
     of: str = ""
     sets: Mapping[str, ProbedSet] = field(default_factory=dict)
 
-    def frames(self) -> Iterator[Frame]:
-        """The untouched frames."""
+    def frames(self, scenes: Sequence[str] | None = None) -> Iterator[Frame]:
+        """The untouched frames.
+
+        Args:
+            scenes: their order; the benchmark's own if None.
+        """
         wanted = set(self.chosen.tokens)
-        frames = self.source.frames(self.benchmark.scenes)
+        frames = self.source.frames(scenes or self.benchmark.scenes)
         return (frame for frame in frames if frame.sample_token in wanted)
 
     def manifest(self, job: Job, prices: Prices) -> Manifest:
@@ -74,12 +80,19 @@ class ProbedWork(FramesOfSource):
         )
 
     async def drive(self, run: Run) -> RunOutcome:
-        """Drives one probe over the frames that are not finished yet."""
+        """Drives one probe over the frames that are not finished yet.
+
+        Raises:
+            UserError: if the run cannot continue, or its data has changed since it began.
+        """
         changed = self.sets[run.job.name]
         total = run.monitor.frames = len(changed.frames)
+        await asyncio.to_thread(refuse_changes, run.writer.folder, changed.frames, run.job.pictures)
         policy = self.benchmark.pictures.policy()
         calls = changed.calls(run.calls)
-        return await drive_frames(changed.frames, total, run, calls, self.protocol, policy, changed.amounts)
+        return await drive_frames(
+            changed.frames, total, run, calls, self.protocol, policy, amounts=changed.amounts
+        )
 
 
 @dataclass(frozen=True)
@@ -122,6 +135,8 @@ def open_probes(
         UserError: if an error is found before the first call.
     """
     backends = _shared(backends)
+    if benchmark.until_decided is not None:
+        raise UserError("Probes are driven over all frames of their run; leave `until_decided` out.", "until_decided")
     base = make_jobs(benchmark, backends)
     if len(base) != 1:
         raise UserError(f"Probes are made of one run, but this makes {len(base)}; name one planner and one model.")
@@ -143,6 +158,7 @@ def open_probes(
     chosen = survey(frames, source.info.name, job.pictures)
     work = ProbedWork(benchmark, source, protocol, chosen)
     check_same(target, work.manifest(job, dict.fromkeys(job.backends)))
+    _check_data(target, frames, job)
     run = Untouched(frames, target.answers, speed_word)
     jobs, sets, left_out = list[Job](), dict[str, ProbedSet](), list[str]()
     for probe in probes:
@@ -162,6 +178,24 @@ def open_probes(
 def run_name(of: str, probe: Probe, stride: int) -> str:
     """The name of a probe's run."""
     return f"{of}+probe-{probe.label}" + (f"+every-{stride}" if stride > 1 else "")
+
+
+def _check_data(target: Target, frames: Sequence[Frame], job: Job) -> None:
+    """Makes sure that the data is still what the untouched run was driven on.
+
+    Raises:
+        UserError: if not; it names the first frame.
+    """
+    if target.manifest.imported is not None:
+        return
+    changes = changes_since(target.folder, frames, job.pictures)
+    for what, changed in (("recorded motion", changes.moved), ("pictures", changes.repainted)):
+        if changed:
+            raise UserError(
+                f"The {what} of {len(changed)} frames changed since '{target.folder}' was driven (the first is frame "
+                f"{changed[0].frame_index} of scene '{changed[0].scene}'), so its probes would not compare; put the data back "
+                "as it was, or probe a new run."
+            )
 
 
 def _job(probe: Probe, base: Job, benchmark: Benchmark, backends: BackendMaker) -> tuple[Job | None, str]:

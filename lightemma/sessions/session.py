@@ -216,7 +216,7 @@ class Run:
             tally.commonest,
             tally.calls,
             tally.cached,
-            self.monitor.dollars,
+            dollars=self.monitor.dollars,
         )
 
 

@@ -19,6 +19,7 @@ from lightemma.evaluation.tables import TABLES
 from lightemma.evaluation.tables.base import TableOf, columns_of, description, explanations
 from lightemma.report.page.files import page_data
 from lightemma.run_folder.manifest import LookEntry, StoppingEntry
+from lightemma.run_folder.probe_entry import Law, ProbeEntry
 from lightemma.scene_facts import SceneFacts
 from tests.evaluation.made_runs import drives, made_run
 from tests.evaluation.surroundings_kit import Box, around
@@ -66,7 +67,7 @@ def test_names_and_files_are_listed_once():
 
 
 def runs() -> list[RunScores]:
-    """Three models and a formula that are off by random speeds, over many scenes; few frames fail."""
+    """Three models and a formula that are off by random speeds, over many scenes; few frames fail. One model is probed."""
     rng = np.random.default_rng(47)
     frames = drives({f"s-{n:03d}": rng.uniform(3.0, 8.0, size=2).tolist() for n in range(SCENES)})
 
@@ -76,7 +77,12 @@ def runs() -> list[RunScores]:
     models = [made_run(f"model-{n}", frames, plans()) for n in range(3)]
     looks = (LookEntry(11, 0.2, None, None, 0.0), LookEntry(SCENES, 0.1, -0.1, 0.3, 0.05))
     stopping = StoppingEntry(0.05, "constant-action", "lightemma", 0, SCENES, looks)
-    return [*models, made_run("formula", frames, plans(), planner="formula", stopping=stopping)]
+    probe = ProbeEntry("grey", "grey", "model-0", Law("The plan changes.", "moves", 0.5))
+    return [
+        *models,
+        made_run("formula", frames, plans(), planner="formula", stopping=stopping),
+        made_run("model-0+probe-grey", frames, plans(), probe=probe),
+    ]
 
 
 def context() -> SceneContext:

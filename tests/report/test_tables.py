@@ -70,6 +70,10 @@ CONTRACT = {
     "collision_stp3_1s, collision_stp3_2s, collision_stp3_3s, collision_stp3_avg, collision_stp3_3s_ci_low, "
     "collision_stp3_3s_ci_high, excluded_stp3, collision_vad_1s, collision_vad_2s, collision_vad_3s, "
     "collision_vad_avg, collision_vad_3s_ci_low, collision_vad_3s_ci_high, excluded_vad",
+    "probes": "run, probe, part, probed_run, law, measure, frames, scenes, unit, effect, effect_low, effect_high, expected, "
+    "violation_unit, violation, violation_low, violation_high, tolerance, p_value, p_holm, verdict, unchanged, "
+    "unchanged_low, unchanged_high, moved, moved_low, moved_high, unrest, l2_change, l2_change_low, l2_change_high, "
+    "no_plan, approximate",
 }
 NASTY = r"a_b & 50% #1 $x {y} ~z ^w | \end"
 
