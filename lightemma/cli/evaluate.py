@@ -19,6 +19,7 @@ def evaluate(
 ) -> None:
     """Score stored answers again, without any call: every L2 convention, and scores.csv with one line per frame."""
     from lightemma.cli.show import show
+    from lightemma.evaluation.probing.probed_runs import on_its_own
     from lightemma.evaluation.scores import load_scores
     from lightemma.evaluation.study import make_study
     from lightemma.evaluation.tables.base import build
@@ -31,7 +32,7 @@ def evaluate(
     for folder in find_runs(runs):
         scores = load_scores(folder, parser)
         path = write_frame_scores(scores, folder)
-        study = make_study([scores], shared_only=True)
+        study = make_study([on_its_own(scores)], shared_only=True)
         summary, *_ = build(Summary(), study).rows
         rows = [row for row in build(Conventions(), study).cells() if row["run"] == scores.name]
         read_by = scores.manifest.parser if scores.manifest else "strict"

@@ -8,6 +8,7 @@ import numpy as np
 
 from lightemma.boxes import corners
 from lightemma.comparing.context import context_of, data_behind
+from lightemma.comparing.probed_context import probed_context
 from lightemma.data.pictures import picture_pixels
 from lightemma.evaluation.scene_context import SceneContext
 from lightemma.evaluation.scores import NO_TRUTH
@@ -24,11 +25,16 @@ from lightemma.run_folder.records import OK, FrameNumbers, FrameRecord
 def open_context(data: str | None, run: Path, manifest: Manifest) -> SceneContext:
     """The data behind a run: as given, else as noted when it was driven; empty if it is unknown or no longer there.
 
+    The frames of a probe's run are those that its planner was shown.
+
     Raises:
         UserError: if what was given cannot be opened.
     """
     source = data_behind([manifest], run.parent, data)
-    return SceneContext() if source is None else context_of(source)
+    if source is None:
+        return SceneContext()
+    context = context_of(source)
+    return context if manifest.probe is None else probed_context(context, source, run, manifest.probe)
 
 
 def frame_view(record: FrameNumbers | FrameRecord, context: SceneContext, protocol: Protocol) -> tuple[FrameView, str]:

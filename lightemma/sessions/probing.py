@@ -90,9 +90,7 @@ class ProbedWork(FramesOfSource):
         await asyncio.to_thread(refuse_changes, run.writer.folder, changed.frames, run.job.pictures)
         policy = self.benchmark.pictures.policy()
         calls = changed.calls(run.calls)
-        return await drive_frames(
-            changed.frames, total, run, calls, self.protocol, policy, amounts=changed.amounts
-        )
+        return await drive_frames(changed.frames, total, run, calls, self.protocol, policy, amounts=changed.amounts)
 
 
 @dataclass(frozen=True)

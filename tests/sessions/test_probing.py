@@ -9,7 +9,10 @@ import msgspec
 import pytest
 import yaml
 
+from lightemma.comparing.frame_view import frame_view, open_context
 from lightemma.comparing.load import load_and_compare
+from lightemma.data.pictures import picture_pixels
+from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import open_runs
@@ -179,6 +182,26 @@ def test_probed_runs_do_not_enter_a_comparison(planted, cli):
     alone = cli("compare", "results/PlantedModel+probe-grey", "--out", "alone")
     assert alone.status == 2
     assert "is compared with its untouched run only; name that too: 'PlantedModel'" in alone.err
+
+
+def test_a_probed_run_is_scored_and_drawn_as_its_planner_saw_it(planted, cli, monkeypatch):
+    assert cli("probe", planted, "--probes", "mirror,grey", *SPARE).status == 0
+    folder = Path("results/PlantedModel+probe-grey")
+    ended = cli("evaluate", "results")
+    assert ended.status == 0, ended.err
+    assert "PlantedModel+probe-grey: 8 frames" in ended.out
+    record = read_frames(folder)[0]
+    context = open_context(None, folder, read_manifest(folder))
+    view, note = frame_view(record, context, LIGHTEMMA)
+    assert note == ""
+    assert (view.picture == 128).all()
+    assert (
+        picture_pixels(open_context(None, planted, read_manifest(planted)).frames(record.scene, record.sample_token))
+        != 128
+    ).all()
+    unknown = msgspec.structs.replace(read_manifest(folder).probe, family="os", name="os:system")
+    strange = msgspec.structs.replace(read_manifest(folder), probe=unknown)
+    assert open_context(None, folder, strange).frames is None, "a class that a manifest names is not loaded"
 
 
 @pytest.mark.parametrize(

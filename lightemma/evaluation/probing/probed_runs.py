@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -88,6 +89,13 @@ def probed_runs(runs: Sequence[RunScores], plain: Sequence[RunScores]) -> tuple[
 def probe_of(run: RunScores) -> ProbeEntry | None:
     """The probe of a run; None for untouched frames."""
     return run.manifest.probe if run.manifest is not None else None
+
+
+def on_its_own(run: RunScores) -> RunScores:
+    """A probe's run as any other run, to be scored against the recorded drive as its pictures show it, and not compared."""
+    if run.manifest is None or run.manifest.probe is None:
+        return run
+    return replace(run, manifest=msgspec.structs.replace(run.manifest, probe=None))
 
 
 def _beside(run: RunScores, entry: ProbeEntry, plain: RunScores) -> ProbedRun:
