@@ -105,6 +105,7 @@ class Probes(Table[ProbeRow]):
 
     name = "probes"
     Row = ProbeRow
+    ALWAYS = False
     PAGE = ("run", "probe", "part", "frames", "effect", "expected", "violation", "tolerance", "verdict", "unchanged")
 
     def caption(self, study: Study) -> str:
