@@ -150,8 +150,8 @@ def make_picture(data: bytes, path: Path | str, policy: PicturePolicy, change: P
     except _DECODING_ERRORS as error:
         raise UserError(f"The picture {path} is torn or corrupt ({error}); copy or download it again.") from error
     if change is not None:
+        # Scaled as the unchanged picture would be: a cropped one shows an angle on as many pixels.
         upright = Image.fromarray(change(np.asarray(upright, dtype=np.uint8)))
-        longest = max(upright.size)
     if policy.max_side is not None and longest > policy.max_side:
         scale = policy.max_side / longest
         target = (max(1, round(upright.width * scale)), max(1, round(upright.height * scale)))

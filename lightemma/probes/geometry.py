@@ -12,8 +12,9 @@ stands on it leans, and above the horizon, infinitely far, nothing moves.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -99,6 +100,45 @@ def mirror_image(camera: Camera) -> Warp:
     sides = np.diag([1.0, -1.0, 1.0])
     turn = times(times(axes.T, sides), axes)
     return Warp(times(times(camera.intrinsic, turn), _inverse(camera.intrinsic)))
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Several pictures of one camera, with the field that they have in common.
+
+    Attributes:
+        warps: one per amount.
+        window: the common field.
+    """
+
+    warps: tuple[Warp, ...]
+    window: Window
+
+
+def views(make: Callable[[Camera, float], Warp], camera: Camera, amounts: tuple[float, ...]) -> Views:
+    """The pictures of a camera that is turned, or moved, by several amounts; kept, since many frames have one camera.
+
+    Args:
+        make: :func:`turned` or :func:`shifted`.
+        camera: with intrinsics of the picture's size.
+        amounts: radians, or metres.
+    """
+    arrays = (camera.intrinsic, camera.rotation, camera.translation)
+    numbers = tuple(tuple(map(float, array.ravel())) for array in arrays)
+    return _views(make, numbers, camera.size, amounts)
+
+
+@lru_cache(maxsize=1024)
+def _views(
+    make: Callable[[Camera, float], Warp],
+    numbers: tuple[tuple[float, ...], ...],
+    size: tuple[int, int] | None,
+    amounts: tuple[float, ...],
+) -> Views:
+    intrinsic, rotation, translation = (np.array(one) for one in numbers)
+    camera = Camera(intrinsic.reshape(3, 3), rotation, translation, size)
+    warps = tuple(make(camera, amount) for amount in amounts)
+    return Views(warps, common_window(warps, camera))
 
 
 def common_window(warps: Sequence[Warp], camera: Camera) -> Window:

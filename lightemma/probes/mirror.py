@@ -47,7 +47,8 @@ class Mirror(Probe):
 def mirrored(pairs: FloatArray) -> FloatArray:
     """Places or actions with left and right exchanged: (..., 2) with the second of each pair negated."""
     # Adding 0.0 turns -0.0 into 0.0, so that a prompt never reads "-0.0".
-    return pairs * np.array([1.0, -1.0]) + 0.0
+    exchanged: FloatArray = pairs * np.array([1.0, -1.0]) + 0.0
+    return exchanged
 
 
 def flipped(pixels: PixelArray) -> PixelArray:

@@ -12,7 +12,7 @@ from lightemma.frame import Frame
 from lightemma.kinematics import to_ego_frame
 from lightemma.probes.base import Group, Probe, Probed, Untouched
 from lightemma.probes.calibration import calibrated
-from lightemma.probes.geometry import common_window, cropped_camera, shifted, warped
+from lightemma.probes.geometry import cropped_camera, shifted, views, warped
 from lightemma.run_folder.probe_entry import Law
 
 #: Metres to the left.
@@ -46,14 +46,14 @@ class Shift(Probe):
         if camera is None or camera.translation[2] <= 0:
             return None
         left = SHIFTS[self.variant]
-        warps = {name: shifted(camera, metres) for name, metres in SHIFTS.items()}
-        window = common_window(list(warps.values()), camera)
+        seen = views(shifted, camera, tuple(SHIFTS.values()))
+        warp = seen.warps[self.variants.index(self.variant)]
         moved = np.array([0.0, left])
         return Probed(
             replace(
                 frame,
-                altered=partial(warped, warp=warps[self.variant], window=window),
-                camera=cropped_camera(camera, window),
+                altered=partial(warped, warp=warp, window=seen.window),
+                camera=cropped_camera(camera, seen.window),
                 future=None if frame.future is None else to_ego_frame(frame.future, moved, 0.0),
             ),
             amount=left,

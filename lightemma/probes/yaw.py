@@ -13,7 +13,7 @@ from lightemma.frame import Frame, Pose
 from lightemma.kinematics import to_ego_frame
 from lightemma.probes.base import Group, Probe, Probed, Untouched
 from lightemma.probes.calibration import calibrated
-from lightemma.probes.geometry import common_window, cropped_camera, turned, warped
+from lightemma.probes.geometry import cropped_camera, turned, views, warped
 from lightemma.run_folder.probe_entry import Law
 
 #: Degrees to the left.
@@ -49,14 +49,14 @@ class Yaw(Probe):
         camera = calibrated(frame)
         if camera is None:
             return None
-        turns = {name: turned(camera, math.radians(degrees)) for name, degrees in TURNS.items()}
-        window = common_window(list(turns.values()), camera)
+        seen = views(turned, camera, tuple(map(math.radians, TURNS.values())))
+        warp = seen.warps[self.variants.index(self.variant)]
         pose = frame.pose
         return Probed(
             replace(
                 frame,
-                altered=partial(warped, warp=turns[self.variant], window=window),
-                camera=cropped_camera(camera, window),
+                altered=partial(warped, warp=warp, window=seen.window),
+                camera=cropped_camera(camera, seen.window),
                 pose=Pose(pose.x, pose.y, pose.heading + self.angle),
                 future=None if frame.future is None else to_ego_frame(frame.future, np.zeros(2), self.angle),
             ),

@@ -191,6 +191,10 @@ def test_an_altered_picture_is_encoded_once_and_sized_by_the_policy(run):
     changed = chosen_probes(["grey"])[0].change(frame, run).frame
     small = load_picture(frame.image_path, PicturePolicy(max_side=100), changed.altered)
     assert (small.media_type, small.size) == ("image/jpeg", (100, 56))
+    turned = chosen_probes(["yaw-left-6"])[0].change(frame, run).frame
+    cropped = load_picture(frame.image_path, PicturePolicy(max_side=100), turned.altered)
+    width, height = turned.camera.size
+    assert cropped.size == (round(width * 100 / 160), round(height * 100 / 160)), "scaled like the whole picture"
     untouched = load_picture(frame.image_path, PicturePolicy())
     assert untouched.data == frame.image_path.read_bytes()
 

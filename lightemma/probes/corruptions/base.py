@@ -69,4 +69,5 @@ class Corruption(Probe):
 
 def as_pixels(values: np.ndarray[Any, Any]) -> PixelArray:
     """Numbers around 0 to 255 as pixels."""
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    found: PixelArray = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return found
