@@ -25,9 +25,26 @@ from lightemma.scene_facts import SceneFacts, facts_from_text
     ],
 )
 def test_descriptions(description, light, weather):
-    assert facts_from_text("singapore-onenorth", description) == SceneFacts("singapore-onenorth", light, weather)
+    assert facts_from_text("singapore-onenorth", description) == SceneFacts(
+        "singapore-onenorth", light, weather, "left"
+    )
 
 
 def test_an_unknown_place_stays_unknown():
     assert facts_from_text("", "Night") == SceneFacts("", "night", "dry")
     assert SceneFacts() == SceneFacts("", "", "")
+
+
+@pytest.mark.parametrize(
+    ("location", "description", "side"),
+    [
+        ("singapore-onenorth", "", "left"),
+        ("boston-seaport", "Rain", "right"),
+        ("simulated-city", "SYNTHETIC bend, day, clear, left-hand traffic: a bend.", "left"),
+        ("simulated-city", "SYNTHETIC bend, day, clear: a bend.", "right"),
+        ("nowhere", "Night", ""),
+        ("", "", ""),
+    ],
+)
+def test_the_traffic_side_is_known_by_the_place(location, description, side):
+    assert facts_from_text(location, description).traffic == side

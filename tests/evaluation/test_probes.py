@@ -17,7 +17,7 @@ from lightemma.evaluation.study import make_study
 from lightemma.evaluation.tables.probes import ProbeRow, Probes
 from lightemma.frame import FloatArray, Frame
 from lightemma.run_folder.probe_entry import Law, Measure, ProbeEntry
-from lightemma.scene_facts import SceneFacts, facts_from_text
+from lightemma.scene_facts import SceneFacts
 from tests.conftest import make_frame, make_manifest, make_record, steady
 
 SCENES = 12
@@ -210,18 +210,3 @@ def test_unfinished_probes_are_refused():
     whole = probed(always(6.0), "moves")
     with pytest.raises(UserError, match="has 4 of 24 frames"):
         make_study([untouched(always(5.0)), whole.take(np.arange(4))])
-
-
-@pytest.mark.parametrize(
-    ("location", "description", "side"),
-    [
-        ("singapore-onenorth", "", "left"),
-        ("boston-seaport", "Rain", "right"),
-        ("simulated-city", "SYNTHETIC bend, day, clear, left-hand traffic: a bend.", "left"),
-        ("simulated-city", "SYNTHETIC bend, day, clear: a bend.", "right"),
-        ("nowhere", "Night", ""),
-        ("", "", ""),
-    ],
-)
-def test_the_traffic_side_is_known_by_the_place(location, description, side):
-    assert facts_from_text(location, description).traffic == side
