@@ -178,19 +178,22 @@ def _drive_untouched(
 
     from lightemma.cli.running import drive_runs, exit_status
     from lightemma.errors import UserError
-    from lightemma.preflight.estimate import estimate_runs
+    from lightemma.preflight.estimate import estimate_runs, offline_backend
     from lightemma.preflight.probe_price import estimate_unmade, price_of
     from lightemma.sessions.frames_of_source import open_runs
     from lightemma.sessions.probe_target import read_target
 
-    runs = open_runs(benchmark, session.out, backends=backends)
-    if len(runs.jobs) != 1:
-        raise UserError(f"Probes are made of one run, but this makes {len(runs.jobs)}; name one planner and one model.")
-    job, now = runs.jobs[0], datetime.now(UTC)
-    policy = benchmark.pictures.policy()
-    estimates = [*estimate_runs(runs, now), *estimate_unmade(job, chosen, list(runs.work.frames()), policy, now)]
+    # The price needs neither a key nor a server.
+    priced = open_runs(benchmark, session.out, backends=offline_backend)
+    if len(priced.jobs) != 1:
+        raise UserError(
+            f"Probes are made of one run, but this makes {len(priced.jobs)}; name one planner and one model."
+        )
+    job, now, policy = priced.jobs[0], datetime.now(UTC), benchmark.pictures.policy()
+    estimates = [*estimate_runs(priced, now), *estimate_unmade(job, chosen, list(priced.work.frames()), policy, now)]
     if not _agreed(price_of(estimates, 1 + len(chosen)), session, yes=yes):
         return None
+    runs = open_runs(benchmark, session.out, source=priced.work.source, backends=backends)
     outcomes = drive_runs(runs, session.style, session.spending)
     status = exit_status([one for one in outcomes if one.stopped])
     return status, read_target(session.out / job.name), outcomes[0].dollars or 0.0
@@ -220,7 +223,7 @@ def _agreed(price: Price, session: options.SessionOptions, *, yes: bool) -> bool
         return True
     if not sys.stdin.isatty():
         raise UserError("Nothing was asked yet; give --yes to spend that, or --max-cost to spend no more than so much.")
-    return typer.confirm("Go on?")
+    return typer.confirm("Continue?")
 
 
 def _show(folders: Sequence[Path], tables: Path, benchmark: Benchmark) -> None:

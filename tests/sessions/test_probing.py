@@ -16,7 +16,7 @@ from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import open_runs
-from tests.conftest import STEADY_TEXT
+from tests.conftest import STEADY_TEXT, write_archive
 
 PICTURED = "tests.planners.pictured_drives:PicturedDrives:pictures"
 MODEL = "tests.plugins.planted_drivers:PlantedModel"
@@ -132,8 +132,8 @@ def test_frames_without_an_untouched_plan_are_not_paid_for(planted, cli):
     assert len(read_frames(Path("results/PlantedModel+probe-recoded"))) == 7
 
 
-def test_money_is_not_spent_unasked(elsewhere, cli, monkeypatch):
-    monkeypatch.setenv("SOME_KEY", "k" * 20)
+def test_money_is_not_spent_unasked_and_the_price_needs_no_key(elsewhere, cli, monkeypatch):
+    monkeypatch.delenv("SOME_KEY", raising=False)
     price = {"input": 1000.0, "output": 1000.0}
     values = {"provider": "openai-compatible", "base_url": "https://example.org/v1", "api_key_env": "SOME_KEY"}
     model = Path("dear.yaml")
@@ -241,6 +241,23 @@ def test_a_recording_cannot_be_asked_anything_else(planted, cli):
     ended = cli("probe", "results/again", "--probes", "grey", *SPARE)
     assert ended.status == 2
     assert "holds recorded answers of 'PlantedModel', which cannot be asked anything else" in ended.err
+
+
+def test_the_words_of_an_archive_are_probed_for_one_call_a_frame(elsewhere, cli):
+    write_archive(Path("arch/tiny"))
+    assert cli("import", "arch/tiny").status == 0
+    assert cli("prompts", "extract", "arch/tiny", "--out", "recorded").status == 0
+    model = ("--model", scripted("vlm"), "--data", "published:arch/tiny")
+    ended = cli("probe", "results/tiny", *model, "--probes", "words", *SPARE)
+    assert ended.status == 2
+    assert "driven with another prompts" in ended.err
+    ended = cli("probe", "results/tiny", *model, "--prompts", "recorded", "--probes", "words", *SPARE)
+    assert ended.status == 0, ended.err
+    assert "opposite-words is left out" in ended.out, "the archive's statements say nothing about speed"
+    assert "Price: 2 runs, 10 calls, no dollars." in ended.out
+    for name in ("other-words", "no-words"):
+        frames = read_frames(Path(f"results/tiny+probe-{name}"))
+        assert [[call.attempts for call in frame.calls] for frame in frames] == [[0, 0, 1]] * 5
 
 
 def test_the_list_names_every_probe_with_its_law(cli):
