@@ -56,21 +56,18 @@ class Untouched:
         stored = self.answers.get(frame.sample_token, {}).get(stage)
         return None if stored is None else stored.answer
 
-    def elsewhere(self, frame: Frame, probe: str, among: Sequence[Frame] | None = None) -> Frame | None:
+    def elsewhere(self, frame: Frame, probe: str) -> Frame | None:
         """A frame of another scene, the same one whenever it is asked for.
 
         Args:
             frame: whose replacement is wanted.
             probe: name of the probe, so that two probes draw differently.
-            among: the frames to draw from; all if left out.
 
         Returns:
             None if all frames are of one scene.
         """
-        drawn = self.frames if among is None else among
-        rng = draws(probe, frame.sample_token)
+        rng, scenes = draws(probe, frame.sample_token), self._by_scene
         # Scenes first: a long scene is drawn no more often than a short one.
-        scenes = self._by_scene if among is None else _by_scene(drawn)
         others = [scene for scene in scenes if scene != frame.scene]
         if not others:
             return None
@@ -79,14 +76,10 @@ class Untouched:
 
     @cached_property
     def _by_scene(self) -> dict[str, list[Frame]]:
-        return _by_scene(self.frames)
-
-
-def _by_scene(frames: Sequence[Frame]) -> dict[str, list[Frame]]:
-    found: dict[str, list[Frame]] = {}
-    for frame in frames:
-        found.setdefault(frame.scene, []).append(frame)
-    return found
+        found: dict[str, list[Frame]] = {}
+        for frame in self.frames:
+            found.setdefault(frame.scene, []).append(frame)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
