@@ -98,7 +98,7 @@ def estimate_probe(
 ) -> list[RunEstimate]:
     """One estimate per model of a probe's run, without the stages that the probe leaves alone or answers itself."""
     sample = frames[:: math.ceil(len(frames) / _SAMPLED_FRAMES)]
-    spared = {*probe.keeps, probe.replaces}
+    spared = {*probe.keeps, *probe.replaces}
     estimates = estimate_job(job, len(frames), left, sample, picture_size(sample[0], policy), at)
     return [replace(one, calls=tuple(call for call in one.calls if call.stage not in spared)) for one in estimates]
 

@@ -106,7 +106,7 @@ class Probe(ABC):
         group: probes that the command line can name together; ``own`` for those of other packages.
         variants: what the probe is made for, such as strengths; ``("",)`` for a probe without. Folder-safe text.
         keeps: stages whose question does not change: their stored answers are used, and nothing is asked.
-        replaces: the stage whose answer the probe gives itself, by ``answer``.
+        replaces: stages whose answers the probe gives itself, by ``answer``.
         needs: what a frame must have, for the message where no frame has it.
         law: what a planner that sees, and does what it says, does.
 
@@ -118,7 +118,7 @@ class Probe(ABC):
     group: ClassVar[Group] = "own"
     variants: ClassVar[tuple[str, ...]] = ("",)
     keeps: ClassVar[tuple[Stage, ...]] = ()
-    replaces: ClassVar[Stage | None] = None
+    replaces: ClassVar[tuple[Stage, ...]] = ()
     needs: ClassVar[str] = "frames that it can change"
     law: Law
 
@@ -143,10 +143,11 @@ class Probe(ABC):
         """
         return Probed(frame)
 
-    def answer(self, frame: Frame, run: Untouched) -> str | None:
-        """The text in place of the model's answer to the stage ``replaces``; None asks the model.
+    def answer(self, stage: Stage, frame: Frame, run: Untouched) -> str | None:
+        """The text in place of the model's answer to a stage of ``replaces``; None asks the model.
 
         Args:
+            stage: which one.
             frame: as recorded.
             run: the untouched run.
         """

@@ -18,7 +18,7 @@ class NoWords(Probe):
     name: ClassVar[str] = "no-words"
     group: ClassVar[Group] = "words"
     keeps: ClassVar[tuple[Stage, ...]] = ("scene",)
-    replaces: ClassVar[Stage | None] = "intent"
+    replaces: ClassVar[tuple[Stage, ...]] = ("intent",)
     needs: ClassVar[str] = "answers to a stage 'intent'"
     law = Law("Without the words the action changes.", "moves", tolerance=0.5)
 
@@ -30,6 +30,6 @@ class NoWords(Probe):
         """Leaves the frame as it is."""
         return None if run.text(frame, "intent") is None else Probed(frame)
 
-    def answer(self, frame: Frame, run: Untouched) -> str | None:
+    def answer(self, stage: Stage, frame: Frame, run: Untouched) -> str | None:
         """The remark."""
         return NOTHING

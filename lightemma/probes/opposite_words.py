@@ -27,7 +27,7 @@ class OppositeWords(Probe):
     name: ClassVar[str] = "opposite-words"
     group: ClassVar[Group] = "words"
     keeps: ClassVar[tuple[Stage, ...]] = ("scene",)
-    replaces: ClassVar[Stage | None] = "intent"
+    replaces: ClassVar[tuple[Stage, ...]] = ("intent",)
     needs: ClassVar[str] = "answers to a stage 'intent' that say to speed up or to slow down"
     law = Law(
         "The action follows the words: the final speed changes in their direction.", "follows-words", tolerance=0.5
@@ -39,6 +39,6 @@ class OppositeWords(Probe):
         opposite = None if text is None else OPPOSITES.get(run.speed_word(text))
         return None if opposite is None else Probed(frame, amount=opposite[1])
 
-    def answer(self, frame: Frame, run: Untouched) -> str | None:
+    def answer(self, stage: Stage, frame: Frame, run: Untouched) -> str | None:
         """The opposite."""
         return OPPOSITES[run.speed_word(run.text(frame, "intent") or "")][0]

@@ -16,16 +16,16 @@ class OtherWords(Probe):
     name: ClassVar[str] = "other-words"
     group: ClassVar[Group] = "words"
     keeps: ClassVar[tuple[Stage, ...]] = ("scene",)
-    replaces: ClassVar[Stage | None] = "intent"
+    replaces: ClassVar[tuple[Stage, ...]] = ("intent",)
     needs: ClassVar[str] = "answers to a stage 'intent' in at least two scenes"
     law = Law("With the words of another scene the action changes.", "moves", tolerance=0.5)
 
     def change(self, frame: Frame, run: Untouched) -> Probed | None:
         """Leaves the frame as it is."""
-        said = self.answer(frame, run)
+        said = self.answer("intent", frame, run)
         return None if said is None or said == run.text(frame, "intent") else Probed(frame)
 
-    def answer(self, frame: Frame, run: Untouched) -> str | None:
+    def answer(self, stage: Stage, frame: Frame, run: Untouched) -> str | None:
         """The other frame's intent."""
         if run.text(frame, "intent") is None:
             return None

@@ -27,6 +27,7 @@ PROBES = {
     "reversed-history": "lightemma.probes.reversed_history:ReversedHistory",
     "opposite-words": "lightemma.probes.opposite_words:OppositeWords",
     "other-words": "lightemma.probes.other_words:OtherWords",
+    "other-scene": "lightemma.probes.other_scene:OtherScene",
     "no-words": "lightemma.probes.no_words:NoWords",
     "paraphrase": "lightemma.probes.paraphrase:Paraphrase",
     "noise": "lightemma.probes.corruptions.noise:Noise",
@@ -142,6 +143,6 @@ def _contract_fault(cls: type[Probe]) -> str:
         return f"has the variant {wrong[0]!r}; give small letters, digits, hyphens and dots"
     if not any(getattr(cls, method) is not getattr(Probe, method) for method in ("change", "answer", "reword")):
         return "changes nothing: it writes none of change(), answer() and reword()"
-    if (cls.answer is not Probe.answer) != (cls.replaces is not None):
-        return 'must name the stage that its answer() replaces, as replaces = "intent", and have both or neither'
+    if (cls.answer is not Probe.answer) != bool(cls.replaces) or not isinstance(cls.replaces, tuple):
+        return 'must name the stages that its answer() replaces, as replaces = ("intent",), and have both or neither'
     return ""

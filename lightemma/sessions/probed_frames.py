@@ -35,7 +35,7 @@ class ProbedSet:
 
     def calls(self, calls: Mapping[str, Call]) -> Mapping[str, Call]:
         """The calls of the planner, of which those that the probe leaves alone are answered from the untouched run."""
-        if not self.probe.keeps and self.probe.replaces is None:
+        if not self.probe.keeps and not self.probe.replaces:
             return calls
         return {role: _KeptAnswers(call, role, self).answer for role, call in calls.items()}
 
@@ -120,8 +120,8 @@ class _KeptAnswers:
         frame = self._probed.recorded.get(request.sample_token)
         if frame is None:
             return None
-        if request.stage == probe.replaces:
-            said: object = _called(probe, lambda: probe.answer(frame, run))
+        if request.stage in probe.replaces:
+            said: object = _called(probe, lambda: probe.answer(request.stage, frame, run))
             if said is not None and not (isinstance(said, str) and said.strip()):
                 raise _wrong(probe, f"returned {said!r} from answer(), not a text or None")
             return said if isinstance(said, str) else None

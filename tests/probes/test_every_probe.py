@@ -80,7 +80,8 @@ def test_a_probe_changes_what_it_says_and_always_in_the_same_way(probe, run):
     same_history = np.array_equal(changed.frame.history.actions, frame.history.actions)
     assert same_picture == (probe.group in ("history", "words", "prompts") or probe.name == "recoded")
     assert same_history == (probe.group != "history" and probe.name != "mirror")
-    assert (probe.answer(frame, run) is not None) == (probe.replaces is not None)
+    assert all(probe.answer(stage, frame, run) for stage in probe.replaces)
+    assert [stage for stage in probe.replaces if stage in probe.keeps] == []
 
 
 @pytest.mark.parametrize("name", PROBES)
@@ -143,19 +144,21 @@ def test_histories_that_a_probe_cannot_change_are_left_out(run):
 
 def test_words_are_replaced_by_their_opposite_by_others_and_by_nothing(run):
     speeding, slowing = run.frames[:2]
-    opposite, other, nothing = chosen_probes(["words"])
+    opposite, other, scene, nothing = chosen_probes(["words"])
     assert words(SPEEDING) == "accelerate"
     assert opposite.change(speeding, run).amount == -1.0
-    assert "slow down" in opposite.answer(speeding, run)
+    assert "slow down" in opposite.answer("intent", speeding, run)
     assert opposite.change(slowing, run).amount == 1.0
-    assert "speed up" in opposite.answer(slowing, run)
+    assert "speed up" in opposite.answer("intent", slowing, run)
     unclear = Untouched(run.frames, run.answers, lambda text: "keep")
     assert opposite.change(speeding, unclear) is None, "to keep the speed has no opposite"
-    said = [other.answer(frame, run) for frame in run.frames]
+    said = [other.answer("intent", frame, run) for frame in run.frames]
     assert all(text in (SPEEDING, SLOWING) for text in said)
-    assert nothing.answer(speeding, run).startswith("(")
+    assert nothing.answer("intent", speeding, run).startswith("(")
+    assert scene.answer("intent", speeding, run) == SPEEDING, "only the description is another one"
+    assert scene.answer("scene", speeding, run) in ("A road, 1.", "A road, 2.")
     silent = Untouched(run.frames)
-    assert [probe.change(speeding, silent) for probe in (opposite, other, nothing)] == [None] * 3
+    assert [probe.change(speeding, silent) for probe in (opposite, other, scene, nothing)] == [None] * 4
 
 
 @pytest.mark.parametrize("name", ["three-stage", "three-stage-json"])

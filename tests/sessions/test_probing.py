@@ -254,8 +254,8 @@ def test_the_words_of_an_archive_are_probed_for_one_call_a_frame(elsewhere, cli)
     ended = cli("probe", "results/tiny", *model, "--prompts", "recorded", "--probes", "words", *SPARE)
     assert ended.status == 0, ended.err
     assert "opposite-words is left out" in ended.out, "the archive's statements say nothing about speed"
-    assert "Price: 2 runs, 10 calls, no dollars." in ended.out
-    for name in ("other-words", "no-words"):
+    assert "Price: 3 runs, 15 calls, no dollars." in ended.out
+    for name in ("other-words", "other-scene", "no-words"):
         frames = read_frames(Path(f"results/tiny+probe-{name}"))
         assert [[call.attempts for call in frame.calls] for frame in frames] == [[0, 0, 1]] * 5
 
