@@ -154,6 +154,14 @@ def test_a_formula_has_a_gain_of_exactly_nothing_and_a_standing_car_takes_no_par
     assert (together.frames, together.scenes) == (len(FRAMES), SCENES)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_gain_without_amounts_says_nothing():
+    runs = [probed(turning(0.2), "turns", probe=f"yaw-{number}", family="yaw") for number in range(2)]
+    found = rows(untouched(turning(0.1)), *runs)
+    assert [(row.frames, row.verdict) for row in found] == [(0, "")] * 2
+    assert all(math.isnan(row.effect) and row.unchanged == 0.0 for row in found)
+
+
 def test_runaway_plans_do_not_decide_a_gain():
     def mad(frame: Frame) -> FloatArray:
         return steady(5.0, 1e9 if frame is FRAMES[0] else 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from lightemma.frame import Frame
@@ -38,5 +39,12 @@ class FrameDrop(Probe):
         """Takes the newest pictures away."""
         if frame.image_path is None or len(frame.earlier) < self.lost:
             return None
-        last = frame.earlier[-self.lost]
-        return Probed(replace(frame, image=last.path.name, image_path=last.path, earlier=frame.earlier[: -self.lost]))
+        last = frame.earlier[-self.lost].path
+        return Probed(replace(frame, image=_name(frame, last), image_path=last, earlier=frame.earlier[: -self.lost]))
+
+
+def _name(frame: Frame, path: Path) -> str:
+    """A picture's name as the data set gives it, which is its place below the root."""
+    own = str(frame.image_path)
+    root = Path(own.removesuffix(frame.image)) if frame.image and own.endswith(frame.image) else path.parent
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
