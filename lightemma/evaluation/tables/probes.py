@@ -10,6 +10,7 @@ import numpy as np
 
 from lightemma.evaluation.metrics.displacement import l2
 from lightemma.evaluation.metrics.manoeuvres import CURVE, recorded_motion
+from lightemma.evaluation.metrics.recorded_path import pose_turns
 from lightemma.evaluation.probing.measures import MOVING, Measured, distance, measured, measured_together, unchanged
 from lightemma.evaluation.probing.probed_runs import ProbedRun
 from lightemma.evaluation.statistics.multiple_testing import FEWEST_SCENES, LEVEL, holm
@@ -143,12 +144,13 @@ def _rows_of(study: Study, probed: Sequence[ProbedRun]) -> Iterator[ProbeRow]:
 
 def _parts(study: Study, run: ProbedRun) -> Iterator[tuple[str, Mask]]:
     """Where the mirror changes most: the traffic side; and where it changes least: straight roads."""
-    motion = recorded_motion(run.plain.history, run.plain.truth)
+    plain = run.plain
+    motion = recorded_motion(plain.history, plain.truth, pose_turns(plain.scenes, plain.frame_index, plain.truth))
     with np.errstate(invalid="ignore"):
         straight: Mask = (np.abs(motion.turned) < CURVE) & (motion.now >= MOVING)
     yield "straight road", straight
     facts = study.context.facts
-    sides = np.array([facts[scene].traffic if scene in facts else "" for scene in run.plain.scenes])
+    sides = np.array([facts[scene].traffic if scene in facts else "" for scene in plain.scenes])
     for side in ("left", "right"):
         if (sides == side).any():
             yield f"{side}-hand traffic", sides == side
