@@ -1,0 +1,170 @@
+"""What a description of a scene claims: a red or green light, a person, a vehicle ahead, roadworks, bad weather."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lightemma.evaluation.reasoning.readings import Claim
+
+_VEHICLE = (
+    r"(?:vehicles?|cars?|trucks?|bus(?:es)?|vans?|suvs?|sedans?|motorcycles?|motorcyclists?|hatchbacks?|taxis?|cabs?|pickups?|trailers?|"
+    r"lorr(?:y|ies)|minivans?|jeeps?|scooters?|convertibles?|coupes?|wagons?)"
+)
+_LIGHT = r"(?:(?:traffic |stop |signal )?(?:lights?|signals?)|stoplights?)"
+_GAP = r"(?:(?!(?:green|red|yellow|amber|pedestrian|commercial|industrial|buildings?|trees?|pole|car|truck|vehicle|gr[ae]y)\b)[\w'/-]+,? ){0,9}?"
+_OTHER_LIGHTS = r"(?<!brake )(?<!tail )(?<!rear )(?<!taillight )"
+
+
+def _light(colour: str) -> str:
+    return (
+        rf"\b{colour}(?:,| and \w+)? (?:\w+[- ]){{0,2}}?{_LIGHT}\b(?! on the (?:car|vehicle|back|rear)|s? of (?:the|a) (?:car|vehicle|truck|bus))"
+        rf"|{_OTHER_LIGHTS}\b{_LIGHT} {_GAP}(?:is|are|show\w*|display\w*|turn\w*|indicat\w*|appear\w*|remain\w*|currently|with|in|at|on|"
+        rf"emit\w*|signal\w*|illuminat\w*|lit|seem\w*|visible|glow\w*|reads?)?,? {_GAP}{colour}\b"
+        r"(?=[.,;)]|$| (?:for|and|indicat\w+|allow\w*|in|at|on|as|but|suggest\w+|which|signals?|lights?(?! on)|arrows?|with|while|there|the|a|so|"
+        r"meaning|permit\w*|or|signifying|requiring|circles?|illuminat\w*)\b)"
+        rf"|\b{colour} (?:left |right |straight |turn )?arrows?\b(?= (?:light|signal))|\blights? \({colour}\)|\bsignals? \({colour}\)"
+    )
+
+
+#: Field -> patterns that name it, over lower-case text.
+PATTERNS: dict[str, str] = {
+    "red_light": _light("red"),
+    "green_light": _light("green"),
+    "person": (
+        r"\b(?:pedestrians?|persons?|people|individuals?|passersby|passers-by|bystanders?|man|men|woman|women|child|children|kids?|"
+        r"workers?|officers?|policem[ae]n|someone|jogger|joggers|runners?|foot traffic|pedestrian activity)\b"
+        r"(?! (?:crossing (?:sign|symbol|area|zone|ahead|mark|light|signal|is|with|and|or|at|in|on the|located|visible|line|strip|button|warning|lane)|crossings?\b(?! the| in front| from| at the| a)|"
+        r"crosswalks?|signals?|signs?|walkways?|walks?\b(?=way)|bridges?|overpass\w*|lights?|traffic (?:light|signal)s?|lanes?|zones?|areas?|paths?|"
+        r"pathways?|symbols?|islands?|barriers?|underpass|refuge|safety|markings?|infrastructure|access|priority|railing|warning|right|guard|or vehicular|"
+        r"and vehic|bicycle|footbridge|plaza|mall|street|alley|sidewalks?|passage|stripes|control|button|gate|fence|refuge|friendly|ramp|tunnel|walk\b|traffic light|stop|-friendly))"
+    ),
+    "lead_vehicle": (
+        rf"\b{_VEHICLE}\b(?! parked| are parked| is parked)[^.;,]{{0,40}}?\b(?:directly ahead|immediately ahead|straight ahead|further ahead|ahead|in front|in the (?:same|ego|ego's|our|current) lane|"
+        r"(?:travel|driv|mov|head|proceed|go)\w* (?:in )?(?:the )?same direction|away from (?:the (?:camera|viewer)))\b"
+        rf"|\b(?:ahead|directly ahead|immediately ahead|in front|in front of (?:the (?:ego|ego vehicle|camera|car|vehicle)|us|it))(?: of (?:the ego(?: vehicle| car)?|the (?:camera|vehicle|viewer)|us|it))?(?: in (?:the|its) (?:same )?lane)?,? "
+        rf"(?:(?:is|are|there is|there are|a|an|the|several|multiple|two|three|another|one|we|see) )+(?:[\w-]+ ){{0,4}}?{_VEHICLE}\b"
+        rf"|\b(?:lead|leading|preceding|front) (?:\w+ )?{_VEHICLE}\b|\b(?:following|behind|tailing) (?:a|an|the|another) (?:[\w-]+ ){{0,3}}?{_VEHICLE}\b"
+        rf"|\b{_VEHICLE} (?:\w+ )?(?:being followed|immediately before)|\b(?:traffic|congestion|queue\w*) (?:is |directly |visible |immediately )?ahead\b|\bqueue of {_VEHICLE}"
+    ),
+    "roadworks": (
+        r"\b(?:road ?works?\b|construction (?:site|zone|area|work|barrier|barricade|cone|equipment|vehicle|sign|material|activit|fence|fencing|crew|machine|truck|barrel|marker)\w*|"
+        r"construction\b(?! of| on a building| cranes?)|(?:traffic|orange|safety|warning|road|construction) (?:\w+ )?cones?|cones?\b|(?:work|working) (?:zone|area)s?|excavators?|"
+        r"(?:traffic|orange)(?: and white)? (?:barrels?|drums?|barricades?)|barrels\b|under (?:construction|repair)|road (?:repair|maintenance)s?|pylons?)"
+    ),
+    "bad_weather": (
+        r"\b(?:rain(?:y|ing|fall|s|drops?|water)?\b|drizzl\w+|wet\b|snow\w*|fog(?:gy)?\b|mist(?:y)?\b|storm\w*|hail|sleet|icy\b|damp\b|slick\b|slippery|water droplets|puddles?|inclement|hazy\b|haze\b)"
+    ),
+}  # fmt: skip
+
+#: What is said instead, and denies the field: a clear day.
+_DENYING: dict[str, str] = {
+    "bad_weather": (
+        r"\b(?:weather (?:conditions? )?(?:\w+ ){0,3}?(?:is|are|seems?|appears?|looks?)?(?: to be)? ?(?:\w+ )?(?:clear|sunny|fair|good|fine|dry|pleasant|bright)|clear (?:weather|skies|sky|day)|sunny|"
+        r"sky (?:\w+ ){0,4}?(?:clear|blue)|clear,? (?:and )?(?:blue|sunny)|blue sk(?:y|ies)|dry (?:road|weather|pavement|surface|condition)s?|(?:road|pavement|surface) (?:\w+ ){0,3}?dry)\b"
+    ),
+}
+#: Denies both lights: where there is no traffic light at all, none is red.
+_NO_LIGHTS = re.compile(
+    r"\b(?:no|not any|without(?: any)?|absence of|lack of|neither|nor)\b(?:(?! (?:is|are|there|but|while)\b)[^.;]){0,70}?\b(?:traffic (?:lights?|signals?)|traffic control (?:signals?|devices?)|signals?\b(?! to))"
+)
+_NO_VEHICLES = re.compile(
+    rf"\b(?:no|not any|without(?: any)?|absence of|lack of|neither|nor)\b(?:(?! (?:is|are|there|but|while|parked)\b)[^.;]){{0,40}}?\b{_VEHICLE}\b(?! parked)"
+)
+_END = re.compile(r"[.!?;](?=\s|$)|\n+")
+_AND = re.compile(r"\band (?=(?:a|an|some|several|two|there)\b)")
+_CLAUSE = re.compile(
+    r",? (?:but|however|although|though|while|whereas)\b|, (?:with|and) (?=(?:a|an|the|several|two|three|some|there)\b)|, (?:the|a|an|there)\b|"
+    # Unpunctuated answers: what begins a new statement.
+    r" there (?:is|are) (?!no)|\bthe (?:sky|overall|weather|scene|environment|road (?:is|appears|surface|has)|traffic lights?|lane markings)|"
+    r"\bwith (?=(?:only|a|an|several|some|two|multiple)\b)|\bon the (?:left|right)\b|\b(?:several|multiple|some|two|three) "
+)
+_NEGATION = re.compile(
+    r"\b(?:no|not|without|none|neither|nor|never|absence of|lack of|devoid of|free (?:of|from)|clear of|empty of|cannot|isn't|aren't|hardly)\b|n't\b|\binvisible\b"
+)
+_AFTER_NEGATION = re.compile(
+    r"^[^.;,]{0,45}?\b(?:(?:is|are|was|were|can|be)(?: \w+ly)?(?: not|n't)\b|(?:is|are) (?:absent|missing)|cannot be seen|can be seen neither|not (?:clearly |immediately |currently )?(?:visible|present|seen))"
+)
+_HEDGE = re.compile(
+    r"\b(?:possibly|perhaps|maybe|may|might|could|likely|probably|potential(?:ly)?|presumably|what (?:seems|looks|could)|seem(?:s|ing)?|unclear|uncertain|or possibly|suggest\w* (?:recent|possible|that it|a recent)|if any|any)\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a text says about one field.
+
+    Attributes:
+        claim: ``claimed`` where one mention asserts it; else ``hedged``, ``denied`` or ``absent`` (not mentioned).
+        start: first character of the mention that decides; 0 where there is none.
+        end: one past its last character.
+    """
+
+    claim: Claim
+    start: int = 0
+    end: int = 0
+
+
+_COMPILED = {field: re.compile(pattern) for field, pattern in PATTERNS.items()}
+_COMPILED_DENYING = {field: re.compile(pattern) for field, pattern in _DENYING.items()}
+
+
+def read_claims(text: str) -> dict[str, Claimed]:
+    """What a description claims, field by field.
+
+    Args:
+        text: lower-case, see :func:`~lightemma.evaluation.reasoning.cues.plain`.
+    """
+    sentences = _sentences(text)
+    found = {field: _read(text, sentences, pattern) for field, pattern in _COMPILED.items()}
+    for field, pattern in _COMPILED_DENYING.items():
+        match = pattern.search(text)
+        if found[field].claim == "absent" and match:
+            found[field] = Claimed("denied", match.start(), match.end())
+    if found["lead_vehicle"].claim == "absent":
+        match = _NO_VEHICLES.search(text)
+        if match:
+            found["lead_vehicle"] = Claimed("denied", match.start(), match.end())
+    if found["red_light"].claim == found["green_light"].claim == "absent":
+        match = _NO_LIGHTS.search(text)
+        if match:
+            denied = Claimed("denied", match.start(), match.end())
+            found |= {"red_light": denied, "green_light": denied}
+    return found
+
+
+def _sentences(text: str) -> list[tuple[int, int]]:
+    places, start = [], 0
+    for match in _END.finditer(text):
+        places.append((start, match.end()))
+        start = match.end()
+    places.append((start, len(text)))
+    return places
+
+
+_STRENGTH: Sequence[Claim] = ("absent", "denied", "hedged", "claimed")
+
+
+def _read(text: str, sentences: Sequence[tuple[int, int]], pattern: re.Pattern[str]) -> Claimed:
+    best = Claimed("absent")
+    for match in pattern.finditer(text):
+        low = max(start for start, _ in sentences if start <= match.start())
+        high = min(end for start, end in sentences if end > match.start())
+        claim = _state(text[low : match.start()], match.group(), text[match.end() : high])
+        if _STRENGTH.index(claim) > _STRENGTH.index(best.claim):
+            best = Claimed(claim, match.start(), match.end())
+        if claim == "claimed":
+            break
+    return best
+
+
+def _state(before: str, said: str, after: str) -> Claim:
+    """Whether a mention asserts, denies or hedges, by the words of its clause before and after it."""
+    breaks = list(_CLAUSE.finditer(before))
+    clause = before[breaks[-1].start() :] if breaks else before
+    if _NEGATION.search(clause) or _NEGATION.search(said) or _AFTER_NEGATION.match(after):
+        return "denied"
+    if _HEDGE.search(_AND.split(clause)[-1][-60:]) or re.search(r"\b(?:possibly|might|may|could|likely)\b", said):
+        return "hedged"
+    return "claimed"

@@ -1,0 +1,362 @@
+"""The words that decide how a mention counts: past or advice, negated, on a condition, hedged, of somebody else.
+
+One pass over a text: cues and mentions are found by one regular expression and handled in order, so that each mention takes
+the state that the cues before it have left. docs/reasoning.md prints the rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Tense = Literal["advice", "past", "reason", "none"]
+
+#: Longest text that is read; a runaway answer says nothing new after that.
+LONGEST_TEXT = 20_000
+#: Characters between a mention and what judges it: "slowing down at this point would be appropriate".
+_NEAR = 110
+#: And between a mention and what limits it: "any acceleration at all should be avoided".
+_CLOSE = 25
+#: What stands between the members of a list: "accelerating, braking or turning is not needed".
+_LISTED = re.compile(r"[ ,]*(?:(?:or|and|nor)[ ]?)?(?:any |further )?")
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One place of a text that names something.
+
+    Attributes:
+        what: which thing, such as ``decelerate``.
+        start: first character.
+        end: one past the last character.
+        sentence: first and one past the last character of its sentence.
+        tense: ``advice`` about the next seconds, ``past`` history told, ``reason`` why, ``none`` where no cue says.
+        negated: said not to be.
+        conditional: only if, when or once something happens.
+        hedged: may, might, possibly.
+        prepared: only to be ready for.
+        later: after something else that comes first.
+    """
+
+    what: str
+    start: int
+    end: int
+    sentence: tuple[int, int]
+    tense: Tense = "none"
+    negated: bool = False
+    conditional: bool = False
+    hedged: bool = False
+    prepared: bool = False
+    later: bool = False
+
+    @property
+    def firm(self) -> bool:
+        """Advice without if and but."""
+        weak = self.negated or self.conditional or self.hedged or self.prepared or self.later
+        return self.tense == "advice" and not weak
+
+
+_USERS = (
+    r"(?:vehicles?|cars?|trucks?|bus(?:es)?|vans?|suvs?|sedans?|motorcycl\w+|cyclists?|pedestrians?|traffic|drivers?|"
+    r"bicycl\w+|scooters?)"
+)
+_BASE = (
+    r"(?:accelerate|decelerate|maintain|keep|continue|follow|stay|remain|stop|slow|brake|reduce|turn|proceed|drive|steer|"
+    r"hold|wait|increase|decrease|adjust|come|allow|ensure|be|make|prepare|yield|begin|start|resume)\b"
+)
+#: Cue -> pattern, in the order in which they are tried at one place. Lower-case text.
+_CUES: dict[str, str] = {
+    "end": r"[.!?;](?=\s|$)|\n+",
+    # Unpunctuated answers: what can only begin a sentence.
+    "opening": (
+        r"(?<=\s)(?:given (?:that|the|this|these)|considering|taking (?:this |these |all )?into account|"
+        r"taking into consideration|based on (?:this|these|the (?:current|scene|visual|observ|inter))\b)"
+    ),
+    "future": (
+        r"\b(?:next|upcoming|coming|following) (?:3|three|few|couple)\b(?: of)?(?:[ -]seconds?)?|"
+        r"\b(?:moving|going|looking) (?:forward|ahead)\b|\btherefore\b|\bthus\b|\bhence\b|\bconsequently\b"
+    ),
+    "trailing": (
+        r"\b(?:as|if|when|where|whenever) (?:it (?:is|becomes) )?(?:needed|necessary|required|appropriate|needs? be)\b|"
+        r"\bonly (?:if|when|once|after)\b|\bin case\b|\bif\b|\bshould (?:any|there|a|an|the (?:lead|vehicle|car|light|"
+        r"traffic|pedestrian|truck|bus|situation|road|cyclist|distance)\w*) "
+        r"(?!ego)|\bdepending on\b|\bassuming\b|\bprovided (?:that)?"
+    ),
+    "condition": r"\b(?:unless|until|once|whenever|as soon as|in the event)\b|\bwhen(?! needed| necessary)\b",
+    "later": r"\b(?:then|before|after which|afterwards?|after|subsequently|eventually)\b",
+    "prepared": (
+        r"\b(?:be(?:ing)?|stay(?:ing)?|remain(?:ing)?) (?:\w+ly )?(?:prepared|ready|alert|poised)\b(?: (?:and ready )?(?:to|for))?|"
+        r"\bready to\b|\bprepar(?:e|es|ed|ing) (?:for|to)\b|\bpreparation (?:for|to)\b|\breadiness to\b|\banticipat\w+"
+    ),
+    "negation": (
+        r"\b(?:not|no|without|neither|nor|never|avoid(?:s|ing)?|rather than|instead of|refrain(?:ing)? from|"
+        r"cannot|lack of|absence of|(?:decreas|reduc|limit|minimi[sz])\w*(?= (?:its |the |any |current )*acceleration)|"
+        r"ceas(?:e|ing)|(?:stop|transition\w* from|from)(?= (?:accelerat|decelerat|brak|slow)))\b|n't\b"
+    ),
+    "limit": (
+        r"\b(?:should|must) (?:(?P<limit_not>not be|be (?:\w+ly )?(?:avoided|minimi[sz]ed|minimal|limited))|"
+        r"be (?:kept )?(?:\w+ )?(?:minimal|moderate|gentle|gradual|cautious|low|restrained)|remain (?:minimal|low))\b"
+    ),
+    "advice": (
+        r"\b(?:should|must|shall|ought to|(?<!a )(?<!the )(?<!no )(?<!any )(?<!immediate )(?<!further )needs? to|has to|have to|"
+        r"will(?! turn)|is to|(?<!that )(?<!which )would|recommend\w*|advis(?:e|ed|able)|"
+        r"intends? to|plans? to|is best|is safe to|is appropriate to|is prudent to|is advisable to|is necessary to|"
+        r"i suggest)\b"
+    ),
+    "weak": (
+        r"\b(?:(?:ego|vehicle|it|car)(?P<weak_ego> )(?:\w+ly )?(?:may|might|could|can)|may|might|could|can|possibly|perhaps|"
+        r"potentially|optionally|consider)\b"
+    ),
+    "reason": (
+        r"\b(?:because|since|due to|owing to|in response to|as (?=(?:the|there|this|that|these|it|no|other|traffic|"
+        r"pedestrians|vehicles|cars|its|both|a|an|any|all|\w+ing)\b)|given(?! the ego)|indicat\w+|suggest\w*|reflect\w+|"
+        r"as indicated|as evidenced|evidenced)\b"
+    ),
+    "past": (
+        r"\b(?:was|were|had|has been|have been|has (?=\w+ed\b)|previous(?:ly)?|initially|earlier|past|over the last|"
+        r"in the last|recently|started|began|has (?:consistently|gradually|generally|steadily|slightly|recently|remained|"
+        r"maintained))\b"
+    ),
+    "other": (
+        rf"(?<!ego )(?<!the )(?<!this )(?<!my )(?<!our )\b{_USERS}\b(?: (?!and\b|or\b|should\b|must\b|to\b|while\b|which\b|the\b|by\b|ego\b|with\b|if\b|it\b)"
+        r"[\w-]+){0,3}? (?=(?:slow|brak|decelerat|accelerat|stop|stationary|turn|mov|chang|maintain)\w*\b)"
+        rf"|(?<!ego )\b(?:the|that|a|any) {_USERS} (?:ahead|in front|behind|that|which|is|are|has|have|begins?|starts?|slows?|brakes?|"
+        r"stops?|moves?|comes?|turns?)\b"
+    ),
+    "restart": (
+        r"\bbut\b|\bhowever\b|\binstead\b(?! of)|\bso\b(?= (?:the|it|a)\b)|\bwhile (?=\w+ing\b)|"
+        rf"\band(?: (?:also|then|instead|simply|just|continue to))? (?={_BASE})"
+    ),
+    "comma": (
+        r",(?P<comma_new> (?=(?:the|it|its|this|these|there|so|which|that|while|given|as|maintain|keep|ensur|follow|continu|"
+        r"adjust|mak|remain|stay|prepar|allow|hold|prioriti|focus)\w*\b(?! or\b)))?|\u2014|[()]|:(?=\s)|"
+        r"\band(?P<comma_and> )(?=(?:the|it|its|there)\b)"
+    ),
+    "praise": (
+        r"(?:\b(?:is|are|would be|be|seems?|remains?|appears)|'s)(?P<praise_not> not|n't)?(?: \w+ly)?(?: the)?(?: most)? "
+        r"(?:recommended|appropriate|advisable|advised|prudent|best|ideal|optimal|suitable|warranted|safest|reasonable|"
+        r"necessary|needed|required|justified|sufficient|acceptable|(?P<praise_un>unnecessary|unwarranted|inadvisable|unsafe))\b"
+    ),
+}  # fmt: skip
+
+
+_PATTERN = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _CUES.items()))
+
+
+def find_cues(text: str) -> list[re.Match[str]]:
+    """The cues of a lower-case text, in order; one search serves every kind of mention."""
+    return list(_PATTERN.finditer(text))
+
+
+class Mentions:
+    """Finds what a text names, with the state that the cues around give.
+
+    Args:
+        patterns: what -> pattern over lower-case text; the first that fits at a place counts.
+    """
+
+    def __init__(self, patterns: dict[str, str]) -> None:
+        self._names = list(patterns)
+        self._pattern = re.compile("|".join(f"({pattern})" for pattern in patterns.values()))
+
+    def find(self, text: str, cues: Sequence[re.Match[str]]) -> list[Mention]:
+        """The mentions of a text, in order.
+
+        Args:
+            text: lower-case, see :func:`plain`.
+            cues: of the text, see :func:`find_cues`.
+        """
+        states = _States()
+        found = [(match, self._names[(match.lastindex or 1) - 1]) for match in self._pattern.finditer(text)]
+        return list(states.walk(text, _merged(cues, found)))
+
+
+def _merged(
+    cues: Sequence[re.Match[str]], mentions: Sequence[tuple[re.Match[str], str]]
+) -> Iterator[tuple[re.Match[str], str, bool]]:
+    """Cues and mentions in order, each with its name and whether it is a mention; a cue inside a mention is part of it."""
+    place, free = 0, 0
+    for match, what in mentions:
+        while place < len(cues) and cues[place].start() < match.start():
+            if cues[place].start() >= free:
+                yield cues[place], cues[place].lastgroup or "", False
+            place += 1
+        yield match, what, True
+        free = match.end()
+    for cue in cues[place:]:
+        if cue.start() >= free:
+            yield cue, cue.lastgroup or "", False
+
+
+@dataclass(slots=True)
+class _States:
+    tense: Tense = "none"
+    advised: bool = False  # advice was met somewhere before
+    advising: bool = False  # and in this sentence
+    negated: bool = False
+    conditional: bool = False
+    leading: bool = False  # the condition opened its sentence and governs all of it
+    hedged: bool = False
+    prepared: bool = False
+    later: bool = False
+    other: bool = False
+    before_reason: Tense = "none"
+    reasons: int = 0  # mentions of the sentence before its last reason
+
+    def walk(self, text: str, found: Iterator[tuple[re.Match[str], str, bool]]) -> Iterator[Mention]:
+        """Hands out each sentence's mentions once the sentence is over."""
+        start, mentions = 0, list[Mention]()
+        for match, name, is_mention in found:
+            kind = name.partition("_")[0]
+            if is_mention:
+                if not self.other:
+                    mentions.append(self._mention(name, match))
+            elif kind == "end" or kind == "opening" and not self.advising:
+                end = match.end() if kind == "end" else match.start()
+                yield from self._finish(mentions, (start, end))
+                start, mentions = end, []
+                if kind == "opening":
+                    self.tense = "reason"
+            else:
+                getattr(self, f"_on_{kind}")(match, mentions)
+        yield from self._finish(mentions, (start, len(text)))
+
+    def _mention(self, what: str, match: re.Match[str]) -> Mention:
+        return Mention(
+            what, match.start(), match.end(), (0, 0), self.tense, self.negated, self.conditional, self.hedged,
+            self.prepared, self.later,
+        )  # fmt: skip
+
+    def _finish(self, mentions: list[Mention], sentence: tuple[int, int]) -> Iterator[Mention]:
+        for mention in mentions:
+            yield replace(mention, sentence=sentence)
+        # A sentence after advice, without a cue of its own, goes on advising.
+        self.tense = "advice" if self.advised else "none"
+        self.negated = self.conditional = self.leading = self.hedged = self.prepared = self.later = self.other = False
+        self.advising = False
+
+    def _clear(self) -> None:
+        self.negated = self.hedged = self.prepared = self.other = False
+        if not self.leading:
+            self.conditional = False
+
+    def _on_future(self, match: re.Match[str], mentions: list[Mention]) -> None:
+        self.advised = True
+        if self.tense != "reason":
+            self.tense = "advice"
+
+    def _on_opening(self, match: re.Match[str], mentions: list[Mention]) -> None:
+        self._on_reason(match, mentions)
+
+    def _on_advice(self, match: re.Match[str], mentions: list[Mention]) -> None:
+        self._clear()
+        self.later, self.advising = False, True
+        self.tense, self.advised = "advice", True
+
+    def _on_limit(self, match: re.Match[str], mentions: list[Mention]) -> None:
+        """``Acceleration should be avoided`` denies it, ``should be moderate`` does not advise it."""
+        denied = match["limit_not"] is not None
+        if mentions and match.start() - mentions[-1].end <= _CLOSE:
+            mentions[-1] = replace(mentions[-1], tense="advice", negated=denied or mentions[-1].negated, hedged=True)
+        self._on_advice(match, mentions)
+
+    def _on_weak(self, match: re.Match[str], mentions: list[Mention]) -> None:
+        if self.tense == "reason" and match["weak_ego"] is None:
+            return
+        self.negated = self.prepared = False
+        self.tense, self.hedged, self.advised = "advice", True, True
+
+    def _on_past(self, match: re.Match[str], mentions: list[Mention]) -> None:
+        self.tense, self.negated = "past", False
+
+    def _on_reason(self, match: re.Match[str], mentions: list[Mention]) -> None:
+        if self.tense != "reason":
+            self.before_reason = self.tense
+        self.reasons = len(mentions)
+        self.tense = "reason"
+        self.hedged = self.prepared = False
+
+    def _on_negation(self, match: re.Match[str], mentions: list[Mention]) -> None:
+        self.negated = True
+
+    def _on_restart(self, match: re.Match[str], mentions: list[Mention]) -> None:
+        self.negated = self.prepared = self.hedged = self.other = False
+        if match.group().startswith(("but", "however", "instead", "so")):
+            self.later = False
+            if not self.leading:
+                self.conditional = False
+        if self.tense == "reason" and self.before_reason == "advice":
+            self.tense = "advice"
+
+    def _on_comma(self, match: re.Match[str], mentions: list[Mention]) -> None:
+        self.other = self.prepared = False
+        if self.conditional and not self.leading:
+            self.conditional = False
+        # "no obstacle ahead, keeping ..." ends what is denied; "no need to accelerate, brake or turn" does not.
+        if match["comma_new"] or match["comma_and"] or match.group() == "(":
+            self.negated = False
+        if self.tense == "reason" and self.before_reason == "advice" and self.reasons == len(mentions):
+            self.tense = "advice"
+
+    def _on_other(self, match: re.Match[str], mentions: list[Mention]) -> None:
+        self.other = True
+
+    def _on_later(self, match: re.Match[str], mentions: list[Mention]) -> None:
+        self.later = any(mention.tense == "advice" for mention in mentions)
+
+    def _on_prepared(self, match: re.Match[str], mentions: list[Mention]) -> None:
+        self.prepared, self.negated = True, False
+
+    def _on_condition(self, match: re.Match[str], mentions: list[Mention]) -> None:
+        self.conditional = True
+        self.leading = self.tense != "reason" and not any(mention.tense == "advice" for mention in mentions)
+        if self.leading and self.tense == "advice" and not match.group().startswith(("once", "when")):
+            self.leading = False
+
+    def _on_trailing(self, match: re.Match[str], mentions: list[Mention]) -> None:
+        """``X if Y``: X is on a condition, and so is what follows in Y."""
+        last = mentions[-1] if mentions else None
+        if last is not None and last.tense == "advice":
+            if match.start() - last.end < 40 and "," not in match.string[last.end : match.start()]:
+                mentions[-1] = replace(last, conditional=True)
+            self.conditional = True
+        else:
+            self.conditional, self.leading = True, self.tense != "reason"
+
+    def _on_praise(self, match: re.Match[str], mentions: list[Mention]) -> None:
+        """``Slowing down is advisable``: what was named before is the advice."""
+        denied = match["praise_not"] is not None or match["praise_un"] is not None
+        text, last = match.string, match.start()
+        for place in range(len(mentions) - 1, -1, -1):
+            mention = mentions[place]
+            apart = text[mention.end : last]
+            listed = last == match.start() or _LISTED.fullmatch(apart)
+            if not listed or len(apart) > _NEAR or mention.tense == "past":
+                break
+            if denied or mention.tense in ("none", "reason"):
+                mentions[place] = replace(mention, tense="advice", negated=denied or mention.negated)
+            if not denied:
+                break
+            last = mention.start
+        self.advised = True
+        if not denied and self.tense != "past":
+            self._clear()
+            self.tense = "advice"  # "it is safest to slow down"
+
+
+def plain(text: str) -> str:
+    """Lower-case text with simple quotes, dashes and spaces, of the same length: places in it are places in the text."""
+    lower = text[:LONGEST_TEXT].translate(_SIMPLE)
+    found = lower.lower()
+    return (
+        found
+        if len(found) == len(lower)
+        else "".join(sign.lower() if len(sign.lower()) == 1 else sign for sign in lower)
+    )
+
+
+_SIMPLE = str.maketrans(
+    {"\u2019": "'", "\u2018": "'", "\u00a0": " ", "\u202f": " ", "\u2212": "-", "\u2013": "-", "\u2011": "-", "*": " "}
+)
