@@ -41,17 +41,26 @@ PATTERNS: dict[str, str] = {
         r"and vehic|bicycle|footbridge|plaza|mall|street|alley|sidewalks?|passage|stripes|control|button|gate|fence|refuge|friendly|ramp|tunnel|walk\b|traffic light|stop|-friendly))"
     ),
     "lead_vehicle": (
-        rf"\b{_VEHICLE}\b(?! parked| are parked| is parked)[^.;,]{{0,40}}?\b(?:directly ahead|immediately ahead|straight ahead|further ahead|ahead|in front|in the (?:same|ego|ego's|our|current) lane|"
-        r"(?:travel|driv|mov|head|proceed|go)\w* (?:in )?(?:the )?same direction|away from (?:the (?:camera|viewer)))\b"
-        rf"|\b(?:ahead|directly ahead|immediately ahead|in front|in front of (?:the (?:ego|ego vehicle|camera|car|vehicle)|us|it))(?: of (?:the ego(?: vehicle| car)?|the (?:camera|vehicle|viewer)|us|it))?(?: in (?:the|its) (?:same )?lane)?,? "
-        rf"(?:(?:is|are|there is|there are|a|an|the|several|multiple|two|three|another|one|we|see) )+(?:[\w-]+ ){{0,4}}?{_VEHICLE}\b"
-        rf"|\b(?:lead|leading|preceding|front) (?:\w+ )?{_VEHICLE}\b|\b(?:following|behind|tailing) (?:a|an|the|another) (?:[\w-]+ ){{0,3}}?{_VEHICLE}\b"
-        rf"|\b{_VEHICLE} (?:\w+ )?(?:being followed|immediately before)|\b(?:traffic|congestion|queue\w*) (?:is |directly |visible |immediately )?ahead\b|\bqueue of {_VEHICLE}"
+        # A vehicle ... ahead, driving the same way, or seen from behind.
+        rf"\b{_VEHICLE}\b(?! parked| are parked| is parked)(?:(?!parked|oncoming|opposite|towards|approaching|building)[^.;]){{0,60}}?\b"
+        r"(?:ahead|in front|in the (?:same|ego|ego's|our|current) lane|"
+        r"(?:travel|driv|mov|head|proceed|go)\w* (?:in )?(?:the )?same direction|away from (?:the |us)?(?:camera|viewer|ego)?|"
+        r"moving forward|(?:brake|tail|rear) ?lights?)\b(?! of a parked)"
+        # Ahead ... a vehicle.
+        r"|\b(?:(?:directly |immediately |further )?ahead|in front)(?: of (?:the (?:ego|camera|vehicle|viewer|car)(?: vehicle| car)?|us|it))?"
+        r"(?: in the (?:\w+ )?lane)?,? (?:(?:is|are|there is|there's|there are|a|an|the|several|multiple|two|three|another|one|we|see) )+"
+        rf"(?:[\w-]+ ){{0,4}}?{_VEHICLE}\b"
+        rf"|\b(?:lead|leading|preceding|front) (?:\w+ )?{_VEHICLE}\b"
+        rf"|\b(?:following|behind|tailing) (?:a|an|the|another) (?:[\w-]+ ){{0,3}}?{_VEHICLE}\b"
+        r"|\b(?:traffic|congestion|queue\w*) (?:is |directly |visible |immediately )?ahead\b"
     ),
     "roadworks": (
-        r"\b(?:road ?works?\b|construction (?:site|zone|area|work|barrier|barricade|cone|equipment|vehicle|sign|material|activit|fence|fencing|crew|machine|truck|barrel|marker)\w*|"
-        r"construction\b(?! of| on a building| cranes?)|(?:traffic|orange|safety|warning|road|construction) (?:\w+ )?cones?|cones?\b|(?:work|working) (?:zone|area)s?|excavators?|"
-        r"(?:traffic|orange)(?: and white)? (?:barrels?|drums?|barricades?)|barrels\b|under (?:construction|repair)|road (?:repair|maintenance)s?|pylons?)"
+        r"\b(?:road ?works?\b|construction (?:zone|area|work|barrier|barricade|cone|equipment|vehicle|sign|material|fence|"
+        r"fencing|crew|machine|truck|barrel|marker)\w*|(?:road|street|lane|highway|side of the (?:street|road)) (?:is |are )?"
+        r"(?:currently |partially )?(?:under (?:construction|repair)|being repaired)|road construction|cones?\b|"
+        r"(?:work|working) (?:zone|area)s?|excavators?|(?:traffic|orange)(?: and white)?(?: striped)? (?:barrels?|drums?|"
+        r"barricades?)|barrels\b|road (?:repair|maintenance)s?|pylons?|(?:orange|plastic|temporary|water-filled|"
+        r"red and white)(?: and white)?(?: plastic| striped| traffic| safety| construction)* (?:barriers?|barricades?|fenc\w+))"
     ),
     "bad_weather": (
         r"\b(?:rain(?:y|ing|fall|s|drops?|water)?\b|drizzl\w+|wet\b|snow\w*|fog(?:gy)?\b|mist(?:y)?\b|storm\w*|hail|sleet|icy\b|damp\b|slick\b|slippery|water droplets|puddles?|inclement|hazy\b|haze\b)"
@@ -70,7 +79,8 @@ _NO_LIGHTS = re.compile(
     r"\b(?:no|not any|without(?: any)?|absence of|lack of|neither|nor)\b(?:(?! (?:is|are|there|but|while)\b)[^.;]){0,70}?\b(?:traffic (?:lights?|signals?)|traffic control (?:signals?|devices?)|signals?\b(?! to))"
 )
 _NO_VEHICLES = re.compile(
-    rf"\b(?:no|not any|without(?: any)?|absence of|lack of|neither|nor)\b(?:(?! (?:is|are|there|but|while|parked)\b)[^.;]){{0,40}}?\b{_VEHICLE}\b(?! parked)"
+    r"\b(?:no|not any|without(?: any)?|absence of|lack of|neither|nor|devoid of|clear of|free of|empty of)\b"
+    rf"(?:(?! (?:is|are|there|but|while|parked)\b)[^.;]){{0,40}}?\b(?:{_VEHICLE}\b(?! parked)|traffic\b(?! (?:light|signal|control|sign|congest|cone|lane)))"
 )
 _END = re.compile(r"[.!?;](?=\s|$)|\n+")
 _AND = re.compile(r"\band (?=(?:a|an|some|several|two|there)\b)")

@@ -17,6 +17,8 @@ Tense = Literal["advice", "past", "reason", "none"]
 LONGEST_TEXT = 20_000
 #: Characters between a mention and what judges it: "slowing down at this point would be appropriate".
 _NEAR = 110
+#: Between a mention and the condition behind it: "slow down by about 0.2 m/s per second if the car ahead brakes".
+_TRAILING = 80
 #: And between a mention and what limits it: "any acceleration at all should be avoided".
 _CLOSE = 25
 #: What stands between the members of a list: "accelerating, braking or turning is not needed".
@@ -272,6 +274,11 @@ class _States:
         self.tense, self.negated = "past", False
 
     def _on_reason(self, match: re.Match[str], mentions: list[Mention]) -> None:
+        said = match.group()
+        if said.startswith(("suggest", "indicat")) and not self.advising and mentions:
+            # "The rightward curvature suggests ..." tells what is, though no cue says so.
+            if match.start() - mentions[-1].end <= 1 and mentions[-1].tense == "advice":
+                mentions[-1] = replace(mentions[-1], tense="reason")
         if self.tense != "reason":
             self.before_reason = self.tense
         self.reasons = len(mentions)
@@ -319,7 +326,8 @@ class _States:
         """``X if Y``: X is on a condition, and so is what follows in Y."""
         last = mentions[-1] if mentions else None
         if last is not None and last.tense == "advice":
-            if match.start() - last.end < 40 and "," not in match.string[last.end : match.start()]:
+            apart = match.string[last.end : match.start()]
+            if len(apart) < _TRAILING and "," not in apart.removesuffix(", "):
                 mentions[-1] = replace(last, conditional=True)
             self.conditional = True
         else:

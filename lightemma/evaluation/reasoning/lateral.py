@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from lightemma.evaluation.reasoning.cues import Mention
 from lightemma.evaluation.reasoning.readings import Lateral
@@ -27,7 +28,12 @@ def _turn(side: str) -> str:
 def _nudge(side: str) -> str:
     return (
         rf"\b{_NUDGE} {_HOW}(?:to (?:the|its) )?{side}(?:ward|wards)?\b|\b{side}(?:ward|wards)? {_HOW}{_NUDGE}\b"
-        rf"|\b(?:mov|shift|keep|stay|position|drift|lean)\w* {_HOW}(?:to (?:the|its) )?{side}(?:ward|wards)?\b(?! lane)"
+    )
+
+
+def _beside(side: str) -> str:
+    return (
+        rf"\b(?:mov|shift|keep|stay|position|drift|lean)\w* {_HOW}(?:to (?:the|its) )?{side}(?:ward|wards)?\b(?! lane)"
     )
 
 
@@ -50,6 +56,8 @@ PATTERNS: dict[str, str] = {
     r"|\b(?:left|right) or (?:right|left)(?: turn\w*)?|\bturn in either direction",
     "slight-left": _nudge("left"),
     "slight-right": _nudge("right"),
+    "beside-left": _beside("left"),
+    "beside-right": _beside("right"),
     "left": _turn("left"),
     "right": _turn("right"),
     "straight": (
@@ -75,7 +83,7 @@ def choose(mentions: Sequence[Mention]) -> Mention | None:
     """
     for test in (_firm, _advised, _named):
         said = [mention for mention in mentions if test(mention)]
-        for group in (_TURNS, ("straight",), ("slight-left", "slight-right")):
+        for group in (_TURNS, ("slight-left", "slight-right"), ("straight",), ("beside-left", "beside-right")):
             found = next((mention for mention in said if mention.what in group), None)
             if found is not None:
                 return _bent(found, mentions) if group == ("straight",) else found
@@ -116,4 +124,5 @@ def label(mention: Mention | None) -> Lateral:
     """The value that a mention stands for."""
     if mention is None:
         return "unclear"
-    return mention.what.removeprefix("slight-") if mention.what != "lane-change" else "unclear"
+    found = mention.what.removeprefix("slight-").removeprefix("beside-")
+    return cast("Lateral", "unclear" if found == "lane-change" else found)

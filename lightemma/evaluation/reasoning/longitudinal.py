@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import cast
 
 from lightemma.evaluation.reasoning.cues import Mention
 from lightemma.evaluation.reasoning.readings import Longitudinal
@@ -21,19 +24,23 @@ PATTERNS: dict[str, str] = {
         r"(?:\w+ly |at a |in (?:its|a|the) |its |a |the |current |complete )*"
         r"(?:stopped|stationary|still\b|stop\b|rest\b|halted|halt\b|motionless|immobile|at rest|in place|standstill|parked)"
         r"|\b(?:maintain\w*|keep\w*|hold\w*|continu\w+) (?:with )?(?:its |the |a |this |in |current |complete |full |fully )*"
-        r"(?:stationary|stopped|stop\b|standstill|halt|position\b(?! (?:in|within|on|inside|near|relative|behind the lane))|"
+        r"(?:stationary|stopped|stop\b|standstill|halt|"
         r"rest\b|idle)"
         rf"|\b(?:continu\w+ (?:to )?)?(?:maintain\w*|keep\w*|stay\w*|remain\w*|hold\w*) {_ADJECTIVES}(?:{_ZERO} (?:m/s|meters|speed|velocity|km/h)|"
         rf"{_SPEED}[^.;]{{0,12}}?(?:of|at|to|\(|is) ?(?:approximately |about )?{_ZERO}(?! ?\.?[1-9]))"
-        r"|\bwait(?:ing)? (?:for|until|at|behind)\b|\b(?:not|never) (?:to )?(?:move|proceed|start|enter)\b|\bstationary state\b"
+        r"|\b(?:not|never) (?:to )?(?:move|proceed|start|enter)\b|\bstationary state\b"
         r"|\bspeed of 0(?:\.0+)? m/s"
     ),
+    "position": (
+        r"\b(?:maintain\w*|keep\w*|hold\w*) (?:its |the |a |current )*position\b(?! (?:in|within|on|inside|near|relative) (?:the |its )?(?:\w+ )?lane)"
+    ),
+    "wait": r"\bwait(?:ing)? (?:for|until|at|behind)\b",
     "keep": (
         rf"\b(?:maintain\w*|keep\w*|hold\w*|retain\w*|sustain\w*|preserv\w+|stay\w*|remain\w*|continu\w+|driv\w+|"
         rf"proceed\w*|travel\w*|mov\w+|cruis\w+|go\w*|adopt\w*|at) {_ADJECTIVES}"
         rf"(?:current|same|constant|steady|consistent|stable|moderate|present|existing|cautious|safe|"
         rf"appropriate|its|this|a|the|uniform|similar|low|slow|controlled|reasonable) (?:[\w,/-]+ ){{0,4}}?{_SPEED}"
-        rf"|\b(?:maintain\w*|keep\w*|hold\w*) (?:or (?:slightly )?(?:reduc|decreas|increas|adjust)\w+ )?{_SPEED}"
+        rf"|\b(?:maintain\w*|keep\w*|hold\w*) {_SPEED}"
         rf"|\b(?:maintain\w*|keep\w*|hold\w*) {_ADJECTIVES}{_SPEED}"
         r"|\b(?:maintain\w*|keep\w*|hold\w*)(?= or (?:slightly |gently |gradually |moderately |slowly |further )*"
         r"(?:reduc|decreas|lower|increas|decelerat|accelerat|slow))"
@@ -62,36 +69,92 @@ PATTERNS: dict[str, str] = {
     ),
 }  # fmt: skip
 
-#: A verb that keeps a change going: "maintain its acceleration".
-KINDS = ("accelerate", "keep", "decelerate", "stay-stopped")
+KINDS = ("accelerate", "keep", "decelerate", "stay-stopped", "wait", "position")
+_STAYING = ("stay-stopped", "wait", "position")
+#: The statement itself says that the car stands.
+_STANDS = re.compile(
+    r"\b(?:ego|ego vehicle|it|the vehicle)(?:'s)? (?:is|was|has been|had been|has|remained|remains|being)(?: (?!ahead|behind|in\b)\w+){0,4}? "
+    r"(?:stopped|stationary|standing|at rest|not moving)\b|\b(?:remain\w*|completely|already|fully|been|stay\w*|vehicle being|currently) "
+    r"(?:stopped|stationary|at rest)\b|\b(?:come|came|coming) to a (?:complete |full )?(?:stop|halt)\b|\bat a (?:complete |full )?"
+    r"(?:stop|standstill)\b|\bits (?:current )?(?:stationary|stopped)|\bnot (?:been |currently )?(?:moving|in motion)\b|"
+    r"speeds? (?:of |at |was |is |has been |have been |remained |being |showing )(?:consistently |constant(?:ly)? |at |about |"
+    r"approximately |all |close to )*(?:0(?:\.0+)?(?![.\d])|zero\b)|"
+    r"(?:constant|consistent\w*) (?:speed of )?(?:zero|0\.0)|(?<![\d.])0\.0 m/s|zero speed|zero velocity|speed values (?:being|of|are|were) "
+    r"(?:all )?(?:close to )?(?:zero|0\.0)"
+)
+#: Characters between two choices: "maintain its current speed, or even slightly decelerate".
+_CHOICE = re.compile(r"[^.;]{0,45}?\bor\b[^.;]{0,40}")
 
 
-def choose(mentions: Sequence[Mention]) -> Mention | None:
+def choose(text: str, mentions: Sequence[Mention]) -> Mention | None:
     """The mention that the statement is taken by: the first piece of firm advice; without one, the first weaker one.
 
-    Weaker are, in this order: advice for later, advice to be prepared, hedged advice, advice on a condition, and what is
-    said of the present without any cue. Where only changes are denied, and both of them, the speed is kept.
+    Weaker are, in this order: hedged advice, advice to be prepared, advice on a condition or for later, and what is
+    said of the present without any cue. Where only changes are denied, and both of them, the speed is kept. Two firm choices
+    side by side (``maintain or slightly reduce its speed``) are no advice. To keep the speed is to stay stopped where the
+    statement itself says that the car stands.
+
+    Args:
+        text: lower-case.
+        mentions: of ``PATTERNS``.
     """
-    said = [mention for mention in mentions if mention.what in KINDS]
+    stands = _STANDS.search(text) is not None
+    # To hold its position is to stay stopped only where the car stands; else it is the place in the lane.
+    said = [mention for mention in mentions if mention.what in KINDS and (stands or mention.what != "position")]
     for test in _ORDER:
         found = next((mention for mention in said if test(mention)), None)
-        if found is not None and found.what == "keep":
-            # "maintain its speed, remaining stopped": the second says what the first means.
-            return next((other for other in said if other.what == "stay-stopped" and other.firm), found)
         if found is not None:
-            return found
-    denied = [
-        mention
-        for mention in said
-        if mention.negated and mention.tense == "advice" or mention.negated and mention.tense != "past"
-    ]
+            return _settled(text, found, said, stands)
+    denied = [mention for mention in said if mention.negated and mention.tense != "past"]
     if {"accelerate", "decelerate"} <= {mention.what for mention in denied}:
         first = denied[0]
-        return Mention("keep", first.start, denied[-1].end, first.sentence, "advice")
+        return _settled(text, Mention("keep", first.start, denied[-1].end, first.sentence, "advice"), said, stands)
     return None
 
 
-_ORDER = (
+def _settled(text: str, found: Mention, said: Sequence[Mention], stands: bool) -> Mention:
+    other = next((one for one in said if one.start >= found.end and one.what != found.what), None)
+    if found.firm and other is not None and (other.firm or _maybe(other)) and _CHOICE.fullmatch(text[found.end : other.start]):
+        both = {_class(text, found, stands), _class(text, other, stands)}
+        if len(both) > 1:
+            return replace(found, what="choice")
+    if found.what in _STAYING:
+        return replace(found, what="stay-stopped")
+    if found.what == "keep":
+        # "maintain its speed, remaining stopped": the second says what the first means.
+        remain = next((other for other in said if other.what == "stay-stopped" and other.firm), None)
+        if remain is not None and stands:
+            return remain
+        if stands and _still_stands(text, found):
+            return replace(found, what="stay-stopped")
+    return found
+
+
+def _maybe(mention: Mention) -> bool:
+    """``Or possibly slow down a little``."""
+    return _advice(mention) and mention.hedged and not (mention.conditional or mention.prepared or mention.later)
+
+
+def _class(text: str, mention: Mention, stands: bool) -> str:
+    """What a choice comes to: to keep a low speed is no other choice than to slow down."""
+    if mention.what in _STAYING or (mention.what == "keep" and stands):
+        return "stay-stopped"
+    return "decelerate" if _LOW.search(text[mention.start : mention.end]) else mention.what
+
+
+_LOW = re.compile(r"\b(?:low|lower|slow|slower|reduced)\b")
+
+
+def _still_stands(text: str, found: Mention) -> bool:
+    """Whether the last thing said of the own speed before the advice is that the car stands."""
+    return _MOVES.search(text[: found.start]) is None
+
+
+#: The statement says that the car moves: a speed that is not zero.
+_MOVES = re.compile(r"\b(?!0\.0+\b)(?!0\b)\d+(?:\.\d+)? ?(?:m/s|meters per second)(?!\^|\u00b2|2|/s)|\bspeed (?:has )?(?:increas|decreas)\w+")
+
+
+_ORDER: tuple[Callable[[Mention], bool], ...] = (
     lambda mention: mention.firm,
     lambda mention: _advice(mention) and mention.hedged and not (mention.conditional or mention.prepared),
     lambda mention: _advice(mention) and mention.prepared and not mention.conditional,
@@ -108,5 +171,5 @@ def _advice(mention: Mention) -> bool:
 
 def label(mention: Mention | None) -> Longitudinal:
     """The value that a mention stands for."""
-    found: Longitudinal = "unclear" if mention is None else mention.what  # type: ignore[assignment]
-    return found
+    found = "unclear" if mention is None or mention.what == "choice" else mention.what
+    return cast("Longitudinal", found)

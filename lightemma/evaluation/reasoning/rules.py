@@ -26,7 +26,7 @@ class RuleReader(Reader):
         cues = find_cues(lower)
         speeds = _LONGITUDINAL.find(lower, cues)
         turns = _LATERAL.find(lower, cues)
-        chosen = longitudinal.choose(speeds)
+        chosen = longitudinal.choose(lower, speeds)
         stated = stated_speed.choose(lower, _SPEED.find(lower, cues))
         grounds = read_claims(lower)
         return IntentReading(

@@ -1,0 +1,28 @@
+"""Which reader is meant: the rules, one of an installed package, or one by its dotted name."""
+
+from __future__ import annotations
+
+from lightemma.errors import UserError
+from lightemma.evaluation.reasoning.reader import Reader
+from lightemma.plugins import describe, error_line, find_class
+
+ENTRY_POINTS = "lightemma.readers"
+RULES = "rules"
+#: lightemma's own readers.
+READERS = {RULES: "lightemma.evaluation.reasoning.rules:RuleReader"}
+
+
+def find_reader(name: str = RULES) -> Reader:
+    """The reader behind a name.
+
+    Args:
+        name: ``rules``, the name that an installed package offers, or ``package.module:Class``.
+
+    Raises:
+        UserError: if there is none, or it cannot be made.
+    """
+    reader_class = find_class(name, ENTRY_POINTS, READERS, Reader, "reader")
+    try:
+        return reader_class()
+    except Exception as error:
+        raise UserError(f"The {describe(reader_class)} cannot be made ({error_line(error)}).") from error
