@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lightemma.evaluation.reasoning.cues import at_words
 from lightemma.evaluation.reasoning.readings import Claim
 
 _VEHICLE = (
@@ -116,7 +117,17 @@ class Claimed:
     end: int = 0
 
 
-_COMPILED = {field: re.compile(pattern) for field, pattern in PATTERNS.items()}
+_COMPILED = {field: re.compile(at_words([pattern])) for field, pattern in PATTERNS.items()}
+#: A text without any of these words does not speak of the field: most are passed over without a search.
+_WORDS: dict[str, tuple[str, ...]] = {
+    "red_light": ("red",),
+    "green_light": ("green",),
+    "roadworks": ("work", "construct", "cone", "barrel", "barri", "drum", "repair", "mainten", "pylon", "excavat", "fenc"),
+    "bad_weather": (
+        "rain", "drizzl", "wet", "snow", "fog", "mist", "storm", "hail", "sleet", "icy", "damp", "slick", "slipp",
+        "droplet", "puddle", "inclement", "haz",
+    ),
+}  # fmt: skip
 _COMPILED_DENYING = {field: re.compile(pattern) for field, pattern in _DENYING.items()}
 
 
@@ -127,7 +138,10 @@ def read_claims(text: str) -> dict[str, Claimed]:
         text: lower-case, see :func:`~lightemma.evaluation.reasoning.cues.plain`.
     """
     sentences = _sentences(text)
-    found = {field: _read(text, sentences, pattern) for field, pattern in _COMPILED.items()}
+    found = {
+        field: _read(text, sentences, pattern) if any(word in text for word in _WORDS.get(field, ("",))) else Claimed("absent")
+        for field, pattern in _COMPILED.items()
+    }
     for field, pattern in _COMPILED_DENYING.items():
         match = pattern.search(text)
         if found[field].claim == "absent" and match:

@@ -7,7 +7,7 @@ the state that the cues before it have left. docs/reasoning.md prints the rules.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -68,9 +68,13 @@ _BASE = (
     r"(?:accelerate|decelerate|maintain|keep|continue|follow|stay|remain|stop|slow|brake|reduce|turn|proceed|drive|steer|"
     r"hold|wait|increase|decrease|adjust|come|allow|ensure|be|make|prepare|yield|begin|start|resume)\b"
 )
-#: Cue -> pattern, in the order in which they are tried at one place. Lower-case text.
+_END = r"[.!?;](?=\s|$)|\n+"
+_COMMA = (
+    r",(?P<comma_new> (?=(?:the|it|its|this|these|there|so|which|that|while|given|as|maintain|keep|ensur|follow|continu|"
+    r"adjust|mak|remain|stay|prepar|allow|hold|prioriti|focus)\w*\b(?! or\b)))?|\u2014|[()]|:(?=\s)"
+)
+#: Cue -> pattern of words, in the order in which they are tried at one place. Lower-case text.
 _CUES: dict[str, str] = {
-    "end": r"[.!?;](?=\s|$)|\n+",
     # Unpunctuated answers: what can only begin a sentence.
     "opening": (
         r"(?<=\s)(?:given (?:that|the|this|these)|considering|taking (?:this |these |all )?into account|"
@@ -95,7 +99,7 @@ _CUES: dict[str, str] = {
     "negation": (
         r"\b(?:not|no|without|neither|nor|never|avoid(?:s|ing)?|rather than|instead of|refrain(?:ing)? from|"
         r"cannot|lack of|absence of|(?:decreas|reduc|limit|minimi[sz])\w*(?= (?:its |the |any |current )*acceleration)|"
-        r"ceas(?:e|ing)|(?:stop|transition\w* from|from)(?= (?:accelerat|decelerat|brak|slow)))\b|n't\b"
+        r"ceas(?:e|ing)|(?:stop|transition\w* from|from)(?= (?:accelerat|decelerat|brak|slow)))\b|\w+n't\b"
     ),
     "limit": (
         r"\b(?:should|must) (?:(?P<limit_not>not be|be (?:\w+ly )?(?:avoided|minimi[sz]ed|minimal|limited))|"
@@ -131,20 +135,22 @@ _CUES: dict[str, str] = {
         r"\bbut\b|\bhowever\b|\binstead\b(?! of)|\bso\b(?= (?:the|it|a)\b)|\bwhile (?=\w+ing\b)|"
         rf"\band(?: (?:also|then|instead|simply|just|continue to))? (?={_BASE})"
     ),
-    "comma": (
-        r",(?P<comma_new> (?=(?:the|it|its|this|these|there|so|which|that|while|given|as|maintain|keep|ensur|follow|continu|"
-        r"adjust|mak|remain|stay|prepar|allow|hold|prioriti|focus)\w*\b(?! or\b)))?|\u2014|[()]|:(?=\s)|"
-        r"\band(?P<comma_and> )(?=(?:the|it|its|there)\b)"
-    ),
+    "comma_and": r"\band (?=(?:the|it|its|there)\b)",
     "praise": (
-        r"(?:\b(?:is|are|would be|be|seems?|remains?|appears)|'s)(?P<praise_not> not|n't)?(?: \w+ly)?(?: the)?(?: most)? "
+        r"\b(?:is|are|would be|be|seems?|remains?|appears|\w+'s)(?P<praise_not> not|n't)?(?: \w+ly)?(?: the)?(?: most)? "
         r"(?:recommended|appropriate|advisable|advised|prudent|best|ideal|optimal|suitable|warranted|safest|reasonable|"
         r"necessary|needed|required|justified|sufficient|acceptable|(?P<praise_un>unnecessary|unwarranted|inadvisable|unsafe))\b"
     ),
 }  # fmt: skip
 
 
-_PATTERN = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _CUES.items()))
+def at_words(patterns: Iterable[str]) -> str:
+    """One pattern of several that all begin where a word begins; every other place is passed over at once."""
+    return rf"\b(?=\w)(?:{'|'.join(patterns)})"
+
+
+_WORDS = at_words(f"(?P<{name}>{pattern})" for name, pattern in _CUES.items())
+_PATTERN = re.compile(rf"(?=[.!?;,()\u2014:\n])(?:(?P<end>{_END})|(?P<comma>{_COMMA}))|{_WORDS}")
 
 
 def find_cues(text: str) -> list[re.Match[str]]:
@@ -161,7 +167,7 @@ class Mentions:
 
     def __init__(self, patterns: dict[str, str]) -> None:
         self._names = list(patterns)
-        self._pattern = re.compile("|".join(f"({pattern})" for pattern in patterns.values()))
+        self._pattern = re.compile(at_words(f"({pattern})" for pattern in patterns.values()))
 
     def find(self, text: str, cues: Sequence[re.Match[str]]) -> list[Mention]:
         """The mentions of a text, in order.

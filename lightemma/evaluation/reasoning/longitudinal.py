@@ -72,6 +72,7 @@ PATTERNS: dict[str, str] = {
 KINDS = ("accelerate", "keep", "decelerate", "stay-stopped", "wait", "position")
 _STAYING = ("stay-stopped", "wait", "position")
 #: The statement itself says that the car stands.
+_STANDING_WORDS = ("stop", "station", "0.0 m", "zero", "halt", "rest", "moving", "motion", "standing", "speed of 0")
 _STANDS = re.compile(
     r"\b(?:ego|ego vehicle|it|the vehicle)(?:'s)? (?:is|was|has been|had been|has|remained|remains|being)(?: (?!ahead|behind|in\b)\w+){0,4}? "
     r"(?:stopped|stationary|standing|at rest|not moving)\b|\b(?:remain\w*|completely|already|fully|been|stay\w*|vehicle being|currently) "
@@ -98,7 +99,7 @@ def choose(text: str, mentions: Sequence[Mention]) -> Mention | None:
         text: lower-case.
         mentions: of ``PATTERNS``.
     """
-    stands = _STANDS.search(text) is not None
+    stands = any(word in text for word in _STANDING_WORDS) and _STANDS.search(text) is not None
     # To hold its position is to stay stopped only where the car stands; else it is the place in the lane.
     said = [mention for mention in mentions if mention.what in KINDS and (stands or mention.what != "position")]
     for test in _ORDER:

@@ -11,7 +11,7 @@ _NUMBER = r"-?\d+(?:\.\d+)?"
 _UNIT = r"(?:m/s|mps|meters? per second|metres? per second|km/h|kph|kilomet(?:er|re)s per hour|mph|miles per hour)"
 #: A number of a speed: a range counts as its middle, and a number per second squared is no speed.
 PATTERNS: dict[str, str] = {
-    "speed": rf"{_NUMBER} ?(?:{_UNIT} ?)?(?:(?:-|to|and|or) ?{_NUMBER} ?)?{_UNIT}(?!\w)(?! ?(?:\^|\u00b2|2\b|/s|squared|per second|every|per 0|each|over))"
+    "speed": rf"(?<!-)\d+(?:\.\d+)? ?(?:{_UNIT} ?)?(?:(?:-|to|and|or) ?{_NUMBER} ?)?{_UNIT}(?!\w)(?! ?(?:\^|\u00b2|2\b|/s|squared|per second|every|per 0|each|over))"
 }
 _NUMBERS = re.compile(_NUMBER)
 _PER_SECOND = (("km/h", 3.6), ("kph", 3.6), ("kilomet", 3.6), ("mph", 1 / 0.44704), ("miles", 1 / 0.44704))
