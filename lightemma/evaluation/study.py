@@ -17,6 +17,9 @@ from lightemma.evaluation.compatibility import check_comparable, decided_early, 
 from lightemma.evaluation.metrics.displacement import Convention, l2
 from lightemma.evaluation.metrics.plan_safety import SafetyJudge
 from lightemma.evaluation.probing.probed_runs import ProbedRun, probed_runs, untouched
+from lightemma.evaluation.reasoning.ledger import Ledger, ReadTexts, read_ledger
+from lightemma.evaluation.reasoning.reader import Reader
+from lightemma.evaluation.reasoning.rules import RuleReader
 from lightemma.evaluation.scene_context import SceneContext
 from lightemma.evaluation.scores import BASELINE, RunScores, baseline_scores
 from lightemma.evaluation.statistics.bootstrap import RESAMPLES, SEED, SceneBootstrap
@@ -65,6 +68,7 @@ class Study:
         folders: run name to the folder it is stored in; runs that exist in memory only are missing.
         probed: the runs of probes, each beside its untouched run; never among ``runs``.
         alone: names of the runs of probes whose untouched run is not compared.
+        reader: what reads the texts in those folders.
     """
 
     runs: Sequence[RunScores]
@@ -79,6 +83,7 @@ class Study:
     folders: Mapping[str, Path] = field(default_factory=dict)
     probed: Sequence[ProbedRun] = ()
     alone: Sequence[str] = ()
+    reader: Reader = field(default_factory=RuleReader)
 
     @property
     def others(self) -> list[RunScores]:
@@ -197,6 +202,12 @@ class Study:
         return {pair.run: pair for pair in pairs if pair.reference == self.baseline.name}
 
     @cached_property
+    def ledgers(self) -> dict[str, Ledger]:
+        """Name of every run with a model to its words next to its plans, read once."""
+        texts = ReadTexts(self.reader)
+        return {run.name: read_ledger(run, self.folders.get(run.name), texts) for run in self.models}
+
+    @cached_property
     def judge(self) -> SafetyJudge:
         """Who is around the frames and where the road is, collected once."""
         return SafetyJudge(self.baseline.scenes, self.baseline.tokens, self.context)
@@ -211,6 +222,7 @@ def make_study(
     seed: int = SEED,
     context: SceneContext | None = None,
     folders: Mapping[str, Path] | None = None,
+    reader: Reader | None = None,
 ) -> Study:
     """Checks that runs can be compared, cuts them to common frames if wanted, and adds the baseline where it is missing.
 
@@ -223,6 +235,7 @@ def make_study(
         seed: of the draws.
         context: what the data says in addition to the recorded drive; nothing if None.
         folders: run name to its folder.
+        reader: what reads the texts in those folders; the rules if None.
 
     Raises:
         UserError: if the runs cannot be compared, or two have the same name.
@@ -255,6 +268,7 @@ def make_study(
         folders=folders or {},
         probed=probed,
         alone=alone,
+        reader=reader or RuleReader(),
     )
 
 

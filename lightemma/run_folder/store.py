@@ -101,12 +101,12 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 def read_frames(folder: Path) -> list[FrameRecord]:
     """All frames of a run, with their texts."""
-    return _latest(_read(folder, FrameRecord))
+    return _latest(read_lines(folder, FrameRecord))
 
 
 def read_numbers(folder: Path) -> list[FrameNumbers]:
     """All frames of a run, without their texts: several times faster."""
-    return _latest(_read(folder, FrameNumbers))
+    return _latest(read_lines(folder, FrameNumbers))
 
 
 class _Outcome(msgspec.Struct, frozen=True, gc=False):
@@ -116,7 +116,7 @@ class _Outcome(msgspec.Struct, frozen=True, gc=False):
 
 def read_outcomes(folder: Path) -> dict[str, str]:
     """Sample token -> outcome of every frame a run has; as it last ended."""
-    return {record.sample_token: record.outcome for record in _read(folder, _Outcome)}
+    return {record.sample_token: record.outcome for record in read_lines(folder, _Outcome)}
 
 
 class _Called(msgspec.Struct, frozen=True, gc=False):
@@ -130,7 +130,7 @@ class _Calls(msgspec.Struct, frozen=True, gc=False):
 
 def count_calls(folder: Path) -> tuple[int, int]:
     """How many calls a run's frames record, and how many of them were answered from the response cache."""
-    frames = {record.sample_token: record.calls for record in _read(folder, _Calls)}
+    frames = {record.sample_token: record.calls for record in read_lines(folder, _Calls)}
     return sum(map(len, frames.values())), sum(call.cached for calls in frames.values() for call in calls)
 
 
@@ -139,7 +139,14 @@ def _latest(records: Iterable[_R]) -> list[_R]:
     return list({record.sample_token: record for record in records}.values())
 
 
-def _read(folder: Path, kind: type[_T]) -> Iterator[_T]:
+def read_lines(folder: Path, kind: type[_T]) -> Iterator[_T]:
+    """The frames of a run as structs that hold as much of a line as is wanted; a torn last line is dropped.
+
+    A frame that was tried again has several lines, of which the last counts.
+
+    Raises:
+        UserError: if the file cannot be read or a line is damaged.
+    """
     path = folder / FRAMES
     decoder = msgspec.json.Decoder(kind)
     try:

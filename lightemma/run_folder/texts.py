@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 from lightemma.errors import UserError
 from lightemma.files import open_regular
 from lightemma.run_folder.records import CallRecord, take_old_calls
-from lightemma.run_folder.store import FRAMES
+from lightemma.run_folder.store import FRAMES, read_lines
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,41 @@ class _Measured(msgspec.Struct, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         take_old_calls(self)
+
+
+class _Said(msgspec.Struct, frozen=True, gc=False):
+    stage: str
+    response: str | None = None
+
+
+class _FrameSaid(msgspec.Struct, frozen=True):
+    sample_token: str
+    calls: list[_Said] = []
+    stages: list[_Said] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        take_old_calls(self)
+
+
+def stage_texts(folder: Path, stages: Collection[str]) -> dict[str, dict[str, str]]:
+    """What a run's frames answered at some stages, without the prompts: several times faster than reading all.
+
+    Args:
+        folder: the run.
+        stages: names of stages; of several calls of one name the last that was answered counts.
+
+    Returns:
+        Sample token -> stage -> answer.
+
+    Raises:
+        UserError: if the file cannot be read or a line is damaged.
+    """
+    return {
+        frame.sample_token: {
+            call.stage: call.response for call in frame.calls if call.stage in stages and call.response is not None
+        }
+        for frame in read_lines(folder, _FrameSaid)
+    }
 
 
 class FrameTexts:

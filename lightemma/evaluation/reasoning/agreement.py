@@ -20,6 +20,7 @@ from typing import TextIO
 
 from lightemma.evaluation.reasoning.reader import Reader
 from lightemma.evaluation.reasoning.readings import CLAIM_FIELDS
+from lightemma.run_folder.manifest import Manifest
 
 INTENT_FIELDS = ("longitudinal", "lateral", "stated_speed")
 FIELDS = (*INTENT_FIELDS, *CLAIM_FIELDS)
@@ -144,6 +145,11 @@ def shipped() -> dict[tuple[str, str], Agreement]:
         for row in rows
     ]
     return {(one.run, one.field): one for one in made}
+
+
+def model_of(manifest: Manifest | None) -> str:
+    """The name that a run's model has among the labelled runs."""
+    return "" if manifest is None or manifest.model is None else manifest.model.name
 
 
 def unreliable(model: str) -> list[str]:
