@@ -21,6 +21,8 @@ from lightemma.frame import FloatArray
 
 #: The history rule: the last step of speed, beyond this (m/s), goes on.
 RULE_STEP = 0.05
+#: The trend rule: the change in 3 s (six steps) is this many times the last step. A trend goes on, and fades.
+TREND_STEPS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,12 @@ def history_rule(run: RunScores) -> FloatArray:
     step = run.history[:, -1, 0] - run.history[:, -2, 0]
     found: FloatArray = np.sign(step) * (np.abs(step) > RULE_STEP)
     return found
+
+
+def trend_change(run: RunScores) -> FloatArray:
+    """(n,) m/s, the change that the last step of speed leads to, four steps long: a rule that any definition can be asked of."""
+    change: FloatArray = TREND_STEPS * (run.history[:, -1, 0] - run.history[:, -2, 0])
+    return change
 
 
 def said_direction(intents: Sequence[IntentReading | None], speed: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lightemma.evaluation.reasoning.directions import (
     DEFINITION, Definition, driven_side, history_rule, planned_change, recorded_change, said_direction, said_side,
-    speed_now,
+    speed_now, trend_change,
 )  # fmt: skip
 from lightemma.evaluation.reasoning.reader import Reader
 from lightemma.evaluation.reasoning.readings import IntentReading, SceneReading
@@ -66,6 +66,7 @@ class Ledger:
         planned: (n,) m/s, planned change of speed.
         recorded: (n,) m/s, recorded change of speed.
         rule: (n,) direction by the history rule.
+        trend: (n,) m/s, change of speed by the trend rule.
         said_side: (n,) side that the words advise.
         planned_side: (n,) side that the plan leads to.
         recorded_side: (n,) side that the recorded car went to.
@@ -78,6 +79,7 @@ class Ledger:
     planned: FloatArray
     recorded: FloatArray
     rule: FloatArray
+    trend: FloatArray
     said_side: FloatArray
     planned_side: FloatArray
     recorded_side: FloatArray
@@ -113,6 +115,10 @@ class Ledger:
         """(n,) 1 where the history rule says what the recorded car did, on the same frames."""
         return self._same(self.rule, self.directions(definition)[1])
 
+    def trend_right(self, definition: Definition = DEFINITION) -> FloatArray:
+        """(n,) 1 where the trend rule says what the recorded car did, on the same frames."""
+        return self._same(definition.directions(self.trend, self.speed), self.directions(definition)[1])
+
     def cells(self) -> FloatArray:
         """(n,) place in ``CELLS`` of each judged frame, NaN where not judged."""
         place: FloatArray = 2 * (1 - self.right()) + (1 - self.followed())
@@ -147,6 +153,7 @@ def read_ledger(run: RunScores, folder: Path | None, texts: ReadTexts) -> Ledger
         planned=planned_change(run),
         recorded=recorded_change(run),
         rule=history_rule(run),
+        trend=trend_change(run),
         said_side=said_side(intents),
         planned_side=driven_side(run.history, run.trajectory),
         recorded_side=driven_side(run.history, run.truth),

@@ -25,6 +25,10 @@ class SensitivityRow:
         skill: share, words_right less rule_right
         skill_ci_low: share, lower end of its paired scene-clustered 95 % interval (CR2)
         skill_ci_high: share, upper end
+        trend_right: share in which the trend rule says it: four times the last step of speed, by the same definition
+        trend_skill: share, words_right less trend_right
+        trend_skill_ci_low: share, lower end of its interval
+        trend_skill_ci_high: share, upper end
         decelerate_not_done: share of the frames whose words say slower and whose plan does not slow down
     """
 
@@ -37,13 +41,18 @@ class SensitivityRow:
     skill: float
     skill_ci_low: float
     skill_ci_high: float
+    trend_right: float
+    trend_skill: float
+    trend_skill_ci_low: float
+    trend_skill_ci_high: float
     decelerate_not_done: float
 
 
 class ReasoningSensitivity(Table[SensitivityRow]):
     """Whether the answers depend on where a change of speed begins.
 
-    The first row of a run is the definition of the table `reasoning`.
+    The first row of a run is the definition of the table `reasoning`. The history rule calls every step of more than 0.05 m/s a change,
+    whatever the definition; the trend rule asks the definition, and is the stronger rival where it is wide.
     """
 
     name = "reasoning_sensitivity"
@@ -63,11 +72,12 @@ class ReasoningSensitivity(Table[SensitivityRow]):
         for name, definition in keys:
             one = study.ledgers[name]
             followed, right, rule = one.followed(definition), one.right(definition), one.rule_right(definition)
-            columns += [followed, right, rule, right - rule, np.where(one.said == -1, 1 - followed, np.nan)]
+            trend = one.trend_right(definition)
+            columns += [followed, right, rule, right - rule, trend, right - trend, np.where(one.said == -1, 1 - followed, np.nan)]
         found = iter(study.intervals(np.column_stack(columns)))
         rows = []
         for name, definition in keys:
-            followed_share, right_share, rule_share, skill, not_done = (next(found) for _ in range(5))
+            followed_share, right_share, rule_share, skill, trend_share, over, not_done = (next(found) for _ in range(7))
             rows.append(
                 SensitivityRow(
                     run=name,
@@ -79,6 +89,10 @@ class ReasoningSensitivity(Table[SensitivityRow]):
                     skill=skill.mean,
                     skill_ci_low=skill.low,
                     skill_ci_high=skill.high,
+                    trend_right=trend_share.mean,
+                    trend_skill=over.mean,
+                    trend_skill_ci_low=over.low,
+                    trend_skill_ci_high=over.high,
                     decelerate_not_done=not_done.mean,
                 )
             )
