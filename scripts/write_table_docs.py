@@ -23,6 +23,7 @@ WIDTH = 160
 #: Tables that a page of their own explains.
 SAFETY = ("feasibility", "safety")
 PROBES = ("probes",)
+REASONING = ("reasoning", "reasoning_cells", "reasoning_sensitivity", "claims", "disagreement", "language")
 
 
 def pages() -> dict[Path, list[TableOf[Any, Any]]]:
@@ -31,6 +32,9 @@ def pages() -> dict[Path, list[TableOf[Any, Any]]]:
         DOCS / "metrics.md": [table for table in TABLES if table.name not in SAFETY + PROBES],
         DOCS / "safety.md": [table for table in TABLES if table.name in SAFETY],
         DOCS / "probes.md": [table for table in TABLES if table.name in PROBES],
+        DOCS / "metrics.md": [table for table in TABLES if table.name not in SAFETY + REASONING],
+        DOCS / "safety.md": [table for table in TABLES if table.name in SAFETY],
+        DOCS / "reasoning.md": [table for table in TABLES if table.name in REASONING],
         DOCS / "closed-loop.md": list(CLOSED_LOOP),
     }
 
