@@ -32,7 +32,7 @@ def frame_columns(study: Study) -> dict[str, Any]:
     """What the page knows of every frame without opening its scene's data.
 
     Arrays are base64 of little-endian numbers: ``scene`` uint16, ``speed`` float32, codes uint8 (255: none), ``outcome``
-    uint8 per run, ``errors`` float32 per run and convention (metres; NaN without a plan).
+    uint8 per run, ``words`` uint8 per run (bits, see ``JUDGED``), ``errors`` float32 per run and convention (metres; NaN without a plan).
     """
     runs = study.runs
     first = runs[0]
@@ -53,6 +53,7 @@ def frame_columns(study: Study) -> dict[str, Any]:
         "outcomes": outcomes,
         "runs": [
             {
+                "words": _packed(_words(study, run.name), "u1"),
                 "outcome": _packed(np.array([code.get(outcome, 255) for outcome in outcomes_of(run)]), "u1"),
                 "errors": {
                     convention: _packed(np.minimum(l2(run.errors, convention)[:, 3], 1e30), "<f4")
@@ -62,6 +63,19 @@ def frame_columns(study: Study) -> dict[str, Any]:
             for run in runs
         ],
     }
+
+
+#: What is known of a frame's words, as bits: judged, right, followed, says slower.
+JUDGED, RIGHT, FOLLOWED, SLOWER = 1, 2, 4, 8
+
+
+def _words(study: Study, run: str) -> npt.NDArray[np.int64]:
+    """(n,) bits of what a run's words are; 0 where they are not judged."""
+    ledger = study.ledgers.get(run)
+    if ledger is None:
+        return np.zeros(study.frames, dtype=np.int64)
+    bits = JUDGED + RIGHT * (ledger.right() == 1) + FOLLOWED * (ledger.followed() == 1) + SLOWER * (ledger.said == -1)
+    return np.where(ledger.judged(), bits, 0)
 
 
 def families(run: RunScores, facts: Mapping[str, SceneFacts] | None = None) -> list[Family]:

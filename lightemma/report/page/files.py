@@ -21,6 +21,7 @@ from lightemma.report.page.chosen import chosen_frames
 from lightemma.report.page.columns import frame_columns
 from lightemma.report.page.document import document
 from lightemma.report.page.escape import page_json
+from lightemma.report.page.questions import question_rows
 from lightemma.report.page.scenes import SceneData
 from lightemma.report.page.summary import data_line, is_synthetic, page_tables, run_entries
 from lightemma.report.page.views import horizon_curves, view_rows
@@ -91,7 +92,7 @@ def write_report(
     size = sum(text.answer_characters for text in texts.values()) + FRAME_BYTES * len(study.runs) * study.frames
     in_folder = size > SINGLE_FILE
     limit = (FOLDER_PICTURES if in_folder else PAGE_PICTURES) if max_thumbnails is None else max(0, max_thumbnails)
-    scenes = SceneData(study.runs, texts, _pictures(study, limit))
+    scenes = SceneData(study.runs, texts, _pictures(study, limit), study.ledgers)
     report = _report_id(study)
     folder = out.with_name(f"{out.stem}_data")
     try:
@@ -144,6 +145,7 @@ def page_data(comparison: Comparison, title: str) -> dict[str, Any]:
         "convention": study.convention,
         "frames": frame_columns(study),
         "runs": run_entries(study),
+        "questions": question_rows(comparison),
         "views": view_rows(comparison),
         "horizons": horizon_curves(study),
         "tables": page_tables(comparison),

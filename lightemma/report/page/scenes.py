@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from lightemma.evaluation.reasoning.ledger import Ledger
 from lightemma.evaluation.scores import RunScores
 from lightemma.evaluation.tables.errors import outcomes_of
 from lightemma.files import digest_of
 from lightemma.frame import FloatArray, Frame
 from lightemma.report.camera_view import paths_in_picture
 from lightemma.report.page.prompts import PromptTemplates
+from lightemma.report.page.words import Words, read_words, shown_words
 from lightemma.report.thumbnails import make_thumbnail
 from lightemma.run_folder.records import OK
 from lightemma.run_folder.texts import FrameText, FrameTexts
@@ -34,6 +36,7 @@ class SceneData:
         runs: all over the same frames in the same order.
         texts: run name -> its texts; runs without a model have none.
         pictures: frame number -> the frame, for those whose picture is wanted.
+        ledgers: run name -> how its words were read.
         templates: the wordings met so far.
         examples: run number -> outcome -> failed answers.
         prompts: wordings' set (name and digest) -> one whole prompt per stage.
@@ -43,6 +46,7 @@ class SceneData:
     runs: Sequence[RunScores]
     texts: Mapping[str, FrameTexts]
     pictures: Mapping[int, Frame]
+    ledgers: Mapping[str, Ledger] = field(default_factory=dict)
     templates: PromptTemplates = field(default_factory=PromptTemplates)
     examples: dict[int, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
     prompts: dict[str, list[dict[str, str]]] = field(default_factory=dict)
@@ -71,7 +75,7 @@ class SceneData:
         for index, run in enumerate(self.runs):
             text = texts.get(run.name)
             if text is not None and text.calls:
-                said[index] = self._stages(text, lists)
+                said[index] = self._stages(text, lists, read_words(self.ledgers.get(run.name), number))
                 self._note(index, outcomes[index][number], text, number)
         return {
             "image": first.images[number],
@@ -92,7 +96,7 @@ class SceneData:
             "picture": self._picture(number),
         }
 
-    def _stages(self, text: FrameText, lists: list[str]) -> list[dict[str, Any]]:
+    def _stages(self, text: FrameText, lists: list[str], words: Mapping[str, Words]) -> list[dict[str, Any]]:
         answers = [stage.response for stage in text.calls]
         found = []
         for place, stage in enumerate(text.calls):
@@ -107,6 +111,7 @@ class SceneData:
                     "attempts": stage.attempts,
                     "cached": stage.cached,
                     "error": stage.error,
+                    **shown_words(words.get(stage.stage), stage.response),
                 }
             )
         return found

@@ -1,7 +1,7 @@
 // The frame browser: filters, and a list that draws only the rows in sight.
 
 const ROW = 30;
-const NO_FILTER = { run: '', outcome: '', scene: '', from: '', to: '', text: '', order: 'worst' };
+const NO_FILTER = { run: '', outcome: '', words: '', scene: '', from: '', to: '', text: '', order: 'worst' };
 let filter = { ...NO_FILTER };
 let found = new Uint32Array(0);
 let chosen = null; // { frame, run } of the detail
@@ -31,6 +31,7 @@ function buildFilters() {
   fill($('filters'), null, [
     select('run', 'Run', [['', 'all'], ...runs.map((run) => [run.name, run.name])]),
     select('outcome', 'Outcome', [['', 'all'], ['scored', 'scored'], ['failed', 'any failure'], ['format', 'any format error'], ['call', 'any call error'], ...kinds]),
+    hasWords ? select('words', 'Words', [['', 'all'], ...Object.entries(WORDS).map(([value, [text]]) => [value, text])]) : null,
     frames.families.map((family) => select(family.name, family.name[0].toUpperCase() + family.name.slice(1), [['', 'all'], ...family.labels.map((label) => [label, label])])),
     frames.families.some((family) => family.name === 'scene') ? null : select('scene', 'Scene', [['', 'all'], ...frames.scenes.map((name) => [name, name])]),
     el('fieldset', { class: 'range' }, el('legend', null, 'L2 average, m'),
@@ -94,9 +95,10 @@ function move(steps) {
   openFrame(Math.floor(found[place] / runs.length), found[place] % runs.length);
 }
 
-/** Sets the filters, as a click in another part of the page asks, and scrolls to the list. */
-function showFrames(changes) {
+/** Sets the filters, as a click in another part of the page asks, and scrolls to the list; ``open`` opens its first frame. */
+function showFrames(changes, open = false) {
   setFilter({ ...NO_FILTER, ...Object.fromEntries(frames.families.map((family) => [family.name, ''])), ...changes });
+  if (open && found.length) openFrame(Math.floor(found[0] / runs.length), found[0] % runs.length);
   $('frames').scrollIntoView();
   $('list').focus({ preventScroll: true });
 }

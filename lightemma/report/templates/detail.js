@@ -61,7 +61,7 @@ function drawDetail() {
       el('p', { class: 'steps' },
         button('← Previous', () => move(-1), { class: 'plain', 'data-keep': 'previous', disabled: place === 0 }),
         button('Next →', () => move(1), { class: 'plain', 'data-keep': 'next', disabled: place === found.length - 1 }))),
-    views, el('h4', null, 'Plans'), plansTable(), el('h4', null, 'Speed and curvature, step by step'), actionsTable(), ...answersOf(run),
+    ...[saidOf(run)].flat(), views, el('h4', null, 'Plans'), plansTable(), el('h4', null, 'Speed and curvature, step by step'), actionsTable(), ...answersOf(run),
     el('p', { class: 'note token' }, `${opened.image ? `${opened.image} · ` : ''}${frames.tokens[frame]}`));
   if (held) $('detail').querySelector(`[data-keep="${held}"]`)?.focus({ preventScroll: true });
 }
@@ -104,6 +104,25 @@ function promptText(stage, texts) {
   return data.templates[stage.prompt].map((piece) => (typeof piece === 'number' ? fillings[piece] : piece)).join('');
 }
 
+/** A text with its marked places; places do not overlap and are in order. */
+function marked(text, places) {
+  const pieces = [];
+  let from = 0;
+  for (const [start, end] of places ?? []) {
+    pieces.push(text.slice(from, start), el('mark', null, text.slice(start, end)));
+    from = end;
+  }
+  return [...pieces, text.slice(from)];
+}
+
+/** The sentence that a run's intent was read from, and what it was read as. */
+function saidOf(run) {
+  const stage = (opened.texts[run] ?? []).find((other) => other.stage === 'intent' && other.marks?.length);
+  if (!stage) return [];
+  const [start, end] = stage.marks[0];
+  return el('blockquote', { class: 'said' }, el('mark', null, stage.response.slice(start, end).trim()), stage.read ? el('p', { class: 'note' }, stage.read) : null);
+}
+
 function answersOf(run) {
   const texts = opened.texts[run];
   if (!texts) return [];
@@ -113,7 +132,8 @@ function answersOf(run) {
     const prompt = promptText(stage, texts);
     return el('section', { class: 'stage', 'data-stage': stage.stage },
       el('h5', null, spaced(stage.stage), el('small', null, facts.filter(Boolean).join(' · '))),
-      stage.response === null ? el('p', { class: 'note' }, 'No answer came back.') : el('pre', { class: 'wrapped' }, stage.response || '(an empty answer)'),
+      stage.response === null ? el('p', { class: 'note' }, 'No answer came back.') : el('pre', { class: 'wrapped' }, stage.response ? marked(stage.response, stage.marks) : '(an empty answer)'),
+      stage.read ? el('p', { class: 'note read' }, stage.read) : null,
       stage.error ? el('pre', { class: 'wrapped failed' }, stage.error) : null,
       prompt === null
         ? el('p', { class: 'note' }, 'The prompt is left out of the report; it is in the run’s frames.jsonl.')

@@ -12,6 +12,7 @@ const frames = (() => {
     families: given.families.map((family) => ({ ...family, codes: unpack(family.codes, Uint8Array) })),
     outcomes: given.outcomes,
     runs: given.runs.map((run) => ({
+      words: unpack(run.words, Uint8Array),
       outcome: unpack(run.outcome, Uint8Array),
       errors: Object.fromEntries(Object.entries(run.errors).map(([name, text]) => [name, unpack(text, Float32Array)])),
     })),
@@ -32,6 +33,18 @@ const ORDERS = {
   scene: ['in order of scenes', null],
 };
 
+// Bits of what a frame's words are, as the page's data has them.
+const JUDGED = 1, RIGHT = 2, FOLLOWED = 4, SLOWER = 8;
+const WORDS = {
+  right: ['right', (bits) => bits & RIGHT],
+  wrong: ['wrong', (bits) => !(bits & RIGHT)],
+  followed: ['followed by the plan', (bits) => bits & FOLLOWED],
+  departed: ['not followed by the plan', (bits) => !(bits & FOLLOWED)],
+  'right-departed': ['right, and not followed', (bits) => bits & RIGHT && !(bits & FOLLOWED)],
+  'slower-departed': ['“slower”, and the plan is not', (bits) => bits & SLOWER && !(bits & FOLLOWED)],
+};
+const hasWords = frames.runs.some((run) => run.words.some((bits) => bits & JUDGED));
+
 /** Whether an outcome is what was asked for: one kind, or all of a group. */
 function outcomeTest(wanted) {
   return frames.outcomes.map((name) => {
@@ -45,6 +58,7 @@ function findRows(filter) {
   const width = runs.length;
   const wantedRuns = filter.run ? [runNamed.get(filter.run).number] : runs.map((run) => run.number);
   const test = outcomeTest(filter.outcome);
+  const said = filter.words ? WORDS[filter.words][1] : null;
   const scene = filter.scene ? frames.scenes.indexOf(filter.scene) : -1;
   const kinds = frames.families.map((family) => [family, filter[family.name]]).filter(([, label]) => label)
     .map(([family, label]) => [family.codes, family.labels.indexOf(label)]);
@@ -58,6 +72,7 @@ function findRows(filter) {
     if (kinds.some(([codes, code]) => codes[frame] !== code)) continue;
     if (text && !sceneHit[frames.scene[frame]] && !frames.tokens[frame].toLowerCase().includes(text)) continue;
     for (const run of wantedRuns) {
+      if (said && !(frames.runs[run].words[frame] & JUDGED && said(frames.runs[run].words[frame]))) continue;
       if (!(test[frames.runs[run].outcome[frame]] ?? !filter.outcome)) continue;
       if (bounded) {
         const error = errorOf(run, frame);

@@ -42,6 +42,7 @@ function followAddress() {
 
 startTheme();
 startOpening();
+startQuestions();
 startComparison();
 startCharts();
 startStrata();
