@@ -150,6 +150,8 @@ def compare(
     resamples: int = RESAMPLES,
     seed: int = SEED,
     tables: Sequence[str] = (),
+    reader: str = "rules",
+    judge: str | None = None,
 ) -> Tables:
     """Compares runs over the same frames.
 
@@ -162,6 +164,8 @@ def compare(
         resamples: how many draws of scenes.
         seed: of the draws.
         tables: further tables, as ``package.module:Class``.
+        reader: what reads the models' words: ``rules``, or ``package.module:Class``.
+        judge: name of the model whose stored judgments are read instead; None for the reader.
 
     Raises:
         UserError: if they cannot be compared, ``data`` cannot be opened, or one of ``tables`` cannot be used.
@@ -176,5 +180,7 @@ def compare(
             resamples=resamples,
             seed=seed,
             tables=tables,
+            reader=reader,
+            judge=judge,
         )
     )

@@ -15,9 +15,18 @@ from pathlib import Path
 
 from lightemma.data.published import PublishedArchive
 from lightemma.evaluation.reasoning.agreement import (
-    ALL, FIELDS, RELIABLE, Agreement, LabelledStatement, agreements, digest, read_as_labels, read_labels, same_value,
+    ALL,
+    FIELDS,
+    RELIABLE,
+    Agreement,
+    LabelledStatement,
+    agreements,
+    read_as_labels,
+    read_labels,
+    same_value,
 )  # fmt: skip
 from lightemma.evaluation.reasoning.reader_choice import find_reader
+from lightemma.run_folder.judgments import digest
 
 MARKS = {"longitudinal": 0.95}
 HOME = resources.files("lightemma.evaluation.reasoning")
@@ -75,7 +84,10 @@ def _print(result: list[Agreement]) -> list[Agreement]:
     by_run: dict[str, dict[str, Agreement]] = {}
     for one in result:
         by_run.setdefault(one.run, {})[one.field] = one
-    for name, show in (("agreement, %", lambda one: f"{100 * one.agreement:.1f}"), ("kappa", lambda one: f"{one.kappa:.2f}")):
+    for name, show in (
+        ("agreement, %", lambda one: f"{100 * one.agreement:.1f}"),
+        ("kappa", lambda one: f"{one.kappa:.2f}"),
+    ):
         print(f"{name:20}" + "".join(f"{field:>14}" for field in FIELDS))
         for run, fields in by_run.items():
             print(f"{run:20}" + "".join(f"{show(fields[field]) if field in fields else '-':>14}" for field in FIELDS))

@@ -16,6 +16,7 @@ from lightemma.cli import (
     estimate,
     evaluate,
     import_archives,
+    judge,
     models,
     planners,
     plot,
@@ -64,6 +65,7 @@ app.command("import")(import_archives.import_archives)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
+app.command("judge")(judge.judge)
 app.command("study", cls=GroupedCommand)(study.study)
 app.add_typer(plot.app, name="plot")
 app.command("video")(video.video)

@@ -22,6 +22,8 @@ def compare(
         bool, typer.Option("--figures", help="Also draw the figures (.pdf, .svg, .png), into figures/ of the folder.")
     ] = False,
     table: options.MoreTables = None,
+    reader: options.ReaderOption = "rules",
+    judge: options.JudgeOption = None,
     resamples: options.Resamples = 10_000,
     seed: options.Seed = 20_250_501,
 ) -> None:
@@ -43,6 +45,8 @@ def compare(
             "--shared-frames": shared_frames,
             "--figures": figures,
             "--table": table,
+            "--reader": reader != "rules",
+            "--judge": judge,
             "--resamples": resamples != 10_000,
             "--seed": seed != 20_250_501,
         }
@@ -59,7 +63,15 @@ def compare(
         folders,
         data=data,
         parser=parser,
-        **options.choices(convention, shared_frames=shared_frames, resamples=resamples, seed=seed, tables=table),
+        **options.choices(
+            convention,
+            shared_frames=shared_frames,
+            resamples=resamples,
+            seed=seed,
+            tables=table,
+            reader=reader,
+            judge=judge,
+        ),
     )
     write_tables(comparison, out)
     show_summary(comparison)

@@ -131,9 +131,31 @@ MoreTables = Annotated[
     ),
 ]
 
+ReaderOption = Annotated[
+    str,
+    typer.Option(
+        "--reader", help="What reads the models' words: rules, an installed package's, or package.module:Class."
+    ),
+]
+JudgeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--judge",
+        help="Read the words as this model judged them (`lightemma judge`), not by rules.",
+        show_default=False,
+    ),
+]
+
 
 def choices(
-    convention: str, *, shared_frames: bool, resamples: int, seed: int, tables: list[str] | None = None
+    convention: str,
+    *,
+    shared_frames: bool,
+    resamples: int,
+    seed: int,
+    tables: list[str] | None = None,
+    reader: str = "rules",
+    judge: str | None = None,
 ) -> Choices:
     """How finished runs are compared, from the options above.
 
@@ -141,15 +163,21 @@ def choices(
         UserError: if there is no such convention, or a table cannot be used.
     """
     from lightemma.evaluation.metrics.displacement import check_convention
+    from lightemma.evaluation.reasoning.reader_choice import find_reader
     from lightemma.evaluation.tables.plugin_tables import outside_tables
 
     outside_tables(tables or ())  # errors in them are found before anything is read or driven
+    if judge is not None and reader != "rules":
+        raise UserError("--reader and --judge both say who reads the words; give one of them.")
+    find_reader(reader)
     return {
         "convention": check_convention(convention),
         "shared_only": shared_frames,
         "resamples": resamples,
         "seed": seed,
         "tables": tables or (),
+        "reader": reader,
+        "judge": judge,
     }
 
 

@@ -27,6 +27,8 @@ def report(
         typer.Option(help="Maximum number of pictures; a selection of interesting frames if left out.", min=0),
     ] = None,
     table: options.MoreTables = None,
+    reader: options.ReaderOption = "rules",
+    judge: options.JudgeOption = None,
     resamples: options.Resamples = 10_000,
     seed: options.Seed = 20_250_501,
 ) -> None:
@@ -42,7 +44,15 @@ def report(
         runs,
         data=data,
         parser=parser,
-        **options.choices(convention, shared_frames=shared_frames, resamples=resamples, seed=seed, tables=table),
+        **options.choices(
+            convention,
+            shared_frames=shared_frames,
+            resamples=resamples,
+            seed=seed,
+            tables=table,
+            reader=reader,
+            judge=judge,
+        ),
     )
     files = write_report(comparison, out, title=title, max_thumbnails=thumbnails)
     show_notes(comparison)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from lightemma.evaluation.metrics.displacement import Convention
+from lightemma.evaluation.reasoning.judge_reader import JudgeReader
+from lightemma.evaluation.reasoning.reader_choice import RULES, find_reader
 from lightemma.evaluation.scene_context import SceneContext
 from lightemma.evaluation.scores import RunScores
 from lightemma.evaluation.statistics.bootstrap import RESAMPLES, SEED
@@ -27,6 +29,8 @@ class Choices(TypedDict, total=False):
         resamples: how many draws of scenes.
         seed: of the draws.
         tables: further tables, as ``package.module:Class`` or by the name of an installed package's.
+        reader: what reads the models' words: ``rules``, an installed package's, or ``package.module:Class``.
+        judge: name of the model whose stored judgments are read instead; None for the reader.
     """
 
     convention: Convention
@@ -34,6 +38,8 @@ class Choices(TypedDict, total=False):
     resamples: int
     seed: int
     tables: Sequence[str]
+    reader: str
+    judge: str | None
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,8 @@ def compare_runs(
     context: SceneContext | None = None,
     folders: Mapping[str, Path] | None = None,
     tables: Sequence[str] = (),
+    reader: str = RULES,
+    judge: str | None = None,
 ) -> Comparison:
     """Compares runs over the same frames.
 
@@ -89,9 +97,12 @@ def compare_runs(
         context: pictures, scene facts, agents around and maps, where the data has them.
         folders: run name to the folder it is stored in, for what shows the models' answers.
         tables: further tables, as ``package.module:Class`` or by the name of an installed package's.
+        reader: what reads the models' words.
+        judge: name of the model whose stored judgments are read instead; None for the reader.
 
     Raises:
-        UserError: if the runs cannot be compared, two have the same name, or one of ``tables`` cannot be used.
+        UserError: if the runs cannot be compared, two have the same name, one of ``tables`` or the reader cannot be used, or
+            no run has judgments by this judge.
     """
     outside, notes = outside_tables(tables)
     study = make_study(
@@ -102,6 +113,7 @@ def compare_runs(
         seed=seed,
         context=context,
         folders=folders,
+        reader=find_reader(reader) if judge is None else JudgeReader(judge, (folders or {}).values()),
     )
     built: dict[str, BuiltTable[Any]] = {table.name: build(table, study) for table in TABLES}
     for table in outside:

@@ -9,7 +9,6 @@ unknown where chance alone agrees always (both gave one value to everything).
 from __future__ import annotations
 
 import csv
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -42,7 +41,7 @@ class LabelledStatement:
         scene: name of the scene.
         frame_index: place among the scene's benchmark frames.
         stage: ``intent`` or ``scene``.
-        text_sha256: of the statement, see :func:`digest`.
+        text_sha256: of the statement, see :func:`~lightemma.run_folder.judgments.digest`.
         labels: field to value; a stated speed is empty where none is said.
     """
 
@@ -71,11 +70,6 @@ class Agreement:
     statements: int
     agreement: float
     kappa: float
-
-
-def digest(text: str) -> str:
-    """SHA-256 of a statement with every run of white space made one space."""
-    return hashlib.sha256(" ".join(text.split()).encode("utf-8", "replace")).hexdigest()
 
 
 def read_labels(file: TextIO) -> list[LabelledStatement]:
@@ -141,7 +135,9 @@ def shipped() -> dict[tuple[str, str], Agreement]:
     place = resources.files("lightemma.evaluation.reasoning").joinpath(_SHIPPED)
     rows = csv.DictReader(place.read_text(encoding="utf-8").splitlines())
     made = [
-        Agreement(row["run"], row["field"], int(row["statements"]), float(row["agreement"]), float(row["kappa"] or "nan"))
+        Agreement(
+            row["run"], row["field"], int(row["statements"]), float(row["agreement"]), float(row["kappa"] or "nan")
+        )
         for row in rows
     ]
     return {(one.run, one.field): one for one in made}

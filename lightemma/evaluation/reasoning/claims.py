@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,22 +11,30 @@ from lightemma.evaluation.reasoning.cues import at_words
 from lightemma.evaluation.reasoning.readings import Claim
 
 _VEHICLE = (
-    r"(?:vehicles?|cars?|trucks?|bus(?:es)?|vans?|suvs?|sedans?|motorcycles?|motorcyclists?|hatchbacks?|taxis?|cabs?|pickups?|trailers?|"
+    r"(?:vehicles?|cars?|trucks?|bus(?:es)?|vans?|suvs?|sedans?|motorcycles?|motorcyclists?|hatchbacks?|taxis?|cabs?|"
+    r"pickups?|trailers?|"
     r"lorr(?:y|ies)|minivans?|jeeps?|scooters?|convertibles?|coupes?|wagons?)"
 )
 _LIGHT = r"(?:(?:traffic |stop |signal )?(?:lights?|signals?)|stoplights?)"
-_GAP = r"(?:(?!(?:green|red|yellow|amber|pedestrian|commercial|industrial|buildings?|trees?|pole|car|truck|vehicle|gr[ae]y)\b)[\w'/-]+,? ){0,9}?"
+_GAP = (
+    r"(?:(?!(?:green|red|yellow|amber|pedestrian|commercial|industrial|buildings?|trees?|pole|car|truck|vehicle|"
+    r"gr[ae]y)\b)[\w'/-]+,? ){0,9}?"
+)
 _OTHER_LIGHTS = r"(?<!brake )(?<!tail )(?<!rear )(?<!taillight )"
 
 
 def _light(colour: str) -> str:
     return (
-        rf"\b{colour}(?:,| and \w+)? (?:\w+[- ]){{0,2}}?{_LIGHT}\b(?! on the (?:car|vehicle|back|rear)|s? of (?:the|a) (?:car|vehicle|truck|bus))"
-        rf"|{_OTHER_LIGHTS}\b{_LIGHT} {_GAP}(?:is|are|show\w*|display\w*|turn\w*|indicat\w*|appear\w*|remain\w*|currently|with|in|at|on|"
+        rf"\b{colour}(?:,| and \w+)? (?:\w+[- ]){{0,2}}?{_LIGHT}\b(?! on the (?:car|vehicle|back|rear)|s? of (?:the|"
+        rf"a) (?:car|vehicle|truck|bus))"
+        rf"|{_OTHER_LIGHTS}\b{_LIGHT} {_GAP}(?:is|are|show\w*|display\w*|turn\w*|indicat\w*|appear\w*|remain\w*|currently|"
+        rf"with|in|at|on|"
         rf"emit\w*|signal\w*|illuminat\w*|lit|seem\w*|visible|glow\w*|reads?)?,? {_GAP}{colour}\b"
-        r"(?=[.,;)]|$| (?:for|and|indicat\w+|allow\w*|in|at|on|as|but|suggest\w+|which|signals?|lights?(?! on)|arrows?|with|while|there|the|a|so|"
+        r"(?=[.,;)]|$| (?:for|and|indicat\w+|allow\w*|in|at|on|as|but|suggest\w+|which|signals?|lights?(?! on)|arrows?|"
+        r"with|while|there|the|a|so|"
         r"meaning|permit\w*|or|signifying|requiring|circles?|illuminat\w*)\b)"
-        rf"|\b{colour} (?:left |right |straight |turn )?arrows?\b(?= (?:light|signal))|\blights? \({colour}\)|\bsignals? \({colour}\)"
+        rf"|\b{colour} (?:left |right |straight |turn )?arrows?\b(?= (?:light|signal))|\blights? \({colour}\)|"
+        rf"\bsignals? \({colour}\)"
     )
 
 
@@ -34,22 +43,31 @@ PATTERNS: dict[str, str] = {
     "red_light": _light("red"),
     "green_light": _light("green"),
     "person": (
-        r"\b(?:pedestrians?|persons?|people|individuals?|passersby|passers-by|bystanders?|man|men|woman|women|child|children|kids?|"
+        r"\b(?:pedestrians?|persons?|people|individuals?|passersby|passers-by|bystanders?|man|men|woman|women|child|"
+        r"children|kids?|"
         r"workers?|officers?|policem[ae]n|someone|jogger|joggers|runners?|foot traffic|pedestrian activity)\b"
-        r"(?! (?:crossing (?:sign|symbol|area|zone|ahead|mark|light|signal|is|with|and|or|at|in|on the|located|visible|line|strip|button|warning|lane)|crossings?\b(?! the| in front| from| at the| a)|"
-        r"crosswalks?|signals?|signs?|walkways?|walks?\b(?=way)|bridges?|overpass\w*|lights?|traffic (?:light|signal)s?|lanes?|zones?|areas?|paths?|"
-        r"pathways?|symbols?|islands?|barriers?|underpass|refuge|safety|markings?|infrastructure|access|priority|railing|warning|right|guard|or vehicular|"
-        r"and vehic|bicycle|footbridge|plaza|mall|street|alley|sidewalks?|passage|stripes|control|button|gate|fence|refuge|friendly|ramp|tunnel|walk\b|traffic light|stop|-friendly))"
+        r"(?! (?:crossing (?:sign|symbol|area|zone|ahead|mark|light|signal|is|with|and|or|at|in|on the|located|visible|"
+        r"line|strip|button|warning|lane)|crossings?\b(?! the| in front| from| at the| a)|"
+        r"crosswalks?|signals?|signs?|walkways?|walks?\b(?=way)|bridges?|overpass\w*|lights?|traffic (?:light|signal)s?|"
+        r"lanes?|zones?|areas?|paths?|"
+        r"pathways?|symbols?|islands?|barriers?|underpass|refuge|safety|markings?|infrastructure|access|priority|railing|"
+        r"warning|right|guard|or vehicular|"
+        r"and vehic|bicycle|footbridge|plaza|mall|street|alley|sidewalks?|passage|stripes|control|button|gate|fence|"
+        r"refuge|friendly|ramp|tunnel|walk\b|traffic light|stop|-friendly))"
     ),
     "lead_vehicle": (
         # A vehicle ... ahead, driving the same way, or seen from behind.
-        rf"\b{_VEHICLE}\b(?! parked| are parked| is parked)(?:(?!parked|oncoming|opposite|towards|approaching|building)[^.;]){{0,60}}?\b"
+        rf"\b{_VEHICLE}\b(?! parked| are parked| is parked)(?:(?!parked|oncoming|opposite|towards|approaching|"
+        rf"building)[^.;]){{0,60}}?\b"
         r"(?:ahead|in front|in the (?:same|ego|ego's|our|current) lane|"
-        r"(?:travel|driv|mov|head|proceed|go)\w* (?:in )?(?:the )?same direction|away from (?:the |us)?(?:camera|viewer|ego)?|"
+        r"(?:travel|driv|mov|head|proceed|go)\w* (?:in )?(?:the )?same direction|away from (?:the |us)?(?:camera|viewer|"
+        r"ego)?|"
         r"moving forward|(?:brake|tail|rear) ?lights?)\b(?! of a parked)"
         # Ahead ... a vehicle.
-        r"|\b(?:(?:directly |immediately |further )?ahead|in front)(?: of (?:the (?:ego|camera|vehicle|viewer|car)(?: vehicle| car)?|us|it))?"
-        r"(?: in the (?:\w+ )?lane)?,? (?:(?:is|are|there is|there's|there are|a|an|the|several|multiple|two|three|another|one|we|see) )+"
+        r"|\b(?:(?:directly |immediately |further )?ahead|in front)(?: of (?:the (?:ego|camera|vehicle|viewer|"
+        r"car)(?: vehicle| car)?|us|it))?"
+        r"(?: in the (?:\w+ )?lane)?,? (?:(?:is|are|there is|there's|there are|a|an|the|several|multiple|two|three|"
+        r"another|one|we|see) )+"
         rf"(?:[\w-]+ ){{0,4}}?{_VEHICLE}\b"
         rf"|\b(?:lead|leading|preceding|front) (?:\w+ )?{_VEHICLE}\b"
         rf"|\b(?:following|behind|tailing) (?:a|an|the|another) (?:[\w-]+ ){{0,3}}?{_VEHICLE}\b"
@@ -57,48 +75,60 @@ PATTERNS: dict[str, str] = {
     ),
     "roadworks": (
         r"\b(?:road ?works?\b|construction (?:zone|area|work|barrier|barricade|cone|equipment|vehicle|sign|material|fence|"
-        r"fencing|crew|machine|truck|barrel|marker)\w*|(?:road|street|lane|highway|side of the (?:street|road)) (?:is |are )?"
+        r"fencing|crew|machine|truck|barrel|marker)\w*|(?:road|street|lane|highway|side of the (?:street|road)) (?:is |"
+        r"are )?"
         r"(?:currently |partially )?(?:under (?:construction|repair)|being repaired)|road construction|cones?\b|"
         r"(?:work|working) (?:zone|area)s?|excavators?|(?:traffic|orange)(?: and white)?(?: striped)? (?:barrels?|drums?|"
         r"barricades?)|barrels\b|road (?:repair|maintenance)s?|pylons?|(?:orange|plastic|temporary|water-filled|"
-        r"red and white)(?: and white)?(?: plastic| striped| traffic| safety| construction)* (?:barriers?|barricades?|fenc\w+))"
+        r"red and white)(?: and white)?(?: plastic| striped| traffic| safety| construction)* (?:barriers?|barricades?|"
+        r"fenc\w+))"
     ),
     "bad_weather": (
-        r"\b(?:rain(?:y|ing|fall|s|drops?|water)?\b|drizzl\w+|wet\b|snow\w*|fog(?:gy)?\b|mist(?:y)?\b|storm\w*|hail|sleet|icy\b|damp\b|slick\b|slippery|water droplets|puddles?|inclement|hazy\b|haze\b)"
+        r"\b(?:rain(?:y|ing|fall|s|drops?|water)?\b|drizzl\w+|wet\b|snow\w*|fog(?:gy)?\b|mist(?:y)?\b|storm\w*|hail|sleet|"
+        r"icy\b|damp\b|slick\b|slippery|water droplets|puddles?|inclement|hazy\b|haze\b)"
     ),
 }  # fmt: skip
 
 #: What is said instead, and denies the field: a clear day.
 _DENYING: dict[str, str] = {
     "bad_weather": (
-        r"\b(?:weather (?:conditions? )?(?:\w+ ){0,3}?(?:is|are|seems?|appears?|looks?)?(?: to be)? ?(?:\w+ )?(?:clear|sunny|fair|good|fine|dry|pleasant|bright)|clear (?:weather|skies|sky|day)|sunny|"
-        r"sky (?:\w+ ){0,4}?(?:clear|blue)|clear,? (?:and )?(?:blue|sunny)|blue sk(?:y|ies)|dry (?:road|weather|pavement|surface|condition)s?|(?:road|pavement|surface) (?:\w+ ){0,3}?dry)\b"
+        r"\b(?:weather (?:conditions? )?(?:\w+ ){0,3}?(?:is|are|seems?|appears?|looks?)?(?: to be)? ?(?:\w+ )?(?:clear|"
+        r"sunny|fair|good|fine|dry|pleasant|bright)|clear (?:weather|skies|sky|day)|sunny|"
+        r"sky (?:\w+ ){0,4}?(?:clear|blue)|clear,? (?:and )?(?:blue|sunny)|blue sk(?:y|ies)|dry (?:road|weather|pavement|"
+        r"surface|condition)s?|(?:road|pavement|surface) (?:\w+ ){0,3}?dry)\b"
     ),
 }
 #: Denies both lights: where there is no traffic light at all, none is red.
 _NO_LIGHTS = re.compile(
-    r"\b(?:no|not any|without(?: any)?|absence of|lack of|neither|nor)\b(?:(?! (?:is|are|there|but|while)\b)[^.;]){0,70}?\b(?:traffic (?:lights?|signals?)|traffic control (?:signals?|devices?)|signals?\b(?! to))"
+    r"\b(?:no|not any|without(?: any)?|absence of|lack of|neither|nor)\b(?:(?! (?:is|are|there|but|"
+    r"while)\b)[^.;]){0,70}?\b(?:traffic (?:lights?|signals?)|traffic control (?:signals?|devices?)|signals?\b(?! to))"
 )
 _NO_VEHICLES = re.compile(
     r"\b(?:no|not any|without(?: any)?|absence of|lack of|neither|nor|devoid of|clear of|free of|empty of)\b"
-    rf"(?:(?! (?:is|are|there|but|while|parked)\b)[^.;]){{0,40}}?\b(?:{_VEHICLE}\b(?! parked)|traffic\b(?! (?:light|signal|control|sign|congest|cone|lane)))"
+    rf"(?:(?! (?:is|are|there|but|while|parked)\b)[^.;]){{0,40}}?\b(?:{_VEHICLE}\b(?! parked)|traffic\b(?! (?:light|"
+    rf"signal|control|sign|congest|cone|lane)))"
 )
 _END = re.compile(r"[.!?;](?=\s|$)|\n+")
 _AND = re.compile(r"\band (?=(?:a|an|some|several|two|there)\b)")
 _CLAUSE = re.compile(
-    r",? (?:but|however|although|though|while|whereas)\b|, (?:with|and) (?=(?:a|an|the|several|two|three|some|there)\b)|, (?:the|a|an|there)\b|"
+    r",? (?:but|however|although|though|while|whereas)\b|, (?:with|and) (?=(?:a|an|the|several|two|three|some|there)\b)|"
+    r", (?:the|a|an|there)\b|"
     # Unpunctuated answers: what begins a new statement.
-    r" there (?:is|are) (?!no)|\bthe (?:sky|overall|weather|scene|environment|road (?:is|appears|surface|has)|traffic lights?|lane markings)|"
+    r" there (?:is|are) (?!no)|\bthe (?:sky|overall|weather|scene|environment|road (?:is|appears|surface|has)|"
+    r"traffic lights?|lane markings)|"
     r"\bwith (?=(?:only|a|an|several|some|two|multiple)\b)|\bon the (?:left|right)\b|\b(?:several|multiple|some|two|three) "
 )
 _NEGATION = re.compile(
-    r"\b(?:no|not|without|none|neither|nor|never|absence of|lack of|devoid of|free (?:of|from)|clear of|empty of|cannot|isn't|aren't|hardly)\b|n't\b|\binvisible\b"
+    r"\b(?:no|not|without|none|neither|nor|never|absence of|lack of|devoid of|free (?:of|from)|clear of|empty of|cannot|"
+    r"isn't|aren't|hardly)\b|n't\b|\binvisible\b"
 )
 _AFTER_NEGATION = re.compile(
-    r"^[^.;,]{0,45}?\b(?:(?:is|are|was|were|can|be)(?: \w+ly)?(?: not|n't)\b|(?:is|are) (?:absent|missing)|cannot be seen|can be seen neither|not (?:clearly |immediately |currently )?(?:visible|present|seen))"
+    r"^[^.;,]{0,45}?\b(?:(?:is|are|was|were|can|be)(?: \w+ly)?(?: not|n't)\b|(?:is|are) (?:absent|missing)|cannot be seen|"
+    r"can be seen neither|not (?:clearly |immediately |currently )?(?:visible|present|seen))"
 )
 _HEDGE = re.compile(
-    r"\b(?:possibly|perhaps|maybe|may|might|could|likely|probably|potential(?:ly)?|presumably|what (?:seems|looks|could)|seem(?:s|ing)?|unclear|uncertain|or possibly|suggest\w* (?:recent|possible|that it|a recent)|if any|any)\b"
+    r"\b(?:possibly|perhaps|maybe|may|might|could|likely|probably|potential(?:ly)?|presumably|what (?:seems|looks|could)|"
+    r"seem(?:s|ing)?|unclear|uncertain|or possibly|suggest\w* (?:recent|possible|that it|a recent)|if any|any)\b"
 )
 
 
@@ -139,7 +169,9 @@ def read_claims(text: str) -> dict[str, Claimed]:
     """
     sentences = _sentences(text)
     found = {
-        field: _read(text, sentences, pattern) if any(word in text for word in _WORDS.get(field, ("",))) else Claimed("absent")
+        field: _read(text, sentences, pattern)
+        if any(word in text for word in _WORDS.get(field, ("",)))
+        else Claimed("absent")
         for field, pattern in _COMPILED.items()
     }
     for field, pattern in _COMPILED_DENYING.items():
@@ -167,14 +199,17 @@ def _sentences(text: str) -> list[tuple[int, int]]:
     return places
 
 
+#: Characters before and after a mention in which words can change it: a bound for text without end, far beyond any clause.
+_FAR = 600
 _STRENGTH: Sequence[Claim] = ("absent", "denied", "hedged", "claimed")
 
 
 def _read(text: str, sentences: Sequence[tuple[int, int]], pattern: re.Pattern[str]) -> Claimed:
     best = Claimed("absent")
     for match in pattern.finditer(text):
-        low = max(start for start, _ in sentences if start <= match.start())
-        high = min(end for start, end in sentences if end > match.start())
+        low, high = sentences[bisect_right(sentences, (match.start(), len(text))) - 1]
+        low = max(low, match.start() - _FAR)
+        high = min(high, match.end() + _FAR)
         claim = _state(text[low : match.start()], match.group(), text[match.end() : high])
         if _STRENGTH.index(claim) > _STRENGTH.index(best.claim):
             best = Claimed(claim, match.start(), match.end())

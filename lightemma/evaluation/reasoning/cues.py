@@ -93,7 +93,8 @@ _CUES: dict[str, str] = {
     "condition": r"\b(?:unless|until|once|whenever|as soon as|in the event)\b|\bwhen(?! needed| necessary)\b",
     "later": r"\b(?:then|before|after which|afterwards?|after|subsequently|eventually)\b",
     "prepared": (
-        r"\b(?:be(?:ing)?|stay(?:ing)?|remain(?:ing)?) (?:\w+ly )?(?:prepared|ready|alert|poised)\b(?: (?:and ready )?(?:to|for))?|"
+        r"\b(?:be(?:ing)?|stay(?:ing)?|remain(?:ing)?) (?:\w+ly )?(?:prepared|ready|alert|"
+        r"poised)\b(?: (?:and ready )?(?:to|for))?|"
         r"\bready to\b|\bprepar(?:e|es|ed|ing) (?:for|to)\b|\bpreparation (?:for|to)\b|\breadiness to\b|\banticipat\w+"
     ),
     "negation": (
@@ -106,13 +107,15 @@ _CUES: dict[str, str] = {
         r"be (?:kept )?(?:\w+ )?(?:minimal|moderate|gentle|gradual|cautious|low|restrained)|remain (?:minimal|low))\b"
     ),
     "advice": (
-        r"\b(?:should|must|shall|ought to|(?<!a )(?<!the )(?<!no )(?<!any )(?<!immediate )(?<!further )needs? to|has to|have to|"
+        r"\b(?:should|must|shall|ought to|(?<!a )(?<!the )(?<!no )(?<!any )(?<!immediate )(?<!further )needs? to|has to|"
+        r"have to|"
         r"will(?! turn)|is to|(?<!that )(?<!which )would|recommend\w*|advis(?:e|ed|able)|"
         r"intends? to|plans? to|is best|is safe to|is appropriate to|is prudent to|is advisable to|is necessary to|"
         r"i suggest)\b"
     ),
     "weak": (
-        r"\b(?:(?:ego|vehicle|it|car)(?P<weak_ego> )(?:\w+ly )?(?:may|might|could|can)|may|might|could|can|possibly|perhaps|"
+        r"\b(?:(?:ego|vehicle|it|car)(?P<weak_ego> )(?:\w+ly )?(?:may|might|could|can)|may|might|could|can|possibly|"
+        r"perhaps|"
         r"potentially|optionally|consider)\b"
     ),
     "reason": (
@@ -126,9 +129,11 @@ _CUES: dict[str, str] = {
         r"maintained))\b"
     ),
     "other": (
-        rf"(?<!ego )(?<!the )(?<!this )(?<!my )(?<!our )\b{_USERS}\b(?: (?!and\b|or\b|should\b|must\b|to\b|while\b|which\b|the\b|by\b|ego\b|with\b|if\b|it\b)"
+        rf"(?<!ego )(?<!the )(?<!this )(?<!my )(?<!our )\b{_USERS}\b(?: (?!and\b|or\b|should\b|must\b|to\b|while\b|"
+        rf"which\b|the\b|by\b|ego\b|with\b|if\b|it\b)"
         r"[\w-]+){0,3}? (?=(?:slow|brak|decelerat|accelerat|stop|stationary|turn|mov|chang|maintain)\w*\b)"
-        rf"|(?<!ego )\b(?:the|that|a|any) {_USERS} (?:ahead|in front|behind|that|which|is|are|has|have|begins?|starts?|slows?|brakes?|"
+        rf"|(?<!ego )\b(?:the|that|a|any) {_USERS} (?:ahead|in front|behind|that|which|is|are|has|have|begins?|starts?|"
+        rf"slows?|brakes?|"
         r"stops?|moves?|comes?|turns?)\b"
     ),
     "restart": (
@@ -139,7 +144,8 @@ _CUES: dict[str, str] = {
     "praise": (
         r"\b(?:is|are|would be|be|seems?|remains?|appears|\w+'s)(?P<praise_not> not|n't)?(?: \w+ly)?(?: the)?(?: most)? "
         r"(?:recommended|appropriate|advisable|advised|prudent|best|ideal|optimal|suitable|warranted|safest|reasonable|"
-        r"necessary|needed|required|justified|sufficient|acceptable|(?P<praise_un>unnecessary|unwarranted|inadvisable|unsafe))\b"
+        r"necessary|needed|required|justified|sufficient|acceptable|(?P<praise_un>unnecessary|unwarranted|inadvisable|"
+        r"unsafe))\b"
     ),
 }  # fmt: skip
 
@@ -221,7 +227,7 @@ class _States:
             if is_mention:
                 if not self.other:
                     mentions.append(self._mention(name, match))
-            elif kind == "end" or kind == "opening" and not self.advising:
+            elif kind == "end" or (kind == "opening" and not self.advising):
                 end = match.end() if kind == "end" else match.start()
                 yield from self._finish(mentions, (start, end))
                 start, mentions = end, []
@@ -281,10 +287,10 @@ class _States:
 
     def _on_reason(self, match: re.Match[str], mentions: list[Mention]) -> None:
         said = match.group()
-        if said.startswith(("suggest", "indicat")) and not self.advising and mentions:
+        told = said.startswith(("suggest", "indicat")) and not self.advising and bool(mentions)
+        if told and match.start() - mentions[-1].end <= 1 and mentions[-1].tense == "advice":
             # "The rightward curvature suggests ..." tells what is, though no cue says so.
-            if match.start() - mentions[-1].end <= 1 and mentions[-1].tense == "advice":
-                mentions[-1] = replace(mentions[-1], tense="reason")
+            mentions[-1] = replace(mentions[-1], tense="reason")
         if self.tense != "reason":
             self.before_reason = self.tense
         self.reasons = len(mentions)

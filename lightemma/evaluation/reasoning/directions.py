@@ -83,7 +83,7 @@ def history_rule(run: RunScores) -> FloatArray:
 
 
 def trend_change(run: RunScores) -> FloatArray:
-    """(n,) m/s, the change that the last step of speed leads to, four steps long: a rule that any definition can be asked of."""
+    """(n,) m/s, the change that the last step of speed leads to: four such steps, which any definition can be asked of."""
     change: FloatArray = TREND_STEPS * (run.history[:, -1, 0] - run.history[:, -2, 0])
     return change
 
@@ -97,7 +97,11 @@ def said_direction(intents: Sequence[IntentReading | None], speed: FloatArray) -
     stopped = np.where(speed < STANDING_SPEED, 0.0, -1.0)
     return np.array(
         [
-            np.nan if one is None else stop if one.longitudinal == "stay-stopped" else known.get(one.longitudinal, np.nan)
+            np.nan
+            if one is None
+            else stop
+            if one.longitudinal == "stay-stopped"
+            else known.get(one.longitudinal, np.nan)
             for one, stop in zip(intents, stopped, strict=True)
         ],
         dtype=np.float64,

@@ -19,16 +19,15 @@ _VERB = r"(?:turn\w*|steer\w*|curv\w+|veer\w*|bend\w*|bear\w*|head\w*|arc\w*)"
 def _turn(side: str) -> str:
     return (
         rf"\b{_VERB} {_HOW}(?:to (?:the|its) )?{side}(?:ward|wards|-hand)?\b(?! lane| side| or (?:left|right)| {_NUDGE})"
-        rf"|\b{side}(?:ward|wards|-hand|hand)? {_HOW}(?:turn|curv|bend|arc|steer|trajectory|path\b|maneuver|manoeuvre|heading)\w*"
+        rf"|\b{side}(?:ward|wards|-hand|hand)? {_HOW}(?:turn|curv|bend|arc|steer|trajectory|path\b|maneuver|manoeuvre|"
+        rf"heading)\w*"
         r"(?! lane| signal| sign| arrow| only)"
         rf"|\b(?:turn|curve)-{side}\b"
     )
 
 
 def _nudge(side: str) -> str:
-    return (
-        rf"\b{_NUDGE} {_HOW}(?:to (?:the|its) )?{side}(?:ward|wards)?\b|\b{side}(?:ward|wards)? {_HOW}{_NUDGE}\b"
-    )
+    return rf"\b{_NUDGE} {_HOW}(?:to (?:the|its) )?{side}(?:ward|wards)?\b|\b{side}(?:ward|wards)? {_HOW}{_NUDGE}\b"
 
 
 def _beside(side: str) -> str:
@@ -39,8 +38,10 @@ def _beside(side: str) -> str:
 
 def _change(side: str) -> str:
     return (
-        rf"\b(?:chang|switch|mov|shift|merg|transition)\w* {_HOW}(?:lanes? )?(?:in)?to (?:the |its )?{side}(?:most|-hand)?(?: lane|\b(?= and overtake))"
-        rf"|\b{side} lane change|\blane change to (?:the |its )?{side}|\bmerg\w+ {side}\b|\bchang\w+ lanes? to (?:the |its )?{side}"
+        rf"\b(?:chang|switch|mov|shift|merg|transition)\w* {_HOW}(?:lanes? )?(?:in)?to (?:the |its )?{side}(?:most|"
+        rf"-hand)?(?: lane|\b(?= and overtake))"
+        rf"|\b{side} lane change|\blane change to (?:the |its )?{side}|\bmerg\w+ {side}\b|\bchang\w+ lanes? to (?:the |"
+        rf"its )?{side}"
     )
 
 
@@ -50,8 +51,10 @@ PATTERNS: dict[str, str] = {
     "lane-change-left": _change("left"),
     "lane-change-right": _change("right"),
     "lane-change": r"\b(?:change|switch)\w* (?:of )?lanes?\b|\blane[- ]chang\w+|\bovertak\w+",
-    "turn": rf"\bturn\w* {_HOW}left (?:or|nor) (?:to the )?right|\bturn\w* {_HOW}right (?:or|nor) (?:to the )?left|\bturns?\b(?! left| right| to the| signal)"
-    r"(?= (?:at all|or|sharply)|[,.;)])|\bturning\b(?= (?:is|or|at)|[,.;)])|\bturning (?:adjustment|maneuver|manoeuvre|input|action)s?"
+    "turn": rf"\bturn\w* {_HOW}left (?:or|nor) (?:to the )?right|\bturn\w* {_HOW}right (?:or|nor) (?:to the )?left|"
+    rf"\bturns?\b(?! left| right| to the| signal)"
+    r"(?= (?:at all|or|sharply)|[,.;)])|\bturning\b(?= (?:is|or|at)|[,.;)])|\bturning (?:adjustment|maneuver|manoeuvre|"
+    r"input|action)s?"
     r"|\b(?:sharp|abrupt|significant|sudden|any|major|drastic) (?:turn|steering|turning)\w*"
     r"|\b(?:left|right) or (?:right|left)(?: turn\w*)?|\bturn in either direction",
     "slight-left": _nudge("left"),
@@ -61,10 +64,13 @@ PATTERNS: dict[str, str] = {
     "left": _turn("left"),
     "right": _turn("right"),
     "straight": (
-        r"\b(?:follow\w*|keep\w*|stay\w*|remain\w*|maintain\w*|continu\w+|hold\w*|align\w*|adher\w+|track\w*|travel\w*|driv\w+|proceed\w*)"
-        r" (?:(?!left|right|until\b|speed|distance|should|if\b)[\w,'-]+ ){0,6}?(?:lanes?|road|path|course|heading|direction|trajectory|street|straight|centered|"
+        r"\b(?:follow\w*|keep\w*|stay\w*|remain\w*|maintain\w*|continu\w+|hold\w*|align\w*|adher\w+|track\w*|travel\w*|"
+        r"driv\w+|proceed\w*)"
+        r" (?:(?!left|right|until\b|speed|distance|should|if\b)[\w,'-]+ ){0,6}?(?:lanes?|road|path|course|heading|"
+        r"direction|trajectory|street|straight|centered|"
         r"centred|forward|ahead|route|corridor)\b"
-        r"|\bstraight\b|\blane[- ](?:keeping|following|centering|centring)\b|\bcentered\b|\b(?:zero|near-zero|minimal|neutral) (?:steering|curvature)"
+        r"|\bstraight\b|\blane[- ](?:keeping|following|centering|centring)\b|\bcentered\b|\b(?:zero|near-zero|minimal|"
+        r"neutral) (?:steering|curvature)"
         r"|\bcurvature (?:\w+ ){0,4}(?:at|near|around|close to|of|to) (?:zero|0(?:\.0+)?\b(?!\.?\d))"
         r"|\bno (?:significant |major |immediate |further |need (?:for|to) )?(?:turning|turns?|steering|lateral)\b"
         r"|\bwithout (?:any |significant |making |initiating |further |left or right )*(?:turn|steer)\w*"

@@ -10,10 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from lightemma.evaluation.reasoning.directions import (
-    DEFINITION, Definition, driven_side, history_rule, planned_change, recorded_change, said_direction, said_side,
-    speed_now, trend_change,
+    DEFINITION,
+    Definition,
+    driven_side,
+    history_rule,
+    planned_change,
+    recorded_change,
+    said_direction,
+    said_side,
+    speed_now,
+    trend_change,
 )  # fmt: skip
-from lightemma.evaluation.reasoning.reader import Reader
+from lightemma.evaluation.reasoning.reader import Reader, checked_intent, checked_scene
 from lightemma.evaluation.reasoning.readings import IntentReading, SceneReading
 from lightemma.evaluation.scores import RunScores
 from lightemma.frame import FloatArray
@@ -42,7 +50,7 @@ class ReadTexts:
         if text is None or not text.strip():
             return None
         if text not in self._intents:
-            self._intents[text] = self.reader.read_intent(text)
+            self._intents[text] = checked_intent(self.reader, text)
         return self._intents[text]
 
     def scene(self, text: str | None) -> SceneReading | None:
@@ -50,7 +58,7 @@ class ReadTexts:
         if text is None or not text.strip():
             return None
         if text not in self._scenes:
-            self._scenes[text] = self.reader.read_scene(text)
+            self._scenes[text] = checked_scene(self.reader, text)
         return self._scenes[text]
 
 

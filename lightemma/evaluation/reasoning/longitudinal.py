@@ -23,16 +23,19 @@ PATTERNS: dict[str, str] = {
         r"\b(?:remain\w*|stay\w*|keep\w*|be|being|held|hold|continu\w+ to (?:be|remain|stay)|continu\w+) "
         r"(?:\w+ly |at a |in (?:its|a|the) |its |a |the |current |complete )*"
         r"(?:stopped|stationary|still\b|stop\b|rest\b|halted|halt\b|motionless|immobile|at rest|in place|standstill|parked)"
-        r"|\b(?:maintain\w*|keep\w*|hold\w*|continu\w+) (?:with )?(?:its |the |a |this |in |current |complete |full |fully )*"
+        r"|\b(?:maintain\w*|keep\w*|hold\w*|continu\w+) (?:with )?(?:its |the |a |this |in |current |complete |full |"
+        r"fully )*"
         r"(?:stationary|stopped|stop\b|standstill|halt|"
         r"rest\b|idle)"
-        rf"|\b(?:continu\w+ (?:to )?)?(?:maintain\w*|keep\w*|stay\w*|remain\w*|hold\w*) {_ADJECTIVES}(?:{_ZERO} (?:m/s|meters|speed|velocity|km/h)|"
+        rf"|\b(?:continu\w+ (?:to )?)?(?:maintain\w*|keep\w*|stay\w*|remain\w*|hold\w*) {_ADJECTIVES}(?:{_ZERO} (?:m/s|"
+        rf"meters|speed|velocity|km/h)|"
         rf"{_SPEED}[^.;]{{0,12}}?(?:of|at|to|\(|is) ?(?:approximately |about )?{_ZERO}(?! ?\.?[1-9]))"
         r"|\b(?:not|never) (?:to )?(?:move|proceed|start|enter)\b|\bstationary state\b"
         r"|\bspeed of 0(?:\.0+)? m/s"
     ),
     "position": (
-        r"\b(?:maintain\w*|keep\w*|hold\w*) (?:its |the |a |current )*position\b(?! (?:in|within|on|inside|near|relative) (?:the |its )?(?:\w+ )?lane)"
+        r"\b(?:maintain\w*|keep\w*|hold\w*) (?:its |the |a |current )*position\b(?! (?:in|within|on|inside|near|"
+        r"relative) (?:the |its )?(?:\w+ )?lane)"
     ),
     "wait": r"\bwait(?:ing)? (?:for|until|at|behind)\b",
     "keep": (
@@ -47,10 +50,12 @@ PATTERNS: dict[str, str] = {
         r"|\b(?:maintain\w*|keep\w*|continu\w+ (?:at|with)) (?:at )?(?:around |about |approximately |roughly |near )?"
         r"\d+(?:\.\d+)? ?(?:m/s|meters per second)(?!\^|/|2)"
         rf"|\bspeed (?:maintenance|constant|steady|unchanged)|\b(?:constant|steady|unchanged|same) {_SPEED}"
-        rf"|\b(?:no|without(?: any)?) (?:significant |major |immediate |further |drastic |need (?:for|to) )?(?:any )?(?:change|adjustment|alter)s? "
+        rf"|\b(?:no|without(?: any)?) (?:significant |major |immediate |further |drastic |need (?:for|"
+        rf"to) )?(?:any )?(?:change|adjustment|alter)s? "
         rf"(?:in|to|its|the)? ?(?:its |the |current )*{_SPEED}"
         r"|\bzero acceleration|\bacceleration of (?:0|zero)\b(?!\.[0-9]*[1-9])|\bneither accelerat\w+ nor decelerat\w+"
-        r"|\bmaintain\w* (?:its |the )?current (?:driving )?(?:behaviou?r|state|motion|momentum|driving|velocity)\b(?! of (?:acc|dec))"
+        r"|\bmaintain\w* (?:its |the )?current (?:driving )?(?:behaviou?r|state|motion|momentum|driving|"
+        r"velocity)\b(?! of (?:acc|dec))"
     ),
     "accelerate": (
         r"\b(?:accelerat\w+|speed(?:ing)? up|pick(?:ing)? up (?:its |some )?(?:speed|pace)|gain(?:ing)? (?:some )?speed|"
@@ -58,12 +63,17 @@ PATTERNS: dict[str, str] = {
         rf"(?:begin|start)\w* (?:to move|moving)|resum\w+ (?:its )?(?:motion|movement|moving|driving))"
     ),
     "decelerate": (
-        r"\b(?:decelerat\w+|deaccelerat\w+|(?:slow(?:s|ing)?)(?: (?:down|further|slightly|gently|gradually|its|to|in|as|for|and|enough|"
-        r"approach|considerably|significantly|moderately|even)\b|(?=[,.;])|(?= $))|(?:(?<=to )|(?<=should )|(?<=must )|(?<=gradually )|(?<=gently )|(?<=slightly )|(?<=further ))slow\b(?! speed| pace|-|ly)|"
+        r"\b(?:decelerat\w+|deaccelerat\w+|(?:slow(?:s|ing)?)(?: (?:down|further|slightly|gently|gradually|its|to|in|as|"
+        r"for|and|enough|"
+        r"approach|considerably|significantly|moderately|even)\b|(?=[,.;])|(?= $))|(?:(?<=to )|(?<=should )|(?<=must )|"
+        r"(?<=gradually )|(?<=gently )|(?<=slightly )|(?<=further ))slow\b(?! speed| pace|-|ly)|"
         r"brak(?:e|es|ing)\b(?! light)|(?:apply|applying) (?:the )?brak\w+|"
-        rf"(?:reduc|lower|decreas|drop|eas|moderat)\w*(?: (?:off|back))?(?: on)? {_ADJECTIVES}{_SPEED}|speed reduction|reduction in (?:its )?speed|"
-        r"(?:com(?:e|es|ing)|roll\w*|glid\w*|bring\w*(?: \w+){0,3}|slow\w*) to (?:a |an )?(?:\w+ ){0,3}?(?:stop|halt|standstill|rest)|"
-        r"(?:(?<=to )|(?<=should )|(?<=must )|(?<=ly )|(?<=and )|(?<=then ))stop\b(?! sign| line| light| bar| at(?:op)? sign| accelerat| decelerat| brak|ped)|"
+        rf"(?:reduc|lower|decreas|drop|eas|moderat)\w*(?: (?:off|back))?(?: on)? {_ADJECTIVES}{_SPEED}|speed reduction|"
+        rf"reduction in (?:its )?speed|"
+        r"(?:com(?:e|es|ing)|roll\w*|glid\w*|bring\w*(?: \w+){0,3}|slow\w*) to (?:a |an )?(?:\w+ ){0,3}?(?:stop|halt|"
+        r"standstill|rest)|"
+        r"(?:(?<=to )|(?<=should )|(?<=must )|(?<=ly )|(?<=and )|(?<=then ))stop\b(?! sign| line| light| bar|"
+        r" at(?:op)? sign| accelerat| decelerat| brak|ped)|"
         r"stopping\b(?! distance| at(?! the)| sign)|halt(?:ing)?\b|"
         r"(?:reduced|lower|slower|decreased) (?:\w+ )?speed|coast\w*)"
     ),
@@ -74,13 +84,18 @@ _STAYING = ("stay-stopped", "wait", "position")
 #: The statement itself says that the car stands.
 _STANDING_WORDS = ("stop", "station", "0.0 m", "zero", "halt", "rest", "moving", "motion", "standing", "speed of 0")
 _STANDS = re.compile(
-    r"\b(?:ego|ego vehicle|it|the vehicle)(?:'s)? (?:is|was|has been|had been|has|remained|remains|being)(?: (?!ahead|behind|in\b)\w+){0,4}? "
-    r"(?:stopped|stationary|standing|at rest|not moving)\b|\b(?:remain\w*|completely|already|fully|been|stay\w*|vehicle being|currently) "
-    r"(?:stopped|stationary|at rest)\b|\b(?:come|came|coming) to a (?:complete |full )?(?:stop|halt)\b|\bat a (?:complete |full )?"
+    r"\b(?:ego|ego vehicle|it|the vehicle)(?:'s)? (?:is|was|has been|had been|has|remained|remains|being)(?: (?!ahead|"
+    r"behind|in\b)\w+){0,4}? "
+    r"(?:stopped|stationary|standing|at rest|not moving)\b|\b(?:remain\w*|completely|already|fully|been|stay\w*|"
+    r"vehicle being|currently) "
+    r"(?:stopped|stationary|at rest)\b|\b(?:come|came|coming) to a (?:complete |full )?(?:stop|halt)\b|"
+    r"\bat a (?:complete |full )?"
     r"(?:stop|standstill)\b|\bits (?:current )?(?:stationary|stopped)|\bnot (?:been |currently )?(?:moving|in motion)\b|"
-    r"speeds? (?:of |at |was |is |has been |have been |remained |being |showing )(?:consistently |constant(?:ly)? |at |about |"
+    r"speeds? (?:of |at |was |is |has been |have been |remained |being |showing )(?:consistently |constant(?:ly)? |at |"
+    r"about |"
     r"approximately |all |close to )*(?:0(?:\.0+)?(?![.\d])|zero\b)|"
-    r"(?:constant|consistent\w*) (?:speed of )?(?:zero|0\.0)|(?<![\d.])0\.0 m/s|zero speed|zero velocity|speed values (?:being|of|are|were) "
+    r"(?:constant|consistent\w*) (?:speed of )?(?:zero|0\.0)|(?<![\d.])0\.0 m/s|zero speed|zero velocity|"
+    r"speed values (?:being|of|are|were) "
     r"(?:all )?(?:close to )?(?:zero|0\.0)"
 )
 #: Characters between two choices: "maintain its current speed, or even slightly decelerate".
@@ -115,7 +130,12 @@ def choose(text: str, mentions: Sequence[Mention]) -> Mention | None:
 
 def _settled(text: str, found: Mention, said: Sequence[Mention], stands: bool) -> Mention:
     other = next((one for one in said if one.start >= found.end and one.what != found.what), None)
-    if found.firm and other is not None and (other.firm or _maybe(other)) and _CHOICE.fullmatch(text[found.end : other.start]):
+    if (
+        found.firm
+        and other is not None
+        and (other.firm or _maybe(other))
+        and _CHOICE.fullmatch(text[found.end : other.start])
+    ):
         both = {_class(text, found, stands), _class(text, other, stands)}
         if len(both) > 1:
             return replace(found, what="choice")
@@ -152,7 +172,14 @@ def _still_stands(text: str, found: Mention) -> bool:
 
 
 #: The statement says that the car moves: a speed that is not zero.
-_MOVES = re.compile(r"\b(?!0\.0+\b)(?!0\b)\d+(?:\.\d+)? ?(?:m/s|meters per second)(?!\^|\u00b2|2|/s)|\bspeed (?:has )?(?:increas|decreas)\w+")
+_MOVES = re.compile(
+    r"\b(?!0\.0+\b)(?!0\b)\d+(?:\.\d+)? ?(?:m/s|meters per second)(?!\^|\u00b2|2|/s)|"
+    r"\bspeed (?:has )?(?:increas|decreas)\w+"
+)
+
+
+def _advice(mention: Mention) -> bool:
+    return mention.tense == "advice" and not mention.negated
 
 
 _ORDER: tuple[Callable[[Mention], bool], ...] = (
@@ -160,14 +187,10 @@ _ORDER: tuple[Callable[[Mention], bool], ...] = (
     lambda mention: _advice(mention) and mention.hedged and not (mention.conditional or mention.prepared),
     lambda mention: _advice(mention) and mention.prepared and not mention.conditional,
     lambda mention: _advice(mention) and mention.conditional,
-    lambda mention: _advice(mention),
+    _advice,
     lambda mention: mention.tense == "none" and not mention.negated,
     lambda mention: mention.tense == "reason" and mention.what == "keep" and not mention.negated,
 )
-
-
-def _advice(mention: Mention) -> bool:
-    return mention.tense == "advice" and not mention.negated
 
 
 def label(mention: Mention | None) -> Longitudinal:

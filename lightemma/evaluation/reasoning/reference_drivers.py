@@ -1,8 +1,8 @@
 """Drivers that are told words by an oracle: how good could a driver be that says the right word and drives by it?
 
-All are formulas over the history but for the word, which is taken from the recorded future; none is a rival for a model, they are
-marks on its scale. What they learn (mean profiles, accelerations) they learn from other scenes: scenes are dealt into five folds
-in turn, and each fold is driven by what the other four teach.
+All are formulas over the history but for the word, which is taken from the recorded future; none is a rival for a model, they
+are marks on its scale. What they learn (mean profiles, accelerations) they learn from other scenes: scenes are dealt into five
+folds in turn, and each fold is driven by what the other four teach.
 
 * *true word*: constant curvature, and the mean change of speed, step by step, of the training frames with the same true word
   (faster, as fast, slower); with *speed band*, of those in the same band of speed (below 0.5, 5, 10 m/s, above).
@@ -113,7 +113,7 @@ def _candidates(
     curvatures: int,
     convention: Convention | None,
 ) -> FloatArray:
-    """(n, 6) metres: the errors of one candidate per frame: the closest by a convention, or the one that the word names if None."""
+    """(n, 6) metres: the errors of one candidate per frame: the closest by a convention, or that of the word if None."""
     speed, curvature = speed_now(run), run.history[:, -1, 1]
     horizon = run.protocol.dt * np.arange(1, run.truth.shape[1] + 1)
     acceleration, bend = recorded_change(run) / horizon[-1], _recorded_bend(run)

@@ -11,17 +11,21 @@ _NUMBER = r"-?\d+(?:\.\d+)?"
 _UNIT = r"(?:m/s|mps|meters? per second|metres? per second|km/h|kph|kilomet(?:er|re)s per hour|mph|miles per hour)"
 #: A number of a speed: a range counts as its middle, and a number per second squared is no speed.
 PATTERNS: dict[str, str] = {
-    "speed": rf"(?<!-)\d+(?:\.\d+)? ?(?:{_UNIT} ?)?(?:(?:-|to|and|or) ?{_NUMBER} ?)?{_UNIT}(?!\w)(?! ?(?:\^|\u00b2|2\b|/s|squared|per second|every|per 0|each|over))"
+    "speed": rf"(?<!-)\d+(?:\.\d+)? ?(?:{_UNIT} ?)?(?:(?:-|to|and|or) ?{_NUMBER} ?)?{_UNIT}(?!\w)(?! ?(?:\^|\u00b2|2\b|/s|"
+    rf"squared|per second|every|per 0|each|over))"
 }
 _NUMBERS = re.compile(_NUMBER)
 _PER_SECOND = (("km/h", 3.6), ("kph", 3.6), ("kilomet", 3.6), ("mph", 1 / 0.44704), ("miles", 1 / 0.44704))
 #: What a number that is a target comes after; ``by`` is a change, ``from`` where it starts.
 _TARGET = re.compile(
-    r"(?:\b(?:to|at|of|around|about|approximately|roughly|near|reach\w*|target\w*|below|under|maintain\w*|toward|towards|exceed\w*|is|"
-    r"speed|above|than|within|between|as|~|closer to)|\(|=|~|\u2248) ?(?:(?:a |the |its |current |speed |of |around |about |approximately |roughly |no more than |up to )*)$"
+    r"(?:\b(?:to|at|of|around|about|approximately|roughly|near|reach\w*|target\w*|below|under|maintain\w*|toward|towards|"
+    r"exceed\w*|is|"
+    r"speed|above|than|within|between|as|~|closer to)|\(|=|~|\u2248) ?(?:(?:a |the |its |current |speed |of |around |"
+    r"about |approximately |roughly |no more than |up to )*)$"
 )
 _CHANGE = re.compile(
-    r"\b(?:by|from|increase of|decrease of|reduction of|additional|another|deceleration of|acceleration of|rate of|drop of|gain of|increment of)"
+    r"\b(?:by|from|increase of|decrease of|reduction of|additional|another|deceleration of|acceleration of|rate of|"
+    r"drop of|gain of|increment of)"
     r"[ (~]*(?:about |around |approximately |roughly |an additional |another |a |its |remaining |speed |of |up to )*$"
 )
 _DELTA = re.compile(r"\b(?:by|increase|decrease|reduction|drop|change|gain) (?:of )?\(?[^.]{0,24}$")

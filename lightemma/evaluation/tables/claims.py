@@ -1,4 +1,4 @@
-"""claims: what the descriptions claim to see, against annotations, against the recorded drive, and against the model's own intent."""
+"""claims: what descriptions claim to see, against annotations, the recorded drive, and the model's own intent."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ class ClaimRow:
         contradicted_ci_low: share, lower end of its interval
         contradicted_ci_high: share, upper end
         contradicted_elsewhere: share of all frames faster than 3 m/s in which the recorded car does so
-        intent_against: share of the claims of a light whose own intent says the opposite: red and accelerate, green and stay stopped
+        intent_against: share of the claims of a light whose own intent says the opposite: red and accelerate, green and
+            stay stopped
         intent_invents: share of the intents that give it as a ground although the same frame's description denies it
         intents_after_denial: number of intents whose frame's description denies it, of which `intent_invents` is a share
         few_events: the columns of shares whose event is in fewer than 5 scenes
@@ -88,8 +89,8 @@ class ClaimRow:
 class Claims(Table[ClaimRow]):
     """What descriptions of the stage `scene` claim, one row per model and claim.
 
-    Where the data has annotations a claim is held to what is there within 40 m in view of the front camera. Where it has none, the
-    recorded drive is a witness: who speeds up towards a red light saw another one, or none.
+    Where the data has annotations a claim is held to what is there within 40 m in view of the front camera. Where it has
+    none, the recorded drive is a witness: who speeds up towards a red light saw another one, or none.
     """
 
     name = "claims"
@@ -122,7 +123,9 @@ class Claims(Table[ClaimRow]):
             parts = dict(zip(_COLUMNS, (next(found) for _ in columns), strict=True))
             known = there.get(field, unknown)
             one = study.ledgers[run]
-            events = {key: parts[key] for key in ("claimed", "precision", "recall", "contradicted") if parts[key].frames}
+            events = {
+                key: parts[key] for key in ("claimed", "precision", "recall", "contradicted") if parts[key].frames
+            }
             rows.append(
                 ClaimRow(
                     run=run,

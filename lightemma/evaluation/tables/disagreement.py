@@ -59,8 +59,13 @@ class Disagreement(Table[DisagreementRow]):
 
     def build(self, study: Study) -> list[DisagreementRow]:
         """One row per pair of models and question."""
-        said = {name: {DIRECTION: one.said} | {f: claim_column(one, f, "claimed") for f in CLAIM_FIELDS} for name, one in study.ledgers.items()}
-        denied = {name: {f: claim_column(one, f, "denied") for f in CLAIM_FIELDS} for name, one in study.ledgers.items()}
+        said = {
+            name: {DIRECTION: one.said} | {f: claim_column(one, f, "claimed") for f in CLAIM_FIELDS}
+            for name, one in study.ledgers.items()
+        }
+        denied = {
+            name: {f: claim_column(one, f, "denied") for f in CLAIM_FIELDS} for name, one in study.ledgers.items()
+        }
         keys = [(one, other, about) for one, other in combinations(said, 2) for about in (DIRECTION, *CLAIM_FIELDS)]
         if not keys:
             return []

@@ -66,7 +66,8 @@ class ReasoningRow:
         with_hedge: share that say may, might, possibly, or only "be prepared to"
         with_alternative: share that give more than one firm piece of advice about the speed
         few_events: the columns of shares whose event is in fewer than 5 scenes
-        unreliable: what the rules read with less than 90 % agreement with people, by this model's labelled statements, or by all
+        unreliable: what the rules read with less than 90 % agreement with people, by this model's labelled statements, or
+            by all
     """
 
     run: str
@@ -119,10 +120,10 @@ class ReasoningRow:
 class Reasoning(Table[ReasoningRow]):
     """Words against actions, one row per model.
 
-    What a statement of the stage `intent` advises for the next three seconds (faster, as fast, slower) is compared with the plan
-    and with the recorded drive. A change of speed is the speed at 3 s less the speed now, and is one where it is beyond max(0.3 m/s,
-    5 % of the speed now); `reasoning_sensitivity` has other definitions. docs/reasoning.md has the rules of reading and their
-    agreement with people.
+    What a statement of the stage `intent` advises for the next three seconds (faster, as fast, slower) is compared with the
+    plan and with the recorded drive. A change of speed is the speed at 3 s less the speed now, and is one where it is beyond
+    max(0.3 m/s, 5 % of the speed now); `reasoning_sensitivity` has other definitions. docs/reasoning.md has the rules of
+    reading and their agreement with people.
     """
 
     name = "reasoning"
@@ -149,9 +150,7 @@ class Reasoning(Table[ReasoningRow]):
         found = iter(study.shares(events))
         means = np.column_stack([column for name, one in ledgers.items() for column in _means(one, above[name])])
         intervals = iter(study.intervals(means))
-        parts = {
-            name: ([next(found) for _ in range(4)], [next(intervals) for _ in range(3)]) for name in ledgers
-        }
+        parts = {name: ([next(found) for _ in range(4)], [next(intervals) for _ in range(3)]) for name in ledgers}
         corrected = holm([skill.p_value for _, (skill, _, _) in parts.values()])
         rows = []
         for (name, one), p_holm in zip(ledgers.items(), corrected, strict=True):
@@ -208,7 +207,9 @@ class Reasoning(Table[ReasoningRow]):
                     with_hedge=notes["hedge"],
                     with_alternative=notes["alternative"],
                     few_events=", ".join(key for key, share in marked.items() if share.mark),
-                    unreliable=", ".join(field for field in unreliable(model_of(model.manifest)) if field in INTENT_FIELDS),
+                    unreliable=", ".join(
+                        field for field in unreliable(model_of(model.manifest)) if field in INTENT_FIELDS
+                    ),
                 )
             )
         return rows

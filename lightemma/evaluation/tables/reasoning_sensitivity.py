@@ -51,8 +51,8 @@ class SensitivityRow:
 class ReasoningSensitivity(Table[SensitivityRow]):
     """Whether the answers depend on where a change of speed begins.
 
-    The first row of a run is the definition of the table `reasoning`. The history rule calls every step of more than 0.05 m/s a change,
-    whatever the definition; the trend rule asks the definition, and is the stronger rival where it is wide.
+    The first row of a run is the definition of the table `reasoning`. The history rule calls every step of more than
+    0.05 m/s a change, whatever the definition; the trend rule asks the definition, and is the stronger rival where it is wide.
     """
 
     name = "reasoning_sensitivity"
@@ -73,11 +73,21 @@ class ReasoningSensitivity(Table[SensitivityRow]):
             one = study.ledgers[name]
             followed, right, rule = one.followed(definition), one.right(definition), one.rule_right(definition)
             trend = one.trend_right(definition)
-            columns += [followed, right, rule, right - rule, trend, right - trend, np.where(one.said == -1, 1 - followed, np.nan)]
+            columns += [
+                followed,
+                right,
+                rule,
+                right - rule,
+                trend,
+                right - trend,
+                np.where(one.said == -1, 1 - followed, np.nan),
+            ]
         found = iter(study.intervals(np.column_stack(columns)))
         rows = []
         for name, definition in keys:
-            followed_share, right_share, rule_share, skill, trend_share, over, not_done = (next(found) for _ in range(7))
+            followed_share, right_share, rule_share, skill, trend_share, over, not_done = (
+                next(found) for _ in range(7)
+            )
             rows.append(
                 SensitivityRow(
                     run=name,

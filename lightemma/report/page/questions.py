@@ -55,7 +55,11 @@ def question_rows(comparison: Comparison) -> list[dict[str, Any]]:
 
 def _sees(comparison: Comparison, run: str) -> Cell:
     probes = comparison.tables.get("probes")
-    rows = [] if probes is None else [row for row in probes.cells() if row.get("run") == run and row.get("part", "all") == "all"]
+    rows = (
+        []
+        if probes is None
+        else [row for row in probes.cells() if row.get("run") == run and row.get("part", "all") == "all"]
+    )
     found = next((row for name in SEEING for row in rows if row.get("probe") == name), None)
     if found is None:
         return Cell(
@@ -76,12 +80,16 @@ def _sees(comparison: Comparison, run: str) -> Cell:
 
 
 def _understands(row: ReasoningRow | None) -> Cell:
-    about = "How often the words about the next 3 s (faster, as fast, slower) say what the recorded car did, against a formula that repeats the last change of speed."
+    about = (
+        "How often the words about the next 3 s (faster, as fast, slower) say what the recorded car did, against a "
+        "formula that repeats the last change of speed."
+    )
     if row is None or not row.judged:
         return Cell(about=about, missing=_no_words(row))
     return Cell(
         value=_percent(row.words_right),
-        detail=f"{_percent(row.rule_right)} by a formula, {_points(row.skill)} [{_points(row.skill_ci_low)}, {_points(row.skill_ci_high)}]",
+        detail=f"{_percent(row.rule_right)} by a formula, {_points(row.skill)} [{_points(row.skill_ci_low)}, "
+        f"{_points(row.skill_ci_high)}]",
         tone={"better": "gain", "worse": "loss"}.get(row.skill_significant, ""),
         about=about,
         frames={"run": row.run, "words": "wrong"},
@@ -93,7 +101,11 @@ def _acts(row: ReasoningRow | None) -> Cell:
     about = "How often the plan does what the words say."
     if row is None or not row.judged:
         return Cell(about=about, missing=_no_words(row))
-    slow = f"; says slower and does not: {_percent(row.decelerate_not_done)} of {row.decelerate:,}" if row.decelerate else ""
+    slow = (
+        f"; says slower and does not: {_percent(row.decelerate_not_done)} of {row.decelerate:,}"
+        if row.decelerate
+        else ""
+    )
     return Cell(
         value=_percent(row.follow_through),
         detail=f"[{_percent(row.follow_ci_low)}, {_percent(row.follow_ci_high)}]{slow}",
@@ -104,11 +116,18 @@ def _acts(row: ReasoningRow | None) -> Cell:
 
 
 def _better(comparison: Comparison, run: str) -> Cell:
-    about = f"Average L2 against {comparison.baseline}, a formula that sees no picture, on the run's own scored frames; negative is closer."
+    about = (
+        f"Average L2 against {comparison.baseline}, a formula that sees no picture, on the run's own scored frames; "
+        f"negative is closer."
+    )
     pair = comparison.study.against_baseline().get(run)
     if pair is None or _unknown(pair.difference.mean):
         return Cell(about=about, missing="no frame of this run has a scored plan")
-    few = "" if pair.difference.scenes >= FEWEST_SCENES else f", {pair.difference.scenes} scenes are too few for a verdict"
+    few = (
+        ""
+        if pair.difference.scenes >= FEWEST_SCENES
+        else f", {pair.difference.scenes} scenes are too few for a verdict"
+    )
     low, high = pair.difference.low, pair.difference.high
     return Cell(
         value=f"{_signed(pair.difference.mean)} m",

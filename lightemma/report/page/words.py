@@ -43,7 +43,9 @@ def read_words(ledger: Ledger | None, frame: int) -> Mapping[str, Words]:
         said = f"Read as: {intent.longitudinal}, {intent.lateral}{speed}."
         found[INTENT] = Words((intent.place,), " ".join(part for part in (said, _next_to(ledger, frame)) if part))
     if scene is not None:
-        claims = [f"{name.replace('_', ' ')} {scene.claim(name)}" for name in CLAIM_FIELDS if scene.claim(name) != "absent"]
+        claims = [
+            f"{name.replace('_', ' ')} {scene.claim(name)}" for name in CLAIM_FIELDS if scene.claim(name) != "absent"
+        ]
         places = tuple(scene.places[name] for name in CLAIM_FIELDS if name in scene.places)
         found[SCENE] = Words(places, f"Read as: {', '.join(claims)}." if claims else "Read as: none of the claims.")
     return found
@@ -53,7 +55,10 @@ def shown_words(words: Words | None, response: str | None) -> dict[str, Any]:
     """What the page is given: ``marks`` as pairs of UTF-16 places in the answer, and ``read``."""
     if words is None or response is None:
         return {}
-    return {"marks": [_in_utf16(response, place) for place in _apart(words.places, len(response))], "read": words.reading}
+    return {
+        "marks": [_in_utf16(response, place) for place in _apart(words.places, len(response))],
+        "read": words.reading,
+    }
 
 
 def _next_to(ledger: Ledger, frame: int) -> str:
