@@ -43,12 +43,12 @@ PATTERNS: dict[str, str] = {
     "red_light": _light("red"),
     "green_light": _light("green"),
     "person": (
-        r"\b(?:pedestrians?|persons?|people|individuals?|passersby|passers-by|bystanders?|man|men|woman|women|child|"
+        r"\b(?<!for )(?:pedestrians?|persons?|people|individuals?|passersby|passers-by|bystanders?|man|men|woman|women|child|"
         r"children|kids?|"
         r"workers?|officers?|policem[ae]n|someone|jogger|joggers|runners?|foot traffic|pedestrian activity)\b"
         r"(?! (?:crossing (?:sign|symbol|area|zone|ahead|mark|light|signal|is|with|and|or|at|in|on the|located|visible|"
         r"line|strip|button|warning|lane)|crossings?\b(?! the| in front| from| at the| a)|"
-        r"crosswalks?|signals?|signs?|walkways?|walks?\b(?=way)|bridges?|overpass\w*|lights?|traffic (?:light|signal)s?|"
+        r"crosswalks?|signals?|signs?|walkways?|walks?\b(?=way)|bridges?|overpass\w*|lights?|traffic|"
         r"lanes?|zones?|areas?|paths?|"
         r"pathways?|symbols?|islands?|barriers?|underpass|refuge|safety|markings?|infrastructure|access|priority|railing|"
         r"warning|right|guard|or vehicular|"

@@ -109,7 +109,8 @@ _CUES: dict[str, str] = {
     "advice": (
         r"\b(?:should|must|shall|ought to|(?<!a )(?<!the )(?<!no )(?<!any )(?<!immediate )(?<!further )needs? to|has to|"
         r"have to|"
-        r"will(?! turn)|is to|(?<!that )(?<!which )would|recommend\w*|advis(?:e|ed|able)|"
+        r"will(?! turn)|is to|(?<!that )(?<!which )would(?! (?:require|necessitat|need|warrant|suggest|call|"
+        r"indicat|cause|justif|demand))|recommend\w*|advis(?:e|ed|able)|"
         r"intends? to|plans? to|is best|is safe to|is appropriate to|is prudent to|is advisable to|is necessary to|"
         r"i suggest)\b"
     ),
@@ -303,9 +304,7 @@ class _States:
     def _on_restart(self, match: re.Match[str], mentions: list[Mention]) -> None:
         self.negated = self.prepared = self.hedged = self.other = False
         if match.group().startswith(("but", "however", "instead", "so")):
-            self.later = False
-            if not self.leading:
-                self.conditional = False
+            self.later = self.conditional = self.leading = False
         if self.tense == "reason" and self.before_reason == "advice":
             self.tense = "advice"
 

@@ -28,6 +28,8 @@ _CHANGE = re.compile(
     r"drop of|gain of|increment of)"
     r"[ (~]*(?:about |around |approximately |roughly |an additional |another |a |its |remaining |speed |of |up to )*$"
 )
+#: "From 8 m/s to 6 m/s": the second is the target.
+_FROM = re.compile(r"\bfrom (?:its |the |a |current |speed |of |about |around |approximately )*$")
 _DELTA = re.compile(r"\b(?:by|increase|decrease|reduction|drop|change|gain) (?:of )?\(?[^.]{0,24}$")
 _WORD = re.compile(r"\b(?:speed|velocity|pace|reach|to|at|target|maintain|cruis)\w*\b[^.;]{0,60}$")
 
@@ -42,9 +44,12 @@ def choose(text: str, mentions: Sequence[Mention]) -> tuple[float, Mention] | No
     said = [mention for mention in mentions if mention.tense == "advice" and not mention.negated]
     for mention in sorted(said, key=lambda mention: mention.conditional):
         before = text[max(0, mention.start - 70) : mention.start]
+        said_here = text[mention.start : mention.end]
+        if _FROM.search(before) and " to " in said_here:
+            return _value(said_here.partition(" to ")[2]) or 0.0, mention
         if _CHANGE.search(before) or _DELTA.search(before) or not _WORD.search(before) or not _TARGET.search(before):
             continue
-        value = _value(text[mention.start : mention.end])
+        value = _value(said_here)
         if value is not None:
             return value, mention
     return None
