@@ -18,6 +18,7 @@ from lightemma.evaluation.tables.summary import SummaryRow
 from lightemma.planners.baselines import ConstantAction, DampedAcceleration
 from lightemma.report.page import files, write_report
 from tests.conftest import make_manifest, make_record, write_run
+from tests.evaluation.reasoning.word_runs import Word, word_run
 from tests.report.page_runs import HOSTILE, Made, make_runs
 from tests.shared_data import PUBLISHED, SHARED, needs_shared
 
@@ -265,3 +266,24 @@ def test_real_pictures_show_the_paths(chromium, tmp_path):
     assert chromium.evaluate("document.querySelectorAll('.paths path[data-run]').length") >= 2
     assert chromium.problems == []
     asked_only_for(chromium, out.parent)
+
+
+def test_an_answer_opens_its_frames_with_the_sentence_marked(chromium, tmp_path):
+    words = [Word("faster", planned=-2.0, recorded=2.0), Word("same")]
+    folder = word_run(tmp_path / "results", "talker", {f"s-{n}": words for n in range(8)})
+    run = load_scores(folder)
+    page = write_report(compare_runs([run], folders={run.name: folder}, resamples=100), tmp_path / "page.html").page
+    chromium.open(page, READY)
+    cells = chromium.evaluate("[...document.querySelectorAll('#answers tbody td')].map((cell) => cell.innerText)")
+    assert cells[0] == "run lightemma probe talker"
+    assert cells[2].startswith("50 %")
+    chromium.click("#answers tbody td:nth-child(4) button")
+    chromium.wait("document.querySelector('#detail blockquote mark') !== null")
+    assert chromium.evaluate(COUNT) == 8
+    assert chromium.evaluate("document.getElementById('filter-words').value") == "departed"
+    assert (
+        chromium.evaluate("document.querySelector('#detail blockquote mark').innerText") == "The ego should accelerate."
+    )
+    assert "The plan goes slower" in chromium.evaluate("document.querySelector('#detail .said p').innerText")
+    assert chromium.evaluate("document.querySelector('[data-stage=intent] pre mark').innerText").endswith("accelerate.")
+    assert chromium.problems == []

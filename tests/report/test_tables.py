@@ -74,6 +74,25 @@ CONTRACT = {
     "violation_unit, violation, violation_low, violation_high, tolerance, p_value, p_holm, verdict, unchanged, "
     "unchanged_low, unchanged_high, moved, moved_low, moved_high, unrest, l2_change, l2_change_low, l2_change_high, "
     "no_plan, approximate",
+    "off_road_share_ci_high, lane_departure_share_ci_low, lane_departure_share_ci_high, few_events",
+    "reasoning": "run, reader, statements, judged, unclear_share, follow_through, follow_ci_low, follow_ci_high, "
+    "words_right, words_ci_low, words_ci_high, rule_right, skill, skill_ci_low, skill_ci_high, "
+    "skill_p_holm, skill_significant, diff_right, diff_right_ci_low, diff_right_ci_high, diff_wrong, "
+    "diff_wrong_ci_low, diff_wrong_ci_high, decelerate, decelerate_not_done, not_done_ci_low, "
+    "not_done_ci_high, decelerate_moving, decelerate_moving_not_done, scale_frames, scale_ratio, "
+    "scale_off, scale_error, stated_speeds, stated_gap, sides, side_followed, side_right, with_negation, "
+    "with_past, with_condition, with_hedge, with_alternative, few_events, unreliable",
+    "reasoning_cells": "run, words, plan, frames, share, share_ci_low, share_ci_high, diff_vs_baseline, ci_low, ci_high, "
+    "few_events",
+    "reasoning_sensitivity": "run, definition, judged, follow_through, words_right, rule_right, skill, skill_ci_low, "
+    "skill_ci_high, trend_right, trend_skill, trend_skill_ci_low, trend_skill_ci_high, "
+    "decelerate_not_done",
+    "claims": "run, claim, descriptions, claimed, claimed_ci_low, claimed_ci_high, hedged, denied, annotated, "
+    "there, precision, precision_ci_low, precision_ci_high, recall, recall_ci_low, recall_ci_high, "
+    "moving_claims, contradicted, contradicted_ci_low, contradicted_ci_high, contradicted_elsewhere, "
+    "intent_against, intent_invents, intents_after_denial, few_events, unreliable",
+    "disagreement": "run, other, about, frames, disagree, disagree_ci_low, disagree_ci_high, kappa, contradict",
+    "language": "driver, choices, frames, l2_1s, l2_2s, l2_3s, l2_avg, diff_vs_baseline, ci_low, ci_high, of_baseline",
 }
 NASTY = r"a_b & 50% #1 $x {y} ~z ^w | \end"
 
