@@ -144,7 +144,7 @@ def test_tab_reaches_the_skip_link_and_the_sections_first(tab):
     tab.press("Tab")
     assert tab.evaluate("document.activeElement.className") == "skip"
     tab.press("Tab")
-    assert tab.evaluate("document.activeElement.hash") == "#comparison"
+    assert tab.evaluate("document.activeElement.hash") == "#questions"
     assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
