@@ -94,6 +94,7 @@ class Claims(Table[ClaimRow]):
     """
 
     name = "claims"
+    ALWAYS = False
     Row = ClaimRow
     PAGE = (
         "run", "claim", "claimed", "hedged", "denied", "precision", "recall", "contradicted", "contradicted_elsewhere",

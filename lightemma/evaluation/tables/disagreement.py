@@ -51,6 +51,7 @@ class Disagreement(Table[DisagreementRow]):
     """
 
     name = "disagreement"
+    ALWAYS = False
     Row = DisagreementRow
 
     def caption(self, study: Study) -> str:

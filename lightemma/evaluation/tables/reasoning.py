@@ -127,6 +127,7 @@ class Reasoning(Table[ReasoningRow]):
     """
 
     name = "reasoning"
+    ALWAYS = False
     Row = ReasoningRow
     PAGE = (
         "run", "judged", "follow_through", "words_right", "rule_right", "skill", "skill_ci_low", "skill_ci_high",

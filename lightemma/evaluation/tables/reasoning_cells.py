@@ -50,6 +50,7 @@ class ReasoningCells(Table[CellRow]):
     """
 
     name = "reasoning_cells"
+    ALWAYS = False
     Row = CellRow
 
     def caption(self, study: Study) -> str:

@@ -56,6 +56,7 @@ class ReasoningSensitivity(Table[SensitivityRow]):
     """
 
     name = "reasoning_sensitivity"
+    ALWAYS = False
     Row = SensitivityRow
 
     def caption(self, study: Study) -> str:
