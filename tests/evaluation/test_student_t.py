@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,3 +55,8 @@ def test_far_tails_stay_positive_and_infinity_is_zero():
 def test_many_degrees_are_the_normal_distribution():
     assert quantile(0.975, NORMAL_DOF) == pytest.approx(1.959964, abs=1e-6)
     assert quantile(0.975, NORMAL_DOF - 1) == pytest.approx(quantile(0.975, NORMAL_DOF), rel=1e-5)
+
+
+def test_a_kept_quantile_is_a_plain_number_whoever_asked_first():
+    assert type(quantile(0.975, np.float64(6.640625))) is float
+    assert type(quantile(0.975, 6.640625)) is float

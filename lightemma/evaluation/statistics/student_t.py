@@ -52,7 +52,8 @@ def quantile(share: float, dof: float) -> float:
         t += step
         if abs(step) < 1e-12 * max(1.0, t):
             break
-    return t
+    # Kept for all who ask with an equal number: one of numpy's own would come back to those who ask with a plain one.
+    return float(t)
 
 
 def beta_quantile(share: float, a: float, b: float) -> float:
