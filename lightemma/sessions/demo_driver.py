@@ -53,8 +53,13 @@ def _plan(history: FloatArray) -> FloatArray:
 
 def _intent(history: FloatArray) -> str:
     change = history[-1, 0] - history[0, 0]
-    moved = "held its speed" if abs(change) < 0.5 else f"{'gained' if change > 0 else 'lost'} {abs(change):.1f} m/s"
-    return f"Over the past three seconds the car {moved}; it should go on like that, more gently."
+    if abs(change) < 0.5:
+        moved, advice = "held its speed", "it should keep this speed and its lane."
+    elif change > 0:
+        moved, advice = f"gained {change:.1f} m/s", "it should go on accelerating, but less."
+    else:
+        moved, advice = f"lost {-change:.1f} m/s", "it should slow down, a bit more gently."
+    return f"Over the past three seconds the car {moved}; {advice}"
 
 
 def _completion(text: str) -> Completion:
