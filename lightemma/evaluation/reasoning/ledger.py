@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,11 @@ from lightemma.frame import FloatArray
 from lightemma.run_folder.records import STAGES
 from lightemma.run_folder.texts import stage_texts
 
-SCENE, INTENT = STAGES[0], STAGES[1]
+SCENE, INTENT, ACTION = STAGES
+#: Fewer words before a plan say nothing ("Here are the pairs:").
+FEWEST_WORDS = 5
+_LIST = re.compile(r"\[|\(\s*[-\d]")
+_WORD = re.compile(r"[^\W\d_]{2,}")
 #: Words right or wrong, and followed or departed from.
 CELLS = (("right", "followed"), ("right", "departed"), ("wrong", "followed"), ("wrong", "departed"))
 
@@ -69,6 +74,7 @@ class Ledger:
     Attributes:
         intents: what each frame's statement says; None where there is none.
         scenes: what each frame's description claims; None where there is none.
+        stage: whose answers were read as statements: ``intent``, or ``action`` where one call holds words and plan.
         speed: (n,) m/s now.
         said: (n,) direction that the words advise, see :mod:`~lightemma.evaluation.reasoning.directions`.
         planned: (n,) m/s, planned change of speed.
@@ -82,6 +88,7 @@ class Ledger:
 
     intents: Sequence[IntentReading | None]
     scenes: Sequence[SceneReading | None]
+    stage: str
     speed: FloatArray
     said: FloatArray
     planned: FloatArray
@@ -137,6 +144,25 @@ class Ledger:
         return same
 
 
+def _said(folder: Path) -> tuple[Mapping[str, Mapping[str, str]], str]:
+    """Sample token -> stage -> words, and the stage that the statements are of.
+
+    A planner of one call says everything in it: what stands before the plan is statement and description.
+    """
+    said = stage_texts(folder, (SCENE, INTENT))
+    if any(said.values()):
+        return said, INTENT
+    answers = stage_texts(folder, (ACTION,))
+    words = {token: before_the_plan(found.get(ACTION, "")) for token, found in answers.items()}
+    return {token: {SCENE: text, INTENT: text} for token, text in words.items() if text}, ACTION
+
+
+def before_the_plan(answer: str) -> str:
+    """The words of an answer that stand before its list of pairs; empty where there are next to none."""
+    words = _LIST.split(answer, maxsplit=1)[0]
+    return words if len(_WORD.findall(words)) >= FEWEST_WORDS else ""
+
+
 def read_ledger(run: RunScores, folder: Path | None, texts: ReadTexts) -> Ledger:
     """Reads a run's words and puts them next to its plans.
 
@@ -148,7 +174,7 @@ def read_ledger(run: RunScores, folder: Path | None, texts: ReadTexts) -> Ledger
     Raises:
         UserError: if the folder's texts cannot be read.
     """
-    said: Mapping[str, Mapping[str, str]] = {} if folder is None else stage_texts(folder, (SCENE, INTENT))
+    said, stage = ({}, INTENT) if folder is None else _said(folder)
     of_frames = [said.get(token, {}) for token in run.tokens]
     intents = [texts.intent(found.get(INTENT)) for found in of_frames]
     scenes = [texts.scene(found.get(SCENE)) for found in of_frames]
@@ -156,6 +182,7 @@ def read_ledger(run: RunScores, folder: Path | None, texts: ReadTexts) -> Ledger
     return Ledger(
         intents=intents,
         scenes=scenes,
+        stage=stage,
         speed=speed,
         said=said_direction(intents, speed),
         planned=planned_change(run),

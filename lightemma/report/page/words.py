@@ -41,8 +41,8 @@ def read_words(ledger: Ledger | None, frame: int) -> Mapping[str, Words]:
     if intent is not None:
         speed = "" if intent.stated_speed is None else f", {intent.stated_speed:.1f} m/s"
         said = f"Read as: {intent.longitudinal}, {intent.lateral}{speed}."
-        found[INTENT] = Words((intent.place,), " ".join(part for part in (said, _next_to(ledger, frame)) if part))
-    if scene is not None:
+        found[ledger.stage] = Words((intent.place,), " ".join(part for part in (said, _next_to(ledger, frame)) if part))
+    if scene is not None and ledger.stage == INTENT:
         claims = [
             f"{name.replace('_', ' ')} {scene.claim(name)}" for name in CLAIM_FIELDS if scene.claim(name) != "absent"
         ]

@@ -117,7 +117,7 @@ function marked(text, places) {
 
 /** The sentence that a run's intent was read from, and what it was read as. */
 function saidOf(run) {
-  const stage = (opened.texts[run] ?? []).find((other) => other.stage === 'intent' && other.marks?.length);
+  const stage = (opened.texts[run] ?? []).find((other) => other.stage !== 'scene' && other.marks?.length);
   if (!stage) return [];
   const [start, end] = stage.marks[0];
   return el('blockquote', { class: 'said' }, el('mark', null, stage.response.slice(start, end).trim()), stage.read ? el('p', { class: 'note' }, stage.read) : null);

@@ -16,9 +16,11 @@ from lightemma.evaluation.tables.disagreement import Disagreement
 from lightemma.evaluation.tables.reasoning import Reasoning
 from lightemma.evaluation.tables.reasoning_cells import ReasoningCells
 from lightemma.evaluation.tables.reasoning_sensitivity import ReasoningSensitivity
+from lightemma.run_folder.records import CallRecord
 from lightemma.scene_facts import SceneFacts
+from tests.conftest import make_manifest, make_record, plan_text, write_run
 from tests.evaluation.made_runs import drives, made_run, steady_study
-from tests.evaluation.reasoning.word_runs import Word, word_run, word_study
+from tests.evaluation.reasoning.word_runs import Word, frames_of, rising, word_run, word_study
 from tests.evaluation.surroundings_kit import PERSON, Box, around
 
 #: Four frames a scene: right and followed, right and departed, wrong and followed, wrong and departed; two are not judged.
@@ -155,3 +157,20 @@ def test_two_models_about_one_picture(tmp_path):
     assert (rows["red_light"].disagree, rows["red_light"].contradict) == (0.5, 0.5)
     assert rows["red_light"].kappa == pytest.approx(0.0)
     assert rows["roadworks"].disagree == 0.0
+
+
+def test_a_planner_of_one_call_says_it_before_its_plan(tmp_path):
+    word = Word(planned=-2.0, recorded=-2.0)
+    ((frame, _),) = frames_of({"s-1": [word]})
+    plan = rising(word, -2.0)
+    for number, (words, judged) in enumerate(
+        [("A red light is ahead, so the ego should brake.", 1), ("", 0), ("Here are the pairs:", 0)]
+    ):
+        call = CallRecord("action", "?", f"{words} {plan_text(plan)}", "ok")
+        folder = write_run(tmp_path, make_manifest(f"r-{number}", [frame]), [make_record(frame, plan, "ok", [call])])
+        study = word_study([folder])
+        (row,) = Reasoning().build(study)
+        assert (row.judged, row.statements) == (judged, judged)
+        if judged:
+            assert (row.follow_through, study.ledgers[row.run].stage) == (1.0, "action")
+            assert next(row for row in Claims().build(study) if row.claim == "red_light").claimed == 1.0
