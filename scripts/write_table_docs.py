@@ -29,11 +29,9 @@ REASONING = ("reasoning", "reasoning_cells", "reasoning_sensitivity", "claims", 
 def pages() -> dict[Path, list[TableOf[Any, Any]]]:
     """Page to the tables that it lists."""
     return {
-        DOCS / "metrics.md": [table for table in TABLES if table.name not in SAFETY + PROBES],
+        DOCS / "metrics.md": [table for table in TABLES if table.name not in SAFETY + PROBES + REASONING],
         DOCS / "safety.md": [table for table in TABLES if table.name in SAFETY],
         DOCS / "probes.md": [table for table in TABLES if table.name in PROBES],
-        DOCS / "metrics.md": [table for table in TABLES if table.name not in SAFETY + REASONING],
-        DOCS / "safety.md": [table for table in TABLES if table.name in SAFETY],
         DOCS / "reasoning.md": [table for table in TABLES if table.name in REASONING],
         DOCS / "closed-loop.md": list(CLOSED_LOOP),
     }

@@ -74,7 +74,6 @@ CONTRACT = {
     "violation_unit, violation, violation_low, violation_high, tolerance, p_value, p_holm, verdict, unchanged, "
     "unchanged_low, unchanged_high, moved, moved_low, moved_high, unrest, l2_change, l2_change_low, l2_change_high, "
     "no_plan, approximate",
-    "off_road_share_ci_high, lane_departure_share_ci_low, lane_departure_share_ci_high, few_events",
     "reasoning": "run, reader, statements, judged, unclear_share, follow_through, follow_ci_low, follow_ci_high, "
     "words_right, words_ci_low, words_ci_high, rule_right, skill, skill_ci_low, skill_ci_high, "
     "skill_p_holm, skill_significant, diff_right, diff_right_ci_low, diff_right_ci_high, diff_wrong, "
