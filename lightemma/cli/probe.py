@@ -128,8 +128,14 @@ def _probe(
 
 
 def _speed_word() -> SpeedReader:
-    """Reads what a text says about speed."""
-    from lightemma.probes.speed_words import speed_word
+    """Reads what a text says about speed, by the rules of docs/reasoning.md."""
+    from lightemma.evaluation.reasoning.reader_choice import find_reader
+
+    reader = find_reader()
+
+    def speed_word(text: str) -> str:
+        reading = reader.read_intent(text)
+        return "unclear" if reading is None else reading.longitudinal
 
     return speed_word
 
