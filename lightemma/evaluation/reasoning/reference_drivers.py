@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lightemma.evaluation.metrics.displacement import Convention, l2, step_errors
-from lightemma.evaluation.metrics.manoeuvres import LEAST_STEP, speed_bands
+from lightemma.evaluation.metrics.manoeuvres import speed_bands
+from lightemma.evaluation.metrics.recorded_path import LEAST_STEP
 from lightemma.evaluation.reasoning.directions import DEFINITION, recorded_change, speed_now
 from lightemma.evaluation.scores import RunScores
 from lightemma.frame import FloatArray
