@@ -311,8 +311,8 @@ class AnthropicBackend(SdkBackend):
         system = "\n\n".join(message.text for message in request.messages if message.role == "system")
         if system:
             body["system"] = system
-        if config.temperature is not None:
-            body["temperature"] = config.temperature
+        if (temperature := request.temperature_of(config)) is not None:
+            body["temperature"] = temperature
         thinking = _thinking(options.thinking_budget)
         if thinking is not None:
             body["thinking"] = thinking

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -33,7 +33,7 @@ _KIND = re.compile(r"[a-z0-9_]{1,60}")
 
 #: What an answer can be made to follow: a JSON schema, or a regular expression.
 Constraint = Literal["json", "regex"]
-#: How an answer can end.
+#: How an answer ended: complete, cut at the token limit, refused, filtered.
 FinishReason = Literal["stop", "length", "refused", "content_filter", "other"]
 
 
@@ -76,6 +76,11 @@ class Request:
         response_regex: regular expression that the whole answer must match; a backend that cannot enforce it refuses the
             call.
         place: how many calls of the frame were made before this one; the harness fills it in.
+        samples: how many answers are wanted. A backend gives as many of them as one call of its provider brings, and one at
+            least.
+        sample: how many answers to these messages were asked for before: the same words with another number are another
+            call, with an answer of its own.
+        temperature: of this call, in place of the model's own; None leaves that.
     """
 
     messages: tuple[Message, ...]
@@ -84,6 +89,41 @@ class Request:
     response_schema: dict[str, Any] | None = None
     response_regex: str | None = None
     place: int = 0
+    samples: int = 1
+    sample: int = 0
+    temperature: float | None = None
+
+    def temperature_of(self, config: ModelConfig) -> float | None:
+        """The temperature of the call to a model; None leaves the provider's default."""
+        return config.temperature if self.temperature is None else self.temperature
+
+    def seed_of(self, config: ModelConfig) -> int | None:
+        """The seed of the call to a model: answers to the same words are drawn by seeds one after the other."""
+        return None if config.seed is None else config.seed + self.sample
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherAnswer:
+    """One more answer that the same call brought.
+
+    Attributes:
+        text: the answer without any thinking.
+        finish_reason: as of a ``Completion``.
+        failure: why it is no answer, as a call kind, where the others of its call are.
+        reasoning: as of a ``Completion``.
+    """
+
+    text: str
+    finish_reason: FinishReason = "stop"
+    failure: CallKind | None = None
+    reasoning: str = ""
+
+    def __post_init__(self) -> None:
+        """Stars keys."""
+        for name in ("text", "reasoning"):
+            value = getattr(self, name)
+            if isinstance(value, str) and (safe := starred(value)) != value:
+                object.__setattr__(self, name, safe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +132,13 @@ class Completion:
 
     Attributes:
         text: the answer without any thinking.
-        usage: tokens, or None if they were not counted.
+        usage: tokens of all answers, or None if they were not counted.
         finish_reason: ``stop`` (complete), ``length`` (cut at the token limit), ``refused``, ``content_filter`` or ``other``.
         model: the model as the provider names the one that answered.
         latency_s: seconds, only where the backend knows better than the harness's own clock (recordings do).
         failure: a call kind, only in recordings of harnesses that stored a failure's text as if it were an answer.
         reasoning: what the model thought, where it says so; never shown to the model again and never read as an answer.
+        more: the call's further answers, where several were asked for and the provider gives several.
 
     A key that the server sent back is starred here, so that neither a record nor the cache ever holds one.
     """
@@ -109,6 +150,7 @@ class Completion:
     latency_s: float | None = None
     failure: CallKind | None = None
     reasoning: str = ""
+    more: tuple[FurtherAnswer, ...] = ()
 
     @property
     def is_answer(self) -> bool:
@@ -141,6 +183,26 @@ class CallError(Exception):
         # Of servers and plug-ins, and counted with: what is no number of seconds asks for nothing.
         if isinstance(retry_after_s, int | float) and math.isfinite(retry_after_s) and retry_after_s >= 0:
             self.retry_after_s = retry_after_s
+
+
+def several(answers: Sequence[Callable[[], Completion]]) -> Completion:
+    """The answers that one call brought, as one completion.
+
+    Args:
+        answers: make each of them; the first is the call's own.
+
+    Raises:
+        CallError: if the first is none. A later one that is none is a further answer with its failure.
+    """
+    first, more = answers[0](), list[FurtherAnswer]()
+    for make in answers[1:]:
+        try:
+            one = make()
+        except CallError as error:
+            more.append(FurtherAnswer("", failure=error.kind))
+            continue
+        more.append(FurtherAnswer(one.text, one.finish_reason, one.failure, one.reasoning))
+    return replace(first, more=tuple(more))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +282,16 @@ class Backend(ABC):
     def cacheable(self) -> bool:
         """Whether answers are worth keeping."""
         return self.facts.cacheable
+
+    @property
+    def several_answers(self) -> int:
+        """The most answers that one call brings."""
+        return self.answers_per_call(self.config)
+
+    @classmethod
+    def answers_per_call(cls, config: ModelConfig) -> int:
+        """The most answers that one call of a model brings, by its settings alone; for estimates, which make no backend."""
+        return cls.facts.several_answers
 
     @property
     def takes_urls(self) -> bool:

@@ -132,6 +132,11 @@ class EndpointsBackend(Backend):
         """The same as for the OpenAI-compatible backend."""
         return self.endpoints[0].client.constraints
 
+    @classmethod
+    def answers_per_call(cls, config: ModelConfig) -> int:
+        """The same as for the OpenAI-compatible backend."""
+        return OpenAICompatibleBackend.answers_per_call(config)
+
     async def generate(self, request: Request) -> Completion:
         """Ask the least busy server once.
 

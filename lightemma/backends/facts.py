@@ -25,6 +25,7 @@ class Facts:
             first call.
         cacheable: False where an answer costs nothing to get again.
         takes_urls: whether the provider fetches pictures itself, so that the address of a picture can be sent.
+        several_answers: the most answers that one call brings, where the provider counts the prompt once.
         holds_weights: whether the process that asks holds the weights or starts a server that does, so that a second process
             would load the weights again; None: True if the model's YAML names neither an address nor a key.
         starts_server: whether the backend starts a server and stops it. Its ``Options`` then extend ``ServerOptions``.
@@ -51,6 +52,7 @@ class Facts:
     reads_pictures: bool = True
     cacheable: bool = True
     takes_urls: bool = False
+    several_answers: int = 1
     holds_weights: bool | None = None
     starts_server: bool = False
     any_server: bool = False

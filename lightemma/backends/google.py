@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -18,6 +19,7 @@ from lightemma.backends.base import (
     TextPart,
     batch_label,
     refuse_regex,
+    several,
 )
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
@@ -147,6 +149,7 @@ class GoogleBackend(HostedBackend):
         key_variable="GEMINI_API_KEY",
         key_place="in Google AI Studio, under API keys",
         address="https://generativelanguage.googleapis.com",
+        several_answers=8,
         holds_weights=False,
         price_list="google",
         batch_share=0.5,
@@ -171,6 +174,11 @@ class GoogleBackend(HostedBackend):
         )
         media_resolution: Literal["low", "medium", "high"] | None = Field(
             default=None, description="resolution at which the model reads pictures"
+        )
+        several_answers: bool = Field(
+            default=True,
+            exclude=True,
+            description="ask for several samples in one call (`candidateCount`); some models refuse it",
         )
 
     options: Options
@@ -200,6 +208,11 @@ class GoogleBackend(HostedBackend):
                 httpx_async_client=self._http,
             ),
         )
+
+    @classmethod
+    def answers_per_call(cls, config: ModelConfig) -> int:
+        """As many as ``candidateCount`` allows, unless switched off."""
+        return 1 if config.options.get("several_answers") is False else cls.facts.several_answers
 
     async def generate(self, request: Request) -> Completion:
         """Ask the model once.
@@ -290,9 +303,11 @@ class GoogleBackend(HostedBackend):
         config, options = self.config, self.options
         settings: dict[str, Any] = {
             "max_output_tokens": config.max_output_tokens,
-            "temperature": config.temperature,
-            "seed": config.seed,
+            "temperature": request.temperature_of(config),
+            "seed": request.seed_of(config),
         }
+        if (answers := min(request.samples, self.several_answers)) > 1:
+            settings["candidate_count"] = answers
         system = "\n\n".join(message.text for message in request.messages if message.role == "system")
         if system:
             settings["system_instruction"] = system
@@ -316,7 +331,15 @@ class GoogleBackend(HostedBackend):
             return Completion("", usage=usage, finish_reason="content_filter", model=answer.model_version)
         if not answer.candidates:
             raise self._failures.error("invalid_response", "unexpected answer: no candidates")
-        candidate = answer.candidates[0]
+        candidates = answer.candidates
+        return several(
+            [
+                partial(self._candidate, one, usage if not number else None, answer)
+                for number, one in enumerate(candidates)
+            ]
+        )
+
+    def _candidate(self, candidate: _Candidate, usage: Usage | None, answer: _Answer) -> Completion:
         if is_error(candidate.error):
             raise self._failures.reported(candidate.error)
         parts = (candidate.content.parts if candidate.content else None) or []

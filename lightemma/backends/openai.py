@@ -110,6 +110,7 @@ class OpenAIBackend(SdkBackend):
         key_place="on OpenAI's platform pages, under API keys",
         address="https://api.openai.com/v1",
         takes_urls=True,
+        several_answers=128,
         holds_weights=False,
         price_list="openai",
         batch_share=0.5,
@@ -131,6 +132,11 @@ class OpenAIBackend(SdkBackend):
             default=None, description="how long the answers are, for models that have this setting"
         )
         image_detail: Detail | None = Field(default=None, description="resolution at which the model reads pictures")
+        several_answers: bool = Field(
+            default=True,
+            exclude=True,
+            description="ask for several samples in one call (`n`); some models refuse it",
+        )
 
     options: Options
 
@@ -240,6 +246,12 @@ class OpenAIBackend(SdkBackend):
                     results[line.custom_id] = self._result(line)
         return results
 
+    @classmethod
+    def answers_per_call(cls, config: ModelConfig) -> int:
+        """As many as ``n`` allows in chat completions, unless switched off; one in responses, which have no such field."""
+        off = config.options.get("several_answers") is False or config.options.get("api") == "responses"
+        return 1 if off else cls.facts.several_answers
+
     @property
     def _responses(self) -> bool:
         return self.options.api == "responses"
@@ -251,8 +263,8 @@ class OpenAIBackend(SdkBackend):
     def _body(self, request: Request) -> dict[str, Any]:
         refuse_regex(request)
         body = self._responses_body(request) if self._responses else self._chat_body(request)
-        if self.config.temperature is not None:
-            body["temperature"] = self.config.temperature
+        if (temperature := request.temperature_of(self.config)) is not None:
+            body["temperature"] = temperature
         return body
 
     def _chat_body(self, request: Request) -> dict[str, Any]:
@@ -262,8 +274,10 @@ class OpenAIBackend(SdkBackend):
             "messages": chat_messages(request.messages, options.image_detail),
             "max_completion_tokens": self.config.max_output_tokens,
         }
-        if self.config.seed is not None:
-            body["seed"] = self.config.seed
+        if (seed := request.seed_of(self.config)) is not None:
+            body["seed"] = seed
+        if (answers := min(request.samples, self.several_answers)) > 1:
+            body["n"] = answers
         if options.reasoning_effort is not None:
             body["reasoning_effort"] = options.reasoning_effort
         if options.verbosity is not None:

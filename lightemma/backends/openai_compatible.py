@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Sent where no key is configured; local servers ignore it, but the client needs one.
 _NO_KEY = "not-needed"
+#: The most that OpenAI's interface takes as ``n``.
+MOST_ANSWERS = 128
 
 
 class OpenAICompatibleBackend(Backend):
@@ -38,6 +40,7 @@ class OpenAICompatibleBackend(Backend):
         packages=("openai",),
         extra="openai",
         takes_urls=True,
+        several_answers=MOST_ANSWERS,
         holds_weights=False,
         any_server=True,
         picture_tokens=OPEN_WEIGHTS,
@@ -57,6 +60,9 @@ class OpenAICompatibleBackend(Backend):
             default="structured_outputs",
             description="the server's field for a regular expression: vLLM from 0.11 on, older vLLM, SGLang",
         )
+        several_answers: bool = Field(
+            default=True, description="ask for several samples in one call (`n`); some servers refuse it"
+        )
         strip_thinking: bool = Field(
             default=True, description="part the answer from thinking in its text, such as <think>…</think>"
         )
@@ -71,10 +77,14 @@ class OpenAICompatibleBackend(Backend):
         def _without_later_defaults(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
             """Leaves options out where they have their defaults, so that answers cached before they existed are still found."""
             values: dict[str, Any] = serialise(self)
-            if values.get("regex_parameter") == "structured_outputs":
-                del values["regex_parameter"]
-            if not values.get("finish_reasons"):
-                values.pop("finish_reasons", None)
+            later: dict[str, Any] = {
+                "regex_parameter": "structured_outputs",
+                "finish_reasons": {},
+                "several_answers": True,
+            }
+            for name, default in later.items():
+                if name in values and values[name] == default:
+                    del values[name]
             return values
 
     options: Options
@@ -98,6 +108,11 @@ class OpenAICompatibleBackend(Backend):
     def constraints(self) -> frozenset[Constraint]:
         """JSON schemas and regular expressions, unless the options switch them off."""
         return frozenset({"json", "regex"}) if self.options.structured_output else frozenset()
+
+    @classmethod
+    def answers_per_call(cls, config: ModelConfig) -> int:
+        """As many as ``n`` allows, unless the options switch it off."""
+        return 1 if config.options.get("several_answers") is False else cls.facts.several_answers
 
     async def generate(self, request: Request) -> Completion:
         """Ask the model once.
@@ -126,10 +141,12 @@ class OpenAICompatibleBackend(Backend):
             "messages": chat_messages(request.messages),
             self.options.token_limit_parameter: self.config.max_output_tokens,
         }
-        if self.config.temperature is not None:
-            parameters["temperature"] = self.config.temperature
-        if self.config.seed is not None:
-            parameters["seed"] = self.config.seed
+        if (temperature := request.temperature_of(self.config)) is not None:
+            parameters["temperature"] = temperature
+        if (seed := request.seed_of(self.config)) is not None:
+            parameters["seed"] = seed
+        if (answers := min(request.samples, self.several_answers)) > 1:
+            parameters["n"] = answers
         if request.response_schema is not None and self.options.structured_output:
             parameters["response_format"] = {"type": "json_schema", "json_schema": strict_schema(request)}
         extra = dict(self.options.extra_body)

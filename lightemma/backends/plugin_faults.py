@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 import math
 import os
+from dataclasses import replace
+from functools import partial
 from typing import get_args
 
-from lightemma.backends.base import Backend, Completion, FinishReason
+from lightemma.backends.base import Backend, Completion, FinishReason, FurtherAnswer, several
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
 from lightemma.backends.thinking import without_thinking
@@ -78,13 +80,22 @@ def checked_answer(backend: Backend, answer: object) -> Completion:
     if isinstance(answer, Completion) and isinstance(answer.text, str):
         usage: object = answer.usage
         if usage is None or isinstance(usage, Usage):
-            return without_thinking(answer, strip=getattr(backend.options, "strip_thinking", True))
+            strip = getattr(backend.options, "strip_thinking", True)
+            whole = [replace(answer, more=()), *(_as_completion(one) for one in answer.more)]
+            return several([partial(without_thinking, one, strip=strip) for one in whole])
         raise TypeError(
             f"generate() of {describe(backend.implementation)} returned a Completion whose usage is {_named(usage)}, "
             "not a Usage or None"
         )
     found = f"a Completion whose text is {_named(answer.text)}" if isinstance(answer, Completion) else _named(answer)
     raise TypeError(f"generate() of {describe(backend.implementation)} returned {found}, not a Completion with a text")
+
+
+def _as_completion(one: object) -> Completion:
+    """A further answer as an answer of its own; what is none is found when its fields are checked."""
+    if not isinstance(one, FurtherAnswer) or not isinstance(one.text, str):
+        raise TypeError(f"its Completion's more holds {_named(one)}, not FurtherAnswers with a text")
+    return Completion(one.text, finish_reason=one.finish_reason, failure=one.failure, reasoning=one.reasoning)
 
 
 def check_fields(backend: Backend, answer: Completion) -> None:
@@ -109,6 +120,8 @@ def _wrong_field(answer: Completion) -> str | None:
             return f"Usage whose source is none of {', '.join(get_args(UsageSource))}"
     if type(answer.text) is not str:
         return f"Completion whose text is {_named(answer.text)}, not a str"
+    if wrong := _wrong_further(answer.more):
+        return wrong
     for name, value in (("model", answer.model), ("failure", answer.failure)):
         if value is not None and type(value) is not str:
             return f"Completion whose {name} is {_named(value)}, not a str or None"
@@ -117,6 +130,20 @@ def _wrong_field(answer: Completion) -> str | None:
     seconds = answer.latency_s
     if seconds is not None and not (type(seconds) in (int, float) and math.isfinite(seconds) and seconds >= 0):
         return f"Completion whose latency_s is {_named(seconds)}, not a number of seconds or None"
+    return None
+
+
+def _wrong_further(more: object) -> str | None:
+    if not isinstance(more, tuple) or not all(isinstance(one, FurtherAnswer) for one in more):
+        return "Completion whose more is not a tuple of FurtherAnswers"
+    for one in more:
+        for name, value in (("text", one.text), ("reasoning", one.reasoning)):
+            if type(value) is not str:
+                return f"FurtherAnswer whose {name} is {_named(value)}, not a str"
+        if one.failure is not None and type(one.failure) is not str:
+            return f"FurtherAnswer whose failure is {_named(one.failure)}, not a str or None"
+        if one.finish_reason not in get_args(FinishReason):
+            return f"FurtherAnswer whose finish_reason is none of {', '.join(get_args(FinishReason))}"
     return None
 
 

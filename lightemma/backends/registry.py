@@ -89,6 +89,14 @@ def backend_of(config: ModelConfig) -> Backend:
     return made(backend_class(config), config)
 
 
+def answers_per_call(config: ModelConfig) -> int:
+    """The most answers that one call of a model brings; 1 for a provider that cannot be imported."""
+    try:
+        return provider_class(_RECORDINGS.get(config.provider, config.provider)).answers_per_call(config)
+    except UserError:
+        return 1
+
+
 def facts_of(provider: str) -> Facts:
     """What is known of a provider; the defaults for one that cannot be imported (making its backend says why)."""
     try:

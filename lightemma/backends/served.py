@@ -104,6 +104,13 @@ class ServedBackend(Backend):
         constrained = self._engine.constrains_answers and self.options.structured_output
         return frozenset({"json", "regex"}) if constrained else frozenset()
 
+    @classmethod
+    def answers_per_call(cls, config: ModelConfig) -> int:
+        """As many as ``n`` allows, unless the engine does not have it or the options switch it off."""
+        engine = ENGINES.get(config.options.get("engine", cls.Options.model_fields["engine"].default))
+        off = config.options.get("several_answers") is False or (engine is not None and not engine.several_answers)
+        return 1 if off else cls.facts.several_answers
+
     @property
     def gpu_count(self) -> int:
         """GPUs that the server holds: tensor x pipeline x data."""
@@ -171,6 +178,8 @@ class ServedBackend(Backend):
         options: dict[str, Any] = {name: getattr(given, name) for name in names if name in given.model_fields_set}
         if self._engine.regex_parameter is not None:
             options.setdefault("regex_parameter", self._engine.regex_parameter)
+        if not self._engine.several_answers:
+            options["several_answers"] = False
         return OpenAICompatibleBackend(
             config.model_copy(update={"model": running.model, "base_url": running.address.base_url, "options": options})
         )

@@ -8,9 +8,10 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
-from lightemma.backends.base import Backend, Completion, Request, refuse_regex
+from lightemma.backends.base import Backend, CallError, Completion, Request, refuse_regex, several
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
 from lightemma.backends.local.batching import Answer, Batcher, BatchLimits
@@ -41,7 +42,7 @@ class _Engine:
             wait_s=options.max_wait_ms / 1000,
         )
         kept = options.cached_pictures if options.reuse_pictures else 0
-        sampling = Sampling(config.max_output_tokens, config.temperature, config.seed)
+        sampling = Sampling(config.max_output_tokens, config.seed)
         self.name = loaded.name
         self.encoder = RequestEncoder(loaded.processor, loaded.model.config, kept)
         self.runner = BatchRunner(loaded, sampling, limits, kept)
@@ -70,6 +71,7 @@ class TransformersBackend(Backend):
 
     Concurrent calls are gathered into batches under a token budget; the picture of a frame is prepared
     and encoded once for all its stages. Neither changes a greedy answer, except for rounding in 16-bit formats.
+    Several samples of one call are rows of a batch: the call is prepared once, and each row reads the prompt.
 
     The model is loaded with the first call and freed by ``aclose``. Two threads do the work, one preparing calls and one
     running the model; any number of event loops may ask.
@@ -86,6 +88,7 @@ class TransformersBackend(Backend):
         packages=("torch", "transformers", "accelerate"),
         also_recorded=("tokenizers", "torchvision"),
         extra="local",
+        several_answers=64,
         holds_weights=True,
         batch_option="max_batch",
         picture_tokens=OPEN_WEIGHTS,
@@ -137,14 +140,17 @@ class TransformersBackend(Backend):
         started = time.perf_counter()
         with engine.batcher.expecting():
             call = await loop.run_in_executor(self._preparer, engine.encoder.encode, request)
-            ticket = engine.batcher.submit(call)
+            temperature = request.temperature_of(self.config)
+            samples = range(request.sample, request.sample + min(request.samples, self.several_answers))
+            tickets = [engine.batcher.submit(call, temperature, sample) for sample in samples]
         try:
-            answer = await asyncio.wrap_future(ticket.future)
-        except asyncio.CancelledError:
-            ticket.abandon()
+            answers = await asyncio.gather(*(asyncio.wrap_future(ticket.future) for ticket in tickets))
+        except (asyncio.CancelledError, CallError):
+            for ticket in tickets:
+                ticket.abandon()
             raise
         # Measured here: the harness would count loading the model as latency of the first calls.
-        return self._completion(engine, call, answer, time.perf_counter() - started)
+        return self._completion(engine, call, answers, time.perf_counter() - started)
 
     def load(self) -> LoadedModel:
         """Loads the model and its processor; called in a thread, for the first call. Subclasses may override it.
@@ -180,8 +186,28 @@ class TransformersBackend(Backend):
             del engine
             free_memory()
 
-    def _completion(self, engine: _Engine, call: PreparedCall, answer: Answer, latency_s: float) -> Completion:
-        completion = without_thinking(
+    def _completion(
+        self, engine: _Engine, call: PreparedCall, answers: Sequence[Answer], latency_s: float
+    ) -> Completion:
+        completion = several([partial(self._parted, engine, call, answer, latency_s) for answer in answers])
+        thoughts = [completion.reasoning, *(one.reasoning for one in completion.more)]
+        reasoning = sum(
+            len(engine.tokenizer.encode(thought, add_special_tokens=False)) for thought in thoughts if thought
+        )
+        output = sum(answer.tokens for answer in answers)
+        return replace(
+            completion,
+            usage=Usage(
+                input=call.tokens * len(answers),
+                output=output,
+                reasoning=min(reasoning, output),
+                source="tokenizer",
+            ),
+        )
+
+    def _parted(self, engine: _Engine, call: PreparedCall, answer: Answer, latency_s: float) -> Completion:
+        """One answer, its thinking apart."""
+        return without_thinking(
             Completion(
                 text=answer.text,
                 finish_reason="stop" if answer.complete else "length",
@@ -190,14 +216,6 @@ class TransformersBackend(Backend):
             ),
             begun=call.thinks,
             strip=self.options.strip_thinking,
-        )
-        thinking = completion.reasoning
-        reasoning = len(engine.tokenizer.encode(thinking, add_special_tokens=False)) if thinking else 0
-        return replace(
-            completion,
-            usage=Usage(
-                input=call.tokens, output=answer.tokens, reasoning=min(reasoning, answer.tokens), source="tokenizer"
-            ),
         )
 
 

@@ -15,7 +15,9 @@ from lightemma.serving.options import EngineName
 class TransformersServeBackend(ServedBackend):
     """A model on a ``transformers serve`` server; see ``ServedBackend``."""
 
-    facts: ClassVar[Facts] = replace(ServedBackend.facts, title="open weights on transformers serve, started here")
+    facts: ClassVar[Facts] = replace(
+        ServedBackend.facts, title="open weights on transformers serve, started here", several_answers=1
+    )
 
     class Options(ServedBackend.Options):
         """The same as for vLLM, with another engine that supports fewer of the options."""

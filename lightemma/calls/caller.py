@@ -253,7 +253,7 @@ class ModelCaller:
             place = await context.limits.pool.acquire(-request.place)
             try:
                 context.cancellation.check()
-                return place, context.budget.reserve(self._highest_cost(most_input))
+                return place, context.budget.reserve(self._highest_cost(most_input, self._most_output(request)))
             except BudgetSpent:
                 context.limits.pool.cancel()
             except Cancelled:
@@ -271,7 +271,7 @@ class ModelCaller:
         most_input = most_input_tokens(request)
         await provider.requests.take(1)
         if limits.tokens_per_minute is not None:
-            await provider.tokens.take(most_input + self._backend.config.max_output_tokens)
+            await provider.tokens.take(most_input + self._most_output(request))
         place, reserved = await self._turn(request, most_input)
         failure: str | None = "cancelled"
         retry_after_s: float | None = None
@@ -308,10 +308,15 @@ class ModelCaller:
             raise CallError("backend_error", error_line(error)) from error
         finally:
             context.asking -= 1
-            self._settle(place, failure, retry_after_s, usage, reserved, most_input, believed)
+            self._settle(request, place, failure, retry_after_s, usage, reserved, most_input, believed)
+
+    def _most_output(self, request: Request) -> int:
+        """Tokens of the longest answers that the call can bring."""
+        return self._backend.config.max_output_tokens * max(1, min(request.samples, self._backend.several_answers))
 
     def _settle(
         self,
+        request: Request,
         place: float,
         failure: str | None,
         retry_after_s: float | None,
@@ -334,15 +339,15 @@ class ModelCaller:
         context.budget.settle(reserved, spent if believed else max(spent, reserved))
         if config.limits.tokens_per_minute is not None:
             used = usage.input + usage.output if usage else (0 if not answered else most_input)
-            context.limits.tokens.correct(used - most_input - config.max_output_tokens)
+            context.limits.tokens.correct(used - most_input - self._most_output(request))
         if answered:
             context.monitor.call_done(usage, spent if context.price else None, cached=False)
 
-    def _highest_cost(self, most_input: int) -> float:
+    def _highest_cost(self, most_input: int, most_output: int) -> float:
         price = self._context.price
         if price is None or self._context.budget.cap is None:
             return 0.0
-        most = Usage(input=most_input, output=self._backend.config.max_output_tokens, cache_write=most_input)
+        most = Usage(input=most_input, output=most_output, cache_write=most_input)
         return max(cost(price, most), cost(price, Usage(input=most_input, output=most.output)))
 
     def _cost(self, usage: Usage) -> float:

@@ -139,7 +139,7 @@ def _content(config: ModelConfig, options: dict[str, Any], request: Request) -> 
         "model": config.model,
         "revision": config.revision,
         "max_output_tokens": config.max_output_tokens,
-        "temperature": config.temperature,
+        "temperature": request.temperature_of(config),
         "seed": config.seed,
         "options": options,
         "schema": request.response_schema,
@@ -147,6 +147,10 @@ def _content(config: ModelConfig, options: dict[str, Any], request: Request) -> 
     }
     if request.response_regex is not None:  # absent otherwise, so that answers kept before there was one are found
         asked["regex"] = request.response_regex
+    if request.samples > 1:
+        asked["samples"] = request.samples
+    if request.sample:
+        asked["sample"] = request.sample
     return asked
 
 

@@ -35,20 +35,23 @@ def storable(completion: Completion, max_output_tokens: int) -> Completion:
     longest = max(LONGEST_TEXT, CHARACTERS_PER_TOKEN * max_output_tokens)
     for field in fields(completion):
         value = getattr(completion, field.name)
-        if not isinstance(value, str):
-            continue
-        most = LONGEST_NAME if field.name in _NAMES else longest
-        if len(value) > most:
-            problem = f"the answer's {field.name} has {len(value):,} characters; {most:,} are the most"
-            raise CallError("invalid_response", problem)
-        if not is_text(value):
-            problem = (
-                f"the answer's {field.name} holds half a character (a lone surrogate), which cannot be written down"
-            )
-            raise CallError("invalid_response", problem)
+        if isinstance(value, str):
+            _check(field.name, value, LONGEST_NAME if field.name in _NAMES else longest)
+    for one in completion.more:
+        _check("text", one.text, longest)
+        _check("reasoning", one.reasoning, longest)
+        _check("failure", one.failure or "", LONGEST_NAME)
     usage = completion.usage
     if usage is not None:
         counts = (usage.input, usage.cached_input, usage.output, usage.reasoning, usage.cache_write)
         if min(counts) < 0 or max(counts) > MOST_TOKENS:
             return replace(completion, usage=None)
     return completion
+
+
+def _check(name: str, value: str, most: int) -> None:
+    if len(value) > most:
+        raise CallError("invalid_response", f"the answer's {name} has {len(value):,} characters; {most:,} are the most")
+    if not is_text(value):
+        problem = f"the answer's {name} holds half a character (a lone surrogate), which cannot be written down"
+        raise CallError("invalid_response", problem)

@@ -31,12 +31,12 @@ def believable(usage: Usage, request: Request, config: ModelConfig) -> bool:
         return False
     if usage.input > max(FAR_BEYOND * most_input_tokens(request), _SMALL):
         return False
-    return usage.output <= max(FAR_BEYOND * config.max_output_tokens, _SMALL)
+    return usage.output <= max(FAR_BEYOND * config.max_output_tokens * request.samples, _SMALL)
 
 
 def estimated(request: Request, text: str, config: ModelConfig) -> Usage:
     """Counts in place of those that cannot be: rather too many than too few, and marked as an estimate."""
-    made = min(max(math.ceil(len(text) / CHARACTERS_PER_TOKEN), 1), config.max_output_tokens)
+    made = min(max(math.ceil(len(text) / CHARACTERS_PER_TOKEN), 1), config.max_output_tokens * request.samples)
     return Usage(input=most_input_tokens(request), output=made, source="estimate")
 
 
@@ -50,4 +50,5 @@ def with_believable_usage(completion: Completion, request: Request, config: Mode
     # What a recording says is taken over as it is, like its answers.
     if usage is None or usage.source == "recorded" or believable(usage, request, config):
         return completion, True
-    return replace(completion, usage=estimated(request, completion.text, config)), False
+    text = completion.text + "".join(one.text for one in completion.more)
+    return replace(completion, usage=estimated(request, text, config)), False

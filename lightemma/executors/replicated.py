@@ -123,6 +123,11 @@ class ReplicatedBackend(Backend):
         return self._inner.constraints
 
     @property
+    def several_answers(self) -> int:
+        """The same as for the inner backend."""
+        return self._inner.several_answers
+
+    @property
     def rate_key(self) -> str:
         """Replicas that hold weights share limits with no other model; clients share those of their service."""
         own = self._inner.rate_key

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from lightemma.backends.base import CallResult
-from lightemma.run_folder.records import OK, CallRecord, Stage, call_outcome, format_outcome
+from msgspec import UNSET
+
+from lightemma.backends.base import CallResult, FurtherAnswer
+from lightemma.run_folder.records import OK, AnswerRecord, CallRecord, Stage, call_outcome, format_outcome
 
 #: Said of a call whose answer is empty since thinking took all of its tokens.
 CUT_WHILE_THINKING = "the answer was cut at max_output_tokens while the model was still thinking"
@@ -16,10 +18,17 @@ def text_outcome(result: CallResult) -> str:
         return call_outcome(result.failure or "invalid_response")
     if completion.failure is not None:
         return call_outcome(completion.failure)
-    if completion.finish_reason in ("refused", "content_filter"):
-        return call_outcome(completion.finish_reason)
-    if not completion.text.strip():
-        return format_outcome("truncated" if completion.finish_reason == "length" else "empty")
+    return answer_outcome(completion.text, completion.finish_reason)
+
+
+def answer_outcome(text: str, finish_reason: str, failure: str | None = None) -> str:
+    """The same for one answer of a call that brought several."""
+    if failure is not None:
+        return call_outcome(failure)
+    if finish_reason in ("refused", "content_filter"):
+        return call_outcome(finish_reason)
+    if not text.strip():
+        return format_outcome("truncated" if finish_reason == "length" else "empty")
     return OK
 
 
@@ -51,4 +60,9 @@ def call_record(stage: Stage, prompt: str, result: CallResult, outcome: str | No
         role=result.role,
         model=result.model,
         reasoning=(completion.reasoning or None) if completion else None,
+        more=[_answer_record(one) for one in completion.more] if completion and completion.more else UNSET,
     )
+
+
+def _answer_record(one: FurtherAnswer) -> AnswerRecord:
+    return AnswerRecord(one.text, answer_outcome(one.text, one.finish_reason, one.failure), one.reasoning or None)

@@ -62,6 +62,38 @@ class Usage(msgspec.Struct, frozen=True):
     cache_write: int = 0
 
 
+class AnswerRecord(msgspec.Struct, frozen=True):
+    """A further answer of a call that brought several.
+
+    Attributes:
+        response: the text as received.
+        outcome: ``ok``, ``format:<kind>`` or ``call:<kind>``.
+        reasoning: what the model thought, where it says so.
+    """
+
+    response: str
+    outcome: str = OK
+    reasoning: str | None = None
+
+
+class SampleRecord(msgspec.Struct, frozen=True):
+    """One of several plans that a frame's model gave to the same question.
+
+    Attributes:
+        call: place in the frame's ``calls`` of the call that brought it.
+        answer: which of that call's answers it is: 0 for its ``response``, 1 for the first of ``more``.
+        outcome: ``ok``, ``format:<kind>`` or ``call:<kind>``.
+        actions: 6 pairs, or None.
+        trajectory: 6 points (metres, ego frame), or None.
+    """
+
+    call: int
+    answer: int
+    outcome: str
+    actions: list[Pair] | None = None
+    trajectory: list[Pair] | None = None
+
+
 class CallRecord(msgspec.Struct, frozen=True):
     """One call of one frame: what was asked, what came back.
 
@@ -79,6 +111,7 @@ class CallRecord(msgspec.Struct, frozen=True):
         role: which of the planner's models was asked.
         model: name of that model; None where it is the run's only one, in files of 0.1 and imported runs.
         reasoning: what the model thought, where it says so; it is no part of ``response``.
+        more: the further answers, where the call brought several.
     """
 
     stage: Stage
@@ -93,6 +126,7 @@ class CallRecord(msgspec.Struct, frozen=True):
     role: str = MAIN
     model: str | None = None
     reasoning: str | None = None
+    more: list[AnswerRecord] | UnsetType = UNSET
 
 
 class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +155,11 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
             otherwise.
         answer_unknown: True for a frame of 0.1 whose file does not say which call is the answer.
         stages: the name of ``calls`` in files of 0.1; always unset once read.
+        samples: the plans that the plan was chosen from, where the model was asked for several; ``actions`` is their medoid.
+        candidates: the plans that the model chose from, 6 pairs each, where the harness drew them.
+        chosen: place in ``candidates`` of the one that the model chose, or None.
+        command: where the drive goes next, where the planner was given it.
+        examples: sample tokens of the frames of other scenes that were shown as examples.
     """
 
     scene: str
@@ -142,6 +181,11 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     probe_amount: float | UnsetType = UNSET
     answer_unknown: bool | UnsetType = UNSET
     stages: list[CallRecord] | UnsetType = UNSET
+    samples: list[SampleRecord] | UnsetType = UNSET
+    candidates: list[list[Pair]] | UnsetType = UNSET
+    chosen: int | UnsetType | None = UNSET
+    command: str | UnsetType = UNSET
+    examples: list[str] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         """Reads a line of 0.1, in which the last call's name said whether it was the answer."""
@@ -164,6 +208,13 @@ class CallNumbers(msgspec.Struct, frozen=True):
     cached: bool = False
 
 
+class SampleNumbers(msgspec.Struct, frozen=True):
+    """The parts of a sample that scoring needs."""
+
+    outcome: str
+    trajectory: list[Pair] | None = None
+
+
 class FrameNumbers(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of a frame that scoring needs, without the texts; see ``FrameRecord``."""
 
@@ -182,6 +233,9 @@ class FrameNumbers(msgspec.Struct, frozen=True, kw_only=True):
     picture_files: list[str] = []
     probe_amount: float | UnsetType = UNSET
     stages: list[CallNumbers] | UnsetType = UNSET
+    samples: list[SampleNumbers] | UnsetType = UNSET
+    candidates: list[list[Pair]] | UnsetType = UNSET
+    chosen: int | UnsetType | None = UNSET
 
     def __post_init__(self) -> None:
         """Reads a line of 0.1."""

@@ -41,6 +41,7 @@ class Engine:
         key_variable: environment variable from which it reads the key that callers must send, or None if it checks none.
         lists_models: whether its list of models says what it serves; the list is not used otherwise.
         constrains_answers: whether it can constrain an answer to a JSON schema or a regular expression.
+        several_answers: whether one call can bring several answers (``n``).
         regex_parameter: the field of a request that holds a regular expression, if not that of the newest vLLM.
     """
 
@@ -48,6 +49,7 @@ class Engine:
     key_variable: str | None = None
     lists_models: bool = True
     constrains_answers: bool = True
+    several_answers: bool = True
     regex_parameter: Literal["structured_outputs", "guided_regex", "regex"] | None = None
 
 
@@ -133,5 +135,5 @@ ENGINES: dict[EngineName, Engine] = {
     "vllm": Engine(_vllm, key_variable="VLLM_API_KEY"),
     "sglang": Engine(_sglang, regex_parameter="regex"),
     # Its list of models needs the hub.
-    "transformers": Engine(_transformers, lists_models=False, constrains_answers=False),
+    "transformers": Engine(_transformers, lists_models=False, constrains_answers=False, several_answers=False),
 }

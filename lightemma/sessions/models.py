@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lightemma.backends.base import Backend, CallError, Completion
+from lightemma.backends.base import Backend, CallError, Completion, FurtherAnswer
 from lightemma.backends.config import ModelConfig, model_name
 from lightemma.backends.registry import REPLAY, backend_of, config_of, replayed
 from lightemma.backends.replay import Recorded, Recording, ReplayBackend
@@ -13,7 +13,7 @@ from lightemma.calls.prices import ResolvedPrice
 from lightemma.data.published import PublishedArchive
 from lightemma.errors import UserError
 from lightemma.run_folder.manifest import ModelEntry
-from lightemma.run_folder.records import STAGES, CallRecord, is_call_error
+from lightemma.run_folder.records import STAGES, AnswerRecord, CallRecord, is_call_error
 from lightemma.run_folder.store import is_run, read_frames, read_manifest
 
 
@@ -108,4 +108,13 @@ def _answer(call: CallRecord, passed_on: bool) -> Completion | CallError:
         latency_s=call.latency_s,
         failure=kind if failed and passed_on else None,  # type: ignore[arg-type]
         reasoning=call.reasoning or "",
+        more=tuple(_further(one) for one in call.more or ()),
     )
+
+
+def _further(one: AnswerRecord) -> FurtherAnswer:
+    kind, reasoning = one.outcome.partition(":")[2], one.reasoning or ""
+    if is_call_error(one.outcome) and kind not in ("refused", "content_filter"):
+        return FurtherAnswer(one.response, failure=kind, reasoning=reasoning)  # type: ignore[arg-type]
+    reason = kind if is_call_error(one.outcome) else "length" if one.outcome == "format:truncated" else "stop"
+    return FurtherAnswer(one.response, reason, reasoning=reasoning)  # type: ignore[arg-type]

@@ -277,7 +277,7 @@ def test_a_block_of_thinking_is_cut_off_and_counted(folder):
     call = PreparedCall({}, 3, 3, ())
 
     def read(text, *, complete=True, thinks=False):
-        return backend._completion(engine, replace(call, thinks=thinks), LocalAnswer(text, 9, complete, 1.0), 1.0)
+        return backend._completion(engine, replace(call, thinks=thinks), [LocalAnswer(text, 9, complete, 1.0)], 1.0)
 
     found = read("<think>one two three</think>\n[1]")
     assert (found.text, found.reasoning, found.usage.reasoning) == ("[1]", "one two three", 3)
@@ -301,7 +301,7 @@ def test_signs_of_thinking_that_are_special_tokens_stay_until_they_are_parted():
     )
     settings = transformers.GenerationConfig(pad_token_id=0, eos_token_id=5)
     loaded = SimpleNamespace(model=SimpleNamespace(generation_config=settings), processor=tokenizer)
-    runner = BatchRunner(loaded, Sampling(8, 0.0, None), BatchLimits(1, 100, 8, 0.0), 0)
+    runner = BatchRunner(loaded, Sampling(8, None), BatchLimits(1, 100, 8, 0.0), 0)
     assert runner._answer([1, 2, 3, 4, 5, 0], 1.0).text == "[THINK]hm[/THINK]yes"
     assert runner._answer([2, 4, 5, 0], 1.0).text == "hmyes"
 
@@ -320,9 +320,23 @@ def test_sampled_answers_follow_the_seed_and_not_the_batch(folder):
     assert Asked(config(model, temperature=None), MIXED[:2]).texts == greedy[:2]
 
 
+def test_samples_of_one_call_are_rows_that_are_each_the_same_alone(folder):
+    model = folder("qwen2_5_vl")
+    several = replace(MIXED[0], samples=3, temperature=1.0)
+    (sampled,) = Asked(config(model, seed=7), [several]).answers
+    texts = [sampled.text, *(one.text for one in sampled.more)]
+    assert len(set(texts)) == 3
+    alone = [replace(several, samples=1, sample=number) for number in range(3)]
+    assert Asked(config(model, seed=7), alone).texts == texts, "whatever else is in the batch"
+    greedy = Asked(config(model), [MIXED[0]]).answers[0]
+    assert sampled.usage.input == 3 * greedy.usage.input, "each row reads the prompt"
+    mixed = Asked(config(model, seed=7), [several, MIXED[0]])
+    assert mixed.texts[1] == greedy.text, "a call at temperature 0 in the same batch"
+
+
 def test_noise_samples_the_softmax():
     scores = torch.tensor([2.0, 1.0, 0.0, -1.0])
-    noise = GumbelNoise(0.7, [3], "cpu")
+    noise = GumbelNoise([0.7], [3], "cpu")
     drawn = torch.stack([noise(None, scores[None])[0].argmax() for _ in range(4000)])
     shares = torch.bincount(drawn, minlength=4) / 4000
     assert torch.allclose(shares, torch.softmax(scores / 0.7, 0), atol=0.03)

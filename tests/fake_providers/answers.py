@@ -36,6 +36,7 @@ class Answer:
         output: tokens of the text.
         thinking: tokens of thinking, in addition to ``output``.
         counted: whether the answer says its tokens at all.
+        more: further answers to the same request; the tokens sent are counted once.
     """
 
     text: str
@@ -46,19 +47,43 @@ class Answer:
     output: int = 0
     thinking: int = 0
     counted: bool = True
+    more: tuple[Answer, ...] = ()
+
+    @property
+    def all_output(self) -> int:
+        """Tokens of the texts of all answers."""
+        return self.output + sum(one.output for one in self.more)
+
+    @property
+    def all_thinking(self) -> int:
+        """Tokens of thinking of all answers."""
+        return self.thinking + sum(one.thinking for one in self.more)
 
 
 def answer_to(asked: Asked, malformed_rate: float = 0.0, text: str | None = None) -> Answer:
-    """The model's answer.
+    """The model's answer, with as many further ones as were asked for.
 
     Args:
         asked: the request.
         malformed_rate: share of plans that come in a wrong form; which ones is a matter of the request.
         text: the text to answer instead of the model's own.
     """
+    first, *more = (_answer(asked, malformed_rate, text, number) for number in range(asked.samples))
+    return replace(first, more=tuple(more))
+
+
+def _answer(asked: Asked, malformed_rate: float, text: str | None, number: int) -> Answer:
+    """One of the answers to a request.
+
+    Args:
+        asked: the request.
+        malformed_rate: share of plans that come in a wrong form; which ones is a matter of the request.
+        text: the text to answer instead of the model's own.
+        number: which of them, from 0.
+    """
     thinking = THINKING_TOKENS if asked.thinks else 0
     if text is None:
-        text = _words(asked, malformed_rate)
+        text = _words(asked, malformed_rate, number)
     answer = Answer(text, input=asked.input_tokens, output=_tokens(text), thinking=thinking)
     left = asked.max_tokens - thinking
     return answer if answer.output <= left else cut(answer, max(left, 0))
@@ -79,13 +104,14 @@ def _tokens(text: str) -> int:
     return (len(text) + 3) // 4
 
 
-def _words(asked: Asked, malformed_rate: float) -> str:
-    chance = random.Random(asked.digest)
+def _words(asked: Asked, malformed_rate: float, number: int) -> str:
+    chance = random.Random(asked.digest + (f" {number}" if number else ""))
     malformed = chance.random() < malformed_rate
     plan = _plan(chance)
     if asked.regex is not None:
-        # A constrained model cannot leave its form; this one supports a single form.
-        return _list(plan) if re.fullmatch(asked.regex, _list(plan)) else "1"
+        # A constrained model cannot leave its form; this one supports lists, lists after a sentence, and small numbers.
+        forms = (_list(plan), f"{chance.choice(_INTENTS)}\n{_list(plan)}", str(chance.randint(1, 9)))
+        return next((form for form in forms if re.fullmatch(asked.regex, form)), "1")
     if asked.schema is not None:
         return json.dumps(_instance(asked.schema, chance))
     if _ASKS_FOR_JSON.search(asked.text):
@@ -136,6 +162,8 @@ def _instance(schema: dict[str, Any], chance: random.Random) -> Any:
         return [_instance(schema.get("items", {}), chance) for _ in range(count)]
     if kind == "number":
         return round(chance.uniform(0.0, 0.02 if "1/m" in schema.get("description", "") else 10.0), 4)
+    if "enum" in schema:
+        return chance.choice(schema["enum"])
     if kind == "integer":
         return chance.randrange(10)
     if kind == "boolean":

@@ -52,6 +52,7 @@ class Asked:
         regex: regular expression of the answer, if one is asked for.
         thinks: whether the model is to think first.
         cache: whether the picture's place is marked for caching.
+        samples: how many answers are wanted.
     """
 
     model: str
@@ -61,6 +62,7 @@ class Asked:
     regex: str | None = None
     thinks: bool = False
     cache: bool = False
+    samples: int = 1
 
     @cached_property
     def digest(self) -> str:

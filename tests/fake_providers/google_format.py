@@ -57,6 +57,7 @@ def read(body: dict[str, Any], model: str) -> Asked:
         max_tokens=settings.get("maxOutputTokens") or 8192,
         schema=schema,
         thinks=bool(thinking.get("thinkingBudget") or thinking.get("thinkingLevel")),
+        samples=settings.get("candidateCount") or 1,
     )
 
 
@@ -80,22 +81,26 @@ def answer(asked: Asked, answered: Answer, number: int) -> dict[str, Any]:
     if answered.finish == "prompt_blocked":
         whole["promptFeedback"] = {"blockReason": "PROHIBITED_CONTENT"}
     else:
-        candidate: dict[str, Any] = {"index": 0, "finishReason": _FINISH_REASONS[answered.finish]}
-        if answered.text and answered.finish in {"stop", "length"}:
-            candidate["content"] = {"role": "model", "parts": [{"text": answered.text}]}
-        elif answered.finish in {"stop", "length"}:
-            candidate["content"] = {"role": "model"}  # as it comes when all tokens went into thinking
-        whole["candidates"] = [candidate]
+        whole["candidates"] = [_candidate(index, one) for index, one in enumerate((answered, *answered.more))]
     if answered.counted:
         counts = {
             "promptTokenCount": answered.input,
             "cachedContentTokenCount": answered.cached,
-            "candidatesTokenCount": answered.output,
-            "thoughtsTokenCount": answered.thinking,
-            "totalTokenCount": answered.input + answered.output + answered.thinking,
+            "candidatesTokenCount": answered.all_output,
+            "thoughtsTokenCount": answered.all_thinking,
+            "totalTokenCount": answered.input + answered.all_output + answered.all_thinking,
         }
         whole["usageMetadata"] = {name: count for name, count in counts.items() if count}
     return whole
+
+
+def _candidate(index: int, answered: Answer) -> dict[str, Any]:
+    candidate: dict[str, Any] = {"index": index, "finishReason": _FINISH_REASONS[answered.finish]}
+    if answered.text and answered.finish in {"stop", "length"}:
+        candidate["content"] = {"role": "model", "parts": [{"text": answered.text}]}
+    elif answered.finish in {"stop", "length"}:
+        candidate["content"] = {"role": "model"}  # as it comes when all tokens went into thinking
+    return candidate
 
 
 def error(status: int, kind: str, message: str, retry_after: str | None = None) -> dict[str, Any]:

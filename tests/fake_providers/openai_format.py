@@ -53,6 +53,7 @@ def read_chat(body: dict[str, Any]) -> Asked:
         schema=schema,
         regex=regex,
         thinks=effort not in {None, "none"},
+        samples=body.get("n") or 1,
     )
 
 
@@ -77,28 +78,32 @@ def read_responses(body: dict[str, Any]) -> Asked:
 
 def chat_answer(asked: Asked, answer: Answer, number: int) -> dict[str, Any]:
     """A chat completion."""
-    finish = {"refused": "stop", "prompt_blocked": "content_filter"}.get(answer.finish, answer.finish)
-    message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None, "annotations": []}
-    if answer.finish == "refused":
-        message |= {"content": None, "refusal": answer.text}
     whole: dict[str, Any] = {
         "id": f"chatcmpl-{number}",
         "object": "chat.completion",
         "created": 1_750_000_000,
         "model": f"{asked.model}-served",
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish}],
+        "choices": [_choice(index, one) for index, one in enumerate((answer, *answer.more))],
         "service_tier": "default",
     }
     if answer.counted:
-        output = answer.output + answer.thinking
+        output = answer.all_output + answer.all_thinking
         whole["usage"] = {
             "prompt_tokens": answer.input,
             "completion_tokens": output,
             "total_tokens": answer.input + output,
             "prompt_tokens_details": {"cached_tokens": answer.cached, "audio_tokens": 0},
-            "completion_tokens_details": {"reasoning_tokens": answer.thinking, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": answer.all_thinking, "audio_tokens": 0},
         }
     return whole
+
+
+def _choice(index: int, answer: Answer) -> dict[str, Any]:
+    finish = {"refused": "stop", "prompt_blocked": "content_filter"}.get(answer.finish, answer.finish)
+    message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None, "annotations": []}
+    if answer.finish == "refused":
+        message |= {"content": None, "refusal": answer.text}
+    return {"index": index, "message": message, "logprobs": None, "finish_reason": finish}
 
 
 def responses_answer(asked: Asked, answer: Answer, number: int) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lightemma.backends.base import Completion, Message, PicturePart, Request, TextPart
+from lightemma.backends.base import Completion, Message, PicturePart, Request, TextPart, several
 from lightemma.backends.http.endings import Said, answered
 from lightemma.backends.http.errors import Failures
 from lightemma.backends.http.reasoning_fields import texts_of, thinking_in
@@ -95,22 +96,27 @@ def read_chat(content: object, failures: Failures, **settings: Any) -> Completio
     """
     _refuse_reported(content, "choices", failures)
     answer = failures.checked(_ChatAnswer, content)
-    choice, message = answer.choices[0], answer.choices[0].message
-    if isinstance(message.content, dict):
-        raise failures.error("invalid_response", "unexpected answer: the content is an object")
-    filtered = _is_filtered(choice.content_filter_results)
-    thinking = thinking_in(message.model_extra or {}, message.content)
-    said = Said(
-        text=_joined(message.content),
-        reason="content_filter" if filtered else _word(choice.finish_reason),
-        native=_word(choice.native_finish_reason),
-        refusal=message.refusal if isinstance(message.refusal, str) else "",
-        reasoning=texts_of(thinking),
-        thought=any(thinking),
-        usage=_chat_usage(answer.usage),
-        model=answer.model,
-    )
-    return answered(said, failures, **settings)
+    usage = _chat_usage(answer.usage)
+
+    def read(choice: _ChatChoice) -> Completion:
+        message = choice.message
+        if isinstance(message.content, dict):
+            raise failures.error("invalid_response", "unexpected answer: the content is an object")
+        filtered = _is_filtered(choice.content_filter_results)
+        thinking = thinking_in(message.model_extra or {}, message.content)
+        said = Said(
+            text=_joined(message.content),
+            reason="content_filter" if filtered else _word(choice.finish_reason),
+            native=_word(choice.native_finish_reason),
+            refusal=message.refusal if isinstance(message.refusal, str) else "",
+            reasoning=texts_of(thinking),
+            thought=any(thinking),
+            usage=usage,
+            model=answer.model,
+        )
+        return answered(said, failures, **settings)
+
+    return several([partial(read, choice) for choice in answer.choices])
 
 
 def _refuse_reported(content: object, answers: str, failures: Failures) -> None:

@@ -40,11 +40,15 @@ class Ticket:
 
     Attributes:
         call: the call.
+        temperature: of its answer; None or 0 takes the likeliest token.
+        sample: which of several answers to the call.
         future: its answer, later.
         arrived: when it arrived, by ``time.monotonic``.
     """
 
     call: PreparedCall
+    temperature: float | None = None
+    sample: int = 0
     future: Future[Answer] = field(default_factory=Future)
     arrived: float = field(default_factory=time.monotonic)
     _abandoned: bool = False
@@ -159,9 +163,9 @@ class Batcher:
                 self._expected -= 1
                 self._changed.notify()
 
-    def submit(self, call: PreparedCall) -> Ticket:
-        """Puts a call into the queue."""
-        ticket = Ticket(call)
+    def submit(self, call: PreparedCall, temperature: float | None = None, sample: int = 0) -> Ticket:
+        """Puts a call into the queue; the arguments are those of its ``Ticket``."""
+        ticket = Ticket(call, temperature, sample)
         with self._changed:
             if self._closed:
                 ticket.fail("server_error", "the model was closed")

@@ -29,12 +29,10 @@ class Sampling:
 
     Attributes:
         max_output_tokens: longest answer.
-        temperature: None or 0 takes the likeliest token.
         seed: None draws differently each time.
     """
 
     max_output_tokens: int
-    temperature: float | None
     seed: int | None
 
 
@@ -150,9 +148,10 @@ class BatchRunner:
         steps: list[Any] = []
         if self._penalty != 1.0:
             steps.append(RepetitionPenalty(self._penalty, inputs["attention_mask"]))
-        if self._sampling.temperature:
-            seeds = [self._seed(ticket.call) for ticket in tickets]
-            steps.append(GumbelNoise(self._sampling.temperature, seeds, inputs["input_ids"].device))
+        temperatures = [ticket.temperature or 0.0 for ticket in tickets]
+        if any(temperatures):
+            seeds = [self._seed(ticket) for ticket in tickets]
+            steps.append(GumbelNoise(temperatures, seeds, inputs["input_ids"].device))
         output: torch.Tensor = self._model.generate(
             **inputs,
             max_new_tokens=self._sampling.max_output_tokens,
@@ -161,10 +160,11 @@ class BatchRunner:
         )
         return output
 
-    def _seed(self, call: PreparedCall) -> int:
+    def _seed(self, ticket: Ticket) -> int:
         if self._sampling.seed is None:
             return secrets.randbits(48)
-        return row_seed(self._sampling.seed, call.inputs["input_ids"][0].tolist(), call.pictures)
+        call = ticket.call
+        return row_seed(self._sampling.seed, call.inputs["input_ids"][0].tolist(), call.pictures, ticket.sample)
 
     def _placed(self, tensor: torch.Tensor) -> torch.Tensor:
         """On the model's device; pixels in the model's number format."""

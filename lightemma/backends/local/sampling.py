@@ -54,15 +54,16 @@ class GumbelNoise:
     for all rows, so that an answer would depend on the batch.
 
     Args:
-        temperature: above 0.
+        temperatures: one for each row; a row at 0 takes the likeliest token.
         seeds: one for each row.
         device: where the scores are.
     """
 
-    def __init__(self, temperature: float, seeds: Sequence[int], device: Any) -> None:
+    def __init__(self, temperatures: Sequence[float], seeds: Sequence[int], device: Any) -> None:
         import torch
 
-        self._temperature = temperature
+        self._drawn = torch.tensor([[temperature > 0] for temperature in temperatures], device=device)
+        self._scales = torch.tensor([[temperature or 1.0] for temperature in temperatures], device=device)
         self._streams = [torch.Generator(device=device).manual_seed(seed) for seed in seeds]
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
@@ -74,7 +75,7 @@ class GumbelNoise:
         noise = torch.empty_like(scores)
         for row, stream in zip(noise, self._streams, strict=True):
             row.exponential_(generator=stream)
-        return scores / self._temperature - noise.log()
+        return torch.where(self._drawn, scores / self._scales - noise.log(), scores)
 
 
 class Abandonment:
@@ -94,13 +95,14 @@ class Abandonment:
         return torch.tensor([row.abandoned for row in self._rows], device=input_ids.device)
 
 
-def row_seed(seed: int, token_ids: Sequence[int], pictures: Sequence[str]) -> int:
+def row_seed(seed: int, token_ids: Sequence[int], pictures: Sequence[str], sample: int = 0) -> int:
     """Seed of one call: the same for the same prompt, different for different prompts.
 
     Args:
         seed: the user's.
         token_ids: the prompt.
         pictures: digests of its pictures.
+        sample: which of several answers to the prompt.
     """
-    text = f"{seed}|{','.join(map(str, token_ids))}|{','.join(pictures)}"
+    text = f"{seed}|{','.join(map(str, token_ids))}|{','.join(pictures)}" + (f"|{sample}" if sample else "")
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
