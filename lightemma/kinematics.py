@@ -12,6 +12,10 @@ from lightemma.protocol import LIGHTEMMA, Protocol
 
 #: m/s²: who slows down by this or more, brakes. The one threshold of strata, brake lights and explanations.
 BRAKING = 0.5
+#: Metres; a shorter chord has no direction.
+LEAST_CHORD = 0.25
+#: 1/m, the sharpest turn of actions that are made from points.
+SHARPEST = 1.0
 
 
 def yaw_from_quaternion(rotation: FloatArray) -> FloatArray:
@@ -175,3 +179,32 @@ def hold_last_action(history: FloatArray, steps: int = LIGHTEMMA.plan_steps) -> 
         (..., steps, 2) actions.
     """
     return np.repeat(np.asarray(history, dtype=np.float64)[..., -1:, :], steps, axis=-2)
+
+
+def actions_through(points: FloatArray, protocol: Protocol = LIGHTEMMA) -> FloatArray:
+    """The actions that lead along given points: the Euler rule of ``integrate`` backwards.
+
+    Speed is the chord over ``dt``; curvature is the turn to the next chord over the chord, and the last one repeats the one
+    before, since it has no next chord. A car moves before it turns, so that a first chord that is not straight ahead is
+    reached by the first turn: from there on the car is beside the points by the same small offset. Chords shorter than
+    0.25 m have no direction, and turns sharper than 1 1/m are cut.
+
+    Args:
+        points: (steps, 2) metres, ego frame; where the car is after each ``dt``.
+        protocol: gives ``dt``.
+
+    Returns:
+        (steps, 2) pairs of speed (m/s) and curvature (1/m).
+    """
+    chords = np.diff(np.asarray(points, dtype=np.float64), axis=0, prepend=0.0)
+    lengths = np.hypot(chords[:, 0], chords[:, 1])
+    headings = np.arctan2(chords[:, 1], chords[:, 0])
+    curvature = np.zeros(len(lengths))
+    heading = 0.0
+    for step in range(len(lengths) - 1):
+        if min(lengths[step], lengths[step + 1]) >= LEAST_CHORD:
+            turn = (headings[step + 1] - heading + np.pi) % (2.0 * np.pi) - np.pi
+            curvature[step] = np.clip(turn / lengths[step], -SHARPEST, SHARPEST)
+        heading += curvature[step] * lengths[step]
+    curvature[-1] = curvature[-2]
+    return np.column_stack([lengths / protocol.dt, curvature])

@@ -23,6 +23,7 @@ LAYERS = [
         "files",
         "frame",
         "kinematics",
+        "medoid",
         "outside_text",
         "plugins",
         "process_identity",

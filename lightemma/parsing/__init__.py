@@ -26,6 +26,7 @@ import numpy as np
 
 from lightemma.errors import UserError, near_names
 from lightemma.frame import FloatArray
+from lightemma.kinematics import actions_through
 from lightemma.parsing.first_numbers import read_first_numbers
 from lightemma.parsing.json_object import read_object
 from lightemma.parsing.kinds import (
@@ -39,12 +40,15 @@ from lightemma.parsing.kinds import (
     Reading,
     plausible,
 )
+from lightemma.parsing.points import plausible_points, read_points
+from lightemma.parsing.reasoned import last_line, plan_part, read_reasoned_object
 from lightemma.parsing.strict import read_strict
 from lightemma.parsing.tolerant import read_tolerant
 from lightemma.protocol import Tier
 from lightemma.run_folder.records import OK, format_outcome
 
 __all__ = [
+    "ANSWER_FORMATS",
     "KINDS",
     "MAX_ANSWER_CHARACTERS",
     "MAX_CURVATURE",
@@ -60,7 +64,9 @@ __all__ = [
     "plausible",
 ]
 
-AnswerFormat = Literal["list", "json"]
+#: What the answer was asked for as: six pairs as a list or a JSON object, the same after some reasoning, or six points.
+AnswerFormat = Literal["list", "json", "reasoned", "reasoned-json", "points", "points-json"]
+ANSWER_FORMATS: tuple[AnswerFormat, ...] = get_args(AnswerFormat)
 TIERS: tuple[Tier, ...] = get_args(Tier)
 
 #: Beyond this a number cannot be scored: its square is no number any more.
@@ -75,11 +81,18 @@ class Parsed:
         actions: (6, 2) pairs of speed (m/s) and curvature (1/m), or None if refused.
         outcome: ``ok`` or ``format:<kind>``.
         implausible: True where six pairs were read but lie beyond physics (in ``strict`` they still count as ok).
+        trajectory: (6, 2) the points as they were given, where the answer is points; the actions are made from them.
     """
 
     actions: FloatArray | None
     outcome: str
     implausible: bool = False
+    trajectory: FloatArray | None = None
+
+
+def answer_format(name: str) -> AnswerFormat:
+    """A format by the name in a manifest; ``list`` for one that is unknown."""
+    return next((one for one in ANSWER_FORMATS if one == name), "list")
 
 
 def check_tier(name: str) -> Tier:
@@ -118,17 +131,29 @@ def parse_answer(
         elif cut:
             kind = "truncated"
         return Parsed(None, format_outcome(kind))
-    actions = np.array(reading.pairs, dtype=np.float64)
-    implausible = not plausible(actions)
+    pairs = np.array(reading.pairs, dtype=np.float64)
+    points = answer_format in ("points", "points-json")
+    implausible = not (plausible_points(pairs) if points else plausible(pairs))
     # A number that is no number cannot be scored under any tier.
-    if implausible and (tier == "tolerant" or not np.all(np.isfinite(actions)) or np.abs(actions).max() > _MAX_SCORED):
+    if implausible and (tier == "tolerant" or not np.all(np.isfinite(pairs)) or np.abs(pairs).max() > _MAX_SCORED):
         return Parsed(None, format_outcome("implausible"), implausible=True)
-    return Parsed(actions, OK, implausible=implausible)
+    if points:
+        return Parsed(actions_through(pairs), OK, implausible, pairs)
+    return Parsed(pairs, OK, implausible=implausible)
 
 
 def _reading(text: str, tier: Tier, answer_format: AnswerFormat) -> Reading:
     if len(text) > MAX_ANSWER_CHARACTERS:
         return Reading(None, "too_long")
+    if answer_format in ("points", "points-json"):
+        return read_points(text, tier, as_json=answer_format == "points-json")
+    if answer_format == "reasoned-json":
+        asked = read_reasoned_object(text)
+        if asked.pairs is not None or tier == "strict":
+            return asked
+    if answer_format in ("reasoned", "reasoned-json"):
+        text = last_line(text) if tier == "strict" else plan_part(text)
+        answer_format = "list"
     if tier == "first-numbers":
         pairs = read_first_numbers(text)
         return Reading(pairs, None if pairs else "wrong_count")

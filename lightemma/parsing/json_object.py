@@ -13,9 +13,9 @@ _FENCE = "```"
 
 def read_object(text: str) -> Reading:
     """Reads ``{"actions": [{"speed": v, "curvature": c} x 6]}`` and nothing else."""
-    value = _loads(text)
+    value = loads(text)
     if value is None or isinstance(value, list):
-        return Reading(None, _refusal(text))
+        return Reading(None, refusal(text))
     pairs = value.get("actions") if isinstance(value, dict) and set(value) == {"actions"} else None
     if not isinstance(pairs, list):
         return Reading(None, "invalid_json")
@@ -26,13 +26,14 @@ def read_object(text: str) -> Reading:
         if not isinstance(pair, dict) or set(pair) != {"speed", "curvature"}:
             return Reading(None, "wrong_shape")
         speed, curvature = pair["speed"], pair["curvature"]
-        if not (_is_number(speed) and _is_number(curvature)):
+        if not (is_number(speed) and is_number(curvature)):
             return Reading(None, "wrong_shape")
-        read.append((_to_float(speed), _to_float(curvature)))
+        read.append((to_float(speed), to_float(curvature)))
     return Reading(read, None, 0, len(text), named=True)
 
 
-def _refusal(text: str) -> Kind:
+def refusal(text: str) -> Kind:
+    """Why a text is not the object that was asked for."""
     stripped = text.strip()
     if stripped.startswith(_FENCE) and stripped.endswith(_FENCE) and len(stripped) >= 2 * len(_FENCE):
         return "code_fence"
@@ -41,7 +42,8 @@ def _refusal(text: str) -> Kind:
     return "truncated" if text.count("{") > text.count("}") else "invalid_json"
 
 
-def _loads(text: str) -> Any:
+def loads(text: str) -> Any:
+    """A text as JSON; None for one that is none, too long or nested too deeply, or has a key twice."""
     if len(text) > MAX_ANSWER_CHARACTERS:
         return None
     try:
@@ -57,11 +59,13 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a JSON value is a number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _to_float(value: float) -> float:
+def to_float(value: float) -> float:
+    """A number as float, infinity for an integer beyond all floats."""
     try:
         return float(value)
     except OverflowError:
