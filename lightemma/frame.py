@@ -111,6 +111,8 @@ class Frame:
         earlier: the key frames before this one, oldest first, as many as the history spans; empty when the source has no
             pictures.
         altered: a probe's change to the frame's pictures, made as they are loaded; None leaves them as recorded.
+        command: where the drive goes next: ``left``, ``right`` or ``straight``; None unless the planner needs it. From a
+            recording it is made from the future, see ``commands``.
     """
 
     scene: str
@@ -125,3 +127,4 @@ class Frame:
     future: FloatArray | None
     earlier: tuple[EarlierPicture, ...] = ()
     altered: PictureChange | None = None
+    command: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,9 @@ from lightemma.plugins import describe
 from lightemma.protocol import LIGHTEMMA, Protocol
 from lightemma.run_folder.manifest import distributions_of
 from lightemma.scene_facts import SceneFacts
+
+#: Where the pictures of a frame's other cameras are: by scene name and sample token, channel (such as CAM_BACK) to file.
+CameraLookup = Callable[[str, str], Mapping[str, Path]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class FrameSource(ABC):
     """A set of scenes cut into benchmark frames.
 
     A source must have ``info``, ``scene_names`` and ``scene_frames``. What else it knows about its scenes it may give
-    by ``agents``, ``maps`` and ``facts``; tables that need what it does not know stay empty and say so.
+    by ``agents``, ``maps``, ``facts`` and ``cameras``; tables that need what it does not know stay empty and say so.
     """
 
     @classmethod
@@ -119,6 +122,14 @@ class FrameSource(ABC):
 
         Raises:
             UserError: if the file that holds them is broken.
+        """
+        return None
+
+    def cameras(self) -> CameraLookup | None:
+        """Where the other cameras' pictures of each frame are; None where the source has the front camera only.
+
+        Raises:
+            UserError: if the tables that say so are broken.
         """
         return None
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from lightemma.agents import AgentLookup, MapLookup, Unknown
 from lightemma.data.annotations import AnnotationIndex, load_boxes
-from lightemma.data.base import DataInfo, FrameSource, SourceSettings
+from lightemma.data.base import CameraLookup, DataInfo, FrameSource, SourceSettings
 from lightemma.data.drivable import DrivableMaps
+from lightemma.data.nuscenes_cameras import other_cameras
 from lightemma.data.nuscenes_index import KeyFrameIndex
 from lightemma.data.nuscenes_readers import Reader, load_index
+from lightemma.data.picture_names import PictureFolder
 from lightemma.data.scene_texts import read_scene_texts
 from lightemma.data.scenes import SceneTrack, frames_of_track
 from lightemma.errors import UserError, near_names
@@ -126,6 +129,34 @@ class NuScenesSource(FrameSource):
             root=self._picture_root,
         )
         return frames_of_track(track, self._protocol)
+
+    def cameras(self) -> CameraLookup | None:
+        """Where the other cameras' key frames are, from ``sample_data``; None where no other camera has any.
+
+        Raises:
+            UserError: if the table is broken.
+        """
+        if self._picture_root is None:
+            return None
+        root, found = self._picture_root, self._other_cameras
+        if not found:
+            return None
+        folder = PictureFolder(root)
+
+        def look(scene: str, token: str) -> dict[str, Path]:
+            names = found.get(token, {})
+            for name in names.values():
+                if wrong := folder.wrong(name):
+                    raise UserError(
+                        f"The picture '{name}' of sample {token} in scene '{scene}' {wrong}; correct the tables."
+                    )
+            return {channel: root / name for channel, name in names.items()}
+
+        return look
+
+    @cached_property
+    def _other_cameras(self) -> dict[str, dict[str, str]]:
+        return other_cameras(self._root / self._version)
 
     def agents(self) -> AgentLookup | Unknown:
         """Who was around each frame, from ``sample_annotation``.

@@ -168,12 +168,15 @@ def stream_rows(path: Path, row: type[RowT], chunk_size: int = CHUNK_SIZE) -> It
         opening = re.compile(rb"\s*,")
 
 
-def scan_front_rows(path: Path, chunk_size: int = CHUNK_SIZE) -> Iterator[SampleDataRow]:
+def scan_front_rows(
+    path: Path, chunk_size: int = CHUNK_SIZE, folder: str = f"{FRONT_CHANNEL}/"
+) -> Iterator[SampleDataRow]:
     """Rows of ``sample_data`` whose picture is in ``samples/CAM_FRONT/``, in the file's order.
 
     Args:
         path: the table.
         chunk_size: bytes read at a time.
+        folder: beginning of another path under ``samples/``; ``CAM_`` finds the pictures of all cameras.
 
     Raises:
         msgspec.DecodeError: if such a row cannot be separated from its neighbours or is broken.
@@ -183,7 +186,8 @@ def scan_front_rows(path: Path, chunk_size: int = CHUNK_SIZE) -> Iterator[Sample
     for buffer, stop in _row_blocks(path, chunk_size):
         if not needle:
             escaped = buffer.find(b"\\/", 0, stop) >= 0
-            needle = b"samples\\/CAM_FRONT\\/" if escaped else b"samples/CAM_FRONT/"
+            wanted = f"samples/{folder}"
+            needle = (wanted.replace("/", "\\/") if escaped else wanted).encode()
         found, end = [], 0
         while (hit := buffer.find(needle, end, stop)) >= 0:
             start = buffer.rfind(b"{", end, hit)

@@ -1,13 +1,14 @@
-"""Checks what a source says about its scenes apart from their frames: agents, maps, place and weather."""
+"""Checks what a source says about its scenes apart from their frames: agents, maps, place and weather, other cameras."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
 from lightemma.agents import KINDS, AgentLookup, Agents, GroundMap, MapLookup, Surroundings, Unknown, plan_times
-from lightemma.data.base import FrameSource
+from lightemma.data.base import CameraLookup, FrameSource
 from lightemma.data.source_faults import failures_of
 from lightemma.errors import UserError
 from lightemma.plugins import describe
@@ -76,6 +77,32 @@ def facts_of(source: FrameSource) -> Mapping[str, SceneFacts]:
         if not isinstance(name, str) or not isinstance(known, SceneFacts):
             raise _wrong(source, "facts", {name: known}, "scene names to SceneFacts")
     return facts
+
+
+def cameras_of(source: FrameSource) -> CameraLookup | None:
+    """The source's ``cameras()``; every answer is checked.
+
+    Raises:
+        UserError: if the source fails or gives something else; the function that is returned raises it, too.
+    """
+    with failures_of(type(source), "cameras"):
+        lookup = source.cameras()
+    if lookup is None:
+        return None
+    if not callable(lookup):
+        raise _wrong(source, "cameras", lookup, "a function of scene name and sample token")
+
+    def checked(scene: str, token: str) -> Mapping[str, Path]:
+        with failures_of(type(source), "cameras"):
+            found = lookup(scene, token)
+        if not isinstance(found, Mapping):
+            raise _wrong(source, "cameras", found, "channels to paths")
+        for channel, path in found.items():
+            if not isinstance(channel, str) or not isinstance(path, Path):
+                raise _wrong(source, "cameras", {channel: path}, "channels to paths")
+        return found
+
+    return checked
 
 
 def _checked_agents(source: FrameSource, lookup: AgentLookup) -> AgentLookup:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,12 +18,23 @@ from lightemma.errors import UserError, near_names
 from lightemma.files import read_text, write_whole
 from lightemma.frame import FloatArray, Frame
 from lightemma.plugins import Offered, load_object, offered
+from lightemma.prompts.answer_forms import ACTION_REGEX, ACTION_SCHEMA, REGEXES, SCHEMAS
+from lightemma.prompts.inputs import COMMANDS, HISTORY_S, with_inputs
 from lightemma.prompts.template import fill, places
-from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.records import STAGES, Stage
 
 #: Packages name their prompt sets under this group of entry points.
 ENTRY_POINTS = "lightemma.prompts"
+
+__all__ = [
+    "ACTION_REGEX",
+    "ACTION_SCHEMA",
+    "PromptSet",
+    "PromptSettings",
+    "load_prompts",
+    "prompt_sets",
+    "save_prompts",
+]
 
 SHIPPED = Path(__file__).parent
 #: The wording where the user chose none.
@@ -40,42 +53,23 @@ DIALOGUE_PLACES: dict[Stage, frozenset[str]] = {
     stage: frozenset({"speeds", "curvatures"}) for stage in STAGES if stage != STAGES[0]
 }
 
-#: Replaces an earlier answer in a dialogue, where a set has no wording of its own for it.
-_SAID_BEFORE = {"scene": "(as you described it above)", "intent": "(as you said above)"}
+#: Places of what may be given beside the history; a run over recorded prompts knows nothing of them.
+INPUT_PLACES = frozenset({"motion", "command"})
 
 #: The places that the history fills, and what they say where a probe has taken the history away.
 _MOTION = ("speeds", "curvatures")
 UNKNOWN_HISTORY = "unknown"
 
-#: The schema of an ``answer: json`` prompt set.
-ACTION_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "actions": {
-            "type": "array",
-            "minItems": LIGHTEMMA.plan_steps,
-            "maxItems": LIGHTEMMA.plan_steps,
-            "items": {
-                "type": "object",
-                "properties": {
-                    "speed": {"type": "number", "description": "metres per second"},
-                    "curvature": {"type": "number", "description": "1/metre, positive bends left"},
-                },
-                "required": ["speed", "curvature"],
-                "additionalProperties": False,
-            },
-        }
-    },
-    "required": ["actions"],
-    "additionalProperties": False,
+#: The wording of planners with a single prompt, one file each; its places, beside those of the inputs.
+SINGLE_PLACES: dict[Stage, frozenset[str]] = {
+    "single-call": frozenset({"speeds", "curvatures"}),
+    "single-call-direct": frozenset({"speeds", "curvatures"}),
+    "waypoints": frozenset({"speeds", "curvatures"}),
+    "choose": frozenset({"speeds", "curvatures", "candidates"}),
 }
 
-
-_NUMBER = r"-?(0|[1-9][0-9]{0,2})(\.[0-9]{1,6})?"
-_PAIR = rf"\({_NUMBER}, {_NUMBER}\)"
-#: What an ``answer: list`` prompt set asks for, as a regular expression: six pairs of few digits, so that no answer
-#: is endless. The strict parser accepts everything that matches it.
-ACTION_REGEX = rf"\[{_PAIR}(, {_PAIR}){{{LIGHTEMMA.plan_steps - 1}}}\]"
+#: Replaces an earlier answer in a dialogue, where a set has no wording of its own for it.
+_SAID_BEFORE = {"scene": "(as you described it above)", "intent": "(as you said above)"}
 
 
 class PromptSettings(BaseModel):
@@ -97,6 +91,9 @@ class PromptSet:
         settings: description and form of answer.
         dialogue: text of the later stages as turns of a conversation, where the set has such wording.
         in_dialogue: whether ``templates`` are turns of one conversation.
+        single: text of planners with a single prompt, where the set has it.
+        answer: form of the answer, where it is not that of the settings.
+        history_s: seconds of motion that the prompts show.
     """
 
     name: str
@@ -104,13 +101,22 @@ class PromptSet:
     settings: PromptSettings
     dialogue: dict[Stage, str] = field(default_factory=dict)
     in_dialogue: bool = False
+    single: dict[Stage, str] = field(default_factory=dict)
+    answer: str = ""
+    history_s: int = HISTORY_S
+
+    @property
+    def answer_form(self) -> str:
+        """The form of answer, for manifests: ``list``, ``json``, or what a planner with a single prompt asks for."""
+        return self.answer or self.settings.answer
 
     @property
     def sha256(self) -> str:
         """Digest of the templates and the form of answer: two sets with the same digest ask the same."""
         digest = hashlib.sha256(self.settings.answer.encode())
         for stage in STAGES:
-            digest.update(b"\0" + self.templates[stage].encode())
+            if stage in self.templates:
+                digest.update(b"\0" + self.templates[stage].encode())
         if self.in_dialogue:
             digest.update(b"\0dialogue")
         return digest.hexdigest()
@@ -118,12 +124,37 @@ class PromptSet:
     @property
     def response_schema(self) -> dict[str, Any] | None:
         """The JSON schema of the action stage's answer, if the set asks for JSON."""
-        return ACTION_SCHEMA if self.settings.answer == "json" else None
+        return SCHEMAS.get(self.answer_form)
 
     @property
     def response_regex(self) -> str | None:
         """The regular expression of the action stage's answer, if the set asks for a list."""
-        return ACTION_REGEX if self.settings.answer == "list" else None
+        return REGEXES.get(self.answer_form)
+
+    def with_inputs(self, history_s: int = HISTORY_S, *, command: bool = False) -> PromptSet:
+        """The set for other inputs than the protocol's; itself for these, unless it has ``{{motion}}``.
+
+        Args:
+            history_s: seconds of motion that are shown.
+            command: whether the prompts say where the drive goes next.
+
+        Raises:
+            UserError: if the set's wording cannot be changed so.
+        """
+
+        def changed(templates: dict[Stage, str]) -> dict[Stage, str]:
+            return {
+                stage: with_inputs(text, history_s, command=command, where=f"{stage} of the prompt set '{self.name}'")
+                for stage, text in templates.items()
+            }
+
+        return replace(
+            self,
+            templates=changed(self.templates),
+            dialogue=changed(self.dialogue),
+            single=changed(self.single),
+            history_s=history_s,
+        )
 
     def as_dialogue(self) -> PromptSet:
         """The set with its stages worded as turns of one conversation, under the same name and another digest.
@@ -136,21 +167,44 @@ class PromptSet:
         }
         return replace(self, templates=spoken, dialogue={}, in_dialogue=True)
 
-    def prompt(self, stage: Stage, frame: Frame, answers: dict[Stage, str]) -> str:
+    def alone(self, name: Stage, answer: str) -> PromptSet:
+        """The set with the single prompt of a planner in place of its stages; the shipped wording where it has none.
+
+        Args:
+            name: of the template.
+            answer: form of the answer that it asks for.
+        """
+        text = self.single.get(name)
+        if text is None:
+            shipped = "three-stage-json" if self.settings.answer == "json" else DEFAULT_PROMPTS
+            text = load_prompts(shipped).single[name]
+        return replace(self, templates={STAGES[-1]: text}, dialogue={}, single={}, answer=answer)
+
+    def prompt(self, stage: Stage, frame: Frame, answers: Mapping[str, str]) -> str:
         """The text for one stage of one frame.
 
         Args:
             stage: which stage.
-            frame: gives the history.
-            answers: what the earlier stages answered.
+            frame: gives the history, and the command.
+            answers: what the earlier stages answered, and what else has a place.
         """
+        return fill(self.templates[stage], {**self.values(frame), **answers})
+
+    def values(self, frame: Frame) -> dict[str, str]:
+        """What is filled in of a frame itself: its motion, as far back as the prompts show it, and its command."""
         history = frame.history
-        motion = history_values(history.actions) if history.known else dict.fromkeys(_MOTION, UNKNOWN_HISTORY)
-        return fill(self.templates[stage], {**motion, **answers})
+        shown = history_values(history.actions[-2 * self.history_s :] if self.history_s else NO_MOTION)
+        if not history.known:
+            shown = {place: UNKNOWN_HISTORY if place in _MOTION else text for place, text in shown.items()}
+        return shown if frame.command is None else {**shown, "command": COMMANDS.get(frame.command, frame.command)}
+
+
+#: A history that is not shown.
+NO_MOTION: FloatArray = np.zeros((0, 2))
 
 
 def history_values(actions: FloatArray) -> dict[str, str]:
-    """Speeds and curvatures of (6, 2) actions as they are written in prompts: lists of plain decimals."""
+    """Speeds and curvatures of (n, 2) actions as they are written in prompts: lists of plain decimals."""
     speeds, curvatures = actions.T.tolist()
     return dict(zip(_MOTION, (str(speeds), str(curvatures)), strict=True))
 
@@ -203,14 +257,24 @@ def _load_folder(folder: Path, name: str) -> PromptSet:
             f"Prompt set '{folder}' lacks {', '.join(missing)}; a set is scene.txt, intent.txt and action.txt."
         )
     templates = {
-        stage: _load_template(folder / f"{stage}.txt", f"{stage} stage", ALLOWED_PLACES[stage]) for stage in STAGES
+        stage: _load_template(
+            folder / f"{stage}.txt",
+            f"{stage} stage",
+            ALLOWED_PLACES[stage] | (INPUT_PLACES if stage != STAGES[0] else frozenset()),
+        )
+        for stage in STAGES
     }
     dialogue = {
-        stage: _load_template(path, f"{stage} turn of a dialogue", allowed)
+        stage: _load_template(path, f"{stage} turn of a dialogue", allowed | INPUT_PLACES)
         for stage, allowed in DIALOGUE_PLACES.items()
         if (path := folder / _dialogue_file(stage)).is_file()
     }
-    return PromptSet(name, templates, _load_settings(folder / SETTINGS_FILE), dialogue)
+    single = {
+        one: _load_template(path, f"single prompt '{one}'", allowed | INPUT_PLACES)
+        for one, allowed in SINGLE_PLACES.items()
+        if (path := folder / f"{one}.txt").is_file()
+    }
+    return PromptSet(name, templates, _load_settings(folder / SETTINGS_FILE), dialogue, single=single)
 
 
 def _dialogue_file(stage: Stage) -> str:
@@ -254,6 +318,8 @@ def save_prompts(prompts: PromptSet, folder: Path) -> None:
             write_whole(folder / f"{stage}.txt", f"{prompts.templates[stage]}\n".encode())
         for stage, text in prompts.dialogue.items():
             write_whole(folder / _dialogue_file(stage), f"{text}\n".encode())
+        for one, text in prompts.single.items():
+            write_whole(folder / f"{one}.txt", f"{text}\n".encode())
         settings = yaml.safe_dump(prompts.settings.model_dump(), sort_keys=False, allow_unicode=True)
         write_whole(folder / SETTINGS_FILE, settings.encode())
     except OSError as error:

@@ -18,7 +18,7 @@ from lightemma.data.pictures_check import MISSING, PictureFault, picture_faults
 from lightemma.errors import UserError
 from lightemma.frame import Frame
 from lightemma.protocol import Protocol
-from tests.data.nuscenes_tables_writer import World, make_world
+from tests.data.nuscenes_tables_writer import LAYOUTS, World, make_world
 from tests.devkit import needs_devkit
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared"
@@ -332,3 +332,46 @@ def test_real_drives_have_their_pictures():
     assert [len(source.scene_frames(name)) for name in source.scene_names] == [26, 17]
     assert picture_faults(frames) == []
     assert frames[0].camera.size == (400, 225)
+
+
+# --- the other cameras ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_other_cameras_are_found_in_every_layout(layout, tmp_path):
+    world = make_world()
+    world.write(tmp_path, layout=layout, pictures=True)
+    lookup = NuScenesSource(tmp_path, "v1.0-tiny").cameras()
+    rows = [row for row in world.tables["sample_data"] if row["is_key_frame"] and "CAM_FRONT_LEFT" in row["filename"]]
+    assert len(rows) == 34
+    for row in rows:
+        assert lookup("scene-0001", row["sample_token"]) == {"CAM_FRONT_LEFT": tmp_path / row["filename"]}
+    assert lookup("scene-0001", "no such sample") == {}
+
+
+def test_data_without_other_cameras_or_pictures_have_none(tmp_path):
+    world = make_world()
+    world.write(tmp_path)
+    assert NuScenesSource(tmp_path, "v1.0-tiny").cameras() is None
+    world.tables["sample_data"] = [
+        row for row in world.tables["sample_data"] if "CAM_FRONT_LEFT" not in row["filename"]
+    ]
+    world.write(tmp_path / "front", pictures=True)
+    assert NuScenesSource(tmp_path / "front", "v1.0-tiny").cameras() is None
+
+
+@pytest.mark.parametrize("name", ["samples/CAM_FRONT_LEFT/../../../secret.jpg", "samples/CAM_FRONT_LEFT/link.jpg"])
+def test_pictures_of_other_cameras_that_lead_out_of_the_data_are_never_read(name, tmp_path):
+    world, root = make_world(), tmp_path / "data"
+    row = next(row for row in world.tables["sample_data"] if row["filename"].startswith("samples/CAM_FRONT_LEFT"))
+    row["filename"] = name
+    world.write(root, pictures=True)
+    (tmp_path / "secret.jpg").write_bytes(b"private")
+    (root / "samples/CAM_FRONT_LEFT").mkdir(parents=True, exist_ok=True)
+    (root / "samples/CAM_FRONT_LEFT/link.jpg").symlink_to(tmp_path / "secret.jpg")
+    lookup = NuScenesSource(root, "v1.0-tiny").cameras()
+    if ".." in name:
+        assert "CAM_FRONT_LEFT" not in lookup("scene-0001", row["sample_token"])
+    else:
+        with pytest.raises(UserError, match=r"link.jpg' of sample .* is a link out of the data folder"):
+            lookup("scene-0001", row["sample_token"])

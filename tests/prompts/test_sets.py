@@ -135,8 +135,12 @@ def test_missing_templates_are_named(tmp_path):
     ("stage", "place", "given"),
     [
         ("scene", "speeds", "the scene stage is given no places at all"),
-        ("intent", "intent", r"the intent stage is given \{\{curvatures\}\}, \{\{scene\}\}, \{\{speeds\}\}"),
-        ("action", "ground_truth", r"the action stage is given \{\{curvatures\}\}, \{\{intent\}\}"),
+        (
+            "intent",
+            "intent",
+            r"the intent stage is given \{\{command\}\}, \{\{curvatures\}\}, \{\{motion\}\}, \{\{scene\}\}",
+        ),
+        ("action", "ground_truth", r"the action stage is given \{\{command\}\}, \{\{curvatures\}\}, \{\{intent\}\}"),
     ],
 )
 def test_a_place_its_stage_is_not_given_is_named(tmp_path, stage, place, given):
