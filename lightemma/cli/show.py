@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from lightemma.evaluation.comparison import Comparison
 
 #: Text columns by default; all other columns are numbers and are aligned right.
-TEXT_COLUMNS = ("run", "convention")
+TEXT_COLUMNS = ("run", "inputs", "convention")
 
 #: The mark of what the tables call significant, on terminal, page and figures.
 SIGNIFICANT = "*"
 
 #: Columns that fit on a terminal; the CSV has all.
-_COLUMNS = ("run", "frames", "ok_frames", "l2_1s", "l2_2s", "l2_3s", "l2_avg", "fde", "miss_rate_2m")
+_COLUMNS = ("run", "inputs", "frames", "ok_frames", "l2_1s", "l2_2s", "l2_3s", "l2_avg", "fde", "miss_rate_2m")
 
 
 def show_summary(comparison: Comparison) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lightemma.evaluation.comparison import Comparison
-from lightemma.evaluation.scores import BASELINE
+from lightemma.evaluation.scores import BASELINE, leaks_future
 from lightemma.evaluation.statistics.multiple_testing import FEWEST_SCENES
 from lightemma.evaluation.tables.paired import Paired, PairedRow
 from lightemma.evaluation.tables.ranks import LEAST_OK
@@ -65,7 +65,10 @@ class _Sentences:
         self.summary = {row.run: row for row in comparison.rows(Summary)}
         self.paired = {row.run: row for row in comparison.rows(Paired) if row.reference == comparison.baseline}
         others = [row for row in comparison.rows(Summary) if row.run != comparison.baseline]
-        self.models = [row.run for row in others if row.model]
+        asking = [row.run for row in others if row.model]
+        leaking = {run.name for run in comparison.study.runs if leaks_future(run)}
+        # A run that was told a part of what is to be predicted is not the best of those that were not.
+        self.models = [run for run in asking if run not in leaking] or asking
         self.formulas = [row.run for row in others if not row.model]
         self.held = "holding the last action" + (f" ({comparison.baseline})" if comparison.baseline != BASELINE else "")
 

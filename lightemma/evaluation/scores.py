@@ -13,9 +13,11 @@ from msgspec import UnsetType
 
 from lightemma.errors import UserError
 from lightemma.evaluation.metrics.displacement import step_errors
+from lightemma.evaluation.reread import led_to, reread_samples
+from lightemma.evaluation.several_plans import SeveralPlans, candidates_of, samples_of
 from lightemma.frame import FloatArray
 from lightemma.kinematics import hold_last_action, integrate
-from lightemma.parsing import AnswerFormat, Tier, check_tier, parse_answer, plausible
+from lightemma.parsing import AnswerFormat, Tier, answer_format, check_tier, parse_answer, plausible
 from lightemma.protocol import Protocol
 from lightemma.run_folder.costs import dollars
 from lightemma.run_folder.manifest import Manifest
@@ -62,6 +64,8 @@ class RunScores:
         dollars: (n,) by each call's own model's price in the manifest; NaN where a price or the tokens are unknown.
         implausible: (n,) True where a plan is beyond physics.
         amounts: (n,) by how much a probe changed each frame; NaN where there is no probe, or it does not say.
+        samples: the plans that each plan is the medoid of, where the model gave several.
+        candidates: the plans that the model chose from, where the harness drew them.
     """
 
     name: str
@@ -85,6 +89,8 @@ class RunScores:
     dollars: FloatArray
     implausible: npt.NDArray[np.bool_]
     amounts: FloatArray
+    samples: SeveralPlans | None = None
+    candidates: SeveralPlans | None = None
 
     @property
     def ok(self) -> npt.NDArray[np.bool_]:
@@ -111,8 +117,15 @@ class RunScores:
             outcomes=[self.outcomes[i] for i in pick],
             images=[self.images[i] for i in pick],
             pictures=[self.pictures[i] for i in pick],
+            samples=self.samples.take(rows) if self.samples else None,
+            candidates=self.candidates.take(rows) if self.candidates else None,
             **{name: getattr(self, name)[rows] for name in _ARRAYS},
         )
+
+
+def leaks_future(run: RunScores) -> bool:
+    """Whether the planner was told a part of what is to be predicted."""
+    return run.manifest is not None and run.manifest.known_inputs.leaks_future
 
 
 _ARRAYS = (
@@ -136,7 +149,7 @@ def load_scores(folder: Path, parser: str | None = None) -> RunScores:
     if parser is None or parser == manifest.parser:
         records = read_numbers(folder)
     else:
-        answer: AnswerFormat = "json" if manifest.prompts and manifest.prompts.answer == "json" else "list"
+        answer = answer_format(manifest.prompts.answer if manifest.prompts else "list")
         whole = with_answers(read_frames(folder), check_tier(manifest.parser), answer, folder)
         records = reread(whole, check_tier(parser), answer, Protocol(**manifest.protocol))
         manifest = msgspec.structs.replace(manifest, parser=parser)
@@ -145,36 +158,35 @@ def load_scores(folder: Path, parser: str | None = None) -> RunScores:
     return score(manifest.run, manifest, records)
 
 
-def reread(
-    records: Sequence[FrameRecord], parser: Tier, answer_format: AnswerFormat, protocol: Protocol
-) -> list[FrameRecord]:
+def reread(records: Sequence[FrameRecord], parser: Tier, form: AnswerFormat, protocol: Protocol) -> list[FrameRecord]:
     """Records with their action answers read again by another parser.
 
     Failed calls, and frames whose actions are no model's text, stay as they are.
     """
     changed = []
     for record in records:
+        if record.samples and record.answer is not None:
+            changed.append(reread_samples(record, record.samples, parser, form, protocol))
+            continue
         text = None if record.answer is None else record.calls[record.answer].response
         if text is None or is_call_error(record.outcome):
             changed.append(record)
             continue
         cut = record.outcome == "format:truncated"
-        parsed = parse_answer(text, parser, answer_format, cut=cut)
-        actions = parsed.actions
+        parsed = parse_answer(text, parser, form, cut=cut)
+        actions, trajectory = parsed.actions, led_to(parsed, protocol)
         changed.append(
             msgspec.structs.replace(
                 record,
                 outcome=parsed.outcome,
                 actions=None if actions is None else actions.tolist(),
-                trajectory=None if actions is None else integrate(actions, protocol).tolist(),
+                trajectory=None if trajectory is None else trajectory.tolist(),
             )
         )
     return changed
 
 
-def with_answers(
-    records: Sequence[FrameRecord], parser: Tier, answer_format: AnswerFormat, folder: Path
-) -> list[FrameRecord]:
+def with_answers(records: Sequence[FrameRecord], parser: Tier, form: AnswerFormat, folder: Path) -> list[FrameRecord]:
     """Records of 0.1 with the call that holds the actions' text, where their file does not say it.
 
     Where the planner called that call ``action`` it is known. Where no frame has such a call, the planner named its calls in
@@ -183,7 +195,7 @@ def with_answers(
     Args:
         records: of one run.
         parser: by which the run read its answers.
-        answer_format: that its prompts ask for.
+        form: that its prompts ask for.
         folder: of the run, for messages.
 
     Raises:
@@ -193,15 +205,15 @@ def with_answers(
     if STAGES[-1] in named:
         return list(records)  # a frame without such a call ended before it
     return [
-        msgspec.structs.replace(record, answer=_likely_answer(record, parser, answer_format, folder))
+        msgspec.structs.replace(record, answer=_likely_answer(record, parser, form, folder))
         if record.answer_unknown is True and not is_call_error(record.outcome)
         else record
         for record in records
     ]
 
 
-def _likely_answer(record: FrameRecord, parser: Tier, answer_format: AnswerFormat, folder: Path) -> int:
-    likely = [place for place, call in enumerate(record.calls) if _reads_as(record, call, parser, answer_format)]
+def _likely_answer(record: FrameRecord, parser: Tier, form: AnswerFormat, folder: Path) -> int:
+    likely = [place for place, call in enumerate(record.calls) if _reads_as(record, call, parser, form)]
     if len(likely) != 1:
         raise UserError(
             f"The run '{folder}' cannot be read by another parser: lightemma 0.1 did not note which call of a frame holds the "
@@ -211,12 +223,12 @@ def _likely_answer(record: FrameRecord, parser: Tier, answer_format: AnswerForma
     return likely[0]
 
 
-def _reads_as(record: FrameRecord, call: CallRecord, parser: Tier, answer_format: AnswerFormat) -> bool:
+def _reads_as(record: FrameRecord, call: CallRecord, parser: Tier, form: AnswerFormat) -> bool:
     """Whether a call's text gives the frame's recorded outcome, and its plan."""
     if call.response is None:
         return False
     cut = record.outcome == "format:truncated"
-    parsed = parse_answer(call.response, parser, answer_format, cut=cut)
+    parsed = parse_answer(call.response, parser, form, cut=cut)
     if parsed.outcome != record.outcome:
         return False
     if parsed.actions is None or record.actions is None:
@@ -259,6 +271,8 @@ def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameR
         dollars=_dollars(manifest, records),
         implausible=ok & ~plausible(actions),
         amounts=np.array([_amount(record) for record in records], dtype=np.float64),
+        samples=samples_of(records, truth),
+        candidates=candidates_of(records, truth, Protocol(**manifest.protocol)),
     )
 
 
@@ -282,6 +296,8 @@ def baseline_scores(run: RunScores) -> RunScores:
         dollars=np.full(count, np.nan),
         implausible=np.zeros(count, dtype=bool),
         amounts=np.full(count, np.nan),
+        samples=None,
+        candidates=None,
     )
 
 

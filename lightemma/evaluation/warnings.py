@@ -8,6 +8,7 @@ import numpy as np
 
 from lightemma.evaluation.compatibility import decided_early
 from lightemma.evaluation.metrics.repeated_action import repeats_action
+from lightemma.evaluation.scores import leaks_future
 from lightemma.evaluation.statistics.multiple_testing import FEWEST_SCENES
 from lightemma.evaluation.statistics.power import detectable
 from lightemma.evaluation.statistics.runaways import CAP, typical
@@ -32,6 +33,7 @@ def warnings_about(study: Study) -> list[str]:
     return [
         *_decided(study),
         *_other_pictures(study),
+        *_leaking(study),
         *_few_scenes(study),
         *_failed(study),
         *_implausible(study),
@@ -65,6 +67,17 @@ def _other_pictures(study: Study) -> list[str]:
                 f"(the first is {first}): the files changed between the two runs, so their difference is not the models' alone."
             )
     return found
+
+
+def _leaking(study: Study) -> list[str]:
+    names = [run.name for run in study.runs if leaks_future(run)]
+    if not names:
+        return []
+    what, are = ("runs", "were") if len(names) > 1 else ("run", "was")
+    return [
+        f"{', '.join(names)}: {'these' if len(names) > 1 else 'this'} {what} {are} told where the drive goes, by the recorded "
+        "future itself; what is said above about the best model leaves such runs out."
+    ]
 
 
 def _few_scenes(study: Study) -> list[str]:

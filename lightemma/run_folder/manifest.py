@@ -16,6 +16,7 @@ from typing import Any, Self
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from lightemma.run_folder.inputs import InputsEntry
 from lightemma.run_folder.probe_entry import ProbeEntry
 from lightemma.run_folder.records import MAIN
 
@@ -118,6 +119,7 @@ class Manifest(msgspec.Struct, frozen=True):
         models: role -> model, in the planner's order; empty for a planner without one.
         prompts: the wording, for planners that ask a model.
         images: how pictures were sent, or None where none were.
+        inputs: what the planner was told of each frame; None in files of 0.1, see ``known_inputs``.
         price_table: where the prices come from.
         gpu_seconds: of this machine's GPUs.
         calls: recorded calls, once the run has been driven; None in files of 0.1.
@@ -142,6 +144,7 @@ class Manifest(msgspec.Struct, frozen=True):
     models: dict[str, ModelEntry] = {}
     prompts: PromptsEntry | None = None
     images: dict[str, Any] | None = None
+    inputs: InputsEntry | None = None
     price_table: str | None = None
     gpu_seconds: float | None = None
     calls: int | None = None
@@ -174,6 +177,16 @@ class Manifest(msgspec.Struct, frozen=True):
         """Names of all models, joined by ``+``; an empty string without one."""
         return "+".join(entry.name for entry in self.models.values())
 
+    @property
+    def known_inputs(self) -> InputsEntry:
+        """The inputs; those of a file of 0.1 follow from its planner."""
+        if self.inputs is not None:
+            return self.inputs
+        sees = bool(self.models) or self.images is not None
+        frames = self.planner.settings.get("frames", 1)
+        pictures = (frames if isinstance(frames, int) else 1) if sees else 0
+        return InputsEntry(pictures=pictures, cameras="front" if pictures else "")
+
     def answered_by(self, names: Mapping[str, str | None]) -> Self:
         """The manifest with the models named as their providers named those that answered.
 
@@ -196,6 +209,7 @@ class Manifest(msgspec.Struct, frozen=True):
             ("parser", self.parser, other.parser),
             ("prompts", self.prompts and self.prompts.sha256, other.prompts and other.prompts.sha256),
             ("pictures", self.images, other.images),
+            ("inputs", self.known_inputs.told, other.known_inputs.told),
             ("model", _asked(self.models), _asked(other.models)),
             ("probe", self.probe, other.probe),
         ]

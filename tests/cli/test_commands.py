@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -163,8 +164,10 @@ def test_compare_writes_tables_and_shows_the_summary(place, cli):
     ended = cli("compare", "out", "--out", "tables", "--convention", "endpoint", "--resamples", "200")
     assert (ended.status, ended.err) == (0, "")
     assert "5 frames of 2 scenes. L2 convention: endpoint." in ended.out
-    rows = {line.split()[0]: line.split() for line in ended.out.splitlines() if line.startswith("  ") and line.strip()}
-    assert rows["faster"][6] == "4.0000"
+    cells = [re.split(r"\s{2,}", line.strip()) for line in ended.out.splitlines() if line.startswith("  ")]
+    rows = {row[0]: row for row in cells}
+    assert rows["faster"][1] == "front, 3 s"
+    assert rows["faster"][7] == "4.0000"
     assert rows["constant-action"][-1] == "reference"
     assert [row["run"] for row in read(place / "tables" / "summary.csv")] == ["fast", "faster", "constant-action"]
     assert ended.out.endswith("Tables: tables\n")

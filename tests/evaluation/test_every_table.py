@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from lightemma.closed_loop.tables import TABLES as DRIVEN_TABLES
 from lightemma.evaluation.comparison import Comparison, compare_runs
 from lightemma.evaluation.headline import headline
+from lightemma.evaluation.metrics.displacement import step_errors
 from lightemma.evaluation.scene_context import SceneContext
 from lightemma.evaluation.scores import RunScores
+from lightemma.evaluation.several_plans import SeveralPlans
 from lightemma.evaluation.tables import TABLES
 from lightemma.evaluation.tables.base import TableOf, columns_of, description, explanations
 from lightemma.report.page.files import page_data
-from lightemma.run_folder.manifest import LookEntry, StoppingEntry
+from lightemma.run_folder.inputs import InputsEntry
+from lightemma.run_folder.manifest import LookEntry, PlannerEntry, StoppingEntry
 from lightemma.run_folder.probe_entry import Law, ProbeEntry
 from lightemma.scene_facts import SceneFacts
 from tests.evaluation.made_runs import drives, made_run
@@ -77,12 +81,21 @@ def runs() -> list[RunScores]:
     models = [made_run(f"model-{n}", frames, plans()) for n in range(3)]
     looks = (LookEntry(11, 0.2, None, None, 0.0), LookEntry(SCENES, 0.1, -0.1, 0.3, 0.05))
     stopping = StoppingEntry(0.05, "constant-action", "lightemma", 0, SCENES, looks)
+    formula = made_run("formula", frames, plans(), planner="formula", stopping=stopping)
     probe = ProbeEntry("grey", "grey", "model-0", Law("The plan changes.", "moves", 0.5))
-    return [
-        *models,
-        made_run("formula", frames, plans(), planner="formula", stopping=stopping),
-        made_run("model-0+probe-grey", frames, plans(), probe=probe),
-    ]
+    grey = made_run("model-0+probe-grey", frames, plans(), probe=probe)
+    return [*models, sampled(made_run("model-0", frames, plans()), rng), formula, grey]
+
+
+def sampled(run: RunScores, rng: np.random.Generator) -> RunScores:
+    """A run of the same model that gave several answers to each question, and chose among candidates."""
+    plans = run.trajectory[:, None] + rng.normal(0.0, 1.0, size=(len(run.tokens), 3, 1, 2))
+    errors = np.stack([step_errors(plans[:, place], run.truth) for place in range(3)], axis=1)
+    several = SeveralPlans(plans, errors, np.zeros(plans.shape[:2]), rng.integers(0, 3, len(run.tokens)))
+    assert run.manifest is not None
+    entry = PlannerEntry(f"{run.planner}-3-samples", {"samples": 3})
+    manifest = msgspec.structs.replace(run.manifest, planner=entry, inputs=InputsEntry(samples=3, temperature=0.7))
+    return replace(run, name="sampled", manifest=manifest, samples=several, candidates=several)
 
 
 def context() -> SceneContext:

@@ -26,7 +26,7 @@ input_tokens, output_tokens, reasoning_tokens, cost_usd, cost_usd_per_frame,
 diff_vs_baseline, ci_low, ci_high, significant,
 format_error_rate_ci_low, format_error_rate_ci_high, call_error_rate_ci_low, call_error_rate_ci_high,
 miss_rate_2m_ci_low, miss_rate_2m_ci_high, few_events,
-diff_median, diff_capped, runaway_frames, carrying_frames
+diff_median, diff_capped, runaway_frames, carrying_frames, inputs
 """
 CONTRACT = {
     "summary": SUMMARY,
@@ -46,6 +46,15 @@ CONTRACT = {
     "references": "run, runs, frames, l2_1s, l2_2s, l2_3s, l2_avg, fde, miss_rate_2m, diff_vs_baseline, ci_low, ci_high, "
     "miss_rate_2m_ci_low, miss_rate_2m_ci_high, few_events",
     "copies": "run, frames, copies, share, stationary_share, share_ci_low, share_ci_high, few_events",
+    "inputs": "run, plain, differs, leaks_future, frames, scenes, diff, ci_low, ci_high, p_holm, significant, tokens_factor, "
+    "dollars_factor",
+    "samples": "run, inputs, samples, temperature, frames, scenes, format_error_rate, convention, single, medoid, "
+    "mean_plan, min_of_k, medoid_gain, medoid_gain_low, medoid_gain_high, significant, mean_gain, mean_gain_low, "
+    "mean_gain_high, spread, overconfidence, overconfidence_low, overconfidence_high, error_low_spread, "
+    "error_high_spread, spread_slope, spread_slope_low, spread_slope_high",
+    "choices": "run, inputs, candidates, frames, scenes, convention, chosen, oracle, by_chance, hold, regret, regret_low, "
+    "regret_high, against_hold, against_hold_low, against_hold_high, significant, oracle_rate, oracle_rate_ci_low, "
+    "oracle_rate_ci_high, commonest",
     "horizons": "run, horizon_s, error, ci_low, ci_high",
     "stopping": "run, reference, scenes, planned_scenes, margin_m, level, difference, ci_low, ci_high, decided",
     "calibration": "run, quantity, horizon_s, bin_low, bin_high, frames, planned_mean, recorded_mean",

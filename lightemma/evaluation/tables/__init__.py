@@ -6,6 +6,7 @@ from typing import Any
 
 from lightemma.evaluation.tables.base import Table
 from lightemma.evaluation.tables.calibration import Calibration
+from lightemma.evaluation.tables.choices import Choices
 from lightemma.evaluation.tables.claims import Claims
 from lightemma.evaluation.tables.common import Common
 from lightemma.evaluation.tables.common_removed import CommonRemoved
@@ -17,6 +18,7 @@ from lightemma.evaluation.tables.feasibility import Feasibility
 from lightemma.evaluation.tables.horizons import Horizons
 from lightemma.evaluation.tables.imputed import Imputed
 from lightemma.evaluation.tables.influence import Influence
+from lightemma.evaluation.tables.inputs import Inputs
 from lightemma.evaluation.tables.language import Language
 from lightemma.evaluation.tables.paired import Paired
 from lightemma.evaluation.tables.power import Power
@@ -27,6 +29,7 @@ from lightemma.evaluation.tables.reasoning_cells import ReasoningCells
 from lightemma.evaluation.tables.reasoning_sensitivity import ReasoningSensitivity
 from lightemma.evaluation.tables.references import References
 from lightemma.evaluation.tables.safety import Safety
+from lightemma.evaluation.tables.samples import Samples
 from lightemma.evaluation.tables.stopping import Stopping
 from lightemma.evaluation.tables.strata import Strata
 from lightemma.evaluation.tables.summary import Summary
@@ -39,6 +42,9 @@ TABLES: tuple[Table[Any], ...] = (
     Conventions(),
     Errors(),
     Paired(),
+    Inputs(),
+    Samples(),
+    Choices(),
     Strata(),
     Ranks(),
     Influence(),

@@ -15,11 +15,12 @@ from lightemma.evaluation.statistics.shares import few_events
 from lightemma.evaluation.study import Mask, Pair, Study
 from lightemma.evaluation.tables.base import Table
 from lightemma.frame import FloatArray
+from lightemma.run_folder.inputs import InputsEntry
 from lightemma.run_folder.records import is_call_error, is_format_error
 
 #: The columns of a summary that fit on a printed page.
 PAGE = (
-    "run", "frames", "ok_frames", "format_error_rate", "call_error_rate", "l2_1s", "l2_2s", "l2_3s", "l2_avg", "fde",
+    "run", "inputs", "frames", "ok_frames", "format_error_rate", "call_error_rate", "l2_1s", "l2_2s", "l2_3s", "l2_avg", "fde",
     "miss_rate_2m", "latency_mean_s", "input_tokens", "output_tokens", "cost_usd", "diff_vs_baseline", "ci_low", "ci_high",
 )  # fmt: skip
 
@@ -70,6 +71,8 @@ class SummaryRow:
         diff_capped: metres, mean difference with every l2_avg above 20 m counted as 20 m
         runaway_frames: number of frames where the run or the baseline is more than 20 m off on average
         carrying_frames: number of frames, the fewest that hold half of the sum of the sizes of all differences
+        inputs: what the planner was told of each frame: pictures, motion, a command, examples; and how many answers were asked
+            for
     """
 
     run: str
@@ -112,6 +115,7 @@ class SummaryRow:
     diff_capped: float
     runaway_frames: int
     carrying_frames: int
+    inputs: str
 
 
 class Summary(Table[SummaryRow]):
@@ -192,6 +196,7 @@ def summary_row(study: Study, run: RunScores, mask: Mask, diff: Interval, pair: 
         diff_capped=apart.capped,
         runaway_frames=apart.runaways,
         carrying_frames=apart.carrying,
+        inputs=manifest.known_inputs.words if manifest else InputsEntry().words,
     )
 
 
