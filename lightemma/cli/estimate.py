@@ -129,7 +129,8 @@ def assumptions(runs: Sequence[RunEstimate]) -> list[str]:
     answers = ", ".join(f"{stage} {tokens}" for stage, tokens in TYPICAL_ANSWERS.items())
     lines = [
         f"Text: the prompts themselves, {' or '.join(f'{rate:g}' for rate in rates)} characters a token, by model.",
-        f"Answers: {answers} tokens, as in the published runs. Thinking is unknown and adds to the output; the last "
+        f"Answers: {answers} tokens, as in the published runs; of one question 160 with reasoning, 60 for pairs or points "
+        "alone, 3 for a choice; times the samples. Thinking is unknown and adds to the output; the last "
         "column is the ceiling: every answer as long as max_output_tokens.",
     ]
     for run in runs:

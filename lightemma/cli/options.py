@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_origin, get_type_hints
 
 import typer
 from pydantic import BaseModel
@@ -234,7 +235,7 @@ class _Key:
         kind = str(self.field.annotation)
         if kind.startswith("dict"):
             return list[str] | None
-        for plain in (bool, int):
+        for plain in (bool, int, float):
             if self.field.annotation in (plain, plain | None):
                 return plain | None
         return str | None
@@ -333,7 +334,7 @@ def checked_benchmark(values: Mapping[str, Any]) -> Benchmark:
         what = reason_of(dict(first))
         named = [key.name for key in _keys() if place[: len(key.path)] == key.path]
         if not named:
-            raise UserError(f"The benchmark is wrong: {what}.") from error
+            raise UserError(f"The benchmark is wrong: {what}.", *re.findall(r"`(\w+)`", what)) from error
         raise UserError(f"--{named[0]} is wrong: {what} (it is {first['input']!r}).") from error
 
 
@@ -359,6 +360,8 @@ def _keys_of(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[_Key]:
         if declared:
             yield _Key((*path, name), field, declared[0])
             continue
+        if get_origin(field.annotation) is list:
+            continue  # several of them, as of a grid: only a file can say these
         for inner in (field.annotation, *getattr(field.annotation, "__args__", ())):
             if isinstance(inner, type) and issubclass(inner, BaseModel):
                 yield from _keys_of(inner, (*path, name))

@@ -38,6 +38,8 @@ def show_prompts(name: Annotated[str, typer.Argument(help="Name of a prompt set,
         echo(f"--- {stage}\n{text}\n")
     for stage, text in prompts.dialogue.items():
         echo(f"--- {stage}, as a turn of a dialogue\n{text}\n")
+    for one, text in prompts.single.items():
+        echo(f"--- {one}, a planner's only prompt\n{text}\n")
 
 
 @app.command("extract")

@@ -119,6 +119,7 @@ class Episode:
             pose=Pose(pose.x, pose.y, math.remainder(pose.heading, 2.0 * math.pi)),
             history=self._history(),
             future=seen.ground_truth,
+            command=seen.command,
         )
         return DecisionPoint(frame, seen.picture, self._driver(world) if self._driver else None)
 
@@ -221,6 +222,8 @@ def _observation(world: World) -> Observation:
     seen: Any = world.observe()
     if not isinstance(seen, Observation):
         raise _broken(world, f"observe() gives {type(seen).__name__}; it must give an Observation")
+    if seen.command not in (None, "left", "right", "straight"):
+        raise _broken(world, f"its command is {seen.command!r}; it must be left, right, straight or None")
     truth: Any = seen.ground_truth
     if truth is not None and (np.shape(truth) != (LIGHTEMMA.plan_steps, 2) or not np.isfinite(truth).all()):
         raise _broken(

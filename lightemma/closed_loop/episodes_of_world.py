@@ -27,10 +27,12 @@ from lightemma.closed_loop.records import (
 )
 from lightemma.closed_loop.replay import write_replay
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
+from lightemma.errors import UserError
 from lightemma.frame import EarlierPicture, FloatArray, Picture
 from lightemma.planners.base import Needs, Plan, View
 from lightemma.planners.planning import Planned, PlannerRunner
 from lightemma.protocol import LIGHTEMMA
+from lightemma.run_folder.inputs import ROUTE
 from lightemma.run_folder.manifest import DataEntry, Manifest, distributions_of, frame_set_digest
 from lightemma.run_folder.records import OK, FrameRecord, is_call_error
 from lightemma.run_folder.store import RunWriter, is_run, read_manifest
@@ -101,7 +103,11 @@ class EpisodesOfWorld:
         )
         drawn = self.renderer is not None and draws(job, self.rules)
         images = {"size": list(self.rules.size), **(self.renderer or {})} if drawn else None
-        return run_manifest(job, prices, data, LIGHTEMMA, self.parser, images, distributions_of(self.world.__module__))
+        packages = distributions_of(self.world.__module__)
+        inputs = job.planner.inputs()
+        if inputs.command:
+            inputs = msgspec.structs.replace(inputs, command=ROUTE)
+        return run_manifest(job, prices, data, LIGHTEMMA, self.parser, images, packages, inputs)
 
     def open_writer(self, folder: Path, manifest: Manifest) -> RunWriter:
         """Opens a run's folder and removes records of episodes that an earlier session did not finish."""
@@ -197,6 +203,13 @@ class _Driving:
         self._run.cancellation.check()
         frame, picture = point.frame, point.picture
         assert frame is not None
+        if not self._needs.command:
+            frame = replace(frame, command=None)
+        elif frame.command is None:
+            raise UserError(
+                f"The world '{self._work.place}' has no route that says where to go next; leave `command` out.",
+                "command",
+            )
         view = View()
         if picture is not None:
             del seen[: max(0, len(seen) - max(self._needs.pictures - 1, 0))]

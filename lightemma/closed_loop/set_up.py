@@ -13,7 +13,7 @@ from lightemma.closed_loop.world_factory import EpisodeChoice, WorldFactory
 from lightemma.closed_loop.worlds import choose_episodes, open_factory, prepare
 from lightemma.errors import UserError
 from lightemma.sessions.benchmark import Benchmark, WorldSettings
-from lightemma.sessions.jobs import make_jobs
+from lightemma.sessions.jobs import Job, make_jobs
 from lightemma.sessions.models import make_backend
 from lightemma.sessions.roles import BackendMaker
 from lightemma.sessions.session import Session, check_writable
@@ -48,6 +48,8 @@ def open_drives(
     prepare(factory, rules, pictures=False)  # a size that no renderer takes is refused now
     specs = choose_episodes(factory, choice_of(benchmark.world))
     jobs = make_jobs(benchmark, backends, run_names(rules), own_driver(factory.drivers))
+    for job in jobs:
+        _check_inputs(job)
     check_writable(results)
     drawing = any(draws(job, rules) for job in jobs)
     prepared = prepare(factory, rules, pictures=drawing)
@@ -65,6 +67,20 @@ def open_drives(
         max_episodes_open=max_episodes_open(factory.memory_bytes) if drawing else None,
     )
     return Session(work, jobs, results, benchmark.concurrency), prepared.note
+
+
+def _check_inputs(job: Job) -> None:
+    needs = job.planner.needs()
+    if needs.cameras != "front":
+        raise UserError(
+            f"'{job.name}' needs the pictures of {needs.cameras}, but worlds show the front camera only; leave `cameras` out.",
+            "cameras",
+        )
+    if needs.examples:
+        raise UserError(
+            f"'{job.name}' needs examples from other scenes, which a world does not have; leave `few_shot` out.",
+            "few_shot",
+        )
 
 
 def rules_of(world: WorldSettings) -> LoopRules:

@@ -34,11 +34,13 @@ class Observation:
         camera: the front camera; its size is that of the picture where there is one.
         picture: what the camera sees, ready to be sent; None where none is wanted or the world draws none.
         ground_truth: (6, 2) metres, ego frame: where a good driver would be 0.5 … 3 s from now; None where it is unknown.
+        command: where the route goes next: ``left``, ``right`` or ``straight``; None in a world without a route.
     """
 
     camera: Camera
     picture: Picture | None = None
     ground_truth: FloatArray | None = None
+    command: str | None = None
 
 
 class World(ABC):

@@ -16,13 +16,21 @@ from lightemma.config_files import reason_of
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray, Frame, Picture
 from lightemma.parsing import Tier
-from lightemma.planners.prompt_style import PromptStyle
+from lightemma.planners.prompt_style import Cameras, PromptStyle
 from lightemma.prompts.sets import PromptSet
 from lightemma.protocol import LIGHTEMMA
+from lightemma.run_folder.inputs import RECORDED_FUTURE, InputsEntry
 from lightemma.run_folder.records import MAIN, CallRecord
 
 #: The planner's models by role; ``await calls["main"](request)`` sends a request.
 Calls = Mapping[str, Call]
+
+#: Whose pictures a frame has -> the channels beside the front camera.
+CAMERAS: Mapping[Cameras, tuple[str, ...]] = {
+    "front": (),
+    "front3": ("CAM_FRONT_LEFT", "CAM_FRONT_RIGHT"),
+    "all6": ("CAM_FRONT_LEFT", "CAM_FRONT_RIGHT", "CAM_BACK_LEFT", "CAM_BACK", "CAM_BACK_RIGHT"),
+}
 
 _ROLE = re.compile(r"[a-z][a-z0-9_-]*")
 #: Longest text of an option's value in a run's name.
@@ -38,6 +46,11 @@ class Needs:
         models: roles of the models it asks, the main one first, such as ``("main",)`` or ``("main", "controller")``.
         constraint: what the main model's answers are constrained to, or None. A model that does not support it is refused
             before the first call.
+        cameras: whose pictures of the frame: ``front``, ``front3`` (left, front, right) or ``all6``; data that have no other
+            cameras are refused before the first call.
+        examples: how many frames of other scenes, with what their drivers did, are shown as examples.
+        examples_seed: by which they are drawn.
+        command: whether it needs ``frame.command``. From a recording that leaks the future, and manifests say so.
         looks: whether the planner itself looks at the pictures. Where only its models do, none are loaded for models that
             read none (replays and scripts). A planner without models that needs pictures always looks.
 
@@ -49,6 +62,10 @@ class Needs:
     models: tuple[str, ...] = ()
     constraint: Constraint | None = None
     looks: bool = False
+    cameras: Cameras = "front"
+    examples: int = 0
+    examples_seed: int = 0
+    command: bool = False
 
     def __post_init__(self) -> None:
         """Checks the values."""
@@ -58,6 +75,10 @@ class Needs:
         names = self.models
         if not isinstance(names, tuple) or not all(isinstance(name, str) and _ROLE.fullmatch(name) for name in names):
             raise ValueError(f'Needs(models={names!r}): give a tuple of lower-case names, such as ("main",)')
+        if self.cameras not in CAMERAS:
+            raise ValueError(f"Needs(cameras={self.cameras!r}): give one of {', '.join(CAMERAS)}")
+        if not isinstance(self.examples, int) or self.examples < 0:
+            raise ValueError(f"Needs(examples={self.examples!r}): give a whole number from 0 on")
         if len(set(names)) < len(names):
             raise ValueError(f"Needs(models={names!r}): a role is named twice")
 
@@ -68,16 +89,37 @@ class Needs:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """A frame of another scene, with what its driver did.
+
+    Attributes:
+        frame: history, command and names.
+        picture: of the frame; None for models that read none.
+        actions: (6, 2) the recorded drive as actions, rounded as histories are.
+        trajectory: (6, 2) metres, the recorded drive.
+    """
+
+    frame: Frame
+    picture: Picture | None
+    actions: FloatArray
+    trajectory: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
 class View:
-    """The front-camera pictures of a frame.
+    """The pictures of a frame, and examples of other scenes.
 
     Attributes:
         pictures: oldest first, the frame's own last; times of the earlier ones are those of the last entries of
             ``frame.earlier``. Fewer than needed at the beginning of a drive, and none for planners that need none, or whose
             models read none.
+        others: pictures of the other cameras by channel, such as ``CAM_BACK``.
+        examples: as many as are needed.
     """
 
     pictures: tuple[Picture, ...] = ()
+    others: Mapping[str, Picture] = field(default_factory=dict)
+    examples: tuple[Example, ...] = ()
 
     @property
     def picture(self) -> Picture | None:
@@ -86,8 +128,31 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """One of several plans that a model gave to the same question.
+
+    Attributes:
+        call: place of the call that brought it among the frame's calls.
+        answer: which of that call's answers it is, from 0.
+        outcome: ``ok``, ``format:<kind>`` or ``call:<kind>``.
+        actions: (6, 2) pairs, or None.
+        trajectory: (6, 2) points, where the model gave points.
+    """
+
+    call: int
+    answer: int
+    outcome: str
+    actions: FloatArray | None = None
+    trajectory: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A planner's result for one frame.
+
+    A plan is six actions, and its trajectory is where they lead. A planner that plans points gives these as ``trajectory``,
+    which is then scored in place of that, with the actions that lead along them (``kinematics.actions_through``) for all that
+    needs actions: the closed loop, comfort, tables of speeds.
 
     Attributes:
         actions: (6, 2) float array, pairs of speed (m/s) and curvature (1/m), or None if there is no plan.
@@ -96,12 +161,20 @@ class Plan:
         calls: the calls made, in order; may be left out, since the harness records every call itself.
         answer: index of the call whose answer holds the actions' text, well-formed or not; ``compare --parser`` reads
             that answer again. None where the actions are not a model's text.
+        trajectory: (6, 2) metres, ego frame, where the planner plans points; None: where the actions lead.
+        samples: the plans that this one was chosen from, where the model gave several.
+        candidates: the plans that the model chose from, (6, 2) actions each, where the harness drew them.
+        chosen: place in ``candidates`` of the one that was chosen.
     """
 
     actions: FloatArray | None
     outcome: str
     calls: list[CallRecord] = field(default_factory=list)
     answer: int | None = None
+    trajectory: FloatArray | None = None
+    samples: tuple[Sample, ...] = ()
+    candidates: tuple[FloatArray, ...] = ()
+    chosen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +188,7 @@ class TypicalCall:
         answer_tokens: of a typical answer, thinking not included.
         role: of the model that is asked.
         continues: whether it is a further turn of a conversation, which is then sent again with all earlier turns.
+        samples: answers asked for; a provider that gives several in one call reads the prompt once.
     """
 
     stage: str
@@ -123,6 +197,7 @@ class TypicalCall:
     answer_tokens: int
     role: str = MAIN
     continues: bool = False
+    samples: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +282,18 @@ class Planner(ABC):
     def settings(self) -> dict[str, Any]:
         """The planner's options, for the manifest."""
         return self.options.model_dump(mode="json")
+
+    def inputs(self) -> InputsEntry:
+        """What it is told of a frame, for the manifest; from ``needs`` unless a subclass knows better."""
+        needs = self.needs()
+        return InputsEntry(
+            history_s=LIGHTEMMA.history_actions * LIGHTEMMA.dt,
+            pictures=needs.pictures,
+            cameras=needs.cameras if needs.pictures else "",
+            command=RECORDED_FUTURE if needs.command else "",
+            few_shot=needs.examples,
+            few_shot_seed=needs.examples_seed if needs.examples else None,
+        )
 
     def typical_calls(self, frames: Sequence[Frame]) -> list[TypicalCall] | None:
         """The average calls of a frame, for estimates; None if unknown.

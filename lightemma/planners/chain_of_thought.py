@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
-from lightemma.backends.base import Constraint, PicturePart, TextPart
+from lightemma.backends.base import Constraint, Message, TextPart
 from lightemma.backends.token_rules import CHARACTERS_PER_TOKEN
+from lightemma.errors import UserError
 from lightemma.frame import Frame
 from lightemma.parsing import parse_answer
-from lightemma.planners.base import Calls, Needs, Plan, Planner, PlannerSettings, TypicalCall, View
-from lightemma.planners.call_record import call_record
+from lightemma.planners.base import CAMERAS, Calls, Needs, Plan, Planner, PlannerSettings, TypicalCall, View
+from lightemma.planners.call_record import call_record, text_outcome
 from lightemma.planners.conversation import Conversation, Exchange, Part, window_of
+from lightemma.planners.prompt_style import PromptStyle
+from lightemma.planners.samples import Answer, plan_of
+from lightemma.planners.shown import example_text, example_turns, picture_parts, written_plan
+from lightemma.planners.styled import style_inputs, style_needs
 from lightemma.prompts.sets import DEFAULT_PROMPTS, PromptSet, load_prompts
+from lightemma.run_folder.inputs import InputsEntry
 from lightemma.run_folder.records import MAIN, OK, STAGES, CallRecord, Stage, is_call_error
-
-_EARLIER = "Front camera {seconds:.1f} s ago:\n"
-_NOW = "Front camera now, the picture that is spoken of below:\n"
 
 
 class ChainOfThought(Planner):
@@ -35,8 +39,11 @@ class ChainOfThought(Planner):
 
     def __init__(self, settings: PlannerSettings = PlannerSettings()) -> None:  # noqa: B008 -- frozen
         super().__init__(settings)
-        prompts = settings.prompts or load_prompts(DEFAULT_PROMPTS)
         self.style = settings.style
+        if self.style.dialogue and self.style.few_shot:
+            raise UserError("`few_shot` is for separate prompts; leave `dialogue` out.", "few_shot", "dialogue")
+        prompts = settings.prompts or load_prompts(DEFAULT_PROMPTS)
+        prompts = prompts.with_inputs(self.style.history_s, command=self.style.command)
         self.prompts = prompts.as_dialogue() if self.style.dialogue else prompts
         self.parser = settings.parser
         model = settings.models.get(MAIN)
@@ -50,7 +57,11 @@ class ChainOfThought(Planner):
     def needs(self) -> Needs:
         """One model; its action answer is constrained if the style says so."""
         form: Constraint = "json" if self.prompts.response_schema is not None else "regex"
-        return Needs(self.style.pictures, (MAIN,), form if self.style.guided else None)
+        return style_needs(self.style, form)
+
+    def inputs(self) -> InputsEntry:
+        """As the style says."""
+        return style_inputs(self.style)
 
     async def plan(self, frame: Frame, view: View, calls: Calls) -> Plan:
         """Asks stage after stage; the first without a usable answer ends the frame."""
@@ -62,24 +73,28 @@ class ChainOfThought(Planner):
             prompt = TextPart(self.prompts.prompt(stage, frame, answers))
             parts: tuple[Part, ...] = (prompt,)
             if stage == STAGES[0] or not self.style.dialogue:  # otherwise the stage is a further turn
-                conversation = Conversation(call, frame.sample_token, self.window)
+                before = self._examples(view) if stage == STAGES[-1] else ()
+                conversation = Conversation(call, frame.sample_token, self.window, before=before)
                 # Pictures first and the text, which differs, last: providers cache the longest common prefix.
-                parts = (*self._pictures(frame, view), prompt)
+                parts = (*picture_parts(frame, view, self.style), prompt)
             last = stage == STAGES[-1]
             exchanges = await conversation.send(
                 parts,
                 stage,
                 schema=self.prompts.response_schema if last else None,
                 regex=self.prompts.response_regex if last and self.style.guided else None,
+                samples=self.style.samples if last else 1,
+                temperature=self.style.temperature if last else None,
             )
             records += [_record(one, one.outcome) for one in exchanges[:-1]]
             exchange, outcome, text = exchanges[-1], exchanges[-1].outcome, exchanges[-1].text
-            if last and exchange.stage == stage and outcome == OK and text is not None:
-                completion = exchange.result.completion
-                cut = completion is not None and completion.finish_reason == "length"
-                parsed = parse_answer(text, self.parser, self.prompts.settings.answer, cut=cut)
-                records.append(_record(exchange, parsed.outcome))
-                return Plan(parsed.actions, parsed.outcome, records, len(records) - 1)
+            if last and exchange.stage == stage and text is not None and not is_call_error(outcome):
+                results = (exchange.result, *exchange.again)
+                plan = plan_of(results, self.style.samples, self._read, len(records))
+                for place, result in enumerate(results, len(records)):
+                    said = plan.outcome if place == plan.answer else text_outcome(result)
+                    records.append(call_record(stage, exchange.message.text, result, said))
+                return replace(plan, calls=records)
             records.append(_record(exchange, outcome))
             # Only a recording of another harness has an answer and a failure: there the text was part of the next
             # prompt, and a replay must send the same prompts. Everywhere else a failure ends the frame.
@@ -97,29 +112,30 @@ class ChainOfThought(Planner):
         context = {} if self.window is None else {"context_tokens": self.window.context_tokens}
         return {"parser": self.parser, **self.style.settings(), **context}
 
+    def _read(self, text: str, cut: bool) -> Answer:
+        parsed = parse_answer(text, self.parser, self.prompts.settings.answer, cut=cut)
+        return Answer(parsed.outcome, parsed.actions)
+
+    def _examples(self, view: View) -> tuple[Message, ...]:
+        form = self.prompts.settings.answer
+        return example_turns(view, self.prompts, self.style, lambda one: written_plan(one.actions, form), lambda _: "")
+
     def typical_calls(self, frames: Sequence[Frame]) -> list[TypicalCall]:
         """One call per stage, with earlier answers of typical length in the prompts."""
-        return stage_calls(self.prompts, frames, self.style.pictures)
-
-    def _pictures(self, frame: Frame, view: View) -> list[Part]:
-        """The frame's picture; several pictures are sent oldest first, each with its time before it."""
-        if self.style.pictures == 1:
-            return [PicturePart(view.picture)]
-        before = frame.earlier[-(self.style.pictures - 1) :]
-        # A model that reads no pictures gets the same texts without pictures.
-        shown = view.pictures[:-1] or (None,) * len(before)
-        parts: list[Part] = []
-        for earlier, picture in zip(before, shown, strict=True):
-            seconds = (frame.timestamp - earlier.timestamp) / 1e6
-            parts += [TextPart(_EARLIER.format(seconds=seconds)), PicturePart(picture)]
-        return [*parts, TextPart(_NOW), PicturePart(view.picture)]
+        return stage_calls(self.prompts, frames, self.style.pictures, style=self.style)
 
 
 #: Tokens of an answer, about the mean of the published runs; thinking is extra.
 TYPICAL_ANSWERS: dict[Stage, int] = {"scene": 110, "intent": 130, "action": 60}
 
 
-def stage_calls(prompts: PromptSet, frames: Sequence[Frame], pictures: int, role: str = MAIN) -> list[TypicalCall]:
+def stage_calls(
+    prompts: PromptSet,
+    frames: Sequence[Frame],
+    pictures: int,
+    role: str = MAIN,
+    style: PromptStyle = PromptStyle(),  # noqa: B008 -- frozen
+) -> list[TypicalCall]:
     """The three calls of a frame.
 
     Args:
@@ -127,19 +143,27 @@ def stage_calls(prompts: PromptSet, frames: Sequence[Frame], pictures: int, role
         frames: to fill the prompts with; not empty.
         pictures: with each frame.
         role: of the model that is asked.
+        style: cameras, examples and samples.
     """
     answers = {stage: "x" * round(tokens * CHARACTERS_PER_TOKEN) for stage, tokens in TYPICAL_ANSWERS.items()}
-    return [
-        TypicalCall(
-            stage,
-            sum(len(prompts.prompt(stage, frame, answers)) for frame in frames) / len(frames),
-            pictures,
-            TYPICAL_ANSWERS[stage],
-            role,
-            continues=prompts.in_dialogue and stage != STAGES[0],
+    shown = example_text(frames[0], style, prompts) + written_plan(frames[0].history.actions, prompts.settings.answer)
+    calls = []
+    for stage in STAGES:
+        last = stage == STAGES[-1]
+        examples = style.few_shot if last else 0
+        calls.append(
+            TypicalCall(
+                stage,
+                sum(len(prompts.prompt(stage, frame, answers)) for frame in frames) / len(frames)
+                + examples * len(shown),
+                pictures + len(CAMERAS[style.cameras]) + examples,
+                TYPICAL_ANSWERS[stage],
+                role,
+                continues=prompts.in_dialogue and stage != STAGES[0],
+                samples=style.samples if last else 1,
+            )
         )
-        for stage in STAGES
-    ]
+    return calls
 
 
 def _is_recorded_failure(exchange: Exchange) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from lightemma.backends.base import Call, CallResult, Message, PicturePart, Request, TextPart
 from lightemma.backends.config import ModelConfig
 from lightemma.planners.call_record import text_outcome
+from lightemma.planners.samples import all_samples
 from lightemma.run_folder.records import OK, Stage
 
 Part = TextPart | PicturePart
@@ -62,11 +63,13 @@ class Exchange:
         stage: purpose of the call.
         message: the turn that the call added.
         result: the answer, or the failure.
+        again: results of the calls that brought further answers to the same turn.
     """
 
     stage: Stage
     message: Message
     result: CallResult
+    again: tuple[CallResult, ...] = ()
 
     @property
     def outcome(self) -> str:
@@ -96,15 +99,21 @@ class Conversation:
         sample_token: the frame the calls belong to.
         window: the model's context; None if unknown, and then nothing is summarised.
         system: the system message, sent with every turn.
+        before: turns that come first, sent with every turn.
     """
 
     def __init__(
-        self, call: Call, sample_token: str = "", window: Window | None = None, system: str | None = None
+        self,
+        call: Call,
+        sample_token: str = "",
+        window: Window | None = None,
+        system: str | None = None,
+        before: Sequence[Message] = (),
     ) -> None:
         self._call = call
         self._sample_token = sample_token
         self._window = window
-        self._head = (Message("system", (TextPart(system),)),) if system else ()
+        self._head = (*((Message("system", (TextPart(system),)),) if system else ()), *before)
         self._turns: list[Message] = []  # user and model alternate
         self._carried: tuple[Part, ...] = ()  # summary and pictures of the summarised turns; begins the next message
         self._counted: int | None = None  # tokens of all turns so far, as the provider counted them
@@ -118,6 +127,8 @@ class Conversation:
         *,
         schema: dict[str, Any] | None = None,
         regex: str | None = None,
+        samples: int = 1,
+        temperature: float | None = None,
     ) -> list[Exchange]:
         """Sends a turn and adds it, with its answer, to the conversation.
 
@@ -126,6 +137,8 @@ class Conversation:
             stage: purpose of the call.
             schema: JSON schema of the answer.
             regex: regular expression of the answer.
+            samples: answers wanted; the conversation continues with the first.
+            temperature: of the answers; None leaves the model's own.
 
         Returns:
             The calls made, in order: summaries if any were needed, then the answer. A summary that failed is the last.
@@ -138,8 +151,9 @@ class Conversation:
                 return calls
         message = Message("user", (*self._carried, *parts))
         turns = (*self._head, *self._turns, message)
-        result = await self._call(Request(turns, self._sample_token, stage, schema, regex))
-        calls.append(Exchange(stage, message, result))
+        request = Request(turns, self._sample_token, stage, schema, regex, samples=samples, temperature=temperature)
+        result, *again = await all_samples(self._call, request)
+        calls.append(Exchange(stage, message, result, tuple(again)))
         if result.completion is not None and result.completion.text.strip():
             self._turns += [message, Message("assistant", (TextPart(result.completion.text),))]
             self._carried = ()

@@ -14,7 +14,7 @@ from lightemma.backends.base import Call, CallResult, Request
 from lightemma.calls.cancellation import Cancelled
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray, Frame
-from lightemma.planners.base import Calls, Plan, Planner, View
+from lightemma.planners.base import Calls, Plan, Planner, Sample, View
 from lightemma.planners.call_record import call_record
 from lightemma.plugins import describe, error_line
 from lightemma.protocol import LIGHTEMMA
@@ -185,22 +185,51 @@ def check_plan(plan: object, calls: Sequence[CallRecord]) -> Plan:
         raise InvalidPlan(f"the plan's outcome is '{plan.outcome}', but it has {'no ' * (actions is None)}actions")
     if not isinstance(plan.calls, list) or not all(isinstance(call, CallRecord) for call in plan.calls):
         raise InvalidPlan(f"the plan's calls are {_named(plan.calls)}, not a list of CallRecord; they may be left out")
+    trajectory = None if plan.trajectory is None or actions is None else _checked(plan.trajectory, "trajectory")
     kept = _own_calls(plan.calls, calls) if plan.calls else _with_outcome(list(calls), plan)
     if plan.answer is not None and not _is_place(plan.answer, kept):
         raise InvalidPlan(f"the plan's answer is {plan.answer!r}, but the frame has {len(kept)} calls, counted from 0")
-    return replace(plan, actions=actions, calls=kept)
+    candidates = tuple(_checked(one, "candidates") for one in plan.candidates)
+    if plan.chosen is not None and not (isinstance(plan.chosen, int) and 0 <= plan.chosen < len(candidates)):
+        raise InvalidPlan(f"the plan's chosen is {plan.chosen!r}, but it has {len(candidates)} candidates, from 0")
+    samples = tuple(_checked_sample(one, kept) for one in plan.samples)
+    return replace(plan, actions=actions, calls=kept, trajectory=trajectory, samples=samples, candidates=candidates)
+
+
+def _checked_sample(sample: object, calls: Sequence[CallRecord]) -> Sample:
+    if not isinstance(sample, Sample):
+        raise InvalidPlan(f"the plan's samples hold {_named(sample)}, not Samples")
+    if not _is_place(sample.call, calls):
+        raise InvalidPlan(f"a sample's call is {sample.call!r}, but the frame has {len(calls)} calls, counted from 0")
+    if not isinstance(sample.outcome, str) or not _OUTCOME.fullmatch(sample.outcome):
+        raise InvalidPlan(
+            f"a sample's outcome is {sample.outcome!r}; it must be 'ok', 'format:<kind>' or 'call:<kind>'"
+        )
+    if (sample.actions is None) == (sample.outcome == OK):
+        raise InvalidPlan(
+            f"a sample's outcome is '{sample.outcome}', but it has {'no ' * (sample.actions is None)}actions"
+        )
+    return replace(
+        sample,
+        actions=None if sample.actions is None else _checked(sample.actions, "sample"),
+        trajectory=None if sample.trajectory is None else _checked(sample.trajectory, "sample"),
+    )
 
 
 def _checked_actions(actions: object) -> FloatArray:
+    return _checked(actions, "actions")
+
+
+def _checked(actions: object, what: str) -> FloatArray:
     shape = (LIGHTEMMA.plan_steps, 2)
     if not isinstance(actions, np.ndarray):
-        raise InvalidPlan(f"the plan's actions are {_named(actions)}, not a numpy array of shape {shape}")
+        raise InvalidPlan(f"the plan's {what} are {_named(actions)}, not a numpy array of shape {shape}")
     if actions.shape != shape:
-        raise InvalidPlan(f"the plan's actions have shape {actions.shape}, not {shape}")
+        raise InvalidPlan(f"the plan's {what} have shape {actions.shape}, not {shape}")
     if not np.issubdtype(actions.dtype, np.floating):
-        raise InvalidPlan(f"the plan's actions have type {actions.dtype}, not float64 or another float")
+        raise InvalidPlan(f"the plan's {what} have type {actions.dtype}, not float64 or another float")
     if not np.isfinite(actions).all():
-        raise InvalidPlan("the plan's actions are not all finite numbers (there is NaN or infinity among them)")
+        raise InvalidPlan(f"the plan's {what} are not all finite numbers (there is NaN or infinity among them)")
     return actions.astype(np.float64)
 
 

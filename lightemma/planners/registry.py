@@ -17,6 +17,9 @@ ENTRY_POINTS = "lightemma.planners"
 #: name -> "module:Class", imported when needed.
 PLANNERS = {
     "chain-of-thought": "lightemma.planners.chain_of_thought:ChainOfThought",
+    "single-call": "lightemma.planners.single_call:SingleCall",
+    "waypoints": "lightemma.planners.waypoints:Waypoints",
+    "choose": "lightemma.planners.choose:Choose",
     "constant-action": "lightemma.planners.baselines:ConstantAction",
     "constant-acceleration": "lightemma.planners.baselines:ConstantAcceleration",
     "damped-acceleration": "lightemma.planners.baselines:DampedAcceleration",
@@ -94,12 +97,30 @@ def check_options(names: list[str], options: Mapping[str, Any]) -> None:
 def _check_style(name: str, planner: Planner, style: PromptStyle) -> None:
     if planner.needs().models and style != PromptStyle() and not planner.takes_style:
         raise UserError(
-            f"The planner '{name}' decides itself how it asks its model; leave out `dialogue`, `pictures` and "
-            "`answer`, which are for chain-of-thought.",
-            "dialogue",
-            "pictures",
-            "answer",
+            f"The planner '{name}' decides itself how it asks its model; leave out {_listed(style)} (for planners that take a "
+            "style, such as chain-of-thought).",
+            *_STYLED.values(),
         )
+
+
+#: Setting of a style -> parameter of the library.
+_STYLED = {
+    "dialogue": "dialogue",
+    "frames": "pictures",
+    "answer": "answer",
+    "history_s": "history",
+    "command": "command",
+    "cameras": "cameras",
+    "few_shot": "few_shot",
+    "few_shot_seed": "few_shot_seed",
+    "samples": "samples",
+    "temperature": "temperature",
+}
+
+
+def _listed(style: PromptStyle) -> str:
+    given = [f"`{_STYLED[name]}`" for name in style.settings()]
+    return given[0] if len(given) == 1 else f"{', '.join(given[:-1])} and {given[-1]}"
 
 
 def _contract_fault(cls: type[Planner]) -> str:

@@ -14,10 +14,11 @@ from datetime import datetime
 from lightemma.backends.base import Backend, CallError, Completion, Request
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
-from lightemma.backends.registry import characters_per_token, config_of, facts_of, picture_tokens
+from lightemma.backends.registry import answers_per_call, characters_per_token, config_of, facts_of, picture_tokens
 from lightemma.backends.token_rules import CHARACTERS_PER_TOKEN, Size
 from lightemma.calls.prices import ResolvedPrice, cost, resolve_price
 from lightemma.data.pictures import PicturePolicy, size_on_disk
+from lightemma.data.commands import with_command
 from lightemma.frame import Frame
 from lightemma.planners.base import TypicalCall
 from lightemma.planners.chain_of_thought import stage_calls
@@ -43,7 +44,8 @@ class CallEstimate:
         stage: scene, intent or action.
         text: input tokens of the prompt.
         picture: input tokens of the picture.
-        output: tokens of a typical answer, without thinking.
+        output: tokens of a typical answer, without thinking; of all answers where one call brings several.
+        answers: answers that the call brings.
         shared_prefix_tokens: input tokens at the beginning that an earlier call of the frame began with too; a provider or
             server may have them cached.
     """
@@ -53,6 +55,7 @@ class CallEstimate:
     picture: int
     output: int
     shared_prefix_tokens: int = 0
+    answers: int = 1
 
     @property
     def input(self) -> int:
@@ -122,7 +125,7 @@ class RunEstimate:
         if price is None:
             return None
         frame = sum(
-            cost(price, Usage(input=call.input, output=call.output if output is None else output))
+            cost(price, Usage(input=call.input, output=call.output if output is None else output * call.answers))
             for call in self.calls
         )
         return self.remaining_frames * frame
@@ -167,8 +170,16 @@ def estimate_calls(config: ModelConfig, typical: Sequence[TypicalCall], size: Si
             shared = calls[-1].input + calls[-1].output
             text += shared - picture
         output = round(round(one.answer_tokens * CHARACTERS_PER_TOKEN) / per_token)
-        calls.append(CallEstimate(one.stage, text, picture, output, shared))
+        for answers in _answers_by_call(one.samples, answers_per_call(config)):
+            calls.append(CallEstimate(one.stage, text, picture, output * answers, shared, answers))
+            shared = text + picture  # the same words again
     return tuple(calls)
+
+
+def _answers_by_call(samples: int, most: int) -> list[int]:
+    """How many answers each call brings."""
+    whole, rest = divmod(samples, most)
+    return [most] * whole + ([rest] if rest else [])
 
 
 def picture_size(frame: Frame, policy: PicturePolicy) -> Size:
@@ -227,6 +238,8 @@ def estimate_job(
         at: the day whose prices are used.
     """
     planner, roles = job.planner, list(job.backends)
+    if planner.needs().command:
+        sample = [with_command(frame) for frame in sample]
     typical = planner.typical_calls(sample)
     remark = ""
     if typical is None:

@@ -35,7 +35,6 @@ from lightemma.calls.cache import CacheBusy, ResponseCache
 from lightemma.calls.cancellation import Cancellation
 from lightemma.calls.identity import Asked, Identity
 from lightemma.calls.storable import storable
-from lightemma.data.pictures import PicturePolicy
 from lightemma.errors import UserError
 from lightemma.failures import failure_kind
 from lightemma.files import clear_drafts, write_whole
@@ -43,7 +42,7 @@ from lightemma.frame import Frame
 from lightemma.planners.base import Planner, View
 from lightemma.run_folder.lock import Holder
 from lightemma.run_folder.records import MAIN
-from lightemma.sessions.views import load_view, pictures_needed
+from lightemma.sessions.views import Views
 
 FILE = "batches.json"
 #: Share of what a provider takes in bytes that a batch is filled to, and bytes of a request besides its words and pictures.
@@ -235,7 +234,7 @@ class BatchRun:
         self._state = self._load()
 
     async def answer(
-        self, frames: Callable[[], Iterable[Frame]], planner: Planner, policy: PicturePolicy
+        self, frames: Callable[[], Iterable[Frame]], planner: Planner, views: Views
     ) -> dict[str, BatchCollector]:
         """Drives wave after wave until every call is answered or has failed for good.
 
@@ -261,7 +260,7 @@ class BatchRun:
                 for role, backend in self._backends.items()
             }
             submitted = 0
-            async for role, part in self._parts(self._missing(frames(), planner, policy, collectors)):
+            async for role, part in self._parts(self._missing(frames(), planner, views, collectors)):
                 submitted += len(part)
                 await self._submit(role, part)
             elsewhere = sum(collector.elsewhere for collector in collectors.values())
@@ -286,14 +285,14 @@ class BatchRun:
         self,
         frames: Iterable[Frame],
         planner: Planner,
-        policy: PicturePolicy,
+        views: Views,
         collectors: Mapping[str, BatchCollector],
     ) -> AsyncIterator[tuple[str, Asked, Request]]:
         """The calls that stand next (role, call, request), one frame at a time: a wave's pictures are never all in memory."""
-        pictures, seen = pictures_needed(planner.needs(), self._backends), set[str]()
+        seen = set[str]()
         for frame in frames:
             try:
-                view = load_view(frame, pictures, policy)
+                view = views.of(frame)
             except UserError as error:
                 log.debug("%s is left out of the wave (%s)", frame.sample_token, error)  # it is recorded as failed
                 continue

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from lightemma.data.source_kinds import data_help
-from lightemma.planners.prompt_style import PromptStyle
+from lightemma.planners.prompt_style import Cameras, PromptStyle
+from lightemma.prompts.inputs import HISTORY_S, MOTION
 from lightemma.protocol import LIGHTEMMA, Convention, Integration, Tier
 
 if TYPE_CHECKING:
@@ -74,6 +75,63 @@ class PictureSettings(BaseModel):
         from lightemma.data.pictures import PicturePolicy  # Pillow is needed for driving, not for --help
 
         return PicturePolicy(self.max_side, self.jpeg_quality)
+
+
+class InputSettings(BaseModel):
+    """What a planner that takes a style shows its model, and how many answers it asks for; what differs names the run."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    history: Annotated[int, Option("", HOW)] = Field(
+        default=HISTORY_S, description="seconds of the car's own motion in the prompts: 0, 1 or 3"
+    )
+    command: Annotated[bool, Option("command", HOW, off="no-command")] = Field(
+        default=False,
+        description="the prompts say where the drive goes next: left, right or straight; of recorded frames this is made from "
+        "the future, of a world from its route",
+    )
+    cameras: Annotated[Cameras, Option("", HOW, ("open",))] = Field(
+        default="front", description="cameras whose pictures are sent: front, front3 or all6, where the data has them"
+    )
+    few_shot: Annotated[int, Option("", HOW, ("open",))] = Field(
+        default=0,
+        ge=0,
+        le=16,
+        description="examples from other scenes, with what their drivers did, that are shown first",
+    )
+    few_shot_seed: Annotated[int, Option("", HOW, ("open",))] = Field(
+        default=0, ge=0, description="seed by which the examples are drawn"
+    )
+    samples: Annotated[int, Option("", HOW)] = Field(
+        default=1, ge=1, le=64, description="answers asked for in place of one; the plan is the one in their middle"
+    )
+    temperature: Annotated[float | None, Option("", HOW)] = Field(
+        default=None, ge=0, le=2, description="temperature of the samples; the model's own if left out"
+    )
+
+    @field_validator("history")
+    @classmethod
+    def _known_history(cls, value: int) -> int:
+        if value not in MOTION:
+            raise ValueError(f"it is one of {', '.join(map(str, sorted(MOTION)))}")
+        return value
+
+    @model_validator(mode="after")
+    def _for_samples(self) -> Self:
+        if self.temperature is not None and self.samples == 1:
+            raise ValueError("`temperature` is for samples; give `samples`, or leave it out")
+        return self
+
+
+class GridCell(InputSettings):
+    """One more run of every planner that takes a style: the benchmark's inputs with these in their place."""
+
+    pictures: int | None = Field(
+        default=None,
+        ge=1,
+        le=LIGHTEMMA.history_positions,
+        description="pictures per frame, its own and those before it",
+    )
 
 
 class WorldSettings(BaseModel):
@@ -194,6 +252,11 @@ class Benchmark(BaseModel):
         default="strict", description="how answers are read: strict, tolerant or first-numbers"
     )
     pictures: PictureSettings = PictureSettings()
+    inputs: InputSettings = InputSettings()
+    grid: list[GridCell] = Field(
+        default=[],
+        description="further inputs, one run of each planner for each; every one is paired with the run over plain inputs",
+    )
     integration: Annotated[Integration, Option("", HOW, ("open",))] = Field(
         default="euler", description="how actions become points: euler (as published) or arc"
     )
@@ -245,4 +308,28 @@ class Benchmark(BaseModel):
     @property
     def style(self) -> PromptStyle:
         """The prompt style."""
-        return PromptStyle(self.dialogue, self.pictures.count, self.answer == "guided")
+        return self._styled(self.inputs, self.pictures.count)
+
+    @property
+    def styles(self) -> list[PromptStyle]:
+        """The prompt style, and those of the grid's cells, each once."""
+        cells = []
+        for cell in self.grid:
+            given = cell.model_dump(exclude_unset=True)
+            pictures = given.pop("pictures", None) or self.pictures.count
+            cells.append(self._styled(self.inputs.model_copy(update=given), pictures))
+        return list(dict.fromkeys([self.style, *cells]))
+
+    def _styled(self, inputs: InputSettings, pictures: int) -> PromptStyle:
+        return PromptStyle(
+            self.dialogue,
+            pictures,
+            self.answer == "guided",
+            inputs.history,
+            inputs.command,
+            inputs.cameras,
+            inputs.few_shot,
+            inputs.few_shot_seed,
+            inputs.samples,
+            inputs.temperature,
+        )

@@ -1,4 +1,4 @@
-"""Checks, before the first call, that a planner's main model supports the constraint that the planner needs."""
+"""Checks, before the first call, that a planner's main model supports the constraint and the samples that the planner needs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,29 @@ from lightemma.errors import UserError
 from lightemma.planners.base import Planner
 
 _FORMS = {"json": "a JSON schema", "regex": "a regular expression"}
+
+
+def check_samples(planner: Planner, backends: Mapping[str, Backend]) -> None:
+    """Checks that several answers to one question can differ.
+
+    Args:
+        planner: may ask for samples.
+        backends: its models by role.
+
+    Raises:
+        UserError: if they are drawn at temperature 0.
+    """
+    inputs, main = planner.inputs(), planner.needs().main
+    if inputs.samples == 1 or main is None or not backends[main].facts.asks_model:
+        return
+    config = backends[main].config
+    temperature = config.temperature if inputs.temperature is None else inputs.temperature
+    if temperature == 0:
+        raise UserError(
+            f"{inputs.samples} samples of '{config.name}' at temperature 0 would be the same answer; give `temperature`, such "
+            "as 0.7.",
+            "temperature",
+        )
 
 
 def check_constraint(planner: Planner, backends: Mapping[str, Backend]) -> None:

@@ -16,6 +16,7 @@ import msgspec
 from lightemma.backends.base import BatchBackend, Call
 from lightemma.calls.cancellation import Cancelled
 from lightemma.data.base import FrameSource
+from lightemma.data.commands import with_command
 from lightemma.data.data_locations import remember_source
 from lightemma.data.sources import open_source
 from lightemma.errors import UserError
@@ -34,6 +35,7 @@ from lightemma.sessions.open_loop import drive_frames
 from lightemma.sessions.roles import BackendMaker
 from lightemma.sessions.session import Prices, Run, RunOutcome, Session, check_writable
 from lightemma.sessions.survey import FrameSet, survey
+from lightemma.sessions.views import Views, views_of
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +86,24 @@ class FramesOfSource:
         margin = self.benchmark.until_decided
         return None if margin is None else UntilDecided(self.chosen.per_scene, margin, self.protocol)
 
+    def frames_for(self, job: Job, scenes: Sequence[str] | None = None) -> Iterator[Frame]:
+        """The frames as a run's planner gets them: with the command where it needs one.
+
+        Args:
+            job: the run.
+            scenes: their order; the benchmark's own if None.
+        """
+        frames = self.frames(scenes)
+        return map(with_command, frames) if job.planner.needs().command else frames
+
+    def views(self, job: Job) -> Views:
+        """What loads the pictures and examples of a run.
+
+        Raises:
+            UserError: if the data lacks what the planner needs.
+        """
+        return views_of(job.planner.needs(), job.pictures, self.source, self.benchmark.pictures.policy())
+
     def manifest(self, job: Job, prices: Prices) -> Manifest:
         """The manifest of a run over these frames."""
         info, benchmark = self.source.info, self.benchmark
@@ -128,12 +148,14 @@ class FramesOfSource:
                 calls = run.answering = await self._batch(run)
             except Cancelled:
                 return run.outcome(self.size, 0, 0, 0)
-        policy = self.benchmark.pictures.policy()
+        views = self.views(run.job)
         if until is None:
-            return await drive_frames(self.frames(), self.size, run, calls, self.protocol, policy)
+            return await drive_frames(self.frames_for(run.job), self.size, run, calls, self.protocol, views)
         until.add_all(read_numbers(run.writer.folder))
         try:
-            outcome = await drive_frames(self.frames(until.order), self.size, run, calls, self.protocol, policy, until)
+            outcome = await drive_frames(
+                self.frames_for(run.job, until.order), self.size, run, calls, self.protocol, views, until
+            )
         finally:
             run.writer.manifest = msgspec.structs.replace(run.writer.manifest, stopping=until.entry)
         if until.decided is None:
@@ -146,7 +168,8 @@ class FramesOfSource:
         assert run.cache is not None, "checked when the session began"
         spending = run.spending
         waves = BatchRun(backends, run.cache, run.writer.folder, run.cancellation, log.info, spending.poll_s)
-        return await waves.answer(self.frames, run.job.planner, self.benchmark.pictures.policy())
+        job = run.job
+        return await waves.answer(lambda: self.frames_for(job), job.planner, self.views(job))
 
 
 def open_runs(
@@ -183,4 +206,6 @@ def open_runs(
     if noted:
         remember_source(results, source.info, noted, frame_set_digest(chosen.tokens))
     work = FramesOfSource(benchmark, source, protocol, chosen)
+    for job in jobs:
+        work.views(job).check(next(work.frames()))
     return Session(work, jobs, results, benchmark.concurrency)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from lightemma.backends.base import Backend
 from lightemma.errors import UserError
 from lightemma.planners.base import Planner, PlannerSettings
-from lightemma.planners.registry import check_options
+from lightemma.planners.registry import check_options, planner_class
 from lightemma.prompts.sets import DEFAULT_PROMPTS, PromptSet, load_prompts
 from lightemma.run_folder.manifest import distributions_of
 from lightemma.run_folder.store import check_run_name
 from lightemma.sessions.benchmark import Benchmark
+from lightemma.sessions.constraints_check import check_samples
 from lightemma.sessions.roles import BackendMaker, equip, model_choices
 from lightemma.sessions.views import pictures_needed
 
@@ -104,14 +105,20 @@ def make_jobs(
     prompts = prompts or load_prompts(benchmark.prompts)
     owned = {name: planner for name in benchmark.planners if (planner := own(name)) is not None}
     check_options([name for name in benchmark.planners if name not in owned], benchmark.planner_options)
-    settings = PlannerSettings(prompts, benchmark.parser, benchmark.style, options=benchmark.planner_options)
+    settings = [
+        PlannerSettings(prompts, benchmark.parser, style, options=benchmark.planner_options)
+        for style in benchmark.styles
+    ]
     choices = model_choices(benchmark.models)
     jobs: list[Job] = []
     for name in benchmark.planners:
         if name in owned:
             jobs.append(Job(names.name(owned[name]), owned[name]))
             continue
-        for one in equip(name, settings, choices, backends):
+        # Only planners that take a style have a run for each of the grid's cells.
+        cells = settings if planner_class(name).takes_style else settings[:1]
+        for one in (equipped for cell in cells for equipped in equip(name, cell, choices, backends)):
+            check_samples(one.planner, one.backends)
             used = one.planner.prompts if one.backends else None
             run = names.name(one.planner, one.model_name, prompts.name)
             jobs.append(Job(run, one.planner, one.backends, used))

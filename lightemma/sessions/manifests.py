@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from lightemma.protocol import Protocol
+from lightemma.run_folder.inputs import InputsEntry
 from lightemma.run_folder.manifest import (
     DataEntry,
     Manifest,
@@ -29,6 +32,7 @@ def run_manifest(
     parser: str,
     images: dict[str, Any] | None,
     packages: Iterable[str],
+    inputs: InputsEntry | None = None,
 ) -> Manifest:
     """Makes the manifest of a new run.
 
@@ -40,7 +44,13 @@ def run_manifest(
         parser: name of the parser.
         images: how pictures are sent, or None without pictures.
         packages: distributions that the source or the world uses.
+        inputs: what the planner is told of a frame, where that is not as over recorded frames. The temperature of samples is
+            the model's own where the planner leaves it.
     """
+    inputs = inputs or job.planner.inputs()
+    main = job.planner.needs().main
+    if inputs.samples > 1 and inputs.temperature is None and main is not None:
+        inputs = msgspec.structs.replace(inputs, temperature=job.backends[main].config.temperature)
     tables = dict.fromkeys(price.table for price in prices.values() if price)
     return Manifest(
         run=job.name,
@@ -50,10 +60,9 @@ def run_manifest(
         parser=parser,
         models={role: model_entry(backend, prices[role]) for role, backend in job.backends.items()},
         price_table="; ".join(tables) or None,
-        prompts=PromptsEntry(job.prompts.name, job.prompts.sha256, job.prompts.settings.answer)
-        if job.prompts
-        else None,
+        prompts=PromptsEntry(job.prompts.name, job.prompts.sha256, job.prompts.answer_form) if job.prompts else None,
         images=images,
+        inputs=inputs,
         packages=package_versions((*job.packages, *packages)),
         python=python_version(),
         git_revision=git_revision(),

@@ -9,23 +9,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
+from msgspec import UNSET
 
 from lightemma.backends.base import Call
 from lightemma.calls.concurrency import run_concurrently
 from lightemma.calls.health import EQUAL_FAILURES
 from lightemma.calls.limits import CallPool
-from lightemma.data.pictures import PicturePolicy
 from lightemma.errors import UserError
 from lightemma.evaluation.until_decided import UntilDecided
-from lightemma.frame import Frame
+from lightemma.frame import FloatArray, Frame
 from lightemma.kinematics import integrate
-from lightemma.planners.base import Plan, View
+from lightemma.planners.base import Plan, Sample, View
 from lightemma.planners.planning import Planned, PlannerRunner
 from lightemma.protocol import Protocol
-from lightemma.run_folder.records import FrameRecord, call_outcome, is_call_error
+from lightemma.run_folder.records import FrameRecord, SampleRecord, call_outcome, is_call_error
 from lightemma.run_folder.store import read_outcomes
 from lightemma.sessions.session import Run, RunOutcome
-from lightemma.sessions.views import load_view
+from lightemma.sessions.views import Views
 
 #: Seconds of a frame above which frames are driven concurrently.
 QUICK_S = 0.002
@@ -37,7 +37,7 @@ async def drive_frames(
     run: Run,
     calls: Mapping[str, Call],
     protocol: Protocol,
-    policy: PicturePolicy,
+    views: Views,
     until: UntilDecided | None = None,
     amounts: Mapping[str, float] | None = None,
 ) -> RunOutcome:
@@ -51,7 +51,7 @@ async def drive_frames(
         run: planner, open folder and limits.
         calls: role -> call of its model.
         protocol: how plans become trajectories.
-        policy: how pictures are sent.
+        views: loads what is shown of a frame.
         until: ends the run once it is decided; it has the frames of earlier sessions.
         amounts: by how much a probe changed each frame, by sample token, for the records.
 
@@ -59,14 +59,14 @@ async def drive_frames(
         UserError: if the run cannot continue (a wrong key, an unknown model, pictures or a planner that fail on all of
             the first frames); finished frames are kept.
     """
-    driver = _FrameDriver(run, PlannerRunner(run.job.planner, calls), protocol, policy, amounts or {}, until)
+    driver = _FrameDriver(run, PlannerRunner(run.job.planner, calls), protocol, views, amounts or {}, until)
     finished = read_outcomes(run.writer.folder)
     kept = sum(not is_call_error(outcome) for outcome in finished.values())
     run.monitor.kept = kept
     todo: Iterator[Frame] = (frame for frame in frames if is_call_error(finished.get(frame.sample_token, "call:")))
     if until is not None:
         todo = itertools.takewhile(lambda _: until.decided is None, todo)
-    if not run.job.backends and not run.job.pictures:
+    if not run.job.backends and not views.any:
         await _while_quick(todo, driver)
     await run_concurrently(todo, driver.one, *run.contexts)
     runner = driver.runner
@@ -94,7 +94,7 @@ class _FrameDriver:
     run: Run
     runner: PlannerRunner
     protocol: Protocol
-    policy: PicturePolicy
+    views: Views
     amounts: Mapping[str, float]
     until: UntilDecided | None = None
     done: int = 0
@@ -105,10 +105,10 @@ class _FrameDriver:
     async def one(self, frame: Frame) -> None:
         run, view = self.run, View()
         unreadable: UserError | None = None
-        if run.job.pictures:
+        if self.views.any:
             # Read and encoded once per frame in a thread, so that the calls of other frames continue meanwhile.
             try:
-                view = await asyncio.to_thread(load_view, frame, run.job.pictures, self.policy)
+                view = await asyncio.to_thread(self.views.of, frame)
             except UserError as error:
                 unreadable = error
         if unreadable is None:
@@ -150,7 +150,7 @@ class _FrameDriver:
 def frame_record(frame: Frame, view: View, planned: Planned, protocol: Protocol) -> FrameRecord:
     """The record of a finished frame, a line of frames.jsonl."""
     plan = planned.plan
-    actions = plan.actions
+    actions, trajectory = plan.actions, _trajectory(plan, protocol)
     return FrameRecord(
         scene=frame.scene,
         frame_index=frame.frame_index,
@@ -162,10 +162,33 @@ def frame_record(frame: Frame, view: View, planned: Planned, protocol: Protocol)
         calls=plan.calls,
         answer=plan.answer,
         actions=None if actions is None else actions.tolist(),
-        trajectory=None if actions is None else integrate(actions, protocol).tolist(),
+        trajectory=None if trajectory is None else trajectory.tolist(),
         outcome=plan.outcome,
         image_sha256=view.picture.sha256 if view.picture else None,
         picture_files=[picture.file_sha256 for picture in view.pictures if picture.file_sha256],
         latency_s=planned.latency_s,
         error=planned.error,
+        samples=[_sample_record(one, protocol) for one in plan.samples] or UNSET,
+        candidates=[one.tolist() for one in plan.candidates] or UNSET,
+        chosen=plan.chosen if plan.candidates else UNSET,
+        command=UNSET if frame.command is None else frame.command,
+        examples=[one.frame.sample_token for one in view.examples] or UNSET,
     )
+
+
+def _sample_record(sample: Sample, protocol: Protocol) -> SampleRecord:
+    actions, trajectory = sample.actions, _trajectory(sample, protocol)
+    return SampleRecord(
+        sample.call,
+        sample.answer,
+        sample.outcome,
+        None if actions is None else actions.tolist(),
+        None if trajectory is None else trajectory.tolist(),
+    )
+
+
+def _trajectory(plan: Plan | Sample, protocol: Protocol) -> FloatArray | None:
+    """The points that a planner gave, or where its actions lead."""
+    if plan.actions is None or plan.trajectory is not None:
+        return plan.trajectory
+    return integrate(plan.actions, protocol)

@@ -88,9 +88,8 @@ class ProbedWork(FramesOfSource):
         changed = self.sets[run.job.name]
         total = run.monitor.frames = len(changed.frames)
         await asyncio.to_thread(refuse_changes, run.writer.folder, changed.frames, run.job.pictures)
-        policy = self.benchmark.pictures.policy()
-        calls = changed.calls(run.calls)
-        return await drive_frames(changed.frames, total, run, calls, self.protocol, policy, amounts=changed.amounts)
+        calls, views = changed.calls(run.calls), self.views(run.job)
+        return await drive_frames(changed.frames, total, run, calls, self.protocol, views, amounts=changed.amounts)
 
 
 @dataclass(frozen=True)

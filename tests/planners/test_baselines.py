@@ -114,7 +114,7 @@ def test_every_name_makes_the_planner_of_that_name(name):
     assert planner.name == name
     assert bool(planner.needs().models) != isinstance(planner, KinematicPlanner)
     if planner.needs().models:
-        assert planner.settings() == {"parser": "tolerant"}
+        assert planner.settings() == {"parser": "tolerant", **planner.options.model_dump(mode="json")}
 
 
 def test_an_unknown_planner_offers_near_names():

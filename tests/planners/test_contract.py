@@ -27,7 +27,7 @@ from lightemma.planners.registry import ENTRY_POINTS, PLANNERS, make_planner, pl
 from lightemma.run_folder.records import CallRecord
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.batch import BatchRun
-from lightemma.sessions.views import load_view
+from lightemma.sessions.views import Views, load_view
 from tests.conftest import STEADY_TEXT, steady
 from tests.planners.pictured_drives import PicturedDrives
 from tests.plugins.installed import install
@@ -49,6 +49,7 @@ class Case:
         calls: stages of a frame, in order.
         options: the planner's own.
         answer: index of the call that holds the plan.
+        refused: outcome of the frames whose answer the strict parser refuses.
     """
 
     planner: str
@@ -57,6 +58,7 @@ class Case:
     calls: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     answer: int | None = None
+    refused: str = "format:missing_commas"
 
     def model_values(self, folder: Path) -> dict[str, str]:
         """Role -> the YAML of its scripted model, written to ``folder``."""
@@ -85,6 +87,9 @@ class Case:
 
 #: The plan's text: correct in every second frame, without commas in the others.
 DECISIONS = [STEADY_TEXT, LOOSE_TEXT]
+#: The same for points: the tolerant parser alone reads those with words before them.
+POINTS = ["[(2.5, 0.0), (5.0, 0.0), (7.5, 0.0), (10.0, 0.0), (12.5, 0.0), (15.0, 0.0)]"]
+POINTS.append(f"The points: {POINTS[0]}")
 CHAIN = {"scene": ["A road."], "intent": ["Go on."], "action": DECISIONS}
 MODEL_CASES = [
     Case("chain-of-thought", "main-model", {"main": CHAIN}, ("scene", "intent", "action"), answer=2),
@@ -108,9 +113,20 @@ MODEL_CASES = [
         {"main": {"look": ["A road."]}},
         ("look",),
     ),
+    Case(
+        "single-call",
+        "main-model+single-call",
+        {"main": {"action": [f"Clear.\n{text}" for text in DECISIONS]}},
+        ("action",),
+        answer=0,
+    ),
+    Case(
+        "waypoints", "main-model+waypoints", {"main": {"action": POINTS}}, ("action",), answer=0, refused="format:prose"
+    ),
+    Case("choose", "main-model+choose", {"main": {"action": ["3"]}}, ("action",)),
 ]
 FREE_CASES = [
-    *(Case(name, name) for name in PLANNERS if name != "chain-of-thought"),
+    *(Case(name, name) for name in PLANNERS if name not in {case.planner for case in MODEL_CASES}),
     Case("damped-acceleration", "damped-acceleration+time_constant_s-3.0", options=("time_constant_s=3",)),
     Case("tests.plugins.picture_planner:Brightness", "brightness"),
     Case("tests.plugins.picture_planner:Brightness", "brightness+pictures-3", options=("pictures=3",)),
@@ -159,7 +175,7 @@ def test_a_run_records_every_call_and_every_second(case, run):
     folder = run(case)
     frames, manifest = read_frames(folder), read_manifest(folder)
     assert len(frames) == FRAMES
-    outcomes = {"ok"} if case.answer is None else {"ok", "format:missing_commas"}
+    outcomes = {"ok"} if case.answer is None else {"ok", case.refused}
     assert {frame.outcome for frame in frames} == outcomes
     for frame in frames:
         assert [call.stage for call in frame.calls] == list(case.calls)
@@ -263,7 +279,7 @@ def test_a_batch_answers_wave_after_wave(case, tmp_path):
     async def drive():
         with ResponseCache(tmp_path / "c.sqlite") as cache:
             waves = BatchRun(backends, cache, tmp_path, Cancellation(), lambda _: None, poll_s=0.0)
-            runner = PlannerRunner(planner, await waves.answer(lambda: frames, planner, PicturePolicy()))
+            runner = PlannerRunner(planner, await waves.answer(lambda: frames, planner, Views(1, PicturePolicy())))
             return [await runner.plan(frame, load_view(frame, 1, PicturePolicy())) for frame in frames]
 
     planned = asyncio.run(drive())

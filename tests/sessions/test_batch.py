@@ -14,11 +14,13 @@ from lightemma.calls.identity import Identity
 from lightemma.data.pictures import PicturePolicy
 from lightemma.errors import UserError
 from lightemma.frame import EgoHistory
-from lightemma.planners.base import View
+from lightemma.planners.base import PlannerSettings, View
 from lightemma.planners.chain_of_thought import ChainOfThought
+from lightemma.planners.prompt_style import PromptStyle
 from lightemma.run_folder.records import Usage
 from lightemma.sessions import batch as batches
 from lightemma.sessions.batch import CONFIRMED, MOST_SILENT, TRIES, BatchRun
+from lightemma.sessions.views import Views
 from tests.conftest import make_frames, steady
 
 
@@ -68,11 +70,11 @@ class Provider(BatchBackend):
         }
 
 
-def wave(provider, folder, frames, stop=None, events=None):
+def wave(provider, folder, frames, stop=None, events=None, style=PromptStyle()):  # noqa: B008 -- frozen
     """Answers all frames of a chain-of-thought run, then plans them with the answers."""
 
     async def drive():
-        planner = ChainOfThought()
+        planner = ChainOfThought(PlannerSettings(style=style))
         with ResponseCache(folder / "c.sqlite") as cache:
             run = BatchRun(
                 {"main": provider},
@@ -82,10 +84,19 @@ def wave(provider, folder, frames, stop=None, events=None):
                 (events if events is not None else []).append,
                 poll_s=0.0,
             )
-            calls = await run.answer(lambda: frames, planner, PicturePolicy())
+            calls = await run.answer(lambda: frames, planner, Views(0, PicturePolicy()))
             return [await planner.plan(frame, View(), calls) for frame in frames]
 
     return asyncio.run(drive())
+
+
+def test_samples_are_one_more_wave_where_a_call_brings_one_answer(tmp_path, frames):
+    provider = Provider()
+    plans = wave(provider, tmp_path, frames, style=PromptStyle(samples=3))
+    assert [len(batch) for batch in provider.batches.values()] == [1, len(frames), len(frames), 2 * len(frames)]
+    last = list(provider.batches.values())[-1]
+    assert sorted(request.sample for request in last.values()) == [1] * len(frames) + [2] * len(frames)
+    assert all(plan.outcome == "ok" and len(plan.calls) == 5 and len(plan.samples) == 3 for plan in plans)
 
 
 def test_three_waves_answer_three_stages(tmp_path, frames):
@@ -317,7 +328,7 @@ def test_a_batch_that_never_ends_is_a_sentence(tmp_path, frames):
             run = BatchRun(
                 {"main": Faulty(10**9)}, cache, tmp_path, Waiting(), lambda said: None, 3600.0, lambda: seconds[0]
             )
-            await run.answer(lambda: frames, ChainOfThought(), PicturePolicy())
+            await run.answer(lambda: frames, ChainOfThought(), Views(0, PicturePolicy()))
 
     seconds[0] = 1e9
     with pytest.raises(UserError, match="has not ended in 7 days"):
@@ -534,7 +545,7 @@ def test_a_batch_that_never_shows_is_not_waited_for_for_ever(tmp_path, frames):
                 {"main": provider}, cache, tmp_path, Waiting(), lambda said: None, 3600.0, lambda: seconds[0]
             )
             run._state.out[0].submitted = 1.0
-            await run.answer(lambda: frames, ChainOfThought(), PicturePolicy())
+            await run.answer(lambda: frames, ChainOfThought(), Views(0, PicturePolicy()))
 
     asyncio.run(drive())
     assert provider.looked <= 2 * batches.LONGEST_S / 3600.0 + 2

@@ -18,6 +18,7 @@ from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, parse_seeds
 from lightemma.closed_loop.world import CarState, Observation, World
 from lightemma.closed_loop.world_factory import EpisodeChoice, Prepared, WorldFactory
 from lightemma.closed_loop.worlds.city_camera import CameraRenderer, decide_renderer
+from lightemma.closed_loop.worlds.city_command import route_command
 from lightemma.closed_loop.worlds.city_reference import expert_time
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray, Picture, Pose
@@ -105,7 +106,8 @@ class CityWorld(World):
         if self._renderer is not None:
             picture = self._renderer.picture(self._state_now(), self._spec.picture_seed(self._decisions))
         self._decisions += 1
-        return Observation(self._camera, picture, integrate(self.expert_plan()))
+        command = route_command(self.simulation.route.path, self.simulation.ego.pose)
+        return Observation(self._camera, picture, integrate(self.expert_plan()), command)
 
     def step(self, speed: float, curvature: float) -> None:
         """Moves on by 0.05 s."""
