@@ -17,8 +17,8 @@ from lightemma.backends.facts import Facts
 from lightemma.backends.registry import answers_per_call, characters_per_token, config_of, facts_of, picture_tokens
 from lightemma.backends.token_rules import CHARACTERS_PER_TOKEN, Size
 from lightemma.calls.prices import ResolvedPrice, cost, resolve_price
-from lightemma.data.pictures import PicturePolicy, size_on_disk
 from lightemma.data.commands import with_command
+from lightemma.data.pictures import PicturePolicy, size_on_disk
 from lightemma.frame import Frame
 from lightemma.planners.base import TypicalCall
 from lightemma.planners.chain_of_thought import stage_calls

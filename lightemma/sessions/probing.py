@@ -12,6 +12,7 @@ import msgspec
 
 from lightemma.backends.base import Backend
 from lightemma.data.base import FrameSource
+from lightemma.data.commands import with_command
 from lightemma.data.data_locations import remember_source
 from lightemma.data.sources import open_source
 from lightemma.errors import UserError
@@ -89,7 +90,9 @@ class ProbedWork(FramesOfSource):
         total = run.monitor.frames = len(changed.frames)
         await asyncio.to_thread(refuse_changes, run.writer.folder, changed.frames, run.job.pictures)
         calls, views = changed.calls(run.calls), self.views(run.job)
-        return await drive_frames(changed.frames, total, run, calls, self.protocol, views, amounts=changed.amounts)
+        # A command is made from the future as the probe left it, so that a mirrored drive has a mirrored command.
+        frames = map(with_command, changed.frames) if run.job.planner.needs().command else changed.frames
+        return await drive_frames(frames, total, run, calls, self.protocol, views, amounts=changed.amounts)
 
 
 @dataclass(frozen=True)
