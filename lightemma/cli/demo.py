@@ -19,16 +19,19 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the
     from lightemma.comparing.load import load_and_compare
     from lightemma.data.data_locations import remember_source
     from lightemma.data.embedded_demo import open_embedded_demo
-    from lightemma.planners.registry import PLANNERS
+    from lightemma.planners.registry import PLANNERS, make_planner
     from lightemma.sessions.benchmark import Benchmark, ReportSettings
     from lightemma.sessions.demo_driver import NAME, scripted_driver
     from lightemma.sessions.frames_of_source import open_runs
+    from lightemma.sessions.jobs import DEFAULT_PLANNER
     from lightemma.sessions.session import check_writable
 
     check_writable(out)
     source = open_embedded_demo()
+    # The scripted answers are those to three stages; every formula is driven beside them.
+    formulas = [name for name in PLANNERS if not make_planner(name).needs().models]
     runs = open_runs(
-        Benchmark(data="demo", planners=list(PLANNERS), models=[NAME]),
+        Benchmark(data="demo", planners=[DEFAULT_PLANNER, *formulas], models=[NAME]),
         out / "results",
         source=source,
         backends=lambda _: scripted_driver(source.frames()),
