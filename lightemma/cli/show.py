@@ -75,6 +75,8 @@ def _difference(row: dict[str, Any]) -> str:
     if row["run"] == "constant-action":
         return "reference"
     low, high = row["ci_low"], row["ci_high"]
+    if math.isnan(row["diff_vs_baseline"]):
+        return "no plan"
     if math.isnan(low):
         return f"{row['diff_vs_baseline']:+.3f} [one scene]"
     mark = f" {SIGNIFICANT}" if row["significant"] else "  "

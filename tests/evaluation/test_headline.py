@@ -100,7 +100,7 @@ def test_below_eight_scenes_there_is_a_number_and_no_verdict():
     many = headline_of(seven_scenes("fast", 9.0), seven_scenes("faster", 11.0), seven_scenes("rule", 8.0))
     assert many.sentence.startswith("The best of 3 models, rule, is ")
     said = [many.sentence, *many.details[:-1]]
-    assert not any(word in line for line in said for word in ("significant", "Nowhere", "neither"))
+    assert not any(word in line for line in said for word in ("significant", "In no stratum", "neither"))
 
 
 def test_number_and_interval_have_one_sense():
@@ -111,7 +111,7 @@ def test_number_and_interval_have_one_sense():
 
 
 def test_nowhere_better_is_said():
-    assert "Nowhere is a model significantly better than the baseline." in headline_of(BAD).details
+    assert "In no stratum (kind of drive or scene) is a model significantly better than the baseline." in headline_of(BAD).details
 
 
 def test_formulas_are_no_models():
