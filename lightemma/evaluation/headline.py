@@ -168,7 +168,7 @@ class _Sentences:
         """The course where most models beat the baseline, or by most."""
         found = self._strata("course", "better") or self._strata("manoeuvre", "better")
         if not found:
-            return ["In no stratum (kind of drive or scene) is a model significantly better than the baseline."] if self._tested_strata() else []
+            return ["In no stratum is a model significantly better than the baseline."] if self._tested_strata() else []
         name, rows = min(found.items(), key=lambda item: (-len(item[1]), min(row.diff_vs_baseline for row in item[1])))
         best = sorted(rows, key=lambda row: row.diff_vs_baseline)[:NAMED]
         baseline = self._row(self.comparison.baseline, name)
