@@ -51,6 +51,15 @@ def test_four_questions_have_the_tables_numbers_and_open_their_frames(tmp_path):
     assert (row["better"].value, summary.diff_vs_baseline) == ("0.00 m", 0.0)
 
 
+def test_words_that_are_read_unreliably_decide_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("lightemma.evaluation.tables.reasoning.unreliable", lambda model: ["lateral", "longitudinal"])
+    comparison, _ = said(tmp_path, WORDS)
+    (row,) = question_rows(comparison)
+    assert row["understands"].tone == ""
+    assert row["understands"].detail.endswith("; words read unreliably")
+    assert row["acts"].detail.endswith("; words read unreliably")
+
+
 def test_a_run_without_words_says_what_it_needs(made):
     assert [row["run"] for row in question_rows(made.comparison)] == ["keen", "odd"], "formulas are asked nothing"
     bare = compare_runs([made.runs[0]], resamples=100)

@@ -89,8 +89,9 @@ def _understands(row: ReasoningRow | None) -> Cell:
     return Cell(
         value=_percent(row.words_right),
         detail=f"{_percent(row.rule_right)} by a formula, {_points(row.skill)} [{_points(row.skill_ci_low)}, "
-        f"{_points(row.skill_ci_high)}]",
-        tone={"better": "gain", "worse": "loss"}.get(row.skill_significant, ""),
+        f"{_points(row.skill_ci_high)}]" + _doubt(row),
+        # What the rules read badly decides nothing.
+        tone="" if _doubt(row) else {"better": "gain", "worse": "loss"}.get(row.skill_significant, ""),
         about=about,
         frames={"run": row.run, "words": "wrong"},
         table="reasoning",
@@ -108,11 +109,16 @@ def _acts(row: ReasoningRow | None) -> Cell:
     )
     return Cell(
         value=_percent(row.follow_through),
-        detail=f"[{_percent(row.follow_ci_low)}, {_percent(row.follow_ci_high)}]{slow}",
+        detail=f"[{_percent(row.follow_ci_low)}, {_percent(row.follow_ci_high)}]{slow}{_doubt(row)}",
         about=about,
         frames={"run": row.run, "words": "departed"},
         table="reasoning",
     )
+
+
+def _doubt(row: ReasoningRow) -> str:
+    """A remark where the rules read this model's words about speed with less than 90 % agreement."""
+    return "; words read unreliably" if "longitudinal" in row.unreliable.split(", ") else ""
 
 
 def _better(comparison: Comparison, run: str) -> Cell:
