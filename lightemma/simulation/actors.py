@@ -20,13 +20,11 @@ class Command:
         time: seconds.
         speed: m/s, its top speed from then on; inf removes an earlier limit.
         brake: m/s² with which it slows down to that speed.
-        lane: the lane it changes into, or None.
     """
 
     time: float
     speed: float = float("inf")
     brake: float = 3.0
-    lane: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class Vehicle:
         colour: of its paint.
         style: how its driver follows.
         commands: in order of time.
-        pace: if set, it stays this many metres ahead of the ego (rear to front) until its first change of lanes.
+        attentive: whether its driver brakes for an ego that is in its way without having priority.
         returns: whether it comes back at the route's start after it has left at the end.
         changes: whether its driver changes lanes to be faster.
     """
@@ -55,7 +53,7 @@ class Vehicle:
     colour: tuple[float, float, float] = (0.6, 0.6, 0.62)
     style: Style = field(default_factory=Style)
     commands: tuple[Command, ...] = ()
-    pace: float | None = None
+    attentive: bool = True
     returns: bool = False
     changes: bool = False
 

@@ -350,7 +350,7 @@ class Referee:
         for line, before, now in zip(self._lines, self._before_line, past, strict=True):
             if before < 0.0 <= now:
                 junction, phase = line.group
-                if self._world.setup.controllers[junction].colour(phase, self._world.time) == "red":
+                if self._world.controllers[junction].colour(phase, self._world.time) == "red":
                     self._record("red-light")
         self._before_line = past
 
@@ -389,7 +389,7 @@ class _Line:
 def _stop_lines(world: CitySimulation) -> list[_Line]:
     found = []
     for lane in world.traffic.network.lanes:
-        if lane.stop_at is None or lane.group is None or lane.group[0] not in world.setup.controllers:
+        if lane.stop_at is None or lane.group is None or lane.group[0] not in world.controllers:
             continue
         pose = lane.path.pose(lane.stop_at)
         found.append(

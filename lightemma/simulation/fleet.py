@@ -73,6 +73,8 @@ class Fleet:
         self._shifting = False
         self.active: BoolArray = np.ones(count, dtype=np.bool_)
         self.number: list[int] = list(range(count))
+        #: Whether the drivers brake for an ego that is in their way.
+        self.attentive: list[bool] = [v.attentive for v in vehicles]
         self.ego_driven = False
         self._ego_rows: list[tuple[int, float, float, float]] = []
         self._thing_rows = things_in_lanes(network, things)
@@ -268,7 +270,11 @@ class Fleet:
             nearest, first = math.inf, -1
             for lane, start in entry.route.start_of.items():
                 for row in by_lane.get(lane, ()):
-                    if owners[row] == n or start + middles[row] - centres[n] <= 0.0:
+                    if (
+                        owners[row] == n
+                        or (owners[row] == 0 and not self.attentive[n])
+                        or start + middles[row] - centres[n] <= 0.0
+                    ):
                         continue
                     gap = start + lows[row] - fronts[n]
                     if gap < nearest or (gap == nearest and row < first):

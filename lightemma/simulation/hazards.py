@@ -148,8 +148,8 @@ def _controls(world: CitySimulation, front: float) -> list[Concern]:
         colour: SignalColour | None = None
         if control.kind == "signal":
             group = traffic.network.lanes[control.number].group
-            if group is not None and group[0] in world.setup.controllers:
-                colour = world.setup.controllers[group[0]].colour(group[1], world.time)
+            if group is not None and group[0] in world.controllers:
+                colour = world.controllers[group[0]].colour(group[1], world.time)
                 stops = rules.light_stops(0, control, world.time)
                 found.append(Concern("light", control.stop, distance, stops, colour=colour))
                 if stops:

@@ -26,7 +26,7 @@ class Person:
         colour: of the coat.
         height: metres.
         crossing: the crossing whose line ``path`` follows, or None for a walk along the street.
-        ready: seconds, the earliest time to step off the kerb.
+        ready: seconds, the earliest time to step off the kerb; inf for somebody whom an incident tells when.
         towards: of a person at a crossing, whether it walks from the crossing's start to its end.
     """
 
@@ -49,6 +49,8 @@ class Walker:
         self.along = person.start
         self.activity: Activity = "stroll" if person.crossing is None else "wait"
         self.walked = 0.0
+        #: Seconds, the earliest time to step off, and from when on the traffic stops for somebody who still waits.
+        self.ready, self.shown = person.ready, person.ready - 1.0
 
     @property
     def pose(self) -> Pose:

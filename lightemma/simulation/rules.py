@@ -18,6 +18,8 @@ from lightemma.simulation.signals import Controller
 LOOK = 55.0
 #: m/s²: a driver who would have to brake harder does not stop for a light that has just turned amber.
 LIGHT_BRAKE = 3.2
+#: m/s²: nobody steps off before traffic that would have to brake harder than this, or before an ego that would.
+TRAFFIC_BRAKE, EGO_BRAKE = 2.6, 4.0
 
 
 class Rules:
@@ -33,6 +35,8 @@ class Rules:
         self._fleet = fleet
         self.walkers = [walker for walker in walkers if walker.person.crossing is not None]
         self._controllers = controllers
+        #: Rows of vehicles that stop for an ego that is on a junction before them though they go first.
+        self.for_ego: set[int] = set()
         self._entry = {way: lane for lane in fleet.network.lanes for way in lane.successors}
         self._across: dict[tuple[int, int], float] = {}
         for crossing in fleet.network.crossings:
@@ -43,6 +47,7 @@ class Rules:
     def stops(self, time: float) -> FloatArray:
         """(n,) metres along each vehicle's route of the first line it must stop at, inf for none."""
         fleet = self._fleet
+        self.for_ego.clear()
         result = np.full(len(fleet.at), np.inf)
         fronts = fleet.at + fleet.front
         for n in range(1 if fleet.ego_driven else 0, len(fleet.at)):
@@ -104,7 +109,7 @@ class Rules:
             if (
                 walker.activity == "wait"
                 and crossing.group is None
-                and time > walker.person.ready - 1.0
+                and (n == 0 or time > walker.shown)
                 and distance > 0.0
             ):
                 return walker
@@ -114,7 +119,7 @@ class Rules:
         """Whether a person who waits may walk: the light permits it, and every vehicle that comes can still stop."""
         fleet = self._fleet
         crossing = fleet.network.crossings[walker.person.crossing or 0]
-        if time < walker.person.ready:
+        if time < walker.ready:
             return False
         if crossing.group is not None and crossing.group[0] in self._controllers:
             colour, left = self._controllers[crossing.group[0]].look(crossing.group[1], time)
@@ -126,7 +131,9 @@ class Rules:
             near = at - crossing.width / 2.0 - front
             stop = np.maximum(near - 1.0, 0.01)
             comes = fleet.active & (rear < at + crossing.width / 2.0) & (near < 60.0)
-            if (comes & (fleet.speed > 0.3) & (fleet.speed**2 / (2.0 * stop) > 2.6)).any():
+            bearable = np.full(len(near), TRAFFIC_BRAKE)
+            bearable[0] = EGO_BRAKE
+            if (comes & (fleet.speed > 0.3) & (fleet.speed**2 / (2.0 * stop) > bearable)).any():
                 return False
             if (comes & (near < 0.0)).any():
                 return False
@@ -150,6 +157,8 @@ class Rules:
                 continue  # waits inside the junction
             other = self.oncoming(n, conflict, start, time)
             if other is not None:
+                if other == 0 and not conflict.yields:
+                    self.for_ego.add(n)
                 return other
         return None
 
@@ -193,7 +202,7 @@ class Rules:
         )
         starts = fleet.starts_along(conflict.other)
         for m in np.flatnonzero(fleet.active & np.isfinite(starts)):
-            if m == n:
+            if m == n or (m == 0 and not fleet.attentive[n]):
                 continue
             front = float(fleet.at[m] + fleet.front[m] - starts[m])
             rear = float(fleet.at[m] + fleet.back[m] - starts[m])
@@ -242,8 +251,11 @@ class Rules:
                 gone = fleet.at + fleet.back - starts
                 inside = fleet.active & (there > conflict.other_enter + 0.5) & (gone < conflict.other_leave)
                 inside[n] = False
+                inside[0] &= fleet.attentive[n]
                 if inside.any():
                     result = min(result, enter - 1.0)
+                    if inside[0] and not conflict.yields:
+                        self.for_ego.add(n)
         return result
 
 

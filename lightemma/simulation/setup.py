@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from lightemma.simulation.actors import Thing, Vehicle
+from lightemma.simulation.incidents import Incident
 from lightemma.simulation.pedestrians import Person
 from lightemma.simulation.signals import Controller
 from lightemma.simulation.streets import Streets
@@ -55,6 +56,8 @@ class Setup:
         people: on foot.
         controllers: lights by junction.
         narrowings: to be passed by moving over.
+        incidents: what happens because of where the ego is.
+        family: name of the scenarios that share streets, surroundings and seeds with this one.
     """
 
     name: str
@@ -72,3 +75,5 @@ class Setup:
     people: tuple[Person, ...] = ()
     controllers: dict[int, Controller] = field(default_factory=dict)
     narrowings: tuple[Narrowing, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    family: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lightemma.simulation.state import SignalColour
@@ -21,6 +21,7 @@ class Controller:
         offset: seconds of the cycle that have passed at time 0; the cycle begins with the main street's green.
         amber: seconds.
         all_red: seconds between one street's amber and the other's green.
+        held: what the side street shows while the main street is held at red, whatever the time; None for lights that run.
     """
 
     main: float = 20.0
@@ -28,6 +29,7 @@ class Controller:
     offset: float = 0.0
     amber: float = 3.0
     all_red: float = 2.0
+    held: SignalColour | None = None
 
     @property
     def cycle(self) -> float:
@@ -40,6 +42,8 @@ class Controller:
 
     def look(self, phase: Phase, time: float) -> tuple[SignalColour, float]:
         """What the phase shows at a time, and for how many more seconds."""
+        if self.held is not None:
+            return ("red" if phase == "main" else self.held), math.inf
         since = math.fmod(time + self.offset, self.cycle)
         if phase == "side":
             since -= self.main + self.amber + self.all_red
@@ -50,3 +54,8 @@ class Controller:
         if since < green + self.amber:
             return "amber", green + self.amber - since
         return "red", self.cycle - since
+
+    def released(self, time: float) -> Controller:
+        """Lights that no longer hold the main street at red: at this time the side street's green, if any, ends."""
+        wait = self.all_red + (self.amber if self.held == "green" else 0.0)
+        return replace(self, held=None, offset=(-time - wait) % self.cycle)

@@ -58,7 +58,6 @@ class Traffic(Fleet):
         self._cap_brake = np.full(count, 3.0)
         self._next_number = 1000
         self._commands: list[list[Command]] = [list(v.commands) for v in vehicles]
-        self._pace: list[float | None] = [v.pace for v in vehicles]
         self.rules = Rules(self, walkers, controllers)
         self._ticks = 0
 
@@ -163,23 +162,15 @@ class Traffic(Fleet):
 
     def _obey_commands(self, time: float) -> None:
         for n, commands in enumerate(self._commands):
-            pace = self._pace[n]
-            gap = 0.0
-            if pace is not None:
-                gap = self._gap_to_ego(n)
-                self.desired[n] = min(max(self.speed[0] + 0.5 * (pace - gap), 3.0), self.vehicles[n].desired)
             while commands and commands[0].time <= time:
-                command = commands[0]
-                if command.lane is not None and pace is not None and not pace - 3.0 < gap < pace + 8.0:
-                    break
-                commands.pop(0)
-                self.cap[n], self._cap_brake[n] = command.speed, command.brake
-                if command.lane is not None:
-                    self.start_change(n, command.lane)
-                    self._pace[n] = None
-                    self.desired[n] = self.vehicles[n].desired
+                command = commands.pop(0)
+                self.limit(n, command.speed, command.brake)
 
-    def _gap_to_ego(self, n: int) -> float:
+    def limit(self, n: int, speed: float, brake: float = 3.0) -> None:
+        """Gives a vehicle a top speed (m/s; inf for none), to which it slows down with ``brake`` m/s²."""
+        self.cap[n], self._cap_brake[n] = speed, brake
+
+    def gap_to_ego(self, n: int) -> float:
         """Metres from the ego's front to a vehicle's rear, along the ego's route."""
         path = self.route_of(0).path
         along, _ = path.project(float(self.boxes[n, 0]), float(self.boxes[n, 1]))

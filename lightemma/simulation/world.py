@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from lightemma.simulation.traffic import Traffic
 
 #: Seconds per step.
 STEP_TIME = 0.05
+#: Steps between two looks of the incidents.
+INCIDENT_STEPS = 2
 #: Actors' numbers: vehicles count from 1, things and people from here.
 FIRST_THING, FIRST_PERSON = 400, 700
 _PERSON = kind_named("pedestrian").size
@@ -50,6 +53,8 @@ class CitySimulation:
         ego: the car.
         traffic: all vehicles.
         walkers: all people.
+        controllers: the lights by junction, as they are now.
+        incidents: what happens because of where the ego is.
         half_diagonal: (n,) metres, half the diagonals of `boxes`.
     """
 
@@ -66,9 +71,11 @@ class CitySimulation:
         self.protocol = protocol
         self.city, self._heads = build_city(setup, seed, conditions)
         self.walkers = [Walker(FIRST_PERSON + i, person) for i, person in enumerate(setup.people)]
+        self.controllers = dict(setup.controllers)
+        self.incidents = [copy(one) for one in setup.incidents]
         ego = Vehicle("car", setup.lanes, setup.at, setup.speed, setup.desired)
         self.traffic = Traffic(
-            setup.streets.network, (ego, *setup.vehicles), setup.things, self.walkers, setup.controllers
+            setup.streets.network, (ego, *setup.vehicles), setup.things, self.walkers, self.controllers
         )
         self._thing_states = tuple(
             ActorState(FIRST_THING + i, t.kind, t.pose, 0.0, *kind_named(t.kind).size, t.colour, parked=True)
@@ -98,6 +105,7 @@ class CitySimulation:
                 states.append(self.state())
                 poses.append(self.ego.pose)
             self._steps += 1
+            self._let_happen()
             self.traffic.step(self.time, STEP_TIME)
             self._walk()
             along = float(self.traffic.at[0])
@@ -149,6 +157,7 @@ class CitySimulation:
         self.ego.step(speed, curvature, STEP_TIME, left * STEP_TIME)
         self._steps += 1
         self.traffic.place_ego(self.ego.state())
+        self._let_happen()
         self.traffic.step(self.time, STEP_TIME)
         self._walk()
         if self._steps % self._hold_steps == 0:
@@ -156,6 +165,11 @@ class CitySimulation:
 
     def _remember(self) -> None:
         self.track.append((self.ego.pose.x, self.ego.pose.y, self.ego.pose.heading))
+
+    def _let_happen(self) -> None:
+        if self._steps % INCIDENT_STEPS == 0:
+            for incident in self.incidents:
+                incident.look(self)
 
     def _walk(self) -> None:
         if self._steps % 2:
@@ -205,7 +219,7 @@ class CitySimulation:
                 )
             )
         signals = tuple(
-            SignalState(number, pose, arm, self.setup.controllers[group[0]].colour(group[1], self.time))
+            SignalState(number, pose, arm, self.controllers[group[0]].colour(group[1], self.time))
             for number, (pose, arm, group) in enumerate(self._heads)
         )
         return WorldState(self.time, self.ego_state(), tuple(actors), signals)

@@ -15,6 +15,7 @@ from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.study import load_driven
 from lightemma.closed_loop.worlds.city import CityFactory, CityWorld
 from lightemma.sessions.benchmark import Benchmark, WorldSettings
+from tests.simulation.refereed import steering
 
 
 def drive(scenario: str, command, seed: int = 0) -> tuple[EpisodeOutcome, CityWorld]:
@@ -23,6 +24,10 @@ def drive(scenario: str, command, seed: int = 0) -> tuple[EpisodeOutcome, CityWo
     while not world.over:
         world.step(*command(world))
     return world.outcome(), world
+
+
+def keeping_lane(world: CityWorld, speed: float) -> tuple[float, float]:
+    return speed, steering(world.simulation, speed)
 
 
 def test_known_drivers_rank_as_they_must(tmp_path):
@@ -38,7 +43,7 @@ def test_known_drivers_rank_as_they_must(tmp_path):
 
 
 def test_running_into_the_car_ahead_scores_zero():
-    outcome, _ = drive("lead-car-braking", lambda world: (14.0, 0.0))
+    outcome, _ = drive("lead-car-braking", lambda world: keeping_lane(world, 14.0))
     assert outcome.end == "collision"
     assert [crash.struck for crash in outcome.crashes_at_fault] == ["vehicle"]
     assert score_of(outcome).score == 0.0
@@ -53,7 +58,7 @@ def test_running_into_a_person_scores_zero():
             bearing = (bearing + np.pi) % (2 * np.pi) - np.pi
             if distance < 15.0 and abs(bearing) < 1.0:
                 return 7.0, float(np.clip(2 * np.sin(bearing) / distance, -0.2, 0.2))
-        return 7.0, 0.0
+        return keeping_lane(world, 7.0)
 
     ends = [drive("pedestrian-crossing", blind, seed)[0] for seed in range(3)]
     struck = [crash.struck for outcome in ends for crash in outcome.crashes_at_fault]
@@ -62,7 +67,7 @@ def test_running_into_a_person_scores_zero():
 
 
 def test_a_red_light_halves_the_score():
-    outcome, _ = drive("red-light", lambda world: (9.0, 0.0))
+    outcome, _ = drive("light-turns-green", lambda world: keeping_lane(world, 9.0))
     assert outcome.red_lights == 1
     parts = score_of(outcome)
     assert parts.red_light == 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -50,3 +51,12 @@ class Refereed:
 def make_world(*arguments: Any, **named: Any) -> Any:
     """`scenarios.make_world` with a referee."""
     return Refereed(scenarios.make_world(*arguments, **named))
+
+
+def steering(simulation: Any, speed: float) -> float:
+    """1/m: the curvature of an arc back to the ego's route, for drivers that keep their lane and ignore all else."""
+    pose, at = simulation.ego.pose, float(simulation.traffic.at[0])
+    aim = simulation.route.path.pose(at + 0.55 * speed + 2.0)
+    dx, dy = aim.x - pose.x, aim.y - pose.y
+    left = dy * math.cos(pose.heading) - dx * math.sin(pose.heading)
+    return float(np.clip(2.0 * left / max(dx * dx + dy * dy, 1e-6), -0.2, 0.2))

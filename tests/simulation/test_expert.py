@@ -18,7 +18,11 @@ def driven(world: Refereed) -> Refereed:
     return world
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize(
+    "name",
+    # A twin differs from its scenario in little.
+    [pytest.param(name, marks=pytest.mark.slow if one.family else ()) for name, one in SCENARIOS.items()],
+)
 def test_clean_in_every_scenario(name: str):
     index = list(SCENARIOS).index(name)
     condition = list(CONDITIONS)[index % 4]

@@ -44,16 +44,26 @@ def test_each_scenario_is_explained_correctly(name: str, scene: str, reason: str
 
 def test_distances_and_colours_are_those_of_the_world():
     world, expert = make_world("red-light", 2), Expert()
-    for _ in range(5):
+    seen = 0
+    for _ in range(18):
         plan = expert.plan(world)
-        light = next(concern for concern in assess(world).concerns if concern.kind == "light")
+        light = next((concern for concern in assess(world).concerns if concern.kind == "light"), None)
+        if light is None:
+            world.hold(*plan.actions[0])
+            continue
+        seen += 1
         scene = explain(world, plan).scene
         assert f"{light.distance:.0f} m" in scene
         assert "red" in scene
         world.hold(*plan.actions[0])
+    assert seen > 5
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize(
+    "name",
+    # A twin differs from its scenario in little.
+    [pytest.param(name, marks=pytest.mark.slow if one.family else ()) for name, one in SCENARIOS.items()],
+)
 def test_sentences_are_whole_and_repeatable(name: str):
     first = explained(name, seed=7, condition="fog", holds=12)
     assert first == explained(name, seed=7, condition="fog", holds=12)

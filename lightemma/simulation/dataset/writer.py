@@ -35,7 +35,7 @@ from lightemma.simulation.render import Renderer, RenderError, encode_jpeg, fron
 VERSION = "v1.0-sim"
 """Default name of the tables' folder."""
 
-EDITION = 1
+EDITION = 2
 """Raised whenever the same drive would be recorded or written differently; editions are never mixed in one folder."""
 
 FACTS = "simulation.json"

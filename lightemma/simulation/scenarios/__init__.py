@@ -93,7 +93,7 @@ def make_world(
         UserError: if there is no such scenario, or it builds no setup.
     """
     scenario = scenario_named(name)
-    key = zlib.crc32(scenario.name.encode())
+    key = zlib.crc32((scenario.family or scenario.name).encode())
     builder = ScenarioBuilder(
         scenario,
         np.random.default_rng([seed, key, 0]),

@@ -13,11 +13,12 @@ from lightemma.simulation.actor_kinds import kind_named
 from lightemma.simulation.actors import AHEAD, Command, Thing, Vehicle
 from lightemma.simulation.geometry import Path
 from lightemma.simulation.idm import Style
+from lightemma.simulation.incidents import Incident
 from lightemma.simulation.network import Turn
 from lightemma.simulation.pedestrians import Person
 from lightemma.simulation.setup import WARM_UP, Narrowing, Setup
 from lightemma.simulation.signals import Controller
-from lightemma.simulation.state import Conditions
+from lightemma.simulation.state import Conditions, SignalColour
 from lightemma.simulation.streets import (
     BUILD_OUT,
     CROSSING_WIDTH,
@@ -50,6 +51,8 @@ COATS = (
     (0.20, 0.40, 0.28),
     (0.80, 0.60, 0.15),
 )
+#: Share of the streets' bends that are none.
+STRAIGHT = 0.14
 HIGH_VISIBILITY = (0.85, 0.90, 0.10)
 ORANGE = (0.95, 0.40, 0.08)
 
@@ -63,12 +66,15 @@ class Scenario:
         description: one sentence on what happens.
         right_answer: one sentence on what a good driver does.
         build: builds it with a builder.
+        family: name of the scenario whose streets, speeds and surroundings it shares for every seed, so that the two differ in
+            what happens only; empty for its own.
     """
 
     name: str
     description: str
     right_answer: str
     build: Build
+    family: str = ""
 
 
 @dataclass
@@ -93,6 +99,7 @@ class ScenarioBuilder:
     people: list[Person] = field(default_factory=list)
     controllers: dict[int, Controller] = field(default_factory=dict)
     narrowings: list[Narrowing] = field(default_factory=list)
+    incidents: list[Incident] = field(default_factory=list)
 
     @property
     def caution(self) -> float:
@@ -103,6 +110,13 @@ class ScenarioBuilder:
     def cruise_speed(self, low: float = 9.5, high: float = 13.0) -> float:
         """A speed in m/s for a free road in this weather."""
         return float(self.rng.uniform(low, high)) * self.caution
+
+    def bend(self) -> tuple[float, float]:
+        """Length and curvature of a bend that a car which drives straight on does not get round; one in seven is straight."""
+        radius = float(self.rng.uniform(75.0, 130.0))
+        side = 1.0 if self.rng.random() < 0.5 else -1.0
+        length = float(self.rng.uniform(0.30, 0.45)) * radius
+        return length, 0.0 if self.rng.random() < STRAIGHT else side / radius
 
     def lay(self, *elements: Stretch | JunctionPlan, lanes: int = 1) -> Streets:
         """Lays out streets that start anywhere and head anywhere, mirrored in left-hand traffic."""
@@ -132,14 +146,17 @@ class ScenarioBuilder:
         desired: float,
         kind: str = "car",
         commands: tuple[Command, ...] = (),
-        pace: float | None = None,
         style: Style | None = None,
-    ) -> None:
-        """Adds a vehicle whose rear bumper is ``at`` metres along its route."""
+        attentive: bool = True,
+    ) -> int:
+        """Adds a vehicle whose rear bumper is ``at`` metres along its route; returns its row in the fleet."""
         axle = at + kind_named(kind).size[0] * (0.5 - AHEAD)
         self.vehicles.append(
-            Vehicle(kind, lanes, axle, speed, desired, self.paint(), style or self.style(), commands, pace)
+            Vehicle(
+                kind, lanes, axle, speed, desired, self.paint(), style or self.style(), commands, attentive=attentive
+            )
         )
+        return len(self.vehicles)
 
     def style(self) -> Style:
         """A random driver of the traffic."""
@@ -236,8 +253,12 @@ class ScenarioBuilder:
         """A random person's height in metres."""
         return float(np.round(self.extras.uniform(1.58, 1.88), 2))
 
-    def crosser(self, streets: Streets, crossing: int, ready: float, towards: bool, offset: float = 0.0) -> None:
-        """Adds a person who crosses from ``ready`` seconds on, ``offset`` metres from the crossing's middle."""
+    def crosser(self, streets: Streets, crossing: int, ready: float, towards: bool, offset: float = 0.0) -> int:
+        """Adds a person who crosses from ``ready`` seconds on, ``offset`` metres from the crossing's middle.
+
+        Returns:
+            Its place among the people.
+        """
         place = streets.network.crossings[crossing]
         (x0, y0), (x1, y1) = (place.start, place.end) if towards else (place.end, place.start)
         heading = math.atan2(y1 - y0, x1 - x0)
@@ -247,6 +268,7 @@ class ScenarioBuilder:
         self.people.append(
             Person(path, 0.0, speed, self.coat(), self.height(), crossing=crossing, ready=ready, towards=towards)
         )
+        return len(self.people) - 1
 
     def finish(
         self,
@@ -287,6 +309,8 @@ class ScenarioBuilder:
             people=tuple(self.people),
             controllers=self.controllers,
             narrowings=tuple(self.narrowings),
+            incidents=tuple(self.incidents),
+            family=self.scenario.family or self.scenario.name,
         )
 
 
@@ -294,6 +318,11 @@ def green_at(time: float, main: float = 20.0, side: float = 15.0) -> Controller:
     """Lights whose main street turns green at a time (seconds; negative: it has been green for that long)."""
     lights = Controller(main, side)
     return Controller(main, side, offset=(-time) % lights.cycle)
+
+
+def held_light(main: float = 20.0, side: float = 15.0, side_shows: SignalColour = "green") -> Controller:
+    """Lights that hold the main street at red until an incident releases them."""
+    return Controller(main, side, held=side_shows)
 
 
 def way_start(streets: Streets, lanes: tuple[int, ...]) -> tuple[float, float]:

@@ -3,78 +3,98 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
 from lightemma.frame import Pose
 from lightemma.simulation.actor_kinds import kind_named
 from lightemma.simulation.actors import Thing
+from lightemma.simulation.incidents import Meets
 from lightemma.simulation.scenarios.base import HIGH_VISIBILITY, ORANGE, Scenario, ScenarioBuilder
-from lightemma.simulation.scenarios.following import NOSE
+from lightemma.simulation.scenarios.junctions import BEND, steps_off
 from lightemma.simulation.setup import WARM_UP, Narrowing, Setup
 from lightemma.simulation.state import EGO_WIDTH
 from lightemma.simulation.streets import Streets, Stretch
 
 
-def _pedestrian(builder: ScenarioBuilder) -> Setup:
+def _pedestrian(builder: ScenarioBuilder, people: bool) -> Setup:
     rng = builder.rng
     desired = builder.cruise_speed(8.5, 12.0)
     parking = (bool(builder.extras.random() < 0.5), bool(builder.extras.random() < 0.5))
-    middle = float(rng.uniform(125.0, 145.0))
-    streets = builder.lay(Stretch(((420.0, 0.0),), parking, (middle,)))
+    bend = builder.bend()
+    middle = BEND + bend[0] + float(rng.uniform(38.0, 50.0))
+    streets = builder.lay(Stretch(((BEND, 0.0), bend, (90.0, 0.0), builder.bend(), (180.0, 0.0)), parking, (middle,)))
     lanes = streets.network.onward(streets.stretches[0].forward[0])
     speed = desired * 0.95
-    distance = float(rng.uniform(38.0, 55.0))
-    at = middle - NOSE - 3.0 - speed * WARM_UP - distance
-    ready = float(rng.uniform(0.5, 2.0))
-    for i in range(int(rng.integers(1, 4))):
-        builder.crosser(streets, 0, ready + 0.4 * i, bool(rng.random() < 0.6), 0.7 * (i - 1))
+    at = BEND - speed * WARM_UP - float(rng.uniform(15.0, 35.0))
+    rows = tuple(
+        builder.crosser(streets, 0, math.inf, bool(rng.random() < 0.6), 0.7 * (i - 1))
+        for i in range(int(rng.integers(1, 4)))
+    )
+    if people:
+        steps_off(builder, "person", streets, lanes, 0, rows)
+    else:
+        builder.people.clear()  # made all the same, so that everything drawn after them is as in the twin
     builder.behind(lanes, at, speed, desired)
     builder.oncoming(streets, float(builder.extras.uniform(0.3, 1.5)))
     builder.park(streets)
     builder.strollers(streets, int(builder.extras.integers(1, 5)))
-    return builder.finish(streets, lanes, at, speed, desired, middle + 60.0)
+    return builder.finish(streets, lanes, at, speed, desired, middle + 60.0, time_limit=35.0 if people else 28.0)
 
 
-def _against(builder: ScenarioBuilder, streets: Streets, meets: float, count: int) -> None:
-    """Oncoming cars, the first of which reaches ``meets`` metres along the street at about the same time as the ego."""
+def _along(streets: Streets, lanes: tuple[int, ...], place: float) -> float:
+    """Metres along a route of a place on the straight ``place`` metres along the street's middle."""
+    pose = streets.middle.pose(place)
+    return streets.network.route(lanes).path.project(pose.x, pose.y)[0]
+
+
+def _against(builder: ScenarioBuilder, streets: Streets, own: tuple[int, ...], meets: float, count: int) -> None:
+    """Oncoming cars, the first of which reaches ``meets`` metres along the street when the ego does."""
     lanes = streets.network.onward(streets.stretches[-1].backward[0])
-    length = streets.network.route(lanes).path.length
     speed = float(builder.rng.uniform(8.5, 10.0)) * builder.caution
-    place = length - meets - speed * (WARM_UP + float(builder.rng.uniform(3.0, 5.5)))
-    for _ in range(count):
-        builder.car(lanes, place, speed, speed)
+    other = _along(streets, lanes, meets)
+    place = other - 75.0 - 0.8 * speed * WARM_UP
+    lag = float(builder.rng.uniform(-0.5, 0.5))
+    for i in range(count):
+        row = builder.car(lanes, place, 0.8 * speed, speed)
+        if i == 0:
+            builder.incidents.append(Meets("oncoming", row, _along(streets, own, meets), other, 12.0, lag))
         place -= float(builder.rng.uniform(18.0, 26.0))
 
 
 def _parked(builder: ScenarioBuilder) -> Setup:
     rng = builder.rng
     desired = builder.cruise_speed(8.5, 11.5)
-    streets = builder.lay(Stretch(((420.0, 0.0),)))
+    bend = builder.bend()
+    streets = builder.lay(Stretch(((BEND, 0.0), bend, (110.0, 0.0), builder.bend(), (150.0, 0.0))))
     road = streets.stretches[0]
     lanes = streets.network.onward(road.forward[0])
     speed = desired * 0.95
     kind = "van" if rng.random() < 0.4 else "car"
     length, width, _ = kind_named(kind).size
-    middle = float(rng.uniform(130.0, 150.0))
+    middle = BEND + bend[0] + float(rng.uniform(44.0, 56.0))
     off_kerb = float(rng.uniform(0.15, 0.4))
     from_middle = road.half - off_kerb - width / 2.0
     builder.things.append(Thing(kind, streets.offset_pose(middle, -from_middle), builder.paint()))
-    _pass(builder, streets, middle - length / 2.0, middle + length / 2.0, from_middle - width / 2.0, "parked-car", 7.0)
-    at = middle - speed * WARM_UP - float(rng.uniform(50.0, 65.0))
-    _against(builder, streets, middle, int(rng.integers(0, 3)))
+    shift = _along(streets, lanes, middle) - middle
+    begin, end = middle - length / 2.0 + shift, middle + length / 2.0 + shift
+    _pass(builder, streets, begin, end, from_middle - width / 2.0, "parked-car", 7.0)
+    at = BEND - speed * WARM_UP - float(rng.uniform(15.0, 35.0))
+    _against(builder, streets, lanes, middle, min(int(rng.integers(0, 4)), 2))
     builder.strollers(streets, int(builder.extras.integers(1, 5)))
-    return builder.finish(streets, lanes, at, speed, desired, middle + 40.0, time_limit=28.0)
+    return builder.finish(streets, lanes, at, speed, desired, middle + 45.0, time_limit=40.0)
 
 
 def _roadworks(builder: ScenarioBuilder) -> Setup:
     rng = builder.rng
     desired = builder.cruise_speed(8.5, 11.0)
-    streets = builder.lay(Stretch(((420.0, 0.0),)))
+    bend = builder.bend()
+    streets = builder.lay(Stretch(((BEND, 0.0), bend, (115.0, 0.0), builder.bend(), (150.0, 0.0))))
     road = streets.stretches[0]
     lanes = streets.network.onward(road.forward[0])
     speed = desired * 0.95
-    begin = float(rng.uniform(125.0, 140.0))
+    begin = BEND + bend[0] + float(rng.uniform(46.0, 56.0))
     end = begin + float(rng.uniform(14.0, 22.0))
     closed = float(rng.uniform(1.5, 2.0))  # metres from the kerb
     edge = road.half - closed
@@ -96,11 +116,12 @@ def _roadworks(builder: ScenarioBuilder) -> Setup:
     builder.things.append(
         Thing("officer", Pose(officer.x, officer.y, officer.heading + side * math.pi * 0.85), HIGH_VISIBILITY)
     )
-    _pass(builder, streets, begin - 1.0, end, edge, "roadworks", 5.5)
-    at = begin - speed * WARM_UP - float(rng.uniform(50.0, 65.0))
-    _against(builder, streets, begin + 8.0, int(rng.integers(0, 3)))
+    shift = _along(streets, lanes, begin) - begin
+    _pass(builder, streets, begin - 1.0 + shift, end + shift, edge, "roadworks", 5.5)
+    at = BEND - speed * WARM_UP - float(rng.uniform(15.0, 35.0))
+    _against(builder, streets, lanes, begin + 8.0, min(int(rng.integers(0, 4)), 2))
     builder.strollers(streets, int(builder.extras.integers(0, 3)))
-    return builder.finish(streets, lanes, at, speed, desired, end + 25.0, time_limit=28.0)
+    return builder.finish(streets, lanes, at, speed, desired, end + 30.0, time_limit=40.0)
 
 
 def _pass(
@@ -127,7 +148,14 @@ SCENARIOS = (
         "pedestrian-crossing",
         "People step onto a crossing without lights.",
         "Slow down, let them cross, and drive on when the lane is free.",
-        _pedestrian,
+        partial(_pedestrian, people=True),
+    ),
+    Scenario(
+        "empty-crossing",
+        "Nobody is at the crossing without lights.",
+        "Drive on, ready to stop.",
+        partial(_pedestrian, people=False),
+        "pedestrian-crossing",
     ),
     Scenario(
         "roadworks-narrowing",

@@ -13,11 +13,13 @@ from lightemma.simulation.streets import JunctionPlan, Stretch
 def _cruise(builder: ScenarioBuilder) -> Setup:
     rng = builder.rng
     desired = builder.cruise_speed(10.0, 13.5)
-    slight = float(rng.uniform(-1.0, 1.0)) * 0.0012
+    first, second = builder.bend(), builder.bend()
     parking = (bool(builder.extras.random() < 0.7), bool(builder.extras.random() < 0.7))
     junction = JunctionPlan(left=bool(rng.random() < 0.6), right=True, signals=False)
     streets = builder.lay(
-        Stretch(((110.0, 0.0), (120.0, slight)), parking), junction, Stretch(((90.0, -slight), (220.0, 0.0)), parking)
+        Stretch(((95.0, 0.0), first, (90.0, 0.0)), parking),
+        junction,
+        Stretch(((40.0, 0.0), second, (220.0, 0.0)), parking),
     )
     lanes = streets.network.onward(streets.stretches[0].forward[0])
     at = float(rng.uniform(25.0, 40.0))
@@ -44,7 +46,8 @@ def _bend(builder: ScenarioBuilder) -> Setup:
     speed = desired * float(rng.uniform(0.9, 1.0))
     at = before - speed * WARM_UP - float(rng.uniform(30.0, 50.0))
     builder.behind(lanes, at, speed, desired)
-    builder.oncoming(streets, float(builder.extras.uniform(0.3, 1.5)))
+    # A bus that comes round so narrow a bend would reach into the lane.
+    builder.oncoming(streets, float(builder.extras.uniform(0.3, 1.5)), kinds=False)
     builder.strollers(streets, int(builder.extras.integers(0, 4)))
     return builder.finish(streets, lanes, at, speed, desired, before + radius * angle + 30.0)
 

@@ -48,7 +48,8 @@ def test_there_are_eight_drives_most_of_them_by_day(facts):
     assert len({scene["scenario"] for scene in scenes}) == 8
     assert sum(scene["light"] == "day" and scene["weather"] == "clear" for scene in scenes) > 4
     assert {scene["light"] for scene in scenes} == {"day", "dusk"}
-    assert facts["edition"] == EDITION
+    assert facts["edition"] == 1, "published numbers are over these drives: the demo stays as it was recorded"
+    assert EDITION > 1, "newer worlds give other drives, so that data sets of both are never mixed"
 
 
 def test_every_sample_has_its_picture(root, tables):
@@ -92,30 +93,25 @@ def test_everything_says_that_it_is_synthetic(tables):
     assert all("/SYNTHETIC-" in row["filename"] for row in tables["sample_data"])
 
 
-def test_a_drive_driven_again_gives_the_same_rows_byte_for_byte(root, facts, tables):
-    """Fails when the world has changed: then raise EDITION and build the demo data again."""
+def test_a_drive_driven_again_gives_the_same_rows_byte_for_byte(root, facts):
     fields = {name: facts["scenes"][0][name] for name in Drive.__dataclass_fields__}
-    recording = record(Drive(**fields))
-    again, common = scene_rows(recording, CAMERA), common_rows(CAMERA)
+    one, two = record(Drive(**fields)), record(Drive(**fields))
+    rows, again = scene_rows(one, CAMERA), scene_rows(two, CAMERA)
+    assert set(rows) <= set(TABLES)
+    for name in rows:
+        assert table_bytes(rows[name]) == table_bytes(again[name]), name
+    assert scene_files(one) == scene_files(two)
+
+
+def test_the_tables_of_all_drives_have_the_same_common_rows(root):
+    """Categories, sensors and the like, as the current version writes them."""
+    common = common_rows(CAMERA)
     for name in TABLES:
-        stored = (root / VERSION / f"{name}.json").read_bytes()
-        for rows in (again[name], common[name]):
-            lines = table_bytes(rows).removeprefix(b"[\n").removesuffix(b"\n]\n")
-            assert lines in stored, name
-    for name, data in scene_files(recording).items():
-        if name.endswith(".png"):
-            assert np.array_equal(np.asarray(Image.open(root / name)), _decoded(data))
-        else:
-            assert (root / name).read_bytes() == data, name
+        lines = table_bytes(common[name]).removeprefix(b"[\n").removesuffix(b"\n]\n")
+        assert lines in (root / VERSION / f"{name}.json").read_bytes(), name
 
 
 def test_a_package_without_them_says_so(monkeypatch):
     monkeypatch.setattr("lightemma.data.embedded_demo.VERSION", "v0.0-none")
     with pytest.raises(UserError, match=r"demo drives are missing .* install lightemma again"):
         embedded_root()
-
-
-def _decoded(data: bytes) -> np.ndarray:
-    from io import BytesIO
-
-    return np.asarray(Image.open(BytesIO(data)))
