@@ -62,7 +62,10 @@ def _arrows(streets: Streets, lane: Lane) -> list[Marking]:
 
 
 def heads(setup: Setup) -> list[Head]:
-    """Two signal heads for every approach with lights: one at the stop line, one behind the junction over the lane."""
+    """Three signal heads for every approach with lights: at the stop line, behind the crossing, behind the junction.
+
+    The second is near and yet in sight of a car at the line, which has left the first behind. The third hangs over the lane.
+    """
     streets = setup.streets
     found: list[Head] = []
     for junction in streets.junctions:
@@ -75,7 +78,8 @@ def heads(setup: Setup) -> list[Head]:
                 continue
             out = road.half - (len(road.forward) - 0.5) * lane.width + POST  # from the lane's middle to the post
             near = lane.path.offset_pose(lane.stop_at + 0.6, -streets.side * out)
-            found.append((near, 0.0, lane.group))
+            again = lane.path.offset_pose(lane.path.length - 0.4, -streets.side * out)
+            found += [(near, 0.0, lane.group), (again, 0.0, lane.group)]
             depth = junction.half_x if name in ("west", "east") else junction.half_y
             beyond = 2.0 * depth + 1.0
             if opposite[name] not in junction.arms:

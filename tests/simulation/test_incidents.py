@@ -97,10 +97,17 @@ def test_a_twin_has_the_same_streets_and_start(name: str):
     assert [house.footprint.tolist() for house in twin.city.buildings] == [
         house.footprint.tolist() for house in one.city.buildings
     ]
+    assert twin.city.seed == one.city.seed
     assert twin.setup.things == one.setup.things
     assert twin.setup.desired == one.setup.desired
     np.testing.assert_allclose(twin.history_poses[-1], one.history_poses[-1], atol=1.5)
     assert twin.setup.description != one.setup.description
+
+
+def test_houses_differ_between_scenarios_of_one_seed():
+    names = sorted({scenario.family or name for name, scenario in SCENARIOS.items()})[:4]
+    assert len({make_world(name, 5).city.buildings[0].height for name in names}) == len(names)
+    assert len({make_world(name, 5).city.seed for name in names}) == len(names)
 
 
 def test_left_right_and_straight_are_three_ways_from_one_place():
