@@ -1,14 +1,15 @@
 """The driving score of one episode: its progress times a factor for each fault.
 
-    score = 100 x progress x collision x red_light x off_road x side x route x arrival x (1 + quality) / 2
+    score = 100 x progress x collision x red_light x off_road x side x route x priority x arrival x (1 + quality) / 2
     quality = (5 ttc + 5 efficiency + 2 comfort) / 12
 
 The form, progress times a product of penalties, is that of the CARLA leaderboard and Bench2Drive (Jia et al.,
 NeurIPS 2024 data sets and benchmarks). The faults weigh as in NAVSIM's PDM score and its extended version (Dauner et al.,
 NeurIPS 2024 data sets and benchmarks; Cao et al., CoRL 2025): an at-fault collision with a person or a vehicle gives the whole
-episode 0, one with a thing halves it. Every other serious fault halves it; not to arrive in time costs CARLA's 0.7. NAVSIM's
-5 : 5 : 2 of closeness, progress and comfort is kept for the quality of the drive, which can take no more than half: it says how
-well the car drove, not how far. Its progress term is here the expert's time to the same place over the driver's own.
+episode 0, one with a thing halves it. Every other serious fault halves it; not to arrive in time, or not to yield, costs
+CARLA's 0.7. NAVSIM's 5 : 5 : 2 of closeness, progress and comfort is kept for the quality of the drive, which can take no more
+than half: it says how well the car drove, not how far. Its progress term is here the expert's time to the same place over the
+driver's own.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ OFF_ROAD = 0.5
 WRONG_SIDE = 0.5
 #: Factor after leaving the route, such as by not turning; the episode ends there.
 OFF_ROUTE = 0.5
+#: Factor for every other that had to brake hard for the car, and for standing on a junction (CARLA's for not yielding).
+PRIORITY = 0.7
 #: Factor where the goal was not reached in time, or the car stood without a reason (CARLA's scenario time-out).
 NOT_ARRIVED = 0.7
 #: Weights of the soft terms (NAVSIM's of time to collision, progress and comfort).
@@ -44,6 +47,7 @@ def score_of(outcome: EpisodeOutcome) -> ScoreParts:
     off_road = None if outcome.off_road is None else OFF_ROAD if outcome.off_road else 1.0
     side = None if outcome.wrong_side is None else WRONG_SIDE if outcome.wrong_side else 1.0
     route = None if outcome.off_route is None else OFF_ROUTE if outcome.off_route else 1.0
+    priority = None if outcome.hindered is None else PRIORITY**outcome.hindered
     arrival = NOT_ARRIVED if outcome.end in ("time-out", "stuck") else 1.0
     ttc = 1.0 if outcome.min_ttc_s is None else _share(outcome.min_ttc_s / TTC_BOUND)
     comfort = None if outcome.harsh_s is None else _share(1.0 - outcome.harsh_s / max(outcome.time_s, 1e-9))
@@ -54,7 +58,7 @@ def score_of(outcome: EpisodeOutcome) -> ScoreParts:
     score = None
     if progress is not None:
         score = 100.0 * progress * arrival * (1.0 + quality / (TTC + EFFICIENCY + COMFORT)) / 2.0
-        for factor in (collision, red_light, off_road, side, route):
+        for factor in (collision, red_light, off_road, side, route, priority):
             score *= _known(factor)
     return ScoreParts(
         progress=progress,
@@ -69,6 +73,7 @@ def score_of(outcome: EpisodeOutcome) -> ScoreParts:
         route=route,
         arrival=arrival,
         efficiency=efficiency,
+        priority=priority,
     )
 
 

@@ -66,6 +66,22 @@ class Infraction(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+class Met(msgspec.Struct, frozen=True):
+    """Something that a scenario has in store for the car, such as a red light or a person who steps off.
+
+    Attributes:
+        name: what it is.
+        reached: whether the car came to the place.
+        met: whether it was there when the car came; a person who had to wait until the car was past was not met.
+        time: seconds at which it was met; None if it was not.
+    """
+
+    name: str
+    reached: bool
+    met: bool
+    time: float | None = None
+
+
 class EpisodeOutcome(msgspec.Struct, frozen=True):
     """The numbers of an episode, from which the driving score is made. None is unknown: the world does not judge it.
 
@@ -83,6 +99,10 @@ class EpisodeOutcome(msgspec.Struct, frozen=True):
         expert_time_s: seconds in which the world's expert comes as far in the same episode.
         off_route: whether it left the way that it was to take.
         infractions: every fault in order of time.
+        hindered: how often another had to brake hard for the car, or found it standing on a junction.
+        speeding_s: seconds at more than 1.1 times the speed limit.
+        close_share: share of the time behind another with less than 0.8 s between the bumpers; None without such a time.
+        incidents: what the scenario has in store, and whether the car met it.
     """
 
     end: End
@@ -98,6 +118,10 @@ class EpisodeOutcome(msgspec.Struct, frozen=True):
     expert_time_s: float | None = None
     off_route: bool | None = None
     infractions: list[Infraction] | None = None
+    hindered: int | None = None
+    speeding_s: float | None = None
+    close_share: float | None = None
+    incidents: list[Met] | None = None
 
     @property
     def crashes_at_fault(self) -> list[Crash]:
@@ -123,6 +147,7 @@ class ScoreParts(msgspec.Struct, frozen=True):
     route: float | None = None
     arrival: float = 1.0
     efficiency: float | None = None
+    priority: float | None = None
 
 
 class EpisodeRecord(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from lightemma.frame import FloatArray
+from lightemma.simulation.conduct import Conduct, ConductFault
 from lightemma.simulation.geometry import Area, box_corners, box_meets, boxes_overlap, contact_within, wrap
 from lightemma.simulation.hazards import assess
 from lightemma.simulation.network import Group
@@ -20,7 +21,7 @@ from lightemma.simulation.world import CitySimulation
 
 #: Centre x, y (metres), heading, length and width of the ego's box.
 Box = tuple[float, float, float, float, float]
-EventKind = Literal["collision", "off-road", "wrong-side", "red-light", "off-route", "stuck", "goal"]
+EventKind = ConductFault | Literal["collision", "off-road", "wrong-side", "red-light", "off-route", "stuck", "goal"]
 
 #: Seconds ahead in which collisions are looked for.
 HORIZON = 3.0
@@ -32,6 +33,8 @@ NEAR = 7.0
 WRONG_SIDE_TIME, STUCK_TIME = 1.5, 8.0
 #: Metres beside its route at which the ego has left it, such as by driving on where it was to turn.
 OFF_ROUTE = 8.0
+#: Metres in one step beyond which contact is looked for along the way, too: 30 m/s.
+LONG_STEP = 1.5
 #: m/s below which a car counts as standing (nuPlan: 5e-2).
 STANDING = 0.05
 
@@ -89,6 +92,8 @@ class Referee:
 
     def __init__(self, world: CitySimulation) -> None:
         self._world = world
+        #: How the ego treats others.
+        self.conduct = Conduct(world)
         self._area = Area(world.city.drivable)
         self._events: list[Event] = []
         self._touched_rows: list[int] = []
@@ -100,6 +105,13 @@ class Referee:
         self._touch_square: list[float] = ((reach + 1e-3) ** 2).tolist()
         #: A position of the ego's centre, and metres from there within which it touches no vehicle before the next look.
         self._free_distance = (0.0, 0.0, 0.0)
+        #: Both ends of a step that was longer than any car's, for what is on the way.
+        self._long_step: tuple[tuple[float, float], tuple[float, float]] | None = None
+        pose = world.ego.pose
+        self._place_before = (
+            pose.x + EGO_CENTRE_AHEAD * math.cos(pose.heading),
+            pose.y + EGO_CENTRE_AHEAD * math.sin(pose.heading),
+        )
         self._off_road = False
         self._off_route = False
         self._wrong_since = 0.0
@@ -132,6 +144,7 @@ class Referee:
         x = ego.pose.x + EGO_CENTRE_AHEAD * math.cos(heading)
         y = ego.pose.y + EGO_CENTRE_AHEAD * math.sin(heading)
         box = (x, y, heading, EGO_LENGTH, EGO_WIDTH)
+        self._look_along_the_step(box)
         self._look_for_contact(box)
         self._look_at_lights()
         along = float(world.traffic.at[0])
@@ -153,6 +166,8 @@ class Referee:
             if not self._off_road:
                 self._look_at_road(box)
             self._look_at_side(box)
+            for fault in self.conduct.look():
+                self._record(fault.kind, True, fault.actor, fault.detail)
         self._look_whether_stuck()
 
     @property
@@ -209,6 +224,34 @@ class Referee:
             self._touched_rows.append(row)
             fault, why = self._fault(np.array(box), world.boxes[row], world.velocities[row])
             self._record("collision", fault, world.number_of(row), why)
+
+    def _look_along_the_step(self, box: Box) -> None:
+        """Looks for what the ego has passed through, where one step takes it farther than its own length."""
+        x0, y0 = self._place_before
+        self._place_before = box[0], box[1]
+        dx, dy = box[0] - x0, box[1] - y0
+        way = math.hypot(dx, dy)
+        self._long_step = None
+        if way < LONG_STEP:
+            return
+        self._long_step = (x0, y0), (box[0], box[1])
+        world = self._world
+        boxes = world.boxes
+        along = (boxes[:, 0] - x0) * (dx / way) + (boxes[:, 1] - y0) * (dy / way)
+        beside = np.abs((boxes[:, 1] - y0) * (dx / way) - (boxes[:, 0] - x0) * (dy / way))
+        reach = world.half_diagonal + OWN_HALF_DIAGONAL
+        rows = np.flatnonzero((beside < reach) & (along > -reach) & (along < way + reach))
+        for row in rows[np.argsort(along[rows], kind="stable")].tolist():
+            if row == 0 or row in self._touched_rows:
+                continue
+            centre, other = float(along[row]), boxes[row].tolist()
+            places = np.clip(np.arange(-reach[row], reach[row], 0.5) + centre, 0.0, way)
+            if any(
+                box_meets((x0 + s * dx / way, y0 + s * dy / way, math.atan2(dy, dx), *box[3:]), other)
+                for s in places.tolist()
+            ):
+                self._touched_rows.append(row)
+                self._record("collision", True, world.number_of(row), "passed through it")
 
     def _measure_free_distance(self, box: Box) -> None:
         """Computes how far the ego may move before it could touch a vehicle, whatever those do within the next 0.2 s."""
@@ -348,11 +391,21 @@ class Referee:
         if not past:
             return
         for line, before, now in zip(self._lines, self._before_line, past, strict=True):
-            if before < 0.0 <= now:
+            if before < 0.0 <= now or (self._long_step is not None and self._jumped_over(line, *self._long_step)):
                 junction, phase = line.group
                 if self._world.controllers[junction].colour(phase, self._world.time) == "red":
                     self._record("red-light")
         self._before_line = past
+
+    def _jumped_over(self, line: _Line, start: tuple[float, float], end: tuple[float, float]) -> bool:
+        """Whether a step that is longer than any car's led over a stop line."""
+        (x0, y0), (x1, y1) = start, end
+        before, now = ((x - line.x) * line.cos + (y - line.y) * line.sin for x, y in (start, end))
+        if not before < 0.0 <= now:
+            return False
+        share = before / (before - now)
+        x, y = x0 + share * (x1 - x0), y0 + share * (y1 - y0)
+        return abs((y - line.y) * line.cos - (x - line.x) * line.sin) < line.half
 
     def _look_whether_stuck(self) -> None:
         world = self._world

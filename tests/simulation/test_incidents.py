@@ -123,6 +123,63 @@ def test_left_right_and_straight_are_three_ways_from_one_place():
         assert abs(world.route.path.project(straight.x, straight.y)[1]) > 8.0
 
 
+# Faults
+
+
+def kinds(world: Refereed) -> list[str]:
+    return [event.kind for event in world.referee.events]
+
+
+def test_speeding_is_timed_from_a_tenth_above_the_limit():
+    fast, allowed = (keep_lane(refereed_world("cruise", 7), speed, 6.0) for speed in (18.0, 15.0))
+    assert kinds(fast).count("speeding") == 1
+    assert fast.referee.conduct.speeding_s > 3.0
+    assert "speeding" not in kinds(allowed)
+    assert allowed.referee.conduct.speeding_s == 0.0
+
+
+def test_cutting_across_oncoming_traffic_is_a_failure_to_yield():
+    found = [kinds(keep_lane(refereed_world("left-turn", seed), 7.0, 18.0)) for seed in range(6)]
+    assert sum("failed-to-yield" in each for each in found) >= 2
+    assert any("collision" in each for each in found), "not every driver brakes for the ego"
+
+
+def test_standing_on_a_junction_behind_a_queue_is_blocking_it():
+    world = refereed_world("green-but-blocked", 8)
+    expert = Expert()
+    while float(world.traffic.at[0]) < world.route.starts[1] + 14.0 and world.time < 25.0:
+        world.step(7.0, steering(world.world, 7.0))
+    assert "blocking" not in kinds(world)
+    for _ in range(120):
+        world.step(0.0, steering(world.world, 5.0))
+    assert kinds(world).count("blocking") == 1
+    assert expert.plan(world.world).actions.shape == (6, 2)
+
+
+def test_following_too_closely_is_counted():
+    world = refereed_world("lead-car-steady", 9)
+    for _ in range(120):
+        gap = float(world.traffic.leaders()[0][0])
+        speed = float(world.traffic.speed[1]) + 0.5 * (gap - 4.0)
+        world.step(max(speed, 0.0), steering(world.world, 9.0))
+    conduct = world.referee.conduct
+    assert 0.0 < conduct.close_s <= conduct.following_s
+    calm = keep_lane(refereed_world("lead-car-steady", 9), 6.0, 5.0).referee.conduct
+    assert calm.close_s == 0.0
+
+
+@pytest.mark.parametrize("speed", [300.0, 1e6])
+def test_no_speed_leads_through_others_or_over_a_red_light_unseen(speed: float):
+    for name, kind in (("stopped-queue", "collision"), ("light-stays-red", "red-light")):
+        world = refereed_world(name, 10, limits=None)
+        line = world.route.starts[1]
+        while float(world.traffic.at[0]) < line - 45.0:
+            world.step(8.0, steering(world.world, 8.0))
+        for _ in range(2):
+            world.step(speed, 0.0)
+        assert kind in kinds(world), name
+
+
 def test_a_held_light_shows_red_for_ever_and_a_released_one_runs():
     lights = make_world("red-light", 0).controllers[0]
     assert lights.look("main", 500.0) == ("red", math.inf)

@@ -24,6 +24,7 @@ class ScenarioRow:
         red_light_rate: share of episodes in which at least one red light was run
         progress: share of the way to the goal, mean over episodes
         ends: number of episodes by how they ended, such as `goal:3 stuck:1`
+        met_rate: share of what the scenario has in store (a red light, a person) that the car met, of what it came to
     """
 
     run: str
@@ -37,6 +38,7 @@ class ScenarioRow:
     red_light_rate: float
     progress: float
     ends: str
+    met_rate: float
 
 
 class ClosedLoopScenarios(DrivenTable[ScenarioRow]):
@@ -74,6 +76,7 @@ def _scenario_rows(run: DrivenRun) -> list[ScenarioRow]:
                 red_light_rate=share_of(occurred(one.outcome.red_lights) for one in episodes),
                 progress=share_of(one.score.progress for one in episodes),
                 ends=" ".join(f"{end}:{ends.count(end)}" for end in sorted(set(ends))),
+                met_rate=share_of(each.met for one in episodes for each in one.outcome.incidents or () if each.reached),
             )
         )
     return rows

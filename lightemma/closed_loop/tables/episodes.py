@@ -46,6 +46,12 @@ class EpisodeRow:
         arrival_factor: factor of the score, 0.7 where the goal was not reached in time
         efficiency_term: term of the score, 0 … 1
         expert_time_s: seconds in which the expert comes as far
+        priority_factor: factor of the score, 0.7 for each other that had to brake hard for the car, and for blocking a junction
+        hindered: number of those
+        speeding_s: seconds at more than 1.1 times the speed limit
+        close_share: share of the time behind another with less than 0.8 s between the bumpers; empty without such a time
+        incidents: what the scenario has in store, such as `red-light:met`; `missed` if it was over or had not begun when the
+            car came, and `not-reached` if the car did not come to the place
     """
 
     run: str
@@ -81,6 +87,11 @@ class EpisodeRow:
     arrival_factor: float
     efficiency_term: float
     expert_time_s: float
+    priority_factor: float
+    hindered: int | None
+    speeding_s: float
+    close_share: float
+    incidents: str
 
 
 class Episodes(DrivenTable[EpisodeRow]):
@@ -134,4 +145,12 @@ def _episode_row(run: str, one: EpisodeRecord) -> EpisodeRow:
         arrival_factor=score.arrival,
         efficiency_term=number(score.efficiency),
         expert_time_s=number(outcome.expert_time_s),
+        priority_factor=number(score.priority),
+        hindered=outcome.hindered,
+        speeding_s=number(outcome.speeding_s),
+        close_share=number(outcome.close_share),
+        incidents=" ".join(
+            f"{each.name}:{'met' if each.met else 'missed' if each.reached else 'not-reached'}"
+            for each in outcome.incidents or ()
+        ),
     )

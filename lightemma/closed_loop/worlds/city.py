@@ -12,7 +12,7 @@ from lightemma.closed_loop.blind import BlindTimer
 from lightemma.closed_loop.comfort import harsh_seconds, standing_seconds
 from lightemma.closed_loop.plan_follower import TICKS_PER_ACTION, TICKS_PER_S
 from lightemma.closed_loop.privileged import ExpertDriver, PrivilegedDriver, RandomDriver, WorldPlan
-from lightemma.closed_loop.records import Crash, End, EpisodeOutcome, Infraction, Struck
+from lightemma.closed_loop.records import Crash, End, EpisodeOutcome, Infraction, Met, Struck
 from lightemma.closed_loop.replay import ActorEntry, ReplayStep
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, parse_seeds
 from lightemma.closed_loop.world import CarState, Observation, World
@@ -77,7 +77,7 @@ class CityWorld(World):
         self._seen = 0
         self._crashes: list[Crash] = []
         self._infractions: list[Infraction] = []
-        self._red_lights = self._wrong_side = self._off_ticks = 0
+        self._red_lights = self._wrong_side = self._hindered = self._off_ticks = 0
         self._off_road = False
         self._end: End | None = None
         self._ticks = self._decisions = 0
@@ -137,7 +137,7 @@ class CityWorld(World):
 
     def outcome(self) -> EpisodeOutcome:
         """The numbers of the episode so far."""
-        account = self.referee.account()
+        account, conduct = self.referee.account(), self.referee.conduct
         speeds, curvatures = np.array(self._motion).T
         return EpisodeOutcome(
             end=self._end or "time-out",
@@ -153,6 +153,14 @@ class CityWorld(World):
             expert_time_s=round(expert_time(self._spec, account.progress), 3),
             off_route=account.count("off-route") > 0,
             infractions=self._infractions,
+            hindered=self._hindered,
+            speeding_s=round(conduct.speeding_s, 1),
+            close_share=conduct.close_s / conduct.following_s if conduct.following_s else None,
+            incidents=[
+                Met(one.name, one.reached or one.met is not None, one.met is not None, one.met)
+                for one in self.simulation.incidents
+                if one.name
+            ],
         )
 
     def replay_step(self) -> ReplayStep:
@@ -202,8 +210,12 @@ class CityWorld(World):
         elif event.kind == "off-route":
             # A car in the meadow is off its route, too; there the rule about the road ends the episode.
             self._end = self._end or (None if self._off_road else "off-route")
-        else:
-            self._end = self._end or event.kind
+        elif event.kind == "goal":
+            self._end = self._end or "goal"
+        elif event.kind == "stuck":
+            self._end = self._end or "stuck"
+        elif event.kind != "speeding":  # which is counted by its time
+            self._hindered += 1
 
     def _struck(self, number: int | None) -> Struck:
         return kind_named(self._kind(number)).struck
