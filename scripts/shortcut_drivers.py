@@ -1,0 +1,142 @@
+"""Drivers that must do badly, for scripts/check_driving_score.py: blind ones, an expert without a sense, one without a command.
+
+Each drives one episode in this process, from a copy of the same world.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+from lightemma.closed_loop.blind import SCHEDULES, Schedule
+from lightemma.closed_loop.driving_score import score_of
+from lightemma.closed_loop.plan_follower import TICKS_PER_ACTION
+from lightemma.closed_loop.records import EpisodeOutcome
+from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
+from lightemma.closed_loop.worlds.city import CityFactory, CityWorld
+from lightemma.simulation import expert
+from lightemma.simulation.geometry import Path
+from lightemma.simulation.hazards import Situation
+from lightemma.simulation.scenarios import SCENARIOS, make_world
+from lightemma.simulation.world import CitySimulation
+
+#: What the expert does not see, and the scenarios that are about it.
+WITHOUT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "lights": (("light",), ("red-light", "light-turns-green", "light-stays-red")),
+    "people": (("person",), ("pedestrian-crossing",)),
+    "leaders": (("leader",), ("lead-car-braking", "stopped-queue", "cut-in")),
+    "yielding": (
+        ("give-way", "junction", "oncoming", "no-room"),
+        ("left-turn", "green-but-blocked", "parked-car-to-pass"),
+    ),
+}
+#: m/s of the drivers that keep their lane and see nothing else.
+SPEEDS = (3.0, 5.0, 9.0, 12.0)
+#: Scenarios in which the route turns.
+TURNS = ("left-turn", "right-turn")
+
+Score = tuple[float, bool]
+#: Speed (m/s) and curvature (1/m) for the next half second.
+Driver = Callable[[CityWorld], tuple[float, float]]
+
+
+def opened(spec: EpisodeSpec) -> CityWorld:
+    """The world of an episode at its start."""
+    return CityFactory().open(spec, LoopRules(), pictures=False)
+
+
+def drive(world: CityWorld, driver: Driver) -> EpisodeOutcome:
+    """Drives an episode to its end."""
+    while not world.over:
+        speed, curvature = driver(world)
+        for _ in range(TICKS_PER_ACTION):
+            world.step(speed, curvature)
+    return world.outcome()
+
+
+def _scored(outcome: EpisodeOutcome) -> Score:
+    parts = score_of(outcome)
+    return parts.score or 0.0, parts.success
+
+
+def blind(spec: EpisodeSpec) -> dict[str, Score]:
+    """Every blind schedule, straight on and (``lane-…``) along the lane, by its name."""
+    world = opened(spec)
+    return {
+        prefix + schedule.name: _scored(drive(copy.deepcopy(world), _timed(schedule, keeps_lane)))
+        for schedule in SCHEDULES
+        for prefix, keeps_lane in (("", False), ("lane-", True))
+    }
+
+
+def _timed(schedule: Schedule, keeps_lane: bool) -> Driver:
+    step = -1
+
+    def driver(world: CityWorld) -> tuple[float, float]:
+        nonlocal step
+        step += 1
+        speed = float(schedule.actions(step)[0, 0])
+        return speed, towards(world.simulation, world.simulation.route.path, speed) if keeps_lane else 0.0
+
+    return driver
+
+
+def lane_keepers(spec: EpisodeSpec) -> dict[str, tuple[int, int]]:
+    """Of what the scenario has in store, how much was met, and how much was reached, by the speed of a lane keeper."""
+    world, found = opened(spec), {}
+    for speed in SPEEDS:
+        outcome = drive(copy.deepcopy(world), _timed(Schedule(0.0, 0.0, speed), True))
+        reached = [one for one in outcome.incidents or () if one.reached]
+        found[f"{speed:g}"] = sum(one.met for one in reached), len(reached)
+    return found
+
+
+def without(spec: EpisodeSpec) -> dict[str, Score]:
+    """The expert without each sense, in the scenarios that are about it."""
+    world = opened(spec)
+    found = {}
+    for name, (kinds, scenarios) in WITHOUT.items():
+        if spec.scenario in scenarios:
+            found[name] = _scored(drive(copy.deepcopy(world), _expert_without(kinds)))
+    return found
+
+
+def _expert_without(kinds: tuple[str, ...]) -> Driver:
+    driver, whole = expert.Expert(), expert.assess
+
+    def assess(simulation: CitySimulation) -> Situation:
+        situation = whole(simulation)
+        return replace(situation, concerns=tuple(one for one in situation.concerns if one.kind not in kinds))
+
+    def drives(world: CityWorld) -> tuple[float, float]:
+        expert.assess = assess
+        try:
+            speed, curvature = driver.plan(world.simulation).actions[0].tolist()
+        finally:
+            expert.assess = whole
+        return speed, curvature
+
+    return drives
+
+
+def straight_on(spec: EpisodeSpec) -> Score | None:
+    """One that drives straight on over the junction whatever the command, at 7 m/s; None where the route does so."""
+    if spec.scenario not in TURNS:
+        return None
+    other = make_world("straight-on", spec.seed, left_hand=spec.left_hand)
+    return _scored(drive(opened(spec), lambda world: (7.0, towards(world.simulation, other.route.path, 7.0))))
+
+
+def towards(simulation: CitySimulation, path: Path, speed: float) -> float:
+    """1/m: the arc from the car to a point of a path a little ahead of it (pure pursuit)."""
+    pose = simulation.ego.pose
+    at, _ = path.project(pose.x, pose.y)
+    aim = path.pose(at + 0.55 * speed + 2.0)
+    dx, dy = aim.x - pose.x, aim.y - pose.y
+    left = dy * math.cos(pose.heading) - dx * math.sin(pose.heading)
+    return max(-0.2, min(0.2, 2.0 * left / max(dx * dx + dy * dy, 1e-6)))
+
+
+__all__ = ["SCENARIOS", "SPEEDS", "TURNS", "WITHOUT", "blind", "lane_keepers", "straight_on", "without"]
