@@ -208,13 +208,15 @@ class Rules:
             rear = float(fleet.at[m] + fleet.back[m] - starts[m])
             if rear > conflict.other_leave or front < -75.0:
                 continue
+            speed = float(fleet.speed[m])
+            gone = (conflict.other_leave - front + float(fleet.size[m, 0])) / max(speed, 0.3)
             if front > conflict.other_enter:
                 if conflict.merges and rear > conflict.other_enter + 2.0 and fleet.speed[m] > 3.0:
                     continue
+                if conflict.yields and speed > 3.0 and gone < first - 0.8:
+                    continue  # away before this one is there, as judged before it was in the conflict
                 return int(m)
-            speed = float(fleet.speed[m])
             arrive = (conflict.other_enter - front) / max(speed, 0.3)
-            gone = (conflict.other_leave - front + float(fleet.size[m, 0])) / max(speed, 0.3)
             if conflict.yields:
                 if speed < 0.5 and front < 0.0:
                     continue

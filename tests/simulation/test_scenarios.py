@@ -22,7 +22,8 @@ EXPECTED = {
         "straight-on",
         "green-light",
     ),
-    *("light-stays-red", "green-and-free", "empty-crossing"),
+    *("light-stays-red", "green-and-free", "empty-crossing", "t-junction-left", "t-junction-right", "two-lanes-left"),
+    "two-lanes-straight",
 }
 
 
@@ -63,7 +64,17 @@ def test_an_episode_starts_in_a_valid_state(name: str, condition: str):
 
 
 @pytest.mark.parametrize("left_hand", [False, True])
-@pytest.mark.parametrize(("name", "turned"), [("left-turn", math.pi / 2), ("right-turn", -math.pi / 2)])
+@pytest.mark.parametrize(
+    ("name", "turned"),
+    [
+        ("left-turn", math.pi / 2),
+        ("right-turn", -math.pi / 2),
+        ("straight-on", 0.0),
+        ("two-lanes-left", math.pi / 2),
+        ("t-junction-left", math.pi / 2),
+        ("t-junction-right", -math.pi / 2),
+    ],
+)
 def test_turns_have_the_direction_of_their_name(name: str, turned: float, left_hand: bool):
     world = make_world(name, 1, left_hand=left_hand)
     path = world.route.path

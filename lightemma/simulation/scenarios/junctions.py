@@ -20,7 +20,7 @@ INATTENTIVE, INATTENTIVE_ONCOMING = 0.75, 0.4
 
 
 def _crossroads(
-    builder: ScenarioBuilder, side_length: float = 160.0, signals: bool = True, parking: bool = True
+    builder: ScenarioBuilder, side_length: float = 160.0, signals: bool = True, parking: bool = True, lanes: int = 1
 ) -> Streets:
     extras = builder.extras
     sides = (parking and bool(extras.random() < 0.5), parking and bool(extras.random() < 0.5))
@@ -28,6 +28,7 @@ def _crossroads(
         Stretch(((BEND, 0.0), builder.bend(), (float(builder.rng.uniform(32.0, 42.0)), 0.0)), sides),
         JunctionPlan(signals=signals, side_length=side_length),
         Stretch(((16.0, 0.0), builder.bend(), (150.0, 0.0)), sides),
+        lanes=lanes,
     )
 
 
@@ -36,12 +37,14 @@ def _start(builder: ScenarioBuilder, speed: float) -> float:
     return BEND - speed * WARM_UP - float(builder.rng.uniform(15.0, 35.0))
 
 
-def _turn(builder: ScenarioBuilder, turn: Turn) -> Setup:
+def _turn(builder: ScenarioBuilder, turn: Turn, per_direction: int = 1) -> Setup:
     rng = builder.rng
     desired = builder.cruise_speed(8.5, 11.5)
     signals = bool(rng.random() < 0.6)
-    streets = _crossroads(builder, 300.0, signals, parking=False)
-    lanes = streets.network.onward(streets.stretches[0].forward[0], turn)
+    streets = _crossroads(builder, 300.0, signals, parking=False, lanes=per_direction)
+    # Of two lanes, the one from which a left turn can be made: the inner one, in left-hand traffic the outer.
+    entry = streets.stretches[0].forward[-1 if builder.left_hand else 0]
+    lanes = streets.network.onward(entry, turn)
     way = streets.network.lanes[lanes[1]]
     _, start = way_start(streets, lanes)
     if signals:
@@ -212,6 +215,19 @@ SCENARIOS = (
         "Drive on across the junction, and follow the street.",
         partial(_turn, turn="straight"),
         "left-turn",
+    ),
+    Scenario(
+        "two-lanes-left",
+        "The route turns left from a street with two lanes per direction, whose arrows say where each leads.",
+        "Slow down, let those go who go first, turn left into the lane, and speed up again.",
+        partial(_turn, turn="left", per_direction=2),
+    ),
+    Scenario(
+        "two-lanes-straight",
+        "The route goes straight on from a lane with an arrow to the left as well.",
+        "Drive on across the junction in the lane.",
+        partial(_turn, turn="straight", per_direction=2),
+        "two-lanes-left",
     ),
     Scenario(
         "red-light",
