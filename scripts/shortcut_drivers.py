@@ -29,13 +29,13 @@ WITHOUT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "leaders": (("leader",), ("lead-car-braking", "stopped-queue", "cut-in")),
     "yielding": (
         ("give-way", "junction", "oncoming", "no-room"),
-        ("left-turn", "green-but-blocked", "parked-car-to-pass"),
+        ("left-turn", "t-junction-left", "green-but-blocked", "parked-car-to-pass"),
     ),
 }
 #: m/s of the drivers that keep their lane and see nothing else.
 SPEEDS = (3.0, 5.0, 9.0, 12.0)
-#: Scenarios in which the route turns.
-TURNS = ("left-turn", "right-turn")
+#: Scenarios in which the route turns, and their twins that go straight on.
+TURNS = {"left-turn": "straight-on", "right-turn": "straight-on", "two-lanes-left": "two-lanes-straight"}
 
 Score = tuple[float, bool]
 #: Speed (m/s) and curvature (1/m) for the next half second.
@@ -125,7 +125,7 @@ def straight_on(spec: EpisodeSpec) -> Score | None:
     """One that drives straight on over the junction whatever the command, at 7 m/s; None where the route does so."""
     if spec.scenario not in TURNS:
         return None
-    other = make_world("straight-on", spec.seed, left_hand=spec.left_hand)
+    other = make_world(TURNS[spec.scenario], spec.seed, left_hand=spec.left_hand)
     return _scored(drive(opened(spec), lambda world: (7.0, towards(world.simulation, other.route.path, 7.0))))
 
 
