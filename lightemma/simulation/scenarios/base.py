@@ -53,6 +53,8 @@ COATS = (
 )
 #: Share of the streets' bends that are none.
 STRAIGHT = 0.14
+#: Metres that two people are apart when an episode begins.
+APART = 1.0
 HIGH_VISIBILITY = (0.85, 0.90, 0.10)
 ORANGE = (0.95, 0.40, 0.08)
 
@@ -243,7 +245,9 @@ class ScenarioBuilder:
             room = path.length - (30.0 + WARM_UP) * speed - 8.0
             if room > 8.0:
                 start = float(self.extras.uniform(4.0, room))
-                self.people.append(Person(path, start, speed, self.coat(), self.height()))
+                person = Person(path, start, speed, self.coat(), self.height())
+                if all(math.dist(_begins(person), _begins(other)) > APART for other in self.people):
+                    self.people.append(person)
 
     def coat(self) -> tuple[float, float, float]:
         """The colour of a coat."""
@@ -312,6 +316,13 @@ class ScenarioBuilder:
             incidents=tuple(self.incidents),
             family=self.scenario.family or self.scenario.name,
         )
+
+
+def _begins(person: Person) -> tuple[float, float]:
+    """Where a person is at time 0, after the warm-up; who waits at a crossing has not walked until then."""
+    walked = 0.0 if person.crossing is not None else person.speed * WARM_UP
+    pose = person.path.pose(person.start + walked)
+    return pose.x, pose.y
 
 
 def green_at(time: float, main: float = 20.0, side: float = 15.0) -> Controller:
