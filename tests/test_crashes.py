@@ -30,6 +30,7 @@ from lightemma.report.page import files as page_files
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.batch import BatchRun
 from lightemma.sessions.importing import import_archive
+from lightemma.sessions.views import Views
 from lightemma.simulation.dataset.writer import DatasetWriter, Layout
 from lightemma.table_files import write_table
 from tests.calls.test_cache import filled, question
@@ -315,7 +316,7 @@ def drive_batch(provider: Kept, results: Path, run: str, made: list[Frame], stop
 
         with ResponseCache(results / "c.sqlite") as cache:
             waves = BatchRun({"main": provider}, cache, results / run, ending, said, poll_s=0.0)
-            calls = await waves.answer(lambda: made, ChainOfThought(), PicturePolicy())
+            calls = await waves.answer(lambda: made, ChainOfThought(), Views(1, PicturePolicy()))
             plans = [await ChainOfThought().plan(frame, View(), calls) for frame in made]
             assert {plan.outcome for plan in plans} == {"ok"}
 
