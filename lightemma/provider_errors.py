@@ -70,6 +70,9 @@ _RULES: tuple[_Rule, ...] = (
             r"safety (?:system|filter|check)", r"usage polic(?:y|ies)", r"\bmoderation\b",
             r"(?:inappropriate|unsuitable|prohibited|harmful|sensitive|unsafe) (?:content|words?|input|material)",
             r"sensitive information", r"responsible ai", r"\bnsfw\b", r"data_inspection_failed",
+            r"\bguardrails?\b", r"prompt guard", r"model armor", r"jailbreak", r"safety_check",
+            r"(?:content|text|input|output) .{0,20}\bis unsafe",
+            r"exists? risk", r"(?:considered|is) high risk", r"us(?:e|age) guidelines", r"acceptable use",
             "敏感", "违规", "不安全", "审核",
         ),
         # An account that is closed for what was asked is not one answer that was stopped.
@@ -91,10 +94,13 @@ _RULES: tuple[_Rule, ...] = (
             r"account is (?:not active|overdue|in arrears?)", r"in arrears?\b", r"overdue[- ]payment",
             r"billing (?:is )?(?:not active|disabled|to be enabled|hard limit|not enabled)", r"requires billing",
             r"key limit exceeded", r"free (?:tier|quota) .{0,40}(?:exhausted|used up)", r"payment (?:is )?required",
-            r"balance (?:is )?(?:not enough|too low|insufficient)", r"top[- ]up", r"\brecharge\b", "余额不足", "欠费",
+            r"balance (?:is )?(?:not enough|too low|insufficient)", r"top[- ]up", r"\brecharge\b",
+            r"available credits", r"spend(?:ing)? (?:limit|cap)\b", r"balance limit", r"add funds",
+            r"(?:budget has been|exceeded (?:its|their|your)) (?:exceeded|budget)",
+            r"specified API usage limits", r"\bdunning\b", r"api calls ?/ ?month", "余额不足", "欠费",
         ),
         coded_at=frozenset({400, 401, 402, 403, 404, 422, 429, None}),
-        said_at=_VAGUE | {401},
+        said_at=_VAGUE | {401, 412},
     ),
     # One more than a minute allows is refused with the status of too many: no waiting helps, a smaller request does.
     _Rule(
@@ -102,7 +108,8 @@ _RULES: tuple[_Rule, ...] = (
         codes=_any(r"(?:request|payload|input|prompt)_?too_?(?:large|long)", r"context_?length"),
         words=_any(
             r"(?:request|payload|prompt|input|entity|body|image|message)s?(?: \w+){0,3} too (?:large|long|big)",
-            r"too large for", r"maximum context", r"tokens must be reduced", r"reduce (?:the|your) (?:length|prompt|input)",
+            r"too large for", r"maximum context", r"tokens must be reduced",
+            r"exceeds the maximum number of tokens", r"single request exceeds", r"reduce (?:the|your) (?:length|prompt|input)",
         ),
         coded_at=frozenset({429}),
         said_at=frozenset({429}),
@@ -119,14 +126,16 @@ _RULES: tuple[_Rule, ...] = (
         ),
         coded_at=frozenset({400, 413, 422, 500, None}),
         said_at=frozenset({400, 413, 422, None}),
+        unless=_any(r"please wait"),
     ),
-    _Rule("bad_request", words=_any(r"context (?:length|window|size)"), said_at=frozenset({500})),
+    _Rule("bad_request", words=_any(r"context ?(?:length|window|size)"), said_at=frozenset({500})),
     _Rule(
         "auth",
         codes=_any(r"(?:invalid|incorrect)_?api_?key", r"api_?key_?(?:invalid|not)", r"invalid_?(?:authentication|key)$",
                    r"^(?:1004|2049)$"),
         words=_any(
-            r"(?:invalid|incorrect|wrong|missing|no) api[ _-]?key", r"api[ _-]?key (?:is )?(?:not valid|invalid|missing)"
+            r"(?:invalid|incorrect|wrong|missing|no) api[ _-]?key", r"api[ _-]?key (?:is )?(?:not valid|invalid|missing)",
+            r"access token (?:is )?(?:invalid|expired|no longer)",
         ),
         coded_at=frozenset({400, 403, 404, 422, None}),
         said_at=frozenset({400, 403, 422, None}),
@@ -141,9 +150,17 @@ _RULES: tuple[_Rule, ...] = (
     _Rule(
         "rate_limited",
         codes=_any(r"throttl", r"rate_?limit", r"too_?many_?requests", r"^(?:1302|1305|1002)$"),
-        words=_any(r"rate limit", r"too many requests"),
+        words=_any(r"rate limit", r"too many requests", r"too many tokens, please wait", r"request limit reached"),
         coded_at=frozenset({400, 403, 422, None}),
         said_at=frozenset({None}),
+    ),
+    # Some say with the status of too many calls, or of a broken server, that they have no room for anybody.
+    _Rule(
+        "overloaded",
+        codes=_any(r"overloaded", r"capacity_?exceeded", r"model_?not_?ready"),
+        words=_any(r"\btoo busy\b", r"\boverloaded\b", r"capacity exceeded"),
+        coded_at=frozenset({400, 424, 429, 498, 500}),
+        said_at=frozenset({429, 498, 500}),
     ),
     _Rule("timeout", words=_any(r"\btime(?:d )?-?out\b", r"timed out"), said_at=frozenset({None})),
     _Rule("overloaded", words=_any(r"\boverloaded\b", r"temporarily unavailable"), said_at=frozenset({None})),
@@ -174,7 +191,19 @@ _ASKED_FOR = re.compile(r"limit:? ?([\d,]{1,15})\b.{0,80}?requested:? ?([\d,]{1,
 _SIGNS = re.compile(r"[\s.:-]+")
 
 _CODE_FIELDS = frozenset(
-    {"code", "type", "status", "reason", "reasons", "error_code", "err_code", "errcode", "error_type", "status_code"}
+    {
+        "code",
+        "type",
+        "status",
+        "reason",
+        "reasons",
+        "error_code",
+        "err_code",
+        "errcode",
+        "error_type",
+        "status_code",
+        "__type",
+    }
 )
 _INNER_FIELDS = ("error", "errors", "details", "metadata", "innererror", "inner_error", "base_resp", "raw", "response")
 _SENTENCE_FIELDS = ("message", "detail", "error_msg", "error_message", "errmsg", "err_msg", "msg", "status_msg")

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 _NAMES = (
     "think(?:ing)?|thoughts?|thought_process|rethink|reason|reasoning|reflect|reflection|analysis|scratchpad|monologue|"
-    "chain_of_thought|cot(?:_[a-z_]+)?|deliberation"
+    "chain_of_thought|cot(?:_[a-z_]+)?|deliberation|思考|思考过程|推理|推理过程|思维链"
 )
 #: Names that may stand before and behind, as in ``seed:think`` and ``longcat_think``.
 _NAME = rf"(?:[a-z0-9]{{1,20}}[:_-])?(?:{_NAMES})"
-_TAG = rf"(?:<|&lt;)(?P<tag>/?{_NAME})(?:\s[^<>\n]{{0,80}})?(?:>|&gt;)"
+_TAG = rf"(?:\\?<|&lt;|＜)\s{{0,2}}\\?(?P<tag>/?[ ]{{0,2}}{_NAME})(?:\s[^<>\n]{{0,80}})?\\?(?:>|&gt;|＞)"
 _TRIANGLE = rf"◁(?P<triangle>/?{_NAME})▷"
-_SQUARE = r"(?-i:\[(?P<square>/?(?:THINK|THINKING|THOUGHT|REASONING))\])"
+_SQUARE = r"(?-i:\[(?P<square>/?(?:THINK|THINKING|THOUGHT|REASONING|think|thinking))\])"
 _PIPE = r"<[|｜](?P<pipe>/?[a-z0-9_▁:-]{0,20}(?:think|thought|reasoning|cot_|inner_)[a-z0-9_▁:-]{0,20})[|｜]>"
 _UNUSED = r"<unused(?P<unused>9[45])>(?:(?<=94>)thought\b)?"
 _GEMMA = r"(?P<gemma><\|channel>(?:\s*thought\b)?|<channel\|>)"
@@ -198,7 +198,11 @@ def _is_end(mark: re.Match[str]) -> bool:
 def _family(mark: re.Match[str]) -> str:
     """The same for the beginning and the end of a block."""
     group = mark.lastgroup or ""
-    return f"{group} {_OPENS_OR_CLOSES.sub('', mark[group]).lower()}" if group not in ("unused", "gemma") else group
+    return (
+        f"{group} {_OPENS_OR_CLOSES.sub('', mark[group]).strip().lower()}"
+        if group not in ("unused", "gemma")
+        else group
+    )
 
 
 def _end_of(marks: list[re.Match[str]], number: int, last_ends: dict[str, int]) -> int | None:

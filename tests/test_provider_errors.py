@@ -46,6 +46,16 @@ FILTERED = [
     (500, openai(code="content_filter")),
     (None, {"status_code": 1027, "status_msg": "output new_sensitive"}),
     (None, openai("Input contains sensitive words")),
+    (400, {"error_code": 336104, "error_msg": "the content of user is unsafe"}),
+    (None, {"error_code": 336104, "error_msg": "the content of user is unsafe"}),
+    (400, openai("Content Exists Risk", code="invalid_request_error")),
+    (400, openai("The request was rejected because it was considered high risk")),
+    (403, {"code": "no permission", "error": "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_X"}),
+    (400, openai("Violated guardrail policy")),
+    (400, openai("Request blocked by Prompt Guard")),
+    (400, {"__type": "ValidationException", "message": "The response was blocked by Guardrail"}),
+    (400, google("FAILED_PRECONDITION", "Request blocked by Model Armor")),
+    (400, openai("The image violates our Acceptable Use Policy")),
 ]
 NO_CREDIT = [
     (400, openai("Access denied, please make sure your account is in good standing.", code="Arrearage")),
@@ -64,6 +74,15 @@ NO_CREDIT = [
     (429, google("RESOURCE_EXHAUSTED", "Your prepayment credits are depleted.")),
     (429, openai("余额不足或无可用资源包", code="1113")),
     (None, {"status_code": 1008, "status_msg": "insufficient balance"}),
+    (403, {"code": "exhausted", "error": "Your team has used all available credits or reached its monthly limit."}),
+    (429, {"code": "exhausted", "error": "Your team has reached its monthly spending limit."}),
+    (412, openai("Account is suspended, possibly due to reaching the monthly spending limit")),
+    (400, openai("Budget has been exceeded! Current cost: 0.1, Max budget: 0.1")),
+    (403, openai("You've reached your inference balance limit; add funds")),
+    (400, anthropic("invalid_request_error", "You have reached your specified API usage limits.")),
+    (403, google("PERMISSION_DENIED", "Lightning dunning decision is deny for project: 1")),
+    (429, google("RESOURCE_EXHAUSTED", "Your project has exceeded its monthly spending cap.")),
+    (429, openai("You are using a Trial key, which is limited to 1000 API calls / month")),
 ]
 NEVER_FITS = [
     (
@@ -82,6 +101,9 @@ NEVER_FITS = [
     (422, openai("`inputs` must have less than 4096 tokens, input is too long")),
     (500, openai("the request exceeds the available context size")),
     (None, openai("no", code="context_length_exceeded")),
+    (429, google("RESOURCE_EXHAUSTED", "The input token count (2) exceeds the maximum number of tokens allowed (1)")),
+    (429, openai("A single request exceeds the limit of 10000 tokens")),
+    (500, openai("litellm.ContextWindowExceededError: no")),
 ]
 OTHERS = [
     (
@@ -112,6 +134,12 @@ OTHERS = [
     (503, openai("model overloaded"), "overloaded"),
     (None, {"status_code": 1002, "status_msg": "rate limit"}, "rate_limited"),
     (None, openai("x", status="UNAVAILABLE"), "overloaded"),
+    (400, {"__type": "ThrottlingException", "message": "Too many tokens, please wait."}, "rate_limited"),
+    (None, {"error_code": 18, "error_msg": "Open api qps request limit reached"}, "rate_limited"),
+    (None, {"error_code": 110, "error_msg": "Access token invalid or no longer valid"}, "auth"),
+    (500, openai("System is too busy now. Please try again later.", code=50505), "overloaded"),
+    (429, openai("The engine is currently overloaded", type="engine_overloaded_error"), "overloaded"),
+    (498, openai("Flex", type="capacity_exceeded"), "overloaded"),
     (None, {"code": {"code": [[]]}, "error": [[[[[[[[]]]]]]]]}, "invalid_response"),
 ]
 CASES = [

@@ -52,6 +52,12 @@ PARTED = {
     "an answer though thinking never ends": "<think>DRAFT <answer>PLAN</answer>",
     "glm": "<think>DRAFT</think>\n<answer><|begin_of_box|>PLAN<|end_of_box|></answer>",
     "boxed": "$\\boxed{PLAN}$",
+    "blanks in the tags": "< think >DRAFT</ think >PLAN",
+    "a stroke escaped as in JSON": "<think>DRAFT<\\/think>PLAN",
+    "tags escaped as in Markdown": "\\<think\\>DRAFT\\</think\\>PLAN",
+    "full-width tags": "＜think＞DRAFT＜/think＞PLAN",
+    "a Chinese name": "<思考>DRAFT</思考>PLAN",
+    "square, in small letters": "[think]DRAFT[/think]PLAN",
 }
 ENDS = (
     "<|im_end|>", "<|endoftext|>", "</s>", "<|eot_id|>", "<end_of_turn>\n", "<|end|>", "<eos>", "<|return|>", "<|eom_id|>",

@@ -22,13 +22,13 @@ FAILURES = Failures("http://x", "m")
 REASONS = {
     "content_filter": "SAFETY RECITATION PROHIBITED_CONTENT BLOCKLIST SPII LANGUAGE IMAGE_SAFETY content_filtered sensitive "
     "guardrail_intervened content-filter contentFilter ERROR_TOXIC FINISH_REASON_SAFETY FinishReason.SPII policy_violation "
-    "output_moderated unsafe_content",
+    "output_moderated unsafe_content high_risk csam violation illegal user_input_flagged banned censored nsfw",
     "length": "length MAX_TOKENS max_output_tokens max_new_tokens model_length model_context_window_exceeded "
-    "max_tokens_reached",
-    "refused": "refusal refused model_refused",
-    "stop": "stop STOP end_turn stop_sequence eos eos_token COMPLETE completed",
-    "server_error": "error abort aborted cancelled load engine_failure generation_error",
-    "overloaded": "insufficient_system_resource",
+    "max_tokens_reached context_window output_limit",
+    "refused": "refusal refused model_refused denied rejected",
+    "stop": "stop STOP end_turn stop_sequence eos eos_token COMPLETE completed <|im_end|> eot_id stop_strings stop_token_id",
+    "server_error": "error abort aborted cancelled load engine_failure generation_error internal crash out_of_memory",
+    "overloaded": "insufficient_system_resource no_capacity_left",
     "connection": "network_error",
     "timeout": "timeout deadline_exceeded",
     "invalid_response": "tool_calls function_call tool_use pause_turn malformed_function_call MALFORMED_FUNCTION_CALL "

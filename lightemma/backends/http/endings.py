@@ -27,11 +27,14 @@ _ENDINGS: dict[Ending, tuple[str, ...]] = {
         "stop", "stopped", "end_turn", "stop_sequence", "stop_token", "stop_str", "stop_criteria", "eos", "eos_token",
         "eos_found", "end", "ended", "end_of_text", "end_of_turn", "endoftext", "complete", "completed", "finish",
         "finished", "done", "normal", "success", "succeeded", "matched_stop",
+        "im_end", "eot", "eot_id", "stop_word", "stop_words", "stop_string", "stop_strings", "stop_id", "stop_token_id",
+        "hit_stop_token", "model_stop", "natural",
     ),
     "length": (
         "length", "max_length", "max_tokens", "max_token", "max_output_tokens", "max_new_tokens", "max_completion_tokens",
         "max_tokens_reached", "token_limit", "token_limit_reached", "model_length", "model_context_window_exceeded",
         "context_length", "context_length_exceeded", "continuation", "incomplete", "truncated", "cutoff", "limit",
+        "limit_reached", "output_limit", "context_window", "token_budget",
     ),
     "refused": ("refusal", "refused", "refuse", "declined", "model_refusal"),
     "content_filter": (
@@ -59,10 +62,16 @@ _BY_REASON: dict[str, Ending] = {reason: ending for ending, reasons in _ENDINGS.
 _BY_PART: tuple[tuple[str, Ending], ...] = (
     ("filter", "content_filter"), ("safety", "content_filter"), ("moderat", "content_filter"), ("sensitiv", "content_filter"),
     ("prohibit", "content_filter"), ("guardrail", "content_filter"), ("policy", "content_filter"), ("block", "content_filter"),
-    ("recitation", "content_filter"), ("harm", "content_filter"), ("unsafe", "content_filter"), ("toxic", "content_filter"),
-    ("refus", "refused"), ("tool", "invalid_response"), ("function", "invalid_response"), ("timeout", "timeout"),
+    ("recitation", "content_filter"), ("harm", "content_filter"), ("risk", "content_filter"), ("violat", "content_filter"),
+    ("illegal", "content_filter"),
+    ("flagged", "content_filter"), ("banned", "content_filter"), ("censor", "content_filter"),
+    ("csam", "content_filter"), ("nsfw", "content_filter"),
+    ("complian", "content_filter"), ("unsafe", "content_filter"), ("toxic", "content_filter"),
+    ("refus", "refused"), ("denied", "refused"), ("reject", "refused"), ("declin", "refused"),
+    ("tool", "invalid_response"), ("function", "invalid_response"), ("timeout", "timeout"),
     ("error", "server_error"), ("fail", "server_error"), ("abort", "server_error"), ("cancel", "server_error"),
-    ("interrupt", "server_error"), ("max_", "length"), ("length", "length"), ("token_limit", "length"),
+    ("interrupt", "server_error"), ("internal", "server_error"), ("crash", "server_error"), ("memory", "server_error"),
+    ("capacity", "overloaded"), ("overload", "overloaded"), ("max_", "length"), ("length", "length"), ("token_limit", "length"),
 )  # fmt: skip
 #: What counts where a server gives two reasons: the earlier of these.
 _GRAVITY: tuple[Ending, ...] = ("content_filter", "refused")
