@@ -32,6 +32,10 @@ NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
         ({"ratelimit-remaining": "none", "ratelimit-reset": "30"}, None),
         ({"ratelimit-remaining": "0", "ratelimit-reset": "nan"}, None),
         ({"ratelimit-reset": "30"}, None),
+        ({"x-ratelimit-reset-after": "9.5"}, 9.5),
+        ({"ratelimit": '"day";r=7;t=900, "minute";r=0;t=11'}, 11.0),
+        ({"ratelimit": '"minute";r=05;t=11'}, None),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "9" * 400 + "h"}, None),
         ({}, None),
     ],
 )
@@ -45,4 +49,5 @@ def test_retry_after_goes_first_and_other_statuses_do_not_wait_for_limits():
     headers = {"ratelimit-remaining": "0", "ratelimit-reset": "30"}
     assert failures.status(429, {}, "slow", headers).retry_after_s == 30.0
     assert failures.status(429, {}, "slow", headers | {"retry-after": "4"}).retry_after_s == 4.0
+    assert failures.status(429, {}, "slow", headers | {"retry-after": "1m2s"}).retry_after_s == 62.0
     assert failures.status(500, {}, "broken", headers).retry_after_s is None

@@ -19,7 +19,7 @@ from lightemma.backends.base import CallError
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
 from lightemma.backends.http.excess import excess_of
-from lightemma.backends.http.reset_headers import reset_after
+from lightemma.backends.http.reset_headers import reset_after, span_s
 from lightemma.errors import UserError
 from lightemma.failures import CallKind
 from lightemma.outside_text import cleaned
@@ -165,6 +165,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
             continue
         if math.isfinite(seconds) and seconds >= 0:
             return seconds
+    span = span_s(headers.get("retry-after", "").strip())
+    if span is not None:
+        return span
     try:
         moment = parsedate_to_datetime(headers.get("retry-after", ""))
         if moment.tzinfo is None:

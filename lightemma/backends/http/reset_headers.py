@@ -20,6 +20,7 @@ _LIMITS = (
 )
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_USED_UP = re.compile(r"\br=0\b[^,]{0,80}?;\s?t=(\d{1,9})(?!\d)")
 #: A number of seconds above this is a moment since 1970, in seconds or milliseconds.
 _MOMENT_S = 1e9
 _MOMENT_MS = 1e12
@@ -40,7 +41,21 @@ def reset_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
             seconds = _seconds(text.strip(), now)
             if seconds is not None:
                 found.append(seconds)
+    after = headers.get("x-ratelimit-reset-after")
+    if after and (seconds := _seconds(after.strip(), now)) is not None:
+        found.append(seconds)
+    # The draft of the IETF has all in one header: ``"minute";r=0;t=11``.
+    found += [float(seconds) for seconds in _USED_UP.findall(headers.get("ratelimit", "")[:1000])]
     return max(found, default=None)
+
+
+def span_s(text: str) -> float | None:
+    """Seconds of a span such as ``6m0s`` or ``120ms``; None for other texts."""
+    spans = _SPAN.findall(text)
+    if not spans or "".join(number + unit for number, unit in spans) != text:
+        return None
+    seconds = sum(float(number) * _UNITS_S[unit] for number, unit in spans)
+    return seconds if math.isfinite(seconds) else None
 
 
 def _is_zero(text: str | None) -> bool:
@@ -55,9 +70,9 @@ def _seconds(text: str, now: datetime) -> float | None:
     try:
         number = float(text)
     except ValueError:
-        spans = _SPAN.findall(text)
-        if spans and "".join(number + unit for number, unit in spans) == text:
-            return sum(float(number) * _UNITS_S[unit] for number, unit in spans)
+        span = span_s(text)
+        if span is not None:
+            return span
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
