@@ -269,3 +269,15 @@ def test_options_of_later_versions_change_no_older_answers_key():
     backend = COMPATIBLE.backend
     assert "finish_reasons" not in backend.Options().model_dump(mode="json")
     assert backend.Options(finish_reasons={"a": "stop"}).model_dump(mode="json")["finish_reasons"] == {"a": "stop"}
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"output_sensitive": True},
+        {"choices": [], "prompt_filter_results": [{"content_filter_results": {"hate": {"filtered": True}}}]},
+    ],
+)
+def test_a_filter_that_is_named_beside_the_answers(beside):
+    assert outcome(read_chat, chat() | beside) == "content_filter"
+    assert outcome(read_chat, chat(output_sensitive=False, prompt_filter_results=[7])) == "stop"

@@ -136,6 +136,13 @@ def _refuse_reported(content: object, answers: str, failures: Failures) -> None:
     base = content.get("base_resp")
     if isinstance(base, dict) and base.get("status_code"):
         raise failures.reported(base)
+    asked = content.get("prompt_filter_results")
+    blocked = not content.get(answers) and any(
+        isinstance(one, dict) and _is_filtered(one.get("content_filter_results"))
+        for one in (asked if isinstance(asked, list) else ())
+    )
+    if blocked or content.get("output_sensitive") is True:
+        raise failures.error("content_filter", "the server says beside its answer that its filter stopped it")
     if not content.get(answers) and sentence_of(content) is not None:
         raise failures.reported(content)
 
