@@ -76,8 +76,9 @@ class Untouched:
 
     @cached_property
     def _by_scene(self) -> dict[str, list[Frame]]:
+        # In an order of their own: frames come as they were finished, and that is never the same twice.
         found: dict[str, list[Frame]] = {}
-        for frame in self.frames:
+        for frame in sorted(self.frames, key=lambda frame: (frame.scene, frame.frame_index)):
             found.setdefault(frame.scene, []).append(frame)
         return found
 

@@ -267,3 +267,17 @@ class Broken(Nameless):
 
 def test_a_history_is_known_unless_a_probe_hides_it():
     assert EgoHistory(np.zeros((8, 2)), np.zeros((6, 2))).known
+
+
+@pytest.mark.parametrize("name", ["other-picture", "other-words", "other-scene"])
+def test_what_is_drawn_does_not_depend_on_the_order_in_which_frames_were_finished(run, name):
+    (probe,) = chosen_probes([name])
+    backwards = replace(run, frames=run.frames[::-1])
+
+    def drawn(of: Untouched) -> list[object]:
+        return [
+            (probe.change(frame, of).frame.image_path, *(probe.answer(stage, frame, of) for stage in probe.replaces))
+            for frame in run.frames
+        ]
+
+    assert drawn(backwards) == drawn(run)
