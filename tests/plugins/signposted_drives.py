@@ -93,10 +93,12 @@ class SignpostedDrives(FrameSource):
         folder: where the pictures are written.
         scenes: how many.
         frames: of each scene, one after the other.
+        least: m/s by which the speed changes in each of them, so that few scenes are enough.
     """
 
-    def __init__(self, folder: str | Path, scenes: int = 150, frames: int = FRAMES) -> None:
+    def __init__(self, folder: str | Path, scenes: int = 150, frames: int = FRAMES, least: float = 0.0) -> None:
         self.folder = Path(folder)
+        self._least = least
         self._length = frames
         (self.folder / "pictures").mkdir(parents=True, exist_ok=True)
         self._frames = {frames[0].scene: frames for frames in islice(self._drives(), int(scenes))}
@@ -121,7 +123,7 @@ class SignpostedDrives(FrameSource):
             for number, scenario in enumerate(scenario_names()):
                 frames = recorded(Drive(scenario, seed))
                 pieces = [frames[first : first + self._length] for first in range(len(frames) - self._length + 1)]
-                whole = [piece for piece in pieces if all(map(suitable, piece))]
+                whole = [piece for piece in pieces if all(suitable(frame, self._least) for frame in piece)]
                 if whole:
                     # Another part of each drive, so that all that a scenario is made of is there.
                     piece = whole[(5 * seed + 3 * number + 4) % len(whole)]
@@ -151,10 +153,10 @@ def recorded(drive: Drive) -> list[Frame]:
     return frames_of_track(track)
 
 
-def suitable(frame: Frame) -> bool:
-    """Whether the car moves now and in three seconds, and does not turn out of the picture."""
+def suitable(frame: Frame, least: float = 0.0) -> bool:
+    """Whether the car moves now and in three seconds, changes its speed, and does not turn out of the picture."""
     now, truth = float(frame.history.actions[-1, 0]), truth_of(frame)
-    return min(now, now + truth.change) >= SLOWEST and abs(truth.turn) <= WIDEST
+    return min(now, now + truth.change) >= SLOWEST and abs(truth.change) >= least and abs(truth.turn) <= WIDEST
 
 
 def _values(truth: Truth) -> tuple[float, float]:
