@@ -27,7 +27,8 @@ def _light(colour: str) -> str:
     return (
         rf"\b{colour}(?:,| and \w+)? (?:\w+[- ]){{0,2}}?{_LIGHT}\b(?! on the (?:car|vehicle|back|rear)|s? of (?:the|"
         rf"a) (?:car|vehicle|truck|bus))"
-        rf"|{_OTHER_LIGHTS}\b{_LIGHT} {_GAP}(?:is|are|show\w*|display\w*|turn\w*|indicat\w*|appear\w*|remain\w*|currently|"
+        rf"|{_OTHER_LIGHTS}\b{_LIGHT} {_GAP}(?:is|are|show\w*|display\w*|turn\w*|indicat\w*|appear\w*|remain\w*|"
+        rf"currently|"
         rf"with|in|at|on|"
         rf"emit\w*|signal\w*|illuminat\w*|lit|seem\w*|visible|glow\w*|reads?)?,? {_GAP}{colour}\b"
         r"(?=[.,;)]|$| (?:for|and|indicat\w+|allow\w*|in|at|on|as|but|suggest\w+|which|signals?|lights?(?! on)|arrows?|"
@@ -43,14 +44,16 @@ PATTERNS: dict[str, str] = {
     "red_light": _light("red"),
     "green_light": _light("green"),
     "person": (
-        r"\b(?<!for )(?:pedestrians?|persons?|people|individuals?|passersby|passers-by|bystanders?|man|men|woman|women|child|"
+        r"\b(?<!for )(?:pedestrians?|persons?|people|individuals?|passersby|passers-by|bystanders?|man|men|woman|"
+        r"women|child|"
         r"children|kids?|"
         r"workers?|officers?|policem[ae]n|someone|jogger|joggers|runners?|foot traffic|pedestrian activity)\b"
         r"(?! (?:crossing (?:sign|symbol|area|zone|ahead|mark|light|signal|is|with|and|or|at|in|on the|located|visible|"
         r"line|strip|button|warning|lane)|crossings?\b(?! the| in front| from| at the| a)|"
         r"crosswalks?|signals?|signs?|walkways?|walks?\b(?=way)|bridges?|overpass\w*|lights?|traffic|"
         r"lanes?|zones?|areas?|paths?|"
-        r"pathways?|symbols?|islands?|barriers?|underpass|refuge|safety|markings?|infrastructure|access|priority|railing|"
+        r"pathways?|symbols?|islands?|barriers?|underpass|refuge|safety|markings?|infrastructure|access|priority|"
+        r"railing|"
         r"warning|right|guard|or vehicular|"
         r"and vehic|bicycle|footbridge|plaza|mall|street|alley|sidewalks?|passage|stripes|control|button|gate|fence|"
         r"refuge|friendly|ramp|tunnel|walk\b|traffic light|stop|-friendly))"
@@ -60,31 +63,46 @@ PATTERNS: dict[str, str] = {
         rf"\b{_VEHICLE}\b(?! parked| are parked| is parked)(?:(?!parked|oncoming|opposite|towards|approaching|"
         rf"building)[^.;]){{0,60}}?\b"
         r"(?:ahead|in front|in the (?:same|ego|ego's|our|current) lane|"
-        r"(?:travel|driv|mov|head|proceed|go)\w* (?:in )?(?:the )?same direction|away from (?:the |us)?(?:camera|viewer|"
+        r"(?:travel|driv|mov|head|proceed|go)\w* (?:in )?(?:the )?same direction|away from (?:the |us)?(?:camera|"
+        r"viewer|"
         r"ego)?|"
         r"moving forward|(?:brake|tail|rear) ?lights?)\b(?! of a parked)"
         # Ahead ... a vehicle.
-        r"|\b(?:(?:directly |immediately |further )?ahead|in front)(?: of (?:the (?:ego|camera|vehicle|viewer|"
+        r"|\b(?:(?<!light )(?<!lights )(?<!signal )(?<!intersection )(?:directly |immediately |"
+        r"further )?(?<!light )(?<!lights )(?<!intersection )ahead|in front)(?: of (?:the (?:ego|camera|vehicle|viewer|"
         r"car)(?: vehicle| car)?|us|it))?"
-        r"(?: in the (?:\w+ )?lane)?,? (?:(?:is|are|there is|there's|there are|a|an|the|several|multiple|two|three|"
+        r"(?: in the (?:\w+ ){0,2}lane)?,? (?:(?:is|are|there is|there's|there are|a|an|the|several|multiple|two|three|"
         r"another|one|we|see) )+"
         rf"(?:[\w-]+ ){{0,4}}?{_VEHICLE}\b"
         rf"|\b(?:lead|leading|preceding|front) (?:\w+ )?{_VEHICLE}\b"
-        rf"|\b(?:following|behind|tailing) (?:a|an|the|another) (?:[\w-]+ ){{0,3}}?{_VEHICLE}\b"
+        # In the lane that is driven in, or waiting at its light.
+        rf"|\b{_VEHICLE}\b(?:(?!parked|oncoming|opposite|left|right|adjacent)[^.;]){{0,50}}?\b(?:in the (?:center|"
+        rf"centre|middle)(?: of the)? "
+        r"(?:lane|road)|in the middle of the lane|in (?:the|our) (?:lane of travel|travel lane|"
+        r"current (?:travel )?lane)|in both lanes|in the lanes|"
+        r"driving away|on (?:its|the) rear)\b"
+        rf"|\b(?:a|an) (?:[\w-]+ ){{0,3}}?{_VEHICLE}\b(?<!s)(?: \w+){{0,3}}? (?:stopped|waiting|halted) at (?:a|"
+        rf"the) (?:red )?(?:traffic |stop)?light\b"
+        rf"|\bin the (?:lane of travel|(?:current )?travel lane|current lane),? (?:[\w-]+ ){{0,5}}?{_VEHICLE}\b"
+        rf"|\b(?:following|(?:ego|we|camera)\b[^.;,]{{0,45}}? (?:behind|tailing)) (?:a|an|the|"
+        rf"another) (?:[\w-]+ ){{0,3}}?{_VEHICLE}\b"
         r"|\b(?:traffic|congestion|queue\w*) (?:is |directly |visible |immediately )?ahead\b"
     ),
     "roadworks": (
-        r"\b(?:road ?works?\b|construction (?:zone|area|work|barrier|barricade|cone|equipment|vehicle|sign|material|fence|"
+        r"\b(?:road ?works?\b|construction (?:zone|area|work|barrier|barricade|cone|equipment|vehicle|sign|"
+        r"material|fence|"
         r"fencing|crew|machine|truck|barrel|marker)\w*|(?:road|street|lane|highway|side of the (?:street|road)) (?:is |"
         r"are )?"
         r"(?:currently |partially )?(?:under (?:construction|repair)|being repaired)|road construction|cones?\b|"
-        r"(?:work|working) (?:zone|area)s?|excavators?|(?:traffic|orange)(?: and white)?(?: striped)? (?:barrels?|drums?|"
+        r"(?:work|working) (?:zone|area)s?|excavators?|(?:traffic|orange)(?: and white)?(?: striped)? (?:barrels?|"
+        r"drums?|"
         r"barricades?)|barrels\b|road (?:repair|maintenance)s?|pylons?|(?:orange|plastic|temporary|water-filled|"
         r"red and white)(?: and white)?(?: plastic| striped| traffic| safety| construction)* (?:barriers?|barricades?|"
         r"fenc\w+))"
     ),
     "bad_weather": (
-        r"\b(?:rain(?:y|ing|fall|s|drops?|water)?\b|drizzl\w+|wet\b|snow\w*|fog(?:gy)?\b|mist(?:y)?\b|storm\w*|hail|sleet|"
+        r"\b(?:rain(?:y|ing|fall|s|drops?|water)?\b|drizzl\w+|wet\b|snow\w*|fog(?:gy)?\b|mist(?:y)?\b|storm\w*|"
+        r"hail|sleet|"
         r"icy\b|damp\b|slick\b|slippery|water droplets|puddles?|inclement|hazy\b|haze\b)"
     ),
 }  # fmt: skip
@@ -94,7 +112,8 @@ _DENYING: dict[str, str] = {
     "bad_weather": (
         r"\b(?:weather (?:conditions? )?(?:\w+ ){0,3}?(?:is|are|seems?|appears?|looks?)?(?: to be)? ?(?:\w+ )?(?:clear|"
         r"sunny|fair|good|fine|dry|pleasant|bright)|clear (?:weather|skies|sky|day)|sunny|"
-        r"sky (?:\w+ ){0,4}?(?:clear|blue)|clear,? (?:and )?(?:blue|sunny)|blue sk(?:y|ies)|dry (?:road|weather|pavement|"
+        r"sky (?:\w+ ){0,4}?(?:clear|blue)|clear,? (?:and )?(?:blue|sunny)|blue sk(?:y|ies)|dry (?:road|weather|"
+        r"pavement|"
         r"surface|condition)s?|(?:road|pavement|surface) (?:\w+ ){0,3}?dry)\b"
     ),
 }
@@ -104,30 +123,45 @@ _NO_LIGHTS = re.compile(
     r"while)\b)[^.;]){0,70}?\b(?:traffic (?:lights?|signals?)|traffic control (?:signals?|devices?)|signals?\b(?! to))"
 )
 _NO_VEHICLES = re.compile(
-    r"\b(?:no|not any|without(?: any)?|absence of|lack of|neither|nor|devoid of|clear of|free of|empty of)\b"
-    rf"(?:(?! (?:is|are|there|but|while|parked)\b)[^.;]){{0,40}}?\b(?:{_VEHICLE}\b(?! parked)|traffic\b(?! (?:light|"
+    r"\b(?:no|not|without(?: any)?|absence of|lack of|neither|nor|devoid of|clear of|free of|empty of)\b"
+    rf"(?:(?! (?:is|are|there|but|while|parked|and the|of the|aside|except|"
+    rf"approaching)\b)[^.;]){{0,60}}?\b(?:{_VEHICLE}\b(?! parked)|traffic\b(?! (?:light|"
     rf"signal|control|sign|congest|cone|lane)))"
 )
+#: "No other vehicles" after one that drives: there is one, wherever it is.
+_OTHER_VEHICLES = re.compile(r"\bother (?:[\w-]+ )?$")
+_ONE_VEHICLE = re.compile(rf"(?<!parked )\b{_VEHICLE}\b(?! (?:\w+ )?parked)(?! (?:stops?|lanes?)\b)")
+#: A vehicle that stands at the kerb or drives another way is none ahead, whatever is said of its place.
+_ELSEWHERE = re.compile(
+    r"\b(?:parked|oncoming|opposite direction|adjacent lane|other lane|crossing the|in the intersection|"
+    r"(?:left|right)[- ]turn lane|ahead on the (?:left|right)|ahead of a)\b"
+)
+_NEXT = re.compile(r",| (?:and|while|with) ")
 _END = re.compile(r"[.!?;](?=\s|$)|\n+")
-_AND = re.compile(r"\band (?=(?:a|an|some|several|two|there)\b)")
+_AND = re.compile(r"\band (?=(?:a|an|some|several|two|there|few|multiple)\b)")
 _CLAUSE = re.compile(
-    r",? (?:but|however|although|though|while|whereas)\b|, (?:with|and) (?=(?:a|an|the|several|two|three|some|there)\b)|"
+    r",? (?:but|however|although|though|while|whereas)\b|, (?:with|and) (?=(?:a|an|the|several|two|three|some|"
+    r"there)\b)|"
     r", (?:the|a|an|there)\b|"
     # Unpunctuated answers: what begins a new statement.
     r" there (?:is|are) (?!no)|\bthe (?:sky|overall|weather|scene|environment|road (?:is|appears|surface|has)|"
     r"traffic lights?|lane markings)|"
-    r"\bwith (?=(?:only|a|an|several|some|two|multiple)\b)|\bon the (?:left|right)\b|\b(?:several|multiple|some|two|three) "
+    r"\bwith (?=(?:only|a|an|several|some|two|multiple)\b)|\bon the (?:left|right)\b|\b(?:several|multiple|some|"
+    r"two|three) "
 )
 _NEGATION = re.compile(
-    r"\b(?:no|not|without|none|neither|nor|never|absence of|lack of|devoid of|free (?:of|from)|clear of|empty of|cannot|"
+    r"\b(?:no|not|without|none|neither|nor|never|absence of|lack of|devoid of|free (?:of|from)|clear of|empty of|"
+    r"cannot|"
     r"isn't|aren't|hardly)\b|n't\b|\binvisible\b"
 )
 _AFTER_NEGATION = re.compile(
-    r"^[^.;,]{0,45}?\b(?:(?:is|are|was|were|can|be)(?: \w+ly)?(?: not|n't)\b|(?:is|are) (?:absent|missing)|cannot be seen|"
+    r"^[^.;,]{0,45}?\b(?:(?:is|are|was|were|can|be)(?: \w+ly)?(?: not|n't)\b|(?:is|are) (?:absent|missing)|"
+    r"cannot be seen|"
     r"can be seen neither|not (?:clearly |immediately |currently )?(?:visible|present|seen))"
 )
 _HEDGE = re.compile(
-    r"\b(?:possibly|perhaps|maybe|may|might|could|likely|probably|potential(?:ly)?|presumably|what (?:seems|looks|could)|"
+    r"\b(?:possibly|perhaps|maybe|may|might|could|likely|probably|potential(?:ly)?|presumably|what (?:seems|looks|"
+    r"could)|"
     r"seem(?:s|ing)?|unclear|uncertain|or possibly|suggest\w* (?:recent|possible|that it|a recent)|if any|any)\b"
 )
 
@@ -169,7 +203,7 @@ def read_claims(text: str) -> dict[str, Claimed]:
     """
     sentences = _sentences(text)
     found = {
-        field: _read(text, sentences, pattern)
+        field: _read(text, sentences, pattern, ahead=field == "lead_vehicle")
         if any(word in text for word in _WORDS.get(field, ("",)))
         else Claimed("absent")
         for field, pattern in _COMPILED.items()
@@ -180,7 +214,7 @@ def read_claims(text: str) -> dict[str, Claimed]:
             found[field] = Claimed("denied", match.start(), match.end())
     if found["lead_vehicle"].claim == "absent":
         match = _NO_VEHICLES.search(text)
-        if match:
+        if match and not _another(text, match):
             found["lead_vehicle"] = Claimed("denied", match.start(), match.end())
     if found["red_light"].claim == found["green_light"].claim == "absent":
         match = _NO_LIGHTS.search(text)
@@ -188,6 +222,17 @@ def read_claims(text: str) -> dict[str, Claimed]:
             denied = Claimed("denied", match.start(), match.end())
             found |= {"red_light": denied, "green_light": denied}
     return found
+
+
+def _another(text: str, denial: re.Match[str]) -> bool:
+    """Whether the vehicles that are denied are others than one that was told before."""
+    vehicle = re.search(rf"{_VEHICLE}$", denial.group())
+    if vehicle is None or not _OTHER_VEHICLES.search(denial.group()[: vehicle.start()]):
+        return False
+    before = text[max(0, denial.start() - _FAR) : denial.start()]
+    return any(
+        "parked" not in before[max(0, one.start() - 40) : one.end() + 40] for one in _ONE_VEHICLE.finditer(before)
+    )
 
 
 def _sentences(text: str) -> list[tuple[int, int]]:
@@ -204,13 +249,16 @@ _FAR = 600
 _STRENGTH: Sequence[Claim] = ("absent", "denied", "hedged", "claimed")
 
 
-def _read(text: str, sentences: Sequence[tuple[int, int]], pattern: re.Pattern[str]) -> Claimed:
+def _read(text: str, sentences: Sequence[tuple[int, int]], pattern: re.Pattern[str], ahead: bool) -> Claimed:
     best = Claimed("absent")
     for match in pattern.finditer(text):
         low, high = sentences[bisect_right(sentences, (match.start(), len(text))) - 1]
         low = max(low, match.start() - _FAR)
         high = min(high, match.end() + _FAR)
-        claim = _state(text[low : match.start()], match.group(), text[match.end() : high])
+        before, after = text[low : match.start()], text[match.end() : high]
+        if ahead and _ELSEWHERE.search(_AND.split(_clause(before))[-1] + match.group() + _NEXT.split(after[:30])[0]):
+            continue
+        claim = _state(before, match.group(), after)
         if _STRENGTH.index(claim) > _STRENGTH.index(best.claim):
             best = Claimed(claim, match.start(), match.end())
         if claim == "claimed":
@@ -218,10 +266,14 @@ def _read(text: str, sentences: Sequence[tuple[int, int]], pattern: re.Pattern[s
     return best
 
 
+def _clause(before: str) -> str:
+    breaks = list(_CLAUSE.finditer(before))
+    return before[breaks[-1].start() :] if breaks else before
+
+
 def _state(before: str, said: str, after: str) -> Claim:
     """Whether a mention asserts, denies or hedges, by the words of its clause before and after it."""
-    breaks = list(_CLAUSE.finditer(before))
-    clause = before[breaks[-1].start() :] if breaks else before
+    clause = _clause(before)
     if _NEGATION.search(clause) or _NEGATION.search(said) or _AFTER_NEGATION.match(after):
         return "denied"
     if _HEDGE.search(_AND.split(clause)[-1][-60:]) or re.search(r"\b(?:possibly|might|may|could|likely)\b", said):

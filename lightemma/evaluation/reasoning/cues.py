@@ -21,6 +21,15 @@ LONGEST_TEXT = 20_000
 _NEAR = 110
 #: Between a mention and the condition behind it: "slow down by about 0.2 m/s per second if the car ahead brakes".
 _TRAILING = 80
+#: "Slow down so that it can stop if somebody steps out": the condition is of the purpose, the advice is firm.
+_PURPOSE = re.compile(
+    r"\b(?:to (?:ensure|enhance|increase|improve|allow|provide|give|be able|leave)|so (?:that|as)|in order)\b"
+)
+#: "The turn to the left is probably due to the road".
+_TELLS = re.compile(r" ?(?:(?:is|was) (?:\w+ly )?)?")
+_SO = ("therefore", "thus", "hence", "consequently")
+#: A verb in the past needs no cue.
+_TOLD = re.compile(r"^(?:ac|de)celerated|^(?:slowed|braked|stopped)\b")
 #: And between a mention and what limits it: "any acceleration at all should be avoided".
 _CLOSE = 25
 #: What stands between the members of a list: "accelerating, braking or turning is not needed".
@@ -150,8 +159,10 @@ class _States:
         yield from self._finish(mentions, (start, len(text)))
 
     def _mention(self, what: str, match: re.Match[str]) -> Mention:
+        told = not self.advising and _TOLD.search(match.group()) is not None  # "it slightly decelerated"
+        tense: Tense = "past" if told else self.tense
         return Mention(
-            what, match.start(), match.end(), (0, 0), self.tense, self.negated, self.conditional, self.hedged,
+            what, match.start(), match.end(), (0, 0), tense, self.negated, self.conditional, self.hedged,
             self.prepared, self.later,
         )  # fmt: skip
 
@@ -170,7 +181,9 @@ class _States:
 
     def _on_future(self, match: re.Match[str], mentions: list[Mention]) -> None:
         self.advised = True
-        if self.tense != "reason":
+        # "Its previous intent was therefore to accelerate" is history still.
+        told = self.tense == "past" and match.group() in _SO
+        if self.tense != "reason" and not told:
             self.tense = "advice"
 
     def _on_opening(self, match: re.Match[str], mentions: list[Mention]) -> None:
@@ -199,8 +212,9 @@ class _States:
 
     def _on_reason(self, match: re.Match[str], mentions: list[Mention]) -> None:
         said = match.group()
-        told = said.startswith(("suggest", "indicat")) and not self.advising and bool(mentions)
-        if told and match.start() - mentions[-1].end <= 1 and mentions[-1].tense == "advice":
+        told = said.startswith(("suggest", "indicat", "due to")) and not self.advising and bool(mentions)
+        apart = match.string[mentions[-1].end : match.start()] if told else ""
+        if told and mentions[-1].tense == "advice" and _TELLS.fullmatch(apart):
             # "The rightward curvature suggests ..." tells what is, though no cue says so.
             mentions[-1] = replace(mentions[-1], tense="reason")
         if self.tense != "reason":
@@ -249,7 +263,7 @@ class _States:
         last = mentions[-1] if mentions else None
         if last is not None and last.tense == "advice":
             apart = match.string[last.end : match.start()]
-            if len(apart) < _TRAILING and "," not in apart.removesuffix(", "):
+            if len(apart) < _TRAILING and "," not in apart.removesuffix(", ") and not _PURPOSE.search(apart):
                 mentions[-1] = replace(last, conditional=True)
             self.conditional = True
         else:

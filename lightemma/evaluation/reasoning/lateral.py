@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 from lightemma.evaluation.reasoning.cues import Mention
@@ -18,11 +20,14 @@ _VERB = r"(?:turn\w*|steer\w*|curv\w+|veer\w*|bend\w*|bear\w*|head\w*|arc\w*)"
 
 def _turn(side: str) -> str:
     return (
-        rf"\b{_VERB} {_HOW}(?:to (?:the|its) )?{side}(?:ward|wards|-hand)?\b(?! lane| side| or (?:left|right)| {_NUDGE})"
-        rf"|\b{side}(?:ward|wards|-hand|hand)? {_HOW}(?:turn|curv|bend|arc|steer|trajectory|path\b|maneuver|manoeuvre|"
-        rf"heading)\w*"
+        rf"\b{_VERB} {_HOW}(?:to (?:the|its) )?{side}(?:ward|wards|-hand)?\b(?! lane| side| or (?:left|right)|"
+        rf" {_NUDGE})"
+        rf"|\b{side}(?:ward|wards|-hand|hand)?[ -]{_HOW}(?:turn|curv|bend|arc|steer|trajectory|(?<!{side} )path\b|"
+        rf"maneuver|"
+        rf"manoeuvre|heading)\w*"
         r"(?! lane| signal| sign| arrow| only)"
         rf"|\b(?:turn|curve)-{side}\b"
+        rf"|\bfollow\w* (?:the |its )?(?:current )?(?:lane|road|path|curve) to (?:the|its) {side}\b"
     )
 
 
@@ -32,7 +37,8 @@ def _nudge(side: str) -> str:
 
 def _beside(side: str) -> str:
     return (
-        rf"\b(?:mov|shift|keep|stay|position|drift|lean)\w* {_HOW}(?:to (?:the|its) )?{side}(?:ward|wards)?\b(?! lane)"
+        rf"\b(?:mov|shift|keep|stay|position|drift|lean)\w* {_HOW}(?:to (?:the|its) )?{side}(?:ward|wards)?\b"
+        r"(?! (?:lane|curv|turn|bend|arc|trajectory|steer))"
     )
 
 
@@ -51,9 +57,15 @@ PATTERNS: dict[str, str] = {
     "lane-change-left": _change("left"),
     "lane-change-right": _change("right"),
     "lane-change": r"\b(?:change|switch)\w* (?:of )?lanes?\b|\blane[- ]chang\w+|\bovertak\w+",
+    "straighten": (
+        r"\b(?:straighten\w*(?: out)?,? (?:from|of)|reduc\w+|decreas\w+|minimi[sz]\w+|lessen\w*|unwind\w*|"
+        r"eas\w+ (?:off|out of)) "
+        r"(?:its |the |this |slight |gentle |current )*(?:left|right)(?:ward)?[ -](?:turn|curv|steer)\w*"
+    ),
     "turn": rf"\bturn\w* {_HOW}left (?:or|nor) (?:to the )?right|\bturn\w* {_HOW}right (?:or|nor) (?:to the )?left|"
     rf"\bturns?\b(?! left| right| to the| signal)"
-    r"(?= (?:at all|or|sharply)|[,.;)])|\bturning\b(?= (?:is|or|at)|[,.;)])|\bturning (?:adjustment|maneuver|manoeuvre|"
+    r"(?= (?:at all|or|sharply|for|in|until)\b|[,.;)])|\bturning\b(?= (?:is|or|at)|[,.;)])|\bturning (?:adjustment|"
+    r"maneuver|manoeuvre|"
     r"input|action)s?"
     r"|\b(?:sharp|abrupt|significant|sudden|any|major|drastic) (?:turn|steering|turning)\w*"
     r"|\b(?:left|right) or (?:right|left)(?: turn\w*)?|\bturn in either direction",
@@ -81,18 +93,28 @@ KINDS = ("left", "right", "straight", "lane-change-left", "lane-change-right")
 _TURNS = ("left", "right", "lane-change-left", "lane-change-right")
 
 
-def choose(mentions: Sequence[Mention]) -> Mention | None:
+def choose(text: str, mentions: Sequence[Mention]) -> Mention | None:
     """The mention that the statement is taken by: the first firm turn or change of lane, else the lane that is followed.
 
     To follow the lane and to turn do not exclude each other: a turn that is advised counts before a lane that is followed.
     Corrections inside the lane count only where nothing else is said.
+
+    Args:
+        text: lower-case.
+        mentions: of ``PATTERNS``.
     """
+    mentions = [replace(one, conditional=False) if _AS_NEEDED.match(text, one.end) else one for one in mentions]
     for test in (_firm, _advised, _named):
         said = [mention for mention in mentions if test(mention)]
-        for group in (_TURNS, ("slight-left", "slight-right"), ("straight",), ("beside-left", "beside-right")):
+        for group in (
+            _TURNS,
+            ("slight-left", "slight-right"),
+            ("straight", "straighten"),
+            ("beside-left", "beside-right"),
+        ):
             found = next((mention for mention in said if mention.what in group), None)
             if found is not None:
-                return _bent(found, mentions) if group == ("straight",) else found
+                return _bent(found, mentions) if found.what == "straight" else found
     denied = next(
         (mention for mention in mentions if mention.negated and mention.tense != "past" and mention.what in _DENIED),
         None,
@@ -100,8 +122,10 @@ def choose(mentions: Sequence[Mention]) -> Mention | None:
     return denied and Mention("straight", denied.start, denied.end, denied.sentence, "advice")
 
 
+#: "With a slight right turn as needed to stay in the lane": the road needs it.
+_AS_NEEDED = re.compile(r" (?:[\w-]+ ){0,2}as (?:needed|necessary|required)\b")
 #: Characters between a lane and the way it bends.
-_SAME_BREATH = 30
+_SAME_BREATH = 50
 _DENIED = ("turn", "left", "right", "lane-change")
 
 
@@ -130,5 +154,5 @@ def label(mention: Mention | None) -> Lateral:
     """The value that a mention stands for."""
     if mention is None:
         return "unclear"
-    found = mention.what.removeprefix("slight-").removeprefix("beside-")
+    found = mention.what.removeprefix("slight-").removeprefix("beside-").removesuffix("en")
     return cast("Lateral", "unclear" if found == "lane-change" else found)

@@ -12,8 +12,9 @@ from lightemma.evaluation.reasoning.readings import Longitudinal
 
 _ADJECTIVES = (
     r"(?:(?!for\b|to\b|by\b|as\b|with\b|from\b|while\b|until\b|of\b|if\b|distance\b|any\b|ego\b|should\b|must\b|it\b|"
-    r"vehicle\b|possibly\b|potentially\b|\w*celerat|and the\b|reduc|increas|decreas|turn)[\w,/'-]+ ){0,5}?"
+    r"vehicle\b|possibly\b|potentially\b|\w*celerat|and the\b|reduc|increas|decreas|turn|adjust)[\w,/'-]+ ){0,5}?"
 )
+_SLIGHT = r"(?:(?:even|only|just|very|a bit|slightly|gently|gradually|moderately|slowly|further|smoothly|cautiously) )*"
 _SPEED = r"(?:speeds?|velocity|pace)\b"
 _ZERO = r"(?:0(?:\.0+)?|zero)\b"
 
@@ -22,7 +23,8 @@ PATTERNS: dict[str, str] = {
     "stay-stopped": (
         r"\b(?:remain\w*|stay\w*|keep\w*|be|being|held|hold|continu\w+ to (?:be|remain|stay)|continu\w+) "
         r"(?:\w+ly |at a |in (?:its|a|the) |its |a |the |current |complete )*"
-        r"(?:stopped|stationary|still\b|stop\b|rest\b|halted|halt\b|motionless|immobile|at rest|in place|standstill|parked)"
+        r"(?:stopped|stationary|still\b|stop\b|rest\b|halted|halt\b|motionless|immobile|at rest|in place|"
+        r"standstill|parked)"
         r"|\b(?:maintain\w*|keep\w*|hold\w*|continu\w+) (?:with )?(?:its |the |a |this |in |current |complete |full |"
         r"fully )*"
         r"(?:stationary|stopped|stop\b|standstill|halt|"
@@ -45,7 +47,8 @@ PATTERNS: dict[str, str] = {
         rf"appropriate|its|this|a|the|uniform|similar|low|slow|controlled|reasonable) (?:[\w,/-]+ ){{0,4}}?{_SPEED}"
         rf"|\b(?:maintain\w*|keep\w*|hold\w*) {_SPEED}"
         rf"|\b(?:maintain\w*|keep\w*|hold\w*) {_ADJECTIVES}{_SPEED}"
-        r"|\b(?:maintain\w*|keep\w*|hold\w*)(?= or (?:slightly |gently |gradually |moderately |slowly |further )*"
+        r"|\b(?:maintain\w*|keep\w*|hold\w*)(?! or \w+ (?:its |the )?(?:current )?(?:ac|"
+        r"de)celeration)(?= or (?:slightly |gently |gradually |moderately |slowly |further )*"
         r"(?:reduc|decreas|lower|increas|decelerat|accelerat|slow))"
         r"|\b(?:maintain\w*|keep\w*|continu\w+ (?:at|with)) (?:at )?(?:around |about |approximately |roughly |near )?"
         r"\d+(?:\.\d+)? ?(?:m/s|meters per second)(?!\^|/|2)"
@@ -58,12 +61,14 @@ PATTERNS: dict[str, str] = {
         r"velocity)\b(?! of (?:acc|dec))"
     ),
     "accelerate": (
-        r"\b(?:accelerat\w+|speed(?:ing)? up|pick(?:ing)? up (?:its |some )?(?:speed|pace)|gain(?:ing)? (?:some )?speed|"
+        r"\b(?:accelerat\w+|speed(?:ing)? up|pick(?:ing)? up (?:its |some )?(?:speed|pace)|"
+        r"gain(?:ing)? (?:some )?speed|"
         rf"(?:increas|rais|build)\w*(?: up)? {_ADJECTIVES}{_SPEED}|speed (?:increase|up)\b|go faster|start moving|"
         rf"(?:begin|start)\w* (?:to move|moving)|resum\w+ (?:its )?(?:motion|movement|moving|driving))"
     ),
     "decelerate": (
-        r"\b(?:decelerat\w+|deaccelerat\w+|(?:slow(?:s|ing)?)(?: (?:down|further|slightly|gently|gradually|its|to|in|as|"
+        r"\b(?:decelerat\w+|deaccelerat\w+|(?:slow(?:s|ing)?)(?: (?:down|further|slightly|gently|gradually|its|to|"
+        r"in|as|"
         r"for|and|enough|"
         r"approach|considerably|significantly|moderately|even)\b|(?=[,.;])|(?= $))|(?:(?<=to )|(?<=should )|(?<=must )|"
         r"(?<=gradually )|(?<=gently )|(?<=slightly )|(?<=further ))slow\b(?! speed| pace|-|ly)|"
@@ -88,9 +93,12 @@ _STANDS = re.compile(
     r"behind|in\b)\w+){0,4}? "
     r"(?:stopped|stationary|standing|at rest|not moving)\b|\b(?:remain\w*|completely|already|fully|been|stay\w*|"
     r"vehicle being|currently) "
-    r"(?:stopped|stationary|at rest)\b|\b(?:come|came|coming) to a (?:complete |full )?(?:stop|halt)\b|"
+    r"(?:stopped|stationary|at rest)\b|\b(?:(?:has|had|have|having|is|was) (?:\w+ly )?come|came) to a (?:complete |"
+    r"full )?"
+    r"(?:stop|halt)\b|"
     r"\bat a (?:complete |full )?"
-    r"(?:stop|standstill)\b|\bits (?:current )?(?:stationary|stopped)|\bnot (?:been |currently )?(?:moving|in motion)\b|"
+    r"(?:stop|standstill)\b|\bcurrent stop at\b|\bits (?:current )?(?:stationary|stopped)|\bnot (?:been |"
+    r"currently )?(?:moving|in motion)\b|"
     r"speeds? (?:of |at |was |is |has been |have been |remained |being |showing )(?:consistently |constant(?:ly)? |at |"
     r"about |"
     r"approximately |all |close to )*(?:0(?:\.0+)?(?![.\d])|zero\b)|"
@@ -100,6 +108,19 @@ _STANDS = re.compile(
 )
 #: Characters between two choices: "maintain its current speed, or even slightly decelerate".
 _CHOICE = re.compile(r"[^.;]{0,45}?\bor\b[^.;]{0,40}")
+#: "A steady or slightly reduced speed".
+_EITHER = re.compile(
+    rf"\b(?:current|same|constant|steady|stable|existing|present),? or (?:a |even )?{_SLIGHT}"
+    r"(?:reduced|lower|slower|decreased|higher|increased|faster)\b"
+)
+#: "Maintain its speed and continue to decelerate" is no choice, and cannot be done.
+_BOTH = re.compile(rf",? and (?:also )?(?:should )?(?:continue to |continue |start to |begin to )?{_SLIGHT}")
+#: What two choices depend on prefers none of them.
+_DEPENDS = re.compile(r"(?:[^.;]|\.(?=\d)){0,60}?\bdepending on\b")
+#: "Keep a speed of 2 m/s (a slight acceleration)".
+_THAT_IS = re.compile(r"[^.;()]{0,40}\((?:i\.e\.,? )?(?:an? |with )*(?:\w+ )?")
+#: Says which of two choices comes first.
+_PREFERS = re.compile(r"\b(?:primarily|preferably|ideally|mainly|mostly|primary)\b[^.;]{0,20}$")
 
 
 def choose(text: str, mentions: Sequence[Mention]) -> Mention | None:
@@ -129,18 +150,28 @@ def choose(text: str, mentions: Sequence[Mention]) -> Mention | None:
 
 
 def _settled(text: str, found: Mention, said: Sequence[Mention], stands: bool) -> Mention:
-    other = next((one for one in said if one.start >= found.end and one.what != found.what), None)
-    if (
-        found.firm
-        and other is not None
-        and (other.firm or _maybe(other))
-        and _CHOICE.fullmatch(text[found.end : other.start])
-    ):
-        both = {_class(text, found, stands), _class(text, other, stands)}
-        if len(both) > 1:
+    if _is_choice(text, found, said, stands):
+        settled = _settled_later(text, found, said, stands)
+        if settled is None:
             return replace(found, what="choice")
+        found = settled
     if found.what in _STAYING:
         return replace(found, what="stay-stopped")
+    if found.what == "keep":
+        meant = next(
+            (
+                one
+                for one in said
+                if one.firm
+                and one.what in ("accelerate", "decelerate")
+                and _THAT_IS.fullmatch(text[found.end : max(found.end, one.start)])
+            ),
+            None,
+        )
+        if meant is not None:
+            return meant
+    if found.what == "keep" and _class(text, found, stands) == "decelerate" and _beside(text, found, said):
+        return replace(found, what="decelerate")
     if found.what == "keep":
         # "maintain its speed, remaining stopped": the second says what the first means.
         remain = next((other for other in said if other.what == "stay-stopped" and other.firm), None)
@@ -151,6 +182,50 @@ def _settled(text: str, found: Mention, said: Sequence[Mention], stands: bool) -
     return found
 
 
+def _is_choice(text: str, found: Mention, said: Sequence[Mention], stands: bool) -> bool:
+    """Whether another thing is said in the same breath, without a preference."""
+    if found.firm and _EITHER.search(text[found.start : found.end]):
+        return True
+    other = next((one for one in said if one.start >= found.end and one.what != found.what), None)
+    if other is None or _PREFERS.search(text[: found.start]):
+        return False
+    between = text[found.end : other.start]
+    further = "keep" in (found.what, other.what) and "further" in text[other.start : other.end + 9]
+    if len({_class(text, found, stands), _class(text, other, stands)}) < 2 and not further:
+        return False
+    if found.firm and other.firm and found.what == "keep" and _BOTH.fullmatch(between):
+        return True
+    if found.conditional:  # "slow down if ... or keep its speed if ...": none is said to be the case
+        return _advice(other) and other.conditional and _CHOICE.fullmatch(between) is not None
+    side_by_side = _CHOICE.fullmatch(between) is not None
+    if found.hedged and other.hedged:
+        return _maybe(found) and _maybe(other) and side_by_side
+    open_ended = other.conditional and _DEPENDS.match(text, other.end) is not None
+    return found.firm and (other.firm or _maybe(other) or open_ended) and side_by_side
+
+
+def _beside(text: str, found: Mention, said: Sequence[Mention]) -> bool:
+    """``Keep a very low speed or come to a stop``: both are to slow down."""
+    return any(
+        one.firm and one.what == "decelerate" and _CHOICE.fullmatch(text[found.end : max(found.end, one.start)])
+        for one in said
+    )
+
+
+def _settled_later(text: str, found: Mention, said: Sequence[Mention], stands: bool) -> Mention | None:
+    """A later sentence that says which of the two: ``the recommendation is to slow down``."""
+    for one in said:
+        # "Acceleration should be about 0.1 m/s2" says how much, should it be.
+        if (
+            one.firm
+            and one.what not in _STAYING
+            and one.start >= found.sentence[1]
+            and "celeration" not in text[one.start : one.end]
+        ):
+            return None if _is_choice(text, one, said, stands) else one
+    return None
+
+
 def _maybe(mention: Mention) -> bool:
     """``Or possibly slow down a little``."""
     return _advice(mention) and mention.hedged and not (mention.conditional or mention.prepared or mention.later)
@@ -158,12 +233,14 @@ def _maybe(mention: Mention) -> bool:
 
 def _class(text: str, mention: Mention, stands: bool) -> str:
     """What a choice comes to: to keep a low speed is no other choice than to slow down."""
-    if mention.what in _STAYING or (mention.what == "keep" and stands):
+    low = mention.what == "keep" and _LOW.search(text[mention.start : mention.end]) is not None
+    if mention.what in _STAYING or (mention.what == "keep" and stands and not low):
         return "stay-stopped"
-    return "decelerate" if _LOW.search(text[mention.start : mention.end]) else mention.what
+    return "decelerate" if low else mention.what
 
 
-_LOW = re.compile(r"\b(?:low|lower|slow|slower|reduced)\b")
+#: Its "current lower speed" is the speed it has.
+_LOW = re.compile(r"^(?!.*\b(?:current|present|this)\b).*\b(?:low|lower|slow|slower|reduced)\b")
 
 
 def _still_stands(text: str, found: Mention) -> bool:

@@ -31,7 +31,7 @@ class RuleReader(Reader):
         grounds = read_claims(lower)
         return IntentReading(
             longitudinal=longitudinal.label(chosen),
-            lateral=lateral.label(lateral.choose(turns)),
+            lateral=lateral.label(lateral.choose(lower, turns)),
             stated_speed=None if stated is None else stated[0],
             reasons=tuple(name for name, found in grounds.items() if found.claim == "claimed"),
             notes=_notes(speeds),
