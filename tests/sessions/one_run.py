@@ -12,6 +12,8 @@ from lightemma.frame import Frame
 from lightemma.planners.base import Planner
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.manifest import Manifest
+from lightemma.run_folder.records import FrameRecord
+from lightemma.run_folder.store import read_frames
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import FramesOfSource
 from lightemma.sessions.jobs import Job
@@ -42,3 +44,8 @@ async def drive_run(
     session = Session(work, [Job(folder.name, planner, backends)], folder.parent, concurrency)
     (outcome,) = await session.run_all(Spending(cache=False), watch)
     return outcome
+
+
+def in_order(folder: Path) -> list[FrameRecord]:
+    """The frames of a run by scene and index; on disk they stand in the order in which they were finished."""
+    return sorted(read_frames(folder), key=lambda frame: (frame.scene, frame.frame_index))

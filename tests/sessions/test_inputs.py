@@ -21,7 +21,7 @@ from lightemma.evaluation.scores import load_scores
 from lightemma.kinematics import actions_through
 from lightemma.preflight.estimate import estimate_runs, offline_backend
 from lightemma.run_folder.records import FrameRecord
-from lightemma.run_folder.store import read_frames, read_manifest
+from lightemma.run_folder.store import read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import open_runs
 from lightemma.sessions.models import make_backend
@@ -29,6 +29,7 @@ from tests.backends.kit import KEY
 from tests.conftest import STEADY_TEXT, MadeUpSource, make_frame, make_frames, plan_text, steady
 from tests.fake_providers import FakeProviders
 from tests.planners.pictured_drives import PicturedDrives
+from tests.sessions.one_run import in_order
 
 FRAMES = make_frames({"scene-0001": 2, "scene-0002": 2, "scene-0003": 2})
 POINTS = str([(2.5 * step, 0.0) for step in range(1, 7)])
@@ -50,7 +51,7 @@ def driven(folder: Path, source: MadeUpSource | PicturedDrives, **given: object)
     benchmark = Benchmark.model_validate({"data": "made-up", **given})
     session = open_runs(benchmark, folder / "results", source)
     session.run()
-    return {job.name: read_frames(folder / "results" / job.name) for job in session.jobs}
+    return {job.name: in_order(folder / "results" / job.name) for job in session.jobs}
 
 
 # --- samples ----------------------------------------------------------------------------------------------------------

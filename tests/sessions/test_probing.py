@@ -17,6 +17,7 @@ from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import open_runs
 from tests.conftest import STEADY_TEXT, write_archive
+from tests.sessions.one_run import in_order
 
 PICTURED = "tests.planners.pictured_drives:PicturedDrives:pictures"
 MODEL = "tests.plugins.planted_drivers:PlantedModel"
@@ -93,7 +94,7 @@ def test_histories_are_changed_without_asking_for_the_scene_again(planted, cli):
     ended = cli("probe", planted, "--probes", "half-history,reversed-history", *SPARE)
     assert ended.status == 0, ended.err
     assert "reversed-history is left out: it needs histories that are not the same in reverse." in ended.out
-    frames = read_frames(Path("results/PlantedModel+probe-half-history"))
+    frames = in_order(Path("results/PlantedModel+probe-half-history"))
     assert all(frame.calls[0].attempts == 0 for frame in frames)
     assert any(frame.calls[1].attempts == 1 for frame in frames)
     assert frames[0].history[-1][0] == 2.0
@@ -161,7 +162,7 @@ def test_other_wordings_are_runs_with_other_prompts(elsewhere, cli):
     ended = cli("probe", model, "--data", PICTURED, "--probes", "paraphrase", *SPARE)
     assert ended.status == 0, ended.err
     plain, polite, reworded = (
-        read_frames(Path(f"results/vlm{more}"))[0].calls[1].prompt
+        in_order(Path(f"results/vlm{more}"))[0].calls[1].prompt
         for more in ("", "+probe-paraphrase-polite", "+probe-paraphrase-reworded")
     )
     assert polite == f"Please read all of this carefully before you answer.\n\n{plain}\n\nThank you."
@@ -190,7 +191,7 @@ def test_a_probed_run_is_scored_and_drawn_as_its_planner_saw_it(planted, cli, mo
     ended = cli("evaluate", "results")
     assert ended.status == 0, ended.err
     assert "PlantedModel+probe-grey: 8 frames" in ended.out
-    record = read_frames(folder)[0]
+    record = in_order(folder)[0]
     context = open_context(None, folder, read_manifest(folder))
     view, note = frame_view(record, context, LIGHTEMMA)
     assert note == ""
@@ -256,7 +257,7 @@ def test_the_words_of_an_archive_are_probed_for_one_call_a_frame(elsewhere, cli)
     assert "opposite-words is left out" in ended.out, "the archive's statements say nothing about speed"
     assert "Price: 3 runs, 15 calls, no dollars." in ended.out
     for name in ("other-words", "other-scene", "no-words"):
-        frames = read_frames(Path(f"results/tiny+probe-{name}"))
+        frames = in_order(Path(f"results/tiny+probe-{name}"))
         assert [[call.attempts for call in frame.calls] for frame in frames] == [[0, 0, 1]] * 5
 
 
