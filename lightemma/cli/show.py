@@ -76,7 +76,7 @@ def _difference(row: dict[str, Any]) -> str:
         return "reference"
     low, high = row["ci_low"], row["ci_high"]
     if math.isnan(row["diff_vs_baseline"]):
-        return "no plan"
+        return "no ok frame"  # as in the figures
     if math.isnan(low):
         return f"{row['diff_vs_baseline']:+.3f} [one scene]"
     mark = f" {SIGNIFICANT}" if row["significant"] else "  "

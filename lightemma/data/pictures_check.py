@@ -11,7 +11,7 @@ import io
 import os
 import struct
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,17 +74,6 @@ class PicturesCheck:
         if what is None:
             what = self._seen[path] = picture_fault(path)
         return what
-
-
-def picture_faults(frames: Iterable[Frame], earlier: int = 0) -> list[PictureFault]:
-    """The faults of the frames' pictures, in the frames' order; all are missing where the source has no pictures.
-
-    Args:
-        frames: to check.
-        earlier: as for ``PicturesCheck``.
-    """
-    check = PicturesCheck(earlier)
-    return [fault for fault in map(check.fault, frames) if fault]
 
 
 def described(faults: Sequence[PictureFault]) -> str:

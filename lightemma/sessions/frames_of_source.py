@@ -206,6 +206,7 @@ def open_runs(
     if noted:
         remember_source(results, source.info, noted, frame_set_digest(chosen.tokens))
     work = FramesOfSource(benchmark, source, protocol, chosen)
+    work.until()  # too few scenes are found before a folder is made
     for job in jobs:
         work.views(job).check(next(work.frames()))
     return Session(work, jobs, results, benchmark.concurrency)

@@ -14,10 +14,11 @@ import pytest
 
 from lightemma.data import nuscenes, nuscenes_cache, nuscenes_readers
 from lightemma.data.nuscenes import NuScenesSource, parse_spec
-from lightemma.data.pictures_check import MISSING, PictureFault, picture_faults
+from lightemma.data.pictures_check import MISSING, PictureFault
 from lightemma.errors import UserError
 from lightemma.frame import Frame
 from lightemma.protocol import Protocol
+from tests.data.looked_at import picture_faults
 from tests.data.nuscenes_tables_writer import LAYOUTS, World, make_world
 from tests.devkit import needs_devkit
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lightemma.data.pictures_check import PictureFault, PicturesCheck, described, picture_fault, picture_faults
+from lightemma.data.pictures_check import PictureFault, PicturesCheck, described, picture_fault
 from lightemma.frame import EarlierPicture
 from tests.conftest import make_frame
+from tests.data.looked_at import picture_faults
 
 
 def encoded(kind: str, size: tuple[int, int] = (64, 36)) -> bytes:

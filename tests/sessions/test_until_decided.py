@@ -190,6 +190,13 @@ def test_what_cannot_be_decided_is_refused(scenes, margin, says):
         UntilDecided({f"s-{n}": 2 for n in range(scenes)}, margin, LIGHTEMMA)
 
 
+def test_too_few_scenes_are_refused_before_a_folder_is_made(cli, elsewhere):
+    ended = cli("run", "--data", "demo", "--planner", "stop", "--until-decided", "0.05", "--out", "runs")
+    assert ended.status == 2
+    assert "needs 16 scenes or more, and there are 8" in ended.err
+    assert not Path("runs/stop").exists()
+
+
 def test_a_limit_and_a_batch_are_refused(cli):
     outcome = cli("run", "--data", "demo", "--planner", "constant-action", "--until-decided", "0.05", "--limit", "5")
     assert outcome.status == 2
