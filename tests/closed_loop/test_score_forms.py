@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lightemma.closed_loop.blind import SCHEDULES, STRONGEST, BlindTimer, Schedule
+from lightemma.closed_loop.blind import SCHEDULES, TIMER, BlindTimer, Schedule
 from lightemma.closed_loop.records import Crash
 from lightemma.closed_loop.score_forms import FORMS
 from lightemma.closed_loop.spec import EpisodeSpec
@@ -50,4 +50,4 @@ def test_a_blind_schedule_reads_nothing_of_the_world():
 
 def test_thirty_or_more_schedules_with_names_of_their_own():
     assert len({one.name for one in SCHEDULES}) == len(SCHEDULES) >= 30
-    assert STRONGEST in SCHEDULES
+    assert TIMER in SCHEDULES
