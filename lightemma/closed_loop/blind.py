@@ -45,8 +45,8 @@ SCHEDULES = (
     *(Schedule(0.0, 0.0, speed) for speed in (1.0, 3.0, 5.0, 7.0, 9.0, 15.0)),
     *(Schedule(*one) for one in product((0.0, 1.5, 3.0), (4.0, 6.0, 8.0, 10.0, 12.0, 14.0), (5.0, 9.0))),
 )
-#: The one that was level with IDM while the city's incidents ran by the clock. scripts/check_driving_score.py --blind says which
-#: one is the strongest now.
+#: The one that was level with IDM while the city's incidents ran by the clock; scripts/check_driving_score.py --blind says
+#: which one is the strongest now.
 TIMER = Schedule(1.5, 12.0, 9.0)
 
 
