@@ -249,8 +249,7 @@ class ModelCaller:
         """Waits for a place in the pool, and for dollars: the moment the place was given, and what was set aside."""
         context = self._context
         while True:
-            # Later calls go first: a frame that is begun is finished before another is.
-            place = await context.limits.pool.acquire(-request.place)
+            place = await context.limits.pool.acquire(request.place)
             try:
                 context.cancellation.check()
                 return place, context.budget.reserve(self._highest_cost(most_input, self._most_output(request)))

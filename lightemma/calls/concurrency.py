@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -23,7 +24,11 @@ log = logging.getLogger(__name__)
 
 
 async def run_concurrently(
-    items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, None]], context: CallContext, *others: CallContext
+    items: Iterable[T],
+    work: Callable[[T], Coroutine[Any, Any, None]],
+    context: CallContext,
+    *others: CallContext,
+    count: int | None = None,
 ) -> None:
     """Keeps as many items in progress as the pool lets calls through, until they are done or the run is to end.
 
@@ -32,6 +37,8 @@ async def run_concurrently(
         work: drives one of them.
         context: its pool decides how many, its cancellation when to end.
         others: of further models that items call; the pool with the highest level decides.
+        count: number of items, if known: then the last of them are begun together (``CallPool.at_the_end``), so that places
+            are not empty while the last calls of the last items are made.
 
     Raises:
         UserError: the first that any item raised; nothing new is begun then, and calls in progress are waited for.
@@ -49,8 +56,11 @@ async def run_concurrently(
             errors.append(error)
             cancellation.request("an error")  # what waits for its turn or for another try ends
 
+    left = count
     for pool in pools:
         pool.listeners.append(changed.set)
+        if left is not None:
+            pool.left(items, left)
     ending = asyncio.ensure_future(cancellation.wait())
     ending.add_done_callback(lambda _: changed.set())
     try:
@@ -65,9 +75,14 @@ async def run_concurrently(
             task.add_done_callback(ended)
             # Lets tasks run even while there is room for more items.
             await asyncio.sleep(0)
+            if left is not None:
+                left = max(0, left - 1)
+                for pool in pools:
+                    pool.left(items, left)
         await _finish(in_progress, ending, everyone)
     finally:
         for pool in pools:
+            pool.left(items, None)
             pool.listeners.remove(changed.set)
         ending.cancel()
         for task in list(in_progress):
@@ -80,6 +95,8 @@ async def run_concurrently(
 
 def _most_items(pool: CallPool) -> float:
     """How many items to keep in progress; with one call at a time, item after item in order."""
+    if pool.at_the_end:
+        return math.inf
     return 1.0 if pool.level < 2.0 else pool.level + max(SPARE_ITEMS, SPARE_SHARE * pool.level)
 
 

@@ -32,6 +32,8 @@ ROUNDS_PER_PROBE = 12
 #: The recent median latency may be this many times the best median before it counts as overload.
 COLLAPSE = 3.0
 LATENCY_WINDOW = 24
+#: With fewer frames left unbegun than this many times the level, a run is at its end; more gains nothing (208 frames at 64).
+END_SHARE = 1.0
 
 
 class CallPool:
@@ -51,8 +53,10 @@ class CallPool:
         self.listeners: list[Callable[[], None]] = []
         self._highest = highest
         self._clock = clock
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[int, int, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
+        self._unbegun: dict[int, int] = {}
+        self._earliest_first = False
         self._slow_start = self.adapts
         self._ceiling: float | None = None
         self._last_decrease = float("-inf")
@@ -67,8 +71,44 @@ class CallPool:
         """Calls that could start now without waiting; negative if calls are waiting."""
         return int(self.level) - self.in_flight - len(self._waiting)
 
-    async def acquire(self, priority: int = 0) -> float:
-        """Waits for a place: lower ``priority`` first, then in order of arrival.
+    @property
+    def at_the_end(self) -> bool:
+        """Whether so few frames are left unbegun that all are begun, and those with most calls before them go first.
+
+        Finishing what is begun leaves places empty at a run's end, when only the last calls of the last frames remain. To
+        take the longest chain first is optimal for calls of equal length (Hu 1961).
+        """
+        return self._earliest_first
+
+    def left(self, user: object, unbegun: int | None) -> None:
+        """Notes how many frames or episodes a run has not begun; None when it has ended.
+
+        Args:
+            user: the run.
+            unbegun: their number.
+        """
+        if unbegun is None:
+            self._unbegun.pop(id(user), None)
+        else:
+            self._unbegun[id(user)] = unbegun
+        self._reorder()
+
+    def _reorder(self) -> None:
+        earliest = bool(self._unbegun) and self.level >= 2.0 and sum(self._unbegun.values()) < END_SHARE * self.level
+        if earliest == self._earliest_first:
+            return
+        self._earliest_first = earliest
+        self._waiting = [(self._key(at), at, order, place) for _, at, order, place in self._waiting]
+        heapq.heapify(self._waiting)
+
+    def _key(self, at: int) -> int:
+        return at if self._earliest_first else -at
+
+    async def acquire(self, at: int = 0) -> float:
+        """Waits for a place. A frame that is begun is finished before another is; at the end of a run, see ``at_the_end``.
+
+        Args:
+            at: how many calls of the same frame were made before.
 
         Returns:
             The time at which the place was given, to be passed to ``release``.
@@ -77,7 +117,7 @@ class CallPool:
             self.in_flight += 1
             return self._clock()
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (priority, next(self._order), place))
+        heapq.heappush(self._waiting, (self._key(at), at, next(self._order), place))
         self._admit()
         try:
             await place
@@ -104,6 +144,7 @@ class CallPool:
                 self._refused(started, flying, retry_after_s)
             elif failure is None:
                 self._answered(started, full)
+            self._reorder()
         self._admit()
         for listener in self.listeners:
             listener()
@@ -118,11 +159,11 @@ class CallPool:
 
     def _admit(self) -> None:
         while self._waiting and self._free():
-            _, _, place = heapq.heappop(self._waiting)
+            *_, place = heapq.heappop(self._waiting)
             if not place.done():
                 self.in_flight += 1
                 place.set_result(None)
-        while self._waiting and self._waiting[0][2].done():
+        while self._waiting and self._waiting[0][3].done():
             heapq.heappop(self._waiting)
         wait = self._paused_until - self._clock()
         if self._waiting and wait > 0 and self._wake is None:

@@ -133,7 +133,9 @@ class EpisodesOfWorld:
         todo = (spec for spec in self.specs if spec.name not in kept)
         driving = _Driving(self, run, self._host, self._room)
         try:
-            await run_concurrently(todo, driving.one, *run.contexts)
+            await run_concurrently(
+                todo, driving.one, *run.contexts, count=self.size - len(kept) if run.job.backends else None
+            )
         finally:
             driving.close()
         decisions = driving.decisions + sum(one.decisions for one in kept.values())

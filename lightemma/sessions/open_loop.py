@@ -68,7 +68,7 @@ async def drive_frames(
         todo = itertools.takewhile(lambda _: until.decided is None, todo)
     if not run.job.backends and not views.any:
         await _while_quick(todo, driver)
-    await run_concurrently(todo, driver.one, *run.contexts)
+    await run_concurrently(todo, driver.one, *run.contexts, count=total - kept if run.job.backends else None)
     runner = driver.runner
     return run.outcome(
         total, driver.done, kept, driver.failed, runner.failures, runner.first_error, runner.first_call_error

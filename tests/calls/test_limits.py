@@ -9,7 +9,11 @@ import selectors
 import pytest
 
 from lightemma.backends.config import Limits
+from lightemma.calls.caller import CallContext
+from lightemma.calls.cancellation import Cancellation
+from lightemma.calls.concurrency import run_concurrently
 from lightemma.calls.limits import COLLAPSE, LATENCY_WINDOW, CallPool, ProviderLimits, RateCap
+from lightemma.calls.monitor import Monitor
 
 
 class World:
@@ -133,13 +137,13 @@ def test_later_stages_have_priority_and_ties_go_by_arrival():
         pool, order = CallPool(fixed=1), []
         first = await pool.acquire()
 
-        async def call(name: str, priority: int) -> None:
-            started = await pool.acquire(priority)
+        async def call(name: str, at: int) -> None:
+            started = await pool.acquire(at)
             order.append(name)
             pool.release(started)
 
         tasks = [
-            asyncio.create_task(call(*one)) for one in (("scene", 0), ("intent", -1), ("scene 2", 0), ("action", -2))
+            asyncio.create_task(call(*one)) for one in (("scene", 0), ("intent", 1), ("scene 2", 0), ("action", 2))
         ]
         await asyncio.sleep(0)
         pool.release(first)
@@ -234,3 +238,48 @@ def test_no_cap_never_waits_and_provider_limits_come_from_the_settings():
     assert ProviderLimits(Limits(concurrency=7)).pool.level == 7
     assert ProviderLimits(Limits(concurrency=7), fixed=3).pool.level == 3
     assert ProviderLimits(Limits()).pool.adapts
+
+
+def seconds_of_a_run(frames: int, places: int, *, known: bool = True, seed: int = 1) -> float:
+    """Wall time of three calls a frame of 2 s each, +-30 %, over the ideal; ``known``: the number of frames is."""
+    rng, worked = random.Random(seed), 0.0
+
+    async def drive() -> float:
+        loop = asyncio.get_running_loop()
+        limits = ProviderLimits(Limits(), fixed=places, clock=loop.time)
+        context = CallContext(limits, Monitor("run"), Cancellation())
+
+        async def one(_: int) -> None:
+            nonlocal worked
+            for at in range(3):
+                started, takes = await limits.pool.acquire(at), rng.uniform(1.4, 2.6)
+                worked += takes
+                await asyncio.sleep(takes)
+                limits.pool.release(started)
+
+        await run_concurrently(range(frames), one, context, count=frames if known else None)
+        assert not limits.pool.at_the_end  # nothing is left behind for the next run
+        return loop.time()
+
+    return in_simulated_time(drive()) / (worked / places)
+
+
+@pytest.mark.parametrize(("frames", "most"), [(81, 1.18), (208, 1.08), (1500, 1.03)])
+def test_places_stay_in_use_to_the_end_of_a_run(frames, most):
+    assert seconds_of_a_run(frames, 64) <= most
+    assert seconds_of_a_run(frames, 64) < seconds_of_a_run(frames, 64, known=False)
+
+
+def test_one_call_at_a_time_goes_frame_by_frame_to_the_end():
+    pool = CallPool(fixed=1)
+    pool.left(pool, 0)
+    assert not pool.at_the_end
+
+
+def test_the_end_is_that_of_all_runs_on_a_provider():
+    pool = CallPool(fixed=10)
+    pool.left("long run", 500)
+    pool.left("short run", 1)
+    assert not pool.at_the_end
+    pool.left("long run", None)
+    assert pool.at_the_end
