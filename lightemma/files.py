@@ -23,6 +23,8 @@ from lightemma.process_identity import birth_of, is_alive, this_host
 
 #: Most bytes that are read whole from a file, unless a caller knows better: no result is larger.
 LARGEST = 4_000_000_000
+#: Most bytes of one line of a results file: an answer is bounded well below.
+LONGEST_LINE = 256_000_000
 #: Seconds after which a draft of another machine, of whose processes nothing is known here, counts as given up.
 _GIVEN_UP_S = 24 * 3600.0
 #: A draft's name says which process writes it: number, birth, machine. SQLite puts files next to a draft of its own.
@@ -70,6 +72,19 @@ def read_whole(path: Path, most: int = LARGEST) -> bytes:
         if size <= most and len(data := file.read(size + 1)) <= most:
             return data
     raise OSError(errno.EFBIG, f"it has more than {_megabytes(most)}", str(path))
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """The lines of a file, one at a time, with their line ends; a last line without one was not written to its end.
+
+    Raises:
+        OSError: if it cannot be read, is no file, or has a line beyond ``LONGEST_LINE``.
+    """
+    with open_regular(path) as file:
+        while line := file.readline(LONGEST_LINE + 1):
+            if len(line) > LONGEST_LINE:
+                raise OSError(errno.EFBIG, f"it has a line of more than {_megabytes(LONGEST_LINE)}", str(path))
+            yield line
 
 
 def digest_of(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -10,9 +9,9 @@ from typing import Literal, TypeVar
 import msgspec
 
 from lightemma.errors import UserError
-from lightemma.files import private_file, read_whole, write_whole
+from lightemma.files import private_file, write_whole
 from lightemma.run_folder.records import FrameRecord
-from lightemma.run_folder.store import FRAMES
+from lightemma.run_folder.store import FRAMES, whole_lines
 
 EPISODES = "episodes.jsonl"
 #: File of the rules, the renderer and the episodes' names.
@@ -25,7 +24,6 @@ End = Literal["goal", "collision", "off-road", "off-route", "time-out", "stuck"]
 #: What was hit: a person, another vehicle, or a thing such as a cone.
 Struck = Literal["person", "vehicle", "thing"]
 
-log = logging.getLogger(__name__)
 _ENCODER = msgspec.json.Encoder()
 _T = TypeVar("_T")
 
@@ -264,27 +262,9 @@ def _lines(path: Path, kind: type[_T]) -> Iterator[_T]:
             ) from error
 
 
-def whole_lines(path: Path) -> list[bytes]:
-    """The lines of a file; none if there is no such file. An incomplete last line is dropped.
-
-    Raises:
-        UserError: if the file cannot be read.
-    """
-    try:
-        lines = read_whole(path).split(b"\n")
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise UserError(f"'{path}' cannot be read ({error.strerror}).") from error
-    if lines.pop():
-        log.warning("%s ends in a torn line (the run was interrupted); it is dropped", path)
-    return lines
-
-
 def _filter(path: Path, keep: Callable[[bytes], bool]) -> None:
-    lines = whole_lines(path)
     try:
-        kept = [line for line in lines if keep(line)]
+        kept = [line for line in whole_lines(path) if keep(line)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"'{path}' is damaged ({error}); delete that line, and drive again to fill the gap.") from error
     try:

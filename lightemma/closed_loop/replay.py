@@ -9,10 +9,11 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from lightemma.closed_loop.records import EPISODES, whole_lines
+from lightemma.closed_loop.records import EPISODES
 from lightemma.errors import UserError
 from lightemma.files import private_folder, read_whole, unpacked, write_whole
 from lightemma.frame import Camera
+from lightemma.run_folder.store import whole_lines
 
 #: Folder of a run's replays.
 REPLAYS = "replays"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,7 +16,7 @@ from msgspec import UnsetType
 from lightemma.errors import UserError
 from lightemma.evaluation.metrics.displacement import step_errors
 from lightemma.evaluation.reread import led_to, reread_samples
-from lightemma.evaluation.several_plans import SeveralPlans, candidates_of, samples_of
+from lightemma.evaluation.several_plans import SeveralPlans, candidates_of, join_plans, samples_of
 from lightemma.frame import FloatArray
 from lightemma.kinematics import hold_last_action, integrate
 from lightemma.parsing import AnswerFormat, Tier, answer_format, check_tier, parse_answer, plausible
@@ -31,9 +33,11 @@ from lightemma.run_folder.records import (
     Usage,
     is_call_error,
 )
-from lightemma.run_folder.store import read_frames, read_manifest, read_numbers
+from lightemma.run_folder.store import read_frames, read_lines, read_manifest
 
 BASELINE = "constant-action"
+#: Records that are held as objects at a time.
+BLOCK = 2048
 #: Six unknown points.
 NO_TRUTH = [(float("nan"), float("nan"))] * 6
 
@@ -145,17 +149,47 @@ def load_scores(folder: Path, parser: str | None = None) -> RunScores:
         UserError: if the run is broken, empty or not finished being written, or the parser is unknown.
     """
     manifest = read_manifest(folder)
-    records: Sequence[FrameNumbers | FrameRecord]
     if parser is None or parser == manifest.parser:
-        records = read_numbers(folder)
+        blocks = [score(manifest.run, manifest, block) for block in _blocks(read_lines(folder, FrameNumbers))]
     else:
         answer = answer_format(manifest.prompts.answer if manifest.prompts else "list")
         whole = with_answers(read_frames(folder), check_tier(manifest.parser), answer, folder)
         records = reread(whole, check_tier(parser), answer, Protocol(**manifest.protocol))
         manifest = msgspec.structs.replace(manifest, parser=parser)
-    if not records:
+        blocks = [score(manifest.run, manifest, records)] if records else []
+    if not blocks:
         raise UserError(f"The run '{folder}' has no frames yet; resume it by the same `lightemma run` command.")
-    return score(manifest.run, manifest, records)
+    return _latest_of(blocks)
+
+
+def _blocks(records: Iterable[FrameNumbers]) -> Iterator[list[FrameNumbers]]:
+    """Records, some at a time: as arrays they need a tenth of the memory."""
+    waiting = iter(records)
+    while block := list(islice(waiting, BLOCK)):
+        yield block
+
+
+def _latest_of(blocks: Sequence[RunScores]) -> RunScores:
+    """The frames of several blocks in order; a frame that was tried again counts as it last ended."""
+    tokens = [token for block in blocks for token in block.tokens]
+    known: dict[str, str] = {}  # one string for each scene and outcome, however many frames have it
+    scenes = [known.setdefault(scene, scene) for block in blocks for scene in block.scenes]
+    outcomes = [known.setdefault(outcome, outcome) for block in blocks for outcome in block.outcomes]
+    arrays: dict[str, Any] = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in _ARRAYS}
+    joined = replace(
+        blocks[0],
+        tokens=tokens,
+        scenes=scenes,
+        outcomes=outcomes,
+        images=[image for block in blocks for image in block.images],
+        pictures=[picture for block in blocks for picture in block.pictures],
+        samples=join_plans([block.samples for block in blocks], [len(block.tokens) for block in blocks]),
+        candidates=join_plans([block.candidates for block in blocks], [len(block.tokens) for block in blocks]),
+        **arrays,
+    )
+    latest = {token: row for row, token in enumerate(tokens)}.values()
+    order = sorted(latest, key=lambda row: (scenes[row], int(joined.frame_index[row])))
+    return joined if order == list(range(len(tokens))) else joined.take(np.array(order, dtype=np.int64))
 
 
 def reread(records: Sequence[FrameRecord], parser: Tier, form: AnswerFormat, protocol: Protocol) -> list[FrameRecord]:

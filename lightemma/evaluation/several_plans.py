@@ -80,6 +80,35 @@ def candidates_of(records: Records, truth: FloatArray, protocol: Protocol) -> Se
     return _several(integrate(actions, protocol), truth, np.full(actions.shape[:2], np.nan), chosen)
 
 
+def join_plans(parts: Sequence[SeveralPlans | None], frames: Sequence[int]) -> SeveralPlans | None:
+    """The plans of consecutive blocks of frames; None where no block has any.
+
+    Args:
+        parts: of each block; None for one without.
+        frames: in each block.
+    """
+    most = max((part.malformed.shape[1] for part in parts if part is not None), default=0)
+    if not most:
+        return None
+    total = sum(frames)
+    whole = SeveralPlans(
+        np.full((total, most, 6, 2), np.nan),
+        np.full((total, most, 6), np.nan),
+        np.full((total, most), np.nan),
+        np.full(total, -1),
+    )
+    start = 0
+    for part, count in zip(parts, frames, strict=True):
+        if part is not None:
+            rows, columns = slice(start, start + count), slice(0, part.malformed.shape[1])
+            whole.trajectory[rows, columns] = part.trajectory
+            whole.errors[rows, columns] = part.errors
+            whole.malformed[rows, columns] = part.malformed
+            whole.chosen[rows] = part.chosen
+        start += count
+    return whole
+
+
 def _several(
     trajectory: FloatArray, truth: FloatArray, malformed: FloatArray, chosen: npt.NDArray[np.int64]
 ) -> SeveralPlans:

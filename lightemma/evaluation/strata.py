@@ -19,10 +19,24 @@ SCENE_FAMILY = "scene"
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """A named set of frames: (n,) booleans. The name is ``family: class``."""
+    """A named set of frames, as one class of a family that no two of them share a frame of.
+
+    Attributes:
+        name: ``family: class``.
+        codes: (n,) class of each frame in the family, -1 for none. All strata of a family hold the same array: a set of
+            booleans for each scene would need memory that grows with frames times scenes.
+        code: the class of this stratum.
+    """
 
     name: str
-    frames: npt.NDArray[np.bool_]
+    codes: npt.NDArray[np.int64]
+    code: int
+
+    @property
+    def frames(self) -> npt.NDArray[np.bool_]:
+        """(n,) whether each frame is in it."""
+        inside: npt.NDArray[np.bool_] = self.codes == self.code
+        return inside
 
     @property
     def family(self) -> str:
@@ -55,17 +69,18 @@ def strata(
         ("course", COURSES, courses(history, truth, turned)),
         ("speed", SPEED_BANDS, speed_bands(history)),
     )
-    found = [
-        Stratum(f"{family}: {name}", member == index)
-        for family, names, member in families
-        for index, name in enumerate(names)
-    ]
+    found = [one for family, names, member in families for one in _classes(family, names, member)]
     if facts:
         found += _by_fact("location", scenes, lambda scene: facts[scene].location if scene in facts else "")
         found += _by_fact("light", scenes, lambda scene: facts[scene].light if scene in facts else "")
         found += _by_fact("weather", scenes, lambda scene: facts[scene].weather if scene in facts else "")
-    found += _by_fact(SCENE_FAMILY, scenes, lambda scene: scene)
-    return [stratum for stratum in found if stratum.frames.any()]
+    return found + _by_fact(SCENE_FAMILY, scenes, lambda scene: scene)
+
+
+def _classes(family: str, names: Sequence[str], member: npt.NDArray[np.int64]) -> list[Stratum]:
+    """The classes that have frames."""
+    counts = np.bincount(member[member >= 0], minlength=len(names))
+    return [Stratum(f"{family}: {name}", member, code) for code, name in enumerate(names) if counts[code]]
 
 
 def _by_fact(family: str, scenes: Sequence[str], fact: Callable[[str], str]) -> list[Stratum]:
@@ -74,4 +89,4 @@ def _by_fact(family: str, scenes: Sequence[str], fact: Callable[[str], str]) -> 
     values = sorted(set(of_scene.values()) - {""})
     code = {value: index for index, value in enumerate(values)}
     member = np.array([code.get(of_scene[scene], -1) for scene in scenes], dtype=np.int64)
-    return [Stratum(f"{family}: {value}", member == index) for index, value in enumerate(values)]
+    return _classes(family, values, member)

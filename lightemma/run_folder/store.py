@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 import msgspec
 
 from lightemma.errors import UserError
-from lightemma.files import private_file, private_folder, read_whole, write_whole
+from lightemma.files import lines_of, private_file, private_folder, read_whole, write_whole
 from lightemma.run_folder.manifest import FORMAT, Manifest
 from lightemma.run_folder.records import FrameNumbers, FrameRecord
 
@@ -149,23 +149,32 @@ def read_lines(folder: Path, kind: type[_T]) -> Iterator[_T]:
     """
     path = folder / FRAMES
     decoder = msgspec.json.Decoder(kind)
-    try:
-        data = read_whole(path)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise UserError(f"'{path}' cannot be read ({error.strerror}).") from error
-    lines = data.split(b"\n")
-    torn = lines.pop()  # empty when the last line was finished
-    if torn:
-        log.warning("%s ends in a torn line (the run was interrupted); that frame is dropped", path)
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(whole_lines(path), start=1):
         try:
-            yield decoder.decode(line)
+            record = decoder.decode(line)
         except _DAMAGE as error:
             raise UserError(
                 f"Line {number} of '{path}' is damaged ({error}); delete that line, and run again to fill the gap."
             ) from error
+        yield record
+
+
+def whole_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a results file, one at a time; none if there is no such file. A torn last line is dropped.
+
+    Raises:
+        UserError: if the file cannot be read.
+    """
+    try:
+        for line in lines_of(path):
+            if not line.endswith(b"\n"):
+                log.warning("%s ends in a torn line (the run was interrupted); it is dropped", path)
+                return
+            yield line[:-1]
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UserError(f"'{path}' cannot be read ({error.strerror}).") from error
 
 
 class RunWriter:

@@ -32,7 +32,7 @@ from lightemma.run_folder.manifest import (
     python_version,
 )
 from lightemma.run_folder.records import MAIN, STAGES, FrameRecord, is_call_error
-from lightemma.run_folder.store import RunWriter, check_run_name, is_run, read_manifest, read_numbers
+from lightemma.run_folder.store import RunWriter, check_run_name, is_run, read_manifest, read_outcomes
 
 
 def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str | None = None) -> Path:
@@ -124,7 +124,7 @@ def _missing(folder: Path, manifest: Manifest, records: Sequence[FrameRecord]) -
             f"'{folder}' already holds another run; import under another name with `name`, or remove that folder.",
             "name",
         )
-    written = {record.sample_token for record in read_numbers(folder)}
+    written = set(read_outcomes(folder))
     return [record for record in records if record.sample_token not in written]
 
 

@@ -84,35 +84,37 @@ def pose_turns(scenes: Sequence[str], frame_index: npt.NDArray[np.int64], truth:
     Returns:
         (n,) radians, positive = left; NaN where no frame is there 3 s later, or two neighbours have no place in common.
     """
-    steps = truth.shape[1]
-    rows = {key: row for row, key in enumerate(zip(scenes, frame_index.tolist(), strict=True))}
+    steps, count = truth.shape[1], len(truth)
+    if not count:
+        return np.zeros(0)
+    _, scene_codes = np.unique(np.asarray(scenes), return_inverse=True)
+    key = scene_codes.reshape(-1) * (int(frame_index.max()) + steps + 1) + frame_index
+    order = np.argsort(key, kind="stable")
+    in_order = key[order]
     # Places now and at each step; the frame ``ahead`` frames later sees the same ones from ``ahead`` on.
-    places = np.concatenate([np.zeros((len(truth), 1, 2)), truth], axis=1)
-    turns = np.full(len(truth), np.nan)
-    links: dict[int, tuple[int, float]] = {}
-    for (scene, index), row in rows.items():
-        for ahead in range(1, steps):
-            later = rows.get((scene, index + ahead))
-            if later is not None:
-                links[row] = later, _turn_between(places[row, ahead:], places[later, : steps + 1 - ahead])
-                break
-    for (scene, index), row in rows.items():
-        here, turned = row, 0.0
-        while here in links and frame_index[here] < index + steps:
-            here, turn = links[here]
-            turned += turn
-        if scenes[here] == scene and frame_index[here] == index + steps:
-            turns[row] = turned
-    return turns
+    places = np.concatenate([np.zeros((count, 1, 2)), truth], axis=1)
+    follows, turn = np.full(count, -1), np.zeros(count)
+    for ahead in range(1, steps):
+        at = np.searchsorted(in_order, key + ahead, side="right") - 1
+        found = (follows < 0) & (at >= 0) & (in_order[at] == key + ahead)
+        rows, later = np.flatnonzero(found), order[at[found]]
+        follows[rows] = later
+        turn[rows] = _turns_between(places[rows, ahead:], places[later, : steps + 1 - ahead])
+    turns, here = np.zeros(count), np.arange(count)
+    for _ in range(steps):
+        turned = (follows[here] >= 0) & (frame_index[here] < frame_index + steps)
+        turns = np.where(turned, turns + turn[here], turns)
+        here = np.where(turned, follows[here], here)
+    arrived: FloatArray = np.where(frame_index[here] == frame_index + steps, turns, np.nan)
+    return arrived
 
 
-def _turn_between(seen: FloatArray, later: FloatArray) -> float:
-    """The turn from one pose to a later one that see the same (k, 2) places; 0 where these are within a step of another."""
-    one, other = seen - seen.mean(axis=0), later - later.mean(axis=0)
-    if np.ptp(other, axis=0).max() < LEAST_STEP:
-        return 0.0
-    cross = np.sum(other[:, 0] * one[:, 1] - other[:, 1] * one[:, 0])
-    return float(np.arctan2(cross, np.sum(other * one)))
+def _turns_between(seen: FloatArray, later: FloatArray) -> FloatArray:
+    """(m,) turns from poses to later ones that see the same (m, k, 2) places; 0 where these are within a step of another."""
+    one, other = seen - seen.mean(axis=1, keepdims=True), later - later.mean(axis=1, keepdims=True)
+    cross = np.sum(other[..., 0] * one[..., 1] - other[..., 1] * one[..., 0], axis=1)
+    turns: FloatArray = np.arctan2(cross, np.sum(other * one, axis=(1, 2)))
+    return np.where(np.ptp(other, axis=1).max(axis=1) < LEAST_STEP, 0.0, turns)
 
 
 def _wrapped(angles: FloatArray) -> FloatArray:

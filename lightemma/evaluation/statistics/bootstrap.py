@@ -19,6 +19,7 @@ SEED = 20_250_501
 FEWEST_SCENES = 100
 
 _CHUNK = 64  # columns at a time: the arrays of draws stay small enough for the processor's cache
+_BLOCK = 500  # draws at a time, as real numbers; as counts of one or two bytes all of them are kept
 
 
 class SceneBootstrap:
@@ -70,19 +71,28 @@ class SceneBootstrap:
             (k, resamples); NaN where a draw has no frame that takes part.
         """
         totals = scene_totals(self._scenes, values, self._count)
-        drawn_counts = totals.counts.T @ self._draws
+        drawn_counts = self._drawn(totals.counts)
         with np.errstate(invalid="ignore", divide="ignore"):
-            means: FloatArray = np.where(drawn_counts > 0, (totals.sums.T @ self._draws) / drawn_counts, np.nan)
+            means: FloatArray = np.where(drawn_counts > 0, self._drawn(totals.sums) / drawn_counts, np.nan)
         return means
 
+    def _drawn(self, of_scenes: FloatArray) -> FloatArray:
+        """(k, resamples) sums over the drawn scenes of (scenes, k) numbers."""
+        if not self._draws:
+            return np.zeros((of_scenes.shape[1], self._resamples))
+        summed: FloatArray = np.concatenate([of_scenes.T @ block.astype(np.float64) for block in self._draws], axis=1)
+        return summed
+
     @cached_property
-    def _draws(self) -> FloatArray:
-        """(scenes, resamples) how often each scene is drawn."""
+    def _draws(self) -> list[npt.NDArray[np.uint16]]:
+        """Blocks of (scenes, draws): how often each scene is drawn. A scene is drawn once on average, so that two bytes do."""
         if not self._count:
-            return np.zeros((0, self._resamples))
-        shares = np.full(self._count, 1 / self._count)
-        draws = np.random.default_rng(self._seed).multinomial(self._count, shares, size=self._resamples)
-        return np.ascontiguousarray(draws.T, dtype=np.float64)
+            return []
+        shares, rng = np.full(self._count, 1 / self._count), np.random.default_rng(self._seed)
+        sizes = [min(_BLOCK, self._resamples - start) for start in range(0, self._resamples, _BLOCK)]
+        return [
+            np.ascontiguousarray(rng.multinomial(self._count, shares, size=size).T.astype(np.uint16)) for size in sizes
+        ]
 
     def _chunk(self, values: FloatArray) -> list[tuple[float, float]]:
         totals = scene_totals(self._scenes, values, self._count)
@@ -123,13 +133,13 @@ class SceneBootstrap:
         # Runs over the same frames have the same counts; their part is computed once.
         unlike, same = np.unique(counts, axis=1, return_inverse=True)
         same = same.reshape(-1)
-        drawn_frames = (unlike.T @ self._draws)[same]
-        drawn_squares = ((unlike**2).T @ self._draws)[same]
+        drawn_frames = self._drawn(unlike)[same]
+        drawn_squares = self._drawn(unlike**2)[same]
         scenes = (counts > 0).sum(axis=0)[:, None]
         with np.errstate(invalid="ignore", divide="ignore"):
-            deviation = (residuals.T @ self._draws) / drawn_frames
-            squares = (residuals**2).T @ self._draws
-            squares -= 2 * deviation * ((residuals * counts).T @ self._draws)
+            deviation = self._drawn(residuals) / drawn_frames
+            squares = self._drawn(residuals**2)
+            squares -= 2 * deviation * self._drawn(residuals * counts)
             squares += deviation**2 * drawn_squares
             error = np.sqrt(np.maximum(squares, 0.0) * (scenes / (scenes - 1))) / drawn_frames
             ratios: FloatArray = deviation / error

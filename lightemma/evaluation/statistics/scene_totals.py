@@ -35,15 +35,18 @@ def scene_totals(scenes: npt.NDArray[np.int64], values: FloatArray, count: int |
     """
     if count is None:
         count = int(scenes.max()) + 1 if scenes.size else 0
-    known = ~np.isnan(values)
-    sums = _per_scene(scenes, np.where(known, values, 0.0), count)
-    counts = _per_scene(scenes, known.astype(np.float64), count)
-    means = sums / np.maximum(counts, 1.0)
-    squares = _per_scene(scenes, np.where(known, values - means[scenes], 0.0) ** 2, count)
+    parts = [_column_totals(scenes, values[:, k], count) for k in range(values.shape[1])]
+    if not parts:
+        return SceneTotals(*(np.zeros((count, 0)) for _ in range(3)))
+    sums, counts, squares = (np.column_stack(columns) for columns in zip(*parts, strict=True))
     return SceneTotals(sums, counts, squares)
 
 
-def _per_scene(scenes: npt.NDArray[np.int64], values: FloatArray, count: int) -> FloatArray:
-    columns = [np.bincount(scenes, values[:, k], count) for k in range(values.shape[1])]
-    totals: FloatArray = np.column_stack(columns) if columns else np.zeros((count, 0))
-    return totals
+def _column_totals(scenes: npt.NDArray[np.int64], values: FloatArray, count: int) -> tuple[FloatArray, ...]:
+    """(scenes,) sums, counts and squares of one column: copies of a column at a time, never of all of them."""
+    known = ~np.isnan(values)
+    sums: FloatArray = np.bincount(scenes, np.where(known, values, 0.0), count)
+    counts: FloatArray = np.bincount(scenes, known.astype(np.float64), count)
+    means = sums / np.maximum(counts, 1.0)
+    squares: FloatArray = np.bincount(scenes, np.where(known, values - means[scenes], 0.0) ** 2, count)
+    return sums, counts, squares

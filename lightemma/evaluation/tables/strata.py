@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
+import numpy.typing as npt
 
 from lightemma.evaluation.scores import RunScores
 from lightemma.evaluation.statistics.interval import Interval
@@ -14,6 +16,10 @@ from lightemma.evaluation.statistics.multiple_testing import holm, significance
 from lightemma.evaluation.strata import SCENE_FAMILY, Stratum, strata
 from lightemma.evaluation.study import Study
 from lightemma.evaluation.tables.base import Table
+from lightemma.frame import FloatArray
+
+#: Columns of one call of the statistics: memory for frames times strata times runs is never taken at once.
+COLUMNS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +78,13 @@ class Strata(Table[StratumRow]):
         groups = strata(baseline.history, baseline.truth, baseline.scenes, study.context.facts, baseline.frame_index)
         tested = [group for group in groups if group.family != SCENE_FAMILY]
         keys = [(run, group) for run in study.others for group in tested]
-        columns = [
-            np.where(group.frames, study.averages[run.name] - study.averages[baseline.name], np.nan)
-            for run, group in keys
-        ]
-        intervals = study.intervals(np.column_stack(columns)) if columns else []
+        intervals: list[Interval] = []
+        for start in range(0, len(keys), COLUMNS):
+            columns = [
+                np.where(group.frames, study.averages[run.name] - study.averages[baseline.name], np.nan)
+                for run, group in keys[start : start + COLUMNS]
+            ]
+            intervals += study.intervals(np.column_stack(columns))
         found = {(run.name, group.name): diff for (run, group), diff in zip(keys, intervals, strict=True)}
         rows = [row for run in study.runs for row in _rows_of_run(study, run, groups, found)]
         corrected = holm([row.p_value for row in rows])
@@ -91,23 +99,37 @@ def _rows_of_run(
 ) -> list[StratumRow]:
     """One run's rows, not corrected yet."""
     ok, name = run.ok, run.name
-    members = np.array([group.frames for group in groups], dtype=np.float64).T[ok]
-    frames = members.sum(axis=0)
-    with np.errstate(invalid="ignore"):
-        mean, least = (study.averages[of][ok] @ members / frames for of in (name, study.baseline.name))
-    codes = study.scene_codes[ok]
-    rows = []
-    for place, group in enumerate(groups):
-        average, difference = float(mean[place]), float(mean[place] - least[place])
-        diff = intervals.get((name, group.name))
-        if run is study.baseline:
-            ends = (0.0, 0.0, 0.0, math.nan)
-        elif diff is None:
-            ends = (difference, math.nan, math.nan, math.nan)
-        else:
-            ends = (diff.mean, diff.low, diff.high, diff.p_value)
-        count = int(frames[place])
-        share = count / max(len(members), 1)
-        scenes = len(np.unique(codes[members[:, place] > 0]))
-        rows.append(StratumRow(name, group.name, count, share, average, *ends, math.nan, "", scenes))
+    own, least = study.averages[name][ok], study.averages[study.baseline.name][ok]
+    scene_codes, all_frames = study.scene_codes[ok], int(ok.sum())
+    rows: list[StratumRow] = []
+    for family, members in groupby(groups, key=lambda group: group.family):
+        strata_of_family = list(members)
+        sums = _sums(strata_of_family[0].codes[ok], own, least, scene_codes)
+        for group in strata_of_family:
+            count, mean, other, scenes = sums.get(group.code, (0, math.nan, math.nan, 0))
+            diff = intervals.get((name, group.name))
+            if run is study.baseline:
+                ends = (0.0, 0.0, 0.0, math.nan)
+            elif family == SCENE_FAMILY or diff is None:
+                ends = (mean - other, math.nan, math.nan, math.nan)
+            else:
+                ends = (diff.mean, diff.low, diff.high, diff.p_value)
+            share = count / max(all_frames, 1)
+            rows.append(StratumRow(name, group.name, count, share, mean, *ends, math.nan, "", scenes))
     return rows
+
+
+def _sums(
+    codes: npt.NDArray[np.int64], own: FloatArray, least: FloatArray, scenes: npt.NDArray[np.int64]
+) -> dict[int, tuple[int, float, float, int]]:
+    """Class -> its frames, the two means over them, and its scenes; of one family's classes that have frames."""
+    inside = codes >= 0
+    codes, own, least, scenes = codes[inside], own[inside], least[inside], scenes[inside]
+    counts = np.bincount(codes)
+    means = [np.bincount(codes, values) / np.maximum(counts, 1) for values in (own, least)]
+    met = np.unique(np.stack([codes, scenes]), axis=1)[0]
+    of_scenes = np.bincount(met, minlength=len(counts))
+    return {
+        code: (int(counts[code]), float(means[0][code]), float(means[1][code]), int(of_scenes[code]))
+        for code in np.flatnonzero(counts).tolist()
+    }

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lightemma.evaluation.reasoning.directions import DEFINITION
 from lightemma.evaluation.reasoning.ledger import INTENT, SCENE, Ledger
 from lightemma.evaluation.reasoning.readings import CLAIM_FIELDS, NOWHERE, Place
 
@@ -62,10 +63,12 @@ def shown_words(words: Words | None, response: str | None) -> dict[str, Any]:
 
 
 def _next_to(ledger: Ledger, frame: int) -> str:
-    planned, recorded = ledger.directions()
+    speed = ledger.speed[frame : frame + 1]  # of this frame alone: all frames each time would be quadratic
+    changes = {"plan goes": ledger.planned, "recorded car went": ledger.recorded}
     parts = [
         f"the {name} {_DIRECTIONS[float(value)]}"
-        for name, value in (("plan goes", planned[frame]), ("recorded car went", recorded[frame]))
+        for name, change in changes.items()
+        for value in DEFINITION.directions(change[frame : frame + 1], speed)
         if not np.isnan(value)
     ]
     text = ", ".join(parts)
