@@ -55,7 +55,7 @@ def main() -> None:
 def drive(name: str, seed: int, condition: str, left_hand: bool) -> EpisodeOutcome:
     world = CityFactory().open(EpisodeSpec(name, seed, condition, left_hand), LoopRules(), pictures=False)
     while not world.over:
-        speed, curvature = world.expert_plan()[0].tolist()
+        speed, curvature = world.label().actions[0].tolist()
         for _ in range(TICKS_PER_ACTION):
             world.step(speed, curvature)
     return world.outcome()

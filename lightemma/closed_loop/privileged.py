@@ -55,10 +55,10 @@ class ExpertDriver(PrivilegedDriver):
         """
 
         def plan(world: World) -> FloatArray:
-            actions = world.expert_plan()
-            if actions is None:
+            label = world.label()
+            if label is None:
                 raise UserError(f"The world of '{spec.name}' has no expert; let another planner drive.")
-            return actions
+            return label.actions
 
         return plan
 

@@ -27,13 +27,46 @@ class CarState:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpertWords:
+    """What the expert says about its plan, in plain words.
+
+    Attributes:
+        scene: what is there, with distances.
+        intent: what it is about to do in the next 3 s.
+        reason: why.
+    """
+
+    scene: str
+    intent: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertLabel:
+    """What a driver that knows the world would do from the car's present state.
+
+    Attributes:
+        actions: (6, 2) pairs of speed (m/s) and curvature (1/m) as the protocol means them: the mean of each half second.
+        valid: False where there is no way back; such a label is never ground truth.
+        reason: why it is not valid, or how it gets back; empty on the route.
+        words: scene, intent and reason of the plan; None in a world whose expert says nothing.
+    """
+
+    actions: FloatArray
+    valid: bool = True
+    reason: str = ""
+    words: ExpertWords | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """What the world shows at a decision.
 
     Attributes:
         camera: the front camera; its size is that of the picture where there is one.
         picture: what the camera sees, ready to be sent; None where none is wanted or the world draws none.
-        ground_truth: (6, 2) metres, ego frame: where a good driver would be 0.5 … 3 s from now; None where it is unknown.
+        ground_truth: (6, 2) metres, ego frame: where a good driver would be 0.5 … 3 s from now; None where it is
+            unknown, or where the expert's label is not valid.
         command: where the route goes next: ``left``, ``right`` or ``straight``; None in a world without a route.
     """
 
@@ -76,8 +109,8 @@ class World(ABC):
     def outcome(self) -> EpisodeOutcome:
         """The numbers of the episode so far; what the world cannot judge is None."""
 
-    def expert_plan(self) -> FloatArray | None:
-        """(6, 2) pairs of speed (m/s) and curvature (1/m) of a driver that knows this world, or None without one."""
+    def label(self) -> ExpertLabel | None:
+        """What a driver that knows this world would do now, or None without one; may be asked more than once a decision."""
         return None
 
     def replay_step(self) -> ReplayStep | None:

@@ -11,7 +11,7 @@ import numpy as np
 from lightemma.closed_loop.records import Crash, EpisodeOutcome
 from lightemma.closed_loop.replay import ActorEntry, ReplayStep
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
-from lightemma.closed_loop.world import CarState, Observation, World
+from lightemma.closed_loop.world import CarState, ExpertLabel, Observation, World
 from lightemma.closed_loop.world_factory import EpisodeChoice, WorldFactory
 from lightemma.frame import Camera, FloatArray, Picture, Pose
 from lightemma.kinematics import integrate
@@ -52,7 +52,7 @@ class FakeWorld(World):
         camera = Camera(np.eye(3), np.array([0.5, -0.5, 0.5, -0.5]), np.array([1.7, 0.0, 1.5]), self.rules.size)
         picture = self.picture(self.spec.picture_seed(self.decisions)) if self.pictures else None
         self.decisions += 1
-        return Observation(camera, picture, integrate(self.expert_plan()))
+        return Observation(camera, picture, integrate(self.label().actions))
 
     def picture(self, seed: int) -> Picture:
         if self.spec.scenario == "hard":
@@ -80,8 +80,8 @@ class FakeWorld(World):
         elif self.ticks * 0.05 >= TIME_LIMIT:
             self.end = "time-out"
 
-    def expert_plan(self) -> FloatArray:
-        return np.tile([START_SPEED, 0.0], (6, 1))
+    def label(self) -> ExpertLabel:
+        return ExpertLabel(np.tile([START_SPEED, 0.0], (6, 1)))
 
     def outcome(self) -> EpisodeOutcome:
         return EpisodeOutcome(

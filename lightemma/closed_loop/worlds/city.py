@@ -15,7 +15,7 @@ from lightemma.closed_loop.privileged import ExpertDriver, PrivilegedDriver, Ran
 from lightemma.closed_loop.records import Crash, End, EpisodeOutcome, Infraction, Met, Struck
 from lightemma.closed_loop.replay import ActorEntry, ReplayStep
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, parse_seeds
-from lightemma.closed_loop.world import CarState, Observation, World
+from lightemma.closed_loop.world import CarState, ExpertLabel, ExpertWords, Observation, World
 from lightemma.closed_loop.world_factory import EpisodeChoice, Prepared, WorldFactory
 from lightemma.closed_loop.worlds.city_camera import CameraRenderer, decide_renderer
 from lightemma.closed_loop.worlds.city_command import route_command
@@ -29,6 +29,7 @@ from lightemma.simulation.conditions import conditions_name, conditions_named, p
 from lightemma.simulation.ego import Limits
 from lightemma.simulation.events import Event, Referee
 from lightemma.simulation.expert import Expert
+from lightemma.simulation.explain import explain
 from lightemma.simulation.geometry import Area, Segment, box_corners
 from lightemma.simulation.hazards import assess
 from lightemma.simulation.idm import Style, idm
@@ -81,7 +82,7 @@ class CityWorld(World):
         self._off_road = False
         self._end: End | None = None
         self._ticks = self._decisions = 0
-        self._planned: tuple[int, FloatArray] = -1, np.zeros((0, 2))
+        self._labelled: tuple[int, ExpertLabel] = -1, ExpertLabel(np.zeros((0, 2)), valid=False)
         self._state: tuple[int, WorldState] = 0, simulation.state()
         self._motion = [(simulation.ego.speed, simulation.ego.curvature)]
 
@@ -107,7 +108,8 @@ class CityWorld(World):
             picture = self._renderer.picture(self._state_now(), self._spec.picture_seed(self._decisions))
         self._decisions += 1
         command = route_command(self.simulation.route.path, self.simulation.ego.pose)
-        return Observation(self._camera, picture, integrate(self.expert_plan()), command)
+        label = self.label()
+        return Observation(self._camera, picture, integrate(label.actions) if label.valid else None, command)
 
     def step(self, speed: float, curvature: float) -> None:
         """Moves on by 0.05 s."""
@@ -127,13 +129,15 @@ class CityWorld(World):
         if self._end is None and self.referee.finished:
             self._end = "time-out"
 
-    def expert_plan(self) -> FloatArray:
-        """(6, 2) the expert's plan."""
-        tick, plan = self._planned
+    def label(self) -> ExpertLabel:
+        """What the expert would do now, in pairs and in words."""
+        tick, label = self._labelled
         if tick != self._ticks:
-            plan = self._expert.plan(self.simulation).actions
-            self._planned = self._ticks, plan
-        return plan
+            plan = self._expert.plan(self.simulation)
+            said = explain(self.simulation, plan)
+            label = ExpertLabel(plan.actions, words=ExpertWords(said.scene, said.intent, said.reason))
+            self._labelled = self._ticks, label
+        return label
 
     def outcome(self) -> EpisodeOutcome:
         """The numbers of the episode so far."""
