@@ -15,7 +15,7 @@ from lightemma.closed_loop.privileged import WorldPlan
 from lightemma.closed_loop.records import PICTURES, EpisodeOutcome
 from lightemma.closed_loop.replay import ActorEntry, CameraEntry, Replay, ReplayStep
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
-from lightemma.closed_loop.world import CarState, Observation, World
+from lightemma.closed_loop.world import CarState, ExpertLabel, Observation, World
 from lightemma.errors import UserError
 from lightemma.files import private_folder, write_whole
 from lightemma.frame import EgoHistory, FloatArray, Frame, Picture, Pose
@@ -48,12 +48,14 @@ class DecisionPoint:
         frame: what a planner is given; None once the episode is over.
         picture: as it is sent, or None where none is drawn.
         driver_plan: (6, 2) the plan of a privileged driver, or None where a planner plans.
+        label: what the world's expert would do; None in a world without one.
         finished: how it ended, once it is over.
     """
 
     frame: Frame | None
     picture: Picture | None = None
     driver_plan: FloatArray | None = None
+    label: ExpertLabel | None = None
     finished: Finished | None = None
 
 
@@ -86,14 +88,16 @@ class Episode:
         self._tick = 0
         self._step = 0
         self._note()
-        self._follower = PlanFollower(hold_last_action(self._history().actions))
+        self._follower = PlanFollower(hold_last_action(self._history().actions), limits=world.limits)
 
     def look(self) -> DecisionPoint:
         """Observes the world: the picture, and the frame of this moment."""
         world = self._world
         if _over(world):
             return DecisionPoint(None, finished=Finished(_outcome(world), self._made_replay()))
-        seen = _observation(world)
+        seen, label = _observation(world), _label(world)
+        if label is not None and not label.valid and seen.ground_truth is not None:
+            raise _broken(world, "it has a ground truth where its label is not valid")
         self._camera = self._camera or CameraEntry.of(seen.camera)
         image, path = "", None
         if seen.picture is not None:
@@ -121,7 +125,7 @@ class Episode:
             future=seen.ground_truth,
             command=seen.command,
         )
-        return DecisionPoint(frame, seen.picture, self._driver(world) if self._driver else None)
+        return DecisionPoint(frame, seen.picture, self._driver(world) if self._driver else None, label)
 
     def advance(self, actions: FloatArray | None, latency_s: float = 0.0) -> DecisionPoint:
         """Drives on until the next decision is due.
@@ -230,6 +234,19 @@ def _observation(world: World) -> Observation:
             world, f"its ground truth has the shape {np.shape(truth)} or is not finite; it must be (6, 2) or None"
         )
     return seen
+
+
+def _label(world: World) -> ExpertLabel | None:
+    label: Any = world.label()
+    if label is None:
+        return None
+    if not isinstance(label, ExpertLabel):
+        raise _broken(world, f"label() gives {type(label).__name__}; it must give an ExpertLabel or None")
+    if np.shape(label.actions) != (LIGHTEMMA.plan_steps, 2) or not np.isfinite(label.actions).all():
+        raise _broken(
+            world, f"its label has actions of the shape {np.shape(label.actions)} or not finite; they must be (6, 2)"
+        )
+    return label
 
 
 def _outcome(world: World) -> EpisodeOutcome:

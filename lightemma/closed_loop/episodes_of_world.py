@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
+import numpy as np
+from msgspec import UNSET, UnsetType
 
 from lightemma.calls.concurrency import run_concurrently
 from lightemma.closed_loop.driving_score import score_of
@@ -27,6 +29,7 @@ from lightemma.closed_loop.records import (
 )
 from lightemma.closed_loop.replay import write_replay
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
+from lightemma.closed_loop.world import ExpertLabel
 from lightemma.errors import UserError
 from lightemma.frame import EarlierPicture, FloatArray, Picture
 from lightemma.planners.base import Needs, Plan, View
@@ -34,7 +37,7 @@ from lightemma.planners.planning import Planned, PlannerRunner
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.inputs import ROUTE
 from lightemma.run_folder.manifest import DataEntry, Manifest, distributions_of, frame_set_digest
-from lightemma.run_folder.records import OK, FrameRecord, is_call_error
+from lightemma.run_folder.records import OK, FrameRecord, LabelRecord, WordsRecord, is_call_error
 from lightemma.run_folder.store import RunWriter, is_run, read_manifest
 from lightemma.sessions.jobs import Job
 from lightemma.sessions.manifests import run_manifest
@@ -223,7 +226,8 @@ class _Driving:
             planned = Planned(Plan(point.driver_plan, OK), None)
         else:
             planned = await self.runner.plan(frame, view)
-        frames.append(frame_record(frame, view, planned, LIGHTEMMA))
+        record = frame_record(frame, view, planned, LIGHTEMMA)
+        frames.append(msgspec.structs.replace(record, label=_label_record(point.label)))
         self.runner.end_if_hopeless()
         # A formula takes microseconds; they count as 0, so that its episodes are the same every time.
         return planned.plan.actions, 0.0 if self._needs == Needs() else planned.seconds
@@ -259,6 +263,13 @@ class _Driving:
         monitor.done += 1
         monitor.failed += record.failed_calls > 0
         monitor.misformed += any(not is_call_error(frame.outcome) and frame.actions is None for frame in frames)
+
+
+def _label_record(label: ExpertLabel | None) -> LabelRecord | UnsetType:
+    if label is None:
+        return UNSET
+    words = WordsRecord(label.words.scene, label.words.intent, label.words.reason) if label.words else None
+    return LabelRecord(np.asarray(label.actions).tolist(), bool(label.valid), label.reason, words)
 
 
 def draws(job: Job, rules: LoopRules) -> bool:

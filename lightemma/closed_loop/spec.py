@@ -11,7 +11,7 @@ from lightemma.errors import UserError, near_names
 from lightemma.protocol import LIGHTEMMA
 
 #: Raised when the worlds or the loop change so that older episodes cannot be compared.
-VERSION = 2
+VERSION = 3
 #: Pixels: smaller shows nothing, larger takes minutes a picture on a processor.
 SMALLEST, LARGEST = (160, 90), (3840, 2160)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lightemma.closed_loop.records import EpisodeOutcome
 from lightemma.closed_loop.replay import ActorEntry, ReplayStep
 from lightemma.frame import Camera, FloatArray, Picture, Pose
+from lightemma.simulation.ego import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +104,19 @@ class World(ABC):
 
     @abstractmethod
     def step(self, speed: float, curvature: float) -> None:
-        """Advances by 0.05 s; the car receives this speed (m/s) and curvature (1/m, positive = left)."""
+        """Advances by 0.05 s; the car receives this speed (m/s) and curvature (1/m, positive = left).
+
+        A car with limits is to have the speed at the end of the half second, the curvature as soon as it can.
+        """
 
     @abstractmethod
     def outcome(self) -> EpisodeOutcome:
         """The numbers of the episode so far; what the world cannot judge is None."""
+
+    @property
+    def limits(self) -> Limits | None:
+        """What the car can do; None for a car that has every commanded speed and curvature at once."""
+        return None
 
     def label(self) -> ExpertLabel | None:
         """What a driver that knows this world would do now, or None without one; may be asked more than once a decision."""

@@ -67,6 +67,7 @@ def context_of(source: FrameSource) -> SceneContext:
         maps=None if isinstance(maps, Unknown) else maps,
         no_agents=agents.reason if isinstance(agents, Unknown) else NO_AGENTS,
         no_maps=maps.reason if isinstance(maps, Unknown) else NO_MAPS,
+        truth_name="expert" if isinstance(source, DrivenSource) else "recorded",
     )
 
 

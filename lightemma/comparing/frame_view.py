@@ -62,6 +62,7 @@ def frame_view(record: FrameNumbers | FrameRecord, context: SceneContext, protoc
         picture=picture,
         camera=found.camera if found else None,
         boxes=_boxes_now(record, context),
+        truth_name=context.truth_name,
     )
     return view, note
 

@@ -27,6 +27,7 @@ class SceneContext:
         maps: finds a scene's map by the scene's name; None where there are no maps.
         no_agents: the sentence that says why no frame's agents are known.
         no_maps: the sentence that says why no scene has a map.
+        truth_name: what the ground truth is called: ``recorded``, or ``expert`` where it is the plan of a world's expert.
     """
 
     frames: FrameFinder | None = None
@@ -35,3 +36,4 @@ class SceneContext:
     maps: MapLookup | None = None
     no_agents: str = NO_AGENTS
     no_maps: str = NO_MAPS
+    truth_name: str = "recorded"

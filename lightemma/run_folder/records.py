@@ -129,6 +129,30 @@ class CallRecord(msgspec.Struct, frozen=True):
     more: list[AnswerRecord] | UnsetType = UNSET
 
 
+class WordsRecord(msgspec.Struct, frozen=True):
+    """What the expert of a world says: what is there, what it is about to do, and why."""
+
+    scene: str
+    intent: str
+    reason: str
+
+
+class LabelRecord(msgspec.Struct, frozen=True):
+    """What the expert of a world would do from the car's state.
+
+    Attributes:
+        actions: 6 pairs (m/s, 1/m), the means of each half second; never ground truth where ``valid`` is False.
+        valid: whether there is a right answer.
+        reason: why there is none, or how the car gets back; empty on the route.
+        words: None where the expert says nothing.
+    """
+
+    actions: list[Pair]
+    valid: bool
+    reason: str = ""
+    words: WordsRecord | None = None
+
+
 class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One line of frames.jsonl.
 
@@ -160,6 +184,7 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
         chosen: place in ``candidates`` of the one that the model chose, or None.
         command: where the drive goes next, where the planner was given it.
         examples: sample tokens of the frames of other scenes that were shown as examples.
+        label: what the expert would do, in closed-loop runs of worlds that have one; absent in files of 0.1.
     """
 
     scene: str
@@ -186,6 +211,7 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     chosen: int | UnsetType | None = UNSET
     command: str | UnsetType = UNSET
     examples: list[str] | UnsetType = UNSET
+    label: LabelRecord | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         """Reads a line of 0.1, in which the last call's name said whether it was the answer."""

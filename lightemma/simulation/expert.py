@@ -14,21 +14,20 @@ import numpy as np
 
 from lightemma.frame import FloatArray
 from lightemma.simulation.ego import EgoCar, Limits
-from lightemma.simulation.geometry import wrap
-from lightemma.simulation.hazards import Concern, Situation, assess, lateral_offset
+from lightemma.simulation.hazards import Concern, Situation, assess
 from lightemma.simulation.idm import Style, calm_idm, idm
+from lightemma.simulation.mean_pairs import Motion, MotionRecorder
 from lightemma.simulation.routes import permitted_speeds
+from lightemma.simulation.steering import LATERAL, calm_speed, steer
 from lightemma.simulation.world import CitySimulation
 
-#: m/s² of lateral acceleration in bends, and of slowing down before them.
-LATERAL, EASE = 2.0, 1.3
+#: m/s² of slowing down before bends.
+EASE = 1.3
 #: m/s² of a stop at a line that is seen in time.
 STOP_BRAKE = 1.4
 #: Metres between the bumper and the line.
 STOP_MARGIN = 0.8
 STYLE = Style(headway=1.5, standstill=2.5, accelerate=1.6, brake=1.8)
-#: A deviation is corrected over this many actions of 0.5 s; with 1 the car would sway.
-CORRECTION = 2.3
 #: Seconds between two decisions on the acceleration within a plan.
 TICK = 0.1
 
@@ -38,13 +37,15 @@ class ExpertPlan:
     """A plan of the expert, with what it was decided by.
 
     Attributes:
-        actions: (6, 2) pairs of speed (m/s) and curvature (1/m), 0.5 s each.
+        actions: (6, 2) what the car is told for 0.5 s each: the speed to reach at the end (m/s), and the curvature (1/m).
+        motion: where a car with limits gets by them; as pairs of the protocol, see `mean_pairs`.
         situation: all concerns at the time of the plan.
         governing: the concern for which it brakes hardest, or that limits its speed now, or None on a free road.
         bend: distance in metres to the bend or turn that limits its speed, or None.
     """
 
     actions: FloatArray
+    motion: Motion
     situation: Situation
     governing: Concern | None
     bend: float | None
@@ -73,11 +74,15 @@ class Expert:
         governing: Concern | None = None
         bend: float | None = None
         ticks, hardest = round(protocol.dt / TICK), -0.3
+        recorder = MotionRecorder(car, protocol)
         for i in range(protocol.plan_steps):
             begin = speed
+            calm = calm_speed(world, car)
             for tick in range(ticks):
                 elapsed = i * protocol.dt + tick * TICK
                 wanted, concern, limited = self._accelerate(world, situation, allowed, at, speed, elapsed)
+                if speed > calm:
+                    wanted = min(wanted, max(-2.5, (calm - speed) / 0.8))
                 # Comfortable accelerations change only a little from one tick to the next; an emergency applies immediately.
                 wanted = min(wanted, previous + 2.0 * TICK)
                 if wanted > -3.0:
@@ -90,12 +95,13 @@ class Expert:
                     governing, bend = concern, limited
                     hardest = min(wanted, -0.3)
             previous = (speed - begin) / protocol.dt
-            curvature = self._steer(world, car, (begin + speed) / 2.0)
+            curvature = steer(world, car, (begin + speed) / 2.0)
             actions[i] = speed, curvature
             for tick in range(ticks):
                 car.step(speed, curvature, TICK, protocol.dt - tick * TICK)
+            recorder.note()
             at = path.project(car.pose.x, car.pose.y, near=at)[0]
-        return ExpertPlan(np.round(actions, 4) + 0.0, situation, governing, bend)
+        return ExpertPlan(np.round(actions, 4) + 0.0, recorder.motion, situation, governing, bend)
 
     def _allowed(self, world: CitySimulation) -> FloatArray:
         if id(world) not in self._tables:
@@ -143,24 +149,6 @@ class Expert:
             if value is not None and value < chosen:
                 chosen, decided = value, concern
         return min(max(chosen, -7.5), self._style.accelerate), decided, limited if decided is None else None
-
-    def _steer(self, world: CitySimulation, car: EgoCar, speed: float) -> float:
-        """Curvature to hold for the next half second: that of the wanted line, plus a correction of the deviation."""
-        path, narrowings = world.route.path, world.setup.narrowings
-        at, offset = path.project(car.pose.x, car.pose.y, near=float(world.traffic.at[0]), window=60.0)
-        hold = max(speed * world.protocol.dt, 1.2)
-
-        def heading(place: float) -> float:
-            slope = lateral_offset(narrowings, place + 0.5) - lateral_offset(narrowings, place - 0.5)
-            return path.pose(place).heading + math.atan(slope)
-
-        # The front wheels take a moment to turn, so the line is read a little ahead.
-        begin = at + 0.12 * speed
-        along = (heading(begin + hold) - heading(begin)) / hold
-        reach = CORRECTION * hold
-        error = offset - lateral_offset(narrowings, at)
-        askew = wrap(car.pose.heading - heading(at))
-        return along - (error + 1.5 * askew * reach) / reach**2
 
 
 def stop_at(speed: float, distance: float) -> float:

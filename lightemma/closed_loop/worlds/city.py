@@ -19,6 +19,7 @@ from lightemma.closed_loop.world import CarState, ExpertLabel, ExpertWords, Obse
 from lightemma.closed_loop.world_factory import EpisodeChoice, Prepared, WorldFactory
 from lightemma.closed_loop.worlds.city_camera import CameraRenderer, decide_renderer
 from lightemma.closed_loop.worlds.city_command import route_command
+from lightemma.closed_loop.worlds.city_imitator import ImitatorDriver
 from lightemma.closed_loop.worlds.city_reference import expert_time
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray, Picture, Pose
@@ -28,11 +29,10 @@ from lightemma.simulation.actor_kinds import kind_named
 from lightemma.simulation.conditions import conditions_name, conditions_named, parse_conditions
 from lightemma.simulation.ego import Limits
 from lightemma.simulation.events import Event, Referee
-from lightemma.simulation.expert import Expert
-from lightemma.simulation.explain import explain
 from lightemma.simulation.geometry import Area, Segment, box_corners
 from lightemma.simulation.hazards import assess
 from lightemma.simulation.idm import Style, idm
+from lightemma.simulation.labels import Labeller
 from lightemma.simulation.render import front_camera
 from lightemma.simulation.scenarios import choose_scenarios, make_world
 from lightemma.simulation.state import EGO_CENTRE_AHEAD, EGO_LENGTH, EGO_WIDTH, WorldState
@@ -74,7 +74,7 @@ class CityWorld(World):
         self._spec, self._renderer, self._give_back = spec, camera, give_back
         self._camera = front_camera(rules.size)
         self._area = Area(simulation.city.drivable)
-        self._expert = Expert()
+        self._labeller = Labeller(simulation)
         self._seen = 0
         self._crashes: list[Crash] = []
         self._infractions: list[Infraction] = []
@@ -95,6 +95,11 @@ class CityWorld(World):
         """The car now."""
         ego = self.simulation.ego
         return CarState(ego.pose, ego.speed, ego.curvature)
+
+    @property
+    def limits(self) -> Limits | None:
+        """What the car can do; None where it has every command at once."""
+        return self.simulation.ego.limits
 
     @property
     def over(self) -> bool:
@@ -133,9 +138,10 @@ class CityWorld(World):
         """What the expert would do now, in pairs and in words."""
         tick, label = self._labelled
         if tick != self._ticks:
-            plan = self._expert.plan(self.simulation)
-            said = explain(self.simulation, plan)
-            label = ExpertLabel(plan.actions, words=ExpertWords(said.scene, said.intent, said.reason))
+            made = self._labeller.label()
+            said = made.words
+            words = ExpertWords(said.scene, said.intent, said.reason) if said else None
+            label = ExpertLabel(made.pairs, made.valid, made.reason, words)
             self._labelled = self._ticks, label
         return label
 
@@ -294,7 +300,7 @@ class CityFactory(WorldFactory):
 
     name: ClassVar[str] = "city"
     drivers: ClassVar[Mapping[str, type[PrivilegedDriver]]] = {
-        driver.name: driver for driver in (ExpertDriver, IdmDriver, RandomDriver, BlindTimer)
+        driver.name: driver for driver in (ExpertDriver, IdmDriver, RandomDriver, BlindTimer, ImitatorDriver)
     }
     #: One city in panda3d with Mesa's software driver, with a margin.
     memory_bytes: ClassVar[int] = 600 * 2**20

@@ -49,6 +49,7 @@ def draw_birdseye(
     boxes: FloatArray | None = None,
     styles: dict[str, RunStyle] | None = None,
     limits: ViewLimits | None = None,
+    truth_name: str = TRUTH_NAME,
 ) -> None:
     """Draws the bird's-eye view: x ahead is up, y left is left, the same scale both ways.
 
@@ -60,6 +61,7 @@ def draw_birdseye(
         boxes: (k, 4, 2) metres, ego frame, corners of other road users.
         styles: of the runs; by their order if None.
         limits: how far to look; as far as this frame needs if None.
+        truth_name: what the legend calls the truth.
     """
     styles = styles or run_styles([plan.name for plan in plans])
     limits = limits or view_limits(truth, history, plans)
@@ -67,7 +69,7 @@ def draw_birdseye(
         axes.fill(box[:, 1], box[:, 0], facecolor="#d9d9d9", edgecolor=FAINT, lw=0.8, zorder=1)
     axes.fill(CAR[:, 1], CAR[:, 0], facecolor="#bdbdbd", edgecolor=INK, lw=0.8, zorder=2)
     axes.plot(history[:, 1], history[:, 0], color=FAINT, lw=1.4, marker=".", zorder=3, label="history")
-    _draw_path(axes, truth, RunStyle("white", "-", "o"), TRUTH_NAME, True, 4)
+    _draw_path(axes, truth, RunStyle("white", "-", "o"), truth_name, True, 4)
     for order, plan in enumerate(plans):
         label = plan_label(plan, limits)
         path = plan.trajectory if plan.trajectory is not None else np.full((6, 2), np.nan)

@@ -34,6 +34,7 @@ class FrameView:
         picture: (height, width, 3), or None where there is none.
         camera: the front camera, or None.
         boxes: (k, 4, 2) metres, ego frame, corners of other road users; None where unknown.
+        truth_name: what the legend calls the truth.
     """
 
     scene: str
@@ -45,6 +46,7 @@ class FrameView:
     picture: Pixels | None = None
     camera: Camera | None = None
     boxes: FloatArray | None = None
+    truth_name: str = TRUTH_NAME
 
 
 @styled()
@@ -78,7 +80,7 @@ def frame_figure(view: FrameView, plans: Sequence[PlannedPath], *, panels: bool 
     else:
         right = above
     axes = right.subplots()
-    draw_birdseye(axes, view.truth, view.history, plans, view.boxes, styles)
+    draw_birdseye(axes, view.truth, view.history, plans, view.boxes, styles, truth_name=view.truth_name)
     right.legend(loc="outside right upper" if right is above else "outside lower center", ncols=1)
     figure.suptitle(
         f"{shown(view.scene, 60)}, frame {view.frame_index} ({shown(view.sample_token, 60)}): "
@@ -93,7 +95,7 @@ def _draw_table(axes: Axes, view: FrameView, plans: Sequence[PlannedPath], style
     axes.set_axis_off()
     head = ["run", *(f"{0.5 * step:.1f} s" for step in range(1, 7)), "avg L2 (m)", "outcome"]
     recorded = [
-        TRUTH_NAME,
+        view.truth_name,
         *("\u2013" if np.isnan(x) else f"{x:.1f}, {y:+.1f}".replace("-", "\u2212") for x, y in view.truth),
         "",
         "places x, y (m)",

@@ -6,8 +6,10 @@ from dataclasses import asdict
 
 from lightemma.simulation.dataset.drives import Drive
 from lightemma.simulation.dataset.recording import GAP, KEY_FRAMES, Note, Recording, camera_looks
+from lightemma.simulation.ego import Limits
 from lightemma.simulation.expert import Expert
 from lightemma.simulation.explain import explain
+from lightemma.simulation.mean_pairs import mean_pairs
 from lightemma.simulation.scenarios import make_world
 from lightemma.simulation.world import STEP_TIME
 
@@ -32,7 +34,8 @@ def record(drive: Drive, sweeps: bool = False, key_frames: int = KEY_FRAMES, pla
     notes: list[Note | None] = [None] * len(world.warm_up)
     while len(notes) < key_frames:
         plan = expert.plan(world)
-        notes.append(Note(asdict(explain(world, plan)), plan.actions))
+        pairs = mean_pairs(plan.motion, world.ego.limits or Limits(), world.protocol)
+        notes.append(Note(asdict(explain(world, plan)), pairs))
         speed, curvature = plan.actions[0].tolist()
         for _ in range(round(GAP / STEP_TIME)):
             world.step(speed, curvature)

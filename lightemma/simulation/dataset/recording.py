@@ -47,7 +47,7 @@ class Note:
 
     Attributes:
         explanation: named texts: scene, intent and reason.
-        plan: (6, 2) pairs of speed (m/s) and curvature (1/m), each for 0.5 s.
+        plan: (6, 2) pairs of speed (m/s) and curvature (1/m), the means of 0.5 s each.
     """
 
     explanation: dict[str, str]
