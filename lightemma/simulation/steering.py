@@ -16,9 +16,11 @@ LATERAL = 2.0
 #: A deviation is corrected over this many actions of 0.5 s; with 1 the car would sway.
 CORRECTION = 2.3
 #: Radians at which a car drives back to its line at most, from however far.
-STEEPEST = 0.6
+STEEPEST = 0.45
 #: Metres beside its line, and radians from its direction, beyond which a car has strayed and slows down to come back.
 STRAYED, ASKEW = 1.5, 0.35
+#: Metres by which the correction is longer for every metre beyond that.
+GENTLER = 0.8
 #: m/s of a car that comes back; slower it would hardly turn.
 SLOWEST_BACK = 2.0
 
@@ -77,7 +79,8 @@ def _steer(path: Path, narrowings: tuple[Narrowing, ...], car: EgoCar, speed: fl
     # The front wheels take a moment to turn, so the line is read a little ahead.
     begin = line.at + 0.12 * speed
     along = wrap(_heading(path, narrowings, begin + hold) - _heading(path, narrowings, begin)) / hold
-    reach = CORRECTION * hold
+    # From far the line is approached more gently, since the wheels take their time to turn back.
+    reach = CORRECTION * hold + GENTLER * max(abs(line.error) - STRAYED, 0.0)
     lean = min(max(line.error / (1.5 * reach), -STEEPEST), STEEPEST)
     sharpest = (car.limits or Limits()).curvature
     return min(max(along - 1.5 * (line.askew + lean) / reach, -sharpest), sharpest)

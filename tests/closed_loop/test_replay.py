@@ -11,6 +11,7 @@ import pytest
 
 from lightemma.agents import KINDS
 from lightemma.closed_loop.driven_source import DrivenSource
+from lightemma.closed_loop.plan_follower import PlanFollower
 from lightemma.closed_loop.records import EPISODES, read_episodes
 from lightemma.closed_loop.replay import (
     ActorEntry,
@@ -137,8 +138,9 @@ def test_the_replay_of_a_drive_agrees_with_the_world(tmp_path: Path):
         moved = [(one.pose.x - frame.pose.x, one.pose.y - frame.pose.y) for one in state.actors]
         seen = sorted((x * cos + y * sin, y * cos - x * sin) for x, y in moved)
         np.testing.assert_allclose(sorted(map(tuple, agents.centres[here, 0].tolist())), seen, atol=0.02)
-        for _ in range(10):
-            world.step(*record.actions[0])
+        follower = PlanFollower(np.array(record.actions), limits=world.limits)
+        for tick in range(10):
+            world.step(*follower.command(tick))
     assert look("left-turn.day.000", "no such token") is None
     # What figures and videos use, for any source.
     around = context_of(source).agents
