@@ -115,7 +115,7 @@ def draw_shot(shot: Shot, size: tuple[int, int], limits: ViewLimits, place: str 
         above = figure.add_axes((0.05, 0.36, 0.59, 0.57))
         figure.text(0.665, 0.75, "(no picture)", color=FAINT, fontsize=8.5)
     draw_birdseye(
-        above, shot.view.truth, shot.view.history, [shot.plan], shot.view.boxes, None, limits, shot.view.truth_name
+        above, shot.view.truth, shot.view.history, [shot.plan], shot.view.boxes, None, shot.view.truth_name, limits
     )
     figure.legend(*above.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(0.655, 0.945), fontsize=8)
     _draw_motion(figure, shot)

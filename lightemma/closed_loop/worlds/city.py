@@ -19,7 +19,7 @@ from lightemma.closed_loop.world import CarState, ExpertLabel, ExpertWords, Obse
 from lightemma.closed_loop.world_factory import EpisodeChoice, Prepared, WorldFactory
 from lightemma.closed_loop.worlds.city_camera import CameraRenderer, decide_renderer
 from lightemma.closed_loop.worlds.city_command import route_command
-from lightemma.closed_loop.worlds.city_imitator import ImitatorDriver
+from lightemma.closed_loop.worlds.city_imitator import recorded_plan
 from lightemma.closed_loop.worlds.city_reference import expert_time
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray, Picture, Pose
@@ -260,6 +260,31 @@ class IdmDriver(PrivilegedDriver):
             if not isinstance(world, CityWorld):
                 raise UserError("The driver 'idm' drives in the city only; let another planner drive.")
             return _idm_plan(world.simulation)
+
+        return plan
+
+
+class ImitatorDriver(PrivilegedDriver):
+    """Plans the speeds and curvatures that were recorded of the expert's drive of the same episode, half second by half second.
+
+    It looks at nobody: what it does is right only if the loop drives pairs as the protocol means them. The curvatures of a
+    drive of half a minute, rounded as in a history, lead a few metres astray; so it also steers back to the recorded line,
+    as anybody does who sees the road.
+    """
+
+    name: ClassVar[str] = "imitator"
+
+    def begin(self, spec: EpisodeSpec) -> WorldPlan:
+        """Plans by the recorded drive.
+
+        Raises:
+            UserError: at the first plan, if the world is not the city.
+        """
+
+        def plan(world: World) -> FloatArray:
+            if not isinstance(world, CityWorld):
+                raise UserError("The driver 'imitator' drives in the city only; let another planner drive.")
+            return recorded_plan(spec, world.simulation.time, world.car.pose)
 
         return plan
 

@@ -1,19 +1,15 @@
-"""A driver that is right by the protocol: it plans what was recorded of the expert's own drive of the same episode."""
+"""Plans that are right by the protocol: what was recorded of the expert's own drive of the same episode."""
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import ClassVar
 
 import numpy as np
 
 from lightemma.closed_loop.plan_follower import TICKS_PER_ACTION
-from lightemma.closed_loop.privileged import PrivilegedDriver, WorldPlan
 from lightemma.closed_loop.spec import EpisodeSpec
-from lightemma.closed_loop.world import World
-from lightemma.errors import UserError
-from lightemma.frame import FloatArray
+from lightemma.frame import FloatArray, Pose
 from lightemma.kinematics import actions_from_poses
 from lightemma.protocol import LIGHTEMMA
 from lightemma.simulation.conditions import conditions_named
@@ -27,64 +23,39 @@ AFTER = LIGHTEMMA.plan_steps + 2
 CORRECTION, STEEPEST = 2.3, 0.6
 
 
-class ImitatorDriver(PrivilegedDriver):
-    """Plans the speeds and curvatures that were recorded of the expert's drive of the same episode, half second by half second.
+def recorded_plan(spec: EpisodeSpec, time: float, pose: Pose) -> FloatArray:
+    """(6, 2) the pairs that were recorded of the expert's drive from a time on, led back to the recorded line.
 
-    It looks at nobody: what it does is right only if the loop drives pairs as the protocol means them. The curvatures of a
-    drive of half a minute, rounded as in a history, lead a few metres astray; so it also steers back to the recorded line,
-    as anybody does who sees the road.
+    Args:
+        spec: the episode.
+        time: seconds since its start.
+        pose: of the car.
+
+    Raises:
+        UserError: if there is no such scenario.
     """
-
-    name: ClassVar[str] = "imitator"
-
-    def begin(self, spec: EpisodeSpec) -> WorldPlan:
-        """Plans by the recorded drive.
-
-        Raises:
-            UserError: at the first plan, if the world is not the city.
-        """
-        # The city offers this driver, so it cannot be imported above.
-        from lightemma.closed_loop.worlds.city import CityWorld
-
-        def plan(world: World) -> FloatArray:
-            if not isinstance(world, CityWorld):
-                raise UserError("The driver 'imitator' drives in the city only; let another planner drive.")
-            number = round(world.simulation.time / LIGHTEMMA.dt)
-            return _Recorded(*_drive(*_episode(spec))).plan(number, world)
-
-        return plan
+    scenario = str(spec.options.get("scenario", spec.scenario))
+    pairs, poses = _drive(scenario, spec.seed, spec.conditions, spec.left_hand)
+    rows = np.minimum(round(time / LIGHTEMMA.dt) + np.arange(LIGHTEMMA.plan_steps), len(pairs) - 1)
+    actions: FloatArray = pairs[rows].copy()
+    error, askew = _deviation(pose, poses)
+    for action in actions:
+        way = float(action[0]) * LIGHTEMMA.dt
+        reach = CORRECTION * max(way, 1.2)
+        lean = min(max(error / (1.5 * reach), -STEEPEST), STEEPEST)
+        turn = -1.5 * (askew + lean) / reach
+        action[1] += turn
+        error += way * (askew + turn * way / 2.0)
+        askew += turn * way
+    return actions
 
 
-def _episode(spec: EpisodeSpec) -> tuple[str, int, str, bool]:
-    return str(spec.options.get("scenario", spec.scenario)), spec.seed, spec.conditions, spec.left_hand
-
-
-class _Recorded:
-    def __init__(self, pairs: FloatArray, poses: FloatArray) -> None:
-        self._pairs, self._poses = pairs, poses
-
-    def plan(self, number: int, world: World) -> FloatArray:
-        """(6, 2) the recorded pairs from a half second on, led back to the recorded line."""
-        rows = np.minimum(number + np.arange(LIGHTEMMA.plan_steps), len(self._pairs) - 1)
-        actions: FloatArray = self._pairs[rows].copy()
-        error, askew = self._deviation(world)
-        for action in actions:
-            way = float(action[0]) * LIGHTEMMA.dt
-            reach = CORRECTION * max(way, 1.2)
-            lean = min(max(error / (1.5 * reach), -STEEPEST), STEEPEST)
-            turn = -1.5 * (askew + lean) / reach
-            action[1] += turn
-            error += way * (askew + turn * way / 2.0)
-            askew += turn * way
-        return actions
-
-    def _deviation(self, world: World) -> tuple[float, float]:
-        """Metres to the left of the recorded line, and radians to the left of its direction."""
-        pose, poses = world.car.pose, self._poses
-        nearest = int(np.argmin(np.hypot(poses[:, 0] - pose.x, poses[:, 1] - pose.y)))
-        x, y, heading = poses[nearest].tolist()
-        error = (pose.y - y) * math.cos(heading) - (pose.x - x) * math.sin(heading)
-        return error, wrap(pose.heading - heading)
+def _deviation(pose: Pose, poses: FloatArray) -> tuple[float, float]:
+    """Metres to the left of the recorded line, and radians to the left of its direction."""
+    nearest = int(np.argmin(np.hypot(poses[:, 0] - pose.x, poses[:, 1] - pose.y)))
+    x, y, heading = poses[nearest].tolist()
+    error = (pose.y - y) * math.cos(heading) - (pose.x - x) * math.sin(heading)
+    return error, wrap(pose.heading - heading)
 
 
 @lru_cache(maxsize=64)

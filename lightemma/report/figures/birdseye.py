@@ -48,8 +48,8 @@ def draw_birdseye(
     plans: Sequence[PlannedPath],
     boxes: FloatArray | None = None,
     styles: dict[str, RunStyle] | None = None,
-    limits: ViewLimits | None = None,
     truth_name: str = TRUTH_NAME,
+    limits: ViewLimits | None = None,
 ) -> None:
     """Draws the bird's-eye view: x ahead is up, y left is left, the same scale both ways.
 
@@ -60,8 +60,8 @@ def draw_birdseye(
         plans: what was planned; runs without a plan are named in the legend only.
         boxes: (k, 4, 2) metres, ego frame, corners of other road users.
         styles: of the runs; by their order if None.
-        limits: how far to look; as far as this frame needs if None.
         truth_name: what the legend calls the truth.
+        limits: how far to look; as far as this frame needs if None.
     """
     styles = styles or run_styles([plan.name for plan in plans])
     limits = limits or view_limits(truth, history, plans)
