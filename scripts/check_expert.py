@@ -127,7 +127,7 @@ class Checks:
         )
 
     def _limits(self, labels: list[ExpertLabel]) -> None:
-        self.sharpest = max(self.sharpest, *(beyond(label) for label in labels))
+        self.sharpest = max([self.sharpest, *(beyond(label) for label in labels)])
 
 
 def specs(names: list[str], count: int, first_seed: int) -> Iterator[EpisodeSpec]:

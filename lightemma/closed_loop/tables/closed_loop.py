@@ -50,7 +50,7 @@ class ClosedLoopRow:
         answers_missing_rate: share of decisions without a plan
         format_error_rate: share of decisions answered outside the format
         call_error_rate: share of decisions that were not answered
-        l2_expert: metres from the expert's six points, from the same state, mean over decisions with a plan
+        l2_expert: metres from the expert's six points, from the same state, mean over decisions with a plan and a valid label
         latency_mean_s: seconds per decision, all stages
         input_tokens: tokens per decision
         output_tokens: tokens per decision
