@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from copy import copy
+from typing import Any
 
 import numpy as np
 
@@ -89,11 +90,19 @@ class CitySimulation:
         self._boxes: FloatArray = np.concatenate([self.traffic.boxes, self.thing_boxes, people])
         self._velocities: FloatArray = np.zeros((len(self._boxes), 2))
         self.half_diagonal: FloatArray = np.hypot(self._boxes[:, 3], self._boxes[:, 4]) / 2.0
-        count = len(self.traffic.at)
-        self.traffic.keep_boxes_in(self._boxes[:count], self._velocities[:count])
+        self._join_boxes()
         self._steps = -round(WARM_UP / STEP_TIME)
         self._hold_steps = round(protocol.dt / STEP_TIME)
         self._warm(limits)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy: the vehicles' boxes are again part of its own arrays of all actors, as a copied view is not."""
+        self.__dict__.update(state)
+        self._join_boxes()
+
+    def _join_boxes(self) -> None:
+        count = len(self.traffic.at)
+        self.traffic.keep_boxes_in(self._boxes[:count], self._velocities[:count])
 
     def _warm(self, limits: Limits | None) -> None:
         """Drives the ego along its route until time 0."""
