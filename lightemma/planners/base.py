@@ -165,6 +165,7 @@ class Plan:
         samples: the plans that this one was chosen from, where the model gave several.
         candidates: the plans that the model chose from, (6, 2) actions each, where the harness drew them.
         chosen: place in ``candidates`` of the one that was chosen.
+        latency_s: seconds that planning takes where this counts, in place of those that the harness measures.
     """
 
     actions: FloatArray | None
@@ -175,6 +176,7 @@ class Plan:
     samples: tuple[Sample, ...] = ()
     candidates: tuple[FloatArray, ...] = ()
     chosen: int | None = None
+    latency_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,7 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
         command: where the drive goes next, where the planner was given it.
         examples: sample tokens of the frames of other scenes that were shown as examples.
         label: what the expert would do, in closed-loop runs of worlds that have one; absent in files of 0.1.
+        moved_on_s: seconds that the world moved on while this was planned, where it does (``drive --real-time``).
     """
 
     scene: str
@@ -212,6 +213,7 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     command: str | UnsetType = UNSET
     examples: list[str] | UnsetType = UNSET
     label: LabelRecord | UnsetType = UNSET
+    moved_on_s: float | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         """Reads a line of 0.1, in which the last call's name said whether it was the answer."""

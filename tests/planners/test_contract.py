@@ -22,7 +22,8 @@ from lightemma.errors import UserError
 from lightemma.evaluation.scores import load_scores
 from lightemma.parsing import TIERS
 from lightemma.planners.base import Needs, Plan, PlannerSettings
-from lightemma.planners.planning import InvalidPlan, PlannerRunner, check_plan
+from lightemma.planners.plan_checks import InvalidPlan, check_plan
+from lightemma.planners.planning import PlannerRunner
 from lightemma.planners.registry import ENTRY_POINTS, PLANNERS, make_planner, planners
 from lightemma.run_folder.records import CallRecord
 from lightemma.run_folder.store import read_frames, read_manifest

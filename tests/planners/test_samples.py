@@ -17,7 +17,8 @@ from lightemma.medoid import distances, medoid
 from lightemma.parsing import parse_answer
 from lightemma.planners.base import Plan, PlannerSettings, Sample, View
 from lightemma.planners.chain_of_thought import ChainOfThought
-from lightemma.planners.planning import InvalidPlan, PlannerRunner, check_plan
+from lightemma.planners.plan_checks import InvalidPlan, check_plan
+from lightemma.planners.planning import PlannerRunner
 from lightemma.planners.prompt_style import PromptStyle
 from lightemma.planners.samples import Answer, all_samples, plan_of
 from lightemma.redaction import remember
