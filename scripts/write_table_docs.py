@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lightemma.closed_loop.tables import TABLES as CLOSED_LOOP
+from lightemma.closed_loop.tables import WORLDS
 from lightemma.evaluation.tables import TABLES
 from lightemma.evaluation.tables.base import TableOf, columns_of, description, explanations
 
@@ -33,7 +34,7 @@ def pages() -> dict[Path, list[TableOf[Any, Any]]]:
         DOCS / "safety.md": [table for table in TABLES if table.name in SAFETY],
         DOCS / "probes.md": [table for table in TABLES if table.name in PROBES],
         DOCS / "reasoning.md": [table for table in TABLES if table.name in REASONING],
-        DOCS / "closed-loop.md": list(CLOSED_LOOP),
+        DOCS / "closed-loop.md": [*CLOSED_LOOP, WORLDS],
     }
 
 

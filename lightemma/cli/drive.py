@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lightemma.closed_loop.results import ClosedLoopResults
+    from lightemma.evaluation.tables.base import TableSet
 
 
 @options.with_session("batch")
@@ -52,15 +53,60 @@ def drive(
 
 
 def write_driving_tables(folders: Sequence[Path], out: Path) -> None:
-    """Writes the tables of closed-loop runs, and prints the main one."""
-    from lightemma.closed_loop.results import results_of
-    from lightemma.closed_loop.study import load_driven
+    """Writes the tables of closed-loop runs, and prints the main one; those of each world apart."""
+    from lightemma.closed_loop.results import agreement_of, results_of
+    from lightemma.closed_loop.study import by_world, load_driven
     from lightemma.evaluation.tables.files import write_tables
 
-    results = results_of([load_driven(folder) for folder in folders])
-    write_tables(results, out)
-    show_driving(results)
-    echo(f"Tables: {out}")
+    runs = [load_driven(folder) for folder in folders]
+    worlds = by_world(runs)
+    places = dict.fromkeys(worlds, out) if len(worlds) == 1 else places_of_worlds(list(worlds), out)
+    if len(worlds) > 1:
+        names = ", ".join(worlds)
+        echo(
+            f"These runs were driven in {len(worlds)} worlds ({names}), whose scores are never compared; each has "
+            "tables of its own.",
+            err=True,
+        )
+    for name, its in worlds.items():
+        results = results_of(its)
+        write_tables(results, places[name])
+        show_driving(results)
+        echo(f"Tables: {places[name]}")
+    if len(worlds) > 1:
+        agreement = agreement_of(runs)
+        write_tables(agreement, out)
+        show_agreement(agreement)
+
+
+def places_of_worlds(worlds: Sequence[str], out: Path) -> dict[str, Path]:
+    """World -> the folder of its tables, each another one."""
+    from lightemma.report.figures.writing import file_name
+
+    places: dict[str, Path] = {}
+    for number, world in enumerate(worlds, start=1):
+        name = file_name(world)
+        taken = {place.name.lower() for place in places.values()}
+        places[world] = out / (f"{name}-{number}" if name.lower() in taken else name)
+    return places
+
+
+def show_agreement(agreement: TableSet[Any]) -> None:
+    """Prints how alike worlds rank drivers."""
+    from lightemma.cli.show import show
+
+    (built,) = agreement.tables.values()
+    rows = [
+        {
+            "world": row.world,
+            "other world": row.other,
+            "drivers in both": row.drivers,
+            "rank correlation": "" if math.isnan(row.rank_correlation) else f"{row.rank_correlation:.2f}",
+            "95 %": "" if math.isnan(row.ci_low) else f"[{row.ci_low:.2f}, {row.ci_high:.2f}]",
+        }
+        for row in built.rows
+    ]
+    show(rows, built.caption)
 
 
 def show_driving(results: ClosedLoopResults) -> None:

@@ -14,6 +14,8 @@ driver's own.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from lightemma.closed_loop.records import EpisodeOutcome, ScoreParts, Struck
 
 #: Factor after an at-fault collision (NAVSIM's no-at-fault-collision term).
@@ -37,8 +39,13 @@ TTC, EFFICIENCY, COMFORT = 5.0, 5.0, 2.0
 TTC_BOUND = 0.95
 
 
-def score_of(outcome: EpisodeOutcome) -> ScoreParts:
-    """The driving score, 0 … 100, and its factors. Unknown factors count as 1; without progress there is no score."""
+def score_of(outcome: EpisodeOutcome, knows: Collection[str] | None = None) -> ScoreParts:
+    """The driving score, 0 … 100, and its factors. Unknown factors count as 1; without progress there is no score.
+
+    Args:
+        outcome: of an episode.
+        knows: the fields that its world judges (``WorldInfo.knows``); None for a world that would see whatever came close.
+    """
     progress = None if outcome.progress is None else _share(outcome.progress)
     collision = None
     if outcome.crashes is not None:
@@ -49,12 +56,15 @@ def score_of(outcome: EpisodeOutcome) -> ScoreParts:
     route = None if outcome.off_route is None else OFF_ROUTE if outcome.off_route else 1.0
     priority = None if outcome.hindered is None else PRIORITY**outcome.hindered
     arrival = NOT_ARRIVED if outcome.end in ("time-out", "stuck") else 1.0
-    ttc = 1.0 if outcome.min_ttc_s is None else _share(outcome.min_ttc_s / TTC_BOUND)
+    # The smallest time to collision is None also where nothing ever came close.
+    ttc = None if knows is not None and "min_ttc_s" not in knows else 1.0
+    if outcome.min_ttc_s is not None:
+        ttc = _share(outcome.min_ttc_s / TTC_BOUND)
     comfort = None if outcome.harsh_s is None else _share(1.0 - outcome.harsh_s / max(outcome.time_s, 1e-9))
     efficiency = None
     if outcome.expert_time_s is not None:
         efficiency = _share(outcome.expert_time_s / max(outcome.time_s, 1e-9))
-    quality = TTC * ttc + EFFICIENCY * _known(efficiency) + COMFORT * _known(comfort)
+    quality = TTC * _known(ttc) + EFFICIENCY * _known(efficiency) + COMFORT * _known(comfort)
     score = None
     if progress is not None:
         score = 100.0 * progress * arrival * (1.0 + quality / (TTC + EFFICIENCY + COMFORT)) / 2.0
@@ -77,10 +87,14 @@ def score_of(outcome: EpisodeOutcome) -> ScoreParts:
     )
 
 
-def is_success(outcome: EpisodeOutcome) -> bool:
-    """Whether the goal was reached without a known at-fault collision, red light, or leaving of the carriageway or route."""
-    faults = outcome.crashes_at_fault or outcome.red_lights or outcome.off_road or outcome.off_route
-    return outcome.end == "goal" and not faults
+def is_success(outcome: EpisodeOutcome) -> bool | None:
+    """Whether the goal was reached without a known at-fault collision, red light, or leaving of the carriageway or route.
+
+    None where the world's horizon came before either.
+    """
+    if outcome.crashes_at_fault or outcome.red_lights or outcome.off_road or outcome.off_route:
+        return False
+    return None if outcome.end == "horizon" else outcome.end == "goal"
 
 
 def _known(factor: float | None) -> float:

@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec import UNSET
 
-from lightemma.closed_loop.plan_follower import TICKS_PER_ACTION, TICKS_PER_S, PlanFollower
+from lightemma.closed_loop.driver_plans import driver_plan
+from lightemma.closed_loop.plan_follower import PlanFollower
 from lightemma.closed_loop.privileged import WorldPlan
 from lightemma.closed_loop.records import PICTURES, EpisodeOutcome
 from lightemma.closed_loop.replay import ActorEntry, CameraEntry, Replay, ReplayStep
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
-from lightemma.closed_loop.world import CarState, ExpertLabel, Observation, World
+from lightemma.closed_loop.world import CarState, ExpertLabel, World
+from lightemma.closed_loop.world_checks import (
+    actors_of,
+    broken,
+    car_of,
+    checked_observation,
+    checked_replay,
+    history_of,
+    info_of,
+    is_over,
+    label_of,
+    outcome_of,
+    replay_step_of,
+)
 from lightemma.errors import UserError
 from lightemma.files import private_folder, write_whole
 from lightemma.frame import EgoHistory, FloatArray, Frame, Picture, Pose
 from lightemma.kinematics import actions_from_poses, hold_last_action, to_ego_frame
-from lightemma.plugins import describe
 from lightemma.protocol import LIGHTEMMA
 
 #: Microseconds since 1970 at which every episode begins: an invented day, so that time stamps have the form of a data set's.
 BEGINNING_US = 1_600_000_000_000_000
+#: Seconds after which an episode that has not ended never will.
+LONGEST_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +50,12 @@ class Finished:
     Attributes:
         outcome: the numbers of the episode.
         replay: positions of all actors every half second.
+        knows: what the world says that it knows (see ``WorldInfo``).
     """
 
     outcome: EpisodeOutcome
     replay: Replay
+    knows: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,7 @@ class DecisionPoint:
         picture: as it is sent, or None where none is drawn.
         driver_plan: (6, 2) the plan of a privileged driver, or None where a planner plans.
         label: what the world's expert would do; None in a world without one.
+        driver_error: why a privileged driver has no plan, in one line.
         finished: how it ended, once it is over.
     """
 
@@ -56,6 +75,7 @@ class DecisionPoint:
     picture: Picture | None = None
     driver_plan: FloatArray | None = None
     label: ExpertLabel | None = None
+    driver_error: str | None = None
     finished: Finished | None = None
 
 
@@ -78,8 +98,14 @@ class Episode:
     ) -> None:
         self._spec, self._rules, self._world = spec, rules, world
         self._folder, self._driver = folder, driver
-        past = _history(world)
-        half_seconds = np.arange(-len(past), 0) * TICKS_PER_ACTION
+        #: As the world gives it, checked.
+        self.info = info_of(world)
+        self._per_action = self.info.steps_per_action
+        self._per_second = self._per_action / LIGHTEMMA.dt
+        horizon = self.info.horizon_s
+        self._last_tick = math.inf if horizon is None else math.ceil(horizon * self._per_second - 1e-6)
+        past = history_of(world)
+        half_seconds = np.arange(-len(past), 0) * self._per_action
         self._ticks: list[int] = half_seconds.tolist()
         self._poses: list[tuple[float, float, float]] = [(x, y, heading) for x, y, heading in past.tolist()]
         self._replay: list[ReplayStep] = []
@@ -88,25 +114,35 @@ class Episode:
         self._tick = 0
         self._step = 0
         self._note()
-        self._follower = PlanFollower(hold_last_action(self._history().actions), limits=world.limits)
+        self._follower = PlanFollower(hold_last_action(self._history().actions), self._per_action, world.limits)
 
-    def look(self) -> DecisionPoint:
-        """Observes the world: the picture, and the frame of this moment."""
+    @property
+    def over(self) -> bool:
+        """Whether the world has ended the episode, or can be trusted no longer."""
+        return is_over(self._world) or self._tick >= self._last_tick
+
+    def look(self, seen: object = UNSET) -> DecisionPoint:
+        """The frame of this moment with its picture, or the end.
+
+        Args:
+            seen: what the world's family has observed for it; the world is asked if left out.
+        """
         world = self._world
-        if _over(world):
-            return DecisionPoint(None, finished=Finished(_outcome(world), self._made_replay()))
-        seen, label = _observation(world), _label(world)
-        if label is not None and not label.valid and seen.ground_truth is not None:
-            raise _broken(world, "it has a ground truth where its label is not valid")
-        self._camera = self._camera or CameraEntry.of(seen.camera)
+        if self.over:
+            return DecisionPoint(None, finished=self._finished())
+        shown = checked_observation(world, self.info, world.observe() if seen is UNSET else seen)
+        label = label_of(world, self.info)
+        if label is not None and not label.valid and shown.ground_truth is not None:
+            raise broken(world, "it has a ground truth where its label is not valid")
+        self._camera = self._camera or CameraEntry.of(shown.camera)
         image, path = "", None
-        if seen.picture is not None:
+        if shown.picture is not None:
             image = f"{PICTURES}/{self._spec.name}/{self._step:04d}.jpg"
             path = self._folder / image
             try:
                 private_folder(path.parent.parent)
                 private_folder(path.parent)
-                write_whole(path, seen.picture.data, private=True)
+                write_whole(path, shown.picture.data, private=True)
             except OSError as error:
                 raise UserError(
                     f"The picture '{path}' cannot be written ({error.strerror}); make room and give the same command again."
@@ -116,16 +152,17 @@ class Episode:
             scene=self._spec.name,
             frame_index=self._step,
             sample_token=self._spec.token(self._step),
-            timestamp=BEGINNING_US + round(self._tick * 1e6 / TICKS_PER_S),
+            timestamp=BEGINNING_US + round(self._tick * 1e6 / self._per_second),
             image=image,
             image_path=path,
-            camera=seen.camera,
+            camera=shown.camera,
             pose=Pose(pose.x, pose.y, math.remainder(pose.heading, 2.0 * math.pi)),
             history=self._history(),
-            future=seen.ground_truth,
-            command=seen.command,
+            future=shown.ground_truth,
+            command=shown.command,
         )
-        return DecisionPoint(frame, seen.picture, self._driver(world) if self._driver else None, label)
+        plan, error = driver_plan(self._driver, world) if self._driver else (None, None)
+        return DecisionPoint(frame, shown.picture, plan, label, error)
 
     def advance(self, actions: FloatArray | None, latency_s: float = 0.0) -> DecisionPoint:
         """Drives on until the next decision is due.
@@ -137,51 +174,72 @@ class Episode:
         Returns:
             The next decision.
         """
+        for speed, curvature in self.commands(actions, latency_s):
+            self._world.step(speed, curvature)
+        return self.look()
+
+    def commands(self, actions: FloatArray | None, latency_s: float = 0.0) -> Iterator[tuple[float, float]]:
+        """The commands of the steps to the next decision, for callers that step several worlds at once.
+
+        Before each further one is asked for, the world must have been stepped with the last one.
+
+        Args:
+            actions: as of ``advance``.
+            latency_s: as of ``advance``; in whole steps of the world, rounded up.
+        """
         seen = self._tick
         if self._rules.real_time:
-            self._drive_until(seen + math.ceil(round(latency_s * TICKS_PER_S, 6)))
+            yield from self._until(seen + math.ceil(round(latency_s * self._per_second, 6)))
         if actions is None:
             self._follower.miss(self._tick)
             # The planner is asked again after half a second, whatever `replan` says.
-            self._drive_until(self._tick + TICKS_PER_ACTION)
+            yield from self._until(self._tick + self._per_action)
         else:
             self._follower.take(actions, seen)
-            self._drive_until(seen + self._rules.replan * TICKS_PER_ACTION)
+            yield from self._until(seen + self._rules.replan * self._per_action)
         self._step += 1
-        return self.look()
 
-    def _drive_until(self, tick: int) -> None:
-        while self._tick < tick and not _over(self._world):
-            self._world.step(*self._follower.command(self._tick))
+    def _until(self, tick: int) -> Iterator[tuple[float, float]]:
+        while self._tick < tick and not self.over:
+            if self._tick >= LONGEST_S * self._per_second:
+                raise broken(
+                    self._world, f"the episode has not ended after {LONGEST_S:g} s; its `over` must become True"
+                )
+            yield self._follower.command(self._tick)
             self._tick += 1
             self._note()
 
     def _note(self) -> None:
         """Records the pose of every step, and a step of the replay every half second and at the end."""
-        car = _car(self._world)
+        car = car_of(self._world)
         self._ticks.append(self._tick)
         self._poses.append((car.pose.x, car.pose.y, car.pose.heading))
-        if self._tick % TICKS_PER_ACTION and not _over(self._world):
+        if self._tick % self._per_action and not self.over:
             return
-        for actor in self._world.actors():
+        for actor in actors_of(self._world):
             self._actors.setdefault(actor.number, actor)
-        self._replay.append(self._world.replay_step() or _car_alone(self._tick / TICKS_PER_S, car))
+        self._replay.append(replay_step_of(self._world) or _car_alone(self._tick / self._per_second, car))
 
-    def _made_replay(self) -> Replay:
-        return Replay(list(self._actors.values()), self._replay, self._camera)
+    def _finished(self) -> Finished:
+        world = self._world
+        outcome = outcome_of(world, self.info)
+        if not is_over(world):
+            outcome = msgspec.structs.replace(outcome, end="horizon")
+        replay = Replay(list(self._actors.values()), self._replay, self._camera)
+        return Finished(outcome, checked_replay(world, replay), self.info.knows)
 
     def _history(self) -> EgoHistory:
         """The last eight poses, half a second apart; before the start, interpolated between the known poses."""
         count = LIGHTEMMA.history_positions
-        ticks = self._tick - np.arange(count - 1, -1, -1) * TICKS_PER_ACTION
+        ticks = self._tick - np.arange(count - 1, -1, -1) * self._per_action
         # Enough of the poses to reach back 3.5 s, the half-second steps before the start included.
-        recent = slice(-(count * TICKS_PER_ACTION + 1), None)
+        recent = slice(-(count * self._per_action + 1), None)
         known, poses = np.array(self._ticks[recent]), np.array(self._poses[recent])
         places = np.column_stack([np.interp(ticks, known, poses[:, axis]) for axis in (0, 1)])
         here = self._poses[-1]
         return EgoHistory(
             positions=to_ego_frame(places, np.array(here[:2]), here[2]),
-            actions=actions_from_poses(places, ticks / TICKS_PER_S),
+            actions=actions_from_poses(places, ticks / self._per_second),
         )
 
 
@@ -190,80 +248,3 @@ def _car_alone(time: float, car: CarState) -> ReplayStep:
     pose = car.pose
     place = (round(pose.x, 3), round(pose.y, 3), round(math.remainder(pose.heading, 2.0 * math.pi), 4))
     return ReplayStep(round(time, 3), (*place, round(car.speed, 3), round(car.curvature, 5)))
-
-
-# A world may be the user's own, so what it returns is checked before it is used.
-
-
-def _history(world: World) -> FloatArray:
-    count = LIGHTEMMA.history_positions - 1
-    past = np.asarray(world.history(), dtype=np.float64)
-    if past.shape != (count, 3) or not np.isfinite(past).all():
-        raise _broken(world, f"its history has the shape {past.shape} or is not finite; it must be ({count}, 3)")
-    return past
-
-
-def _car(world: World) -> CarState:
-    car: Any = world.car
-    if not isinstance(car, CarState):
-        raise _broken(world, f"its car is {type(car).__name__}; it must be a CarState")
-    pose = car.pose
-    if not all(map(math.isfinite, (pose.x, pose.y, pose.heading))):
-        raise _broken(world, "its car has a pose that is not finite")
-    if not (math.isfinite(car.speed) and math.isfinite(car.curvature)):
-        raise _broken(world, "its car has a speed or a curvature that is not finite")
-    return car
-
-
-def _over(world: World) -> bool:
-    over: Any = world.over
-    if not isinstance(over, bool | np.bool_):
-        raise _broken(world, f"its over is {type(over).__name__}; it must be True or False")
-    return bool(over)
-
-
-def _observation(world: World) -> Observation:
-    seen: Any = world.observe()
-    if not isinstance(seen, Observation):
-        raise _broken(world, f"observe() gives {type(seen).__name__}; it must give an Observation")
-    if seen.command not in (None, "left", "right", "straight"):
-        raise _broken(world, f"its command is {seen.command!r}; it must be left, right, straight or None")
-    truth: Any = seen.ground_truth
-    if truth is not None and (np.shape(truth) != (LIGHTEMMA.plan_steps, 2) or not np.isfinite(truth).all()):
-        raise _broken(
-            world, f"its ground truth has the shape {np.shape(truth)} or is not finite; it must be (6, 2) or None"
-        )
-    return seen
-
-
-def _label(world: World) -> ExpertLabel | None:
-    label: Any = world.label()
-    if label is None:
-        return None
-    if not isinstance(label, ExpertLabel):
-        raise _broken(world, f"label() gives {type(label).__name__}; it must give an ExpertLabel or None")
-    if np.shape(label.actions) != (LIGHTEMMA.plan_steps, 2) or not np.isfinite(label.actions).all():
-        raise _broken(
-            world, f"its label has actions of the shape {np.shape(label.actions)} or not finite; they must be (6, 2)"
-        )
-    return label
-
-
-def _outcome(world: World) -> EpisodeOutcome:
-    outcome: Any = world.outcome()
-    if not isinstance(outcome, EpisodeOutcome):
-        raise _broken(world, f"outcome() gives {type(outcome).__name__}; it must give an EpisodeOutcome")
-    values = [getattr(outcome, name) for name in outcome.__struct_fields__]
-    try:
-        msgspec.convert(msgspec.to_builtins(outcome), EpisodeOutcome)
-    except (msgspec.ValidationError, TypeError) as error:
-        raise _broken(world, f"the numbers of its outcome() are of a wrong type ({error})") from error
-    if not all(math.isfinite(value) for value in values if isinstance(value, float)):
-        raise _broken(world, "outcome() has a number that is not finite; it must be None where it is unknown")
-    if outcome.progress is not None and not -1e-3 <= outcome.progress <= 1.001:
-        raise _broken(world, f"outcome() has the progress {outcome.progress:g}; it must be a share, 0 to 1")
-    return outcome
-
-
-def _broken(world: World, what: str) -> UserError:
-    return UserError(f"The world ({describe(type(world))}) breaks its contract: {what}.")

@@ -16,7 +16,8 @@ from msgspec import UNSET, UnsetType
 from lightemma.calls.concurrency import run_concurrently
 from lightemma.closed_loop.driving_score import score_of
 from lightemma.closed_loop.episode import DecisionPoint, Finished
-from lightemma.closed_loop.hosts import EpisodeTask, WorldHost
+from lightemma.closed_loop.host_core import EpisodeTask
+from lightemma.closed_loop.hosts import WorldHost
 from lightemma.closed_loop.privileged import PrivilegedDriver
 from lightemma.closed_loop.records import (
     SOURCE,
@@ -30,6 +31,7 @@ from lightemma.closed_loop.records import (
 from lightemma.closed_loop.replay import write_replay
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.world import ExpertLabel
+from lightemma.closed_loop.world_checks import WorldFault
 from lightemma.errors import UserError
 from lightemma.frame import EarlierPicture, FloatArray, Picture
 from lightemma.planners.base import Needs, Plan, View
@@ -37,7 +39,15 @@ from lightemma.planners.planning import Planned, PlannerRunner
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.inputs import ROUTE
 from lightemma.run_folder.manifest import DataEntry, Manifest, distributions_of, frame_set_digest
-from lightemma.run_folder.records import OK, FrameRecord, LabelRecord, WordsRecord, is_call_error
+from lightemma.run_folder.records import (
+    OK,
+    PLANNER_ERROR,
+    FrameRecord,
+    LabelRecord,
+    WordsRecord,
+    call_outcome,
+    is_call_error,
+)
 from lightemma.run_folder.store import RunWriter, is_run, read_manifest
 from lightemma.sessions.jobs import Job
 from lightemma.sessions.manifests import run_manifest
@@ -46,6 +56,11 @@ from lightemma.sessions.session import Prices, Run, RunOutcome
 
 #: Episodes driven concurrently for planners that ask no model: enough to keep all processors busy.
 AT_ONCE = 8
+
+#: A run ends if this many of its episodes failed in the world and none was finished: they will all fail.
+MOST_WORLD_FAULTS = 3
+#: Seconds below which a planner that needs nothing is a formula, whose time counts as 0.
+FORMULA_S = 0.05
 
 #: Opens the host in which the episodes of a command are driven.
 HostMaker = Callable[[], AbstractContextManager[Any]]
@@ -61,6 +76,7 @@ class EpisodesOfWorld:
         make_host: opens the host of the worlds.
         renderer: facts about the pictures for the manifest; None where nothing is drawn.
         place: the world's name in manifests.
+        version: of the world itself, empty where the version of the program says it.
         world: class of the world factory, for the manifest's packages.
         parser: how answers are read.
         max_episodes_open: episodes with pictures in progress at a time, over all runs; None for as many as there are calls.
@@ -74,10 +90,12 @@ class EpisodesOfWorld:
     make_host: HostMaker
     renderer: dict[str, Any] | None = None
     place: str = ""
+    version: str = ""
     world: type = object
     parser: str = "strict"
     max_episodes_open: int | None = None
     _host: WorldHost | None = None
+    alone: AbstractAsyncContextManager[Any] = field(default_factory=nullcontext, init=False)
     _room: AbstractAsyncContextManager[Any] = field(default_factory=nullcontext)
 
     @property
@@ -99,7 +117,9 @@ class EpisodesOfWorld:
         data = DataEntry(
             source=SOURCE,
             name=self.place,
-            version=self.rules.description,
+            version=", ".join(
+                part for part in (self.rules.description, self.version and f"world {self.version}") if part
+            ),
             scenes=self.size,
             frames=0,
             frame_set=frame_set_digest(spec.name for spec in self.specs),
@@ -123,6 +143,7 @@ class EpisodesOfWorld:
         """Opens the host, and closes it at the end."""
         with self.make_host() as host:
             self._host = host
+            self.alone = asyncio.Lock()
             self._room = asyncio.Semaphore(self.max_episodes_open) if self.max_episodes_open else nullcontext()
             yield
 
@@ -131,7 +152,7 @@ class EpisodesOfWorld:
         assert self._host is not None, "driven while opened"
         kept = {one.name: one for one in read_episodes(run.writer.folder)}
         run.monitor.kept = len(kept)
-        settings = {"rules": self.rules.as_dict(), "renderer": self.renderer}
+        settings = {"rules": self.rules.as_dict(), "renderer": self.renderer, "world_version": self.version}
         write_settings(run.writer.folder, {**settings, "episodes": [spec.name for spec in self.specs]})
         todo = (spec for spec in self.specs if spec.name not in kept)
         driving = _Driving(self, run, self._host, self._room)
@@ -141,6 +162,7 @@ class EpisodesOfWorld:
             )
         finally:
             driving.close()
+        driving.raise_faults()
         decisions = driving.decisions + sum(one.decisions for one in kept.values())
         manifest = run.writer.manifest
         data = msgspec.structs.replace(manifest.data, frames=decisions)
@@ -168,15 +190,34 @@ class _Driving:
         self._planner, self._needs = run.job.planner, run.job.planner.needs()
         self._draws = draws(run.job, work.rules)
         self._episodes = EpisodeWriter(run.writer.folder)
+        self._faults: list[WorldFault] = []
+        # What one planner computes must not count as another's thinking.
+        alone = work.rules.real_time and not run.job.backends
+        self._alone: AbstractAsyncContextManager[Any] = work.alone if alone else nullcontext()
+
+    def raise_faults(self) -> None:
+        """Ends the run with the first error of its world, if there was one.
+
+        Raises:
+            WorldFault: if so; the other episodes are kept.
+        """
+        if self._faults:
+            others = f" {len(self._faults)} episodes failed." if len(self._faults) > 1 else ""
+            raise WorldFault(f"{self._faults[0]}{others}")
 
     def close(self) -> None:
         self._episodes.close()
 
     async def one(self, spec: EpisodeSpec) -> None:
-        if not self._draws:
-            return await self._drive(spec)
-        async with self._room:
-            return await self._drive(spec)
+        try:
+            if not self._draws:
+                return await self._drive(spec)
+            async with self._room:
+                return await self._drive(spec)
+        except WorldFault as fault:
+            self._faults.append(fault)
+            if len(self._faults) >= MOST_WORLD_FAULTS and not self.done:
+                raise
 
     async def _drive(self, spec: EpisodeSpec) -> None:
         driver = self._planner if isinstance(self._planner, PrivilegedDriver) else None
@@ -223,14 +264,30 @@ class _Driving:
             if frame.image_path is not None:
                 seen.append((EarlierPicture(frame.image_path, frame.timestamp), picture))
         if isinstance(self._planner, PrivilegedDriver):
-            planned = Planned(Plan(point.driver_plan, OK), None)
+            planned = self._driver_planned(point)
         else:
-            planned = await self.runner.plan(frame, view)
-        record = frame_record(frame, view, planned, LIGHTEMMA)
-        frames.append(msgspec.structs.replace(record, label=_label_record(point.label)))
+            async with self._alone:
+                planned = await self.runner.plan(frame, view)
+        seconds = planned.seconds
+        # So that its episodes are the same every time.
+        if self._needs == Needs() and planned.plan.latency_s is None and seconds < FORMULA_S:
+            seconds = 0.0
+        record = msgspec.structs.replace(
+            frame_record(frame, view, planned, LIGHTEMMA), label=_label_record(point.label)
+        )
+        if self._work.rules.real_time:
+            record = msgspec.structs.replace(record, moved_on_s=round(seconds, 6))
+        frames.append(record)
         self.runner.end_if_hopeless()
-        # A formula takes microseconds; they count as 0, so that its episodes are the same every time.
-        return planned.plan.actions, 0.0 if self._needs == Needs() else planned.seconds
+        return planned.plan.actions, seconds
+
+    def _driver_planned(self, point: DecisionPoint) -> Planned:
+        """The plan of a driver that knows the world; it thinks in no time."""
+        if point.driver_plan is None:
+            self.runner.fail(point.driver_error or "no plan")
+            return Planned(Plan(None, call_outcome(PLANNER_ERROR)), None, point.driver_error)
+        self.runner.succeed()
+        return Planned(Plan(point.driver_plan, OK), None)
 
     def _record(self, spec: EpisodeSpec, finished: Finished, frames: Sequence[FrameRecord]) -> None:
         """Writes an episode: its replay and its frames, then the line that says that it is finished."""
@@ -248,7 +305,7 @@ class _Driving:
             missing=sum(frame.actions is None for frame in frames),
             failed_calls=failed_calls(frames),
             outcome=finished.outcome,
-            score=score_of(finished.outcome),
+            score=score_of(finished.outcome, finished.knows),
         )
         self._episodes.append(record)
         self.done += 1

@@ -6,49 +6,23 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from lightemma.closed_loop.episode import DecisionPoint, Episode
-from lightemma.closed_loop.privileged import PrivilegedDriver
-from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
-from lightemma.closed_loop.world import World
+from lightemma.closed_loop.episode import DecisionPoint
+from lightemma.closed_loop.host_core import Due, EpisodeTask, WorldHostCore
 from lightemma.closed_loop.world_factory import WorldFactory
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray
-from lightemma.plugins import describe, error_line
 
-
-@dataclass(frozen=True, slots=True)
-class EpisodeTask:
-    """One episode of one run.
-
-    Attributes:
-        run: folder of the run.
-        spec: the episode.
-        rules: how the loop is closed.
-        driver: a privileged driver, or None where a planner plans.
-        pictures: whether pictures are drawn.
-    """
-
-    run: Path
-    spec: EpisodeSpec
-    rules: LoopRules
-    driver: PrivilegedDriver | None
-    pictures: bool
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Identifies the task: its run and its episode."""
-        return str(self.run), self.spec.name
+#: Seconds in which episodes that are answered at about the same moment become due together, where they are computed together.
+GATHERED_S = 0.002
 
 
 class WorldHost(Protocol):
@@ -64,75 +38,10 @@ class WorldHost(Protocol):
         """Closes an episode before its end."""
 
 
-class WorldHostCore:
-    """The open episodes of one process and the factory of their worlds.
-
-    Args:
-        factory: opens the worlds.
-    """
-
-    def __init__(self, factory: WorldFactory) -> None:
-        self._factory = factory
-        self._episodes: dict[tuple[str, str], tuple[Episode, World]] = {}
-
-    def begin(self, task: EpisodeTask) -> DecisionPoint:
-        """Opens an episode, up to its first decision."""
-        with self._errors_explained(task):
-            world = self._factory.open(task.spec, task.rules, pictures=task.pictures)
-            if not isinstance(world, World):
-                raise UserError(
-                    f"The world '{self._factory.place}' ({describe(type(self._factory))}) opens "
-                    f"{type(world).__name__}, which is no World; correct that class."
-                )
-            try:
-                driver = task.driver.begin(task.spec) if task.driver else None
-                episode = Episode(task.spec, task.rules, world, task.run, driver)
-                self._episodes[task.key] = episode, world
-            except BaseException:
-                world.close()
-                raise
-            return self._ended(task, episode.look())
-
-    def advance(self, task: EpisodeTask, actions: FloatArray | None, latency_s: float) -> DecisionPoint:
-        """Drives on to the next decision; an episode that ends is closed."""
-        with self._errors_explained(task):
-            return self._ended(task, self._episodes[task.key][0].advance(actions, latency_s))
-
-    def leave(self, task: EpisodeTask) -> None:
-        """Closes an episode."""
-        if task.key in self._episodes:
-            self._episodes.pop(task.key)[1].close()
-
-    def close(self) -> None:
-        """Closes all episodes, and what the factory opened for them."""
-        while self._episodes:
-            self._episodes.popitem()[1][1].close()
-        self._factory.close()
-
-    def _ended(self, task: EpisodeTask, point: DecisionPoint) -> DecisionPoint:
-        if point.finished is not None:
-            self.leave(task)
-        return point
-
-    @contextmanager
-    def _errors_explained(self, task: EpisodeTask) -> Iterator[None]:
-        """Turns an exception of a plug-in's world into one sentence."""
-        try:
-            yield
-        except UserError:
-            raise
-        except Exception as error:
-            cls = type(self._factory)
-            if cls.__module__.split(".")[0] == __name__.split(".")[0]:
-                raise
-            raise UserError(
-                f"The world '{self._factory.place}' ({describe(cls)}) failed in the episode '{task.spec.name}': "
-                f"{error_line(error)}; correct it, and give the same command again."
-            ) from error
-
-
 class InProcessHost:
     """Worlds in this process, on one separate thread, so that the event loop is never blocked.
+
+    Episodes of a family that computes many worlds at once are driven together: all that are due when the thread is free.
 
     Args:
         factory: opens the worlds.
@@ -140,22 +49,50 @@ class InProcessHost:
 
     def __init__(self, factory: WorldFactory) -> None:
         self._core = WorldHostCore(factory)
+        self._together = factory.batched
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="worlds")
+        self._due: list[tuple[Due, asyncio.Future[DecisionPoint]]] = []
+        self._serving: asyncio.Task[None] | None = None
 
     async def begin(self, task: EpisodeTask) -> DecisionPoint:
         """Opens an episode, up to its first decision."""
-        return await self._off(self._core.begin, task)
+        return await self._answer(Due(task))
 
     async def advance(self, task: EpisodeTask, actions: FloatArray | None, latency_s: float) -> DecisionPoint:
         """Drives on to the next decision."""
-        return await self._off(self._core.advance, task, actions, latency_s)
+        return await self._answer(Due(task, (actions, latency_s)))
 
     async def leave(self, task: EpisodeTask) -> None:
         """Closes an episode before its end."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._core.leave, task)
 
-    async def _off(self, act: Callable[..., DecisionPoint], *arguments: Any) -> DecisionPoint:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, act, *arguments)
+    async def _answer(self, due: Due) -> DecisionPoint:
+        future: asyncio.Future[DecisionPoint] = asyncio.get_running_loop().create_future()
+        self._due.append((due, future))
+        if self._serving is None:
+            self._serving = asyncio.create_task(self._serve())
+        return await future
+
+    async def _serve(self) -> None:
+        """Drives what is due until nothing is."""
+        loop = asyncio.get_running_loop()
+        while self._due:
+            await asyncio.sleep(GATHERED_S if self._together else 0.0)
+            count = len(self._due) if self._together else 1
+            taken = [one for one in self._due[:count] if not one[1].done()]
+            del self._due[:count]
+            try:
+                points = await loop.run_in_executor(self._thread, self._core.drive, [due for due, _ in taken])
+            except Exception as error:
+                points = [error] * len(taken)
+            for (_, future), point in zip(taken, points, strict=True):
+                if future.done():
+                    continue
+                if isinstance(point, Exception):
+                    future.set_exception(point)
+                else:
+                    future.set_result(point)
+        self._serving = None
 
     def __enter__(self) -> Self:
         return self

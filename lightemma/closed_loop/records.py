@@ -20,9 +20,12 @@ PICTURES = "pictures"
 #: ``data.source`` in the manifest of a closed-loop run.
 SOURCE = "closed-loop"
 
-End = Literal["goal", "collision", "off-road", "off-route", "time-out", "stuck"]
+End = Literal["goal", "collision", "off-road", "off-route", "time-out", "stuck", "horizon"]
 #: What was hit: a person, another vehicle, or a thing such as a cone.
 Struck = Literal["person", "vehicle", "thing"]
+
+#: Fields of ``ScoreParts`` that are no factors.
+NO_FACTORS = ("score", "success")
 
 _ENCODER = msgspec.json.Encoder()
 _T = TypeVar("_T")
@@ -84,7 +87,7 @@ class EpisodeOutcome(msgspec.Struct, frozen=True):
     """The numbers of an episode, from which the driving score is made. None is unknown: the world does not judge it.
 
     Attributes:
-        end: why it ended.
+        end: why it ended; ``horizon``: the world can be trusted no longer.
         time_s: seconds it lasted.
         progress: 0 … 1, of the way to the goal.
         crashes: in order of time.
@@ -131,6 +134,7 @@ class ScoreParts(msgspec.Struct, frozen=True):
     """The factors of the driving score (see ``driving_score``), each 0 … 1, and their product times 100.
 
     A factor that the world does not judge is None and left out of the product; without progress there is no score.
+    ``success`` is None where the world could be trusted no longer before it was decided.
     """
 
     progress: float | None
@@ -138,14 +142,21 @@ class ScoreParts(msgspec.Struct, frozen=True):
     red_light: float | None
     off_road: float | None
     side: float | None
-    ttc: float
+    ttc: float | None
     comfort: float | None
     score: float | None
-    success: bool
+    success: bool | None
     route: float | None = None
     arrival: float = 1.0
     efficiency: float | None = None
     priority: float | None = None
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The factors that the score is made of."""
+        return tuple(
+            name for name in self.__struct_fields__ if name not in NO_FACTORS and getattr(self, name) is not None
+        )
 
 
 class EpisodeRecord(msgspec.Struct, frozen=True):

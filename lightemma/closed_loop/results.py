@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lightemma.closed_loop.study import DrivenRun, DrivenStudy
-from lightemma.closed_loop.tables import TABLES
+from lightemma.closed_loop.tables import TABLES, WORLDS
 from lightemma.evaluation.tables.base import TableSet, build
 
 
@@ -21,3 +21,8 @@ def results_of(runs: Sequence[DrivenRun]) -> ClosedLoopResults:
     """
     study = DrivenStudy(runs)
     return ClosedLoopResults(study, {table.name: build(table, study) for table in TABLES})
+
+
+def agreement_of(runs: Sequence[DrivenRun]) -> TableSet[Sequence[DrivenRun]]:
+    """How alike the worlds of some runs rank the drivers that drove in several of them."""
+    return TableSet(runs, {WORLDS.name: build(WORLDS, runs)})

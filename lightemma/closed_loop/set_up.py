@@ -55,13 +55,15 @@ def open_drives(
     prepared = prepare(factory, rules, pictures=drawing)
     if workers is None:
         many = drawing or len(specs) * len(jobs) >= MANY
-        workers = min(os.cpu_count() or 1, len(specs) * len(jobs)) if many else 0
+        # A world that computes many episodes at once does so in one process.
+        workers = min(os.cpu_count() or 1, len(specs) * len(jobs)) if many and not factory.batched else 0
     work = EpisodesOfWorld(
         specs,
         prepared.rules,
         host_maker(factory, workers),
         renderer=prepared.pictures,
         place=factory.place,
+        version=factory.version,
         world=type(factory),
         parser=benchmark.parser,
         max_episodes_open=max_episodes_open(factory.memory_bytes) if drawing else None,

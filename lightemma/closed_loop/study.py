@@ -60,7 +60,7 @@ class DrivenStudy:
             if run.manifest.data.name != runs[0].manifest.data.name:
                 raise UserError(
                     f"'{runs[0].name}' was driven in another world ({runs[0].manifest.data.name}) than '{run.name}' "
-                    f"({run.manifest.data.name}); such scores cannot be compared."
+                    f"({run.manifest.data.name}); scores of different worlds are never compared."
                 )
             if run.manifest.data.version != runs[0].manifest.data.version:
                 raise UserError(
@@ -102,6 +102,14 @@ class DrivenStudy:
         """
         known = np.array([number(value) for value in values], dtype=np.float64)
         return shares(_over(episodes), known[:, None])[0]
+
+
+def by_world(runs: Sequence[DrivenRun]) -> dict[str, list[DrivenRun]]:
+    """World -> the runs that were driven in it, in their order."""
+    found: dict[str, list[DrivenRun]] = {}
+    for run in runs:
+        found.setdefault(run.manifest.data.name, []).append(run)
+    return found
 
 
 class DrivenTable(TableOf[DrivenStudy, R]):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from typing import Self
 
 from lightemma.closed_loop.records import EpisodeOutcome
 from lightemma.closed_loop.replay import ActorEntry, ReplayStep
+from lightemma.closed_loop.world_info import WorldInfo
 from lightemma.frame import Camera, FloatArray, Picture, Pose
 from lightemma.simulation.ego import Limits
 
@@ -80,9 +83,14 @@ class Observation:
 class World(ABC):
     """One episode of a world, at its start when it is made. Time passes only in ``step``.
 
-    A world without streets, road users or an expert needs only the five abstract members: a learned world, a
-    recorded drive. What it does not know is left out of its outcome.
+    A world without streets, road users or an expert needs only the abstract members: a learned world, a
+    recorded drive. What it does not know is left out of its ``info`` and of its outcome.
     """
+
+    @property
+    @abstractmethod
+    def info(self) -> WorldInfo:
+        """What it knows and how it keeps time; the same for all its episodes (a class attribute will do)."""
 
     @abstractmethod
     def history(self) -> FloatArray:
@@ -104,7 +112,7 @@ class World(ABC):
 
     @abstractmethod
     def step(self, speed: float, curvature: float) -> None:
-        """Advances by 0.05 s; the car receives this speed (m/s) and curvature (1/m, positive = left).
+        """Advances by ``info.action_dt``; the car receives this speed (m/s) and curvature (1/m, positive = left).
 
         A car with limits is to have the speed at the end of the half second, the curvature as soon as it can.
         """
@@ -129,6 +137,10 @@ class World(ABC):
     def actors(self) -> Sequence[ActorEntry]:
         """The road users of the replay that are there now."""
         return ()
+
+    def copy(self) -> Self:
+        """A world in the same state that goes on independently of this one; it need not draw pictures."""
+        return deepcopy(self)
 
     def close(self) -> None:  # noqa: B027 -- most worlds have nothing to close
         """Releases what the episode used; called once, at its end or when it is stopped early."""

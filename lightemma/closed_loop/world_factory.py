@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from lightemma.closed_loop.privileged import ExpertDriver, PrivilegedDriver, RandomDriver
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
-from lightemma.closed_loop.world import World
+from lightemma.closed_loop.world import Observation, World
+from lightemma.frame import FloatArray
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class Prepared:
 
     Attributes:
         rules: the rules with every open choice made (such as the renderer), so that it is the same for all episodes of a run.
-        pictures: what decides the pixels, for the manifest; None where no pictures are drawn.
+        pictures: what decides the pixels, for the manifest, with their ``size`` where it is not that of the rules; None where
+            no pictures are drawn.
         note: a sentence for the user if something is not as wanted, or an empty string.
     """
 
@@ -71,6 +75,17 @@ class WorldFactory(ABC):
         """The world's name in manifests and captions; only runs with the same place can be compared."""
         return f"{self.name}:{self.argument}" if self.argument else self.name
 
+    @property
+    def version(self) -> str:
+        """Of the world itself, such as a digest of its weights, as its ``info`` has it; runs with another are another world."""
+        return ""
+
+    @property
+    def batched(self) -> bool:
+        """Whether it observes or steps many worlds at once; their episodes are then driven together, in this process."""
+        kind = type(self)
+        return kind.observe_many is not WorldFactory.observe_many or kind.step_many is not WorldFactory.step_many
+
     @abstractmethod
     def episodes(self, choice: EpisodeChoice) -> list[EpisodeSpec]:
         """The chosen episodes, in the order in which they are driven.
@@ -92,6 +107,42 @@ class WorldFactory(ABC):
             UserError: if it cannot be opened.
         """
 
+    def observe_many(self, worlds: Sequence[World]) -> Sequence[Observation | Exception]:
+        """What each of several worlds shows; for a world that computes many at once.
+
+        What a world shows must not depend on which others are asked with it.
+
+        Args:
+            worlds: opened here, at a decision, in the order of their runs' and episodes' names.
+
+        Returns:
+            One for each: its observation, or the exception by which it failed, which then costs that episode only. What this
+            method raises itself costs all of them.
+        """
+        return [_tried(world.observe) for world in worlds]
+
+    def step_many(
+        self, worlds: Sequence[World], speeds: FloatArray, curvatures: FloatArray
+    ) -> Sequence[Exception | None]:
+        """Advances several worlds by one step each; for a world that computes many at once.
+
+        Args:
+            worlds: opened here; where a world will be must not depend on which others are stepped with it.
+            speeds: (n,) m/s, what ``World.step`` of each would be given.
+            curvatures: (n,) 1/m.
+
+        Returns:
+            One for each: None, or the exception by which it failed.
+        """
+        results: list[Exception | None] = []
+        for world, speed, curvature in zip(worlds, speeds.tolist(), curvatures.tolist(), strict=True):
+            try:
+                world.step(speed, curvature)
+                results.append(None)
+            except Exception as error:
+                results.append(error)
+        return results
+
     def prepare(self, rules: LoopRules, *, pictures: bool) -> Prepared:
         """Checks the rules and makes open choices, before anything is driven.
 
@@ -106,3 +157,10 @@ class WorldFactory(ABC):
 
     def close(self) -> None:  # noqa: B027 -- most factories have nothing to close
         """Releases what was opened for several episodes."""
+
+
+def _tried(act: Callable[[], T]) -> T | Exception:
+    try:
+        return act()
+    except Exception as error:
+        return error

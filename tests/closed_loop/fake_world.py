@@ -13,6 +13,7 @@ from lightemma.closed_loop.replay import ActorEntry, ReplayStep
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.world import CarState, ExpertLabel, Observation, World
 from lightemma.closed_loop.world_factory import EpisodeChoice, WorldFactory
+from lightemma.closed_loop.world_info import WorldInfo
 from lightemma.frame import Camera, FloatArray, Picture, Pose
 from lightemma.kinematics import integrate
 
@@ -36,6 +37,23 @@ class FakeWorld(World):
         self.red_lights = 0
         self.crashes: list[Crash] = []
         self.end: str | None = None
+
+    info = WorldInfo(
+        "fake",
+        knows=frozenset(
+            (
+                "progress",
+                "crashes",
+                "red_lights",
+                "off_road",
+                "wrong_side",
+                "min_ttc_s",
+                "harsh_s",
+                "standing_s",
+                "expert",
+            )
+        ),
+    )
 
     def history(self) -> FloatArray:
         return np.array([(START_SPEED * t, 0.0, 0.0) for t in np.arange(-3.5, 0.0, 0.5)])

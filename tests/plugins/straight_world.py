@@ -14,6 +14,7 @@ from lightemma.closed_loop.records import EpisodeOutcome
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, parse_seeds
 from lightemma.closed_loop.world import CarState, Observation, World
 from lightemma.closed_loop.world_factory import EpisodeChoice, Prepared, WorldFactory
+from lightemma.closed_loop.world_info import WorldInfo
 from lightemma.errors import UserError
 from lightemma.frame import Camera, FloatArray, Picture, Pose
 
@@ -22,6 +23,8 @@ LENGTH, HALF_WIDTH, TIME_LIMIT = 80.0, 4.0, 30.0
 
 class StraightRoad(World):
     """The car starts in the middle of a road along x, at a speed that the seed draws, and follows every plan immediately."""
+
+    info = WorldInfo("straight", knows=frozenset({"progress", "off_road"}))
 
     def __init__(self, spec: EpisodeSpec, rules: LoopRules, pictures: bool) -> None:
         self._pictures, self._size = pictures, rules.size
@@ -139,8 +142,6 @@ class Raises(StraightRoad):
 
 class Broken(StraightWorld):
     """``Broken:CLASS`` opens a world that does not keep to the contract."""
-
-    name = "broken"
 
     def episodes(self, choice: EpisodeChoice) -> list[EpisodeSpec]:
         scenario = "a/b" if self.argument == "WrongName" else "road"

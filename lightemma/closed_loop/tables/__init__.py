@@ -9,6 +9,7 @@ from lightemma.closed_loop.tables.closed_loop import ClosedLoop
 from lightemma.closed_loop.tables.closed_loop_forms import ClosedLoopForms
 from lightemma.closed_loop.tables.closed_loop_paired import ClosedLoopPaired
 from lightemma.closed_loop.tables.closed_loop_scenarios import ClosedLoopScenarios
+from lightemma.closed_loop.tables.closed_loop_worlds import ClosedLoopWorlds
 from lightemma.closed_loop.tables.episodes import Episodes
 from lightemma.closed_loop.tables.infractions import Infractions
 
@@ -21,3 +22,5 @@ TABLES: tuple[DrivenTable[Any], ...] = (
     Infractions(),
     Episodes(),
 )
+#: The one table about runs of several worlds.
+WORLDS = ClosedLoopWorlds()

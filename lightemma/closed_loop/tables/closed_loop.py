@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from lightemma.closed_loop.records import EpisodeRecord
 from lightemma.closed_loop.study import (
     DrivenRun,
     DrivenStudy,
@@ -77,6 +80,7 @@ class ClosedLoopRow:
         suite_ci_high: score, upper end; both are empty where a scenario has a single seed
         efficiency: share of its own time that the expert needs for the same way, mean over episodes
         off_route_rate: share of episodes in which it left the way it was to take
+        known: what the score is made of; with the number of episodes where only some have it
     """
 
     run: str
@@ -130,6 +134,7 @@ class ClosedLoopRow:
     suite_ci_high: float
     efficiency: float
     off_route_rate: float
+    known: str
 
 
 class ClosedLoop(DrivenTable[ClosedLoopRow]):
@@ -174,7 +179,7 @@ def _row(study: DrivenStudy, run: DrivenRun) -> ClosedLoopRow:
         "wrong_side_rate": [occurred(outcome.wrong_side) for outcome in episode_outcomes],
         "red_light_rate": [occurred(outcome.red_lights) for outcome in episode_outcomes],
         "stuck_rate": [outcome.end in ("stuck", "time-out") for outcome in episode_outcomes],
-        "close_rate": [one.score.ttc < 1.0 for one in episodes],
+        "close_rate": [None if one.score.ttc is None else one.score.ttc < 1.0 for one in episodes],
     }
     shares = {name: study.share(episodes, happened) for name, happened in events.items()}
     columns = {f"{name}_ci_low": share.low for name, share in shares.items()}
@@ -209,5 +214,12 @@ def _row(study: DrivenStudy, run: DrivenRun) -> ClosedLoopRow:
         suite_ci_high=float(np.clip(suite.high, 0.0, 100.0)),
         efficiency=share_of(one.score.efficiency for one in episodes),
         off_route_rate=share_of(outcome.off_route for outcome in episode_outcomes),
+        known=_known(episodes),
         **columns,
     )
+
+
+def _known(episodes: Sequence[EpisodeRecord]) -> str:
+    """Such as ``progress off_road arrival``, or ``progress off_road(3)`` where three episodes have it."""
+    counts = Counter(name for one in episodes for name in one.score.known)
+    return " ".join(name if count == len(episodes) else f"{name}({count})" for name, count in counts.items())

@@ -20,7 +20,8 @@ class EpisodeRow:
         conditions: light and weather
         left_hand: whether traffic keeps to the left
         end: why the episode ended
-        success: whether the goal was reached without at-fault collision or red light, never off the road
+        success: whether the goal was reached without at-fault collision or red light, never off the road; empty where the
+            world could be trusted no longer before that
         driving_score: score 0 … 100
         progress: share of the way to the goal
         collision_factor: factor of the score, 0 … 1
@@ -52,6 +53,7 @@ class EpisodeRow:
         close_share: share of the time behind another with less than 0.8 s between the bumpers; empty without such a time
         incidents: what the scenario has in store, such as `red-light:met`; `missed` if it was over or had not begun when the
             car came, and `not-reached` if the car did not come to the place
+        known: what the score is made of
     """
 
     run: str
@@ -61,7 +63,7 @@ class EpisodeRow:
     conditions: str
     left_hand: bool
     end: str
-    success: bool
+    success: bool | None
     driving_score: float
     progress: float
     collision_factor: float
@@ -92,6 +94,7 @@ class EpisodeRow:
     speeding_s: float
     close_share: float
     incidents: str
+    known: str
 
 
 class Episodes(DrivenTable[EpisodeRow]):
@@ -126,7 +129,7 @@ def _episode_row(run: str, one: EpisodeRecord) -> EpisodeRow:
         red_light_factor=number(score.red_light),
         off_road_factor=number(score.off_road),
         side_factor=number(score.side),
-        ttc_term=score.ttc,
+        ttc_term=number(score.ttc),
         comfort_term=number(score.comfort),
         time_s=outcome.time_s,
         crashes=None if outcome.crashes is None else len(outcome.crashes),
@@ -153,4 +156,5 @@ def _episode_row(run: str, one: EpisodeRecord) -> EpisodeRow:
             f"{each.name}:{'met' if each.met else 'missed' if each.reached else 'not-reached'}"
             for each in outcome.incidents or ()
         ),
+        known=" ".join(score.known),
     )

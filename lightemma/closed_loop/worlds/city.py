@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from lightemma.closed_loop.replay import ActorEntry, ReplayStep
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, parse_seeds
 from lightemma.closed_loop.world import CarState, ExpertLabel, ExpertWords, Observation, World
 from lightemma.closed_loop.world_factory import EpisodeChoice, Prepared, WorldFactory
+from lightemma.closed_loop.world_info import EVERYTHING, WorldInfo
 from lightemma.closed_loop.worlds.city_camera import CameraRenderer, decide_renderer
 from lightemma.closed_loop.worlds.city_command import route_command
 from lightemma.closed_loop.worlds.city_imitator import recorded_plan
@@ -36,8 +38,10 @@ from lightemma.simulation.labels import Labeller
 from lightemma.simulation.render import front_camera
 from lightemma.simulation.scenarios import choose_scenarios, make_world
 from lightemma.simulation.state import EGO_CENTRE_AHEAD, EGO_LENGTH, EGO_WIDTH, WorldState
-from lightemma.simulation.world import CitySimulation
+from lightemma.simulation.world import STEP_TIME, CitySimulation
 
+#: What every episode of the city says about itself.
+INFO = WorldInfo("city", action_dt=STEP_TIME, knows=EVERYTHING)
 #: Seconds in a row with a corner off the carriageway after which the episode is over.
 OFF_ROAD_S = 1.0
 #: m/s² beyond which the IDM driver does not brake.
@@ -89,6 +93,11 @@ class CityWorld(World):
     def history(self) -> FloatArray:
         """(7, 3) x, y, heading at -3.5 … -0.5 s."""
         return self.simulation.history_poses
+
+    @property
+    def info(self) -> WorldInfo:
+        """It judges everything, at 20 steps a second."""
+        return INFO
 
     @property
     def car(self) -> CarState:
@@ -187,6 +196,12 @@ class CityWorld(World):
     def actors(self) -> Sequence[ActorEntry]:
         """All road users and things of this moment."""
         return [ActorEntry(one.number, one.kind, one.length, one.width) for one in self._state_now().actors]
+
+    def copy(self) -> CityWorld:
+        """The same state, to go on independently; it draws no pictures."""
+        still = self.simulation.city, self._spec, self._camera, self._area
+        shared = {id(one): one for one in still}
+        return deepcopy(self, {**shared, id(self._renderer): None, id(self._give_back): None})
 
     def close(self) -> None:
         """Gives the camera back."""

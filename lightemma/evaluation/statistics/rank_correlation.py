@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from lightemma.frame import FloatArray
 
 #: With fewer, a rank correlation says nothing.
 FEWEST = 3
+#: With fewer, its interval is nearly as wide as it can be.
+FEWEST_FOR_INTERVAL = 5
 
 
 def spearman(one: FloatArray, other: FloatArray) -> float:
@@ -29,6 +32,23 @@ def spearman(one: FloatArray, other: FloatArray) -> float:
     first, second = first - first.mean(), second - second.mean()
     size = math.sqrt(float((first**2).sum()) * float((second**2).sum()))
     return float((first * second).sum()) / size if size else math.nan
+
+
+def spearman_interval(correlation: float, pairs: int) -> tuple[float, float]:
+    """Its 95 % interval: Fisher's z with the variance (1 + r²/2) / (n - 3) of Bonett and Wright, Psychometrika 65, 2000.
+
+    Args:
+        correlation: Spearman's.
+        pairs: number of pairs that it was made from.
+
+    Returns:
+        Both ends; NaN with fewer than five pairs, and for -1 and 1, about which it says nothing.
+    """
+    if math.isnan(correlation) or pairs < FEWEST_FOR_INTERVAL or abs(correlation) >= 1.0 - 1e-12:
+        return math.nan, math.nan
+    half = NormalDist().inv_cdf(0.975) * math.sqrt((1.0 + correlation**2 / 2.0) / (pairs - 3))
+    middle = math.atanh(correlation)
+    return math.tanh(middle - half), math.tanh(middle + half)
 
 
 def _ranks(values: FloatArray) -> FloatArray:
