@@ -35,6 +35,8 @@ WRONG_SIDE_TIME, STUCK_TIME = 1.5, 8.0
 OFF_ROUTE = 8.0
 #: Metres in one step beyond which contact is looked for along the way, too: 30 m/s.
 LONG_STEP = 1.5
+#: Metres of such a step that are looked at: no street is that long.
+FARTHEST = 400.0
 #: m/s below which a car counts as standing (nuPlan: 5e-2).
 STANDING = 0.05
 
@@ -252,6 +254,21 @@ class Referee:
             ):
                 self._touched_rows.append(row)
                 self._record("collision", True, world.number_of(row), "passed through it")
+        if not self._off_road:
+            self._look_at_the_way(box, (x0, y0), (dx / way, dy / way), way)
+
+    def _look_at_the_way(
+        self, box: Box, start: tuple[float, float], direction: tuple[float, float], way: float
+    ) -> None:
+        """Looks for a corner off the road on the way of a step that is longer than the car."""
+        places = np.arange(0.0, min(way, FARTHEST), 1.0)
+        along, across = np.array(direction), np.array((-direction[1], direction[0]))
+        middles = np.array(start) + places[:, None] * along
+        length, width = box[3] / 2.0, box[4] / 2.0
+        corners = [middles + a * along + b * across for a in (length, -length) for b in (width, -width)]
+        if not self._area.contains(np.concatenate(corners)).all():
+            self._off_road = True
+            self._record("off-road", detail="passed over it")
 
     def _measure_free_distance(self, box: Box) -> None:
         """Computes how far the ego may move before it could touch a vehicle, whatever those do within the next 0.2 s."""

@@ -180,6 +180,15 @@ def test_no_speed_leads_through_others_or_over_a_red_light_unseen(speed: float):
         assert kind in kinds(world), name
 
 
+@pytest.mark.parametrize("speed", [60.0, 300.0, 1e6])
+def test_no_speed_leads_over_the_meadow_unseen(speed: float):
+    """Straight on where the street bends, and back on a street at the step's end or not."""
+    world = refereed_world("bend", 5, limits=None)
+    for _ in range(math.ceil(150.0 / (speed * 0.05))):
+        world.step(speed, 0.0)
+    assert "off-road" in kinds(world)
+
+
 def test_a_held_light_shows_red_for_ever_and_a_released_one_runs():
     lights = make_world("red-light", 0).controllers[0]
     assert lights.look("main", 500.0) == ("red", math.inf)
