@@ -161,8 +161,8 @@ class Episode:
             future=shown.ground_truth,
             command=shown.command,
         )
-        plan, error = driver_plan(self._driver, world) if self._driver else (None, None)
-        return DecisionPoint(frame, shown.picture, plan, label, error)
+        plan, why = driver_plan(self._driver, world) if self._driver else (None, None)
+        return DecisionPoint(frame, shown.picture, plan, label, why)
 
     def advance(self, actions: FloatArray | None, latency_s: float = 0.0) -> DecisionPoint:
         """Drives on until the next decision is due.

@@ -168,11 +168,11 @@ class WorldHostCore:
         worlds = [world for _, _, world, _ in stepped]
         errors = self._together("step_many", worlds, np.array(speeds), np.array(curvatures))
         left = []
-        for one, error in zip(stepped, errors, strict=True):
-            if error is None:
+        for one, failure in zip(stepped, errors, strict=True):
+            if failure is None:
                 left.append(one)
             else:
-                answers[one[0]] = self._explained(due[one[0]].task, self._error(error, "step_many"))
+                answers[one[0]] = self._explained(due[one[0]].task, self._error(failure, "step_many"))
         return left
 
     def _look(

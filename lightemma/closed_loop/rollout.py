@@ -64,7 +64,7 @@ def rollout(world: World, actions: FloatArray) -> Rollout:
             outcome = msgspec.structs.replace(outcome, end="horizon")
     finally:
         other.close()
-    times = np.arange(len(trace)) * info.action_dt
+    times: FloatArray = np.arange(len(trace), dtype=np.float64) * float(info.action_dt)
     return Rollout(outcome, score_of(outcome, info.knows), times, np.array(trace))
 
 
