@@ -31,6 +31,8 @@ from tests.conftest import steady
 from tests.plugins import straight_world, toy_world
 
 POND = "tests.plugins.toy_world:PondWorld"
+#: A decision every 3 s, and how such a run is named.
+FEW, NAME = LoopRules(replan=6), "drive-constant-action+replan-6"
 COMMON = ("drive", "--world", POND, "--quiet")
 
 
@@ -57,24 +59,24 @@ def drives(out: Path, factory, planners=("constant-action",), seeds=3, rules=Non
 
 
 def test_it_is_driven_resumed_compared_and_filmed(elsewhere, cli):
-    drawn = (*COMMON, "--draw", "--seeds", "3", "--planner", "constant-action,stop,random")
+    drawn = (*COMMON, "--draw", "--seeds", "3", "--replan", "3", "--planner", "constant-action,stop,random")
     ended = cli(*drawn)
     assert (ended.status, ended.err) == (0, "")
-    folder = Path("results/drive-constant-action")
+    folder = Path("results/drive-constant-action+replan-3")
     manifest = read_manifest(folder)
     assert manifest.images["size"] == [64, 48], "the world's own camera"
-    assert manifest.data.version.endswith(", world a1b2")
+    assert manifest.data.version == "loop 2, replan 3, world a1b2"
     frames = [frame for frame in read_frames(folder) if frame.scene == "crossing.000"]
-    assert [frame.timestamp - frames[0].timestamp for frame in frames[:3]] == [0, 500_000, 1_000_000]
+    assert [frame.timestamp - frames[0].timestamp for frame in frames[:3]] == [0, 1_500_000, 3_000_000]
     with Image.open(folder / frames[0].image) as picture:
         assert picture.size == (64, 48)
     assert read_replay(folder, "crossing.000").camera.size == (64, 48)
     rows = {row["run"]: row for row in table("results/reports/drive/closed_loop.csv")}
-    row = rows["drive-constant-action"]
+    row = rows["drive-constant-action+replan-3"]
     assert row["known"] == "progress off_road side ttc comfort arrival"
     assert row["red_light_rate"] == row["collision_rate"] == row["efficiency"] == ""
     assert float(row["close_rate"]) == 0.0
-    assert float(rows["drive-stop"]["driving_score"]) < float(row["driving_score"]) == 100.0
+    assert float(rows["drive-stop+replan-3"]["driving_score"]) < float(row["driving_score"]) == 100.0
 
     # As after a process that ended between two writes.
     names = ("episodes.jsonl", "frames.jsonl")
@@ -87,7 +89,7 @@ def test_it_is_driven_resumed_compared_and_filmed(elsewhere, cli):
     assert sorted((folder / "episodes.jsonl").read_bytes().splitlines()) == sorted(lines_of(whole["episodes.jsonl"]))
     assert len(lines_of((folder / "frames.jsonl").read_bytes())) == len(lines_of(whole["frames.jsonl"]))
 
-    runs = ("results/drive-constant-action", "results/drive-stop", "results/drive-random")
+    runs = ("results/drive-constant-action+replan-3", "results/drive-stop+replan-3", "results/drive-random+replan-3")
     ended = cli("compare", *runs, "--out", "tables")
     assert (ended.status, ended.err) == (0, "")
     assert len(table("tables/closed_loop_paired.csv")) == 3
@@ -124,14 +126,14 @@ def test_a_horizon_ends_an_episode_without_a_penalty(elsewhere, cli):
 
 
 def test_the_records_do_not_depend_on_how_episodes_are_computed_together(tmp_path):
-    """One at a time, all at once, in one or in two other processes."""
+    """One at a time, all at once, or in another process."""
     factory = toy_world.PondWorld()
     drives(tmp_path / "together", factory, ["random"], seeds=5).run()
     assert max(factory.batches) > 1, "episodes were stepped together"
     alone = toy_world.PondWorld()
     drives(tmp_path / "alone", alone, ["random"], seeds=5, concurrency=1).run()
     assert set(alone.batches) == {1}
-    host = lambda: ProcessHost(toy_world.PondWorld(), workers=2)  # noqa: E731
+    host = lambda: ProcessHost(toy_world.PondWorld(), workers=1)  # noqa: E731
     drives(tmp_path / "processes", factory, ["random"], seeds=5, host=host).run()
     kept = [
         [
@@ -170,12 +172,12 @@ def test_the_records_do_not_depend_on_how_episodes_are_computed_together(tmp_pat
 )
 def test_a_fault_costs_the_episode_in_which_it_is(tmp_path, fault, sentence):
     with pytest.raises(UserError) as caught:
-        drives(tmp_path, toy_world.Faulty(fault)).run()
+        drives(tmp_path, toy_world.Faulty(fault), rules=FEW).run()
     assert sentence in str(caught.value)
     assert "toy_world.py" in str(caught.value)
-    assert {one.name for one in read_episodes(tmp_path / "drive-constant-action")} == {"crossing.000", "crossing.002"}
-    drives(tmp_path, toy_world.PondWorld()).run()
-    assert len(read_episodes(tmp_path / "drive-constant-action")) == 3, "the same command drives only what failed"
+    assert {one.name for one in read_episodes(tmp_path / NAME)} == {"crossing.000", "crossing.002"}
+    drives(tmp_path, toy_world.PondWorld(), rules=FEW).run()
+    assert len(read_episodes(tmp_path / NAME)) == 3, "the same command drives only what failed"
 
 
 @pytest.mark.parametrize(
