@@ -24,6 +24,7 @@ LAYERS = [
         "frame",
         "kinematics",
         "medoid",
+        "observed_facts",
         "outside_text",
         "plugins",
         "process_identity",

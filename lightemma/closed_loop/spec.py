@@ -60,6 +60,7 @@ class LoopRules:
         size: width and height of the pictures in pixels.
         draw: whether pictures are drawn; None draws them for planners that want them.
         renderer: ``auto``, ``panda3d`` or ``painter``.
+        facts: whether observations carry `ObservedFacts`, with their privileged block, where the world can tell them.
 
     Raises:
         UserError: if a number is out of range.
@@ -71,6 +72,7 @@ class LoopRules:
     size: tuple[int, int] = (800, 450)
     draw: bool | None = None
     renderer: str = "auto"
+    facts: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.replan <= LIGHTEMMA.plan_steps:

@@ -12,6 +12,7 @@ from lightemma.closed_loop.records import EpisodeOutcome
 from lightemma.closed_loop.replay import ActorEntry, ReplayStep
 from lightemma.closed_loop.world_info import WorldInfo
 from lightemma.frame import Camera, FloatArray, Picture, Pose
+from lightemma.observed_facts import ObservedFacts
 from lightemma.simulation.ego import Limits
 
 
@@ -72,12 +73,14 @@ class Observation:
         ground_truth: (6, 2) metres, ego frame: where a good driver would be 0.5 … 3 s from now; None where it is
             unknown, or where the expert's label is not valid.
         command: where the route goes next: ``left``, ``right`` or ``straight``; None in a world without a route.
+        facts: what is seen, in numbers; None where the rules do not ask for it or the world does not know.
     """
 
     camera: Camera
     picture: Picture | None = None
     ground_truth: FloatArray | None = None
     command: str | None = None
+    facts: ObservedFacts | None = None
 
 
 class World(ABC):
