@@ -47,6 +47,7 @@ class CitySimulation:
     Attributes:
         setup: as given.
         city: everything that stands still.
+        heads: post, arm and signal phase of each signal head, in the order of a state's signals.
         history_poses: (7, 3) x, y, heading of the ego's rear axle at -3.5 … -0.5 s.
         warm_up: the world at those times.
         track: x, y, heading of the rear axle every 0.5 s, the history and time 0 included.
@@ -70,7 +71,7 @@ class CitySimulation:
         self.setup = setup
         self.seed = seed
         self.protocol = protocol
-        self.city, self._heads = build_city(setup, seed, conditions)
+        self.city, self.heads = build_city(setup, seed, conditions)
         self.walkers = [Walker(FIRST_PERSON + i, person) for i, person in enumerate(setup.people)]
         self.controllers = dict(setup.controllers)
         self.incidents = [copy(one) for one in setup.incidents]
@@ -229,7 +230,7 @@ class CitySimulation:
             )
         signals = tuple(
             SignalState(number, pose, arm, self.controllers[group[0]].colour(group[1], self.time))
-            for number, (pose, arm, group) in enumerate(self._heads)
+            for number, (pose, arm, group) in enumerate(self.heads)
         )
         return WorldState(self.time, self.ego_state(), tuple(actors), signals)
 

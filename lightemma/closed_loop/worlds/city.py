@@ -26,6 +26,7 @@ from lightemma.closed_loop.worlds.city_reference import expert_time
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray, Picture, Pose
 from lightemma.kinematics import integrate
+from lightemma.observed_facts import ObservedFacts
 from lightemma.protocol import LIGHTEMMA
 from lightemma.simulation.actor_kinds import kind_named
 from lightemma.simulation.conditions import conditions_name, conditions_named, parse_conditions
@@ -35,6 +36,7 @@ from lightemma.simulation.geometry import Area, Segment, box_corners
 from lightemma.simulation.hazards import assess
 from lightemma.simulation.idm import Style, idm
 from lightemma.simulation.labels import Labeller
+from lightemma.simulation.observed import observe_facts
 from lightemma.simulation.render import front_camera
 from lightemma.simulation.scenarios import choose_scenarios, make_world
 from lightemma.simulation.state import EGO_CENTRE_AHEAD, EGO_LENGTH, EGO_WIDTH, WorldState
@@ -76,7 +78,7 @@ class CityWorld(World):
         self.simulation = simulation
         self.referee = Referee(simulation)
         self._spec, self._renderer, self._give_back = spec, camera, give_back
-        self._camera = front_camera(rules.size)
+        self._camera, self._tells_facts = front_camera(rules.size), rules.facts
         self._area = Area(simulation.city.drivable)
         self._labeller = Labeller(simulation)
         self._seen = 0
@@ -123,7 +125,14 @@ class CityWorld(World):
         self._decisions += 1
         command = route_command(self.simulation.route.path, self.simulation.ego.pose)
         label = self.label()
-        return Observation(self._camera, picture, integrate(label.actions) if label.valid else None, command)
+        facts = self.facts(command) if self._tells_facts else None
+        return Observation(
+            self._camera, picture, integrate(label.actions) if label.valid else None, command, facts=facts
+        )
+
+    def facts(self, command: str | None = None) -> ObservedFacts:
+        """What is seen now, and in the privileged block what is not."""
+        return observe_facts(self.simulation, self._camera, command, privileged=True, state=self._state_now())
 
     def step(self, speed: float, curvature: float) -> None:
         """Moves on by 0.05 s."""

@@ -15,7 +15,8 @@ from lightemma.simulation.actor_kinds import ACTOR_KINDS, kind_named
 from lightemma.simulation.dataset.drives import Drive
 from lightemma.simulation.dataset.ground import Placement, placement_of
 from lightemma.simulation.dataset.recording import Look, Recording
-from lightemma.simulation.dataset.visibility import visibility_token, visible_shares
+from lightemma.simulation.dataset.visibility import visibility_token
+from lightemma.simulation.sight import visible_shares
 from lightemma.simulation.state import ActorState
 
 TABLES = (

@@ -18,8 +18,9 @@ from lightemma.simulation.dataset.ground import placement_of, polygons_of
 from lightemma.simulation.dataset.interpolate import state_between
 from lightemma.simulation.dataset.recording import note_rows
 from lightemma.simulation.dataset.tables import TABLES, common_rows, joined, sample_tokens, scene_rows, table_bytes
-from lightemma.simulation.dataset.visibility import visibility_token, visible_shares
+from lightemma.simulation.dataset.visibility import visibility_token
 from lightemma.simulation.render import front_camera
+from lightemma.simulation.sight import visible_shares
 from lightemma.simulation.state import Building, Conditions
 from tests.simulation.made_up_city import actor, box, made_up_city, made_up_state
 from tests.simulation.made_up_drive import KEY_FRAMES, SPEED, made_up_recording, made_up_states

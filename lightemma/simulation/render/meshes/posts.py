@@ -22,6 +22,22 @@ _LAMPS: tuple[tuple[SignalColour, Colour, Colour], ...] = (
 )
 
 
+BOARD = (0.36, 0.80)
+"""Metres: half the width and half the height of a traffic light's board."""
+
+_ABOVE = {"red": 0.40, "amber": 0.0, "green": -0.40}
+
+
+def signal_head(arm: float) -> tuple[float, float]:
+    """Metres to the left of its post and above its foot at which the middle of a traffic light's board is."""
+    return (arm, 6.0 - 0.55) if abs(arm) > 0.3 else (0.0, 2.95)
+
+
+def lamp_height(colour: SignalColour) -> float:
+    """Metres above the board's middle at which the lamp of a colour is."""
+    return _ABOVE[colour]
+
+
 def lamp_post_shape(lit: bool) -> Shape:
     """A street lamp whose arm reaches along x."""
     builder = MeshBuilder(anchor=(0.0, 0.0, 0.0))
@@ -62,21 +78,19 @@ def signal_shape(colour: SignalColour, arm: float, dark: bool) -> Shape:
     hangs = abs(arm) > 0.3
     tall = 6.0 if hangs else 3.55
     add_limb(builder, (0, 0, 0), (0, 0, tall), (0.085, 0.07), _STEEL, surface=Surface.METAL)
-    up = 2.95
+    y, up = signal_head(arm)
     if hangs:
         add_limb(builder, (0, 0, tall - 0.25), (0, arm, tall - 0.1), (0.07, 0.05), _STEEL, surface=Surface.METAL)
-        up = tall - 0.55
-    y = arm if hangs else 0.0
     # The board first, then the housing, the visors and the lamps, all looking towards x < 0.
     x = -0.12
-    for half, high, out, tint in ((0.36, 0.80, 0.0, (0.90, 0.90, 0.88)), (0.33, 0.77, 0.008, _BLACK)):
+    for half, high, out, tint in ((*BOARD, 0.0, (0.90, 0.90, 0.88)), (0.33, 0.77, 0.008, _BLACK)):
         builder.add(_plate(x - out, y, up, half, high), tint, solid=True)
-    builder.add(_plate(x + 0.02, y, up, 0.36, 0.80)[::-1], (0.10, 0.10, 0.10), solid=True)
+    builder.add(_plate(x + 0.02, y, up, *BOARD)[::-1], (0.10, 0.10, 0.10), solid=True)
     add_box(builder, (x - 0.16, y - 0.20, up - 0.62), (x - 0.01, y + 0.20, up + 0.62), (0.075, 0.08, 0.08), bottom=True)
     halos = []
     ring = circle(18)
-    for index, (name, lit, off) in enumerate(_LAMPS):
-        z = up + 0.40 - 0.40 * index
+    for name, lit, off in _LAMPS:
+        z = up + lamp_height(name)
         on = name == colour
         face = np.column_stack([np.full(len(ring), x - 0.17), y - 0.165 * ring[:, 0], z + 0.165 * ring[:, 1]])
         builder.add(face, lit if on else off, surface=Surface.MATTE, solid=True, glow=6.0 if on else 0.0)
