@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from lightemma.frame import Camera
-from lightemma.simulation.render.base import Pixels, Renderer, RenderError
+from lightemma.simulation.render.base import Drawn, Layers, Pixels, Renderer, RenderError
 from lightemma.simulation.render.painter import PainterRenderer
 from lightemma.simulation.render.panda import PandaRenderer
 from lightemma.simulation.state import City, WorldState
+
+T = TypeVar("T")
 
 
 class AutomaticRenderer(Renderer):
@@ -47,13 +50,32 @@ class AutomaticRenderer(Renderer):
 
     def draw(self, state: WorldState, camera: Camera, size: tuple[int, int], seed: int) -> Pixels:
         """The picture of a moment; see :meth:`Renderer.draw`."""
+        return self._drawn(lambda one: one.draw(state, camera, size, seed))
+
+    def layers(self, state: WorldState, camera: Camera, size: tuple[int, int]) -> Layers:
+        """Depth and identity of every pixel; see :meth:`Renderer.layers`."""
+        return self._drawn(lambda one: one.layers(state, camera, size))
+
+    def draw_outputs(
+        self,
+        state: WorldState,
+        camera: Camera,
+        size: tuple[int, int],
+        seed: int,
+        outputs: Sequence[str] = ("rgb",),
+    ) -> Drawn:
+        """Several pictures of one moment, all by the same renderer; see :meth:`Renderer.draw_outputs`."""
+        return self._drawn(lambda one: one.draw_outputs(state, camera, size, seed, outputs))
+
+    def _drawn(self, draw: Callable[[Renderer], T]) -> T:
+        """What the renderer in use draws, or the painter if that fails."""
         if self._city is None:
             raise RenderError("no city was loaded.")
         try:
-            return self._renderer.draw(state, camera, size, seed)
+            return draw(self._renderer)
         except RenderError as error:
             self._fall_back(error)
-            return self._renderer.draw(state, camera, size, seed)
+            return draw(self._renderer)
 
     def _fall_back(self, error: RenderError) -> None:
         """Continues with the painter; raises the error if the painter itself failed."""

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from lightemma.frame import Camera, FloatArray
-from lightemma.simulation.render.base import Pixels, Renderer, RenderError
+from lightemma.simulation.render.base import GROUND, SCENERY, Layers, Pixels, Renderer, RenderError
 from lightemma.simulation.render.camera_effects import as_taken
 from lightemma.simulation.render.meshes.ground import ground_colour
-from lightemma.simulation.render.meshes.mesh import Layer, Mesh, Surface
+from lightemma.simulation.render.meshes.mesh import IntArray, Layer, Mesh, Surface
 from lightemma.simulation.render.meshes.scene import (
     Placed,
     PlacedHalos,
@@ -23,6 +23,7 @@ from lightemma.simulation.render.meshes.scene import (
 from lightemma.simulation.render.meshes.shapes import Outfit, Shape
 from lightemma.simulation.render.painter_backdrop import Backdrop, backdrop
 from lightemma.simulation.render.painter_canvas import Canvas
+from lightemma.simulation.render.painter_layers import paint_layers
 from lightemma.simulation.render.painter_view import shape_reach, view_edges
 from lightemma.simulation.render.palettes import linear, look_of
 from lightemma.simulation.render.pinhole import drawn_at
@@ -81,6 +82,25 @@ class PainterRenderer(Renderer):
     def draw(self, state: WorldState, camera: Camera, size: tuple[int, int], seed: int) -> Pixels:
         """The picture of a moment; see :meth:`Renderer.draw`."""
         camera = drawn_at(camera, size)
+        mesh, _, glowing = self._scene(state, camera)
+        canvas = Canvas(self._backdrop(camera), camera, self._look, state.ego.pose, 2)
+        street = None if self._lights is None else self._lights.at(mesh.anchors[:, :2])
+        canvas.paint(mesh, street, self._heads)
+        canvas.glow(glowing)
+        return as_taken(canvas.pixels(), self._look, seed)
+
+    def layers(self, state: WorldState, camera: Camera, size: tuple[int, int]) -> Layers:
+        """Depth and identity of every pixel, by the same faces in the same order; see :meth:`Renderer.layers`."""
+        camera = drawn_at(camera, size)
+        mesh, owners, _ = self._scene(state, camera)
+        return paint_layers(mesh, owners, camera, state.ego.pose)
+
+    def _scene(self, state: WorldState, camera: Camera) -> tuple[Mesh, IntArray, list[PlacedHalos]]:
+        """The faces that may be seen, in the world frame, whose each is, and what glows.
+
+        Raises:
+            RenderError: if no city was loaded.
+        """
         city = self._city
         if city is None:
             raise RenderError("no city was loaded.")
@@ -94,6 +114,7 @@ class PainterRenderer(Renderer):
         # Leave out windows and other parts smaller than a pixel; leaves are sized elsewhere.
         near &= (self._static.surfaces == Surface.LEAF) | (2 * self._reach * camera.intrinsic[0, 0] > 1.3 * far)
         parts, glowing = [self._static.chosen(np.flatnonzero(near))], list(self._street_lamps)
+        owners = [np.where(parts[0].layers == Layer.STANDING, SCENERY, GROUND)]
         for thing in self._things(city, state):
             out = float(edges.by(np.array([[thing.pose.x, thing.pose.y, thing.height]]))[0])
             if out > _HALO_REACH:
@@ -101,14 +122,10 @@ class PainterRenderer(Renderer):
             shape = self._shape(thing)
             if out < shape_reach(shape.mesh):
                 parts.append(shape.mesh.placed(thing.pose, thing.height))
+                owners.append(np.full(len(shape.mesh.counts), thing.owner))
             if shape.halos:
                 glowing.append(PlacedHalos(thing.pose, thing.height, shape.halos))
-        mesh = Mesh.joined(parts)
-        canvas = Canvas(self._backdrop(camera), camera, self._look, ego, 2)
-        street = None if self._lights is None else self._lights.at(mesh.anchors[:, :2])
-        canvas.paint(mesh, street, self._heads)
-        canvas.glow(glowing)
-        return as_taken(canvas.pixels(), self._look, seed)
+        return Mesh.joined(parts), np.concatenate(owners), glowing
 
     def close(self) -> None:
         """Releases the city."""

@@ -15,7 +15,7 @@ from typing import IO
 import numpy as np
 
 from lightemma.frame import Camera
-from lightemma.simulation.render.base import Pixels, Renderer, RenderError
+from lightemma.simulation.render.base import Layers, Pixels, Renderer, RenderError
 from lightemma.simulation.render.camera_effects import as_taken
 from lightemma.simulation.render.palettes import look_of
 from lightemma.simulation.render.panda_messages import (
@@ -91,13 +91,30 @@ class PandaRenderer(Renderer):
         camera = drawn_at(camera, size)
         if self._city is None:
             raise RenderError("no city was loaded.")
-        count = size[0] * size[1] * 3
+        self._into_memory(Draw(state, camera), size[0] * size[1] * 3)
+        assert self._memory is not None
+        pixels = np.frombuffer(self._memory, dtype=np.uint8, count=size[0] * size[1] * 3)
+        return as_taken(pixels.reshape(size[1], size[0], 3), look_of(self._city.conditions, self._city.seed), seed)
+
+    def layers(self, state: WorldState, camera: Camera, size: tuple[int, int]) -> Layers:
+        """Depth and identity of every pixel, one sample in its middle; see :meth:`Renderer.layers`."""
+        camera = drawn_at(camera, size)
+        if self._city is None:
+            raise RenderError("no city was loaded.")
+        count = size[0] * size[1]
+        self._into_memory(Draw(state, camera, layers=True), count * 8)
+        assert self._memory is not None
+        depth = np.frombuffer(self._memory, dtype=np.float32, count=count).reshape(size[1], size[0]).copy()
+        ids = (
+            np.frombuffer(self._memory, dtype=np.int32, count=count, offset=4 * count).reshape(size[1], size[0]).copy()
+        )
+        return Layers(depth, ids)
+
+    def _into_memory(self, request: Draw, count: int) -> None:
+        """Draws into the shared memory, which is made larger first if it has less than ``count`` bytes."""
         if self._memory is None or len(self._memory) < count:
             self._share(count)
-        self._ask(Draw(state, camera), DRAW_SECONDS)
-        assert self._memory is not None
-        pixels = np.frombuffer(self._memory, dtype=np.uint8, count=count).reshape(size[1], size[0], 3)
-        return as_taken(pixels, look_of(self._city.conditions, self._city.seed), seed)
+        self._ask(request, DRAW_SECONDS)
 
     def close(self) -> None:
         """Ends the worker."""

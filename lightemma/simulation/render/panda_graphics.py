@@ -84,12 +84,22 @@ class Graphics:
         }
 
     def buffer(
-        self, name: str, sort: int, size: tuple[int, int], *, colours: bool = True, multisamples: int = 0
+        self,
+        name: str,
+        sort: int,
+        size: tuple[int, int],
+        *,
+        colours: bool = True,
+        floats: bool = False,
+        multisamples: int = 0,
     ) -> Any:
-        """A buffer to draw into, with or without colours."""
+        """A buffer to draw into, with or without colours, which are bytes or 32-bit floats."""
         core = self.core
         wanted = core.FrameBufferProperties()
-        if colours:
+        if floats:
+            wanted.setFloatColor(True)
+            wanted.setRgbaBits(32, 32, 32, 32)
+        elif colours:
             wanted.setRgbaBits(8, 8, 8, 8)
         wanted.setDepthBits(24)
         wanted.setMultisamples(multisamples)
@@ -105,6 +115,9 @@ class Graphics:
         )
         if made is None:
             raise RuntimeError("the graphics library gives no off-screen buffer")
+        if floats and not made.getFbProperties().getFloatColor():
+            self.engine.removeWindow(made)
+            raise RuntimeError("the graphics library gives no buffer of floats, which depth and ids need")
         return made
 
     def shader(self, vertex: str, fragment: str) -> Any:

@@ -21,10 +21,11 @@ class Load(msgspec.Struct, tag="load"):
 
 
 class Draw(msgspec.Struct, tag="draw"):
-    """Request: draw this moment into the shared memory."""
+    """Request: draw this moment into the shared memory: colours, or depths and then ids, four bytes each."""
 
     state: WorldState
     camera: Camera
+    layers: bool = False
 
 
 class Share(msgspec.Struct, tag="share"):

@@ -18,7 +18,7 @@ from lightemma.simulation.render.meshes.scene import Placed, PlacedHalos, city_h
 from lightemma.simulation.render.meshes.shapes import Halo
 from lightemma.simulation.render.palettes import Look
 from lightemma.simulation.render.panda_graphics import Graphics, vertices
-from lightemma.simulation.render.panda_views import SHADOWED
+from lightemma.simulation.render.panda_views import LAYERED, SHADOWED
 from lightemma.simulation.state import City, WorldState
 
 _FARTHEST = 250.0
@@ -71,22 +71,22 @@ class Movers:
         blend = core.ColorBlendAttrib
         self.halos.setAttrib(blend.make(blend.MAdd, blend.OOne, blend.OOne))
         for node in (self._blobs, self.halos):
-            node.hide(core.BitMask32(SHADOWED))
+            node.hide(core.BitMask32(SHADOWED | LAYERED))
 
-    def place(self, state: WorldState, view: Viewpoint) -> None:
-        """Moves everything to its pose at one moment."""
+    def place(self, state: WorldState, view: Viewpoint, *, owned: bool = False) -> None:
+        """Moves everything to its pose at one moment; ``owned``: also tells shaders whose each body is."""
         self.node.getChildren().detach()
         self._blobs.getChildren().detach()
         self.halos.getChildren().detach()
         glowing: list[PlacedHalos] = list(self._street_lamps)
         for thing in placed_things(self._city, self._look, state, fine=True):
             if math.hypot(thing.pose.x - view.place[0], thing.pose.y - view.place[1]) < _FARTHEST:
-                halos = self._place(thing)
+                halos = self._place(thing, owned)
                 if halos:
                     glowing.append(PlacedHalos(thing.pose, thing.height, halos))
         self._add_halos(glowing, view)
 
-    def _place(self, thing: Placed) -> tuple[Halo, ...]:
+    def _place(self, thing: Placed, owned: bool) -> tuple[Halo, ...]:
         """Puts a shape, reused where possible, at its pose, and returns its halos."""
         if thing.key not in self._shapes:
             if len(self._shapes) > 600:
@@ -106,6 +106,8 @@ class Movers:
                 holder.setPosHpr(
                     thing.pose.x, thing.pose.y, thing.height + lift, math.degrees(thing.pose.heading), 0, 0
                 )
+                if owned:
+                    holder.setShaderInput("owner", float(thing.owner))
                 node.instanceTo(holder)
         return kept.halos
 

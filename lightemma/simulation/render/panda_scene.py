@@ -11,12 +11,13 @@ import numpy.typing as npt
 from lightemma.camera import rotation_matrix
 from lightemma.frame import Camera, Pose
 from lightemma.simulation.render import panda_shaders as shaders
+from lightemma.simulation.render.base import GROUND, SCENERY
 from lightemma.simulation.render.meshes.mesh import Layer, Mesh
 from lightemma.simulation.render.meshes.scene import city_mesh
 from lightemma.simulation.render.palettes import Look, look_of
 from lightemma.simulation.render.panda_graphics import Graphics, Quality, noise_tile, vertices
 from lightemma.simulation.render.panda_movers import Movers, Viewpoint
-from lightemma.simulation.render.panda_views import SHADOWED, Shade, View
+from lightemma.simulation.render.panda_views import LAYERED, SHADOWED, LayersView, Shade, View
 from lightemma.simulation.render.street_light import street_light
 from lightemma.simulation.state import City, WorldState
 
@@ -34,6 +35,7 @@ class Stage:
         self.core = self.graphics.core
         self._noise = self.graphics.texture(noise_tile(), "RGB", repeat=True)
         self._views: dict[tuple[int, int], View] = {}
+        self._layers: LayersView | None = None
         self._shade: Shade | None = None
 
     @property
@@ -48,6 +50,9 @@ class Stage:
         for view in self._views.values():
             view.remove(self.graphics.engine)
         self._views.clear()
+        if self._layers is not None:
+            self._layers.remove(self.graphics.engine)
+            self._layers = None
         if self._shade is not None:
             self._shade.remove(self.graphics.engine)
             self._shade = None
@@ -83,14 +88,37 @@ class Stage:
         if camera.size is None:
             raise RuntimeError("the camera has no size")
         view = self._view(camera.size)
-        for other in self._views.values():
-            other.activate(other is view)
+        self._show(view)
         viewpoint = self._place_camera(view, state.ego.pose, camera)
         self.movers.place(state, viewpoint)
         if self._shade is not None:
             self._shade.aim(state.ego.pose)
         self.graphics.engine.renderFrame()
         return view.picture(camera.size)
+
+    def layers(self, state: WorldState, camera: Camera) -> npt.NDArray[np.uint8]:
+        """Depth and identity of every pixel at a moment: (h w) floats, then (h w) whole numbers, as bytes."""
+        if camera.size is None:
+            raise RuntimeError("the camera has no size")
+        if self._layers is None or self._layers.size != camera.size:
+            if self._layers is not None:
+                self._layers.remove(self.graphics.engine)
+            self._layers = LayersView(self.graphics, self.root, camera.size)
+        self._show(self._layers)
+        matrix, viewpoint = self._viewpoint(state.ego.pose, camera)
+        self._layers.aim(matrix, camera)
+        self.movers.place(state, viewpoint, owned=True)
+        self.graphics.engine.renderFrame()
+        return self._layers.layers()
+
+    def _show(self, wanted: View | LayersView) -> None:
+        """Draws the buffers of one view, and no others."""
+        for view in self._views.values():
+            view.activate(view is wanted)
+        if self._layers is not None:
+            self._layers.buffer.setActive(self._layers is wanted)
+        if self._shade is not None:
+            self._shade.buffer.setActive(self._layers is not wanted)
 
     def _set_look(self, look: Look) -> None:
         vec = self.core.LVecBase3f
@@ -105,6 +133,7 @@ class Stage:
         root.setShaderInput("depth_of_shade", 0.16 if look.shadows or look.lamps else 0.22)
         root.setShaderInput("mirror_picture", self._noise)
         root.setShaderInput("pixel", self.core.LVecBase2f(0, 0))
+        root.setShaderInput("owner", float(SCENERY))
         if look.lamps > 0:
             light = street_light(self.city)
             root.setShaderInput("street_light", self.graphics.texture(light.levels, "L", repeat=False))
@@ -121,11 +150,13 @@ class Stage:
             self.graphics.body(mesh.chosen(stands[np.all(cells == cell, axis=1)]), self._programs).reparentTo(standing)
         raised = self.root.attachNewNode("raised")
         raised.setBin("near-first", 1)
+        raised.setShaderInput("owner", float(GROUND))
         raised.hide(core.BitMask32(SHADOWED))
         edges = np.flatnonzero(np.isin(mesh.layers, (Layer.PAVEMENT, Layer.KERB)))
         self.graphics.body(mesh.chosen(edges), self._programs).reparentTo(raised)
         flat = self.root.attachNewNode("flat")
         flat.setDepthWrite(False)
+        flat.setShaderInput("owner", float(GROUND))
         flat.hide(core.BitMask32(SHADOWED))
         for layer in _FLAT:
             faces = np.flatnonzero(mesh.layers == layer)
@@ -149,7 +180,7 @@ class Stage:
         sky.setShader(self._programs["sky"])
         sky.setBin("fixed", -5)
         sky.setDepthWrite(False)
-        sky.hide(core.BitMask32(SHADOWED))
+        sky.hide(core.BitMask32(SHADOWED | LAYERED))
         sky.node().setBounds(core.OmniBoundingVolume())
         self.sky = sky
 
@@ -164,9 +195,8 @@ class Stage:
         mirror.setState(self.root.getState())
         return mirror
 
-    def _place_camera(self, view: View, ego: Pose, camera: Camera) -> Viewpoint:
-        """Puts the camera on the car."""
-        core = self.core
+    def _viewpoint(self, ego: Pose, camera: Camera) -> tuple[Any, Viewpoint]:
+        """The camera's place and axes in the world, as a matrix as well."""
         rotation = rotation_matrix(camera.rotation)
         cos, sin = math.cos(ego.heading), math.sin(ego.heading)
         turn = np.array([(cos, -sin, 0.0), (sin, cos, 0.0), (0.0, 0.0, 1.0)])
@@ -174,7 +204,15 @@ class Stage:
         place = turn @ camera.translation + (ego.x, ego.y, 0.0)
         rows = np.zeros((4, 4))
         rows[0, :3], rows[1, :3], rows[2, :3], rows[3, :3], rows[3, 3] = axes[:, 0], axes[:, 2], -axes[:, 1], place, 1
-        view.aim(core.LMatrix4f(*rows.ravel().tolist()), camera)
+        return self.core.LMatrix4f(*rows.ravel().tolist()), Viewpoint(place, axes[:, 0], -axes[:, 1])
+
+    def _place_camera(self, view: View, ego: Pose, camera: Camera) -> Viewpoint:
+        """Puts the camera on the car."""
+        core = self.core
+        matrix, viewpoint = self._viewpoint(ego, camera)
+        place = viewpoint.place
+        cos, sin = math.cos(ego.heading), math.sin(ego.heading)
+        view.aim(matrix, camera)
         self.root.setShaderInput("eye", core.LVecBase3f(*place.tolist()))
         front = (ego.x + 3.4 * cos, ego.y + 3.4 * sin, cos, sin)
         self.root.setShaderInput("head", core.LVecBase4f(*front))
@@ -182,7 +220,7 @@ class Stage:
         if self.mirror is not None:
             view.bind_mirror(self.root)
             self.mirror.setState(self.root.getState())
-        return Viewpoint(place, axes[:, 0], -axes[:, 1])
+        return viewpoint
 
     def _view(self, size: tuple[int, int]) -> View:
         """The buffers for a size; only a few are kept."""

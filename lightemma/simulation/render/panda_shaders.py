@@ -240,6 +240,18 @@ in vec4 p3d_Vertex; uniform mat4 p3d_ModelViewProjectionMatrix;
 void main() { gl_Position = p3d_ModelViewProjectionMatrix * p3d_Vertex; }
 """
 
+# Depth along the optical axis, and whose face it is.
+LAYERS_VERTEX = """#version 150
+in vec4 p3d_Vertex; uniform mat4 p3d_ModelViewProjectionMatrix;
+out float depth;
+void main() { gl_Position = p3d_ModelViewProjectionMatrix * p3d_Vertex; depth = gl_Position.w; }
+"""
+
+LAYERS = """#version 150
+in float depth; uniform float owner; out vec4 values;
+void main() { values = vec4(depth, owner, 0.0, 1.0); }
+"""
+
 NOTHING = "#version 150\nvoid main() {}\n"
 
 # Contact shadows darken what is there; halos add light to it. Both come as shown colours.

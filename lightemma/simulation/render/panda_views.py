@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from lightemma.frame import Camera, FloatArray, Pose
 from lightemma.simulation.render import panda_shaders as shaders
+from lightemma.simulation.render.base import FARTHEST
 from lightemma.simulation.render.panda_graphics import Graphics
 
-NEAR, FAR = 0.4, 900.0
-EVERYTHING, SHADOWED = 1, 2
-"""Camera masks: what the front camera sees, and what throws shadows."""
+NEAR, FAR = 0.4, FARTHEST
+EVERYTHING, SHADOWED, LAYERED = 1, 2, 4
+"""Camera masks: what the front camera sees, what throws shadows, and what has depth and identity."""
 
 _SHADOW_SIZE, _SHADOW_REACH = 2048, 60.0
 
@@ -58,20 +59,7 @@ class View:
 
     def aim(self, matrix: Any, camera: Camera) -> None:
         """Sets the camera's pose and intrinsic."""
-        assert camera.size is not None
-        width, height = camera.size
-        k = camera.intrinsic
-        # A pixel's centre has whole coordinates, so the picture's left edge is at -0.5.
-        rows = np.zeros((4, 4))
-        rows[0, 0] = 2 * k[0, 0] / width
-        rows[1, 0] = 2 * (k[0, 2] + 0.5) / width - 1
-        rows[2, 0] = -2 * k[0, 1] / width
-        rows[1, 1] = 1 - 2 * (k[1, 2] + 0.5) / height
-        rows[2, 1] = 2 * k[1, 1] / height
-        rows[1, 2] = (FAR + NEAR) / (FAR - NEAR)
-        rows[3, 2] = -2 * FAR * NEAR / (FAR - NEAR)
-        rows[1, 3] = 1
-        self.lens.setUserMat(self.core.LMatrix4f(*rows.ravel().tolist()))
+        self.lens.setUserMat(self.core.LMatrix4f(*_projection(camera)))
         self.camera.setMat(matrix)
         if self.mirrored is not None:
             self.mirror_camera.setMat(matrix)
@@ -95,6 +83,44 @@ class View:
         """Releases the buffers."""
         for buffer in self.buffers:
             engine.removeWindow(buffer)
+
+
+class LayersView:
+    """The buffer of depth and identity for one size of picture; one sample per pixel."""
+
+    def __init__(self, graphics: Graphics, root: Any, size: tuple[int, int]) -> None:
+        core = graphics.core
+        self.core, self.size = core, size
+        self.buffer = graphics.buffer("layers", -10, size, floats=True)
+        self.texture = core.Texture()
+        self.texture.setup2dTexture(*size, core.Texture.TFloat, core.Texture.FRgba32)
+        self.buffer.addRenderTexture(self.texture, core.GraphicsOutput.RTMCopyRam)
+        self.buffer.setClearColor(core.LColor(0, 0, 0, 0))
+        self.lens = core.MatrixLens()
+        self.lens.setNearFar(NEAR, FAR)
+        node = core.Camera("layers", self.lens)
+        node.setCameraMask(core.BitMask32(LAYERED))
+        node.setScene(root)
+        program = graphics.shader(shaders.LAYERS_VERTEX, shaders.LAYERS)
+        node.setInitialState(core.RenderState.make(core.ShaderAttrib.make(program, 1000)))
+        self.camera = root.attachNewNode(node)
+        self.buffer.makeDisplayRegion().setCamera(self.camera)
+
+    def aim(self, matrix: Any, camera: Camera) -> None:
+        """Sets the camera's pose and intrinsic."""
+        self.lens.setUserMat(self.core.LMatrix4f(*_projection(camera)))
+        self.camera.setMat(matrix)
+
+    def layers(self) -> npt.NDArray[np.uint8]:
+        """The last depths, then the last ids, as bytes."""
+        raw = np.frombuffer(self.texture.getRamImage(), dtype=np.float32).reshape(self.size[1], self.size[0], 4)[::-1]
+        depth, owners = raw[..., 2], raw[..., 1]  # blue, green, red, alpha
+        depth = np.where(raw[..., 3] > 0.0, depth, np.float32(np.inf))
+        return np.concatenate([depth.ravel().view(np.uint8), np.rint(owners).astype(np.int32).ravel().view(np.uint8)])
+
+    def remove(self, engine: Any) -> None:
+        """Releases the buffer."""
+        engine.removeWindow(self.buffer)
 
 
 class Shade:
@@ -137,3 +163,22 @@ class Shade:
     def remove(self, engine: Any) -> None:
         """Releases the buffer."""
         engine.removeWindow(self.buffer)
+
+
+def _projection(camera: Camera) -> list[float]:
+    """The 16 numbers of the camera's projection, row by row."""
+    assert camera.size is not None
+    width, height = camera.size
+    k = camera.intrinsic
+    # A pixel's centre has whole coordinates, so the picture's left edge is at -0.5.
+    rows = np.zeros((4, 4))
+    rows[0, 0] = 2 * k[0, 0] / width
+    rows[1, 0] = 2 * (k[0, 2] + 0.5) / width - 1
+    rows[2, 0] = -2 * k[0, 1] / width
+    rows[1, 1] = 1 - 2 * (k[1, 2] + 0.5) / height
+    rows[2, 1] = 2 * k[1, 1] / height
+    rows[1, 2] = (FAR + NEAR) / (FAR - NEAR)
+    rows[3, 2] = -2 * FAR * NEAR / (FAR - NEAR)
+    rows[1, 3] = 1
+    values: list[float] = rows.ravel().tolist()
+    return values

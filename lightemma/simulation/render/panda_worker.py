@@ -42,9 +42,12 @@ def main() -> None:
             if isinstance(request, Load):
                 stage.load(request.city)
             elif isinstance(request, Draw):
-                picture = stage.draw(request.state, request.camera)
                 if memory is None:
                     raise RuntimeError("there is no memory to draw into")
+                if request.layers:
+                    picture = stage.layers(request.state, request.camera)
+                else:
+                    picture = stage.draw(request.state, request.camera)
                 np.frombuffer(memory, dtype=np.uint8, count=picture.size)[:] = picture.ravel()
             else:
                 memory = _mapped(Path(request.path))

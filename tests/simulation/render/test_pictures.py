@@ -159,3 +159,15 @@ def test_a_near_thing_hides_a_far_one(renderer):
 def test_drawing_before_loading_is_an_error():
     with make_renderer("painter") as painter, pytest.raises(RenderError, match="city"):
         picture(painter, made_up_state())
+
+
+def test_depth_and_ids_leave_the_colours_alone(renderer):
+    size, state = (160, 90), made_up_state(actors=(actor(3, "truck", 15.0, -1.75),))
+    renderer.load(made_up_city(CONDITIONS["rain"], bare=True))
+    alone = picture(renderer, state, size)
+    drawn = renderer.draw_outputs(state, front_camera(size), size, 1, ("ids", "rgb", "depth"))
+    assert np.array_equal(alone, drawn.rgb)
+    assert np.array_equal(alone, picture(renderer, state, size))
+    # From the camera, 1.7 m before the axle, to the truck's rear.
+    assert np.median(drawn.depth[drawn.ids == 3]) == pytest.approx(15.0 - 4.1 - 1.7, abs=0.3)
+    assert ((drawn.ids == 0) == np.isinf(drawn.depth)).all()

@@ -11,6 +11,7 @@ import numpy as np
 
 from lightemma.frame import FloatArray, Pose
 from lightemma.simulation.actor_kinds import kind_named
+from lightemma.simulation.render.base import FIRST_SIGNAL
 from lightemma.simulation.render.meshes.buildings import add_building
 from lightemma.simulation.render.meshes.ground import KERB, add_ground
 from lightemma.simulation.render.meshes.mesh import Mesh, MeshBuilder
@@ -43,11 +44,12 @@ class PlacedHalos:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A shape's key and its position."""
+    """A shape's key, its position, and whose it is: an actor's number, or `FIRST_SIGNAL` and the number of a signal head."""
 
     key: Outfit | SignalLook
     pose: Pose
     height: float
+    owner: int
 
 
 def ground_heights(city: City, points: FloatArray) -> FloatArray:
@@ -109,9 +111,10 @@ def placed_things(city: City, look: Look, state: WorldState, *, fine: bool) -> l
     for actor, height in zip(state.actors, heights, strict=False):
         on_road = kind_named(actor.kind).is_vehicle
         outfit = outfit_of(actor, state.time, lamps=lamps, fine=fine)
-        placed.append(Placed(outfit, actor.pose, 0.0 if on_road else height))
+        placed.append(Placed(outfit, actor.pose, 0.0 if on_road else height, actor.number))
     for signal, height in zip(state.signals, heights[len(state.actors) :], strict=True):
-        placed.append(Placed(SignalLook(signal.colour, round(signal.arm, 2), lamps), signal.pose, height))
+        look_of_head = SignalLook(signal.colour, round(signal.arm, 2), lamps)
+        placed.append(Placed(look_of_head, signal.pose, height, FIRST_SIGNAL + signal.number))
     return placed
 
 
