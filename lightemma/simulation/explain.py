@@ -1,6 +1,7 @@
 """Explains a plan of the expert: sentences on what it sees, what it will do and why, made from the world's true state.
 
-The wording varies from one half second to the next, but is the same for the same episode and time.
+With ``visible_only`` nothing is said that the front camera does not see (`explain_visible`). The wording varies from one
+half second to the next, but is the same for the same episode and time.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from lightemma.kinematics import BRAKING
+from lightemma.observed_facts import ObservedFacts
 from lightemma.simulation.actor_kinds import ACTOR_KINDS
 from lightemma.simulation.expert import ExpertPlan
 from lightemma.simulation.hazards import LAG, LEAD, RAMP, Concern
 from lightemma.simulation.network import Turn
-from lightemma.simulation.steering import line_of
 from lightemma.simulation.world import CitySimulation
 
 #: m/s below which a car is said to stand.
@@ -40,18 +41,28 @@ class Explanation:
     reason: str
 
 
-def explain(world: CitySimulation, plan: ExpertPlan) -> Explanation:
+def explain(
+    world: CitySimulation, plan: ExpertPlan, *, visible_only: bool = False, facts: ObservedFacts | None = None
+) -> Explanation:
     """Explains a plan in sentences.
 
     Args:
         world: as it was when the plan was made.
         plan: the expert's.
+        visible_only: whether the words may use only what the front camera sees and the command says: no hidden road user,
+            no route beyond the command, distances and speeds as estimates.
+        facts: what is seen, with the command; made for the full front camera and without a command if None.
     """
-    sentences = _Sentences(world, plan)
+    if visible_only:
+        from lightemma.simulation.explain_visible import VisibleSentences, facts_of
+
+        sentences: Sentences = VisibleSentences(world, plan, facts or facts_of(world))
+    else:
+        sentences = Sentences(world, plan)
     return Explanation(sentences.scene(), sentences.intent(), sentences.reason())
 
 
-class _Sentences:
+class Sentences:
     """Writes the sentences for one moment."""
 
     def __init__(self, world: CitySimulation, plan: ExpertPlan) -> None:
@@ -63,12 +74,23 @@ class _Sentences:
         self._now = world.ego.speed
         self._then = float(plan.actions[-1, 0])
         self._slowest = float(plan.actions[:, 0].min())
-        self._strayed = line_of(world, world.ego).strayed
 
     def _pick(self, *options: str) -> str:
         """One of several wordings, chosen by the episode and the time."""
         self._asked += 1
         return options[(self._seed >> (3 * self._asked)) % len(options)]
+
+    def _m(self, distance: float) -> str:
+        """A distance in words."""
+        return f"{distance:.0f} m"
+
+    def _pace(self, speed: float) -> str:
+        """The speed of somebody else in words."""
+        return f"{speed:.0f} m/s"
+
+    def _name(self, concern: Concern) -> str:
+        """What a road user is called."""
+        return spoken(concern.actor_kind)
 
     # What is there
 
@@ -96,55 +118,66 @@ class _Sentences:
         if bend is not None and bend[1] <= 0.0:
             return f"The road bends to the {bend[0]} here."
         if turn is not None and distance < 70.0:
-            return self._pick(f"A junction lies{_ahead(distance)}.", f"There is a junction{_in(distance)}.")
+            return self._pick(
+                f"A junction lies {self._m(distance)} ahead.", f"There is a junction in {self._m(distance)}."
+            )
         if bend is not None and bend[1] < 70.0:
             return self._pick(
-                f"The road bends to the {bend[0]}{_in(bend[1])}.",
-                f"A bend to the {bend[0]} begins {bend[1]:.0f} m ahead.",
+                f"The road bends to the {bend[0]} in {self._m(bend[1])}.",
+                f"A bend to the {bend[0]} begins {self._m(bend[1])} ahead.",
             )
         return self._pick("The road ahead is straight.", "The street runs straight on.")
 
     def _fact(self, concern: Concern) -> str:
         distance = max(concern.distance, 0.0)
-        name = _spoken(concern.actor_kind)
+        name = self._name(concern)
         if concern.kind == "leader":
             if concern.actor is None:
-                return f"Something blocks the lane {distance:.0f} m ahead."
+                return f"Something blocks the lane {self._m(distance)} ahead."
             if concern.speed < STANDING:
                 return self._pick(
-                    f"A {name} stands {distance:.0f} m ahead in my lane.",
-                    f"In my lane a {name} stands {distance:.0f} m ahead.",
+                    f"A {name} stands {self._m(distance)} ahead in my lane.",
+                    f"In my lane a {name} stands {self._m(distance)} ahead.",
                 )
             if concern.cuts_in:
-                return f"A {name} cuts in {distance:.0f} m ahead."
-            does = "brakes" if concern.acceleration < -BRAKING else f"drives at {concern.speed:.0f} m/s"
-            return f"A {name} {distance:.0f} m ahead in my lane {does}."
+                return f"A {name} cuts in {self._m(distance)} ahead."
+            does = "brakes" if concern.acceleration < -BRAKING else f"drives at {self._pace(concern.speed)}"
+            return f"A {name} {self._m(distance)} ahead in my lane {does}."
         if concern.kind == "light":
             return self._pick(
-                f"The light ahead is {concern.colour}{_in(distance)}.",
-                f"The traffic light{_ahead(distance)} shows {concern.colour}.",
+                f"The light ahead is {concern.colour} in {self._m(distance)}.",
+                f"The traffic light {self._m(distance)} ahead shows {concern.colour}.",
             )
         if concern.kind == "person":
             does = "is crossing" if concern.speed > 0.0 else "waits at the kerb"
-            return f"A pedestrian {does} at the crossing{_ahead(distance)}."
+            return f"A pedestrian {does} at the crossing {self._m(distance)} ahead."
         if concern.kind == "give-way":
-            return f"A {name} that goes first is {concern.gap or 0.0:.0f} m away, at {concern.speed:.0f} m/s."
+            return f"A {name} that goes first is {self._m(concern.gap or 0.0)} away, at {self._pace(concern.speed)}."
         if concern.kind == "no-room":
             return f"Behind the junction a {name} stands and leaves no room."
         if concern.kind == "narrowing":
             return self._obstacle(concern)
         if concern.kind == "oncoming":
-            return f"A {name} comes towards me, {concern.gap or 0.0:.0f} m away."
+            return f"A {name} comes towards me, {self._m(concern.gap or 0.0)} away."
         return "Somebody is still on the junction ahead."
 
     def _obstacle(self, concern: Concern) -> str:
         narrowing = next((n for n in self._world.setup.narrowings if n.start == concern.line), None)
         works = narrowing is not None and narrowing.kind == "roadworks"
-        thing = "roadworks with cones and an officer" if works else "a parked car"
+        thing = "roadworks with cones and an officer" if works else f"a parked {self._parked(concern)}"
         verb = "are" if works else "is"
         if concern.distance <= 0.0:
             return f"Beside me {verb} {thing}."
-        return f"In my lane {verb} {thing}, {concern.distance:.0f} m ahead."
+        return f"In my lane {verb} {thing}, {self._m(concern.distance)} ahead."
+
+    def _parked(self, concern: Concern) -> str:
+        """What stands in the way where a narrowing begins."""
+        path = self._world.route.path
+        for thing in self._world.setup.things:
+            at, offset = path.project(thing.pose.x, thing.pose.y)
+            if concern.line <= at <= concern.line + 12.0 and abs(offset) < 3.0:
+                return spoken(thing.kind)
+        return spoken(None)
 
     # What I do
 
@@ -157,16 +190,14 @@ class _Sentences:
             return f"I pull away and reach about {self._then:.0f} m/s{way}."
         if self._slowest < STANDING:
             return "I slow down and stop."
-        if self._then < self._now - CHANGE and f"{self._now:.0f}" != f"{self._then:.0f}":
+        if self._then < self._now - CHANGE:
             return f"I slow down from {self._now:.0f} to about {self._then:.0f} m/s{way}."
-        if self._then > self._now + CHANGE and f"{self._now:.0f}" != f"{self._then:.0f}":
+        if self._then > self._now + CHANGE:
             return f"I speed up from {self._now:.0f} to about {self._then:.0f} m/s{way}."
         return f"I keep my speed of about {self._now:.0f} m/s{way or ' and stay in my lane'}."
 
     def _sideways(self) -> str:
         """The direction of the plan, if not along the lane."""
-        if self._strayed:
-            return " and come back to my lane"
         turn, distance = self._next_way()
         reach = float(self._plan.actions[:, 0].sum()) * self._world.protocol.dt
         if turn in ("left", "right") and distance < min(reach, 15.0):
@@ -207,29 +238,26 @@ class _Sentences:
             return self._pick("Nothing keeps me, so I speed up to my usual speed.", "The way is free, so I speed up.")
         narrow = next((c for c in self._situation.concerns if c.kind == "narrowing"), None)
         if narrow is not None and narrow.distance < 30.0:
-            return "Nobody comes towards me, so I pass the obstacle slowly with room to spare."
+            return f"{self._nobody()} towards me, so I pass the obstacle slowly with room to spare."
         turn, distance = self._next_way()
         if turn in ("left", "right") and distance < 40.0:
-            if distance < 2.0:
-                return f"My route turns {turn} here and the way is free, so I take the turn at a calm speed."
-            return f"My route turns {turn} in {distance:.0f} m and the way is free, so I go on at a calm speed."
+            return f"My route turns {turn} here and the way is free, so I take the turn at a calm speed."
         return self._pick(
             "The way ahead is free, so I keep my lane and speed.", "Nothing is in my way, so I go on as I am."
         )
 
     def _because(self, concern: Concern, stopping: bool) -> str:
         distance = max(concern.distance, 0.0)
-        name = _spoken(concern.actor_kind)
+        name = self._name(concern)
         standing = self._now < STANDING and self._then < STANDING
         act = "so I wait" if standing else "so I slow down and stop at the line" if stopping else "so I slow down"
         if concern.kind == "light":
-            return f"The light ahead is {concern.colour}{_in(distance)}, {act}."
+            return f"The light ahead is {concern.colour} in {self._m(distance)}, {act}."
         if concern.kind == "person":
-            return (
-                f"A pedestrian has the right of way at the crossing{_in(distance)}, {act.replace('line', 'crossing')}."
-            )
+            act = act.replace("line", "crossing")
+            return f"A pedestrian has the right of way at the crossing in {self._m(distance)}, {act}."
         if concern.kind == "give-way":
-            return f"A {name} at {concern.gap or 0.0:.0f} m goes first, {act}."
+            return f"A {name} at {self._m(concern.gap or 0.0)} goes first, {act}."
         if concern.kind == "no-room":
             return f"A {name} stands behind the junction and there is no room for me, {act} and keep the junction free."
         if concern.kind == "oncoming":
@@ -241,24 +269,27 @@ class _Sentences:
             act = (
                 "so I wait behind it" if standing else "so I stop behind it" if stopping else "so I slow down behind it"
             )
-            return f"The {name} {distance:.0f} m ahead stands, {act}."
+            return f"The {name} {self._m(distance)} ahead stands, {act}."
         if concern.acceleration < -1.0:
-            return f"The {name} {distance:.0f} m ahead brakes, so I brake as well and keep a gap."
+            return f"The {name} {self._m(distance)} ahead brakes, so I brake as well and keep a gap."
         if concern.cuts_in:
-            return f"The {name} that cuts in {distance:.0f} m ahead leaves me too little room, so I ease off."
+            return f"The {name} that cuts in {self._m(distance)} ahead leaves me too little room, so I ease off."
         if self._then > self._now + CHANGE:
             return f"The {name} ahead drives on, so I follow it with a gap."
         if self._then < self._now - CHANGE:
-            return f"The {name} {distance:.0f} m ahead is slower than I would like, so I ease off and open a gap."
-        return f"The {name} {distance:.0f} m ahead sets the pace, so I follow it with a gap."
+            return f"The {name} {self._m(distance)} ahead is slower than I would like, so I ease off and open a gap."
+        return f"The {name} {self._m(distance)} ahead sets the pace, so I follow it with a gap."
+
+    def _nobody(self) -> str:
+        return "Nobody comes"
 
     def _why_bend(self) -> str:
         turn, distance = self._next_way()
         narrow = next((c for c in self._situation.concerns if c.kind == "narrowing"), None)
         if narrow is not None:
-            return f"The lane is narrow{_in(narrow.distance)}, so I slow down to pass with care."
+            return f"The lane is narrow in {self._m(max(narrow.distance, 0.0))}, so I slow down to pass with care."
         if turn in ("left", "right") and distance < 70.0:
-            return f"My route turns {turn}{_in(distance)}, so I slow down for the turn."
+            return f"My route turns {turn} in {self._m(max(distance, 0.0))}, so I slow down for the turn."
         return "The bend ahead is too sharp for this speed, so I slow down."
 
     # The route ahead
@@ -284,17 +315,7 @@ class _Sentences:
         return None
 
 
-def _in(distance: float) -> str:
-    """Such as " in 5 m"; nothing is "in 0 m"."""
-    return f" in {distance:.0f} m" if distance >= 0.5 else " here"
-
-
-def _ahead(distance: float) -> str:
-    """Such as " 5 m ahead"."""
-    return f" {distance:.0f} m ahead" if distance >= 0.5 else " right in front of me"
-
-
-def _spoken(kind: str | None) -> str:
+def spoken(kind: str | None) -> str:
     """The name of a road user; "car" where its kind is unknown."""
     found = ACTOR_KINDS.get(kind or "car")
     return found.spoken if found else "car"
