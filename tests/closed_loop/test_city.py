@@ -105,3 +105,12 @@ def test_an_episode_is_the_same_every_time(tmp_path: Path):
         drives.run()
     one, two = (load_driven(tmp_path / name / "drive-random") for name in ("one", "two"))
     assert one.episodes == two.episodes
+
+
+def test_facts_are_told_only_where_the_rules_ask_for_them():
+    spec = EpisodeSpec("red-light", 1)
+    assert CityFactory().open(spec, LoopRules(), pictures=False).observe().facts is None
+    seen = CityFactory().open(spec, LoopRules(facts=True), pictures=False).observe()
+    assert seen.facts.command == seen.command
+    assert seen.facts.lane is not None
+    assert seen.facts.privileged.goal > 0.0
