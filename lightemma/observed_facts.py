@@ -32,7 +32,7 @@ class SeenThing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         box_3d: its box.
         distance: metres from the bumper to the nearest point of its box on the ground.
         speed: m/s along its heading.
-        visible_share: 0 … 1 of its box as seen from the camera that is in the picture and not hidden.
+        visible_share: 0 … 1 of it as seen from the camera that is in the picture and not hidden.
         brake_lights: whether they are on; None where its rear is turned away, or nobody knows.
         indicator: which indicator is on; None where nobody knows.
     """

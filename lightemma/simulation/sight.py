@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from lightemma.camera import project
 from lightemma.frame import Camera, FloatArray, Pose
+from lightemma.simulation.bodies import bodies_of
 from lightemma.simulation.state import ActorState, City, WorldState
 
 BoolArray = npt.NDArray[np.bool_]
@@ -26,7 +27,7 @@ class Sight:
         state: of the world.
         city: its houses and plants.
         camera: on the ego car; its size must be known.
-        plants: whether trees and bushes hide what is behind them.
+        plain: whether road users are boxes, and plants hide nothing.
         heights: (actors,) metres of the ground under each actor; all on the road without.
     """
 
@@ -36,7 +37,7 @@ class Sight:
         city: City,
         camera: Camera,
         *,
-        plants: bool = True,
+        plain: bool = False,
         heights: FloatArray | None = None,
     ) -> None:
         self._camera, ego = camera, state.ego.pose
@@ -46,31 +47,33 @@ class Sight:
         ground = np.zeros(len(self.boxes)) if heights is None else heights
         self.boxes = np.column_stack([self.boxes, ground])
         self._walls = _edges(city, ego)
-        self._plants = _plants(city, ego) if plants else np.zeros((0, 5))
+        self._plants = np.zeros((0, 5)) if plain else _plants(city, ego)
+        kinds = ["" if plain else actor.kind for actor in state.actors]
+        self._bodies, self._owners = bodies_of(kinds, self.boxes)
 
     def shares(self) -> FloatArray:
-        """The share of each actor's box that is in the picture and not hidden, of the whole box as seen from the camera.
+        """The share of each actor that is in the picture and not hidden, of all of it as seen from the camera.
 
-        Every face that is turned to the camera is covered with points, each of which counts for the solid angle that its
-        patch covers. A point is seen if it is in the picture and nothing is in the line of sight. Posts, fog and darkness
-        hide nothing here, and boxes hide more than the rounded bodies in them: an estimate.
+        Every face of its bodies that is turned to the camera is covered with points, each of which counts for the solid angle
+        that its patch covers. A point is seen if it is in the picture and nothing of others is in the line of sight. Posts,
+        fog and darkness hide nothing here, and bodies are made of boxes: an estimate.
 
         Returns:
             (actors,) shares in 0 … 1, in the order of ``state.actors``.
         """
-        boxes = self.boxes
-        if not len(boxes):
+        count = len(self.boxes)
+        if not count:
             return np.zeros(0)
-        points, weights = _facing(boxes, self._eye)
-        owners = np.repeat(np.arange(len(boxes)), points.shape[1])
+        points, weights = _facing(self._bodies, self._eye)
+        owners = np.repeat(self._owners, points.shape[1])
         flat = points.reshape(-1, 3)
         # Points without weight or outside the picture need no line of sight.
         seen = (weights.reshape(-1) > 0) & self.in_picture(flat)
         places = np.flatnonzero(seen)
         seen[places[self.hidden(flat[places], owners[places])]] = False
-        counted = weights * seen.reshape(weights.shape)
-        whole = weights.sum(axis=1)
-        share: FloatArray = np.divide(counted.sum(axis=1), whole, out=np.zeros(len(boxes)), where=whole > 0)
+        counted = np.bincount(self._owners, (weights * seen.reshape(weights.shape)).sum(axis=1), count)
+        whole = np.bincount(self._owners, weights.sum(axis=1), count)
+        share: FloatArray = np.divide(counted, whole, out=np.zeros(count), where=whole > 0)
         return share
 
     def in_picture(self, points: FloatArray) -> BoolArray:
@@ -96,7 +99,7 @@ class Sight:
         if not len(points):
             return np.zeros(0, dtype=np.bool_)
         owners = np.full(len(points), -1) if owners is None else owners
-        hidden = _behind_boxes(points, owners, self.boxes, self._eye)
+        hidden = _behind_boxes(points, owners, self._bodies, self._owners, self._eye)
         hidden |= _behind_houses(points, self._walls, self._eye)
         return hidden | _behind_plants(points, self._plants, self._eye)
 
@@ -110,7 +113,7 @@ class Sight:
 
 def visible_shares(state: WorldState, city: City, camera: Camera) -> FloatArray:
     """(actors,) the shares of `Sight.shares` behind houses and boxes on the road's height alone, as data sets are written."""
-    return Sight(state, city, camera, plants=False).shares()
+    return Sight(state, city, camera, plain=True).shares()
 
 
 def _box(actor: ActorState, ego: Pose) -> tuple[float, ...]:
@@ -160,7 +163,13 @@ def _facing(boxes: FloatArray, eye: FloatArray) -> tuple[FloatArray, FloatArray]
     return np.concatenate(points, axis=1), np.concatenate(weights, axis=1)
 
 
-def _behind_boxes(points: FloatArray, owners: npt.NDArray[np.int64], boxes: FloatArray, eye: FloatArray) -> BoolArray:
+def _behind_boxes(
+    points: FloatArray,
+    owners: npt.NDArray[np.int64],
+    boxes: FloatArray,
+    box_owners: npt.NDArray[np.int64],
+    eye: FloatArray,
+) -> BoolArray:
     """Whether a box other than its own is between each point and the eye: slabs (Kay and Kajiya 1986)."""
     hidden = np.zeros(len(points), dtype=np.bool_)
     for number in _in_view(boxes, points, eye):
@@ -179,7 +188,7 @@ def _behind_boxes(points: FloatArray, owners: npt.NDArray[np.int64], boxes: Floa
         one, other = (low - start) / ray, (high - start) / ray
         enter = np.minimum(one, other).max(axis=1)
         leave = np.maximum(one, other).min(axis=1)
-        hidden |= (owners != number) & (enter < leave) & (leave > 0) & (enter < 1)
+        hidden |= (owners != box_owners[number]) & (enter < leave) & (leave > 0) & (enter < 1)
     return hidden
 
 
