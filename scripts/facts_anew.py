@@ -59,6 +59,12 @@ class Anew:
         rows, columns = np.nonzero(self.layers.ids == number)
         return columns.min() - 0.5, rows.min() - 0.5, columns.max() + 0.5, rows.max() + 0.5
 
+    def share_within(self, number: int, box: tuple[float, float, float, float]) -> float:
+        """The share of an actor's pixels that is in a rectangle."""
+        rows, columns = np.nonzero(self.layers.ids == number)
+        left, top, right, bottom = box
+        return float(((columns >= left) & (columns <= right) & (rows >= top) & (rows <= bottom)).mean())
+
     def points(self, number: int) -> FloatArray:
         """(n, 3) metres, ego frame: what the depths of an actor's pixels say."""
         rows, columns = np.nonzero(self.layers.ids == number)

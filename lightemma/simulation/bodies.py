@@ -1,4 +1,4 @@
-"""The bodies of road users as a few boxes each, nearer to their shapes than the one box around them."""
+"""The bodies of road users as a few boxes each, nearer to their shapes than the one box around them; and posts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from lightemma.frame import FloatArray
+from lightemma.frame import FloatArray, Pose
+from lightemma.simulation.state import City, SignalState
 
 #: By kind: rear and front end in lengths from the middle, half the width in widths, lower and upper end in heights.
 #: Measured on the shapes of `render.meshes`; a kind that is not here is its box.
@@ -53,3 +54,31 @@ def bodies_of(kinds: Sequence[str], boxes: FloatArray) -> tuple[FloatArray, npt.
             )
             owners.append(place)
     return np.array(found).reshape(-1, 7), np.array(owners, dtype=np.int64)
+
+
+#: Metres: thickness of a plate, side of a post, half the width of a sign, its lower and upper end.
+_PLATE, _POST, _SIGN = 0.05, 0.14, (0.40, 1.97, 2.73)
+#: Metres: height of a lamp post; half the width and height of a traffic light's board, and its middle on and beside a post.
+_LAMP_POST, _BOARD, _MIDDLES = 7.2, (0.36, 0.80), (2.95, 5.45)
+
+
+def posts_of(city: City, signals: Sequence[SignalState]) -> FloatArray:
+    """(b, 7) boxes, world frame, of signs, street lamps and traffic lights, which are thin and yet hide what is far away."""
+    found = []
+    for sign in city.signs:
+        half, low, high = _SIGN
+        found.append(_upright(sign.pose, 0.0, _POST, _POST, 0.0, low))
+        found.append(_upright(sign.pose, 0.0, _PLATE, 2.0 * half, low, high))
+    found += [_upright(post, 0.0, _POST, _POST, 0.0, _LAMP_POST) for post in city.lamp_posts]
+    for signal in signals:
+        hangs = abs(signal.arm) > 0.3
+        middle, (half, high) = _MIDDLES[hangs], _BOARD
+        found.append(_upright(signal.pose, 0.0, _POST, _POST, 0.0, middle))
+        out = signal.arm if hangs else 0.0
+        found.append(_upright(signal.pose, out, _PLATE, 2.0 * half, middle - high, middle + high))
+    return np.array(found).reshape(-1, 7)
+
+
+def _upright(pose: Pose, left: float, thick: float, wide: float, low: float, high: float) -> tuple[float, ...]:
+    x, y = pose.x - left * np.sin(pose.heading), pose.y + left * np.cos(pose.heading)
+    return x, y, pose.heading, thick, wide, high - low, low

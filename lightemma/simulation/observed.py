@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -28,15 +28,16 @@ from lightemma.simulation.own_lane import FRONT, OwnLane, next_line, own_lane
 from lightemma.simulation.render.meshes.posts import BOARD, lamp_height, signal_head
 from lightemma.simulation.render.meshes.scene import ground_heights
 from lightemma.simulation.render.palettes import look_of
-from lightemma.simulation.sight import Sight
+from lightemma.simulation.sight import Sight, boxes_in_ego
 from lightemma.simulation.state import ActorState, SignalColour, WorldState
 from lightemma.simulation.world import CitySimulation
 
 #: Metres within which things are seen at all; far beyond, they are specks.
-REACH: Final = 150.0
-#: A thing is seen from this share on, if as many pixels of its box are not hidden.
+REACH: Final = 120.0
+#: A thing is seen from this share on, if what is not hidden of its box is so many pixels and steradians (a person at 80 m).
 SEEN_SHARE: Final = 0.1
 SEEN_PIXELS: Final = 10.0
+SEEN_ANGLE: Final = 1e-4
 #: A light is seen if half of its board is, and its lamp, of 0.33 m, is this many pixels across.
 LIGHT_SHARE: Final = 0.5
 LIGHT_PIXELS: Final = 1.5
@@ -44,10 +45,12 @@ LIGHT_PIXELS: Final = 1.5
 HAZE_LENGTHS: Final = 3.0
 LAMP_LENGTHS: Final = 6.6
 #: Metres along a lane within which a light or a line is looked for.
-LIGHT_REACH: Final = 150.0
+LIGHT_REACH: Final = 120.0
 LINE_REACH: Final = 80.0
 #: Metres from a lane's middle of a thing's side with which it is in the way.
 IN_THE_WAY: Final = 1.1
+#: Metres before a board's post at which its lamps are.
+_LAMPS: Final = 0.25
 #: Metres of a lane to each side of its middle where it is looked at.
 _ACROSS: Final = (-1.5, 0.0, 1.5)
 
@@ -100,10 +103,12 @@ def _board(head: _Head) -> FloatArray:
     """(26, 3) points all over a board, and the middle of the lamp that is lit."""
     across, up = (side.ravel() for side in np.meshgrid(np.linspace(-1.0, 1.0, 5), np.linspace(-1.0, 1.0, 5)))
     half, high = BOARD
-    x = head.x - half * across * math.sin(head.heading)
-    y = head.y + half * across * math.cos(head.heading)
+    # Lamps are on the side of the board from which the traffic comes.
+    before = (head.x - _LAMPS * math.cos(head.heading), head.y - _LAMPS * math.sin(head.heading))
+    x = before[0] - half * across * math.sin(head.heading)
+    y = before[1] + half * across * math.cos(head.heading)
     board = np.column_stack([x, y, head.z + high * up])
-    return np.concatenate([board, [(head.x, head.y, head.z + lamp_height(head.colour))]])
+    return np.concatenate([board, [(*before, head.z + lamp_height(head.colour))]])
 
 
 class _View:
@@ -115,18 +120,23 @@ class _View:
         places = np.array([(actor.pose.x, actor.pose.y) for actor in state.actors]).reshape(-1, 2)
         on_road = [kind_named(actor.kind).is_vehicle for actor in state.actors]
         heights = np.where(on_road, 0.0, ground_heights(world.city, places))
-        self._sight = Sight(state, world.city, camera, heights=heights)
-        self.boxes = self._sight.boxes
+        self.boxes = boxes_in_ego(state.actors, state.ego.pose, heights)
+        # What is behind the camera or far away is neither seen nor hides anything.
+        ahead = np.flatnonzero(
+            (self.boxes[:, 0] > -8.0) & (np.hypot(self.boxes[:, 0], self.boxes[:, 1]) < REACH + 20.0)
+        )
+        self._near = tuple(state.actors[place] for place in ahead.tolist())
+        self._sight = Sight(replace(state, actors=self._near), world.city, camera, heights=heights[ahead])
 
     def things(self) -> tuple[SeenThing, ...]:
         """All road users and obstacles that are seen, the nearest first."""
         found = []
-        shares = self._sight.shares().tolist()
-        for actor, box, share in zip(self._state.actors, self.boxes, shares, strict=True):
+        shares, focal = self._sight.shares().tolist(), float(self._camera.intrinsic[0, 0])
+        for actor, box, share in zip(self._near, self._sight.boxes, shares, strict=True):
             if share < SEEN_SHARE or math.hypot(box[0], box[1]) > min(HAZE_LENGTHS * self._haze, REACH):
                 continue
             box_2d, whole = self._box_2d(corners_of(box))
-            if box_2d is not None and share * whole >= SEEN_PIXELS:
+            if box_2d is not None and share * whole >= max(SEEN_PIXELS, SEEN_ANGLE * focal**2):
                 found.append(self._thing(actor, box, share, box_2d))
         return tuple(sorted(found, key=lambda thing: (thing.distance, thing.number)))
 

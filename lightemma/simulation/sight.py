@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from lightemma.camera import project
 from lightemma.frame import Camera, FloatArray, Pose
-from lightemma.simulation.bodies import bodies_of
+from lightemma.simulation.bodies import bodies_of, posts_of
 from lightemma.simulation.state import ActorState, City, WorldState
 
 BoolArray = npt.NDArray[np.bool_]
 
-_GRID = 5
-"""Number of points along each side of a face of a box."""
+_GRID, _COARSE = 5, 4
+"""Number of points along each side of a face of a whole box, and of a body of several boxes."""
 
-#: Shapes of plants in multiples of their height: the middle of the crown and its radius, as far as no light comes through
-#: (`render.meshes.plants`); a tree's trunk reaches up to the crown's middle and is this many metres to each side.
-_TREE, _BUSH, _TRUNK = (0.66, 0.25), (0.40, 0.45), 0.11
+#: Owner of points of nobody, and of posts.
+_NOBODY, _POSTS = -1, -2
+#: Shapes of plants in multiples of their height: the middle of the crown and its radius, as far as hardly any light comes
+#: through (`render.meshes.plants`); a tree's trunk reaches up to the crown's middle and is this many metres to each side.
+_TREE, _BUSH, _TRUNK = (0.66, 0.29), (0.42, 0.55), 0.12
 
 
 class Sight:
@@ -27,7 +31,7 @@ class Sight:
         state: of the world.
         city: its houses and plants.
         camera: on the ego car; its size must be known.
-        plain: whether road users are boxes, and plants hide nothing.
+        plain: whether road users are boxes, and plants and posts hide nothing.
         heights: (actors,) metres of the ground under each actor; all on the road without.
     """
 
@@ -42,21 +46,27 @@ class Sight:
     ) -> None:
         self._camera, ego = camera, state.ego.pose
         self._eye = np.asarray(camera.translation, dtype=np.float64)
-        #: (actors, 7) metres and radians, ego frame: x, y, heading, length, width, height, and the ground's height.
-        self.boxes: FloatArray = np.array([_box(actor, ego) for actor in state.actors]).reshape(-1, 6)
-        ground = np.zeros(len(self.boxes)) if heights is None else heights
-        self.boxes = np.column_stack([self.boxes, ground])
+        #: (actors, 7) as of `boxes_in_ego`.
+        self.boxes = boxes_in_ego(state.actors, ego, heights)
+        self._plain = plain
         self._walls = _edges(city, ego)
         self._plants = np.zeros((0, 5)) if plain else _plants(city, ego)
         kinds = ["" if plain else actor.kind for actor in state.actors]
         self._bodies, self._owners = bodies_of(kinds, self.boxes)
+        self._hiders, self._hiding = self._bodies, self._owners
+        if not plain:
+            posts = posts_of(city, state.signals)
+            x, y = _into((posts[:, 0], posts[:, 1]), ego)
+            posts[:, 0], posts[:, 1], posts[:, 2] = x, y, posts[:, 2] - ego.heading
+            self._hiders = np.concatenate([self._bodies, posts])
+            self._hiding = np.concatenate([self._owners, np.full(len(posts), _POSTS)])
 
     def shares(self) -> FloatArray:
         """The share of each actor that is in the picture and not hidden, of all of it as seen from the camera.
 
         Every face of its bodies that is turned to the camera is covered with points, each of which counts for the solid angle
-        that its patch covers. A point is seen if it is in the picture and nothing of others is in the line of sight. Posts,
-        fog and darkness hide nothing here, and bodies are made of boxes: an estimate.
+        that its patch covers. A point is seen if it is in the picture and nothing of others is in the line of sight. Fog
+        and darkness hide nothing here, and bodies are made of boxes: an estimate.
 
         Returns:
             (actors,) shares in 0 … 1, in the order of ``state.actors``.
@@ -64,7 +74,7 @@ class Sight:
         count = len(self.boxes)
         if not count:
             return np.zeros(0)
-        points, weights = _facing(self._bodies, self._eye)
+        points, weights = _facing(self._bodies, self._eye, _GRID if self._plain else _COARSE)
         owners = np.repeat(self._owners, points.shape[1])
         flat = points.reshape(-1, 3)
         # Points without weight or outside the picture need no line of sight.
@@ -98,8 +108,8 @@ class Sight:
         """
         if not len(points):
             return np.zeros(0, dtype=np.bool_)
-        owners = np.full(len(points), -1) if owners is None else owners
-        hidden = _behind_boxes(points, owners, self._bodies, self._owners, self._eye)
+        owners = np.full(len(points), _NOBODY) if owners is None else owners
+        hidden = _behind_boxes(points, owners, self._hiders, self._hiding, self._eye)
         hidden |= _behind_houses(points, self._walls, self._eye)
         return hidden | _behind_plants(points, self._plants, self._eye)
 
@@ -116,6 +126,12 @@ def visible_shares(state: WorldState, city: City, camera: Camera) -> FloatArray:
     return Sight(state, city, camera, plain=True).shares()
 
 
+def boxes_in_ego(actors: Sequence[ActorState], ego: Pose, heights: FloatArray | None = None) -> FloatArray:
+    """(actors, 7) metres and radians: x, y, heading, length, width, height in the ego frame, and the ground's height (0)."""
+    boxes = np.array([_box(actor, ego) for actor in actors]).reshape(-1, 6)
+    return np.column_stack([boxes, np.zeros(len(boxes)) if heights is None else heights])
+
+
 def _box(actor: ActorState, ego: Pose) -> tuple[float, ...]:
     """Centre x, y, heading, length, width, height in the ego frame."""
     (x, y) = _into((actor.pose.x, actor.pose.y), ego)
@@ -129,10 +145,10 @@ def _into(place: tuple[FloatArray | float, FloatArray | float], ego: Pose) -> tu
     return cos * dx + sin * dy, cos * dy - sin * dx
 
 
-def _facing(boxes: FloatArray, eye: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _facing(boxes: FloatArray, eye: FloatArray, grid: int) -> tuple[FloatArray, FloatArray]:
     """Points on the five upper faces of each box, (n, k, 3) metres, and their weights, (n, k): 0 where turned away."""
-    steps = (np.arange(_GRID) + 0.5) / _GRID - 0.5
-    a, b = (grid.ravel() for grid in np.meshgrid(steps, steps, indexing="ij"))
+    steps = (np.arange(grid) + 0.5) / grid - 0.5
+    a, b = (side.ravel() for side in np.meshgrid(steps, steps, indexing="ij"))
     half = np.full_like(a, 0.5)
     faces = [(np.stack([side * half, a, b], axis=1), (float(side), 0.0, 0.0), (4, 5)) for side in (-1, 1)] + [
         (np.stack([a, side * half, b], axis=1), (0.0, float(side), 0.0), (3, 5)) for side in (-1, 1)
@@ -157,7 +173,7 @@ def _facing(boxes: FloatArray, eye: FloatArray) -> tuple[FloatArray, FloatArray]
             + towards[..., 1] * (sin * normal[0] + cos * normal[1])
             + towards[..., 2] * normal[2]
         )
-        patch = (boxes[:, one] * boxes[:, other] / _GRID**2)[:, None]
+        patch = (boxes[:, one] * boxes[:, other] / grid**2)[:, None]
         points.append(place)
         weights.append(np.maximum(outward, 0.0) * patch / np.maximum(distance, 0.1) ** 3)
     return np.concatenate(points, axis=1), np.concatenate(weights, axis=1)

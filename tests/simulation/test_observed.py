@@ -161,14 +161,14 @@ def test_without_a_command_nobody_knows_the_way_through_a_junction(world):
 
 
 def test_fog_and_small_pictures_hide_what_is_far(world):
-    far = at(world, 120.0, 1.0, "pedestrian")
+    far = at(world, 70.0, 1.0, "pedestrian")
     assert numbers(seen(world, far)) == [50]
     assert numbers(seen(world, far, camera=front_camera((160, 90)))) == []
     assert seen(world, camera=front_camera((64, 36))).light is None
     before = world.city
     world.city = replace(before, conditions=conditions_named("fog"))
     try:
-        assert numbers(seen(world, at(world, 147.0, 1.0, "truck"))) == []
+        assert numbers(seen(world, at(world, 125.0, 1.0, "truck"))) == []
         assert numbers(seen(world, at(world, 100.0, 1.0, "truck"))) == [50]
     finally:
         world.city = before
