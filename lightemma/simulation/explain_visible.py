@@ -12,16 +12,16 @@ from typing import Final
 from lightemma.observed_facts import LANE_AHEAD, ObservedFacts, SeenThing
 from lightemma.simulation.actor_kinds import kind_named
 from lightemma.simulation.expert import ExpertPlan
-from lightemma.simulation.explain import CHANGE, STANDING, Sentences, spoken
 from lightemma.simulation.hazards import Concern
 from lightemma.simulation.network import Turn
 from lightemma.simulation.observed import observe_facts
 from lightemma.simulation.render.pinhole import front_camera
+from lightemma.simulation.sentences import CHANGE, STANDING, Sentences, spoken
 from lightemma.simulation.world import CitySimulation
 
 #: Of a thing that is seen less than this share is called partly hidden.
 PARTLY: Final = 0.5
-#: 1/m from which on a lane bends (as in `explain`).
+#: 1/m from which on a lane bends (as in `sentences`).
 BENDS: Final = 1.0 / 150.0
 #: Metres to the side of the route, and along it behind where the car must stop, of what occupies a junction.
 _BESIDE, _BEHIND = 4.0, 14.0
