@@ -186,7 +186,7 @@ class _View:
             return None
         points = np.concatenate([_board(head) for head in heads])
         seen = self._sight.seen(points).reshape(len(heads), -1)
-        found = []
+        found: list[tuple[float, int, SeenLight]] = []
         for head, board, points_seen in zip(heads, points.reshape(len(heads), -1, 3), seen, strict=True):
             share = float(points_seen[:-1].mean())
             size = 0.33 * float(self._camera.intrinsic[0, 0]) / (head.x - float(self._camera.translation[0]))
@@ -201,7 +201,8 @@ class _View:
     def _heads(self, lane: Lane) -> list[_Head]:
         """The heads for the traffic of a lane."""
         ahead = lane.path.pose(lane.path.length).heading
-        ego, found = self._state.ego.pose, []
+        ego = self._state.ego.pose
+        found: list[_Head] = []
         for signal, (_, _, group) in zip(self._state.signals, self._world.heads, strict=True):
             pose = signal.pose
             if group != lane.group or abs(wrap(pose.heading - ahead)) > math.radians(45.0):
@@ -244,8 +245,7 @@ class _View:
         far = np.hypot(points[:, 0], points[:, 1])
         seen = self._sight.seen(np.column_stack([points, np.full(len(points), 0.01)]))
         seen &= (far < HAZE_LENGTHS * self._haze) & np.repeat(np.array(places) <= lane.ends, len(_ACROSS))
-        found: list[bool] = seen.reshape(-1, len(_ACROSS)).any(axis=1).tolist()
-        return found
+        return [any(one) for one in seen.reshape(-1, len(_ACROSS)).tolist()]
 
 
 def _leader(things: tuple[SeenThing, ...], state: WorldState, lane: OwnLane) -> SeenLeader | None:

@@ -46,7 +46,8 @@ def _rays(camera: Camera) -> FloatArray:
         np.arange(camera.size[0], dtype=np.float64), np.arange(camera.size[1], dtype=np.float64)
     )
     flat = np.column_stack([columns.ravel(), rows.ravel(), np.ones(columns.size)])
-    return times(flat, np.linalg.inv(camera.intrinsic).T).reshape(*columns.shape, 3)
+    inverse: FloatArray = np.asarray(np.linalg.inv(camera.intrinsic), dtype=np.float64)
+    return times(flat, inverse.T).reshape(*columns.shape, 3)
 
 
 def _bare(rays: FloatArray, camera: Camera) -> tuple[FloatArray, IntArray]:
