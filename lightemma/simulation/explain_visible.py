@@ -56,7 +56,7 @@ class VisibleSentences(Sentences):
     def _sees(self, concern: Concern) -> bool:
         if concern.kind == "light":
             return self._facts.light is not None and self._facts.light.colour == concern.colour
-        if concern.kind == "narrowing":
+        if concern.kind == "narrowing" and concern.actor is None:
             return bool(self._obstacles(concern))
         if concern.kind == "junction":
             return any(self._on_route(thing, concern.line, concern.line + _BEHIND) for thing in self._facts.things)
@@ -165,6 +165,8 @@ class VisibleSentences(Sentences):
         return far
 
     def _obstacle(self, concern: Concern) -> str:
+        if concern.actor is not None:
+            return super()._obstacle(concern)
         seen = self._obstacles(concern)
         works = any(kind_named(one.kind).name in ("cone", "barrier") for one in seen)
         thing, verb = ("roadworks", "are") if works else (f"a parked {spoken(seen[0].kind)}", "is")
