@@ -116,7 +116,7 @@ class VisibleSentences(Sentences):
             )
         if junction is not None:
             return self._pick(
-                f"A junction lies {self._m(junction)} ahead.", f"There is a junction in {self._m(junction)}."
+                f"A junction lies{self._ahead(junction)}.", f"There is a junction{self._in(junction)}."
             )
         straight = self._seen_straight()
         if straight is None:

@@ -12,6 +12,7 @@ from lightemma.simulation.actor_kinds import ACTOR_KINDS
 from lightemma.simulation.expert import ExpertPlan
 from lightemma.simulation.hazards import LAG, LEAD, RAMP, Concern
 from lightemma.simulation.network import Turn
+from lightemma.simulation.steering import line_of
 from lightemma.simulation.world import CitySimulation
 
 #: m/s below which a car is said to stand.
@@ -32,11 +33,20 @@ class Sentences:
         self._now = world.ego.speed
         self._then = float(plan.actions[-1, 0])
         self._slowest = float(plan.actions[:, 0].min())
+        self._strayed = line_of(world, world.ego).strayed
 
     def _pick(self, *options: str) -> str:
         """One of several wordings, chosen by the episode and the time."""
         self._asked += 1
         return options[(self._seed >> (3 * self._asked)) % len(options)]
+
+    def _in(self, distance: float) -> str:
+        """Such as " in 5 m"; nothing is "in 0 m"."""
+        return f" in {self._m(distance)}" if distance >= 0.5 else " here"
+
+    def _ahead(self, distance: float) -> str:
+        """Such as " 5 m ahead"."""
+        return f" {self._m(distance)} ahead" if distance >= 0.5 else " right in front of me"
 
     def _m(self, distance: float) -> str:
         """A distance in words."""
@@ -77,11 +87,11 @@ class Sentences:
             return f"The road bends to the {bend[0]} here."
         if turn is not None and distance < 70.0:
             return self._pick(
-                f"A junction lies {self._m(distance)} ahead.", f"There is a junction in {self._m(distance)}."
+                f"A junction lies{self._ahead(distance)}.", f"There is a junction{self._in(distance)}."
             )
         if bend is not None and bend[1] < 70.0:
             return self._pick(
-                f"The road bends to the {bend[0]} in {self._m(bend[1])}.",
+                f"The road bends to the {bend[0]}{self._in(bend[1])}.",
                 f"A bend to the {bend[0]} begins {self._m(bend[1])} ahead.",
             )
         return self._pick("The road ahead is straight.", "The street runs straight on.")
@@ -103,12 +113,12 @@ class Sentences:
             return f"A {name} {self._m(distance)} ahead in my lane {does}."
         if concern.kind == "light":
             return self._pick(
-                f"The light ahead is {concern.colour} in {self._m(distance)}.",
-                f"The traffic light {self._m(distance)} ahead shows {concern.colour}.",
+                f"The light ahead is {concern.colour}{self._in(distance)}.",
+                f"The traffic light{self._ahead(distance)} shows {concern.colour}.",
             )
         if concern.kind == "person":
             does = "is crossing" if concern.speed > 0.0 else "waits at the kerb"
-            return f"A pedestrian {does} at the crossing {self._m(distance)} ahead."
+            return f"A pedestrian {does} at the crossing{self._ahead(distance)}."
         if concern.kind == "give-way":
             return f"A {name} that goes first is {self._m(concern.gap or 0.0)} away, at {self._pace(concern.speed)}."
         if concern.kind == "no-room":
@@ -148,14 +158,16 @@ class Sentences:
             return f"I pull away and reach about {self._then:.0f} m/s{way}."
         if self._slowest < STANDING:
             return "I slow down and stop."
-        if self._then < self._now - CHANGE:
+        if self._then < self._now - CHANGE and f"{self._now:.0f}" != f"{self._then:.0f}":
             return f"I slow down from {self._now:.0f} to about {self._then:.0f} m/s{way}."
-        if self._then > self._now + CHANGE:
+        if self._then > self._now + CHANGE and f"{self._now:.0f}" != f"{self._then:.0f}":
             return f"I speed up from {self._now:.0f} to about {self._then:.0f} m/s{way}."
         return f"I keep my speed of about {self._now:.0f} m/s{way or ' and stay in my lane'}."
 
     def _sideways(self) -> str:
         """The direction of the plan, if not along the lane."""
+        if self._strayed:
+            return " and come back to my lane"
         turn, distance = self._next_way()
         reach = float(self._plan.actions[:, 0].sum()) * self._world.protocol.dt
         if turn in ("left", "right") and distance < min(reach, 15.0):
@@ -199,7 +211,9 @@ class Sentences:
             return f"{self._nobody()} towards me, so I pass the obstacle slowly with room to spare."
         turn, distance = self._next_way()
         if turn in ("left", "right") and distance < 40.0:
-            return f"My route turns {turn} here and the way is free, so I take the turn at a calm speed."
+            if distance < 2.0:
+                return f"My route turns {turn} here and the way is free, so I take the turn at a calm speed."
+            return f"My route turns {turn} in {self._m(distance)} and the way is free, so I go on at a calm speed."
         return self._pick(
             "The way ahead is free, so I keep my lane and speed.", "Nothing is in my way, so I go on as I am."
         )
@@ -210,10 +224,10 @@ class Sentences:
         standing = self._now < STANDING and self._then < STANDING
         act = "so I wait" if standing else "so I slow down and stop at the line" if stopping else "so I slow down"
         if concern.kind == "light":
-            return f"The light ahead is {concern.colour} in {self._m(distance)}, {act}."
+            return f"The light ahead is {concern.colour}{self._in(distance)}, {act}."
         if concern.kind == "person":
             act = act.replace("line", "crossing")
-            return f"A pedestrian has the right of way at the crossing in {self._m(distance)}, {act}."
+            return f"A pedestrian has the right of way at the crossing{self._in(distance)}, {act}."
         if concern.kind == "give-way":
             return f"A {name} at {self._m(concern.gap or 0.0)} goes first, {act}."
         if concern.kind == "no-room":
@@ -245,9 +259,9 @@ class Sentences:
         turn, distance = self._next_way()
         narrow = next((c for c in self._situation.concerns if c.kind == "narrowing"), None)
         if narrow is not None:
-            return f"The lane is narrow in {self._m(max(narrow.distance, 0.0))}, so I slow down to pass with care."
+            return f"The lane is narrow{self._in(narrow.distance)}, so I slow down to pass with care."
         if turn in ("left", "right") and distance < 70.0:
-            return f"My route turns {turn} in {self._m(max(distance, 0.0))}, so I slow down for the turn."
+            return f"My route turns {turn}{self._in(distance)}, so I slow down for the turn."
         return "The bend ahead is too sharp for this speed, so I slow down."
 
     # The route ahead
