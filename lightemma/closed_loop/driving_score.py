@@ -6,8 +6,9 @@
 The form, progress times a product of penalties, is that of the CARLA leaderboard and Bench2Drive (Jia et al.,
 NeurIPS 2024 data sets and benchmarks). The faults weigh as in NAVSIM's PDM score and its extended version (Dauner et al.,
 NeurIPS 2024 data sets and benchmarks; Cao et al., CoRL 2025): an at-fault collision with a person or a vehicle gives the whole
-episode 0, one with a thing halves it. Every other serious fault halves it; not to arrive in time, or not to yield, costs
-CARLA's 0.7. NAVSIM's 5 : 5 : 2 of closeness, progress and comfort is kept for the quality of the drive, which can take no more
+episode 0, one with a thing halves it. Every other serious fault halves it; not to yield costs CARLA's 0.7, and so does not to
+arrive in time, which costs more in proportion where the car was slower than half the expert's pace: the CARLA leaderboard 2.0
+scales its penalty for driving below a minimum speed by how slow the car was, too. NAVSIM's 5 : 5 : 2 of closeness, progress and comfort is kept for the quality of the drive, which can take no more
 than half: it says how well the car drove, not how far. Its progress term is here the expert's time to the same place over the
 driver's own.
 """
@@ -31,8 +32,10 @@ WRONG_SIDE = 0.5
 OFF_ROUTE = 0.5
 #: Factor for every other that had to brake hard for the car, and for standing on a junction (CARLA's for not yielding).
 PRIORITY = 0.7
-#: Factor where the goal was not reached in time, or the car stood without a reason (CARLA's scenario time-out).
-NOT_ARRIVED = 0.7
+#: Factor where the goal was not reached in time, or the car stood without a reason (CARLA's scenario time-out), if the car
+#: came as far as it did at half the expert's pace or faster; below that it falls in proportion to the pace. A car that crawls
+#: meets little that could go wrong, so distance alone must not be what it is paid for.
+NOT_ARRIVED, PACE = 0.7, 0.5
 #: Weights of the soft terms (NAVSIM's of time to collision, progress and comfort).
 TTC, EFFICIENCY, COMFORT = 5.0, 5.0, 2.0
 #: Seconds to collision below which it is too close (nuPlan, NAVSIM).
@@ -55,7 +58,6 @@ def score_of(outcome: EpisodeOutcome, knows: Collection[str] | None = None) -> S
     side = None if outcome.wrong_side is None else WRONG_SIDE if outcome.wrong_side else 1.0
     route = None if outcome.off_route is None else OFF_ROUTE if outcome.off_route else 1.0
     priority = None if outcome.hindered is None else PRIORITY**outcome.hindered
-    arrival = NOT_ARRIVED if outcome.end in ("time-out", "stuck") else 1.0
     # The smallest time to collision is None also where nothing ever came close.
     ttc = None if knows is not None and "min_ttc_s" not in knows else 1.0
     if outcome.min_ttc_s is not None:
@@ -64,6 +66,8 @@ def score_of(outcome: EpisodeOutcome, knows: Collection[str] | None = None) -> S
     efficiency = None
     if outcome.expert_time_s is not None:
         efficiency = _share(outcome.expert_time_s / max(outcome.time_s, 1e-9))
+    late = outcome.end in ("time-out", "stuck")
+    arrival = NOT_ARRIVED * _share(_known(efficiency) / PACE) if late else 1.0
     quality = TTC * _known(ttc) + EFFICIENCY * _known(efficiency) + COMFORT * _known(comfort)
     score = None
     if progress is not None:

@@ -115,9 +115,7 @@ class VisibleSentences(Sentences):
                 else (f"The road bends to the {bend[0]} here.")
             )
         if junction is not None:
-            return self._pick(
-                f"A junction lies{self._ahead(junction)}.", f"There is a junction{self._in(junction)}."
-            )
+            return self._pick(f"A junction lies{self._ahead(junction)}.", f"There is a junction{self._in(junction)}.")
         straight = self._seen_straight()
         if straight is None:
             return "I see little of the road ahead."

@@ -86,9 +86,7 @@ class Sentences:
         if bend is not None and bend[1] <= 0.0:
             return f"The road bends to the {bend[0]} here."
         if turn is not None and distance < 70.0:
-            return self._pick(
-                f"A junction lies{self._ahead(distance)}.", f"There is a junction{self._in(distance)}."
-            )
+            return self._pick(f"A junction lies{self._ahead(distance)}.", f"There is a junction{self._in(distance)}.")
         if bend is not None and bend[1] < 70.0:
             return self._pick(
                 f"The road bends to the {bend[0]}{self._in(bend[1])}.",

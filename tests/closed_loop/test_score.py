@@ -50,6 +50,10 @@ def test_a_clean_drive_to_the_goal_is_worth_100():
     [
         (changed(end="time-out", progress=0.4), 28.0),
         (changed(end="stuck", progress=0.0), 0.0),
+        # At half the expert's pace not to arrive costs 0.7, at a tenth a fifth of that.
+        (changed(end="time-out", progress=0.4, expert_time_s=10.0), 28.0 * (1 + (5 + 2.5 + 2) / 12) / 2),
+        (changed(end="time-out", progress=0.4, expert_time_s=2.0), 5.6 * (1 + (5 + 0.5 + 2) / 12) / 2),
+        (changed(end="stuck", progress=0.4, expert_time_s=2.0), 5.6 * (1 + (5 + 0.5 + 2) / 12) / 2),
         (changed(end="collision", progress=0.9, crashes=[Crash(9.0, "person", True)]), 0.0),
         (changed(end="collision", progress=0.9, crashes=[Crash(9.0, "vehicle", True)]), 0.0),
         (changed(end="collision", progress=0.8, crashes=[Crash(9.0, "thing", True)]), 40.0),

@@ -44,7 +44,7 @@ class EpisodeRow:
         failed_calls: number of decisions whose call failed
         off_route: whether it left the way it was to take
         route_factor: factor of the score, 0 … 1
-        arrival_factor: factor of the score, 0.7 where the goal was not reached in time
+        arrival_factor: factor of the score where the goal was not reached in time: 0.7, less where the car was slow
         efficiency_term: term of the score, 0 … 1
         expert_time_s: seconds in which the expert comes as far
         priority_factor: factor of the score, 0.7 for each other that had to brake hard for the car, and for blocking a junction
