@@ -111,8 +111,9 @@ class Frame:
         earlier: the key frames before this one, oldest first, as many as the history spans; empty when the source has no
             pictures.
         altered: a probe's change to the frame's pictures, made as they are loaded; None leaves them as recorded.
-        command: where the drive goes next: ``left``, ``right`` or ``straight``; None unless the planner needs it. From a
-            recording it is made from the future, see ``commands``.
+        command: where the drive goes next: ``left``, ``right``, ``straight``, or ``follow`` the road; None unless the planner
+            needs it. From a recording it is made from the future, see ``commands``.
+        command_m: metres to where that begins, 0 on it; None where there is nothing to come to, and for recordings.
     """
 
     scene: str
@@ -128,3 +129,4 @@ class Frame:
     earlier: tuple[EarlierPicture, ...] = ()
     altered: PictureChange | None = None
     command: str | None = None
+    command_m: float | None = None

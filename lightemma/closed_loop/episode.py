@@ -160,6 +160,7 @@ class Episode:
             history=self._history(),
             future=shown.ground_truth,
             command=shown.command,
+            command_m=shown.command_m,
         )
         plan, why = driver_plan(self._driver, world) if self._driver else (None, None)
         return DecisionPoint(frame, shown.picture, plan, label, why)

@@ -250,7 +250,7 @@ class _Driving:
         frame, picture = point.frame, point.picture
         assert frame is not None
         if not self._needs.command:
-            frame = replace(frame, command=None)
+            frame = replace(frame, command=None, command_m=None)
         elif frame.command is None:
             raise UserError(
                 f"The world '{self._work.place}' has no route that says where to go next; leave `command` out.",

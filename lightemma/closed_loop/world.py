@@ -72,7 +72,9 @@ class Observation:
         picture: what the camera sees, ready to be sent; None where none is wanted or the world draws none.
         ground_truth: (6, 2) metres, ego frame: where a good driver would be 0.5 … 3 s from now; None where it is
             unknown, or where the expert's label is not valid.
-        command: where the route goes next: ``left``, ``right`` or ``straight``; None in a world without a route.
+        command: where the route goes next: ``left``, ``right``, ``straight``, or ``follow`` the road; None in a world without
+            a route.
+        command_m: metres to where that begins; None where there is nothing to come to, or the world does not say.
         facts: what is seen, in numbers; None where the rules do not ask for it or the world does not know.
     """
 
@@ -80,6 +82,7 @@ class Observation:
     picture: Picture | None = None
     ground_truth: FloatArray | None = None
     command: str | None = None
+    command_m: float | None = None
     facts: ObservedFacts | None = None
 
 

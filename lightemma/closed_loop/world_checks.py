@@ -15,6 +15,7 @@ from lightemma.closed_loop.world_info import EXPERT, JUDGED, SOMETIMES_NONE, Wor
 from lightemma.errors import UserError
 from lightemma.frame import Camera, FloatArray, Picture
 from lightemma.plugins import describe
+from lightemma.prompts.inputs import COMMANDS
 from lightemma.protocol import LIGHTEMMA
 
 
@@ -78,8 +79,12 @@ def checked_observation(world: World, info: WorldInfo, seen: object) -> Observat
     _check_camera(world, seen.camera)
     if seen.picture is not None:
         _check_picture(world, seen.picture, seen.camera)
-    if seen.command is not None and seen.command not in ("left", "right", "straight"):
-        raise broken(world, f"its command is {seen.command!r}; it must be left, right, straight or None")
+    if seen.command is not None and seen.command not in COMMANDS:
+        raise broken(world, f"its command is {seen.command!r}; it must be {', '.join(COMMANDS)} or None")
+    metres: Any = seen.command_m
+    number = isinstance(metres, int | float) and not isinstance(metres, bool)
+    if metres is not None and not (number and math.isfinite(metres) and metres >= 0.0):
+        raise broken(world, f"its command_m is {metres!r}; it must be metres from 0 on, or None")
     truth: Any = seen.ground_truth
     if truth is not None:
         if np.shape(truth) != (LIGHTEMMA.plan_steps, 2) or not np.isfinite(truth).all():

@@ -24,10 +24,23 @@ MOTION = {
     0: "How the car has moved so far is not known, nor how fast it is. The curvature of a path is in 1/m (positive bends "
     "left, negative bends right, zero is straight).",
 }
-#: Where the drive goes next, as prompts say it.
-COMMANDS = {"left": "left", "right": "right", "straight": "straight on"}
+#: Every command there is, and how prompts say it.
+COMMANDS = {"left": "left", "right": "right", "straight": "straight on", "follow": "follow the road"}
 #: The paragraph that says it, after the motion.
 COMMAND = "Where the route goes next (a navigation command): {{command}}."
+
+
+def said_command(command: str, metres: float | None = None) -> str:
+    """A command as prompts say it, such as ``left``, ``left in 23 m`` or ``left here``.
+
+    Args:
+        command: where the drive goes next.
+        metres: to where that begins; None where this is unknown, as it is for recordings.
+    """
+    words = COMMANDS.get(command, command)
+    if metres is None:
+        return words
+    return f"{words} in {metres:.0f} m" if metres >= 0.5 else f"{words} here"
 
 
 def with_inputs(template: str, history_s: int, *, command: bool, where: str) -> str:

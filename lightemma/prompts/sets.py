@@ -19,7 +19,7 @@ from lightemma.files import read_text, write_whole
 from lightemma.frame import FloatArray, Frame
 from lightemma.plugins import Offered, load_object, offered
 from lightemma.prompts.answer_forms import ACTION_REGEX, ACTION_SCHEMA, REGEXES, SCHEMAS
-from lightemma.prompts.inputs import COMMANDS, HISTORY_S, with_inputs
+from lightemma.prompts.inputs import HISTORY_S, said_command, with_inputs
 from lightemma.prompts.template import fill, places
 from lightemma.run_folder.records import STAGES, Stage
 
@@ -196,7 +196,7 @@ class PromptSet:
         shown = history_values(history.actions[-2 * self.history_s :] if self.history_s else NO_MOTION)
         if not history.known:
             shown = {place: UNKNOWN_HISTORY if place in _MOTION else text for place, text in shown.items()}
-        return shown if frame.command is None else {**shown, "command": COMMANDS.get(frame.command, frame.command)}
+        return shown if frame.command is None else {**shown, "command": said_command(frame.command, frame.command_m)}
 
 
 #: A history that is not shown.

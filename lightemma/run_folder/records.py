@@ -183,6 +183,7 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
         candidates: the plans that the model chose from, 6 pairs each, where the harness drew them.
         chosen: place in ``candidates`` of the one that the model chose, or None.
         command: where the drive goes next, where the planner was given it.
+        command_m: metres to where that begins, where the planner was given them.
         examples: sample tokens of the frames of other scenes that were shown as examples.
         label: what the expert would do, in closed-loop runs of worlds that have one; absent in files of 0.1.
         moved_on_s: seconds that the world moved on while this was planned, where it does (``drive --real-time``).
@@ -211,6 +212,7 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     candidates: list[list[Pair]] | UnsetType = UNSET
     chosen: int | UnsetType | None = UNSET
     command: str | UnsetType = UNSET
+    command_m: float | UnsetType = UNSET
     examples: list[str] | UnsetType = UNSET
     label: LabelRecord | UnsetType = UNSET
     moved_on_s: float | UnsetType = UNSET

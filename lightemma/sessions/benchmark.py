@@ -87,8 +87,8 @@ class InputSettings(BaseModel):
     )
     command: Annotated[bool, Option("command", HOW, off="no-command")] = Field(
         default=False,
-        description="the prompts say where the drive goes next: left, right or straight; of recorded frames this is made from "
-        "the future, of a world from its route",
+        description="the prompts say where the drive goes next: left, right, straight or follow, and in how many metres; of "
+        "recorded frames this is made from the future (without metres, and never follow), of a world from its route",
     )
     cameras: Annotated[Cameras, Option("", HOW, ("open",))] = Field(
         default="front", description="cameras whose pictures are sent: front, front3 or all6, where the data has them"

@@ -172,6 +172,7 @@ def frame_record(frame: Frame, view: View, planned: Planned, protocol: Protocol)
         candidates=[one.tolist() for one in plan.candidates] or UNSET,
         chosen=plan.chosen if plan.candidates else UNSET,
         command=UNSET if frame.command is None else frame.command,
+        command_m=UNSET if frame.command_m is None else frame.command_m,
         examples=[one.frame.sample_token for one in view.examples] or UNSET,
     )
 

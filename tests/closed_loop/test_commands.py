@@ -2,31 +2,63 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from msgspec import UNSET
 
 from lightemma.closed_loop.set_up import open_drives
 from lightemma.closed_loop.worlds.city_command import route_command
 from lightemma.errors import UserError
-from lightemma.frame import Pose
+from lightemma.prompts.inputs import said_command
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
-from lightemma.simulation.geometry import Path as Route
+from lightemma.simulation.scenarios import make_world
 from tests.conftest import STEADY_TEXT
+
+COMMANDS = {
+    ("left-turn", False): "left",
+    ("left-turn", True): "left",
+    ("right-turn", True): "right",
+    ("straight-on", False): "straight",
+    ("t-junction-left", False): "left",
+    ("t-junction-right", True): "right",
+    ("two-lanes-straight", False): "straight",
+    ("bend", False): "follow",
+    ("bend", True): "follow",
+}
+
+
+@pytest.mark.parametrize(("scenario", "left_hand"), COMMANDS)
+def test_the_route_announces_its_junction_and_counts_down_to_it(scenario, left_hand):
+    city = make_world(scenario, 3, left_hand=left_hand)
+    network, route = city.setup.streets.network, city.route
+    said = [route_command(network, route, route.path.pose(at)) for at in np.arange(0.0, city.setup.goal, 2.0)]
+    wanted = COMMANDS[scenario, left_hand]
+    assert said[-1][0] == "follow" and {name for name, _ in said} == {wanted, "follow"}
+    metres = [metres for name, metres in said if name == wanted]
+    if wanted != "follow":
+        assert metres[0] > 45.0 and 0.0 in metres and metres == sorted(metres, reverse=True)
+    assert all((metres is None) == (name == "follow") for name, metres in said)
+
+
+def test_left_right_and_straight_are_commands_at_one_place():
+    one = {name: make_world(name, 5) for name in ("left-turn", "right-turn", "straight-on")}
+    starts = {(city.ego.pose.x, city.ego.pose.y, city.ego.pose.heading) for city in one.values()}
+    said = [route_command(city.setup.streets.network, city.route, city.route.path.pose(180.0)) for city in one.values()]
+    assert len(starts) == 1 and len({metres for _, metres in said}) == 1
+    assert [command for command, _ in said] == ["left", "right", "straight"]
 
 
 @pytest.mark.parametrize(
-    ("turn", "at", "command"),
-    [(90, 0.0, "left"), (-90, 0.0, "right"), (25, 0.0, "straight"), (90, 60.0, "straight"), (-90, 10.0, "right")],
+    ("command", "metres", "said"),
+    [("left", None, "left"), ("straight", 23.4, "straight on in 23 m"), ("right", 0.0, "right here")]
+    + [("follow", None, "follow the road"), ("u-turn", 8.0, "u-turn in 8 m")],
 )
-def test_the_route_says_where_it_turns_within_forty_metres(turn, at, command):
-    angle = math.radians(turn)
-    arc = abs(angle) * 10.0
-    route = Route.from_pieces(Pose(0.0, 0.0, 0.0), [(25.0, 0.0), (arc, angle / arc), (80.0, 0.0)])
-    assert route_command(route, route.pose(at)) == command
+def test_a_command_is_said_with_its_metres(command, metres, said):
+    assert said_command(command, metres) == said
 
 
 def benchmark(folder: Path, world: dict[str, object], **inputs: object) -> Benchmark:
@@ -39,7 +71,7 @@ def benchmark(folder: Path, world: dict[str, object], **inputs: object) -> Bench
 
 
 def test_a_drive_in_the_city_is_told_where_its_route_goes(tmp_path):
-    world = {"scenarios": ["cruise"], "seeds": [1], "draw": False}
+    world = {"scenarios": ["light-stays-red"], "seeds": [3], "draw": False}
     session, _ = open_drives(benchmark(tmp_path, world, command=True), tmp_path / "r", workers=0)
     session.run()
     (job,) = session.jobs
@@ -47,8 +79,10 @@ def test_a_drive_in_the_city_is_told_where_its_route_goes(tmp_path):
     inputs = read_manifest(folder).inputs
     assert (inputs.command, inputs.leaks_future) == ("route", False)
     frames = read_frames(folder)
-    assert {frame.command for frame in frames} <= {"left", "right", "straight"}
-    assert all("(a navigation command): " in frame.calls[0].prompt for frame in frames)
+    for frame in frames:
+        metres = None if frame.command_m is UNSET else frame.command_m
+        assert f"(a navigation command): {said_command(frame.command, metres)}." in frame.calls[0].prompt
+    assert any(frame.command == "straight" and frame.command_m < 30.0 for frame in frames)
 
 
 def test_a_world_without_a_route_refuses_a_command(tmp_path):

@@ -102,6 +102,16 @@ class WrongTruth(StraightRoad):
         return Observation(super().observe().camera, ground_truth=np.zeros((5, 2)))
 
 
+class WrongCommand(StraightRoad):
+    def observe(self) -> Observation:
+        return Observation(super().observe().camera, command="onwards")
+
+
+class WrongMetres(StraightRoad):
+    def observe(self) -> Observation:
+        return Observation(super().observe().camera, command="left", command_m=-3.0)
+
+
 class WrongObservation(StraightRoad):
     def observe(self) -> Observation:
         return None  # type: ignore[return-value]

@@ -96,6 +96,8 @@ def test_a_model_sees_what_the_world_draws(elsewhere, cli):
     [
         ("WrongHistory", "history has the shape (4, 3)"),
         ("WrongTruth", "ground truth has the shape (5, 2)"),
+        ("WrongCommand", "its command is 'onwards'; it must be left, right, straight, follow or None"),
+        ("WrongMetres", "its command_m is -3.0; it must be metres"),
         ("WrongObservation", "observe() gives NoneType"),
         ("WrongOutcome", "outcome() gives dict"),
         ("WrongNumbers", "the numbers of its outcome() are of a wrong type"),

@@ -123,11 +123,16 @@ class CityWorld(World):
         if self._renderer is not None:
             picture = self._renderer.picture(self._state_now(), self._spec.picture_seed(self._decisions))
         self._decisions += 1
-        command = route_command(self.simulation.route.path, self.simulation.ego.pose)
+        streets, route = self.simulation.setup.streets, self.simulation.route
+        command, command_m = route_command(streets.network, route, self.simulation.ego.pose)
         label = self.label()
-        facts = self.facts(command) if self._tells_facts else None
         return Observation(
-            self._camera, picture, integrate(label.actions) if label.valid else None, command, facts=facts
+            self._camera,
+            picture,
+            integrate(label.actions) if label.valid else None,
+            command,
+            command_m,
+            self.facts(command) if self._tells_facts else None,
         )
 
     def facts(self, command: str | None = None) -> ObservedFacts:
