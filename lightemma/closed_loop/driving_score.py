@@ -8,9 +8,9 @@ NeurIPS 2024 data sets and benchmarks). The faults weigh as in NAVSIM's PDM scor
 NeurIPS 2024 data sets and benchmarks; Cao et al., CoRL 2025): an at-fault collision with a person or a vehicle gives the whole
 episode 0, one with a thing halves it. Every other serious fault halves it; not to yield costs CARLA's 0.7, and so does not to
 arrive in time, which costs more in proportion where the car was slower than half the expert's pace: the CARLA leaderboard 2.0
-scales its penalty for driving below a minimum speed by how slow the car was, too. NAVSIM's 5 : 5 : 2 of closeness, progress and comfort is kept for the quality of the drive, which can take no more
-than half: it says how well the car drove, not how far. Its progress term is here the expert's time to the same place over the
-driver's own.
+scales its penalty for driving below a minimum speed by how slow the car was, too. NAVSIM's 5 : 5 : 2 of closeness, progress
+and comfort is kept for the quality of the drive, which can take no more than half: it says how well the car drove, not how
+far. Its progress term is here the expert's time to the same place over the driver's own.
 """
 
 from __future__ import annotations

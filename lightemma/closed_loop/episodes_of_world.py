@@ -298,7 +298,7 @@ class _Driving:
         record = EpisodeRecord(
             name=spec.name,
             scenario=spec.scenario,
-            seed=spec.seed,
+            seed=spec.shown_seed,
             conditions=spec.conditions,
             left_hand=spec.left_hand,
             decisions=len(frames),
@@ -306,6 +306,7 @@ class _Driving:
             failed_calls=failed_calls(frames),
             outcome=finished.outcome,
             score=score_of(finished.outcome, finished.knows),
+            family=spec.family,
         )
         self._episodes.append(record)
         self.done += 1

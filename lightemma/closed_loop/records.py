@@ -173,6 +173,7 @@ class EpisodeRecord(msgspec.Struct, frozen=True):
         failed_calls: those of them whose call failed; the same command drives such an episode again.
         outcome: how it ended, in numbers; ``verdict`` in the file.
         score: the driving score and its parts.
+        family: from the specification; empty for the scenario itself, and in older files.
     """
 
     name: str
@@ -185,6 +186,7 @@ class EpisodeRecord(msgspec.Struct, frozen=True):
     failed_calls: int
     outcome: EpisodeOutcome = msgspec.field(name="verdict")
     score: ScoreParts
+    family: str = ""
 
 
 def read_episodes(folder: Path) -> list[EpisodeRecord]:

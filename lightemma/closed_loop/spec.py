@@ -26,6 +26,9 @@ class EpisodeSpec:
         conditions: light and weather, such as ``day``; empty in a world without conditions.
         left_hand: whether traffic keeps to the left.
         options: everything else the world needs to open the episode; not part of its name.
+        family: name of the scenario whose streets and draws it shares; empty for its own. Such twins are one cluster of
+            intervals.
+        number: the seed as users know it, where ``seed`` is made of it and a key; see ``hidden_suite``.
     """
 
     scenario: str
@@ -33,11 +36,18 @@ class EpisodeSpec:
     conditions: str = "day"
     left_hand: bool = False
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    family: str = ""
+    number: int | None = None
+
+    @property
+    def shown_seed(self) -> int:
+        """The seed as names and records have it."""
+        return self.seed if self.number is None else self.number
 
     @property
     def name(self) -> str:
         """Such as ``red-light.day.003`` or ``red-light.rain.left.003``."""
-        parts = [self.scenario, self.conditions, "left" if self.left_hand else "", f"{self.seed:03d}"]
+        parts = [self.scenario, self.conditions, "left" if self.left_hand else "", f"{self.shown_seed:03d}"]
         return ".".join(part for part in parts if part)
 
     def token(self, step: int) -> str:
@@ -61,6 +71,8 @@ class LoopRules:
         draw: whether pictures are drawn; None draws them for planners that want them.
         renderer: ``auto``, ``panda3d`` or ``painter``.
         facts: whether observations carry `ObservedFacts`, with their privileged block, where the world can tell them.
+        suite: which episodes there are to choose from, such as ``suite 1`` or ``suite 1, hidden 1f0c…``; empty in a world
+            without a suite.
 
     Raises:
         UserError: if a number is out of range.
@@ -73,6 +85,7 @@ class LoopRules:
     draw: bool | None = None
     renderer: str = "auto"
     facts: bool = False
+    suite: str = ""
 
     def __post_init__(self) -> None:
         if not 1 <= self.replan <= LIGHTEMMA.plan_steps:
@@ -93,6 +106,7 @@ class LoopRules:
         parts = [f"loop {VERSION}", f"replan {self.replan}"]
         parts += ["real time"] if self.real_time else []
         parts += [] if self.car_limits else ["no vehicle limits"]
+        parts += [self.suite] if self.suite else []
         return ", ".join(parts)
 
     def as_dict(self) -> dict[str, Any]:

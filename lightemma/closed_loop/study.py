@@ -91,7 +91,8 @@ class DrivenStudy:
             episodes: which ones.
             values: (n,) one per episode.
         """
-        return stratified_interval([one.scenario for one in episodes], [str(one.seed) for one in episodes], values)
+        # Twins of one seed share their streets, so they are one draw.
+        return stratified_interval([family(one) for one in episodes], [str(one.seed) for one in episodes], values)
 
     def share(self, episodes: Sequence[EpisodeRecord], values: Sequence[float | None]) -> Share:
         """The share of episodes with its 95 % interval over scenarios: the only source of these.
@@ -136,13 +137,18 @@ def _over(episodes: Sequence[EpisodeRecord]) -> SceneIntervals:
 
 
 def clusters(episodes: Sequence[EpisodeRecord]) -> list[str]:
-    """The cluster of each episode in resampling: its scenario, or its seed if there is only one scenario.
+    """The cluster of each episode in intervals: its scenario together with that one's twins, or its seed if there is only one.
 
     Returns:
         One name per episode.
     """
-    names = [one.scenario for one in episodes]
+    names = [family(one) for one in episodes]
     return names if len(set(names)) > 1 else [str(one.seed) for one in episodes]
+
+
+def family(episode: EpisodeRecord) -> str:
+    """The scenario whose streets and draws an episode has: its own, or that of the twin it is derived from."""
+    return episode.family or episode.scenario
 
 
 def share_of(values: Iterable[float | None]) -> float:

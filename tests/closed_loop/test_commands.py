@@ -37,10 +37,13 @@ def test_the_route_announces_its_junction_and_counts_down_to_it(scenario, left_h
     network, route = city.setup.streets.network, city.route
     said = [route_command(network, route, route.path.pose(at)) for at in np.arange(0.0, city.setup.goal, 2.0)]
     wanted = COMMANDS[scenario, left_hand]
-    assert said[-1][0] == "follow" and {name for name, _ in said} == {wanted, "follow"}
+    assert said[-1][0] == "follow"
+    assert {name for name, _ in said} == {wanted, "follow"}
     metres = [metres for name, metres in said if name == wanted]
     if wanted != "follow":
-        assert metres[0] > 45.0 and 0.0 in metres and metres == sorted(metres, reverse=True)
+        assert metres[0] > 45.0
+        assert metres[-1] == 0.0
+        assert metres == sorted(metres, reverse=True)
     assert all((metres is None) == (name == "follow") for name, metres in said)
 
 
@@ -48,14 +51,20 @@ def test_left_right_and_straight_are_commands_at_one_place():
     one = {name: make_world(name, 5) for name in ("left-turn", "right-turn", "straight-on")}
     starts = {(city.ego.pose.x, city.ego.pose.y, city.ego.pose.heading) for city in one.values()}
     said = [route_command(city.setup.streets.network, city.route, city.route.path.pose(180.0)) for city in one.values()]
-    assert len(starts) == 1 and len({metres for _, metres in said}) == 1
+    assert len(starts) == 1
+    assert len({metres for _, metres in said}) == 1
     assert [command for command, _ in said] == ["left", "right", "straight"]
 
 
 @pytest.mark.parametrize(
     ("command", "metres", "said"),
-    [("left", None, "left"), ("straight", 23.4, "straight on in 23 m"), ("right", 0.0, "right here")]
-    + [("follow", None, "follow the road"), ("u-turn", 8.0, "u-turn in 8 m")],
+    [
+        ("left", None, "left"),
+        ("straight", 23.4, "straight on in 23 m"),
+        ("right", 0.0, "right here"),
+        ("follow", None, "follow the road"),
+        ("u-turn", 8.0, "u-turn in 8 m"),
+    ],
 )
 def test_a_command_is_said_with_its_metres(command, metres, said):
     assert said_command(command, metres) == said

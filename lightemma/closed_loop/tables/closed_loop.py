@@ -34,7 +34,7 @@ class ClosedLoopRow:
         rules: the rules of the loop
         episodes: number of episodes driven to their end
         driving_score: score 0 … 100, mean over episodes
-        ci_low: score, lower end of its 95 % interval over scenarios
+        ci_low: score, lower end of its 95 % interval over scenarios; a scenario and its twins count as one, here and below
         ci_high: score, upper end
         success_rate: share of episodes with the goal reached, no at-fault collision, no red light, never off the road
         collision_rate: share of episodes with any collision
@@ -154,7 +154,7 @@ class ClosedLoop(DrivenTable[ClosedLoopRow]):
         """What the numbers are."""
         return (
             f"{study.where} Driving score 0 … 100, mean over episodes; 95 % intervals over scenarios, and (suite) over seeds "
-            "of these scenarios."
+            "of these scenarios; a scenario and its twins count as one."
         )
 
     def build(self, study: DrivenStudy) -> list[ClosedLoopRow]:

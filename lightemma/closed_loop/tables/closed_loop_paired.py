@@ -20,7 +20,7 @@ class PairedEpisodesRow:
         run: name of the run
         reference: name of the run it is compared with
         episodes: number of episodes that both drove
-        clusters: number of scenarios (of seeds, if all episodes are of one scenario) they come from
+        clusters: number of scenarios they come from, a scenario and its twins counted as one (of seeds, if there is one only)
         diff: score, run minus reference: positive is better than the reference
         ci_low: score, lower end of its 95 % interval over scenarios
         ci_high: score, upper end
@@ -53,7 +53,10 @@ class ClosedLoopPaired(DrivenTable[PairedEpisodesRow]):
 
     def caption(self, study: DrivenStudy) -> str:
         """What the numbers are."""
-        return f"{study.where} Driving score, run minus reference, on the same episodes; 95 % intervals over scenarios."
+        return (
+            f"{study.where} Driving score, run minus reference, on the same episodes; 95 % intervals over scenarios, twins as "
+            "one."
+        )
 
     def build(self, study: DrivenStudy) -> list[PairedEpisodesRow]:
         """One row per pair."""
