@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from lightemma.closed_loop.drivers import own_driver, run_names
 from lightemma.closed_loop.episodes_of_world import EpisodesOfWorld, HostMaker, draws
+from lightemma.closed_loop.hidden_suite import HiddenSuite, refuse_reserved, reserved_seeds
 from lightemma.closed_loop.hosts import InProcessHost, ProcessHost
-from lightemma.closed_loop.spec import LoopRules, parse_size
+from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, parse_size
 from lightemma.closed_loop.world_factory import EpisodeChoice, WorldFactory
 from lightemma.closed_loop.worlds import choose_episodes, open_factory, prepare
 from lightemma.errors import UserError
@@ -46,7 +48,8 @@ def open_drives(
         raise UserError("This benchmark drives recorded data; give it to `lightemma run` or `lightemma study`.")
     rules, factory = rules_of(benchmark.world), open_factory(benchmark.world.name)
     prepare(factory, rules, pictures=False)  # a size that no renderer takes is refused now
-    specs = choose_episodes(factory, choice_of(benchmark.world))
+    specs, suite = suite_of(factory, benchmark.world)
+    rules = replace(rules, suite=suite)
     jobs = make_jobs(benchmark, backends, run_names(rules), own_driver(factory.drivers))
     for job in jobs:
         _check_inputs(job)
@@ -69,6 +72,25 @@ def open_drives(
         max_episodes_open=max_episodes_open(factory.memory_bytes) if drawing else None,
     )
     return Session(work, jobs, results, benchmark.concurrency), prepared.note
+
+
+def suite_of(factory: WorldFactory, world: WorldSettings) -> tuple[list[EpisodeSpec], str]:
+    """The chosen episodes, and what the rules say of the suite that they are from.
+
+    Raises:
+        UserError: if a seed is reserved and there is no key, or one is public and there is; or the world has no such suite.
+    """
+    choice, public = choice_of(world), factory.public_seeds
+    if world.hidden_suite is None:
+        specs = choose_episodes(factory, choice)
+        if public is not None:
+            refuse_reserved(specs, public)
+        return specs, factory.suite
+    if public is None:
+        raise UserError(f"The world '{factory.place}' has no hidden suite; leave `hidden_suite` out.", "hidden_suite")
+    hidden = HiddenSuite.read(Path(world.hidden_suite))
+    specs = choose_episodes(factory, replace(choice, seeds=reserved_seeds(choice.seeds, public)))
+    return [hidden.hide(spec) for spec in specs], f"{factory.suite}, hidden {hidden.digest}".removeprefix(", ")
 
 
 def _check_inputs(job: Job) -> None:

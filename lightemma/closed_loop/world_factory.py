@@ -60,11 +60,16 @@ class WorldFactory(ABC):
     Attributes:
         name: the world's name on the command line.
         drivers: drivers that know this world, by name; they are offered together with the planners.
+        suite: version of the set of its episodes, such as ``suite 1``; part of the rules that tables show. Empty without one.
+        public_seeds: number of seeds that anybody may drive, from 0 on; those from there on are reserved for hidden suites
+            (see ``hidden_suite``). None in a world without hidden suites.
         memory_bytes: memory that one open episode with pictures needs, so that not too many are open at the same time.
     """
 
     name: ClassVar[str]
     drivers: ClassVar[Mapping[str, type[PrivilegedDriver]]] = {"expert": ExpertDriver, "random": RandomDriver}
+    suite: ClassVar[str] = ""
+    public_seeds: ClassVar[int | None] = None
     memory_bytes: ClassVar[int] = 64 * 2**20
 
     def __init__(self, argument: str = "") -> None:

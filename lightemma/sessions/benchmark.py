@@ -148,6 +148,11 @@ class WorldSettings(BaseModel):
     seeds: Annotated[int | str | list[int], Option("", WHAT, ("closed",))] = Field(
         default=3, description="number of seeds, such as 3 (0, 1 and 2), or a list, such as 1,5,9"
     )
+    hidden_suite: Annotated[str | None, Option("hidden-suite", WHAT, ("closed",))] = Field(
+        default=None,
+        description="file with a secret text of 16 characters or more: the reserved seeds (1000 and up) then stand for "
+        "episodes that cannot be guessed, and a number of seeds means the first of these",
+    )
     conditions: Annotated[list[str], Option("", WHAT, ("closed",))] = Field(
         default=["day"],
         description="light and weather: day, dusk, rain, fog, dusk-rain, dusk-fog, or all",

@@ -26,6 +26,7 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "limit": (["--limit", "4"], {"limit": 4}),
     "world": (["--world", "my.module:World"], {"world": {"name": "my.module:World"}}),
     "scenarios": (["--scenarios", "cruise,bend"], {"world": {"scenarios": ["cruise", "bend"]}}),
+    "hidden-suite": (["--hidden-suite", "key"], {"world": {"hidden_suite": "key"}}),
     "seeds": (["--seeds", "1,5"], {"world": {"seeds": "1,5"}}),
     "conditions": (["--conditions", "day,dusk-rain"], {"world": {"conditions": ["day", "dusk-rain"]}}),
     "left-hand": (["--left-hand"], {"world": {"left_hand": True}}),

@@ -356,6 +356,9 @@ class CityFactory(WorldFactory):
     drivers: ClassVar[Mapping[str, type[PrivilegedDriver]]] = {
         driver.name: driver for driver in (ExpertDriver, IdmDriver, RandomDriver, BlindTimer, ImitatorDriver)
     }
+    #: Raised when scenarios are added, removed or changed.
+    suite: ClassVar[str] = "suite 1"
+    public_seeds: ClassVar[int | None] = 1000
     #: One city in panda3d with Mesa's software driver, with a margin.
     memory_bytes: ClassVar[int] = 600 * 2**20
 
@@ -381,7 +384,12 @@ class CityFactory(WorldFactory):
         conditions = [conditions_name(each) for each in parse_conditions(choice.conditions)]
         return [
             EpisodeSpec(
-                scenario.name, seed, when, choice.left_hand, {} if text == scenario.name else {"scenario": text}
+                scenario.name,
+                seed,
+                when,
+                choice.left_hand,
+                {} if text == scenario.name else {"scenario": text},
+                scenario.family,
             )
             for text, scenario in scenarios.items()
             for when in conditions
