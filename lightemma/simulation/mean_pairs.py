@@ -77,7 +77,8 @@ def mean_pairs(motion: Motion, limits: Limits, protocol: Protocol) -> FloatArray
     points = motion.points
     # Nothing is cut as noise: these positions are known exactly.
     exact = replace(protocol, min_speed=0.0, max_curvature=math.inf, decimals=6)
-    pairs = actions_from_poses(points, np.arange(len(points)) * protocol.dt, exact)
+    times: FloatArray = np.arange(len(points), dtype=np.float64) * protocol.dt
+    pairs = actions_from_poses(points, times, exact)
     chords = np.linalg.norm(np.diff(points, axis=0), axis=1)
     moves = np.minimum(chords[:-1], chords[1:]) >= LEAST_CHORD
     pairs[:, 1] = np.where(moves, pairs[:, 1], motion.curvatures[:-1])

@@ -16,7 +16,7 @@ from lightemma.closed_loop.hosts import InProcessHost, ProcessHost
 from lightemma.closed_loop.records import read_episodes
 from lightemma.closed_loop.replay import read_replay
 from lightemma.closed_loop.rollout import rollout
-from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
+from lightemma.closed_loop.spec import VERSION, EpisodeSpec, LoopRules
 from lightemma.closed_loop.world_factory import EpisodeChoice
 from lightemma.closed_loop.world_info import WorldInfo
 from lightemma.closed_loop.worlds import open_factory
@@ -65,7 +65,7 @@ def test_it_is_driven_resumed_compared_and_filmed(elsewhere, cli):
     folder = Path("results/drive-constant-action+replan-3")
     manifest = read_manifest(folder)
     assert manifest.images["size"] == [64, 48], "the world's own camera"
-    assert manifest.data.version == "loop 2, replan 3, world a1b2"
+    assert manifest.data.version == f"loop {VERSION}, replan 3, world a1b2"
     frames = [frame for frame in read_frames(folder) if frame.scene == "crossing.000"]
     assert [frame.timestamp - frames[0].timestamp for frame in frames[:3]] == [0, 1_500_000, 3_000_000]
     with Image.open(folder / frames[0].image) as picture:

@@ -80,5 +80,5 @@ def _drive(scenario: str, seed: int, conditions: str, left_hand: bool) -> tuple[
             float(simulation.traffic.at[0]) >= simulation.setup.goal or simulation.time >= simulation.setup.time_limit
         )
         after += over
-    times = np.arange(len(places)) * LIGHTEMMA.dt
+    times: FloatArray = np.arange(len(places), dtype=np.float64) * LIGHTEMMA.dt
     return actions_from_poses(np.array(places), times), np.array(poses)

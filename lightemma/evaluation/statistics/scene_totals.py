@@ -45,8 +45,11 @@ def scene_totals(scenes: npt.NDArray[np.int64], values: FloatArray, count: int |
 def _column_totals(scenes: npt.NDArray[np.int64], values: FloatArray, count: int) -> tuple[FloatArray, ...]:
     """(scenes,) sums, counts and squares of one column: copies of a column at a time, never of all of them."""
     known = ~np.isnan(values)
-    sums: FloatArray = np.bincount(scenes, np.where(known, values, 0.0), count)
-    counts: FloatArray = np.bincount(scenes, known.astype(np.float64), count)
+    sums = _summed(scenes, np.where(known, values, 0.0), count)
+    counts = _summed(scenes, known.astype(np.float64), count)
     means = sums / np.maximum(counts, 1.0)
-    squares: FloatArray = np.bincount(scenes, np.where(known, values - means[scenes], 0.0) ** 2, count)
-    return sums, counts, squares
+    return sums, counts, _summed(scenes, np.where(known, values - means[scenes], 0.0) ** 2, count)
+
+
+def _summed(scenes: npt.NDArray[np.int64], values: FloatArray, count: int) -> FloatArray:
+    return np.asarray(np.bincount(scenes, values, count), dtype=np.float64)
