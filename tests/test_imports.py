@@ -40,7 +40,7 @@ LAYERS = [
     {"data", "prompts", "parsing", "backends", "serving"},
     {"evaluation"},
     {"calls"},
-    {"planners", "probes"},
+    {"experts", "planners", "probes"},
     {"executors"},
     {"sessions"},
     {"report", "closed_loop", "preflight"},
