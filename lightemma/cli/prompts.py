@@ -40,6 +40,8 @@ def show_prompts(name: Annotated[str, typer.Argument(help="Name of a prompt set,
         echo(f"--- {stage}, as a turn of a dialogue\n{text}\n")
     for one, text in prompts.single.items():
         echo(f"--- {one}, a planner's only prompt\n{text}\n")
+    for one, text in prompts.tools.items():
+        echo(f"--- {one}, a question that controls tools\n{text}\n")
 
 
 @app.command("extract")

@@ -8,7 +8,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -187,7 +187,7 @@ class Expert(ABC):
         card: what is known of it.
     """
 
-    card: ClassVar[Card] | Card
+    card: Card
 
     def absent(self) -> str:
         """Why it cannot be used here, as a clause with the cure (``opencv is not installed; …``); empty if it can."""

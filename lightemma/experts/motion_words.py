@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from typing import ClassVar
 
 import numpy as np
 
@@ -22,7 +21,7 @@ _WIDTH, _STILL = 64, 2.0
 class MotionWords(Expert):
     """Says how fast the car is, how its speed and its path have changed, and whether the view has changed."""
 
-    card: ClassVar[Card] = Card(
+    card = Card(
         id="motion-words",
         task="motion-words",
         description="Puts the last three seconds of our own car's motion into words: speed, its change, the bend of the path.",

@@ -16,6 +16,8 @@ ENTRY_POINTS = "lightemma.experts"
 #: name -> "module:Class", imported when needed. An expert is one file and one line here. The order is that of default plans.
 EXPERTS = {
     "motion-words": "lightemma.experts.motion_words:MotionWords",
+    "candidates": "lightemma.experts.candidates:Candidates",
+    "oracle-road-users": "lightemma.experts.oracle_road_users:OracleRoadUsers",
 }
 
 ALL = "all"
@@ -72,6 +74,12 @@ def chosen_experts(names: Sequence[str]) -> list[Expert]:
                 raise UserError(f"Two experts are called '{expert.card.id}'; leave one out, or give it another id.")
             made.setdefault(expert.card.id, expert)
     return list(made.values())
+
+
+def oracle_experts() -> list[Expert]:
+    """The experts that know the truth, those of installed packages included."""
+    made = [make_expert(name) for name in experts()]
+    return [one for one in made if one.card.privileged and not one.absent()]
 
 
 def _usable() -> list[Expert]:

@@ -125,7 +125,9 @@ def check_tasks(
     ids = [task.id for task in tasks]
     if len(set(ids)) < len(ids):
         raise BadPlan(f"the id {next(one for one in ids if ids.count(one) > 1)} is there twice")
-    outputs = {task.id: {"words", *(k for card in by_task.get(task.task, []) for k in card.outputs)} for task in tasks}
+    outputs: dict[int, set[str]] = {
+        task.id: {"words", *(kind for card in by_task.get(task.task, []) for kind in card.outputs)} for task in tasks
+    }
     there, kept = frozenset(given), frozenset(before)
     for task in tasks:
         if task.task not in by_task:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from lightemma.agents import Surroundings
 from lightemma.backends.base import Call, Constraint
 from lightemma.backends.config import ModelConfig
 from lightemma.config_files import reason_of
@@ -21,6 +22,7 @@ from lightemma.prompts.sets import PromptSet
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.inputs import RECORDED_FUTURE, InputsEntry
 from lightemma.run_folder.records import MAIN, CallRecord
+from lightemma.run_folder.tool_records import ToolsRecord
 
 #: The planner's models by role; ``await calls["main"](request)`` sends a request.
 Calls = Mapping[str, Call]
@@ -51,6 +53,7 @@ class Needs:
         examples: how many frames of other scenes, with what their drivers did, are shown as examples.
         examples_seed: by which they are drawn.
         command: whether it needs ``frame.command``. From a recording that leaks the future, and manifests say so.
+        truth: whether it is given what only the recording or the world knows; such a planner is a control.
         looks: whether the planner itself looks at the pictures. Where only its models do, none are loaded for models that
             read none (replays and scripts). A planner without models that needs pictures always looks.
 
@@ -66,6 +69,7 @@ class Needs:
     examples: int = 0
     examples_seed: int = 0
     command: bool = False
+    truth: bool = False
 
     def __post_init__(self) -> None:
         """Checks the values."""
@@ -115,11 +119,13 @@ class View:
             models read none.
         others: pictures of the other cameras by channel, such as ``CAM_BACK``.
         examples: as many as are needed.
+        truth: who was around, as recorded, where the planner needs the truth and the data know it.
     """
 
     pictures: tuple[Picture, ...] = ()
     others: Mapping[str, Picture] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
+    truth: Surroundings | None = None
 
     @property
     def picture(self) -> Picture | None:
@@ -166,6 +172,7 @@ class Plan:
         candidates: the plans that the model chose from, (6, 2) actions each, where the harness drew them.
         chosen: place in ``candidates`` of the one that was chosen.
         latency_s: seconds that planning takes where this counts, in place of those that the harness measures.
+        tools: which experts looked at the frame before, and what they found.
     """
 
     actions: FloatArray | None
@@ -177,6 +184,7 @@ class Plan:
     candidates: tuple[FloatArray, ...] = ()
     chosen: int | None = None
     latency_s: float | None = None
+    tools: ToolsRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from lightemma.backends.base import Constraint, Message, TextPart
+from lightemma.backends.base import Call, Constraint, Message, TextPart
 from lightemma.backends.token_rules import CHARACTERS_PER_TOKEN
 from lightemma.errors import UserError
 from lightemma.frame import Frame
@@ -65,12 +65,26 @@ class ChainOfThought(Planner):
 
     async def plan(self, frame: Frame, view: View, calls: Calls) -> Plan:
         """Asks stage after stage; the first without a usable answer ends the frame."""
-        call = calls[MAIN]
+        return await self.staged(frame, view, calls[MAIN])
+
+    async def staged(
+        self, frame: Frame, view: View, call: Call, told: Mapping[Stage, str] = {}, made: Sequence[CallRecord] = ()
+    ) -> Plan:
+        """The same, with more that is told.
+
+        Args:
+            frame: history and camera.
+            view: the pictures that are sent.
+            call: of the model.
+            told: stage -> a paragraph before its text.
+            made: records of the calls made before; the plan's calls begin with them.
+        """
         conversation = Conversation(call)
         answers: dict[Stage, str] = {}
-        records: list[CallRecord] = []
+        records: list[CallRecord] = list(made)
         for stage in STAGES:
-            prompt = TextPart(self.prompts.prompt(stage, frame, answers))
+            before_text = f"{told[stage]}\n\n" if told.get(stage) else ""
+            prompt = TextPart(before_text + self.prompts.prompt(stage, frame, answers))
             parts: tuple[Part, ...] = (prompt,)
             if stage == STAGES[0] or not self.style.dialogue:  # otherwise the stage is a further turn
                 before = self._examples(view) if stage == STAGES[-1] else ()

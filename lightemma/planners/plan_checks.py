@@ -15,6 +15,7 @@ from lightemma.kinematics import integrate
 from lightemma.planners.base import Plan, Sample
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.records import OK, CallRecord, is_format_error
+from lightemma.run_folder.tool_records import ToolsRecord
 
 _OUTCOME = re.compile(r"ok|(format|call):[a-z0-9_]+")
 
@@ -56,6 +57,8 @@ def check_plan(plan: object, calls: Sequence[CallRecord]) -> Plan:
     if plan.chosen is not None and not (isinstance(plan.chosen, int) and 0 <= plan.chosen < len(candidates)):
         raise InvalidPlan(f"the plan's chosen is {plan.chosen!r}, but it has {len(candidates)} candidates, from 0")
     samples = tuple(_checked_sample(one, kept) for one in plan.samples)
+    if plan.tools is not None and not isinstance(plan.tools, ToolsRecord):
+        raise InvalidPlan(f"the plan's tools are {_named(plan.tools)}, not a ToolsRecord")
     return replace(plan, actions=actions, calls=kept, trajectory=trajectory, samples=samples, candidates=candidates)
 
 

@@ -20,6 +20,7 @@ PLANNERS = {
     "single-call": "lightemma.planners.single_call:SingleCall",
     "waypoints": "lightemma.planners.waypoints:Waypoints",
     "choose": "lightemma.planners.choose:Choose",
+    "expert-tools": "lightemma.planners.expert_tools:ExpertTools",
     "constant-action": "lightemma.planners.baselines:ConstantAction",
     "constant-acceleration": "lightemma.planners.baselines:ConstantAcceleration",
     "damped-acceleration": "lightemma.planners.baselines:DampedAcceleration",

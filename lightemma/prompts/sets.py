@@ -68,6 +68,13 @@ SINGLE_PLACES: dict[Stage, frozenset[str]] = {
     "choose": frozenset({"speeds", "curvatures", "candidates"}),
 }
 
+#: The wording of the questions that control tools, one file each, with its places.
+TOOL_PLACES: dict[Stage, frozenset[str]] = {
+    "tools-plan": frozenset({"situation", "tasks", "resources", "most"}),
+    "tools-repair": frozenset({"complaint"}),
+    "tools-choose": frozenset({"candidates"}),
+}
+
 #: Replaces an earlier answer in a dialogue, where a set has no wording of its own for it.
 _SAID_BEFORE = {"scene": "(as you described it above)", "intent": "(as you said above)"}
 
@@ -94,6 +101,7 @@ class PromptSet:
         single: text of planners with a single prompt, where the set has it.
         answer: form of the answer, where it is not that of the settings.
         history_s: seconds of motion that the prompts show.
+        tools: text of the questions that control tools, where the set has it.
     """
 
     name: str
@@ -104,6 +112,7 @@ class PromptSet:
     single: dict[Stage, str] = field(default_factory=dict)
     answer: str = ""
     history_s: int = HISTORY_S
+    tools: dict[Stage, str] = field(default_factory=dict)
 
     @property
     def answer_form(self) -> str:
@@ -179,6 +188,20 @@ class PromptSet:
             shipped = "three-stage-json" if self.settings.answer == "json" else DEFAULT_PROMPTS
             text = load_prompts(shipped).single[name]
         return replace(self, templates={STAGES[-1]: text}, dialogue={}, single={}, answer=answer)
+
+    def tool_prompt(self, name: Stage, values: Mapping[str, str]) -> str:
+        """A question that controls tools; in the shipped wording where the set has none of its own.
+
+        Args:
+            name: of the template.
+            values: what is filled in.
+        """
+        return fill(self.tool_wording[name], values)
+
+    @property
+    def tool_wording(self) -> dict[Stage, str]:
+        """The templates of the questions that control tools, by name."""
+        return {**(load_prompts(DEFAULT_PROMPTS).tools if len(self.tools) < len(TOOL_PLACES) else {}), **self.tools}
 
     def prompt(self, stage: Stage, frame: Frame, answers: Mapping[str, str]) -> str:
         """The text for one stage of one frame.
@@ -274,7 +297,12 @@ def _load_folder(folder: Path, name: str) -> PromptSet:
         for one, allowed in SINGLE_PLACES.items()
         if (path := folder / f"{one}.txt").is_file()
     }
-    return PromptSet(name, templates, _load_settings(folder / SETTINGS_FILE), dialogue, single=single)
+    tools = {
+        one: _load_template(path, f"question '{one}'", allowed)
+        for one, allowed in TOOL_PLACES.items()
+        if (path := folder / f"{one}.txt").is_file()
+    }
+    return PromptSet(name, templates, _load_settings(folder / SETTINGS_FILE), dialogue, single=single, tools=tools)
 
 
 def _dialogue_file(stage: Stage) -> str:
@@ -318,7 +346,7 @@ def save_prompts(prompts: PromptSet, folder: Path) -> None:
             write_whole(folder / f"{stage}.txt", f"{prompts.templates[stage]}\n".encode())
         for stage, text in prompts.dialogue.items():
             write_whole(folder / _dialogue_file(stage), f"{text}\n".encode())
-        for one, text in prompts.single.items():
+        for one, text in {**prompts.single, **prompts.tools}.items():
             write_whole(folder / f"{one}.txt", f"{text}\n".encode())
         settings = yaml.safe_dump(prompts.settings.model_dump(), sort_keys=False, allow_unicode=True)
         write_whole(folder / SETTINGS_FILE, settings.encode())

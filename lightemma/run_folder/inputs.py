@@ -23,6 +23,7 @@ class InputsEntry(msgspec.Struct, frozen=True, omit_defaults=True):
         few_shot_seed: by which they were drawn.
         samples: answers asked for in place of one.
         temperature: of these; None is the model's own.
+        experts: whose findings it was told: ``chosen``, ``all``, ``oracle``, ``lying``; empty without any.
     """
 
     history_s: float = PROTOCOL_HISTORY_S
@@ -33,11 +34,20 @@ class InputsEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     few_shot_seed: int | None = None
     samples: int = 1
     temperature: float | None = None
+    experts: str = ""
 
     @property
     def told(self) -> tuple[object, ...]:
         """What must be the same in a run that is resumed; pictures and cameras are among the planner's settings."""
-        return (self.history_s, self.command, self.few_shot, self.few_shot_seed, self.samples, self.temperature)
+        return (
+            self.history_s,
+            self.command,
+            self.few_shot,
+            self.few_shot_seed,
+            self.samples,
+            self.temperature,
+            self.experts,
+        )
 
     @property
     def leaks_future(self) -> bool:
@@ -66,6 +76,8 @@ class InputsEntry(msgspec.Struct, frozen=True, omit_defaults=True):
         if self.samples > 1:
             at = "" if self.temperature is None else f" at {self.temperature:g}"
             parts["samples"] = f"{self.samples} samples{at}"
+        if self.experts:
+            parts["experts"] = f"{self.experts} experts"
         return parts
 
     def differences(self, other: InputsEntry) -> str:

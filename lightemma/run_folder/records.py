@@ -7,6 +7,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from lightemma.run_folder.tool_records import ToolsRecord
+
 OK = "ok"
 STAGES = ("scene", "intent", "action")
 Stage = str
@@ -187,6 +189,7 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
         examples: sample tokens of the frames of other scenes that were shown as examples.
         label: what the expert would do, in closed-loop runs of worlds that have one; absent in files of 0.1.
         moved_on_s: seconds that the world moved on while this was planned, where it does (``drive --real-time``).
+        tools: which experts looked at the frame before the plan, and what they found.
     """
 
     scene: str
@@ -216,6 +219,7 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     examples: list[str] | UnsetType = UNSET
     label: LabelRecord | UnsetType = UNSET
     moved_on_s: float | UnsetType = UNSET
+    tools: ToolsRecord | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         """Reads a line of 0.1, in which the last call's name said whether it was the answer."""

@@ -174,6 +174,7 @@ def frame_record(frame: Frame, view: View, planned: Planned, protocol: Protocol)
         command=UNSET if frame.command is None else frame.command,
         command_m=UNSET if frame.command_m is None else frame.command_m,
         examples=[one.frame.sample_token for one in view.examples] or UNSET,
+        tools=UNSET if plan.tools is None else plan.tools,
     )
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lightemma.agents import AgentLookup, Unknown
 from lightemma.backends.base import Backend
 from lightemma.data.base import CameraLookup, FrameSource
 from lightemma.data.pictures import PicturePolicy, load_picture
-from lightemma.data.source_answers import cameras_of
+from lightemma.data.source_answers import agents_of, cameras_of
 from lightemma.errors import UserError
 from lightemma.frame import Frame, Picture
 from lightemma.planners.base import CAMERAS, Needs, View
@@ -64,6 +65,7 @@ class Views:
         channels: other cameras whose pictures are shown.
         lookup: where these are.
         examples: of other scenes, or None.
+        truth: who was around each frame, where the planner needs the truth.
     """
 
     pictures: int
@@ -71,11 +73,12 @@ class Views:
     channels: tuple[str, ...] = ()
     lookup: CameraLookup | None = None
     examples: Examples | None = None
+    truth: AgentLookup | None = None
 
     @property
     def any(self) -> bool:
         """Whether anything is loaded."""
-        return self.pictures > 0 or self.examples is not None
+        return self.pictures > 0 or self.examples is not None or self.truth is not None
 
     def of(self, frame: Frame) -> View:
         """What is shown of a frame.
@@ -85,7 +88,8 @@ class Views:
         """
         view = load_view(frame, self.pictures, self.policy)
         examples = self.examples.of(frame.scene) if self.examples else ()
-        return replace(view, others=self._others(frame), examples=examples)
+        truth = self.truth(frame.scene, frame.sample_token) if self.truth else None
+        return replace(view, others=self._others(frame), examples=examples, truth=truth)
 
     def check(self, frame: Frame) -> None:
         """Looks for the first frame's other cameras and examples, so that missing ones end a run before its first call.
@@ -136,4 +140,19 @@ def views_of(needs: Needs, pictures: int, source: FrameSource, policy: PicturePo
     examples = None
     if needs.examples:
         examples = Examples(source, needs.examples, needs.examples_seed, policy if pictures else None, needs.command)
-    return Views(pictures, policy, channels, lookup, examples)
+    return Views(pictures, policy, channels, lookup, examples, _truth(source) if needs.truth else None)
+
+
+def _truth(source: FrameSource) -> AgentLookup:
+    """Who was around each frame of a source.
+
+    Raises:
+        UserError: if it does not know.
+    """
+    found = agents_of(source)
+    if found is None or isinstance(found, Unknown):
+        why = found.reason if isinstance(found, Unknown) else f"{source.info.name} has no annotations."
+        raise UserError(
+            f"The planner needs the truth, and it is not known: {why} Take annotated data, or another planner."
+        )
+    return found

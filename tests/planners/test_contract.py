@@ -27,6 +27,7 @@ from lightemma.planners.planning import PlannerRunner
 from lightemma.planners.registry import ENTRY_POINTS, PLANNERS, make_planner, planners
 from lightemma.run_folder.records import CallRecord
 from lightemma.run_folder.store import read_frames, read_manifest
+from lightemma.run_folder.tool_records import ToolsRecord
 from lightemma.sessions.batch import BatchRun
 from lightemma.sessions.views import Views, load_view
 from tests.conftest import STEADY_TEXT, steady
@@ -125,6 +126,13 @@ MODEL_CASES = [
         "waypoints", "main-model+waypoints", {"main": {"action": POINTS}}, ("action",), answer=0, refused="format:prose"
     ),
     Case("choose", "main-model+choose", {"main": {"action": ["3"]}}, ("action",)),
+    Case(
+        "expert-tools",
+        "main-model+expert-tools",
+        {"main": {"tools-plan": ['[{"task": "motion-words", "id": 1}]'], **CHAIN}},
+        ("tools-plan", "scene", "intent", "action"),
+        answer=3,
+    ),
 ]
 FREE_CASES = [
     *(Case(name, name) for name in PLANNERS if name not in {case.planner for case in MODEL_CASES}),
@@ -161,9 +169,15 @@ def untimed(folder: Path) -> list[object]:
             frame,
             latency_s=None,
             calls=[msgspec.structs.replace(call, latency_s=None) for call in frame.calls],
+            tools=msgspec.UNSET if frame.tools is msgspec.UNSET else untimed_tools(frame.tools),
         )
         for frame in read_frames(folder)
     ]
+
+
+def untimed_tools(tools: ToolsRecord) -> ToolsRecord:
+    tasks = [msgspec.structs.replace(task, seconds=0.0) for task in tools.tasks]
+    return msgspec.structs.replace(tools, tasks=tasks)
 
 
 def table(path: Path) -> dict[str, dict[str, str]]:

@@ -1,0 +1,135 @@
+"""Any HTTP service as an expert: a YAML with its card and its address; it gets JSON and answers with JSON."""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lightemma.bounded_yaml import MAX_BYTES, load_yaml
+from lightemma.config_files import reason_of
+from lightemma.direct_http import direct_opener, read_body
+from lightemma.errors import UserError
+from lightemma.experts.base import Box, Card, Expert, Found, Question
+from lightemma.experts.found_check import Rubbish
+from lightemma.files import read_text
+
+#: Bytes of a service's answer.
+_MOST_BYTES = 1_000_000
+
+
+class ServiceFile(BaseModel):
+    """What a service's YAML may say: a card, and where the service is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    task: str
+    description: str
+    url: str = Field(description="http or https address that takes a POST of JSON")
+    inputs: list[str] = ["picture"]
+    outputs: list[str] = ["words"]
+    usual: dict[str, str] = {"picture": "picture"}
+    code_licence: str = "unknown"
+    weights_licence: str = ""
+    rank: int = Field(default=20, ge=1)
+    cost: float = Field(default=0.0, ge=0)
+    timeout_s: float = Field(default=5.0, gt=0, le=60)
+
+
+class HttpService(Expert):
+    """An expert behind an HTTP address.
+
+    It is sent ``{"task": …, "pictures": {name: {"media_type": …, "base64": …}}, "boxes": {name: [{…}]}, "numbers": {name: {…}},
+    "words": {name: …}}`` and answers ``{"words": …, "boxes": [{"label", "score", "left", "top", "right", "bottom"}], "numbers":
+    {…}}``; only the words are required. It is told nothing of the frame but that.
+
+    Args:
+        card: of the service.
+        url: its address.
+    """
+
+    def __init__(self, card: Card, url: str) -> None:
+        self.card = card
+        self._url = url
+
+    @classmethod
+    def from_file(cls, path: str) -> HttpService:
+        """The service that a YAML describes.
+
+        Raises:
+            UserError: if the file cannot be read, or describes none.
+        """
+        try:
+            read = ServiceFile.model_validate(load_yaml(read_text(Path(path).expanduser(), MAX_BYTES)))
+            given: dict[str, Any] = read.model_dump(exclude={"url"})
+            given |= {"inputs": tuple(read.inputs), "outputs": tuple(read.outputs)}
+            card = Card(**given, endpoint="http")
+            parts = urlsplit(read.url)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+                raise ValueError("url must be an http or https address without a user name")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"The expert '{path}' cannot be read ({error}).") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the file"
+            raise UserError(f"The expert '{path}' is not valid: {where}: {reason_of(dict(first))}.") from error
+        except (ValueError, yaml.YAMLError) as error:
+            raise UserError(f"The expert '{path}' is not valid: {' '.join(str(error).split())}.") from error
+        return cls(card, read.url)
+
+    def look(self, question: Question) -> Found:
+        """Sends the question and reads the answer.
+
+        Raises:
+            Rubbish: if the answer is not of that form.
+            OSError: if the service cannot be reached, or answers with an error.
+        """
+        body = json.dumps(_sent(self.card.task, question)).encode()
+        request = urllib.request.Request(self._url, body, {"Content-Type": "application/json"})
+        # In this process's time-out, so that a thread is not left waiting for a service that says nothing.
+        try:
+            with direct_opener().open(request, timeout=self.card.timeout_s) as answer:
+                data = read_body(answer, _MOST_BYTES, self.card.timeout_s)
+        except urllib.error.HTTPError as error:
+            raise OSError(f"the service answered with status {error.code}") from error
+        if len(data) > _MOST_BYTES:
+            raise Rubbish(f"it answered with more than {_MOST_BYTES:,} bytes")
+        return _read(data)
+
+
+def _sent(task: str, question: Question) -> dict[str, Any]:
+    fields = ("label", "score", "left", "top", "right", "bottom")
+    return {
+        "task": task,
+        "pictures": {
+            name: {"media_type": one.media_type, "base64": base64.b64encode(one.data).decode()}
+            for name, one in question.pictures.items()
+        },
+        "boxes": {
+            name: [{key: getattr(box, key) for key in fields} for box in boxes]
+            for name, boxes in question.boxes.items()
+        },
+        "numbers": {name: dict(values) for name, values in question.numbers.items()},
+        "words": dict(question.words),
+    }
+
+
+def _read(data: bytes) -> Found:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise Rubbish("it did not answer with JSON") from error
+    if not isinstance(value, dict) or not {"words"} <= set(value) <= {"words", "boxes", "numbers"}:
+        raise Rubbish("its JSON is not an object with words, and perhaps boxes and numbers")
+    boxes, fields = value.get("boxes", []), {"label", "score", "left", "top", "right", "bottom"}
+    if not isinstance(boxes, list) or not all(isinstance(box, dict) and set(box) == fields for box in boxes):
+        raise Rubbish("its boxes are not objects with label, score, left, top, right and bottom")
+    return Found(value["words"], tuple(Box(**box) for box in boxes), value.get("numbers", {}))

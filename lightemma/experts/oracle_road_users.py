@@ -1,0 +1,69 @@
+"""A control that knows the truth: the recorded road users ahead. If it brings nothing to a model, no detector can."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lightemma.agents import CAR_AHEAD, CAR_LENGTH, KINDS, Agents
+from lightemma.experts.base import Card, Expert, Found, Question
+from lightemma.protocol import LIGHTEMMA
+
+#: Metres: how far ahead and to each side it speaks of; half a lane; how many road users it names.
+_FAR, _ASIDE, _HALF_LANE, _MOST = 60.0, 12.0, 1.8, 5
+
+
+class OracleRoadUsers(Expert):
+    """Says where the recorded road users ahead are and how fast they are."""
+
+    card = Card(
+        id="oracle-road-users",
+        task="road-users",
+        description="Knows where the road users ahead are and how fast they move.",
+        inputs=(),
+        outputs=("words", "numbers"),
+        code_licence="MIT",
+        rank=1,
+        cost=0.001,
+        privileged=True,
+    )
+
+    def look(self, question: Question) -> Found:
+        """The nearest road users ahead, by the annotations.
+
+        Raises:
+            ValueError: if they were not recorded.
+        """
+        if question.truth is None or question.truth.agents is None:
+            raise ValueError("the road users of this frame are not known")
+        agents = question.truth.agents
+        now, ahead = agents.valid[:, 0], agents.centres[:, 0]
+        bumper = CAR_AHEAD + CAR_LENGTH / 2
+        with np.errstate(invalid="ignore"):
+            near = now & (ahead[:, 0] > bumper) & (ahead[:, 0] < _FAR) & (np.abs(ahead[:, 1]) < _ASIDE)
+        order = np.flatnonzero(near)[np.argsort(ahead[near, 0], kind="stable")]
+        if not len(order):
+            return Found(f"No road user is within {_FAR:g} m ahead.")
+        in_lane = [int(one) for one in order if abs(ahead[one, 1]) < _HALF_LANE]
+        numbers: dict[str, float] = {}
+        said = []
+        named = list(dict.fromkeys([*in_lane[:1], *order.tolist()]))[:_MOST]
+        for one in named:
+            x, y = ahead[one].tolist()
+            gap = max(0.0, x - bumper - float(agents.sizes[one, 0]) / 2)
+            speed = _speed(agents, one)
+            where = "in our lane" if abs(y) < _HALF_LANE else f"{abs(y):.0f} m to the {'left' if y > 0 else 'right'}"
+            moves = "" if speed is None else f", moving at {speed:.1f} m/s" if speed >= 0.3 else ", standing"
+            said.append(f"{KINDS[agents.kinds[one]]} {gap:.0f} m ahead {where}{moves}")
+            if in_lane and one == in_lane[0]:
+                numbers["lead_distance_m"] = round(gap, 2)
+                if speed is not None:
+                    numbers["lead_speed_mps"] = round(speed, 2)
+        return Found(f"Ahead: {'; '.join(said)}.", numbers=numbers)
+
+
+def _speed(agents: Agents, one: int) -> float | None:
+    """m/s from its place now to that half a second later; None where that is not known."""
+    if not agents.valid[one, 1]:
+        return None
+    moved = agents.centres[one, 1] - agents.centres[one, 0]
+    return float(np.hypot(moved[0], moved[1])) / LIGHTEMMA.dt

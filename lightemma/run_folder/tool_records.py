@@ -1,0 +1,70 @@
+"""What the experts of a frame were asked and found, as frames.jsonl has it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+#: Where a plan of tasks comes from: written by the model at once, after one request for repair, not at all (the default plan
+#: took its place), or not asked for.
+PlanOrigin = Literal["valid", "repaired", "default", "fixed"]
+#: Who chose the expert of a task: it was the only one, the model, or its rank.
+ChosenBy = Literal["only", "model", "rank"]
+
+
+class TaskRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One task of a frame.
+
+    Attributes:
+        id: number by which others refer to it.
+        task: what was done.
+        outcome: ``ok``, ``failed``, ``timeout``, ``rubbish`` or ``skipped``.
+        dep: tasks that were done before.
+        args: argument -> text, with references.
+        expert: id of the expert that did it; empty where none did.
+        chosen_by: who chose it.
+        reason: the model's, where it chose.
+        why: one line that says why it is not ``ok``.
+        seconds: from its start to its end, waiting for a place included.
+        words: what it found.
+        numbers: the same, name with unit -> value.
+        boxes: label, score, and left, top, right, bottom in pixels; the first of them.
+    """
+
+    id: int
+    task: str
+    outcome: str
+    dep: list[int] = []
+    args: dict[str, str] = {}
+    expert: str = ""
+    chosen_by: ChosenBy | Literal[""] = ""
+    reason: str = ""
+    why: str = ""
+    seconds: float = 0.0
+    words: str = ""
+    numbers: dict[str, float] = {}
+    boxes: list[tuple[str, float, float, float, float, float]] = []
+
+
+class ToolsRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The tools of a frame.
+
+    Attributes:
+        mode: ``chosen``, ``all``, ``oracle`` or ``lying``.
+        plan: where the plan of tasks comes from.
+        tasks: in the order of the plan.
+        asked: calls of the controlling model for this frame.
+        complaint: why the model's last plan was refused.
+        context: characters of what entered the prompts.
+        planted: the false alarm that was planted, where one was.
+    """
+
+    mode: str
+    plan: PlanOrigin
+    tasks: list[TaskRecord] = []
+    asked: int = 0
+    complaint: str = ""
+    context: int = 0
+    planted: str | UnsetType = UNSET
