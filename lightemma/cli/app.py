@@ -15,6 +15,7 @@ from lightemma.cli import (
     drive,
     estimate,
     evaluate,
+    experts,
     import_archives,
     judge,
     models,
@@ -74,6 +75,7 @@ app.add_typer(simulate.app, name="simulate")
 app.command("estimate", cls=GroupedCommand)(estimate.estimate)
 app.command("models")(models.models)
 app.command("planners")(planners.planners)
+app.add_typer(experts.app, name="experts")
 app.command("ask")(ask.ask)
 app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)

@@ -16,6 +16,11 @@ ENTRY_POINTS = "lightemma.experts"
 #: name -> "module:Class", imported when needed. An expert is one file and one line here. The order is that of default plans.
 EXPERTS = {
     "motion-words": "lightemma.experts.motion_words:MotionWords",
+    "ssd-detector": "lightemma.experts.ssd_detector:SsdDetector",
+    "light-state": "lightemma.experts.light_state:LightState",
+    "ground-distance": "lightemma.experts.ground_distance:GroundDistance",
+    "lead-speed": "lightemma.experts.lead_speed:LeadSpeed",
+    "lane-geometry": "lightemma.experts.lane_geometry:LaneGeometry",
     "candidates": "lightemma.experts.candidates:Candidates",
     "oracle-road-users": "lightemma.experts.oracle_road_users:OracleRoadUsers",
 }

@@ -1,0 +1,137 @@
+"""lightemma experts: lists the tools that a planner can call, and tries them on a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lightemma.cli.output import echo
+
+if TYPE_CHECKING:
+    from lightemma.experts.executor import Done
+    from lightemma.frame import Camera, Frame
+
+app = typer.Typer(
+    help="List and try the tools of the planner expert-tools.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command("list")
+def list_experts() -> None:
+    """List the experts: what each does, its licences, and whether it can be used here."""
+    from lightemma.errors import UserError
+    from lightemma.experts.registry import experts, make_expert
+    from lightemma.outside_text import one_line
+
+    for name, one in experts().items():
+        of = "" if one.package == "lightemma" else f"; from {one.package}"
+        try:
+            expert = make_expert(name)
+        except UserError as error:
+            echo(f"{name}  (cannot be used{of})\n    {error}")
+            continue
+        card, absent = expert.card, expert.absent()
+        kind = "; a control that knows the truth" if card.privileged else ""
+        weights = f", weights {card.weights_licence}" if card.weights_licence else ""
+        echo(f"{name}  ({card.task}, {card.endpoint}, rank {card.rank}, about {card.cost:g} s{kind}{of})")
+        echo(f"    {one_line(card.description)}")
+        takes, gives = ", ".join(card.inputs) or "nothing", ", ".join(dict.fromkeys(("words", *card.outputs)))
+        echo(f"    takes {takes}; gives {gives}; licence of code {card.code_licence}{weights}")
+        if absent:
+            echo(f"    cannot be used here: {absent}")
+
+
+@app.command("run")
+def run_experts(
+    image: Annotated[Path, typer.Argument(help="A picture of a front camera, JPEG or PNG.")],
+    earlier: Annotated[Path | None, typer.Option(help="The picture half a second before.", show_default=False)] = None,
+    expert: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--expert",
+            help="Only this expert, and what it needs; may be given several times. All that can be used here if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    focal: Annotated[
+        float | None,
+        typer.Option(help="Focal length in pixels of a level camera; with --height, distances are known.", min=1.0),
+    ] = None,
+    height: Annotated[float | None, typer.Option(help="Metres of the camera above the road.", min=0.1)] = None,
+    speed: Annotated[float, typer.Option(help="Our own speed, m/s.", min=0.0, max=80.0)] = 0.0,
+    repeat: Annotated[int, typer.Option(help="Times that everything is done, for its seconds.", min=1)] = 1,
+) -> None:
+    """Try the experts on a picture, by the default plan of tasks, and print what each finds."""
+    import asyncio
+
+    from lightemma.data.pictures import PicturePolicy, load_picture
+    from lightemma.errors import UserError
+    from lightemma.experts.executor import Scene, execute
+    from lightemma.experts.motion_words import motion_in_words
+    from lightemma.experts.places import places
+    from lightemma.experts.registry import chosen_experts
+    from lightemma.experts.selection import by_rank
+    from lightemma.experts.task_plan import default_plan
+
+    if (focal is None) != (height is None):
+        raise UserError("--focal and --height together say how the camera looks at the road; give both, or none.")
+    pictures = {"picture": load_picture(image, PicturePolicy())}
+    if earlier is not None:
+        pictures["earlier-picture"] = load_picture(earlier, PicturePolicy())
+    size = pictures["picture"].size
+    frame = _frame(_level_camera(focal, height, size) if focal and height else None, speed)
+    made = chosen_experts(expert or ["all"])
+    scene = Scene(frame, pictures, {"motion": motion_in_words(frame.history)[0]})
+    tasks = default_plan([one.card for one in made], scene.given)
+    if not tasks:
+        raise UserError(
+            "None of these experts can do anything with this picture alone; add those whose results they need."
+        )
+    chosen, _ = by_rank(tasks, made)
+
+    async def times() -> list[list[Done]]:
+        by = {number: one.expert for number, one in chosen.items()}
+        return [await execute(tasks, by, scene, places()) for _ in range(repeat)]
+
+    runs = asyncio.run(times())
+    for place, one in enumerate(runs[-1]):
+        seconds = sorted(run[place].seconds for run in runs)[len(runs) // 2]
+        echo(f"{one.task.id}. {one.task.task} by {one.expert or 'nobody'}: {one.outcome}, {seconds:.3f} s")
+        for name, text in one.task.args.items():
+            echo(f"    {name}: {text}")
+        if one.found is None:
+            echo(f"    {one.why}")
+            continue
+        echo(f"    {one.found.words}")
+        for key, value in one.found.numbers.items():
+            echo(f"    {key} = {value:g}")
+        for box in one.found.boxes:
+            echo(f"    {box.label} {box.score:.2f} at {box.left:.0f}, {box.top:.0f}, {box.right:.0f}, {box.bottom:.0f}")
+
+
+def _frame(camera: Camera | None, speed: float) -> Frame:
+    """A frame of a car that has driven straight on at one speed."""
+    import numpy as np
+
+    from lightemma.frame import EgoHistory, Frame, Pose
+    from lightemma.protocol import LIGHTEMMA
+
+    count = LIGHTEMMA.history_positions
+    positions = np.column_stack([speed * LIGHTEMMA.dt * np.arange(1 - count, 1), np.zeros(count)])
+    actions = np.tile([speed, 0.0], (LIGHTEMMA.history_actions, 1))
+    return Frame(
+        "picture", 0, "picture", 0, "", None, camera, Pose(0.0, 0.0, 0.0), EgoHistory(positions, actions), None
+    )
+
+
+def _level_camera(focal: float, height: float, size: tuple[int, int]) -> Camera:
+    """A camera that looks straight ahead, its principal point in the middle of the picture, above nuScenes' place."""
+    import numpy as np
+
+    from lightemma.frame import Camera
+
+    across, down = (size[0] - 1) / 2, (size[1] - 1) / 2
+    intrinsic = np.array([[focal, 0.0, across], [0.0, focal, down], [0.0, 0.0, 1.0]])
+    return Camera(intrinsic, np.array([0.5, -0.5, 0.5, -0.5]), np.array([1.7, 0.0, height]), size)
