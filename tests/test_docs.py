@@ -1,6 +1,7 @@
 """What the pages show works as shown."""
 
 import csv
+import json
 import re
 import runpy
 import subprocess
@@ -8,11 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lightemma.data.source_kinds import SOURCES
+from lightemma.experts.http_service import ServiceFile
+from lightemma.experts.registry import EXPERTS
 from lightemma.parsing import KINDS
+from lightemma.planners.expert_tools import ExpertTools
 from lightemma.planners.registry import PLANNERS
-from tests.conftest import make_frames, steady_run
+from lightemma.run_folder.store import read_frames
+from tests.conftest import STEADY_TEXT, make_frames, steady_run
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -58,6 +64,35 @@ def test_the_example_source_is_driven_and_fills_every_table(cli, here):
         row = next(csv.DictReader(file))
     assert [row[key] for key in ("frames", "ground_frames", "lane_frames", "note")] == ["12", "12", "12", ""]
     assert "location: test track" in (here / "tables" / "strata.csv").read_text()
+
+
+def test_the_example_expert_looks_before_the_model_drives(cli, here):
+    (example,) = blocks("experts.md", "python")
+    assert len([line for line in example.splitlines() if line.strip()]) <= 20
+    (here / "my_expert.py").write_text(example)
+    answers = {
+        "tools-plan": ['[{"task": "light-level", "id": 1, "args": {"picture": "<resource-picture>"}}]'],
+        **{"scene": ["A road."], "intent": ["Go on."], "action": [STEADY_TEXT]},
+    }
+    model = {"name": "m", "provider": "scripted", "model": "m", "options": {"answers": answers, "repeat": True}}
+    (here / "m.yaml").write_text(json.dumps(model))
+    data = f"tests.planners.pictured_drives:PicturedDrives:{here / 'pictures'}"
+    option = ("--planner-option", 'experts=["my_expert:Darkness"]')
+    done = cli("run", "--data", data, "--model", "m.yaml", "--planner", "expert-tools", *option, "--limit", "2")
+    assert done.status == 0, done.err
+    (folder,) = (here / "results").glob("m+expert-tools*")
+    for frame in read_frames(folder):
+        (task,) = frame.tools.tasks
+        assert (frame.outcome, task.outcome, task.expert) == ("ok", "ok", "darkness")
+        assert f"- {task.words}" in frame.calls[1].prompt
+
+
+def test_every_expert_and_option_is_on_its_page():
+    page = (DOCS / "experts.md").read_text(encoding="utf-8")
+    assert all(f"| `{name}` |" in page for name in EXPERTS)
+    assert all(f"`{name}=" in page for name in ExpertTools.Options.model_fields)
+    (service,) = blocks("experts.md", "yaml")
+    assert ServiceFile.model_validate(yaml.safe_load(service)).timeout_s == 5
 
 
 def test_every_source_is_on_the_data_page():

@@ -1,7 +1,7 @@
 """How well a model plans tasks: its plans against plans written by hand, as TaskBench scores them (Shen et al. 2023).
 
-Nodes are the tasks of a plan by name, edges the pairs of tasks of which one waits for the other. Both are compared as multisets;
-F1 = 2 m / (p + g) with m in common, p planned and g in the plan written by hand, and 1 where both are empty.
+Nodes are the tasks of a plan by name, edges the pairs of tasks of which one waits for the other. Both are compared as
+multisets; F1 = 2 m / (p + g) with m in common, p planned and g in the plan written by hand, and 1 where both are empty.
 """
 
 from __future__ import annotations
