@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lightemma.experts.executor import Done
 from lightemma.experts.found_check import shortened
+from lightemma.experts.lies import ALARMS
 
 _HEAD = "What tools report about this moment (a tool can be wrong):"
 #: Characters of a line that is still worth reading.
@@ -18,11 +19,11 @@ def driving_context(done: Sequence[Done], most: int, planted: str = "") -> str:
     Args:
         done: how the tasks ended; those that failed are left out, since a model can make nothing of them.
         most: characters. What does not fit is cut between words, later findings first.
-        planted: a false alarm that is put first.
+        planted: a false alarm that is put first, in place of the findings that would contradict it.
     """
     said = [planted] if planted else []
-    # A detection whose distance is known is said once, by the task that depends on it; equal words are said once.
-    said += [one.found.words for one in done if one.found is not None]
+    replaced = ALARMS.get(planted, frozenset())
+    said += [one.found.words for one in done if one.found is not None and one.task.task not in replaced]
     lines = [_HEAD]
     room = most - len(_HEAD)
     for words in dict.fromkeys(said):

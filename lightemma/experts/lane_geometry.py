@@ -117,15 +117,15 @@ def fitted(marks: FloatArray) -> tuple[float, float, list[float]]:
         for curvature in _CURVATURES:
             place = ((straight - curvature * x * x / 2 + 2 * _ASIDE) / _BIN).astype(int)
             inside = (place >= 0) & (place < bins)
-            counts = np.bincount(place[inside], weights[inside], minlength=bins)
+            weighed = np.bincount(place[inside], weights[inside], minlength=bins)
             # Lines that fall on the border of two bins count as much as those within one. On equal terms the straighter wins.
-            sharp = float(((counts[1:] + counts[:-1]) ** 2).sum()) * (1.0 - 2.0 * abs(curvature))
+            sharp = float(((weighed[1:] + weighed[:-1]) ** 2).sum()) * (1.0 - 2.0 * abs(curvature))
             if sharp > sharpest:
                 best, sharpest = (float(heading), float(curvature)), sharp
     heading, curvature = best
     moved = y - heading * x - curvature * x * x / 2
     place = np.clip(((moved + 2 * _ASIDE) / _BIN).astype(int), 0, bins - 1)
-    counts = np.convolve(np.bincount(place, weights, minlength=bins), np.ones(3), "same")
+    counts: FloatArray = np.convolve(np.bincount(place, weights, minlength=bins), np.ones(3), "same")
     lines = []
     for one in np.flatnonzero(counts >= _SECOND * counts.max()):
         if counts[one] == counts[max(0, one - 4) : one + 5].max():

@@ -100,6 +100,8 @@ class ExpertTools(ChainOfThought):
                 )
         self._controller = ToolController(self.experts, self.prompts, self.options.card_chars)
         self._made: dict[str, Deliberation] = {}
+        #: Scene and frame -> what was decided before its call, None without one, and after.
+        self._decisions: dict[tuple[str, str], tuple[Deliberation | None, Deliberation]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._kept: dict[str, _Kept] = {}
 
@@ -196,10 +198,21 @@ class ExpertTools(ChainOfThought):
         key = frame.scene if self.options.replan == "scene" else ""
         # Frames of a scene wait for its plan; every frame makes one call at most, so a repair or a choice is the next one's.
         async with self._locks.setdefault(key, asyncio.Lock()):
+            # A frame may be planned twice (a batch first collects its calls): it then asks what it asked before.
+            place = (key, frame.sample_token)
+            if place in self._decisions:
+                before_it, after_it = self._decisions[place]
+                if before_it is None:
+                    return after_it, asked
+                again = replace(before_it)
+                await self._step(again, call, scene, {}, asked)
+                return again, asked
             made = self._made.setdefault(key, Deliberation())
-            if made.next is not None:
+            due = None if made.next is None else replace(made)
+            if due is not None:
                 await self._step(made, call, scene, {}, asked)
-        return made, asked
+            self._decisions[place] = (due, replace(made))
+        return self._decisions[place][1], asked
 
     async def _step(
         self, made: Deliberation, call: Call, scene: Scene, before: Mapping[int, str], asked: list[CallRecord]

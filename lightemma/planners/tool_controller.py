@@ -150,7 +150,7 @@ class ToolController:
             raise CallFailed(outcome, record)
         answer = result.completion.text
         if stage == CHOOSE:
-            made.chosen |= read_choices(answer, made.several, self.experts)
+            made.chosen = {**made.chosen, **read_choices(answer, made.several, self.experts)}
             made.next = None
             return record
         try:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import io
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from lightemma.camera import project
+from lightemma.experts import ssd_detector
 from lightemma.experts.base import Box, Question, ground_points
 from lightemma.experts.ground_distance import GroundDistance
 from lightemma.experts.lane_geometry import LaneGeometry
 from lightemma.experts.lead_speed import LeadSpeed
 from lightemma.experts.light_state import LightState
 from lightemma.experts.motion_words import MotionWords, motion_in_words
-from lightemma.experts.ssd_detector import suppressed
+from lightemma.experts.ssd_detector import SsdDetector, suppressed
 from lightemma.frame import EarlierPicture, EgoHistory, Picture
 from lightemma.simulation.render.pinhole import front_camera
 from tests.conftest import make_frame, steady
@@ -190,3 +193,23 @@ def test_two_pictures_say_whether_the_view_has_changed():
 def test_boxes_that_overlap_are_one():
     boxes = [Box("car", 0.6, 0, 0, 10, 10), Box("truck", 0.9, 1, 0, 11, 10), Box("car", 0.5, 8, 0, 18, 10)]
     assert [(box.label, box.score) for box in suppressed(boxes)] == [("truck", 0.9), ("car", 0.5)]
+
+
+def test_the_detector_scales_boxes_and_leaves_out_what_is_no_road_user(monkeypatch, tmp_path):
+    """With a network that gives fixed rows in place of OpenCV's."""
+    rows = np.array(
+        [
+            [0, 3, 0.9, 0.25, 0.5, 0.5, 0.75],  # a car
+            [0, 3, 0.8, 0.26, 0.5, 0.5, 0.75],  # the same car
+            [0, 17, 0.9, 0.1, 0.1, 0.2, 0.2],  # a cat
+            [0, 1, 0.2, 0.1, 0.1, 0.2, 0.2],  # hardly a person
+            [0, 10, 0.5, 0.9, 0.2, 0.8, 0.3],  # no box
+        ]
+    )
+    net = SimpleNamespace(setInput=lambda blob: None, forward=lambda: rows.reshape(1, 1, 5, 7))
+    dnn = SimpleNamespace(readNetFromTensorflow=lambda *_: net, blobFromImage=lambda image, **_: image)
+    monkeypatch.setitem(sys.modules, "cv2", SimpleNamespace(dnn=dnn))
+    monkeypatch.setattr(ssd_detector, "_folder", lambda: tmp_path)
+    found = SsdDetector().look(Question(FRAME, {"picture": shown(street()[0])}))
+    assert found.words == "Detected: 1 x car."
+    assert found.boxes == (Box("car", 0.9, 159.5, 179.5, 319.5, 269.5),)

@@ -14,8 +14,11 @@ from lightemma.backends.base import CallError
 from lightemma.backends.scripted import ScriptedBackend
 from lightemma.errors import UserError
 from lightemma.experts.base import Card, Expert, Found, Question
+from lightemma.experts.context import driving_context
+from lightemma.experts.executor import Done
 from lightemma.experts.lies import ALARMS, planted_alarm
 from lightemma.experts.places import Places
+from lightemma.experts.task_plan import Task
 from lightemma.frame import Pose
 from lightemma.planners.base import PlannerSettings, View
 from lightemma.planners.chain_of_thought import ChainOfThought
@@ -248,6 +251,17 @@ def test_once_in_a_scene_takes_one_call_more_in_a_frame_at_most():
     assert (other.tools.asked, other.tools.plan) == (1, "default")
 
 
+def test_a_frame_that_is_planned_twice_asks_and_does_the_same_again():
+    answers = {"tools_plan": ["what?"], "tools_repair": [COUNT], "tools_choose": [CHOICE]}
+    made = asked(options("Counter", "SlowCounter", replan="scene"), **answers)
+    frames = [make_frame(index=index) for index in range(5)]
+    first, again = ([made.plan(frame) for frame in frames] for _ in range(2))
+    for one, other in zip(first, again, strict=True):
+        assert (one.tools.asked, one.tools.plan) == (other.tools.asked, other.tools.plan)
+        assert [call.prompt for call in one.calls] == [call.prompt for call in other.calls]
+        assert [task.expert for task in one.tools.tasks] == [task.expert for task in other.tools.tasks]
+
+
 def test_once_in_a_run_is_asked_for_one_scene_alone_even_when_frames_are_concurrent():
     made = asked(options(replan="never"), tools_plan=[MOTION])
 
@@ -292,6 +306,13 @@ def test_false_alarms_are_planted_at_the_stated_rate_and_said_first():
     plan = made.plan()
     assert plan.tools.planted in ALARMS
     assert made.prompts("scene")[0].splitlines()[1] == f"- {plan.tools.planted}"
+    done = [
+        Done(Task(number, task), "one", "ok", Found(f"Nothing by {task}."))
+        for number, task in enumerate(("light-state", "ground-distance", "motion-words"))
+    ]
+    for alarm, replaced in ALARMS.items():
+        context = driving_context(done, 600, alarm)
+        assert [f"by {one.task.task}" in context for one in done] == [one.task.task not in replaced for one in done]
     honest = asked(options(tools="lying", lie_rate=0.0)).plan()
     assert not honest.tools.planted
 
