@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from lightemma.cli import main
-from lightemma.prompts.sets import SINGLE_PLACES
+from lightemma.prompts.sets import SINGLE_PLACES, TOOL_PLACES
 from lightemma.run_folder.records import STAGES
 from lightemma.run_folder.store import read_frames, read_manifest
 from tests.conftest import STEADY_TEXT, good_answer, make_frames, steady_run, write_archive
@@ -200,6 +200,7 @@ def test_prompts_are_listed_and_shown(place, cli):
         *(f"--- {stage}" for stage in STAGES),
         *(f"--- {stage}, as a turn of a dialogue" for stage in STAGES[1:]),
         *(f"--- {one}, a planner's only prompt" for one in SINGLE_PLACES),
+        *(f"--- {one}, a question that controls tools" for one in TOOL_PLACES),
     ]
     assert "{{curvatures}}" in shown
 
