@@ -76,10 +76,10 @@ def lit_discs(pixels: PixelArray, *, boards: bool = True) -> list[Box]:
             wide, high = right - left + 1, bottom - top + 1
             if not 0.4 <= wide / high <= 2.5 or high > max(3.0, _LARGEST * height if boards else height):
                 continue
-            # A board reaches one disc to each side and two up or down, more than one way from each of its discs.
-            around = dark[
-                max(0, top - 2 * high) : bottom + 1 + 2 * high, max(0, left - wide // 2) : right + 1 + wide // 2
-            ]
+            # The board of a red disc goes on below it, that of a green one above; the backs of others may be around.
+            upper = 0 if colour == "red" else 2 * high
+            lower = 0 if colour == "green" else 2 * high
+            around = dark[max(0, top - upper) : bottom + 1 + lower, max(0, left - wide // 2) : right + 1 + wide // 2]
             score = float(around.mean()) if around.size else 0.0
             if boards and score < _BOARD:
                 continue
