@@ -47,14 +47,20 @@ class LaneGeometry(Expert):
         if len(marks) < _FEWEST:
             return Found("No lane marks are seen clearly.")
         heading, curvature, lines = fitted(marks)
-        words = f"The lane {_bend(curvature)}."
-        numbers = {"lane_curvature_1pm": round(curvature, 4), "heading_error_rad": round(-heading, 4)}
         left, right = [y for y in lines if y > 0], [y for y in lines if y <= 0]
-        if left and right and _NARROWEST <= min(left) - max(right) <= _WIDEST:
-            width, middle = min(left) - max(right), (min(left) + max(right)) / 2
-            numbers |= {"lane_width_m": round(width, 2), "lane_offset_m": round(-middle, 2)}
-            side = "left" if middle < 0 else "right"
-            words += f" It is {width:.1f} m wide; our car is {abs(middle):.1f} m to the {side} of its middle."
+        if not (left and right and _NARROWEST <= min(left) - max(right) <= _WIDEST):
+            return Found("No lane with marks at both sides is seen clearly.")
+        width, middle = min(left) - max(right), (min(left) + max(right)) / 2
+        words = (
+            f"The lane {_bend(curvature)}. It is {width:.1f} m wide; our car is {abs(middle):.1f} m to the "
+            f"{'left' if middle < 0 else 'right'} of its middle."
+        )
+        numbers = {
+            "lane_curvature_1pm": round(curvature, 4),
+            "heading_error_rad": round(-heading, 4),
+            "lane_width_m": round(width, 2),
+            "lane_offset_m": round(-middle, 2),
+        }
         return Found(words, numbers=numbers)
 
 
