@@ -2,6 +2,7 @@
 
     python scripts/bench_experts.py                  # the executor's seconds, and a scripted controller's F1
     python scripts/bench_experts.py --model NAME     # a model's F1, with guided JSON where it can
+    python scripts/bench_experts.py --frames 200     # experts against the truth on pictures of the city
 
 Exit status 1 if a promise is broken: three independent tasks of 0.3 s and one that waits for them within 0.75 s; F1 of 1 for a
 controller that writes the plans written by hand.
@@ -76,6 +77,11 @@ def shown(name: str, scores: Sequence[PlanScore]) -> bool:
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--model", help="a name in configs/models, a YAML, or package.module:Class")
+    options.add_argument("--frames", type=int, default=0, help="pictures of the city for experts to look at")
+    options.add_argument("--scenarios", default="all")
+    options.add_argument("--first-seed", type=int, default=770_000)
+    options.add_argument("--renderer", default="auto")
+    options.add_argument("--conditions", default="day")
     given = options.parse_args()
     seconds = asyncio.run(executor_seconds())
     good = seconds <= MOST_S
@@ -87,6 +93,11 @@ def main() -> int:
         from lightemma.sessions.models import make_backend
 
         shown(given.model, asyncio.run(planning(make_backend(given.model))))
+    if given.frames:
+        from experts_sight import look, report
+
+        print(f"experts on pictures of the city, {given.conditions}, drives from seed {given.first_seed}:")
+        good &= report(look(given.frames, given.first_seed, given.renderer, given.conditions, given.scenarios))
     return 0 if good else 1
 
 
