@@ -35,6 +35,7 @@ from lightemma.errors import UserError
 from lightemma.files import private_folder, write_whole
 from lightemma.frame import EgoHistory, FloatArray, Frame, Picture, Pose
 from lightemma.kinematics import actions_from_poses, hold_last_action, to_ego_frame
+from lightemma.observed_facts import ObservedFacts
 from lightemma.protocol import LIGHTEMMA
 
 #: Microseconds since 1970 at which every episode begins: an invented day, so that time stamps have the form of a data set's.
@@ -69,6 +70,7 @@ class DecisionPoint:
         label: what the world's expert would do; None in a world without one.
         driver_error: why a privileged driver has no plan, in one line.
         finished: how it ended, once it is over.
+        facts: what is seen, in numbers, where the rules ask for it.
     """
 
     frame: Frame | None
@@ -77,6 +79,7 @@ class DecisionPoint:
     label: ExpertLabel | None = None
     driver_error: str | None = None
     finished: Finished | None = None
+    facts: ObservedFacts | None = None
 
 
 class Episode:
@@ -163,7 +166,7 @@ class Episode:
             command_m=shown.command_m,
         )
         plan, why = driver_plan(self._driver, world) if self._driver else (None, None)
-        return DecisionPoint(frame, shown.picture, plan, label, why)
+        return DecisionPoint(frame, shown.picture, plan, label, why, facts=shown.facts)
 
     def advance(self, actions: FloatArray | None, latency_s: float = 0.0) -> DecisionPoint:
         """Drives on until the next decision is due.

@@ -221,7 +221,8 @@ class _Driving:
 
     async def _drive(self, spec: EpisodeSpec) -> None:
         driver = self._planner if isinstance(self._planner, PrivilegedDriver) else None
-        task = EpisodeTask(self._run.writer.folder, spec, self._work.rules, driver, self._draws)
+        rules = replace(self._work.rules, facts=True) if self._needs.truth else self._work.rules
+        task = EpisodeTask(self._run.writer.folder, spec, rules, driver, self._draws)
         frames: list[FrameRecord] = []
         seen: list[tuple[EarlierPicture, Picture]] = []
         finished: Finished | None = None
@@ -256,6 +257,12 @@ class _Driving:
                 f"The world '{self._work.place}' has no route that says where to go next; leave `command` out.",
                 "command",
             )
+        if self._needs.truth and point.facts is None:
+            raise UserError(
+                f"The world '{self._work.place}' does not say what can be seen, which this planner needs to know; take "
+                "another planner or world.",
+                "planner_options",
+            )
         view = View()
         if picture is not None:
             del seen[: max(0, len(seen) - max(self._needs.pictures - 1, 0))]
@@ -263,6 +270,7 @@ class _Driving:
             view = View((*(earlier for _, earlier in seen), picture))
             if frame.image_path is not None:
                 seen.append((EarlierPicture(frame.image_path, frame.timestamp), picture))
+        view = replace(view, facts=point.facts if self._needs.truth else None)
         if isinstance(self._planner, PrivilegedDriver):
             planned = self._driver_planned(point)
         else:

@@ -105,11 +105,6 @@ def _check_inputs(job: Job) -> None:
             f"'{job.name}' needs examples from other scenes, which a world does not have; leave `few_shot` out.",
             "few_shot",
         )
-    if needs.truth:
-        raise UserError(
-            f"'{job.name}' needs to know who was around, which only annotated recordings say; give it to `lightemma run`.",
-            "planner_options",
-        )
 
 
 def rules_of(world: WorldSettings) -> LoopRules:

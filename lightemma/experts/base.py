@@ -15,6 +15,7 @@ import numpy as np
 from lightemma.agents import Surroundings
 from lightemma.camera import sized
 from lightemma.frame import Camera, FloatArray, Frame, Picture, PixelArray
+from lightemma.observed_facts import ObservedFacts
 
 #: Where an expert computes: in this process, at an HTTP address, or a model of the transformers library in a local folder.
 Endpoint = Literal["local", "http", "hf"]
@@ -152,7 +153,7 @@ class Question:
     numbers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
     truth: Surroundings | None = None
-    facts: object = None
+    facts: ObservedFacts | None = None
 
     def pixels(self, argument: str = "picture") -> PixelArray:
         """(height, width, 3) red, green, blue of a picture.

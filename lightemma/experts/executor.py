@@ -14,6 +14,7 @@ from lightemma.experts.found_check import Rubbish, checked
 from lightemma.experts.places import NotReturning, Places, TooLate
 from lightemma.experts.task_plan import Task, filled, in_order, references
 from lightemma.frame import Frame, Picture
+from lightemma.observed_facts import ObservedFacts
 from lightemma.plugins import error_line
 
 TaskOutcome = Literal["ok", "failed", "timeout", "rubbish", "skipped"]
@@ -59,7 +60,7 @@ class Scene:
     words: Mapping[str, str] = field(default_factory=dict)
     before: Mapping[int, Found] = field(default_factory=dict)
     truth: Surroundings | None = None
-    facts: object = None
+    facts: ObservedFacts | None = None
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -184,7 +185,9 @@ def question_of(task: Task, card: Card, scene: Scene, done: Mapping[int, Done]) 
             numbers[name] = {key: value for one in named for key, value in _finding(one, found).numbers.items()}
     if card.camera and scene.frame.camera is None:
         raise Missing("the data do not say how the camera looks at the road")
-    truth, facts = (scene.truth, scene.facts) if card.privileged else (None, None)
+    # What no camera shows is not for oracles, either: they are the ceiling of what can be seen.
+    facts = scene.facts.visible() if scene.facts is not None and card.privileged else None
+    truth = scene.truth if card.privileged else None
     if card.privileged and truth is None and facts is None:
         raise Missing("the truth of this frame is not known")
     frame = replace(scene.frame, future=None, command=None)

@@ -6,6 +6,7 @@ import numpy as np
 
 from lightemma.agents import CAR_AHEAD, CAR_LENGTH, KINDS, Agents
 from lightemma.experts.base import Card, Expert, Found, Question
+from lightemma.observed_facts import ObservedFacts
 from lightemma.protocol import LIGHTEMMA
 
 #: Metres: how far ahead and to each side it speaks of; half a lane; how many road users it names.
@@ -33,6 +34,8 @@ class OracleRoadUsers(Expert):
         Raises:
             ValueError: if they were not recorded.
         """
+        if question.facts is not None:
+            return _by_facts(question.facts)
         if question.truth is None or question.truth.agents is None:
             raise ValueError("the road users of this frame are not known")
         agents = question.truth.agents
@@ -59,6 +62,27 @@ class OracleRoadUsers(Expert):
                 if speed is not None:
                     numbers["lead_speed_mps"] = round(speed, 2)
         return Found(f"Ahead: {'; '.join(said)}.", numbers=numbers)
+
+
+def _by_facts(facts: ObservedFacts) -> Found:
+    """What a world says can be seen: the leader first, then the nearest others ahead."""
+    leader = facts.leader
+    ahead = [one for one in facts.things if 0.0 < one.distance < _FAR and abs(one.box_3d[1]) < _ASIDE]
+    named = sorted(ahead, key=lambda one: (leader is None or one.number != leader.number, one.distance))[:_MOST]
+    if not named:
+        return Found(f"No road user is seen within {_FAR:g} m ahead.")
+    said = []
+    for one in named:
+        is_leader = leader is not None and one.number == leader.number
+        aside = one.box_3d[1]
+        where = "in our lane" if is_leader else f"{abs(aside):.0f} m to the {'left' if aside > 0 else 'right'}"
+        gap = leader.gap if is_leader and leader is not None else one.distance
+        moves = f", moving at {one.speed:.1f} m/s" if one.speed >= 0.3 else ", standing"
+        said.append(f"{one.kind} {gap:.0f} m ahead {where}{moves}")
+    numbers = (
+        {} if leader is None else {"lead_distance_m": round(leader.gap, 2), "lead_speed_mps": round(leader.speed, 2)}
+    )
+    return Found(f"Ahead: {'; '.join(said)}.", numbers=numbers)
 
 
 def _speed(agents: Agents, one: int) -> float | None:

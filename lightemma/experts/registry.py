@@ -23,6 +23,8 @@ EXPERTS = {
     "lane-geometry": "lightemma.experts.lane_geometry:LaneGeometry",
     "candidates": "lightemma.experts.candidates:Candidates",
     "oracle-road-users": "lightemma.experts.oracle_road_users:OracleRoadUsers",
+    "oracle-light": "lightemma.experts.oracle_light:OracleLight",
+    "oracle-lane": "lightemma.experts.oracle_lane:OracleLane",
 }
 
 ALL = "all"

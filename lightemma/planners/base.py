@@ -16,6 +16,7 @@ from lightemma.backends.config import ModelConfig
 from lightemma.config_files import reason_of
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray, Frame, Picture
+from lightemma.observed_facts import ObservedFacts
 from lightemma.parsing import Tier
 from lightemma.planners.prompt_style import Cameras, PromptStyle
 from lightemma.prompts.sets import PromptSet
@@ -120,12 +121,14 @@ class View:
         others: pictures of the other cameras by channel, such as ``CAM_BACK``.
         examples: as many as are needed.
         truth: who was around, as recorded, where the planner needs the truth and the data know it.
+        facts: what a world says can be seen, where the planner needs the truth.
     """
 
     pictures: tuple[Picture, ...] = ()
     others: Mapping[str, Picture] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
     truth: Surroundings | None = None
+    facts: ObservedFacts | None = None
 
     @property
     def picture(self) -> Picture | None:

@@ -152,7 +152,7 @@ class ExpertTools(ChainOfThought):
     async def plan(self, frame: Frame, view: View, calls: Calls) -> Plan:
         """Tools first, then the three stages."""
         call = calls[MAIN]
-        shown = replace(view, pictures=view.pictures[-self.style.pictures :], truth=None)
+        shown = replace(view, pictures=view.pictures[-self.style.pictures :], truth=None, facts=None)
         if self.options.tools == "none":
             return await self.staged(frame, shown, call)
         kept = self._kept.get(frame.scene) if self.options.keep else None
@@ -241,6 +241,7 @@ def _scene(frame: Frame, view: View, kept: _Kept | None) -> Scene:
         {"motion": motion_in_words(frame.history)[0]},
         {} if kept is None else kept.found,
         view.truth,
+        view.facts,
     )
 
 
