@@ -3,6 +3,7 @@
     python scripts/bench_experts.py                  # the executor's seconds, and a scripted controller's F1
     python scripts/bench_experts.py --model NAME     # a model's F1, with guided JSON where it can
     python scripts/bench_experts.py --frames 200     # experts against the truth on pictures of the city
+    python scripts/bench_experts.py --ceiling 400    # what a reader gains that obeys oracles
 
 Exit status 1 if a promise is broken: three independent tasks of 0.3 s and one that waits for them within 0.75 s; F1 of 1 for a
 controller that writes the plans written by hand.
@@ -79,6 +80,7 @@ def main() -> int:
     options.add_argument("--model", help="a name in configs/models, a YAML, or package.module:Class")
     options.add_argument("--frames", type=int, default=0, help="pictures of the city for experts to look at")
     options.add_argument("--scenarios", default="all")
+    options.add_argument("--ceiling", type=int, default=0, help="frames of a reader that obeys oracles")
     options.add_argument("--first-seed", type=int, default=770_000)
     options.add_argument("--renderer", default="auto")
     options.add_argument("--conditions", default="day")
@@ -98,6 +100,11 @@ def main() -> int:
 
         print(f"experts on pictures of the city, {given.conditions}, drives from seed {given.first_seed}:")
         good &= report(look(given.frames, given.first_seed, given.renderer, given.conditions, given.scenarios))
+    if given.ceiling:
+        from experts_ceiling import ceiling
+
+        print(f"a reader that obeys the driving context, drives from seed {given.first_seed}:")
+        good &= ceiling(given.ceiling, given.first_seed)
     return 0 if good else 1
 
 
