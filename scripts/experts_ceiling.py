@@ -106,9 +106,8 @@ def ceiling(frames: int, first_seed: int) -> bool:
         for mode, values in errors.items():
             all_errors[mode] += values
         without, told = (float(np.mean(errors[mode])) for mode in ("none", "oracle"))
-        print(
-            f"  {name}: L2 {without:.2f} m without, {told:.2f} m with oracles ({told / max(without, 1e-9):.2f}), {len(errors['none'])}"
-        )
+        part = told / max(without, 1e-9)
+        print(f"  {name}: L2 {without:.2f} m without, {told:.2f} m with oracles ({part:.2f}), {len(errors['none'])}")
     without, told = (float(np.mean(all_errors[mode])) for mode in ("none", "oracle"))
     good = told <= MOST * without
     print(

@@ -114,7 +114,10 @@ def test_every_name_makes_the_planner_of_that_name(name):
     assert planner.name == name
     assert bool(planner.needs().models) != isinstance(planner, KinematicPlanner)
     if planner.needs().models:
-        assert planner.settings() == {"parser": "tolerant", **planner.options.model_dump(mode="json")}
+        # A manifest may say more than was chosen, such as which experts `all` means today, but never less.
+        settings = planner.settings()
+        assert settings["parser"] == "tolerant"
+        assert set(planner.options.model_dump()) <= set(settings)
 
 
 def test_an_unknown_planner_offers_near_names():
