@@ -101,11 +101,10 @@ class Labeller:
         return EgoCar(ego.pose, ego.speed, ego.curvature, self._limits, self._world.protocol)
 
     def _pairs(self, plan: ExpertPlan) -> FloatArray:
-        pairs = mean_pairs(plan.motion, self._limits, self._world.protocol)
         if self._world.ego.limits is None:
-            # Such a car has each curvature at once, so that nothing is to be measured.
-            pairs[:, 1] = plan.actions[:, 1]
-        return pairs
+            # A car that has each pair at once keeps a speed for the whole half second: it is the mean and the end.
+            return plan.actions
+        return mean_pairs(plan.motion, self._limits, self._world.protocol)
 
     def _comes_back(self) -> bool:
         """Whether the car can be back on its route soon, on the road and without touching what stands."""
