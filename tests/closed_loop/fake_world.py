@@ -11,7 +11,7 @@ import numpy as np
 from lightemma.closed_loop.records import Crash, EpisodeOutcome
 from lightemma.closed_loop.replay import ActorEntry, ReplayStep
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
-from lightemma.closed_loop.world import CarState, ExpertLabel, Observation, World
+from lightemma.closed_loop.world import CarState, ExpertLabel, ExpertWords, Observation, World
 from lightemma.closed_loop.world_factory import EpisodeChoice, WorldFactory
 from lightemma.closed_loop.world_info import WorldInfo
 from lightemma.frame import Camera, FloatArray, Picture, Pose
@@ -24,7 +24,9 @@ SCENARIOS = ("open", "wall", "light", "walker", "hard")
 
 
 class FakeWorld(World):
-    """Commands are reached immediately. ``wall`` is a car and ``walker`` a person at 30 m, ``light`` a red light at 20 m.
+    """Commands are reached immediately. ``lost`` has no valid label from 30 m on.
+
+    ``wall`` is a car and ``walker`` a person at 30 m, ``light`` a red light at 20 m.
 
     The bytes of a picture say what is drawn; they are no real picture.
     """
@@ -70,7 +72,8 @@ class FakeWorld(World):
         camera = Camera(np.eye(3), np.array([0.5, -0.5, 0.5, -0.5]), np.array([1.7, 0.0, 1.5]), self.rules.size)
         picture = self.picture(self.spec.picture_seed(self.decisions)) if self.pictures else None
         self.decisions += 1
-        return Observation(camera, picture, integrate(self.label().actions))
+        label = self.label()
+        return Observation(camera, picture, integrate(label.actions) if label.valid else None)
 
     def picture(self, seed: int) -> Picture:
         if self.spec.scenario == "hard":
@@ -99,7 +102,9 @@ class FakeWorld(World):
             self.end = "time-out"
 
     def label(self) -> ExpertLabel:
-        return ExpertLabel(np.tile([START_SPEED, 0.0], (6, 1)))
+        if self.spec.scenario == "lost" and self.x >= 30.0:
+            return ExpertLabel(np.tile([900.0, 0.0], (6, 1)), False, "nobody knows the way")
+        return ExpertLabel(np.tile([START_SPEED, 0.0], (6, 1)), words=ExpertWords("A road.", "I go on.", "It is free."))
 
     def outcome(self) -> EpisodeOutcome:
         return EpisodeOutcome(

@@ -10,19 +10,26 @@ from pathlib import Path
 from typing import Self
 
 import msgspec
+import numpy as np
 import pytest
 
 from lightemma.backends.base import Backend, CallError, Completion, PicturePart, Request
 from lightemma.backends.config import Limits, ModelConfig, Price
 from lightemma.backends.scripted import ScriptedBackend
+from lightemma.closed_loop.driven_source import DrivenSource
 from lightemma.closed_loop.drivers import own_driver, run_names
 from lightemma.closed_loop.episode import DecisionPoint
 from lightemma.closed_loop.episodes_of_world import EpisodesOfWorld
 from lightemma.closed_loop.hosts import EpisodeTask, InProcessHost, ProcessHost
 from lightemma.closed_loop.records import read_episodes
 from lightemma.closed_loop.replay import read_replay
+from lightemma.closed_loop.results import results_of
 from lightemma.closed_loop.spec import LoopRules, episodes
+from lightemma.closed_loop.study import load_driven
+from lightemma.comparing.context import context_of
+from lightemma.comparing.frame_view import frame_view
 from lightemma.errors import UserError
+from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.records import Usage
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
@@ -308,3 +315,36 @@ def test_a_planner_is_given_the_pictures_of_earlier_decisions(tmp_path):
         for number, frame in enumerate(mine):
             before = [one.image_sha256 for one in mine[max(0, number - 2) : number + 1]]
             assert shown[frame.sample_token] == before, "earlier decisions first, the frame's own last"
+
+
+def test_labels_are_stored_and_one_that_is_not_valid_is_no_ground_truth_anywhere(tmp_path):
+    backend = scripted({**GOOD, "action": [plan_text(steady(4.0))]})
+    tour(tmp_path, backend=backend, scenarios=["lost"], seeds=(0,), rules=LoopRules(draw=False)).run()
+    folder = tmp_path / "drive-scripted"
+    frames = read_frames(folder)
+    lost = [frame for frame in frames if not frame.label.valid]
+    assert 0 < len(lost) < len(frames)
+    assert all((frame.ground_truth is None) == (frame in lost) for frame in frames)
+    assert {frame.label.reason for frame in lost} == {"nobody knows the way"}
+    assert frames[0].label.words.intent == "I go on."
+    assert frames[0].label.actions == [(5.0, 0.0)] * 6
+    # 1 m/s too slow for 0.5 … 3 s; a label of 900 m/s would show.
+    (row,) = results_of([load_driven(folder)]).closed_loop
+    assert row.l2_expert == pytest.approx(np.mean(np.arange(0.5, 3.5, 0.5)))
+    assert row.decisions == len(frames)
+    source = DrivenSource(folder)
+    futures = [frame.future for frame in source.scene_frames("lost.day.000")]
+    assert [future is None for future in futures] == [frame in lost for frame in frames]
+    view, _ = frame_view(lost[0], context_of(source), LIGHTEMMA)
+    assert np.isnan(view.truth).all()
+    assert view.truth_name == "expert"
+
+
+def test_a_line_without_a_label_is_read(tmp_path):
+    tour(tmp_path, scenarios=["open"], seeds=(0,)).run()
+    file = tmp_path / "drive-scripted" / "frames.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert all(line.pop("label") for line in lines)
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert read_frames(file.parent)[0].label is msgspec.UNSET
+    assert load_driven(file.parent).scores.errors.shape[0] == len(lines)
