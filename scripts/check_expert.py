@@ -12,6 +12,7 @@ a missed goal, one of the expert that comes too close or is harsh; a label beyon
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import tempfile
 import time
@@ -165,8 +166,8 @@ def disturbed(spec: EpisodeSpec, rules: LoopRules, number: int) -> tuple[Episode
     kind = number % 5
     if kind < 4:
         side, turned = ((0.6, 0.0), (-0.6, 0.0), (0.0, 8.0), (0.0, -8.0))[kind]
-        pose = Pose(car.pose.x - side * np.sin(car.pose.heading), car.pose.y + side * np.cos(car.pose.heading), 0.0)
-        car.pose = replace(pose, heading=car.pose.heading + float(np.radians(turned)))
+        pose = Pose(car.pose.x - side * math.sin(car.pose.heading), car.pose.y + side * math.cos(car.pose.heading), 0.0)
+        car.pose = replace(pose, heading=car.pose.heading + math.radians(turned))
         world.simulation.traffic.place_ego(car.state())
     stands = BEFORE + 8 if kind == 4 else 0
     decision = -1
