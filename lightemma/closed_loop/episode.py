@@ -91,13 +91,23 @@ class Episode:
         world: the world, at the start of the episode.
         folder: the run's folder, where pictures are written.
         driver: plan of a privileged driver; None where a planner plans.
+        step: number of its first decision.
+        begun: steps of the world before its start, for the time stamps of frames.
 
     Raises:
         UserError: if the world breaks its contract; the sentence names its class.
     """
 
     def __init__(
-        self, spec: EpisodeSpec, rules: LoopRules, world: World, folder: Path, driver: WorldPlan | None = None
+        self,
+        spec: EpisodeSpec,
+        rules: LoopRules,
+        world: World,
+        folder: Path,
+        driver: WorldPlan | None = None,
+        *,
+        step: int = 0,
+        begun: int = 0,
     ) -> None:
         self._spec, self._rules, self._world = spec, rules, world
         self._folder, self._driver = folder, driver
@@ -115,7 +125,7 @@ class Episode:
         self._actors: dict[int, ActorEntry] = {}
         self._camera: CameraEntry | None = None
         self._tick = 0
-        self._step = 0
+        self._step, self._begun = step, begun
         self._note()
         self._follower = PlanFollower(hold_last_action(self._history().actions), self._per_action, world.limits)
 
@@ -155,7 +165,7 @@ class Episode:
             scene=self._spec.name,
             frame_index=self._step,
             sample_token=self._spec.token(self._step),
-            timestamp=BEGINNING_US + round(self._tick * 1e6 / self._per_second),
+            timestamp=BEGINNING_US + round((self._begun + self._tick) * 1e6 / self._per_second),
             image=image,
             image_path=path,
             camera=shown.camera,
@@ -178,9 +188,13 @@ class Episode:
         Returns:
             The next decision.
         """
+        self.follow(actions, latency_s)
+        return self.look()
+
+    def follow(self, actions: FloatArray | None, latency_s: float = 0.0) -> None:
+        """Drives on until the next decision is due, and looks at nothing; see ``advance``."""
         for speed, curvature in self.commands(actions, latency_s):
             self._world.step(speed, curvature)
-        return self.look()
 
     def commands(self, actions: FloatArray | None, latency_s: float = 0.0) -> Iterator[tuple[float, float]]:
         """The commands of the steps to the next decision, for callers that step several worlds at once.
@@ -225,12 +239,18 @@ class Episode:
         self._replay.append(replay_step_of(self._world) or _car_alone(self._tick / self._per_second, car))
 
     def _finished(self) -> Finished:
-        world = self._world
-        outcome = outcome_of(world, self.info)
-        if not is_over(world):
+        outcome = self.outcome()
+        if not is_over(self._world):
             outcome = msgspec.structs.replace(outcome, end="horizon")
-        replay = Replay(list(self._actors.values()), self._replay, self._camera)
-        return Finished(outcome, checked_replay(world, replay), self.info.knows)
+        return Finished(outcome, self.replay(), self.info.knows)
+
+    def outcome(self) -> EpisodeOutcome:
+        """The numbers so far."""
+        return outcome_of(self._world, self.info)
+
+    def replay(self) -> Replay:
+        """The replay so far."""
+        return checked_replay(self._world, Replay(list(self._actors.values()), self._replay, self._camera))
 
     def _history(self) -> EgoHistory:
         """The last eight poses, half a second apart; before the start, interpolated between the known poses."""

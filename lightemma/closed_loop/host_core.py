@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from lightemma.closed_loop.episode import DecisionPoint, Episode
 from lightemma.closed_loop.privileged import PrivilegedDriver
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.world import World
-from lightemma.closed_loop.world_checks import WorldFault
+from lightemma.closed_loop.world_checks import WorldFault, info_of
 from lightemma.closed_loop.world_factory import WorldFactory
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray
@@ -60,6 +60,16 @@ class Due:
     plan: tuple[FloatArray | None, float] | None = None
 
 
+class Driven(Protocol):
+    """What answers as an ``Episode`` does. Only episodes themselves are stepped and observed together."""
+
+    def look(self) -> DecisionPoint:
+        """The next decision, or the end."""
+
+    def advance(self, actions: FloatArray | None, latency_s: float = 0.0) -> DecisionPoint:
+        """Drives on to the next decision."""
+
+
 #: An episode on its way to the next decision: its place among what is due, itself, its world, and its further commands.
 _Moving = tuple[int, Episode, World, Iterator[tuple[float, float]]]
 
@@ -73,7 +83,7 @@ class WorldHostCore:
 
     def __init__(self, factory: WorldFactory) -> None:
         self._factory = factory
-        self._episodes: dict[tuple[str, str], tuple[Episode, World]] = {}
+        self._episodes: dict[tuple[str, str], tuple[Driven, World]] = {}
 
     def begin(self, task: EpisodeTask) -> DecisionPoint:
         """Opens an episode, up to its first decision."""
@@ -106,6 +116,9 @@ class WorldHostCore:
                 if plan is None:
                     self._open(task)
                 episode, world = self._episodes[task.key]
+                if not isinstance(episode, Episode):
+                    answers[place] = episode.look() if plan is None else episode.advance(*plan)
+                    continue
                 commands = iter(()) if plan is None else episode.commands(*plan)
                 moving.append((place, episode, world, commands))
             except Exception as error:
@@ -128,10 +141,8 @@ class WorldHostCore:
         try:
             driver = task.driver.begin(task.spec) if task.driver else None
             episode = Episode(task.spec, task.rules, world, task.run, driver)
-            for what, own, its in (
-                ("name", factory.name, episode.info.name),
-                ("version", factory.version, episode.info.version),
-            ):
+            info = info_of(world)
+            for what, own, its in (("name", factory.name, info.name), ("version", factory.version, info.version)):
                 if own != its:
                     raise WorldFault(
                         f"{whose} has the {what} '{own}', but the info of an episode '{its}'; make them equal."

@@ -11,8 +11,9 @@ from lightemma.protocol import LIGHTEMMA
 
 #: The fields of an outcome that a world need not know.
 JUDGED: Final = frozenset(EpisodeOutcome.__struct_fields__) - {"end", "time_s"}
-#: Those of them that are None in some episodes of a world that knows them: nothing came close, nobody drove ahead.
-SOMETIMES_NONE: Final = frozenset({"min_ttc_s", "close_share"})
+#: Those of them that are None in some episodes of a world that knows them: nothing came close, nobody drove ahead, and the
+#: expert did not drive this way.
+SOMETIMES_NONE: Final = frozenset({"min_ttc_s", "close_share", "expert_time_s"})
 #: Known by a world that has an expert: labels, and ground truth.
 EXPERT: Final = "expert"
 #: All that a world can know.
