@@ -13,6 +13,7 @@ from lightemma.simulation.conditions import conditions_named
 from lightemma.simulation.events import Referee
 from lightemma.simulation.expert import Expert
 from lightemma.simulation.scenarios import make_world
+from lightemma.simulation.world import CitySimulation
 
 
 def expert_time(spec: EpisodeSpec, progress: float) -> float:
@@ -22,9 +23,9 @@ def expert_time(spec: EpisodeSpec, progress: float) -> float:
         spec: the episode.
         progress: metres along the route.
     """
-    times, reached = _drive(
-        str(spec.options.get("scenario", spec.scenario)), spec.seed, spec.conditions, spec.left_hand
-    )
+    drive = _drive(str(spec.options.get("scenario", spec.scenario)), spec.seed, spec.conditions, spec.left_hand)
+    reached = drive.as_far_as(progress - 1e-6)
+    times = np.arange(len(reached)) / TICKS_PER_S
     after = int(np.searchsorted(reached, progress - 1e-6))
     if after == 0:
         return 0.0
@@ -35,17 +36,27 @@ def expert_time(spec: EpisodeSpec, progress: float) -> float:
     return float(times[before] + share * (times[after] - times[before]))
 
 
-@lru_cache(maxsize=512)
-def _drive(scenario: str, seed: int, conditions: str, left_hand: bool) -> tuple[FloatArray, FloatArray]:
-    """(n,) seconds and (n,) metres of progress of the expert's drive, every step; about 0.3 s of a processor."""
-    simulation = make_world(scenario, seed, conditions_named(conditions), left_hand=left_hand)
-    referee, expert = Referee(simulation), Expert()
-    reached = [0.0]
-    plan = expert.plan(simulation).actions
-    while not referee.finished:
-        if (len(reached) - 1) % TICKS_PER_ACTION == 0:
-            plan = expert.plan(simulation).actions
-        simulation.step(*plan[0].tolist())
-        referee.look()
-        reached.append(referee.progress)
-    return np.arange(len(reached)) / TICKS_PER_S, np.array(reached)
+class _Drive:
+    """The expert's drive, which goes on only as far as somebody came: about 0.3 s of a processor to its end."""
+
+    def __init__(self, simulation: CitySimulation) -> None:
+        self._simulation = simulation
+        self._referee, self._expert = Referee(simulation), Expert()
+        self._reached = [0.0]
+        self._plan = np.zeros((0, 2))
+
+    def as_far_as(self, progress: float) -> FloatArray:
+        """(n,) metres of progress after every step, to this progress (metres) or the drive's end."""
+        reached = self._reached
+        while reached[-1] < progress and not self._referee.finished:
+            if (len(reached) - 1) % TICKS_PER_ACTION == 0:
+                self._plan = self._expert.plan(self._simulation).actions
+            self._simulation.step(*self._plan[0].tolist())
+            self._referee.look()
+            reached.append(self._referee.progress)
+        return np.array(reached)
+
+
+@lru_cache(maxsize=256)
+def _drive(scenario: str, seed: int, conditions: str, left_hand: bool) -> _Drive:
+    return _Drive(make_world(scenario, seed, conditions_named(conditions), left_hand=left_hand))
