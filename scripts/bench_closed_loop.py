@@ -13,12 +13,17 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 from fake_provider import FakeProvider, model_yaml
 
+from lightemma.closed_loop.episode import Episode
 from lightemma.closed_loop.hosts import ProcessHost
 from lightemma.closed_loop.records import read_episodes
 from lightemma.closed_loop.set_up import open_drives
+from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
+from lightemma.closed_loop.worlds.city import CityFactory
 from lightemma.sessions.benchmark import Benchmark, WorldSettings
+from lightemma.simulation.scenarios import SCENARIOS
 
 
 def main() -> None:
@@ -29,7 +34,13 @@ def main() -> None:
     arguments.add_argument("--renderer", default="auto")
     arguments.add_argument("--size", default="800x450")
     arguments.add_argument("--workers", type=int, help="processes; one per processor if left out")
+    arguments.add_argument(
+        "--no-pictures", action="store_true", help="a formula drives every scenario without pictures, in this process"
+    )
     options = arguments.parse_args()
+    if options.no_pictures:
+        without_pictures()
+        return
     with tempfile.TemporaryDirectory() as temporary, FakeProvider(latency=options.latency, jitter=0.3) as server:
         folder = Path(temporary)
         world = WorldSettings(
@@ -62,6 +73,27 @@ def main() -> None:
     print(
         f"CPU time of this program: {busy.seconds / wall / cores:.0%} of {cores} processors; all programs: {busy.machine:.0%}"
     )
+
+
+def without_pictures(seed: int = 61) -> None:
+    """Prints simulated seconds per second of processor time: of steps and records, and with all that an episode needs."""
+    factory, rules = CityFactory(), LoopRules()
+    simulated = opening = driving = 0.0
+    for scenario in SCENARIOS:
+        spec = EpisodeSpec(scenario, seed)
+        started = time.process_time()
+        world = factory.open(spec, rules, pictures=False)
+        opened = time.process_time()
+        episode = Episode(spec, rules, world, Path())
+        while not episode.over:
+            episode.follow(np.tile([5.0, 0.0], (6, 1)))
+            simulated += 0.5
+        driving += time.process_time() - opened
+        episode.look()
+        opening += opened - started
+        opening += time.process_time() - opened
+    print(f"{len(SCENARIOS)} episodes, {simulated:.0f} s: steps and records {simulated / driving:.0f} x real time,")
+    print(f"with the worlds' opening, label and the expert's reference drive {simulated / (opening + driving):.0f} x")
 
 
 class Busy:
