@@ -115,14 +115,21 @@ def show_driving(results: ClosedLoopResults) -> None:
 
     rows: list[dict[str, Any]] = []
     main = results.tables["closed_loop"]
+    # Columns that say how much of a score needs eyes, where there is a twin or a ceiling.
+    eyes = {
+        title: name
+        for title, name in (("above its blind twin", "above_twin"), ("above blind ceiling", "above_ceiling"))
+        if not all(math.isnan(getattr(row, name)) for row in main.rows)
+    }
     for row in main.rows:
         interval = "" if math.isnan(row.ci_low) else f"[{row.ci_low:.1f}, {row.ci_high:.1f}]"
         rows.append(
             {
-                "run": row.run,
+                "run": f"{row.kind}: {row.planner if row.kind == row.run else row.run}" if row.kind else row.run,
                 "episodes": row.episodes,
                 "driving score": f"{row.driving_score:.1f}",
                 "95 %": interval,
+                **{title: _difference(row, name) for title, name in eyes.items()},
                 "success": _share(row.success_rate),
                 "progress": _share(row.progress),
                 "at-fault collision": _share(row.collision_at_fault_rate),
@@ -134,6 +141,14 @@ def show_driving(results: ClosedLoopResults) -> None:
             }
         )
     show(rows, main.caption)
+
+
+def _difference(row: Any, name: str) -> str:
+    """A difference of scores with its interval; an empty string where there is none."""
+    value, low, high = (getattr(row, f"{name}{end}") for end in ("", "_ci_low", "_ci_high"))
+    if math.isnan(value):
+        return ""
+    return f"{value:+.1f}" + ("" if math.isnan(low) else f" [{low:+.1f}, {high:+.1f}]")
 
 
 def _share(share: float, digits: int = 0) -> str:

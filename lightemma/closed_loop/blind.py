@@ -8,8 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from lightemma.closed_loop.driving_score import score_of
+from lightemma.closed_loop.plan_follower import PlanFollower
 from lightemma.closed_loop.privileged import PrivilegedDriver, WorldPlan
-from lightemma.closed_loop.spec import EpisodeSpec
+from lightemma.closed_loop.records import EpisodeOutcome
+from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.world import World
 from lightemma.frame import FloatArray
 from lightemma.protocol import LIGHTEMMA
@@ -48,6 +51,38 @@ SCHEDULES = (
 #: The one that was level with IDM while the city's incidents ran by the clock; scripts/check_driving_score.py --blind says
 #: which one is the strongest now.
 TIMER = Schedule(1.5, 12.0, 9.0)
+
+
+def schedule_scores(world: World, rules: LoopRules) -> dict[str, tuple[float, bool]]:
+    """Driving score (0 … 100) and success of every schedule in one episode, by its name.
+
+    Args:
+        world: at its start, without pictures. It is copied, and not changed.
+        rules: how the loop is closed.
+    """
+    found = {}
+    for schedule in SCHEDULES:
+        parts = score_of(drive_schedule(world.copy(), schedule, rules.replan), world.info.knows)
+        found[schedule.name] = round(parts.score or 0.0, 3), bool(parts.success)
+    return found
+
+
+def drive_schedule(world: World, schedule: Schedule, replan: int = 1) -> EpisodeOutcome:
+    """Drives an episode to its end by a schedule, as the loop drives any planner's plans.
+
+    Args:
+        world: at its start.
+        schedule: which one.
+        replan: actions of a plan that are driven before the next one, 1 … 6.
+    """
+    per_action = world.info.steps_per_action
+    follower, tick = PlanFollower(schedule.actions(0), per_action), 0
+    while not world.over:
+        if tick % (replan * per_action) == 0:
+            follower.take(schedule.actions(tick // per_action), tick)
+        world.step(*follower.command(tick))
+        tick += 1
+    return world.outcome()
 
 
 class BlindTimer(PrivilegedDriver):

@@ -14,9 +14,10 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from lightemma.calls.concurrency import run_concurrently
+from lightemma.closed_loop.blind_twin import GreyCamera
 from lightemma.closed_loop.driving_score import score_of
 from lightemma.closed_loop.episode import DecisionPoint, Finished
-from lightemma.closed_loop.host_core import EpisodeTask
+from lightemma.closed_loop.host_core import BlindScores, EpisodeTask
 from lightemma.closed_loop.hosts import WorldHost
 from lightemma.closed_loop.privileged import PrivilegedDriver
 from lightemma.closed_loop.records import (
@@ -36,6 +37,7 @@ from lightemma.errors import UserError
 from lightemma.frame import EarlierPicture, FloatArray, Picture
 from lightemma.planners.base import Needs, Plan, View
 from lightemma.planners.planning import Planned, PlannerRunner
+from lightemma.probes.grey import LEVEL
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.inputs import ROUTE
 from lightemma.run_folder.manifest import DataEntry, Manifest, distributions_of, frame_set_digest
@@ -79,6 +81,8 @@ class EpisodesOfWorld:
         version: of the world itself, empty where the version of the program says it.
         world: class of the world factory, for the manifest's packages.
         parser: how answers are read.
+        ceiling: whether drivers that see nothing are driven in every episode; None does so for runs that are given pictures.
+        blind: scores of drivers that see nothing by episode, shared by the runs of a session.
         max_episodes_open: episodes with pictures in progress at a time, over all runs; None for as many as there are calls.
     """
 
@@ -94,6 +98,8 @@ class EpisodesOfWorld:
     world: type = object
     parser: str = "strict"
     max_episodes_open: int | None = None
+    ceiling: bool | None = None
+    blind: dict[str, BlindScores] = field(default_factory=dict)
     _host: WorldHost | None = None
     alone: AbstractAsyncContextManager[Any] = field(default_factory=nullcontext, init=False)
     _room: AbstractAsyncContextManager[Any] = field(default_factory=nullcontext)
@@ -126,10 +132,14 @@ class EpisodesOfWorld:
         )
         drawn = self.renderer is not None and draws(job, self.rules)
         images = {"size": list(self.rules.size), **(self.renderer or {})} if drawn else None
+        if job.blind:
+            images = {"size": list(self.rules.size), "grey": LEVEL}
         packages = distributions_of(self.world.__module__)
         inputs = job.planner.inputs()
         if inputs.command:
             inputs = msgspec.structs.replace(inputs, command=ROUTE)
+        if job.blind:
+            inputs = msgspec.structs.replace(inputs, blind=True)
         return run_manifest(job, prices, data, LIGHTEMMA, self.parser, images, packages, inputs)
 
     def open_writer(self, folder: Path, manifest: Manifest) -> RunWriter:
@@ -189,6 +199,9 @@ class _Driving:
         self._work, self._run, self._host, self._room = work, run, host, room
         self._planner, self._needs = run.job.planner, run.job.planner.needs()
         self._draws = draws(run.job, work.rules)
+        self._grey = GreyCamera(run.writer.folder, work.rules.size) if run.job.blind else None
+        sees = self._needs.pictures > 0 and (self._draws or run.job.blind)
+        self._ceiling = sees if work.ceiling is None else work.ceiling
         self._episodes = EpisodeWriter(run.writer.folder)
         self._faults: list[WorldFault] = []
         # What one planner computes must not count as another's thinking.
@@ -235,6 +248,8 @@ class _Driving:
         finally:
             if finished is None:
                 await self._host.leave(task)
+        if self._ceiling and spec.name not in self._work.blind:
+            self._work.blind[spec.name] = await self._host.blind_scores(task)
         self._record(spec, finished, frames)
 
     async def _decide(
@@ -264,6 +279,8 @@ class _Driving:
                 "planner_options",
             )
         view = View()
+        if self._grey is not None:
+            frame, picture = self._grey.show(frame)
         if picture is not None:
             del seen[: max(0, len(seen) - max(self._needs.pictures - 1, 0))]
             frame = replace(frame, earlier=tuple(one for one, _ in seen))
@@ -315,6 +332,7 @@ class _Driving:
             outcome=finished.outcome,
             score=score_of(finished.outcome, finished.knows),
             family=spec.family,
+            blind=self._work.blind.get(spec.name) if self._ceiling else None,
         )
         self._episodes.append(record)
         self.done += 1
@@ -339,5 +357,7 @@ def _label_record(label: ExpertLabel | None) -> LabelRecord | UnsetType:
 
 
 def draws(job: Job, rules: LoopRules) -> bool:
-    """Whether pictures are drawn: for planners that want them, unless the rules say otherwise."""
+    """Whether pictures are drawn: for planners that want them, unless the rules say otherwise; never for a blind twin."""
+    if job.blind:
+        return False
     return job.planner.needs().pictures > 0 if rules.draw is None else rules.draw

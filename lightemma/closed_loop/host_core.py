@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 
 from lightemma.closed_loop.episode import DecisionPoint, Episode
@@ -21,6 +22,9 @@ from lightemma.frame import FloatArray
 from lightemma.plugins import describe, error_line
 
 log = logging.getLogger(__name__)
+
+#: Driving score and success of drivers that see nothing, by their names; None in a world that has none.
+BlindScores = dict[str, tuple[float, bool]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +235,25 @@ class WorldHostCore:
 
     def _sentence(self, what: str) -> str:
         return f"The world '{self._factory.place}' ({describe(type(self._factory))}) breaks its contract: {what}."
+
+    def blind_scores(self, task: EpisodeTask) -> BlindScores:
+        """What drivers that see nothing are worth in an episode; see ``WorldFactory.blind_scores``."""
+        try:
+            found: Any = self._factory.blind_scores(task.spec, task.rules)
+        except Exception as error:
+            raise self._explained(task, error) from error
+        try:
+            scores: BlindScores = msgspec.convert(found, BlindScores)
+            fit = all(0.0 <= score <= 100.0 for score, _ in (scores or {}).values())
+        except msgspec.ValidationError:
+            fit = False
+        if not fit:
+            raise WorldFault(
+                self._sentence(
+                    "`blind_scores` must give a score, 0 to 100, and True or False for each driver's name, or None"
+                )
+            )
+        return scores
 
     def leave(self, task: EpisodeTask) -> None:
         """Closes an episode."""

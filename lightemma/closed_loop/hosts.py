@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from lightemma.closed_loop.episode import DecisionPoint
-from lightemma.closed_loop.host_core import Due, EpisodeTask, WorldHostCore
+from lightemma.closed_loop.host_core import BlindScores, Due, EpisodeTask, WorldHostCore
 from lightemma.closed_loop.world_factory import WorldFactory
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray
@@ -36,6 +36,9 @@ class WorldHost(Protocol):
 
     async def leave(self, task: EpisodeTask) -> None:
         """Closes an episode before its end."""
+
+    async def blind_scores(self, task: EpisodeTask) -> BlindScores:
+        """What drivers that see nothing are worth in an episode; see ``WorldFactory.blind_scores``."""
 
 
 class InProcessHost:
@@ -93,6 +96,10 @@ class InProcessHost:
                 else:
                     future.set_result(point)
         self._serving = None
+
+    async def blind_scores(self, task: EpisodeTask) -> BlindScores:
+        """What drivers that see nothing are worth in an episode."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._core.blind_scores, task)
 
     def __enter__(self) -> Self:
         return self
@@ -184,6 +191,17 @@ class ProcessHost:
         if task.key in self._of:
             worker = self._forget(task)
             await asyncio.get_running_loop().run_in_executor(worker.thread, worker.ask, "leave", task)
+
+    async def blind_scores(self, task: EpisodeTask) -> BlindScores:
+        """What drivers that see nothing are worth in an episode, in the process with the fewest episodes."""
+        worker = min(self._workers, key=lambda one: one.episodes)
+        worker.episodes += 1
+        try:
+            loop = asyncio.get_running_loop()
+            found: BlindScores = await loop.run_in_executor(worker.thread, worker.ask, "blind_scores", task)
+        finally:
+            worker.episodes -= 1
+        return found
 
     async def _ask(self, task: EpisodeTask, what: str, *arguments: Any) -> DecisionPoint:
         worker = self._of[task.key]

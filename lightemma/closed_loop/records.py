@@ -174,6 +174,7 @@ class EpisodeRecord(msgspec.Struct, frozen=True):
         outcome: how it ended, in numbers; ``verdict`` in the file.
         score: the driving score and its parts.
         family: from the specification; empty for the scenario itself, and in older files.
+        blind: score and success in this episode of each driver that sees nothing, by its name; None where none were driven.
     """
 
     name: str
@@ -187,6 +188,7 @@ class EpisodeRecord(msgspec.Struct, frozen=True):
     outcome: EpisodeOutcome = msgspec.field(name="verdict")
     score: ScoreParts
     family: str = ""
+    blind: dict[str, tuple[float, bool]] | None = None
 
 
 def read_episodes(folder: Path) -> list[EpisodeRecord]:

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from lightemma.closed_loop.blind_twin import SUFFIX, twins
 from lightemma.closed_loop.drivers import own_driver, run_names
 from lightemma.closed_loop.episodes_of_world import EpisodesOfWorld, HostMaker, draws
 from lightemma.closed_loop.hidden_suite import HiddenSuite, refuse_reserved, reserved_seeds
@@ -51,6 +52,10 @@ def open_drives(
     specs, suite = suite_of(factory, benchmark.world)
     rules = replace(rules, suite=suite)
     jobs = make_jobs(benchmark, backends, run_names(rules), own_driver(factory.drivers))
+    if benchmark.world.blind_twin:
+        # Made anew, since a planner may keep something between the frames of its run.
+        named = benchmark.model_copy(update={"name": benchmark.name and f"{benchmark.name}+{SUFFIX}"})
+        jobs += twins(make_jobs(named, backends, run_names(rules, SUFFIX), own_driver(factory.drivers)))
     for job in jobs:
         _check_inputs(job)
     check_writable(results)
@@ -70,6 +75,7 @@ def open_drives(
         world=type(factory),
         parser=benchmark.parser,
         max_episodes_open=max_episodes_open(factory.memory_bytes) if drawing else None,
+        ceiling=benchmark.world.blind_ceiling,
     )
     return Session(work, jobs, results, benchmark.concurrency), prepared.note
 

@@ -43,6 +43,11 @@ class DrivenRun:
         """The run's name."""
         return self.manifest.run
 
+    @property
+    def is_twin(self) -> bool:
+        """Whether it is the blind twin of another run: no competitor, and never ranked."""
+        return self.manifest.known_inputs.blind
+
 
 @dataclass(frozen=True)
 class DrivenStudy:
@@ -67,6 +72,11 @@ class DrivenStudy:
                     f"'{runs[0].name}' was driven under other rules ({runs[0].manifest.data.version}) than '{run.name}' "
                     f"({run.manifest.data.version}); such scores cannot be compared."
                 )
+
+    @property
+    def competitors(self) -> list[DrivenRun]:
+        """The runs that are compared with each other: all but blind twins."""
+        return [run for run in self.runs if not run.is_twin]
 
     @property
     def where(self) -> str:

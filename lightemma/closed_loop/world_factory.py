@@ -160,6 +160,18 @@ class WorldFactory(ABC):
         """
         return Prepared(rules, {} if pictures else None)
 
+    def blind_scores(self, spec: EpisodeSpec, rules: LoopRules) -> dict[str, tuple[float, bool]] | None:
+        """Driving score (0 … 100) and success of many drivers that see nothing, by their names: the blind ceiling's source.
+
+        Args:
+            spec: one of ``episodes``.
+            rules: how the loop is closed.
+
+        Returns:
+            None in a world where these drives would cost too much, or mean nothing.
+        """
+        return None
+
     def close(self) -> None:  # noqa: B027 -- most factories have nothing to close
         """Releases what was opened for several episodes."""
 

@@ -24,6 +24,7 @@ class InputsEntry(msgspec.Struct, frozen=True, omit_defaults=True):
         samples: answers asked for in place of one.
         temperature: of these; None is the model's own.
         experts: whose findings it was told: ``chosen``, ``all``, ``oracle``, ``lying``; empty without any.
+        blind: whether every picture is a uniform grey, as for the blind twin of a closed-loop run.
     """
 
     history_s: float = PROTOCOL_HISTORY_S
@@ -35,6 +36,7 @@ class InputsEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     samples: int = 1
     temperature: float | None = None
     experts: str = ""
+    blind: bool = False
 
     @property
     def told(self) -> tuple[object, ...]:
@@ -47,6 +49,7 @@ class InputsEntry(msgspec.Struct, frozen=True, omit_defaults=True):
             self.samples,
             self.temperature,
             self.experts,
+            self.blind,
         )
 
     @property
@@ -62,7 +65,7 @@ class InputsEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def parts(self) -> dict[str, str]:
         """The same, each under its name; what is left at nothing is left out, except pictures and motion."""
-        seen = self.cameras or "front"
+        seen = "grey" if self.blind else self.cameras or "front"
         parts = {
             "pictures": (seen if self.pictures == 1 else f"{seen} x {self.pictures}")
             if self.pictures

@@ -172,6 +172,16 @@ class WorldSettings(BaseModel):
             "car-limits", RUNNING, ("closed",), off="no-car-limits", aliases=("limits",), off_aliases=("no-limits",)
         ),
     ] = Field(default=True, description="whether the car has physical limits")
+    blind_twin: Annotated[bool, Option("blind-twin", WHO, ("closed",))] = Field(
+        default=False,
+        description="every planner that is given pictures drives once more with grey ones, which shows what of its score needs "
+        "eyes",
+    )
+    blind_ceiling: Annotated[bool | None, Option("blind-ceiling", WHO, ("closed",), off="no-blind-ceiling")] = Field(
+        default=None,
+        description="the best of many drivers that see nothing is a row of the table; only where a planner is given pictures, "
+        "if left out",
+    )
     renderer: Annotated[str, Option("", WHAT, ("closed",))] = Field(
         default="auto", description="renderer of the pictures: auto, panda3d or painter"
     )

@@ -32,12 +32,14 @@ class Job:
         planner: makes the plans.
         backends: its models by role, the main one first; empty for planners without models.
         prompts: the prompt set, for planners with a model.
+        blind: whether it is the blind twin of another run: the same planner, which is given grey pictures.
     """
 
     name: str
     planner: Planner
     backends: Mapping[str, Backend] = field(default_factory=dict)
     prompts: PromptSet | None = None
+    blind: bool = False
 
     @property
     def models(self) -> list[Backend]:

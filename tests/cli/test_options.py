@@ -27,6 +27,8 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "world": (["--world", "my.module:World"], {"world": {"name": "my.module:World"}}),
     "scenarios": (["--scenarios", "cruise,bend"], {"world": {"scenarios": ["cruise", "bend"]}}),
     "hidden-suite": (["--hidden-suite", "key"], {"world": {"hidden_suite": "key"}}),
+    "blind-twin": (["--blind-twin"], {"world": {"blind_twin": True}}),
+    "blind-ceiling": (["--no-blind-ceiling"], {"world": {"blind_ceiling": False}}),
     "seeds": (["--seeds", "1,5"], {"world": {"seeds": "1,5"}}),
     "conditions": (["--conditions", "day,dusk-rain"], {"world": {"conditions": ["day", "dusk-rain"]}}),
     "left-hand": (["--left-hand"], {"world": {"left_hand": True}}),

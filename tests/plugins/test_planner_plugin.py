@@ -65,6 +65,7 @@ def test_a_planner_that_looks_by_itself_drives(elsewhere, cli, monkeypatch, tmp_
         "painter",
         "--replan",
         "6",
+        "--no-blind-ceiling",
     )
     ended = cli("drive", "--planner", planner, *arguments)
     assert ended.status == 0, ended.err

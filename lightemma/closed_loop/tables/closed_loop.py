@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
+from lightemma.closed_loop.eyes import CEILING, TWIN, Ceiling, above, ceiling_of, scores_by_name, twin_of
 from lightemma.closed_loop.records import EpisodeRecord
 from lightemma.closed_loop.study import (
     DrivenRun,
@@ -19,16 +21,17 @@ from lightemma.closed_loop.study import (
     share_of,
     was_at_fault,
 )
+from lightemma.evaluation.statistics.interval import Interval
 from lightemma.evaluation.statistics.shares import few_events
 from lightemma.run_folder.records import is_call_error, is_format_error
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedLoopRow:
-    """One closed-loop run.
+    """One closed-loop run, or a row to measure it by.
 
     Attributes:
-        run: name of the run
+        run: name of the run; `blind ceiling` for the best driver that sees nothing
         model: the model's name; empty for drivers without one
         planner: the driver's name
         rules: the rules of the loop
@@ -81,6 +84,15 @@ class ClosedLoopRow:
         efficiency: share of its own time that the expert needs for the same way, mean over episodes
         off_route_rate: share of episodes in which it left the way it was to take
         known: what the score is made of; with the number of episodes where only some have it
+        kind: what is no competitor and never ranked: `blind twin` for the same model with grey pictures, `blind ceiling` for
+            the best of many drivers that see nothing and only count time; empty for a run
+        above_twin: score, run minus its blind twin on the same episodes: what the pictures are worth to this planner
+        above_twin_ci_low: score, lower end of its 95 % interval over scenarios
+        above_twin_ci_high: score, upper end
+        above_ceiling: score, run minus the blind ceiling on the same episodes: at 0 or below the planner has not shown that it
+            sees
+        above_ceiling_ci_low: score, lower end of its 95 % interval over scenarios
+        above_ceiling_ci_high: score, upper end
     """
 
     run: str
@@ -135,16 +147,23 @@ class ClosedLoopRow:
     efficiency: float
     off_route_rate: float
     known: str
+    kind: str = ""
+    above_twin: float = math.nan
+    above_twin_ci_low: float = math.nan
+    above_twin_ci_high: float = math.nan
+    above_ceiling: float = math.nan
+    above_ceiling_ci_low: float = math.nan
+    above_ceiling_ci_high: float = math.nan
 
 
 class ClosedLoop(DrivenTable[ClosedLoopRow]):
-    """One row per run, over its own finished episodes."""
+    """One row per run, over its own finished episodes; below them blind twins, and the blind ceiling where it was driven."""
 
     name = "closed_loop"
     Row = ClosedLoopRow
     PAGE = (
-        "run", "episodes", "driving_score", "success_rate", "suite_ci_low", "suite_ci_high", "ci_low", "ci_high",
-        "progress", "collision_at_fault_rate",
+        "run", "kind", "episodes", "driving_score", "success_rate", "suite_ci_low", "suite_ci_high", "ci_low", "ci_high",
+        "above_twin", "above_twin_ci_low", "above_twin_ci_high", "above_ceiling", "progress", "collision_at_fault_rate",
         "off_route_rate", "off_road_rate", "red_light_rate", "wrong_side_rate", "stuck_rate", "answers_missing_rate",
         "latency_mean_s",
         "cost_usd",
@@ -152,17 +171,21 @@ class ClosedLoop(DrivenTable[ClosedLoopRow]):
 
     def caption(self, study: DrivenStudy) -> str:
         """What the numbers are."""
+        ceiling = ceiling_of(study)
+        blind = f" The blind ceiling is the best of {ceiling.tried} drivers that see nothing." if ceiling else ""
         return (
             f"{study.where} Driving score 0 … 100, mean over episodes; 95 % intervals over scenarios, and (suite) over seeds "
-            "of these scenarios; a scenario and its twins count as one."
+            "of these scenarios; a scenario and its twins count as one." + blind
         )
 
     def build(self, study: DrivenStudy) -> list[ClosedLoopRow]:
-        """One row per run."""
-        return [_row(study, run) for run in study.runs]
+        """One row per run, then those that are no competitors."""
+        ceiling = ceiling_of(study)
+        rows = [_row(study, run, ceiling) for run in sorted(study.runs, key=lambda run: run.is_twin)]
+        return [*rows, _ceiling_row(study, ceiling)] if ceiling else rows
 
 
-def _row(study: DrivenStudy, run: DrivenRun) -> ClosedLoopRow:
+def _row(study: DrivenStudy, run: DrivenRun, ceiling: Ceiling | None) -> ClosedLoopRow:
     episodes, scores = list(run.episodes.values()), run.scores
     interval = study.interval(episodes, np.array([number(one.score.score) for one in episodes]))
     suite = study.suite_interval(episodes, np.array([number(one.score.score) for one in episodes]))
@@ -185,6 +208,9 @@ def _row(study: DrivenStudy, run: DrivenRun) -> ClosedLoopRow:
     columns = {f"{name}_ci_low": share.low for name, share in shares.items()}
     columns |= {f"{name}_ci_high": share.high for name, share in shares.items()}
     columns |= {name: share.share for name, share in shares.items()}
+    twin = twin_of(run, study)
+    columns |= _above("twin", above(study, run, scores_by_name(twin)) if twin else None)
+    columns |= _above("ceiling", above(study, run, ceiling.by_name) if ceiling else None)
     return ClosedLoopRow(
         run=run.name,
         model=run.manifest.model_name,
@@ -215,6 +241,7 @@ def _row(study: DrivenStudy, run: DrivenRun) -> ClosedLoopRow:
         efficiency=share_of(one.score.efficiency for one in episodes),
         off_route_rate=share_of(outcome.off_route for outcome in episode_outcomes),
         known=_known(episodes),
+        kind=TWIN if run.is_twin else "",
         **columns,
     )
 
@@ -223,3 +250,40 @@ def _known(episodes: Sequence[EpisodeRecord]) -> str:
     """Such as ``progress off_road arrival``, or ``progress off_road(3)`` where three episodes have it."""
     counts = Counter(name for one in episodes for name in one.score.known)
     return " ".join(name if count == len(episodes) else f"{name}({count})" for name, count in counts.items())
+
+
+def _above(what: str, found: Interval | None) -> dict[str, float]:
+    """Columns of a difference of scores; none where there is no difference."""
+    if found is None:
+        return {}
+    low, high = np.clip((found.low, found.high), -100.0, 100.0).tolist()
+    return {f"above_{what}": found.mean, f"above_{what}_ci_low": low, f"above_{what}_ci_high": high}
+
+
+def _ceiling_row(study: DrivenStudy, ceiling: Ceiling) -> ClosedLoopRow:
+    """The row of the best driver that sees nothing: only its score and success are kept of its drives."""
+    scores, success = np.array(ceiling.scores), study.share(ceiling.episodes, ceiling.success)
+    interval, suite = study.interval(ceiling.episodes, scores), study.suite_interval(ceiling.episodes, scores)
+    ends = (interval.low, interval.high, suite.low, suite.high)
+    low, high, suite_low, suite_high = np.clip(ends, 0.0, 100.0).tolist()
+    values: dict[str, object] = {field.name: math.nan for field in fields(ClosedLoopRow)}
+    values |= {
+        "run": CEILING,
+        "model": "",
+        "planner": ceiling.driver,
+        "rules": study.runs[0].manifest.data.version,
+        "episodes": len(ceiling.episodes),
+        "driving_score": interval.mean,
+        "ci_low": low,
+        "ci_high": high,
+        "success_rate": success.share,
+        "success_rate_ci_low": success.low,
+        "success_rate_ci_high": success.high,
+        "suite_ci_low": suite_low,
+        "suite_ci_high": suite_high,
+        "few_events": few_events({"success_rate": success}),
+        "decisions": 0,
+        "known": "",
+        "kind": CEILING,
+    }
+    return ClosedLoopRow(**values)  # type: ignore[arg-type]

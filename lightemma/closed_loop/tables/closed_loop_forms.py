@@ -38,7 +38,7 @@ class ClosedLoopForms(DrivenTable[FormRow]):
     """The same verdicts under the forms of the CARLA leaderboard 2.0 (also Bench2Drive's) and 2.1 and of NAVSIM v1.
 
     Terms for what no world here judges (stop signs, a minimum speed, emergency vehicles) are left out: the numbers say whether
-    another form would rank these drivers in another way; they are not those benchmarks' scores.
+    another form would rank these drivers in another way; they are not those benchmarks' scores. Blind twins are not ranked.
     """
 
     name = "closed_loop_forms"
@@ -50,13 +50,14 @@ class ClosedLoopForms(DrivenTable[FormRow]):
 
     def build(self, study: DrivenStudy) -> list[FormRow]:
         """One row per form and run."""
-        by_form = {"driving_score": [share_of(one.score.score for one in run.episodes.values()) for run in study.runs]}
+        runs = study.competitors
+        by_form = {"driving_score": [share_of(one.score.score for one in run.episodes.values()) for run in runs]}
         by_form |= {
-            name: [share_of(form(one.outcome) for one in run.episodes.values()) for run in study.runs]
+            name: [share_of(form(one.outcome) for one in run.episodes.values()) for run in runs]
             for name, form in FORMS.items()
         }
-        by_form["success"] = [100 * share_of(one.score.success for one in run.episodes.values()) for run in study.runs]
-        return [row for name, scores in by_form.items() for row in _rows(study.runs, name, scores, by_form)]
+        by_form["success"] = [100 * share_of(one.score.success for one in run.episodes.values()) for run in runs]
+        return [row for name, scores in by_form.items() for row in _rows(runs, name, scores, by_form)]
 
 
 def _rows(runs: Sequence[DrivenRun], form: str, scores: list[float], by_form: dict[str, list[float]]) -> list[FormRow]:

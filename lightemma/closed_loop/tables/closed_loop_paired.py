@@ -46,7 +46,7 @@ class PairedEpisodesRow:
 
 
 class ClosedLoopPaired(DrivenTable[PairedEpisodesRow]):
-    """Every pair of runs that have episodes in common."""
+    """Every pair of runs that have episodes in common; blind twins, which the table closed_loop has, are left out."""
 
     name = "closed_loop_paired"
     Row = PairedEpisodesRow
@@ -60,7 +60,7 @@ class ClosedLoopPaired(DrivenTable[PairedEpisodesRow]):
 
     def build(self, study: DrivenStudy) -> list[PairedEpisodesRow]:
         """One row per pair."""
-        pairs = combinations(study.runs, 2)
+        pairs = combinations(study.competitors, 2)
         rows = [row for one, other in pairs if (row := _paired(study, other, one)) is not None]
         corrected = holm([row.p_value for row in rows])
         # Of scores, unlike errors, more is better.
