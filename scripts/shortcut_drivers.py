@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import copy
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-from lightemma.closed_loop.blind import SCHEDULES, Schedule
+from lightemma.closed_loop.blind import SCHEDULES, Schedule, schedule_scores
 from lightemma.closed_loop.driving_score import score_of
 from lightemma.closed_loop.plan_follower import TICKS_PER_ACTION
 from lightemma.closed_loop.records import EpisodeOutcome
@@ -33,11 +34,14 @@ WITHOUT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
 }
 #: m/s of the drivers that keep their lane and see nothing else.
-SPEEDS = (3.0, 5.0, 9.0, 12.0)
+SPEEDS = (2.0, 3.0, 5.0, 9.0, 12.0)
+SPEED_NAMES = tuple(f"{speed:g}" for speed in SPEEDS)
 #: Scenarios in which the route turns, and their twins that go straight on.
 TURNS = {"left-turn": "straight-on", "right-turn": "straight-on", "two-lanes-left": "two-lanes-straight"}
 
 Score = tuple[float, bool]
+#: Speed of a lane keeper -> event -> how often it was met, and how often reached.
+Meetings = dict[str, dict[str, tuple[int, int]]]
 #: Speed (m/s) and curvature (1/m) for the next half second.
 Driver = Callable[[CityWorld], tuple[float, float]]
 
@@ -64,11 +68,10 @@ def _scored(outcome: EpisodeOutcome) -> Score:
 def blind(spec: EpisodeSpec) -> dict[str, Score]:
     """Every blind schedule, straight on and (``lane-…``) along the lane, by its name."""
     world = opened(spec)
-    return {
-        prefix + schedule.name: _scored(drive(copy.deepcopy(world), _timed(schedule, keeps_lane)))
-        for schedule in SCHEDULES
-        for prefix, keeps_lane in (("", False), ("lane-", True))
+    keepers = {
+        f"lane-{one.name}": _scored(drive(copy.deepcopy(world), _timed(one, keeps_lane=True))) for one in SCHEDULES
     }
+    return {**schedule_scores(world, LoopRules()), **keepers}
 
 
 def _timed(schedule: Schedule, keeps_lane: bool) -> Driver:
@@ -83,13 +86,14 @@ def _timed(schedule: Schedule, keeps_lane: bool) -> Driver:
     return driver
 
 
-def lane_keepers(spec: EpisodeSpec) -> dict[str, tuple[int, int]]:
-    """Of what the scenario has in store, how much was met, and how much was reached, by the speed of a lane keeper."""
+def lane_keepers(spec: EpisodeSpec) -> Meetings:
+    """Of what the scenario has in store, what was met and what was reached by lane keepers of every speed."""
     world, found = opened(spec), {}
-    for speed in SPEEDS:
-        outcome = drive(copy.deepcopy(world), _timed(Schedule(0.0, 0.0, speed), True))
-        reached = [one for one in outcome.incidents or () if one.reached]
-        found[f"{speed:g}"] = sum(one.met for one in reached), len(reached)
+    for speed, name in zip(SPEEDS, SPEED_NAMES, strict=True):
+        outcome, met = drive(copy.deepcopy(world), _timed(Schedule(0.0, 0.0, speed), keeps_lane=True)), Counter[str]()
+        reached = Counter(one.name for one in outcome.incidents or () if one.reached)
+        met.update(one.name for one in outcome.incidents or () if one.reached and one.met)
+        found[name] = {event: (met[event], count) for event, count in reached.items()}
     return found
 
 
@@ -139,4 +143,15 @@ def towards(simulation: CitySimulation, path: Path, speed: float) -> float:
     return max(-0.2, min(0.2, 2.0 * left / max(dx * dx + dy * dy, 1e-6)))
 
 
-__all__ = ["SCENARIOS", "SPEEDS", "TURNS", "WITHOUT", "blind", "lane_keepers", "straight_on", "without"]
+__all__ = [
+    "SCENARIOS",
+    "SPEEDS",
+    "SPEED_NAMES",
+    "TURNS",
+    "WITHOUT",
+    "Meetings",
+    "blind",
+    "lane_keepers",
+    "straight_on",
+    "without",
+]
