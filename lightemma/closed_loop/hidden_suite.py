@@ -85,6 +85,7 @@ def reserved_seeds(text: str, public: int) -> str:
         raise UserError(
             f"Seed {min(numbers)} is public and needs no key; leave `hidden_suite` out, or give seeds from {public} on.",
             "seeds",
+            "hidden_suite",
         )
     return ",".join([*map(str, numbers), ""])
 
@@ -100,6 +101,7 @@ def refuse_reserved(specs: Sequence[EpisodeSpec], public: int) -> None:
         raise UserError(
             f"Seed {found} is reserved for hidden suites; give seeds below {public}, or a key with `hidden_suite`.",
             "seeds",
+            "hidden_suite",
         )
 
 

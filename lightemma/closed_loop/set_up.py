@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lightemma.closed_loop.blind_twin import SUFFIX, twins
@@ -49,13 +49,13 @@ def open_drives(
         raise UserError("This benchmark drives recorded data; give it to `lightemma run` or `lightemma study`.")
     rules, factory = rules_of(benchmark.world), open_factory(benchmark.world.name)
     prepare(factory, rules, pictures=False)  # a size that no renderer takes is refused now
-    specs, suite = suite_of(factory, benchmark.world)
-    rules = replace(rules, suite=suite)
-    jobs = make_jobs(benchmark, backends, run_names(rules), own_driver(factory.drivers))
+    suite = suite_of(factory, benchmark.world)
+    rules, specs = replace(rules, suite=suite.description), suite.specs
+    jobs = make_jobs(benchmark, backends, run_names(rules, *suite.names), own_driver(factory.drivers))
     if benchmark.world.blind_twin:
         # Made anew, since a planner may keep something between the frames of its run.
         named = benchmark.model_copy(update={"name": benchmark.name and f"{benchmark.name}+{SUFFIX}"})
-        jobs += twins(make_jobs(named, backends, run_names(rules, SUFFIX), own_driver(factory.drivers)))
+        jobs += twins(make_jobs(named, backends, run_names(rules, *suite.names, SUFFIX), own_driver(factory.drivers)))
     for job in jobs:
         _check_inputs(job)
     check_writable(results)
@@ -80,8 +80,23 @@ def open_drives(
     return Session(work, jobs, results, benchmark.concurrency), prepared.note
 
 
-def suite_of(factory: WorldFactory, world: WorldSettings) -> tuple[list[EpisodeSpec], str]:
-    """The chosen episodes, and what the rules say of the suite that they are from.
+@dataclass(frozen=True, slots=True)
+class ChosenSuite:
+    """The chosen episodes, and where they are from.
+
+    Attributes:
+        specs: the episodes.
+        description: what the rules say of their suite.
+        names: parts of the runs' names.
+    """
+
+    specs: list[EpisodeSpec]
+    description: str
+    names: tuple[str, ...] = ()
+
+
+def suite_of(factory: WorldFactory, world: WorldSettings) -> ChosenSuite:
+    """The chosen episodes: public ones, or those of reserved seeds under a key.
 
     Raises:
         UserError: if a seed is reserved and there is no key, or one is public and there is; or the world has no such suite.
@@ -91,12 +106,13 @@ def suite_of(factory: WorldFactory, world: WorldSettings) -> tuple[list[EpisodeS
         specs = choose_episodes(factory, choice)
         if public is not None:
             refuse_reserved(specs, public)
-        return specs, factory.suite
+        return ChosenSuite(specs, factory.suite)
     if public is None:
         raise UserError(f"The world '{factory.place}' has no hidden suite; leave `hidden_suite` out.", "hidden_suite")
     hidden = HiddenSuite.read(Path(world.hidden_suite))
     specs = choose_episodes(factory, replace(choice, seeds=reserved_seeds(choice.seeds, public)))
-    return [hidden.hide(spec) for spec in specs], f"{factory.suite}, hidden {hidden.digest}".removeprefix(", ")
+    description = f"{factory.suite}, hidden {hidden.digest}".removeprefix(", ")
+    return ChosenSuite([hidden.hide(spec) for spec in specs], description, (f"hidden-{hidden.digest}",))
 
 
 def _check_inputs(job: Job) -> None:

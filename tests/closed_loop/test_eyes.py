@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lightemma.backends.base import Completion
+from lightemma.backends.base import Completion, PicturePart
 from lightemma.closed_loop.blind import SCHEDULES, Schedule, drive_schedule, schedule_scores
 from lightemma.closed_loop.results import results_of
 from lightemma.closed_loop.set_up import open_drives
@@ -36,14 +36,15 @@ class Reader(Sight):
 
     async def generate(self, request):
         self.asked += 1
-        picture = request.messages[0].parts[0].picture
+        picture = next(one.picture for one in reversed(request.messages[0].parts) if isinstance(one, PicturePart))
         drawn = picture.data[:5] in (b"open ", b"light")
         return Completion(plan_text(steady(5.0 if drawn else 0.0)) if request.stage == "action" else "A road.")
 
 
-def drive(out: Path, world: str = "Watched", **more):
+def drive(out: Path, world: str = "Watched", pictures: int = 1, **more):
     settings = {"name": f"{__name__}:{world}", "scenarios": ["open", "light"], "seeds": "2", **more}
-    benchmark = Benchmark.model_validate({"world": settings, "planners": ["chain-of-thought"], "models": ["m"]})
+    given = {"world": settings, "planners": ["chain-of-thought"], "models": ["m"], "pictures": pictures}
+    benchmark = Benchmark.model_validate(given)
     session, _ = open_drives(benchmark, out, lambda _: Reader(), workers=0)
     session.run()
     return [out / job.name for job in session.jobs]
@@ -67,6 +68,14 @@ def test_a_twin_is_shown_grey_in_the_same_episodes_and_says_so(driven):
     assert len(shown) == 1
     assert {frame.image for frame in read_frames(twin)} == {"pictures/grey.jpg"}
     assert len({frame.image_sha256 for frame in read_frames(run)}) == len(read_frames(run))
+
+
+def test_a_twin_is_shown_as_many_pictures_as_its_run(tmp_path):
+    _, twin = drive(tmp_path, scenarios=["open"], seeds="1", pictures=3, blind_twin=True, blind_ceiling=False)
+    frames = read_frames(twin)
+    assert {frame.outcome for frame in frames} == {"ok"}
+    asked = [frame.calls[0].prompt for frame in frames]
+    assert [text.count(" s ago:") for text in asked[:4]] == [0, 1, 2, 2]
 
 
 def test_the_table_says_how_much_of_a_score_needs_eyes(driven, tmp_path):

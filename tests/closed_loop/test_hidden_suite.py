@@ -35,26 +35,27 @@ def test_a_reserved_seed_without_a_key_is_refused(seeds):
 
 
 def test_public_seeds_are_what_they_were():
-    specs, suite = suite_of(CityFactory(), settings(seeds="7,999"))
-    assert [(one.seed, one.name) for one in specs] == [(7, "cruise.day.007"), (999, "cruise.day.999")]
-    assert suite == CityFactory.suite
+    suite = suite_of(CityFactory(), settings(seeds="7,999"))
+    assert [(one.seed, one.name) for one in suite.specs] == [(7, "cruise.day.007"), (999, "cruise.day.999")]
+    assert (suite.description, suite.names) == (CityFactory.suite, ())
 
 
 def test_the_same_key_gives_the_same_episodes_and_another_one_others(tmp_path):
     one, two = key_file(tmp_path, KEY), key_file(tmp_path, KEY + "!", "other")
     again = key_file(tmp_path, f"\n  {KEY}\n", "again")
     found = {path: suite_of(CityFactory(), settings(seeds=2, hidden_suite=path)) for path in (one, two, again)}
-    seeds = {path: [spec.seed for spec in specs] for path, (specs, _) in found.items()}
-    assert [spec.name for spec in found[one][0]] == ["cruise.day.1000", "cruise.day.1001"]
+    seeds = {path: [spec.seed for spec in suite.specs] for path, suite in found.items()}
+    assert [spec.name for spec in found[one].specs] == ["cruise.day.1000", "cruise.day.1001"]
     assert seeds[one] == seeds[again]
-    assert found[one][1] == found[again][1] != found[two][1]
+    assert found[one].description == found[again].description != found[two].description
+    assert found[one].names != found[two].names
     assert len({*seeds[one], *seeds[two]}) == 4
     assert min(seeds[one] + seeds[two]) > 2**40
 
 
 def test_twins_stay_twins_under_a_key(tmp_path):
     world = settings(seeds=1, hidden_suite=key_file(tmp_path, KEY), scenarios=["left-turn", "straight-on"])
-    one, two = suite_of(CityFactory(), world)[0]
+    one, two = suite_of(CityFactory(), world).specs
     assert one.seed == two.seed
     assert two.family == one.scenario
 
