@@ -24,6 +24,8 @@ WAITS = 0.5
 ZONE, COMES = 20.0, 25.0
 #: Metres before a meeting within which an ego that stands, or brakes harder than this (m/s²), slows down for it.
 SLOWS, SLOWING = 45.0, -0.6
+#: m/s that an ego is taken to drive at least, when it is asked how soon it comes.
+WALKS = 1.5
 
 
 class MovingWorld(Protocol):
@@ -309,7 +311,9 @@ class Meets(Incident):
         traffic.desired[n] = min(max(left / max(arrives, 0.5), 1.5), 1.25 * usual)
         near = distance < self.until + speed or (distance < SLOWS and slows)
         comes = left / max(float(traffic.speed[n]), 1.0)
-        self._note(world, reached=near, met=near and -1.5 < comes < 6.0)
+        # Who crawls is near for longer than 6 s, and is met by what comes no later than it does itself.
+        latest = max(6.0, distance / max(speed, WALKS) + 1.5)
+        self._note(world, reached=near, met=near and -1.5 < comes < latest)
         if near:
             self.gone = True
             traffic.desired[n] = usual
