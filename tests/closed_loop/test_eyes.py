@@ -126,7 +126,7 @@ class Wrong(FakeFactory):
 
 @pytest.mark.parametrize("world", ["Odd", "Wrong"])
 def test_blind_scores_that_are_none_are_one_sentence(world, tmp_path):
-    with pytest.raises(UserError, match=f"`blind_scores` of the world 'fake' .*{world}.* must give a score"):
+    with pytest.raises(UserError, match=f"world 'fake' .*{world}.*`blind_scores` must give a score"):
         drive(tmp_path, world, seeds="1", scenarios=["open"])
 
 

@@ -73,8 +73,10 @@ def _by_driver(runs: Sequence[DrivenRun]) -> dict[bytes, float]:
     """Driver -> its mean score, over its runs."""
     found: dict[bytes, list[float]] = {}
     for run in runs:
+        if run.is_twin:
+            continue
         manifest = run.manifest
-        rules = manifest.data.version.partition(", world ")[0]
+        rules = manifest.data.version.partition(", world ")[0].partition(", suite ")[0]
         driver = (manifest.planner, [one.name for one in manifest.models.values()], manifest.prompts, rules)
         score = share_of(one.score.score for one in run.episodes.values())
         found.setdefault(msgspec.json.encode(driver, order="deterministic"), []).append(score)
