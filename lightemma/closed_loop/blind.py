@@ -76,7 +76,7 @@ def drive_schedule(world: World, schedule: Schedule, replan: int = 1) -> Episode
         replan: actions of a plan that are driven before the next one, 1 … 6.
     """
     per_action = world.info.steps_per_action
-    follower, tick = PlanFollower(schedule.actions(0), per_action), 0
+    follower, tick = PlanFollower(schedule.actions(0), per_action, world.limits), 0
     while not world.over:
         if tick % (replan * per_action) == 0:
             follower.take(schedule.actions(tick // per_action), tick)
