@@ -62,7 +62,7 @@ def drive(world: CityWorld, driver: Driver) -> EpisodeOutcome:
 
 def _scored(outcome: EpisodeOutcome) -> Score:
     parts = score_of(outcome)
-    return parts.score or 0.0, parts.success
+    return parts.score or 0.0, bool(parts.success)
 
 
 def blind(spec: EpisodeSpec) -> dict[str, Score]:
