@@ -158,7 +158,7 @@ def check_outputs(outputs: Sequence[str]) -> None:
     """
     known: tuple[str, ...] = get_args(OutputName)
     if isinstance(outputs, str) or not outputs:
-        raise UserError(f"`outputs` is {outputs!r}; give a list of one or more of {', '.join(known)}.", "outputs")
+        raise UserError(f"`outputs` is {outputs!r}; give a list of one or more of {', '.join(known)}.")
     for name in outputs:
         if name not in known:
-            raise UserError(f"There is no output '{name}' of a renderer; {near_names(name, known)}", "outputs")
+            raise UserError(f"There is no output '{name}' of a renderer; {near_names(name, known)}")
