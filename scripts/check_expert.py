@@ -39,8 +39,8 @@ from lightemma.simulation.scenarios import CONDITIONS, SCENARIOS
 FLOOR = 0.16
 #: Share of disturbed episodes in which the labels must lead to the goal.
 GOALS = 0.98
-#: What is driven from the label before a disturbance: half seconds.
-BEFORE = 4
+#: Half seconds driven by the labels before the car is told to stand, and for which it is; and seconds given back for that.
+BEFORE, STANDS, GIVEN_BACK = 4, 8, 12.0
 
 #: A plan from the label, the world and the history.
 Driver = Callable[[ExpertLabel, CityWorld, EgoHistory], FloatArray]
@@ -160,7 +160,10 @@ def drive(
 
 
 def disturbed(spec: EpisodeSpec, rules: LoopRules, number: int) -> tuple[EpisodeOutcome, list[ExpertLabel]]:
-    """Drives by the labels from a state beside the route, across it, or after standing."""
+    """Drives by the labels from a state beside the route, across it, or after standing.
+
+    The time that standing costs is given back: an episode's limit leaves less than that.
+    """
     world = CityFactory().open(spec, rules, pictures=False)
     car = world.simulation.ego
     kind = number % 5
@@ -169,7 +172,10 @@ def disturbed(spec: EpisodeSpec, rules: LoopRules, number: int) -> tuple[Episode
         pose = Pose(car.pose.x - side * math.sin(car.pose.heading), car.pose.y + side * math.cos(car.pose.heading), 0.0)
         car.pose = replace(pose, heading=car.pose.heading + math.radians(turned))
         world.simulation.traffic.place_ego(car.state())
-    stands = BEFORE + 8 if kind == 4 else 0
+    else:
+        setup = world.simulation.setup
+        world.simulation.setup = replace(setup, time_limit=setup.time_limit + GIVEN_BACK)
+    stands = BEFORE + STANDS if kind == 4 else 0
     decision = -1
 
     def driver(label: ExpertLabel, *_: object) -> FloatArray:
