@@ -212,7 +212,7 @@ OTHERS: dict[str, Callable[[EpisodeSpec], Driver]] = {
     "constant-action": lambda _: lambda label, world, history: hold_last_action(history.actions),
     "idm": of_world(IdmDriver),
     "random": of_world(RandomDriver),
-    "expert": lambda _: lambda label, world, history: label.actions,
+    "expert": lambda _: lambda label, world, history: world.expert_plan(),
 }
 
 

@@ -42,13 +42,15 @@ class Label:
     """What the expert would do.
 
     Attributes:
-        pairs: (6, 2) mean speed (m/s) and curvature (1/m) of each half second.
+        pairs: (6, 2) mean speed (m/s) and curvature (1/m) of each half second, whose points are the expert's.
+        driven: the same as the protocol measures it on the motion, to be driven; the first two pairs are those of ``pairs``.
         valid: False where there is no right answer.
         reason: why it is not valid, or how the car gets back; empty on the route.
         words: what the expert says; None where it is not valid.
     """
 
     pairs: FloatArray
+    driven: FloatArray
     valid: bool
     reason: str
     words: Explanation | None
@@ -73,24 +75,24 @@ class Labeller:
         line = line_of(world, self._car())
         if not line.strayed:
             plan = self._expert.plan(world)
-            return Label(self._pairs(plan), True, "", explain(world, plan))
+            return Label(*self._pairs(plan), True, "", explain(world, plan))
         side = "left" if line.error > 0.0 else "right"
         turned = math.degrees(abs(line.askew))
         where = f"{abs(line.error):.1f} m to the {side} of its route, turned {turned:.0f} degrees from it"
         if self._comes_back():
             plan = self._expert.plan(world)
-            return Label(self._pairs(plan), True, f"comes back from {where}", explain(world, plan))
+            return Label(*self._pairs(plan), True, f"comes back from {where}", explain(world, plan))
         motion, safe = self._stop()
         pairs = mean_pairs(motion, self._limits, world.protocol)
         if not safe:
-            return Label(pairs, False, f"no way back and no safe stop: {where}", None)
+            return Label(pairs, pairs, False, f"no way back and no safe stop: {where}", None)
         stands = world.ego.speed < STANDS
         words = Explanation(
             f"I have left my route: I am {abs(line.error):.0f} m beside it.",
             "I keep standing." if stands else "I slow down and stop.",
             f"The way back is not near, so I {'wait' if stands else 'stop in my lane'}.",
         )
-        return Label(pairs, True, f"stops, since the way back is not near: {where}", words)
+        return Label(pairs, pairs, True, f"stops, since the way back is not near: {where}", words)
 
     @property
     def _limits(self) -> Limits:
@@ -100,11 +102,13 @@ class Labeller:
         ego = self._world.ego
         return EgoCar(ego.pose, ego.speed, ego.curvature, self._limits, self._world.protocol)
 
-    def _pairs(self, plan: ExpertPlan) -> FloatArray:
+    def _pairs(self, plan: ExpertPlan) -> tuple[FloatArray, FloatArray]:
+        """The pairs of a plan as they are integrated, and as they are driven."""
         if self._world.ego.limits is None:
             # A car that has each pair at once keeps a speed for the whole half second: it is the mean and the end.
-            return plan.actions
-        return mean_pairs(plan.motion, self._limits, self._world.protocol)
+            return plan.actions, plan.actions
+        limits, protocol = self._limits, self._world.protocol
+        return mean_pairs(plan.motion, limits, protocol), mean_pairs(plan.motion, limits, protocol, made_up=False)
 
     def _comes_back(self) -> bool:
         """Whether the car can be back on its route soon, on the road and without touching what stands."""

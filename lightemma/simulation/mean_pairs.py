@@ -13,9 +13,9 @@ from lightemma.protocol import Protocol
 from lightemma.simulation.ego import EgoCar, Limits
 from lightemma.simulation.geometry import arc_pose
 
-#: Times the turn by which the integrator's chords are behind at 1.5 s that is made up for: more than 1, so that the points
-#: come nearer to the motion again.
-TURNED_BACK = 1.5
+#: Times the turn by which the integrator's chords are behind at 1.5 s that the third and the fourth pair make up for: together
+#: more than 1, so that the points come nearer to the motion again.
+TURNED_BACK = np.array([0.6, 1.4])
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +58,19 @@ class MotionRecorder:
         return Motion(np.array(self._points), self._heading, np.array(self._curvatures))
 
 
-def mean_pairs(motion: Motion, limits: Limits, protocol: Protocol) -> FloatArray:
+def mean_pairs(motion: Motion, limits: Limits, protocol: Protocol, *, made_up: bool = True) -> FloatArray:
     """The pairs of a motion, by the protocol's own measure of recorded poses, and within what the car can do.
 
-    The first two pairs, which are driven before the next plan, are what the protocol measures on this motion
-    (`actions_from_poses`). Its integrator moves before it turns, so that by these curvatures it would stay half a step
-    behind in every turn; the later ones make up for it, so that from 2 s on its points come back to the motion. Where the car
-    hardly moves three points have no curvature; there it is that of the car's wheels.
+    These are what the protocol measures on the motion (`actions_from_poses`). Its integrator moves before it turns, so that
+    by these curvatures it would stay half a step behind in every turn. If that is ``made_up`` for, the first two pairs are
+    as measured, and the later ones lead its points back to the motion from 2 s on. Where the car hardly moves three points
+    have no curvature; there it is that of the car's wheels.
 
     Args:
         motion: of n actions.
         limits: bounds of the curvature, of its change, and of the acceleration across.
         protocol: gives ``dt``.
+        made_up: True for pairs that are integrated, False for pairs that are driven for more than half a second or two.
 
     Returns:
         (n, 2) mean speed (m/s) and curvature (1/m); 4 decimals.
@@ -82,7 +83,7 @@ def mean_pairs(motion: Motion, limits: Limits, protocol: Protocol) -> FloatArray
     chords = np.linalg.norm(np.diff(points, axis=0), axis=1)
     moves = np.minimum(chords[:-1], chords[1:]) >= LEAST_CHORD
     pairs[:, 1] = np.where(moves, pairs[:, 1], motion.curvatures[:-1])
-    if chords.min() >= LEAST_CHORD:
+    if made_up and chords.min() >= LEAST_CHORD:
         pairs[:, 1] = _made_up(pairs[:, 1], motion)
     wheels = math.atan(float(motion.curvatures[0]) * limits.wheelbase)
     for row in pairs:
@@ -97,12 +98,12 @@ def mean_pairs(motion: Motion, limits: Limits, protocol: Protocol) -> FloatArray
 
 
 def _made_up(curvatures: FloatArray, motion: Motion) -> FloatArray:
-    """The curvatures with which the integrator's chords point along those of the motion, from the fourth on."""
+    """The curvatures with which the integrator's chords come back to those of the motion, from the fourth on."""
     chords = np.diff(motion.points[1:], axis=0)
     lengths = np.hypot(chords[:, 0], chords[:, 1])
     ahead = np.unwrap([motion.heading, *np.arctan2(chords[:, 1], chords[:, 0])])[1:] - motion.heading
     made = curvatures.copy()
     behind = ahead[3] - float(curvatures[:3] @ lengths[:3])
-    made[2] += TURNED_BACK * behind / lengths[2]
     made[3:-1] = np.diff(ahead[3:]) / lengths[3:-1]
+    made[2:4] += TURNED_BACK * behind / lengths[2:4]
     return made

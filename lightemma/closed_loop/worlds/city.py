@@ -89,6 +89,7 @@ class CityWorld(World):
         self._end: End | None = None
         self._ticks = self._decisions = 0
         self._labelled: tuple[int, ExpertLabel] = -1, ExpertLabel(np.zeros((0, 2)), valid=False)
+        self._driven: FloatArray = np.zeros((0, 2))
         self._state: tuple[int, WorldState] = 0, simulation.state()
         self._motion = [(simulation.ego.speed, simulation.ego.curvature)]
 
@@ -165,8 +166,13 @@ class CityWorld(World):
             said = made.words
             words = ExpertWords(said.scene, said.intent, said.reason) if said else None
             label = ExpertLabel(made.pairs, made.valid, made.reason, words)
-            self._labelled = self._ticks, label
+            self._labelled, self._driven = (self._ticks, label), made.driven
         return label
+
+    def expert_plan(self) -> FloatArray:
+        """(6, 2) what the expert would drive now: the label's pairs without what they make up for in the integrator."""
+        self.label()
+        return self._driven
 
     def outcome(self) -> EpisodeOutcome:
         """The numbers of the episode so far."""
@@ -273,6 +279,23 @@ def _place(pose: Pose) -> tuple[float, float, float]:
     return round(pose.x, 3), round(pose.y, 3), round(math.remainder(pose.heading, 2.0 * math.pi), 4)
 
 
+class CityExpertDriver(ExpertDriver):
+    """Drives as the city's own expert: knows the route, the rules and the position and speed of all road users."""
+
+    def begin(self, spec: EpisodeSpec) -> WorldPlan:
+        """Plans with the city's expert.
+
+        Raises:
+            UserError: at the first plan, if the world has no expert.
+        """
+        elsewhere = super().begin(spec)
+
+        def plan(world: World) -> FloatArray:
+            return world.expert_plan() if isinstance(world, CityWorld) else elsewhere(world)
+
+        return plan
+
+
 class IdmDriver(PrivilegedDriver):
     """Follows its route and keeps its distance by the intelligent driver model; ignores lights, signs and people."""
 
@@ -354,7 +377,7 @@ class CityFactory(WorldFactory):
 
     name: ClassVar[str] = "city"
     drivers: ClassVar[Mapping[str, type[PrivilegedDriver]]] = {
-        driver.name: driver for driver in (ExpertDriver, IdmDriver, RandomDriver, BlindTimer, ImitatorDriver)
+        driver.name: driver for driver in (CityExpertDriver, IdmDriver, RandomDriver, BlindTimer, ImitatorDriver)
     }
     #: Raised when scenarios are added, removed or changed.
     suite: ClassVar[str] = "suite 1"
