@@ -2,7 +2,7 @@
 
 import copy
 import math
-from dataclasses import replace
+import re
 from functools import cache
 
 import numpy as np
@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightemma.frame import Pose
-from lightemma.kinematics import integrate
+from lightemma.kinematics import integrate, to_ego_frame
 from lightemma.simulation.ego import Limits
+from lightemma.simulation.expert import Expert
 from lightemma.simulation.labels import Labeller
 from lightemma.simulation.scenarios import make_world
 from lightemma.simulation.world import CitySimulation
@@ -40,7 +41,7 @@ def placed(
     return world
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.sampled_from(["left-turn", "bend", "parked-car-to-pass"]),
     st.floats(-40.0, 40.0),
@@ -115,4 +116,28 @@ def test_on_its_route_the_label_is_the_plan_and_says_nothing_more():
     label = Labeller(world).label()
     assert label.valid
     assert label.reason == ""
-    assert replace(label.words).intent
+    assert label.words.intent
+
+
+def test_the_label_is_driven_as_measured_and_its_points_are_near_the_motion():
+    label = Labeller(placed("bend", 0.0, 0.0)).label()
+    motion = Expert().plan(placed("bend", 0.0, 0.0)).motion
+    assert label.pairs[:2].tolist() == label.driven[:2].tolist()
+    points = to_ego_frame(motion.points[2:], motion.points[1], motion.heading)
+    off = [np.linalg.norm(integrate(pairs) - points, axis=1).mean() for pairs in (label.pairs, label.driven)]
+    assert off[0] <= off[1]
+    assert off[0] < 0.4
+
+
+def test_words_name_no_change_and_no_distance_that_is_rounded_away():
+    world = placed("right-turn", 0.0, 0.0)
+    labeller, expert, said = Labeller(world), Expert(), []
+    for _ in range(30):
+        words = labeller.label().words
+        said += [words.scene, words.intent, words.reason]
+        command = expert.plan(world).actions[0]
+        for _ in range(10):
+            world.step(*command)
+    text = " ".join(said)
+    assert " 0 m" not in text
+    assert not any(first == second for first, second in re.findall(r"from (\d+) to about (\d+)", text))
