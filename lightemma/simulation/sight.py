@@ -204,7 +204,8 @@ def _behind_boxes(
         one, other = (low - start) / ray, (high - start) / ray
         enter = np.minimum(one, other).max(axis=1)
         leave = np.maximum(one, other).min(axis=1)
-        hidden |= (owners != box_owners[number]) & (enter < leave) & (leave > 0) & (enter < 1)
+        # A body around the camera, of a car that is driven through, hides nothing: it is unseen from inside.
+        hidden |= (owners != box_owners[number]) & (enter < leave) & (enter > 0) & (enter < 1)
     return hidden
 
 

@@ -92,6 +92,12 @@ def test_what_is_outside_the_picture_or_far_away_is_not_seen(world, ahead, left,
     assert len(facts.privileged.hidden) == (ahead < 100.0)
 
 
+def test_a_body_around_the_camera_hides_nothing(world):
+    facts = seen(world, at(world, 1.7, 0.0, "truck", 1), at(world, 25.0, 0.0, "car", 2))
+    assert numbers(facts) == [2]
+    assert facts.lane is not None
+
+
 def test_numbers_are_those_of_the_state(world):
     facts = seen(
         world, at(world, 20.0, 0.3, "van", 7, speed=4.0, braking=True), at(world, 14.0, 3.6, "car", 8, math.pi)
