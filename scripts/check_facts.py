@@ -227,7 +227,7 @@ def main() -> None:
                 plan, state, command = (
                     expert.plan(world),
                     world.state(),
-                    route_command(world.route.path, world.ego.pose),
+                    route_command(world.setup.streets.network, world.route, world.ego.pose)[0],
                 )
                 begun = time.process_time()
                 facts = observe_facts(world, camera, command, privileged=True, state=state)

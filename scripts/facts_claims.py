@@ -63,6 +63,9 @@ class _Reader:
         return [
             (rf"[Ll]ight ahead is (red|amber|green) in {_M}", lambda m: self.light(m[1], m[2])),
             (rf"traffic light {_M} ahead shows (red|amber|green)", lambda m: self.light(m[2], m[1])),
+            (r"[Ll]ight ahead is (red|amber|green) here", lambda m: self.light(m[1], "0")),
+            (r"traffic light right in front of me shows (red|amber|green)", lambda m: self.light(m[1], "0")),
+            (rf"(?:route turns|am to turn) (?:left|right) in {_M}", lambda m: self.junction(m[1])),
             (r"(?:The light is green|Green light)", lambda m: self.light("green", None)),
             (rf"[Jj]unction (?:lies|in) {_M}|junction in {_M}", lambda m: self.junction(m[1] or m[2])),
             (rf"bends? to the (left|right) (?:in|begins)? ?{_M}", lambda m: self.bend(m[1], m[2])),

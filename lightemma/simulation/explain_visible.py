@@ -126,7 +126,7 @@ class VisibleSentences(Sentences):
 
     def _command(self) -> str | None:
         command = self._facts.command
-        return "straight" if command == "follow" else command
+        return command if command in ("left", "right", "straight") else None
 
     def _junction_seen(self, distance: float) -> bool:
         """Whether something that belongs to the junction is seen: its line, its light, or the lane where it begins."""
@@ -193,7 +193,7 @@ class VisibleSentences(Sentences):
                 return "I cannot see everything that matters ahead, so I slow down."
             return "I cannot see everything that matters ahead, so I am careful."
         said = super().reason()
-        return _AS_SEEN.get(said, said).replace("My route turns", "I am to turn")
+        return _AS_SEEN.get(said, said).replace("My route turns", "I am to turn").replace(*_FREE)
 
     def _why_bend(self) -> str:
         turn, distance = self._next_way()
@@ -205,6 +205,7 @@ class VisibleSentences(Sentences):
         return "I cannot see far enough ahead for this speed, so I slow down."
 
 
+_FREE: Final = ("and the way is free", "and I see nothing in my way")
 #: What is said of everything, and how it is said of what is seen.
 _AS_SEEN: Final = {
     "The light is green and the way is free, so I go.": "The light is green and I see nothing in my way, so I go.",
