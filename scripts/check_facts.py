@@ -203,7 +203,7 @@ def step(world: CitySimulation, expert: Expert, wanders: bool, rng: np.random.Ge
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--frames", type=int, default=1000)
-    arguments.add_argument("--first-seed", type=int, default=610_000)
+    arguments.add_argument("--first-seed", type=int, default=640_000)
     arguments.add_argument("--renderer", default="auto")
     arguments.add_argument("--every", type=float, default=2.0, help="seconds between two moments of a drive")
     arguments.add_argument("--part", default="0/1", help="0/4 is the first of four parts of the drives")

@@ -33,7 +33,7 @@ from lightemma.simulation.state import ActorState, SignalColour, WorldState
 from lightemma.simulation.world import CitySimulation
 
 #: Metres within which things are seen at all; far beyond, they are specks.
-REACH: Final = 120.0
+REACH: Final = 100.0
 #: A thing is seen from this share on, if what is not hidden of its box is so many pixels and steradians (a person at 80 m).
 SEEN_SHARE: Final = 0.1
 SEEN_PIXELS: Final = 10.0

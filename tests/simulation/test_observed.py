@@ -175,7 +175,7 @@ def test_fog_and_small_pictures_hide_what_is_far(world):
     world.city = replace(before, conditions=conditions_named("fog"))
     try:
         assert numbers(seen(world, at(world, 125.0, 1.0, "truck"))) == []
-        assert numbers(seen(world, at(world, 100.0, 1.0, "truck"))) == [50]
+        assert numbers(seen(world, at(world, 92.0, 1.0, "truck"))) == [50]
     finally:
         world.city = before
 
