@@ -76,7 +76,8 @@ def _by_driver(runs: Sequence[DrivenRun]) -> dict[bytes, float]:
         if run.is_twin:
             continue
         manifest = run.manifest
-        rules = manifest.data.version.partition(", world ")[0].partition(", suite ")[0]
+        # How the loop is closed; a world's own suite and version come after it.
+        rules = manifest.data.version.partition(", suite ")[0].partition(", world ")[0]
         driver = (manifest.planner, [one.name for one in manifest.models.values()], manifest.prompts, rules)
         score = share_of(one.score.score for one in run.episodes.values())
         found.setdefault(msgspec.json.encode(driver, order="deterministic"), []).append(score)
