@@ -127,7 +127,7 @@ def show_driving(results: ClosedLoopResults) -> None:
             {
                 "run": f"{row.kind}: {row.planner if row.kind == row.run else row.run}" if row.kind else row.run,
                 "episodes": row.episodes,
-                "driving score": f"{row.driving_score:.1f}",
+                "two-stage score" if results.study.two_stage else "driving score": f"{row.driving_score:.1f}",
                 "95 %": interval,
                 **{title: _difference(row, name) for title, name in eyes.items()},
                 "success": _share(row.success_rate),

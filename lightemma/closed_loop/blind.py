@@ -96,7 +96,11 @@ class BlindTimer(PrivilegedDriver):
 
     def begin(self, spec: EpisodeSpec) -> WorldPlan:
         """Counts decisions; the world is not read."""
-        step = -1
+        return self.begin_later(spec, 0)
+
+    def begin_later(self, spec: EpisodeSpec, step: int) -> WorldPlan:
+        """Counts from a later decision."""
+        step -= 1
 
         def plan(_: World) -> FloatArray:
             nonlocal step

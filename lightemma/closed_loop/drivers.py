@@ -36,7 +36,8 @@ def own_driver(drivers: Mapping[str, type[PrivilegedDriver]]) -> OwnPlanner:
 
 def run_names(rules: LoopRules, *more: str) -> RunNames:
     """How closed-loop runs are named: with their prefix, the rules that differ from the defaults, and what else is given."""
-    parts = [f"replan-{rules.replan}"] if rules.replan != 1 else []
+    parts = ["two-stage"] if rules.two_stage is not None else []
+    parts += [f"replan-{rules.replan}"] if rules.replan != 1 else []
     parts += ["real-time"] if rules.real_time else []
     parts += [] if rules.car_limits else ["no-limits"]
     return RunNames(PREFIX, (*parts, *more))

@@ -14,7 +14,7 @@ from msgspec import UNSET
 from lightemma.closed_loop.driver_plans import driver_plan
 from lightemma.closed_loop.plan_follower import PlanFollower
 from lightemma.closed_loop.privileged import WorldPlan
-from lightemma.closed_loop.records import PICTURES, EpisodeOutcome
+from lightemma.closed_loop.records import PICTURES, EpisodeOutcome, Roll
 from lightemma.closed_loop.replay import ActorEntry, CameraEntry, Replay, ReplayStep
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.world import CarState, ExpertLabel, World
@@ -52,11 +52,13 @@ class Finished:
         outcome: the numbers of the episode.
         replay: positions of all actors every half second.
         knows: what the world says that it knows (see ``WorldInfo``).
+        rolls: the plans of a two-stage drive; None of a closed loop.
     """
 
     outcome: EpisodeOutcome
     replay: Replay
     knows: frozenset[str]
+    rolls: list[Roll] | None = None
 
 
 @dataclass(frozen=True, slots=True)

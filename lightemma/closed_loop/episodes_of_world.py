@@ -24,6 +24,7 @@ from lightemma.closed_loop.records import (
     SOURCE,
     EpisodeRecord,
     EpisodeWriter,
+    ScoreParts,
     failed_calls,
     keep_only,
     read_episodes,
@@ -31,6 +32,7 @@ from lightemma.closed_loop.records import (
 )
 from lightemma.closed_loop.replay import write_replay
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
+from lightemma.closed_loop.two_stage_score import score_of_rolls
 from lightemma.closed_loop.world import ExpertLabel
 from lightemma.closed_loop.world_checks import WorldFault
 from lightemma.errors import UserError
@@ -201,7 +203,8 @@ class _Driving:
         self._draws = draws(run.job, work.rules)
         self._grey = GreyCamera(run.writer.folder, work.rules.size) if run.job.blind else None
         sees = self._needs.pictures > 0 and (self._draws or run.job.blind)
-        self._ceiling = sees if work.ceiling is None else work.ceiling
+        # Blind drivers are driven from start to goal, so they are no measure of single plans.
+        self._ceiling = (sees if work.ceiling is None else work.ceiling) and work.rules.two_stage is None
         self._episodes = EpisodeWriter(run.writer.folder)
         self._faults: list[WorldFault] = []
         # What one planner computes must not count as another's thinking.
@@ -330,9 +333,10 @@ class _Driving:
             missing=sum(frame.actions is None for frame in frames),
             failed_calls=failed_calls(frames),
             outcome=finished.outcome,
-            score=score_of(finished.outcome, finished.knows),
+            score=self._score(finished),
             family=spec.family,
             blind=self._work.blind.get(spec.name) if self._ceiling else None,
+            rolls=msgspec.UNSET if finished.rolls is None else finished.rolls,
         )
         self._episodes.append(record)
         self.done += 1
@@ -341,6 +345,12 @@ class _Driving:
         self.planner_errors += any(frame.error is not None for frame in frames)
         self._count(frames, record)
         self._run.progress(record)
+
+    def _score(self, finished: Finished) -> ScoreParts:
+        two = self._work.rules.two_stage
+        if two is None or finished.rolls is None:
+            return score_of(finished.outcome, finished.knows)
+        return score_of_rolls(finished.rolls, two.sigma)
 
     def _count(self, frames: Iterable[FrameRecord], record: EpisodeRecord) -> None:
         monitor = self._run.monitor

@@ -14,6 +14,7 @@ import numpy as np
 from lightemma.closed_loop.episode import DecisionPoint, Episode
 from lightemma.closed_loop.privileged import PrivilegedDriver
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
+from lightemma.closed_loop.two_stage import TwoStageEpisode
 from lightemma.closed_loop.world import World
 from lightemma.closed_loop.world_checks import WorldFault, info_of
 from lightemma.closed_loop.world_factory import WorldFactory
@@ -76,6 +77,14 @@ class Driven(Protocol):
 
 #: An episode on its way to the next decision: its place among what is due, itself, its world, and its further commands.
 _Moving = tuple[int, Episode, World, Iterator[tuple[float, float]]]
+
+
+def _opened(task: EpisodeTask, world: World) -> Driven:
+    two = task.rules.two_stage
+    if two is not None:
+        return TwoStageEpisode(task.spec, task.rules, two, world, task.run, task.driver)
+    driver = task.driver.begin(task.spec) if task.driver else None
+    return Episode(task.spec, task.rules, world, task.run, driver)
 
 
 class WorldHostCore:
@@ -143,8 +152,7 @@ class WorldHostCore:
         if not isinstance(world, World):
             raise WorldFault(f"{whose} opens {type(world).__name__}, which is no World; correct that class.")
         try:
-            driver = task.driver.begin(task.spec) if task.driver else None
-            episode = Episode(task.spec, task.rules, world, task.run, driver)
+            episode = _opened(task, world)
             info = info_of(world)
             for what, own, its in (("name", factory.name, info.name), ("version", factory.version, info.version)):
                 if own != its:

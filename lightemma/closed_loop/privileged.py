@@ -33,6 +33,15 @@ class PrivilegedDriver(Planner):
             A function of the world that gives the plan of each decision.
         """
 
+    def begin_later(self, spec: EpisodeSpec, step: int) -> WorldPlan:
+        """Prepares a single plan at a later moment, for two-stage drives; as `begin` where the moment changes nothing.
+
+        Args:
+            spec: the episode.
+            step: half seconds since its start.
+        """
+        return self.begin(spec)
+
     async def plan(self, *_: Any) -> Plan:
         """Not supported: these drivers need the world.
 
@@ -70,5 +79,9 @@ class RandomDriver(PrivilegedDriver):
 
     def begin(self, spec: EpisodeSpec) -> WorldPlan:
         """Draws new actions for each plan."""
-        rng = np.random.default_rng([spec.seed, *spec.scenario.encode()])
+        return self.begin_later(spec, 0)
+
+    def begin_later(self, spec: EpisodeSpec, step: int) -> WorldPlan:
+        """Draws other actions at every moment."""
+        rng = np.random.default_rng([spec.seed, *spec.scenario.encode(), *([step] if step else [])])
         return lambda world: rng.uniform((0.0, -0.05), (12.0, 0.05), (LIGHTEMMA.plan_steps, 2))

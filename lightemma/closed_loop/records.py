@@ -130,6 +130,36 @@ class EpisodeOutcome(msgspec.Struct, frozen=True):
         return [crash for crash in self.crashes or () if crash.at_fault]
 
 
+class Roll(msgspec.Struct, frozen=True):
+    """One plan of a two-stage drive, driven from its start to its end.
+
+    Attributes:
+        decision: number of the decision, and so of the frame.
+        point: number of the moment of the expert's drive that it belongs to.
+        stage: 1 from where the expert was, 2 from a perturbed start.
+        time: seconds of the expert's drive at the start.
+        sideways: metres to the left of where the expert was.
+        turned: radians to the left.
+        faster: m/s.
+        start: x, y in metres of the rear axle.
+        end: the same, where the plan led.
+        expert_m: metres that the expert drives from the same start.
+        outcome: what happened; its progress is the share of the expert's.
+    """
+
+    decision: int
+    point: int
+    stage: int
+    time: float
+    sideways: float
+    turned: float
+    faster: float
+    start: tuple[float, float]
+    end: tuple[float, float]
+    expert_m: float
+    outcome: EpisodeOutcome
+
+
 class ScoreParts(msgspec.Struct, frozen=True):
     """The factors of the driving score (see ``driving_score``), each 0 … 1, and their product times 100.
 
@@ -175,6 +205,7 @@ class EpisodeRecord(msgspec.Struct, frozen=True):
         score: the driving score and its parts.
         family: from the specification; empty for the scenario itself, and in older files.
         blind: score and success in this episode of each driver that sees nothing, by its name; None where none were driven.
+        rolls: the plans of a two-stage drive, from which its outcome and score are made; left out elsewhere.
     """
 
     name: str
@@ -189,6 +220,7 @@ class EpisodeRecord(msgspec.Struct, frozen=True):
     score: ScoreParts
     family: str = ""
     blind: dict[str, tuple[float, bool]] | None = None
+    rolls: list[Roll] | msgspec.UnsetType = msgspec.UNSET
 
 
 def read_episodes(folder: Path) -> list[EpisodeRecord]:

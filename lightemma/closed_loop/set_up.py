@@ -11,7 +11,7 @@ from lightemma.closed_loop.drivers import own_driver, run_names
 from lightemma.closed_loop.episodes_of_world import EpisodesOfWorld, HostMaker, draws
 from lightemma.closed_loop.hidden_suite import HiddenSuite, refuse_reserved, reserved_seeds
 from lightemma.closed_loop.hosts import InProcessHost, ProcessHost
-from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, parse_size
+from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, TwoStageRules, parse_size
 from lightemma.closed_loop.world_factory import EpisodeChoice, WorldFactory
 from lightemma.closed_loop.worlds import choose_episodes, open_factory, prepare
 from lightemma.errors import UserError
@@ -57,7 +57,7 @@ def open_drives(
         named = benchmark.model_copy(update={"name": benchmark.name and f"{benchmark.name}+{SUFFIX}"})
         jobs += twins(make_jobs(named, backends, run_names(rules, *suite.names, SUFFIX), own_driver(factory.drivers)))
     for job in jobs:
-        _check_inputs(job)
+        _check_inputs(job, rules)
     check_writable(results)
     drawing = any(draws(job, rules) for job in jobs)
     prepared = prepare(factory, rules, pictures=drawing)
@@ -115,8 +115,14 @@ def suite_of(factory: WorldFactory, world: WorldSettings) -> ChosenSuite:
     return ChosenSuite([hidden.hide(spec) for spec in specs], description, (f"hidden-{hidden.digest}",))
 
 
-def _check_inputs(job: Job) -> None:
+def _check_inputs(job: Job, rules: LoopRules) -> None:
     needs = job.planner.needs()
+    if rules.two_stage is not None and needs.pictures > 1:
+        raise UserError(
+            f"'{job.name}' needs {needs.pictures} pictures, but a start of a two-stage drive has only its own; leave "
+            "`pictures` or `two_stage` out.",
+            "two_stage",
+        )
     if needs.cameras != "front":
         raise UserError(
             f"'{job.name}' needs the pictures of {needs.cameras}, but worlds show the front camera only; leave `cameras` out.",
@@ -135,8 +141,15 @@ def rules_of(world: WorldSettings) -> LoopRules:
     Raises:
         UserError: if a number is out of range.
     """
+    two = TwoStageRules() if world.two_stage else None
     return LoopRules(
-        world.replan, world.real_time, world.car_limits, parse_size(world.size), world.draw, world.renderer
+        world.replan,
+        world.real_time,
+        world.car_limits,
+        parse_size(world.size),
+        world.draw,
+        world.renderer,
+        two_stage=two,
     )
 
 

@@ -12,6 +12,8 @@ from lightemma.protocol import LIGHTEMMA
 
 #: Raised when the worlds or the loop change so that older episodes cannot be compared.
 VERSION = 3
+#: The same for two-stage drives.
+TWO_STAGE_VERSION = 1
 #: Pixels: smaller shows nothing, larger takes minutes a picture on a processor.
 SMALLEST, LARGEST = (160, 90), (3840, 2160)
 
@@ -60,6 +62,21 @@ class EpisodeSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class TwoStageRules:
+    """How many plans of an episode are asked for in a two-stage drive, and where.
+
+    Attributes:
+        points: moments of the expert's drive from which a plan is driven.
+        starts: perturbed starts after each.
+        sigma: metres, of the Gaussian that weights a start by its distance to where the first plan led.
+    """
+
+    points: int = 2
+    starts: int = 2
+    sigma: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class LoopRules:
     """The rules of the loop.
 
@@ -73,6 +90,7 @@ class LoopRules:
         facts: whether observations carry `ObservedFacts`, with their privileged block, where the world can tell them.
         suite: which episodes there are to choose from, such as ``suite 1`` or ``suite 1, hidden 1f0c…``; empty in a world
             without a suite.
+        two_stage: None drives episodes from start to goal; otherwise single plans are driven, from chosen starts.
 
     Raises:
         UserError: if a number is out of range.
@@ -86,12 +104,18 @@ class LoopRules:
     renderer: str = "auto"
     facts: bool = False
     suite: str = ""
+    two_stage: TwoStageRules | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.replan <= LIGHTEMMA.plan_steps:
             raise UserError(
                 f"`replan` is {self.replan}; a plan has {LIGHTEMMA.plan_steps} actions, so give 1 to {LIGHTEMMA.plan_steps}.",
                 "replan",
+            )
+        if self.two_stage is not None and (self.real_time or self.replan != 1):
+            raise UserError(
+                "`two_stage` drives every plan to its end; leave `real_time` and `replan` out.",
+                "two_stage",
             )
         if not all(low <= side <= high for side, low, high in zip(self.size, SMALLEST, LARGEST, strict=True)):
             raise UserError(
@@ -103,7 +127,11 @@ class LoopRules:
     @property
     def description(self) -> str:
         """The rules that decide the numbers, in one line; runs can be compared if it is the same."""
-        parts = [f"loop {VERSION}", f"replan {self.replan}"]
+        two = self.two_stage
+        if two is not None:
+            parts = [f"two-stage {TWO_STAGE_VERSION} of loop {VERSION}", f"{two.points} points", f"{two.starts} starts"]
+        else:
+            parts = [f"loop {VERSION}", f"replan {self.replan}"]
         parts += ["real time"] if self.real_time else []
         parts += [] if self.car_limits else ["no vehicle limits"]
         parts += [self.suite] if self.suite else []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from msgspec import UNSET
 
 from lightemma.closed_loop.records import SOURCE, EpisodeOutcome, EpisodeRecord, read_episodes
 from lightemma.errors import UserError
@@ -48,6 +49,11 @@ class DrivenRun:
         """Whether it is the blind twin of another run: no competitor, and never ranked."""
         return self.manifest.known_inputs.blind
 
+    @property
+    def two_stage(self) -> bool:
+        """Whether single plans were driven in place of episodes from start to goal."""
+        return any(one.rolls is not UNSET for one in self.episodes.values())
+
 
 @dataclass(frozen=True)
 class DrivenStudy:
@@ -62,6 +68,12 @@ class DrivenStudy:
     def __post_init__(self) -> None:
         runs = self.runs
         for run in runs[1:]:
+            if run.two_stage != runs[0].two_stage:
+                staged, driven = (run, runs[0]) if run.two_stage else (runs[0], run)
+                raise UserError(
+                    f"'{staged.name}' is a two-stage drive and '{driven.name}' a closed loop, whose scores mean something "
+                    "else; compare runs of one kind."
+                )
             if run.manifest.data.name != runs[0].manifest.data.name:
                 raise UserError(
                     f"'{runs[0].name}' was driven in another world ({runs[0].manifest.data.name}) than '{run.name}' "
@@ -79,11 +91,17 @@ class DrivenStudy:
         return [run for run in self.runs if not run.is_twin]
 
     @property
+    def two_stage(self) -> bool:
+        """Whether the runs are two-stage drives; all are, or none is."""
+        return bool(self.runs) and self.runs[0].two_stage
+
+    @property
     def where(self) -> str:
         """The world and the rules of the runs, for captions."""
         data = self.runs[0].manifest.data
         world = f"a {data.name}" if data.name == "made-up city" else f"the world '{data.name}'"
-        return f"Closed loop in {world} ({data.version})."
+        kind = "Two-stage drive (no closed loop)" if self.two_stage else "Closed loop"
+        return f"{kind} in {world} ({data.version})."
 
     def interval(self, episodes: Sequence[EpisodeRecord], values: FloatArray) -> Interval:
         """The mean over episodes with its 95 % interval over scenarios: the only source of intervals of these tables.

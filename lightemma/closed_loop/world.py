@@ -11,9 +11,12 @@ from typing import Self
 from lightemma.closed_loop.records import EpisodeOutcome
 from lightemma.closed_loop.replay import ActorEntry, ReplayStep
 from lightemma.closed_loop.world_info import WorldInfo
+from lightemma.errors import UserError
 from lightemma.frame import Camera, FloatArray, Picture, Pose
 from lightemma.observed_facts import ObservedFacts
+from lightemma.plugins import describe
 from lightemma.simulation.ego import Limits
+from lightemma.simulation.perturb import Perturbation
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,26 @@ class World(ABC):
     def label(self) -> ExpertLabel | None:
         """What a driver that knows this world would do now, or None without one; may be asked more than once a decision."""
         return None
+
+    def placed(self, perturbation: Perturbation, decision: int = 0) -> World | None:
+        """A world of its own that goes on from this moment, with the car put elsewhere and nothing on its account yet.
+
+        Its history is the car's last 3.5 s, moved with it; its progress is measured from here. It may use what this world
+        has open, so this one is closed last.
+
+        Args:
+            perturbation: how far the car is moved; nothing for a plain copy.
+            decision: number of its first observation, for what is drawn at random in pictures.
+
+        Returns:
+            The world, or None where the car cannot be there.
+
+        Raises:
+            UserError: if this kind of world cannot do it.
+        """
+        raise UserError(
+            f"The world {describe(type(self))} cannot put the car elsewhere; leave `two_stage` out.", "two_stage"
+        )
 
     def replay_step(self) -> ReplayStep | None:
         """This moment for the replay, read every half second; None if there is only the car."""

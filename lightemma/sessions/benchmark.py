@@ -182,6 +182,10 @@ class WorldSettings(BaseModel):
         description="the best of many drivers that see nothing is a row of the table; only where a planner is given pictures, "
         "if left out",
     )
+    two_stage: Annotated[bool, Option("two-stage", RUNNING, ("closed",))] = Field(
+        default=False,
+        description="drive single plans from chosen starts in place of whole episodes: a sixth of the calls, and another score",
+    )
     renderer: Annotated[str, Option("", WHAT, ("closed",))] = Field(
         default="auto", description="renderer of the pictures: auto, panda3d or painter"
     )

@@ -34,6 +34,7 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "left-hand": (["--left-hand"], {"world": {"left_hand": True}}),
     "replan": (["--replan", "2"], {"world": {"replan": 2}}),
     "real-time": (["--real-time"], {"world": {"real_time": True}}),
+    "two-stage": (["--two-stage"], {"world": {"two_stage": True}}),
     "car-limits": (["--no-car-limits"], {"world": {"car_limits": False}}),
     "renderer": (["--renderer", "painter"], {"world": {"renderer": "painter"}}),
     "size": (["--size", "320x180"], {"world": {"size": "320x180"}}),

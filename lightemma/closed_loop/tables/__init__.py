@@ -12,6 +12,7 @@ from lightemma.closed_loop.tables.closed_loop_scenarios import ClosedLoopScenari
 from lightemma.closed_loop.tables.closed_loop_worlds import ClosedLoopWorlds
 from lightemma.closed_loop.tables.episodes import Episodes
 from lightemma.closed_loop.tables.infractions import Infractions
+from lightemma.closed_loop.tables.two_stage import TwoStage
 
 #: Every table of closed-loop runs, in the order in which they are written.
 TABLES: tuple[DrivenTable[Any], ...] = (
@@ -21,6 +22,7 @@ TABLES: tuple[DrivenTable[Any], ...] = (
     ClosedLoopForms(),
     Infractions(),
     Episodes(),
+    TwoStage(),
 )
 #: The one table about runs of several worlds.
 WORLDS = ClosedLoopWorlds()

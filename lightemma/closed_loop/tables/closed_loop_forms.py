@@ -49,7 +49,9 @@ class ClosedLoopForms(DrivenTable[FormRow]):
         return f"{study.where} The same episodes under other forms of the score, 0 … 100."
 
     def build(self, study: DrivenStudy) -> list[FormRow]:
-        """One row per form and run."""
+        """One row per form and run; none of two-stage drives, of which other benchmarks' forms know nothing."""
+        if study.two_stage:
+            return []
         runs = study.competitors
         by_form = {"driving_score": [share_of(one.score.score for one in run.episodes.values()) for run in runs]}
         by_form |= {

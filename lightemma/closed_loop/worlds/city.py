@@ -37,6 +37,7 @@ from lightemma.simulation.hazards import assess
 from lightemma.simulation.idm import Style, idm
 from lightemma.simulation.labels import Labeller
 from lightemma.simulation.observed import observe_facts
+from lightemma.simulation.perturb import Perturbation, perturbed
 from lightemma.simulation.render import front_camera
 from lightemma.simulation.scenarios import choose_scenarios, make_world
 from lightemma.simulation.state import EGO_CENTRE_AHEAD, EGO_LENGTH, EGO_WIDTH, WorldState
@@ -77,7 +78,8 @@ class CityWorld(World):
     ) -> None:
         self.simulation = simulation
         self.referee = Referee(simulation)
-        self._spec, self._renderer, self._give_back = spec, camera, give_back
+        self._spec, self._rules, self._renderer, self._give_back = spec, rules, camera, give_back
+        self._from_start = True
         self._camera, self._tells_facts = front_camera(rules.size), rules.facts
         self._area = Area(simulation.city.drivable)
         self._labeller = Labeller(simulation)
@@ -189,7 +191,7 @@ class CityWorld(World):
             min_ttc_s=account.min_ttc if math.isfinite(account.min_ttc) else None,
             harsh_s=harsh_seconds(speeds, curvatures),
             standing_s=standing_seconds(speeds),
-            expert_time_s=round(expert_time(self._spec, account.progress), 3),
+            expert_time_s=round(expert_time(self._spec, account.progress), 3) if self._from_start else None,
             off_route=account.count("off-route") > 0,
             infractions=self._infractions,
             hindered=self._hindered,
@@ -201,6 +203,16 @@ class CityWorld(World):
                 if one.name
             ],
         )
+
+    def placed(self, perturbation: Perturbation, decision: int = 0) -> CityWorld | None:
+        """A copy that goes on from here, with the car put elsewhere; everybody else reacts to it. It uses this one's camera."""
+        simulation = perturbed(self.simulation, perturbation)
+        if simulation is None:
+            return None
+        simulation.start = float(simulation.traffic.at[0])
+        other = CityWorld(simulation, self._spec, self._rules, self._renderer)
+        other._decisions, other._from_start = decision, False
+        return other
 
     def replay_step(self) -> ReplayStep:
         """This moment of the replay, to the millimetre and tenth of a milliradian."""
