@@ -23,6 +23,7 @@ LAYERS = [
         "files",
         "frame",
         "kinematics",
+        "label_rows",
         "medoid",
         "observed_facts",
         "outside_text",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lightemma.closed_loop.privileged import PrivilegedDriver
+from lightemma.closed_loop.privileged import PrivilegedDriver, named_driver
 from lightemma.closed_loop.spec import LoopRules
 from lightemma.errors import UserError, near_names
 from lightemma.planners.registry import planners as known_planners
@@ -25,8 +25,9 @@ def own_driver(drivers: Mapping[str, type[PrivilegedDriver]]) -> OwnPlanner:
     """
 
     def make(name: str) -> PrivilegedDriver | None:
-        if name in drivers:
-            return drivers[name]()
+        driver = named_driver(drivers, name)
+        if driver is not None:
+            return driver
         if ":" not in name and name not in known_planners():
             raise UserError(f"There is no planner '{name}'; {near_names(name, [*known_planners(), *drivers])}")
         return None
@@ -40,4 +41,7 @@ def run_names(rules: LoopRules, *more: str) -> RunNames:
     parts += [f"replan-{rules.replan}"] if rules.replan != 1 else []
     parts += ["real-time"] if rules.real_time else []
     parts += [] if rules.car_limits else ["no-limits"]
+    parts += [] if rules.mixture is None else [f"mixture-{rules.mixture:g}"]
+    parts += ["disturbed"] if rules.disturb else []
+    parts += [] if rules.early_end else ["no-early-end"]
     return RunNames(PREFIX, (*parts, *more))

@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import UNSET
 
 from lightemma.closed_loop.driver_plans import driver_plan
+from lightemma.closed_loop.mixture import expert_steers
 from lightemma.closed_loop.plan_follower import PlanFollower
 from lightemma.closed_loop.privileged import WorldPlan
 from lightemma.closed_loop.records import PICTURES, EpisodeOutcome, Roll
@@ -35,6 +36,7 @@ from lightemma.errors import UserError
 from lightemma.files import private_folder, write_whole
 from lightemma.frame import EgoHistory, FloatArray, Frame, Picture, Pose
 from lightemma.kinematics import actions_from_poses, hold_last_action, to_ego_frame
+from lightemma.label_rows import Steered
 from lightemma.observed_facts import ObservedFacts
 from lightemma.protocol import LIGHTEMMA
 
@@ -71,8 +73,9 @@ class DecisionPoint:
         driver_plan: (6, 2) the plan of a privileged driver, or None where a planner plans.
         label: what the world's expert would do; None in a world without one.
         driver_error: why a privileged driver has no plan, in one line.
+        steered: whose plan is driven from here: ``expert`` or ``planner``.
+        facts: what is seen, where the rules ask for it and the world can tell.
         finished: how it ended, once it is over.
-        facts: what is seen, in numbers, where the rules ask for it.
     """
 
     frame: Frame | None
@@ -80,8 +83,9 @@ class DecisionPoint:
     driver_plan: FloatArray | None = None
     label: ExpertLabel | None = None
     driver_error: str | None = None
-    finished: Finished | None = None
+    steered: Steered = "planner"
     facts: ObservedFacts | None = None
+    finished: Finished | None = None
 
 
 class Episode:
@@ -128,6 +132,7 @@ class Episode:
         self._camera: CameraEntry | None = None
         self._tick = 0
         self._step, self._begun = step, begun
+        self._experts: FloatArray | None = None
         self._note()
         self._follower = PlanFollower(hold_last_action(self._history().actions), self._per_action, world.limits)
 
@@ -178,13 +183,32 @@ class Episode:
             command_m=shown.command_m,
         )
         plan, why = driver_plan(self._driver, world) if self._driver else (None, None)
-        return DecisionPoint(frame, shown.picture, plan, label, why, facts=shown.facts)
+        self._experts = self._turn(label)
+        steered: Steered = "planner" if self._experts is None else "expert"
+        return DecisionPoint(frame, shown.picture, plan, label, why, steered, shown.facts)
+
+    def _turn(self, label: ExpertLabel | None) -> FloatArray | None:
+        """(6, 2) the expert's plan, where it is its turn to steer.
+
+        Raises:
+            UserError: if the expert is to steer in a world without one.
+        """
+        beta = self._rules.mixture
+        if beta is None:
+            return None
+        if label is None:
+            raise UserError(
+                f"The world of '{self._spec.name}' has no expert, so none can steer; leave `driver` out.", "driver"
+            )
+        # A plan that leads nowhere helps nobody: where the expert knows no way back, the planner steers.
+        return label.actions if label.valid and expert_steers(self._spec, self._step, beta) else None
 
     def advance(self, actions: FloatArray | None, latency_s: float = 0.0) -> DecisionPoint:
         """Drives on until the next decision is due.
 
         Args:
-            actions: (6, 2) the plan for the frame of the last decision, or None if there was none.
+            actions: (6, 2) the plan for the frame of the last decision, or None if there was none; where the expert
+                steers, its plan is driven instead.
             latency_s: seconds that the planner took; in real time the world moves on for that long.
 
         Returns:
@@ -208,6 +232,7 @@ class Episode:
             latency_s: as of ``advance``; in whole steps of the world, rounded up.
         """
         seen = self._tick
+        actions = actions if self._experts is None else self._experts
         if self._rules.real_time:
             yield from self._until(seen + math.ceil(round(latency_s * self._per_second, 6)))
         if actions is None:

@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from lightemma.calls.concurrency import run_concurrently
 from lightemma.closed_loop.blind_twin import GreyCamera
+from lightemma.closed_loop.collected_facts import append_facts, facts_asked, facts_rows
 from lightemma.closed_loop.driving_score import score_of
 from lightemma.closed_loop.episode import DecisionPoint, Finished
 from lightemma.closed_loop.host_core import BlindScores, EpisodeTask
@@ -37,6 +38,7 @@ from lightemma.closed_loop.world import ExpertLabel
 from lightemma.closed_loop.world_checks import WorldFault
 from lightemma.errors import UserError
 from lightemma.frame import EarlierPicture, FloatArray, Picture
+from lightemma.label_rows import FactsRow
 from lightemma.planners.base import Needs, Plan, View
 from lightemma.planners.planning import Planned, PlannerRunner
 from lightemma.probes.grey import LEVEL
@@ -147,7 +149,9 @@ class EpisodesOfWorld:
     def open_writer(self, folder: Path, manifest: Manifest) -> RunWriter:
         """Opens a run's folder and removes records of episodes that an earlier session did not finish."""
         if is_run(folder) and not read_manifest(folder).differences(manifest):
-            keep_only(folder, {one.name for one in read_episodes(folder) if not one.failed_calls})
+            kept = {one.name for one in read_episodes(folder) if not one.failed_calls}
+            # Episodes that were driven before facts were asked for have none, so they are driven again.
+            keep_only(folder, kept if facts_asked(folder) or not self.rules.facts else set())
         return RunWriter(folder, manifest)
 
     @contextmanager
@@ -203,8 +207,9 @@ class _Driving:
         self._draws = draws(run.job, work.rules)
         self._grey = GreyCamera(run.writer.folder, work.rules.size) if run.job.blind else None
         sees = self._needs.pictures > 0 and (self._draws or run.job.blind)
-        # Blind drivers are driven from start to goal, so they are no measure of single plans.
-        self._ceiling = (sees if work.ceiling is None else work.ceiling) and work.rules.two_stage is None
+        # Blind drivers are driven from start to goal, by the rules of scored drives; they are no measure of anything else.
+        measured = work.rules.two_stage is None and not work.rules.collecting
+        self._ceiling = (sees if work.ceiling is None else work.ceiling) and measured
         self._episodes = EpisodeWriter(run.writer.folder)
         self._faults: list[WorldFault] = []
         # What one planner computes must not count as another's thinking.
@@ -240,12 +245,14 @@ class _Driving:
         rules = replace(self._work.rules, facts=True) if self._needs.truth else self._work.rules
         task = EpisodeTask(self._run.writer.folder, spec, rules, driver, self._draws)
         frames: list[FrameRecord] = []
+        seen_facts: list[FactsRow] = []
         seen: list[tuple[EarlierPicture, Picture]] = []
         finished: Finished | None = None
         try:
             point = await self._host.begin(task)
             while point.finished is None:
                 actions, latency = await self._decide(point, frames, seen)
+                seen_facts += facts_rows(point) if self._work.rules.facts else []
                 point = await self._host.advance(task, actions, latency)
             finished = point.finished
         finally:
@@ -253,7 +260,7 @@ class _Driving:
                 await self._host.leave(task)
         if self._ceiling and spec.name not in self._work.blind:
             self._work.blind[spec.name] = await self._host.blind_scores(task)
-        self._record(spec, finished, frames)
+        self._record(spec, finished, frames, seen_facts)
 
     async def _decide(
         self, point: DecisionPoint, frames: list[FrameRecord], seen: list[tuple[EarlierPicture, Picture]]
@@ -305,6 +312,8 @@ class _Driving:
         )
         if self._work.rules.real_time:
             record = msgspec.structs.replace(record, moved_on_s=round(seconds, 6))
+        if self._work.rules.mixture is not None:
+            record = msgspec.structs.replace(record, steered=point.steered)
         frames.append(record)
         self.runner.end_if_hopeless()
         return planned.plan.actions, seconds
@@ -317,9 +326,16 @@ class _Driving:
         self.runner.succeed()
         return Planned(Plan(point.driver_plan, OK), None)
 
-    def _record(self, spec: EpisodeSpec, finished: Finished, frames: Sequence[FrameRecord]) -> None:
-        """Writes an episode: its replay and its frames, then the line that says that it is finished."""
+    def _record(
+        self,
+        spec: EpisodeSpec,
+        finished: Finished,
+        frames: Sequence[FrameRecord],
+        facts: Sequence[FactsRow],
+    ) -> None:
+        """Writes an episode: its replay, facts and frames, then the line that says that it is finished."""
         write_replay(self._run.writer.folder, spec.name, finished.replay)
+        append_facts(self._run.writer.folder, facts)
         for frame in frames:
             self._run.append(frame)
             self._run.tally.add(frame.calls)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -20,7 +20,22 @@ WorldPlan = Callable[[World], FloatArray]
 
 
 class PrivilegedDriver(Planner):
-    """A driver that is given the world itself. It is sent to the processes of the worlds, so it must be picklable."""
+    """A driver that is given the world itself. It is sent to the processes of the worlds, so it must be picklable.
+
+    Attributes:
+        takes: what may follow its name and a colon, such as ``SIGMA``, and is given to ``made``; empty where nothing may.
+    """
+
+    takes: ClassVar[str] = ""
+
+    @classmethod
+    def made(cls, argument: str) -> Self:
+        """The driver with what follows its name and a colon.
+
+        Raises:
+            UserError: if it cannot be that.
+        """
+        return cls()
 
     @abstractmethod
     def begin(self, spec: EpisodeSpec) -> WorldPlan:
@@ -85,3 +100,17 @@ class RandomDriver(PrivilegedDriver):
         """Draws other actions at every moment."""
         rng = np.random.default_rng([spec.seed, *spec.scenario.encode(), *([step] if step else [])])
         return lambda world: rng.uniform((0.0, -0.05), (12.0, 0.05), (LIGHTEMMA.plan_steps, 2))
+
+
+def named_driver(drivers: Mapping[str, type[PrivilegedDriver]], text: str) -> PrivilegedDriver | None:
+    """A driver of a world by its name, or by ``NAME:ARGUMENT`` where it takes one; None if there is none of that name.
+
+    Raises:
+        UserError: if it takes no argument, or not this one.
+    """
+    name, colon, argument = text.partition(":")
+    if name not in drivers:
+        return None
+    if colon and not drivers[name].takes:
+        raise UserError(f"The driver '{name}' takes nothing after its name; leave ':{argument}' out.")
+    return drivers[name].made(argument) if argument else drivers[name]()

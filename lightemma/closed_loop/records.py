@@ -10,6 +10,7 @@ import msgspec
 
 from lightemma.errors import UserError
 from lightemma.files import private_file, write_whole
+from lightemma.label_rows import FACTS
 from lightemma.run_folder.records import FrameRecord
 from lightemma.run_folder.store import FRAMES, whole_lines
 
@@ -242,9 +243,10 @@ def keep_only(folder: Path, finished: set[str]) -> None:
     Raises:
         UserError: if a file cannot be read or written.
     """
-    scene, name = msgspec.json.Decoder(_Scene), msgspec.json.Decoder(_Name)
+    scene, episode = msgspec.json.Decoder(_Scene), msgspec.json.Decoder(_Name)
     _filter(folder / FRAMES, lambda line: scene.decode(line).scene in finished)
-    _filter(folder / EPISODES, lambda line: name.decode(line).name in finished)
+    _filter(folder / FACTS, lambda line: scene.decode(line).scene in finished)
+    _filter(folder / EPISODES, lambda line: episode.decode(line).name in finished)
 
 
 class EpisodeWriter:

@@ -11,6 +11,7 @@ from lightemma.closed_loop.drivers import own_driver, run_names
 from lightemma.closed_loop.episodes_of_world import EpisodesOfWorld, HostMaker, draws
 from lightemma.closed_loop.hidden_suite import HiddenSuite, refuse_reserved, reserved_seeds
 from lightemma.closed_loop.hosts import InProcessHost, ProcessHost
+from lightemma.closed_loop.mixture import parse_mixture
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, TwoStageRules, parse_size
 from lightemma.closed_loop.world_factory import EpisodeChoice, WorldFactory
 from lightemma.closed_loop.worlds import choose_episodes, open_factory, prepare
@@ -150,6 +151,10 @@ def rules_of(world: WorldSettings) -> LoopRules:
         world.draw,
         world.renderer,
         two_stage=two,
+        mixture=parse_mixture(world.driver),
+        disturb=world.disturb,
+        early_end=world.early_end,
+        facts=world.record_facts,
     )
 
 

@@ -15,7 +15,7 @@ VERSION = 3
 #: The same for two-stage drives.
 TWO_STAGE_VERSION = 1
 #: Pixels: smaller shows nothing, larger takes minutes a picture on a processor.
-SMALLEST, LARGEST = (160, 90), (3840, 2160)
+SMALLEST, LARGEST = (64, 36), (3840, 2160)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,10 @@ class LoopRules:
         suite: which episodes there are to choose from, such as ``suite 1`` or ``suite 1, hidden 1f0c…``; empty in a world
             without a suite.
         two_stage: None drives episodes from start to goal; otherwise single plans are driven, from chosen starts.
+        mixture: probability with which the expert steers in place of the planner, drawn for each decision; None where the
+            planner always does.
+        disturb: whether the car starts beside its place, turned, too fast or too slow.
+        early_end: whether faults end an episode; without, only the goal and the time limit do.
 
     Raises:
         UserError: if a number is out of range.
@@ -105,6 +109,9 @@ class LoopRules:
     facts: bool = False
     suite: str = ""
     two_stage: TwoStageRules | None = None
+    mixture: float | None = None
+    disturb: bool = False
+    early_end: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.replan <= LIGHTEMMA.plan_steps:
@@ -123,6 +130,18 @@ class LoopRules:
                 f"{LARGEST[0]}x{LARGEST[1]}, such as 800x450.",
                 "size",
             )
+        if self.mixture is not None and not 0.0 <= self.mixture <= 1.0:
+            raise UserError(f"The mixture is {self.mixture:g}; give a probability from 0 to 1.", "driver")
+
+        if self.two_stage is not None and self.collecting:
+            raise UserError(
+                "`two_stage` drives single plans; leave `driver` mixture, `disturb` and `early_end` out.", "two_stage"
+            )
+
+    @property
+    def collecting(self) -> bool:
+        """Whether it is driven to collect what is seen on the way, and not to be scored."""
+        return self.mixture is not None or self.disturb or not self.early_end
 
     @property
     def description(self) -> str:
@@ -135,6 +154,10 @@ class LoopRules:
         parts += ["real time"] if self.real_time else []
         parts += [] if self.car_limits else ["no vehicle limits"]
         parts += [self.suite] if self.suite else []
+        # Drives for collecting: they are never scored beside others.
+        parts += [] if self.mixture is None else [f"the expert steers with probability {self.mixture:g}"]
+        parts += ["disturbed starts"] if self.disturb else []
+        parts += [] if self.early_end else ["no early end"]
         return ", ".join(parts)
 
     def as_dict(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from lightemma.label_rows import Steered
 from lightemma.run_folder.tool_records import ToolsRecord
 
 OK = "ok"
@@ -190,6 +191,7 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
         label: what the expert would do, in closed-loop runs of worlds that have one; absent in files of 0.1.
         moved_on_s: seconds that the world moved on while this was planned, where it does (``drive --real-time``).
         tools: which experts looked at the frame before the plan, and what they found.
+        steered: whose plan was driven, where the expert and the planner took turns: ``expert`` or ``planner``.
     """
 
     scene: str
@@ -220,6 +222,7 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     label: LabelRecord | UnsetType = UNSET
     moved_on_s: float | UnsetType = UNSET
     tools: ToolsRecord | UnsetType = UNSET
+    steered: Steered | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         """Reads a line of 0.1, in which the last call's name said whether it was the answer."""

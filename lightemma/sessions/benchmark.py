@@ -24,7 +24,8 @@ WHAT = "What is driven"
 WHO = "Who drives"
 HOW = "How models are asked"
 RUNNING = "How it runs"
-PANELS = (WHAT, WHO, HOW, RUNNING)
+COLLECTING = "Collecting training data"
+PANELS = (WHAT, WHO, HOW, RUNNING, COLLECTING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,21 @@ class WorldSettings(BaseModel):
     )
     draw: Annotated[bool | None, Option("draw", WHAT, ("closed",), off="no-draw", off_aliases=("no-pictures",))] = (
         Field(default=None, description="whether pictures are drawn; only for planners that need them if left out")
+    )
+    driver: Annotated[str, Option("", COLLECTING, ("closed",))] = Field(
+        default="planner",
+        description="who steers: planner, or mixture:BETA, where the expert takes the planner's place with the probability "
+        "BETA, drawn for each decision",
+    )
+    disturb: Annotated[bool, Option("", COLLECTING, ("closed",))] = Field(
+        default=False, description="the car starts beside its place, turned, too fast or too slow"
+    )
+    early_end: Annotated[bool, Option("early-end", COLLECTING, ("closed",), off="no-early-end")] = Field(
+        default=True, description="collisions and leaving the road or route end an episode"
+    )
+    record_facts: Annotated[bool, Option("record-facts", COLLECTING, ("closed",), aliases=("record-label",))] = Field(
+        default=False,
+        description="store what is seen at every visited state, in facts.jsonl, beside the expert's label",
     )
 
 

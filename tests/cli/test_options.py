@@ -39,6 +39,10 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "renderer": (["--renderer", "painter"], {"world": {"renderer": "painter"}}),
     "size": (["--size", "320x180"], {"world": {"size": "320x180"}}),
     "draw": (["--draw"], {"world": {"draw": True}}),
+    "driver": (["--driver", "mixture:0.5"], {"world": {"driver": "mixture:0.5"}}),
+    "disturb": (["--disturb"], {"world": {"disturb": True}}),
+    "early-end": (["--no-early-end"], {"world": {"early_end": False}}),
+    "record-facts": (["--record-facts"], {"world": {"record_facts": True}}),
     "planner": (["--planner", "stop,constant-action"], {"planners": ["stop", "constant-action"]}),
     "planner-option": (
         ["--planner-option", "depth=2", "--planner-option", "note=a=b"],
@@ -69,6 +73,7 @@ OLDER = {
     "--no-limits": "--no-car-limits",
     "--limits": "--car-limits",
     "--no-pictures": "--no-draw",
+    "--record-label": "--record-facts",
 }
 COMMANDS = {"run": {"open"}, "estimate": {"open"}, "drive": {"closed"}, "study": {"open", "closed"}}
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from lightemma.closed_loop.blind import BlindTimer, schedule_scores
 from lightemma.closed_loop.comfort import harsh_seconds, standing_seconds
+from lightemma.closed_loop.noisy_expert import NoisyExpertDriver
 from lightemma.closed_loop.plan_follower import TICKS_PER_ACTION, TICKS_PER_S
 from lightemma.closed_loop.privileged import ExpertDriver, PrivilegedDriver, RandomDriver, WorldPlan
 from lightemma.closed_loop.records import Crash, End, EpisodeOutcome, Infraction, Met, Struck
@@ -21,6 +22,7 @@ from lightemma.closed_loop.world_factory import EpisodeChoice, Prepared, WorldFa
 from lightemma.closed_loop.world_info import EVERYTHING, WorldInfo
 from lightemma.closed_loop.worlds.city_camera import CameraRenderer, decide_renderer
 from lightemma.closed_loop.worlds.city_command import route_command
+from lightemma.closed_loop.worlds.city_disturbance import disturbed
 from lightemma.closed_loop.worlds.city_imitator import recorded_plan
 from lightemma.closed_loop.worlds.city_reference import expert_time
 from lightemma.errors import UserError
@@ -89,6 +91,7 @@ class CityWorld(World):
         self._red_lights = self._wrong_side = self._hindered = self._off_ticks = 0
         self._off_road = False
         self._end: End | None = None
+        self._early_end = rules.early_end
         self._ticks = self._decisions = 0
         self._labelled: tuple[int, ExpertLabel] = -1, ExpertLabel(np.zeros((0, 2)), valid=False)
         self._driven: FloatArray = np.zeros((0, 2))
@@ -156,7 +159,7 @@ class CityWorld(World):
         if self._off_road:
             self._off_ticks = self._off_ticks + 1 if self._is_off_road() else 0
             if self._off_ticks >= OFF_ROAD_S * TICKS_PER_S:
-                self._end = self._end or "off-road"
+                self._end_early("off-road")
         if self._end is None and self.referee.finished:
             self._end = "time-out"
 
@@ -246,6 +249,11 @@ class CityWorld(World):
             self._state = self._ticks, self.simulation.state()
         return self._state[1]
 
+    def _end_early(self, why: End) -> None:
+        """Ends the episode by a fault, unless it is driven on for what can be collected after it."""
+        if self._early_end:
+            self._end = self._end or why
+
     def _take_note(self, event: Event) -> None:
         if event.kind != "goal":
             x, y = event.place
@@ -257,7 +265,7 @@ class CityWorld(World):
             )
         if event.kind == "collision":
             self._crashes.append(Crash(round(event.time, 3), self._struck(event.actor), event.at_fault))
-            self._end = self._end or "collision"
+            self._end_early("collision")
         elif event.kind == "red-light":
             self._red_lights += 1
         elif event.kind == "wrong-side":
@@ -266,11 +274,12 @@ class CityWorld(World):
             self._off_road = True
         elif event.kind == "off-route":
             # A car in the meadow is off its route, too; there the rule about the road ends the episode.
-            self._end = self._end or (None if self._off_road else "off-route")
+            if not self._off_road:
+                self._end_early("off-route")
         elif event.kind == "goal":
             self._end = self._end or "goal"
         elif event.kind == "stuck":
-            self._end = self._end or "stuck"
+            self._end_early("stuck")
         elif event.kind != "speeding":  # which is counted by its time
             self._hindered += 1
 
@@ -389,13 +398,16 @@ class CityFactory(WorldFactory):
 
     name: ClassVar[str] = "city"
     drivers: ClassVar[Mapping[str, type[PrivilegedDriver]]] = {
-        driver.name: driver for driver in (CityExpertDriver, IdmDriver, RandomDriver, BlindTimer, ImitatorDriver)
+        driver.name: driver
+        for driver in (CityExpertDriver, NoisyExpertDriver, IdmDriver, RandomDriver, BlindTimer, ImitatorDriver)
     }
     #: Raised when scenarios are added, removed or changed.
     suite: ClassVar[str] = "suite 1"
     public_seeds: ClassVar[int | None] = 1000
     #: One city in panda3d with Mesa's software driver, with a margin.
     memory_bytes: ClassVar[int] = 600 * 2**20
+    #: What is opened; a subclass may watch more.
+    world: ClassVar[type[CityWorld]] = CityWorld
 
     def __init__(self, argument: str = "") -> None:
         if argument:
@@ -451,6 +463,8 @@ class CityFactory(WorldFactory):
         simulation = make_world(
             scenario, spec.seed, conditions_named(spec.conditions), left_hand=spec.left_hand, limits=limits
         )
+        if rules.disturb:
+            simulation = disturbed(simulation, spec)
         camera = None
         if pictures:
             camera = self._free.pop() if self._free else CameraRenderer(rules)
@@ -459,7 +473,7 @@ class CityFactory(WorldFactory):
             except BaseException:
                 camera.close()
                 raise
-        return CityWorld(simulation, spec, rules, camera, self._free.append)
+        return self.world(simulation, spec, rules, camera, self._free.append)
 
     def blind_scores(self, spec: EpisodeSpec, rules: LoopRules) -> dict[str, tuple[float, bool]]:
         """Those of every blind schedule; about 1.5 s of a processor."""
