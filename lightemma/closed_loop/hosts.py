@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
@@ -17,6 +14,7 @@ from typing import Any, Protocol, Self
 
 from lightemma.closed_loop.episode import DecisionPoint
 from lightemma.closed_loop.host_core import BlindScores, Due, EpisodeTask, WorldHostCore
+from lightemma.closed_loop.worker_processes import ignore_endings, shielded
 from lightemma.closed_loop.world_factory import WorldFactory
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray
@@ -120,7 +118,7 @@ class _Worker:
         self._process: SpawnProcess = context.Process(
             target=_serve, args=(theirs, factory), name=f"worlds-{number}", daemon=False
         )
-        with _shielded():
+        with shielded():
             self._process.start()
         theirs.close()
         self.thread = ThreadPoolExecutor(1, thread_name_prefix=f"worlds-{number}")
@@ -224,34 +222,12 @@ class ProcessHost:
             worker.close()
 
 
-def _endings() -> list[signal.Signals]:
-    """The signals that ask for an end. They may reach all processes of a command (Ctrl-C, a closed terminal, a job's end)."""
-    return [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
-
-
-@contextmanager
-def _shielded() -> Iterator[None]:
-    """Processes started meanwhile take no notice of the signals that ask for an end, from their very start."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    resource_tracker.ensure_running()  # it would let the signals through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _endings())
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _serve(connection: Connection, factory: WorldFactory) -> None:
     """Runs in the other process: answers requests until the connection ends."""
     import traceback
 
     # The process of the run decides what ends, and whether the episodes in progress are driven to their next decision.
-    for number in _endings():
-        signal.signal(number, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _endings())
+    ignore_endings()
     core = WorldHostCore(factory)
     while True:
         try:
