@@ -47,6 +47,7 @@ _MODULES = (
     "lightemma.backends.google",
     "lightemma.backends.openai_compatible",
     "lightemma.cli.app",
+    "lightemma.closed_loop.collection",
     "lightemma.closed_loop.set_up",
     "lightemma.closed_loop.study",
     "lightemma.comparing.load",
@@ -56,7 +57,6 @@ _MODULES = (
     "lightemma.report.page",
     "lightemma.sessions.frames_of_source",
     "lightemma.sessions.importing",
-    "lightemma.simulation.dataset.expert_drive",
     "lightemma.simulation.dataset.writer",
     "lightemma.simulation.render.painter",
 )

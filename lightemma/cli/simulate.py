@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -45,38 +44,51 @@ def data(
     ] = False,
     renderer: Annotated[str, typer.Option(help="Renderer: auto, panda3d or painter.")] = "auto",
     version: Annotated[str, typer.Option(help="Version, which is the folder of the tables.")] = "v1.0-sim",
+    driver: Annotated[
+        str,
+        typer.Option(
+            help="Who drives: expert, noisy-expert[:SIGMA], idm, random, a planner that asks no model, or mixture:BETA:NAME, "
+            "the expert in turns with one of these."
+        ),
+    ] = "expert",
+    perturb: Annotated[
+        bool, typer.Option("--perturb", help="The car starts beside its place, turned, too fast or too slow.")
+    ] = False,
+    key_frames: Annotated[int, typer.Option(help="Key frames of a scene, two per second.", min=15, max=60)] = 40,
+    pictures: Annotated[
+        bool,
+        typer.Option("--pictures/--no-pictures", help="Draw pictures; without, a scene takes a fifth of the time."),
+    ] = True,
+    facts: Annotated[
+        bool, typer.Option("--facts/--no-facts", help="Record what the camera sees, in numbers, for each key frame.")
+    ] = True,
+    workers: Annotated[int, typer.Option(help="Processes that drive and draw.", min=1, max=256)] = 1,
 ) -> None:
     """Drive the simulated city and write what the car recorded as a nuScenes data set."""
+    from lightemma.closed_loop.collection import Collection, collect
     from lightemma.closed_loop.spec import parse_seeds, parse_size
-    from lightemma.errors import UserError
     from lightemma.simulation.conditions import parse_conditions
     from lightemma.simulation.dataset.drives import drives_of
-    from lightemma.simulation.dataset.expert_drive import record
-    from lightemma.simulation.dataset.writer import DatasetWriter, Layout, check_version
-    from lightemma.simulation.render import RendererKind, RenderError, make_renderer
     from lightemma.simulation.scenarios import choose_scenarios
 
-    chosen = {scenario.name: place for place, scenario in choose_scenarios(scenarios).items()}
-    drives = drives_of(list(chosen), parse_seeds(seeds), parse_conditions(conditions), left_hand)
-    check_version(version)
-    pixels = parse_size(size)
-    try:
-        drawer = make_renderer(cast(RendererKind, renderer))
-    except RenderError as error:
-        raise UserError(f"{renderer} cannot draw ({str(error).rstrip('.')}); use --renderer painter.") from error
-    with drawer:
-        writer = DatasetWriter(out, Layout(version, pixels, quality, sweeps, drawer.name))
-        if drawer.note:
-            echo(drawer.note, err=True)
-        for number, drive in enumerate(drives, start=1):
-            place = f"{number}/{len(drives)} {drive.name}"
-            if writer.finished(drive):
-                echo(f"{place}: already there")
-                continue
-            started = time.monotonic()
-            recording = record(drive, sweeps, place=chosen[drive.scenario])
-            writer.write(recording, drawer)
-            seconds = time.monotonic() - started
-            echo(f"{place}: {len(recording.looks)} pictures by {drawer.name} in {seconds:.0f} s")
-        count = writer.write_tables()
+    places = {scenario.name: place for place, scenario in choose_scenarios(scenarios).items()}
+    drives = drives_of(
+        list(places), parse_seeds(seeds), parse_conditions(conditions), left_hand, driver, disturbed=perturb
+    )
+    wanted = Collection(
+        out,
+        drives,
+        places,
+        driver,
+        version,
+        parse_size(size),
+        quality,
+        sweeps,
+        renderer,
+        key_frames,
+        pictures,
+        facts,
+        workers,
+    )
+    count = collect(wanted, echo)
     echo(f"{count} scene{'s' if count != 1 else ''} -> {out}\nUse them with --data nuscenes:{out}@{version}")

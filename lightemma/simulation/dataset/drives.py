@@ -1,16 +1,20 @@
-"""What identifies a drive: scenario, seed, conditions and side of the road, with its name and description."""
+"""What identifies a drive: scenario, seed, conditions, side of the road and driver, with its name and description."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from lightemma.simulation.state import Conditions, Light, Weather
 
+#: The driver that knows the city; the others are in docs/collecting.md.
+EXPERT = "expert"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Drive:
-    """One drive of the expert; equal drives are equal to the last bit.
+    """One drive; equal drives are equal to the last bit.
 
     Attributes:
         scenario: name of the scenario.
@@ -18,6 +22,8 @@ class Drive:
         light: ``day`` or ``dusk``.
         weather: ``clear``, ``rain`` or ``fog``.
         left_hand: whether traffic keeps to the left.
+        driver: who drives, as the command line names it.
+        disturbed: whether the car starts beside its place, turned, too fast or too slow.
     """
 
     scenario: str
@@ -25,6 +31,8 @@ class Drive:
     light: Light = "day"
     weather: Weather = "clear"
     left_hand: bool = False
+    driver: str = EXPERT
+    disturbed: bool = False
 
     @property
     def conditions(self) -> Conditions:
@@ -33,9 +41,11 @@ class Drive:
 
     @property
     def name(self) -> str:
-        """The scene's name, such as ``sim-red-light-000`` or ``sim-red-light-003-dusk-rain-left``."""
+        """The scene's name, such as ``sim-red-light-000`` or ``sim-red-light-003-dusk-rain-left-noisy-expert-disturbed``."""
         extras: list[str] = [part for part in (self.light, self.weather) if part not in {"day", "clear"}]
         extras += ["left"] if self.left_hand else []
+        extras += [re.sub(r"[^A-Za-z0-9.]+", "-", self.driver).strip("-")] if self.driver != EXPERT else []
+        extras += ["disturbed"] if self.disturbed else []
         return "-".join(["sim", self.scenario, f"{self.seed:03d}", *extras])
 
     def described(self, what: str) -> str:
@@ -50,11 +60,16 @@ class Drive:
 
 
 def drives_of(
-    scenarios: list[str], seeds: list[int], conditions: list[Conditions], left_hand: bool = False
+    scenarios: list[str],
+    seeds: list[int],
+    conditions: list[Conditions],
+    left_hand: bool = False,
+    driver: str = EXPERT,
+    disturbed: bool = False,
 ) -> list[Drive]:
     """Every scenario with every seed in all conditions."""
     return [
-        Drive(scenario, seed, each.light, each.weather, left_hand)
+        Drive(scenario, seed, each.light, each.weather, left_hand, driver, disturbed)
         for scenario in scenarios
         for seed in seeds
         for each in conditions

@@ -5,11 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from lightemma.frame import FloatArray, Pose
+from lightemma.label_rows import Explanation, FactsRow, LabelRow, Steered, rounded
+from lightemma.observed_facts import ObservedFacts
 from lightemma.simulation.dataset.drives import Drive
 from lightemma.simulation.dataset.interpolate import state_between
 from lightemma.simulation.state import City, WorldState
@@ -46,12 +47,22 @@ class Note:
     """The expert's explanation and plan at a key frame.
 
     Attributes:
-        explanation: named texts: scene, intent and reason.
+        explanation: named texts: scene, intent and reason; None where the expert says nothing.
         plan: (6, 2) pairs of speed (m/s) and curvature (1/m), the means of 0.5 s each.
+        valid: False where the expert knows no way back: never learn from such a plan.
+        reason: why it is not valid, or how it gets back; empty on the route.
+        steered: whose plan was driven from here.
+        command: where the route goes next.
+        facts: what is seen at the moment of the plan, a few milliseconds before or after the picture's.
     """
 
-    explanation: dict[str, str]
+    explanation: dict[str, str] | None
     plan: FloatArray
+    valid: bool = True
+    reason: str = ""
+    steered: Steered = "expert"
+    command: str | None = None
+    facts: ObservedFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +143,30 @@ def _state_at(states: Sequence[WorldState], time: float) -> WorldState:
     return state_between(states[index], states[index + 1], time)
 
 
-def note_rows(recording: Recording, scene: str, samples: Sequence[str]) -> list[dict[str, Any]]:
-    """The expert's notes as rows, one for each key frame at which it drove."""
+def label_rows(recording: Recording, scene: str, samples: Sequence[str]) -> list[LabelRow]:
+    """The expert's notes as rows, one for each key frame of the episode; none in the warm-up."""
     return [
-        {
-            "scene": scene,
-            "key_frame": number,
-            "sample_token": samples[number],
-            "timestamp": look.timestamp,
-            "explanation": note.explanation,
-            "plan": [[round(speed, 3), round(curvature, 5)] for speed, curvature in note.plan.tolist()],
-        }
+        LabelRow(
+            scene=scene,
+            key_frame=number,
+            sample_token=samples[number],
+            timestamp=look.timestamp,
+            explanation=None if note.explanation is None else Explanation(**note.explanation),
+            plan=rounded(note.plan.tolist()),
+            valid=note.valid,
+            reason=note.reason,
+            steered=note.steered,
+            command=note.command,
+        )
         for number, (look, note) in enumerate(zip(recording.key_frames, recording.notes, strict=True))
         if note is not None
+    ]
+
+
+def facts_rows(recording: Recording, scene: str, samples: Sequence[str]) -> list[FactsRow]:
+    """What is seen at each key frame of the episode, as far as the notes say."""
+    return [
+        FactsRow(scene=scene, key_frame=number, sample_token=samples[number], facts=note.facts)
+        for number, note in enumerate(recording.notes)
+        if note is not None and note.facts is not None
     ]

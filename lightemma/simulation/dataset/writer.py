@@ -18,9 +18,12 @@ from typing import Any
 from lightemma.errors import UserError
 from lightemma.files import draft_of, write_whole
 from lightemma.frame import Camera
+from lightemma.label_rows import encoded
+from lightemma.simulation.dataset.driven import driven_file
 from lightemma.simulation.dataset.drives import Drive
 from lightemma.simulation.dataset.ground import mask_png, placement_of, polygons_of
-from lightemma.simulation.dataset.recording import Recording, note_rows
+from lightemma.simulation.dataset.recording import KEY_FRAMES, Recording, facts_rows, label_rows
+from lightemma.simulation.dataset.split import houses_of, split_of
 from lightemma.simulation.dataset.tables import (
     TABLES,
     common_rows,
@@ -35,7 +38,7 @@ from lightemma.simulation.render import Renderer, RenderError, encode_jpeg, fron
 VERSION = "v1.0-sim"
 """Default name of the tables' folder."""
 
-EDITION = 2
+EDITION = 3
 """Raised whenever the same drive would be recorded or written differently; editions are never mixed in one folder."""
 
 FACTS = "simulation.json"
@@ -52,6 +55,9 @@ class Layout:
         quality: of the JPEGs, 1 … 95.
         sweeps: whether there are pictures at 12 Hz, besides the key frames at 2 Hz.
         renderer: its name.
+        key_frames: of every scene.
+        pictures: whether they are drawn; without, a scene takes a fifth of the time.
+        facts: whether what the camera sees is recorded.
     """
 
     version: str = VERSION
@@ -59,6 +65,9 @@ class Layout:
     quality: int = 85
     sweeps: bool = False
     renderer: str = "painter"
+    key_frames: int = KEY_FRAMES
+    pictures: bool = True
+    facts: bool = True
 
 
 class DatasetWriter:
@@ -85,16 +94,24 @@ class DatasetWriter:
         try:
             part = self._part(drive.name)
             names = [row["filename"] for row in part["tables"]["sample_data"]]
-            return part["facts"]["edition"] == EDITION and all((self.root / name).is_file() for name in names)
+            drawn = all((self.root / name).is_file() for name in names) if self.layout.pictures else True
+            return part["facts"]["edition"] == EDITION and drawn
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
     def write(self, recording: Recording, renderer: Renderer, on_picture: Callable[[int], None] | None = None) -> None:
-        """Draws and writes one scene, and then the tables of all finished scenes.
+        """Draws and writes one scene, and then the tables of all finished scenes; see ``write_scene``."""
+        self.write_scene(recording, renderer, on_picture)
+        self.write_tables()
+
+    def write_scene(
+        self, recording: Recording, renderer: Renderer | None, on_picture: Callable[[int], None] | None = None
+    ) -> None:
+        """Draws and writes one scene. The tables do not have it before ``write_tables``.
 
         Args:
             recording: the drive.
-            renderer: draws its pictures.
+            renderer: draws its pictures; None where the layout has none.
             on_picture: called after each picture with the number drawn so far.
 
         Raises:
@@ -103,7 +120,8 @@ class DatasetWriter:
         drive = recording.drive
         with self._writing():
             (self.root / PARTS / f"{drive.name}.json").unlink(missing_ok=True)
-            self._draw(recording, renderer, on_picture)
+            if renderer is not None:
+                self._draw(recording, renderer, on_picture)
             for name, data in scene_files(recording).items():
                 _write(self.root / name, data)
             facts = {
@@ -112,11 +130,12 @@ class DatasetWriter:
                 **asdict(drive),
                 "what": recording.what,
                 "right_answer": recording.right_answer,
-                "renderer_details": renderer.details,
+                "part": split_of(drive.scenario, drive.seed),
+                "houses": houses_of(recording.city),
+                "renderer_details": renderer.details if renderer else {},
             }
             part = {"facts": facts, "tables": scene_rows(recording, self.camera)}
             _write(self.root / PARTS / f"{drive.name}.json", _json(part))
-            self._write_tables()
 
     def write_tables(self) -> int:
         """Writes the tables from all finished scenes.
@@ -230,20 +249,23 @@ def check_version(version: str) -> None:
     Raises:
         UserError: if it is not valid.
     """
-    taken = {"samples", "sweeps", "maps", "drivable", "expert"}
+    taken = {"samples", "sweeps", "maps", "drivable", "expert", "facts", "driven"}
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", version) or version in taken:
         raise UserError(f"--version cannot be '{version}'; give letters, digits, dots and hyphens, such as {VERSION}.")
 
 
 def scene_files(recording: Recording) -> dict[str, bytes]:
-    """A scene's files but for pictures and tables, by name: map mask, polygons and the expert's notes."""
+    """A scene's files but for pictures and tables, by name: map mask, polygons, labels, facts, what was driven."""
     name, placement = recording.drive.name, placement_of(recording.city)
-    notes = note_rows(recording, name, sample_tokens(recording))
-    return {
+    samples = sample_tokens(recording)
+    facts = facts_rows(recording, name, samples)
+    files = {
         f"maps/{name}.png": mask_png(recording.city, placement),
         f"drivable/{name}.json": _json(polygons_of(recording.city, placement)),
-        f"expert/{name}.jsonl": b"".join(_json(row) for row in notes),
+        f"expert/{name}.jsonl": encoded(label_rows(recording, name, samples)),
+        f"driven/{name}.jsonl": driven_file(recording),
     }
+    return files | ({f"facts/{name}.jsonl": encoded(facts)} if facts else {})
 
 
 def _json(value: Any, indent: int | None = None) -> bytes:

@@ -94,7 +94,7 @@ def test_everything_says_that_it_is_synthetic(tables):
 
 
 def test_a_drive_driven_again_gives_the_same_rows_byte_for_byte(root, facts):
-    fields = {name: facts["scenes"][0][name] for name in Drive.__dataclass_fields__}
+    fields = {name: facts["scenes"][0][name] for name in Drive.__dataclass_fields__ if name in facts["scenes"][0]}
     one, two = record(Drive(**fields)), record(Drive(**fields))
     rows, again = scene_rows(one, CAMERA), scene_rows(two, CAMERA)
     assert set(rows) <= set(TABLES)

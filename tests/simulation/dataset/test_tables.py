@@ -16,7 +16,7 @@ from lightemma.simulation.conditions import parse_conditions
 from lightemma.simulation.dataset.drives import Drive, drives_of
 from lightemma.simulation.dataset.ground import placement_of, polygons_of
 from lightemma.simulation.dataset.interpolate import state_between
-from lightemma.simulation.dataset.recording import note_rows
+from lightemma.simulation.dataset.recording import label_rows
 from lightemma.simulation.dataset.tables import TABLES, common_rows, joined, sample_tokens, scene_rows, table_bytes
 from lightemma.simulation.dataset.visibility import visibility_token
 from lightemma.simulation.render import front_camera
@@ -227,10 +227,10 @@ class TestTables:
 
     def test_notes_have_the_experts_plan_at_every_key_frame(self):
         recording = made_up_recording()
-        rows = note_rows(recording, recording.drive.name, sample_tokens(recording))
-        assert [row["sample_token"] for row in rows] == sample_tokens(recording)
-        assert all(row["plan"] == [[SPEED, SPEED]] * 6 for row in rows)
-        assert rows[0]["explanation"]["intent"] == "Goes on."
+        rows = label_rows(recording, recording.drive.name, sample_tokens(recording))
+        assert [row.sample_token for row in rows] == sample_tokens(recording)
+        assert all(row.plan == [(SPEED, SPEED)] * 6 for row in rows)
+        assert rows[0].explanation.intent == "Goes on."
 
 
 class TestVisibility:
