@@ -74,6 +74,9 @@ class TestEpisodesOfAMixture:
                 label = super().label()
                 return type(label)(label.actions, valid=False, reason="no way back")
 
+            def observe(self):
+                return replace(FakeWorld(self.spec, self.rules).observe(), ground_truth=None)
+
         world = Lost(EpisodeSpec("open", 3), LoopRules())
         point = mixed_episode(tmp_path, world, mixture=1.0).look()
         assert point.steered == "planner"

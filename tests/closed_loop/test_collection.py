@@ -237,7 +237,8 @@ class TestSplit:
     def test_the_last_digit_of_the_seed_decides(self):
         parts = [split_of("bend", seed) for seed in range(10)]
         assert parts == ["train"] * 8 + ["validation", "test"]
-        assert split_of("bend", 1239) == "test"
+        assert split_of("bend", 239) == "test"
+        assert {split_of("bend", seed) for seed in range(1000, 1010)} == {"test"}
         assert {split_of("roundabout", seed, {"roundabout"}) for seed in range(10)} == {"test"}
 
     def test_no_house_of_one_part_stands_in_another(self):
