@@ -19,7 +19,7 @@ RESERVED: Final = 1000
 
 
 def split_of(scenario: str, seed: int, held_out: Collection[str] = ()) -> Part:
-    """The part that a drive belongs to: seeds that end in 9, and reserved ones, are for the test, those that end in 8 for validation.
+    """The part that a drive belongs to: test for seeds that end in 9 and reserved ones, validation for those that end in 8.
 
     Streets, houses, colours and traffic are drawn from the seed, so scenarios of one seed always share a part, whatever
     they share of the town: twins, light and weather, the side of the road, other drivers, disturbed starts.
