@@ -154,7 +154,7 @@ class DriveRecorder:
             mixture=self._driving.mixture,
             disturb=drive.disturbed,
             early_end=False,
-            facts=self._facts,
+            facts=self._facts or self._driving.driver.needs().truth,
         )
         world = self._factory.open(spec, rules, pictures=self._driving.driver.needs().pictures > 0)
         assert isinstance(world, _RecordedWorld)
@@ -184,7 +184,8 @@ class DriveRecorder:
         notes = []
         point = episode.look()
         for _ in range(decisions):
-            notes.append(_note(point, "expert" if isinstance(driver, ExpertDriver) else point.steered))
+            note = _note(point, "expert" if isinstance(driver, ExpertDriver) else point.steered)
+            notes.append(note if self._facts else replace(note, facts=None))
             point = episode.advance(planner.plan(point) if planner else point.driver_plan)
         return notes
 
@@ -224,6 +225,8 @@ class _Asked:
             view = View((*(earlier for _, earlier in self._seen), picture))
             if frame.image_path is not None:
                 self._seen.append((EarlierPicture(frame.image_path, frame.timestamp), picture))
+        if self._planner.needs().truth:
+            view = replace(view, facts=point.facts)
         planned = asyncio.run(self._runner.plan(frame, view))
         if planned.error is not None:
             raise UserError(f"The driver '{self._planner.name}' failed in '{frame.scene}': {planned.error}")
