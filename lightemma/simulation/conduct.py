@@ -70,8 +70,8 @@ class Conduct:
 
     def _speed(self) -> list[Fault]:
         world = self._world
-        lane, _ = world.route.lane_at(float(world.traffic.at[0]))
-        limit = world.traffic.network.lanes[lane].limit
+        lane, along = world.route.lane_at(float(world.traffic.at[0]))
+        limit = world.traffic.network.lanes[lane].limit_at(along)
         fast = world.ego.speed > TOO_FAST * limit
         begins = fast and not self._speeding
         self._speeding = fast

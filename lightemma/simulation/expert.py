@@ -108,7 +108,7 @@ class Expert:
             path = world.route.path
             places = np.arange(math.ceil(path.length / 0.5) + 1) * 0.5
             limit = np.minimum(
-                [world.traffic.network.lanes[world.route.lane_at(float(s))[0]].limit for s in places],
+                [world.route.limit_at(world.traffic.network, float(s)) for s in places],
                 world.setup.desired,
             )
             for narrowing in world.setup.narrowings:

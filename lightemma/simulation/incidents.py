@@ -317,3 +317,19 @@ class Meets(Incident):
         if near:
             self.gone = True
             traffic.desired[n] = usual
+
+
+@dataclass
+class Arrives(Incident):
+    """Something that is there all the time, such as a zone with another limit; it is met by coming to it.
+
+    Attributes:
+        place: metres along the ego's route where it begins.
+    """
+
+    place: float
+
+    def look(self, world: MovingWorld) -> None:
+        """Notes the arrival."""
+        there = _front(world) >= self.place
+        self._note(world, reached=there, met=there)

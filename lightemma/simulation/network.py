@@ -39,6 +39,7 @@ class Lane:
         group: the signal phase for it at that line, or None.
         must_yield: whether, without signals, it gives way at that line.
         waits_inside: whether, on a way through a junction, it gives way inside (left turns; right turns in left-hand traffic).
+        zones: where another limit holds: from and to (metres along it), and the limit (m/s).
     """
 
     number: int
@@ -53,6 +54,11 @@ class Lane:
     group: Group | None = None
     must_yield: bool = False
     waits_inside: bool = False
+    zones: tuple[tuple[float, float, float], ...] = ()
+
+    def limit_at(self, along: float) -> float:
+        """The speed limit in m/s at a place, in metres along the lane."""
+        return min((speed for begin, end, speed in self.zones if begin <= along <= end), default=self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,11 @@ class Route:
             if along >= start:
                 return lane, along - start
         return self.lanes[0], along
+
+    def limit_at(self, network: Network, along: float) -> float:
+        """The speed limit in m/s at ``along`` metres of the route."""
+        lane, place = self.lane_at(along)
+        return network.lanes[lane].limit_at(place)
 
 
 @dataclass(frozen=True)

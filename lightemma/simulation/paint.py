@@ -35,6 +35,12 @@ def markings(streets: Streets) -> list[Marking]:
         for along in road.crossings:
             ends = [road.middle.offset_pose(along, side * (road.half - 0.25)) for side in (-1, 1)]
             found.append(Marking("crossing", np.array([(p.x, p.y) for p in ends]), CROSSING_WIDTH))
+        if road.zone is not None:
+            for lane in (*road.forward, *road.backward):
+                path, (begin, _, _) = streets.network.lanes[lane].path, streets.network.lanes[lane].zones[0]
+                for at in (begin + 4.0, begin + 34.0):
+                    line = [path.pose(at), path.pose(at + 2.4)]
+                    found.append(Marking("speed-30", np.array([(pose.x, pose.y) for pose in line]), 1.8))
     for lane in streets.network.lanes:
         if lane.stop_at is not None:
             found.append(Marking("stop", _across(lane, lane.stop_at), 0.4))
@@ -109,6 +115,16 @@ def signs(setup: Setup) -> list[Sign]:
             if 20.0 < along < road.middle.length - 20.0:
                 found.append(_sign("crossing", streets, road, True, along - 3.0))
                 found.append(_sign("crossing", streets, road, False, along + 3.0))
+    for road in streets.stretches:
+        if road.zone is not None:
+            begin, end, limit = road.zone
+            assert round(limit * 3.6) == 30, "there are signs for 30 km/h only"
+            # On both sides of the road, so that a car ahead hides one of them at most.
+            for kind, forward, along in (
+                ("speed-30", True, begin), ("speed-50", True, end), ("speed-30", False, end), ("speed-50", False, begin)
+            ):  # fmt: skip
+                sign = _sign(kind, streets, road, forward, along)
+                found += [sign, _opposite(sign, road, along)]
     for narrowing in setup.narrowings:
         if narrowing.kind == "roadworks":
             found.append(_sign("roadworks", streets, first, True, narrowing.start - 38.0))
@@ -117,6 +133,12 @@ def signs(setup: Setup) -> list[Sign]:
             pose = streets.offset_pose(narrowing.start - 1.0, -(first.half - 0.7))
             found.append(Sign(keep, pose))
     return found
+
+
+def _opposite(sign: Sign, road: Road, along: float) -> Sign:
+    """The same sign at the other side of the road."""
+    middle = road.middle.pose(along)
+    return Sign(sign.kind, Pose(2.0 * middle.x - sign.pose.x, 2.0 * middle.y - sign.pose.y, sign.pose.heading))
 
 
 def _sign(kind: SignKind, streets: Streets, road: Road, forward: bool, along: float) -> Sign:

@@ -79,9 +79,10 @@ class RouteBook:
         poses = [route.path.pose(float(place)) for place in places]
         table = np.array([(pose.x, pose.y, pose.heading, 0.0) for pose in poses])
         table[:, 2] = np.unwrap(table[:, 2])  # between two entries headings are interpolated
-        lanes = np.array([route.lane_at(min(float(place), route.path.length))[0] for place in places])
+        on = [route.lane_at(min(float(place), route.path.length)) for place in places]
+        lanes = np.array([lane for lane, _ in on])
         table[:, 3] = permitted_speeds(
-            np.array([self._network.lanes[lane].limit for lane in lanes]),
+            np.array([self._network.lanes[lane].limit_at(along) for lane, along in on]),
             np.array([route.path.curvature(float(place)) for place in places]),
             STEP,
             LATERAL,

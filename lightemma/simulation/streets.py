@@ -32,11 +32,13 @@ class Stretch:
         pieces: (length, curvature) of its middle.
         parking: whether there is a parking strip on the right and on the left.
         crossings: metres along it where people may cross.
+        zone: from and to (metres along it) where another speed limit holds, and that limit in m/s.
     """
 
     pieces: tuple[tuple[float, float], ...]
     parking: tuple[bool, bool] = (False, False)
     crossings: tuple[float, ...] = ()
+    zone: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class Road:
         parking: width of the parking strip on the right and on the left, 0 without.
         crossings: metres along it of its crossings.
         stops: metres along it of the stop lines at its beginning (for ``backward``) and its end, or None.
+        zone: as of its stretch.
     """
 
     middle: Path
@@ -98,6 +101,7 @@ class Road:
     parking: tuple[float, float] = (0.0, 0.0)
     crossings: tuple[float, ...] = ()
     stops: tuple[float | None, float | None] = (None, None)
+    zone: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +231,7 @@ class _Builder:
                         stop_at=None if setback is None else path.length - setback,
                         group=group,
                         must_yield=must_yield and setback is not None and group is None,
+                        zones=_zones(stretch, middle, path),
                     )
                 )
         places: list[tuple[float, Group | None]] = []
@@ -248,6 +253,7 @@ class _Builder:
             parking,
             tuple(along for along, _ in places),
             (stop_begin, None if stop_end is None else length - stop_end),
+            stretch.zone if stretch is not None else None,
         )
         self.roads.append(road)
         return road
@@ -374,6 +380,15 @@ def _stop(junction: JunctionPlan | None, must_yield: bool, line: float) -> float
     if junction.signals:
         return line
     return 1.0 if must_yield else None
+
+
+def _zones(stretch: Stretch | None, middle: Path, lane: Path) -> tuple[tuple[float, float, float], ...]:
+    """A stretch's zone, in metres along one of its lanes."""
+    if stretch is None or stretch.zone is None:
+        return ()
+    begin, end, limit = stretch.zone
+    ends = [lane.project(pose.x, pose.y)[0] for pose in (middle.pose(begin), middle.pose(end))]
+    return ((min(ends), max(ends), limit),)
 
 
 def _junction_at(elements: tuple[Stretch | JunctionPlan, ...], index: int) -> JunctionPlan | None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from lightemma.frame import FloatArray
 from lightemma.simulation.render.meshes.mesh import Colour, Layer, MeshBuilder, Surface
+from lightemma.simulation.render.meshes.glyphs import GLYPHS
 from lightemma.simulation.render.meshes.polygons import along, counter_clockwise, in_any, lengths_of, strip
 from lightemma.simulation.state import City, Marking
 
@@ -108,6 +109,8 @@ def _add_marking(builder: MeshBuilder, marking: Marking) -> None:
         _add_dashes(builder, line, marking.width, 4.0, 2.0)
     elif marking.kind == "crossing":
         _add_zebra(builder, line, marking.width)
+    elif marking.kind == "speed-30":
+        _add_figures(builder, line, marking.width, "30")
     else:
         _add_arrow(builder, line, marking.kind)
 
@@ -136,6 +139,18 @@ def _add_zebra(builder: MeshBuilder, line: FloatArray, width: float) -> None:
         axis=1,
     )
     builder.add_many(stripes, PAINT, layer=Layer.MARKING)
+
+
+def _add_figures(builder: MeshBuilder, line: FloatArray, width: float, figures: str) -> None:
+    """Figures as tall as the line is long, to be read by those who come along it."""
+    start, way = line[0], line[-1] - line[0]
+    right = np.array([way[1], -way[0]]) / max(float(np.linalg.norm(way)), 1e-9) * width
+    step = 1.0 / len(figures)
+    for index, figure in enumerate(figures):
+        for stroke in GLYPHS[figure]:
+            # The strokes are in -1 ... 1 both ways.
+            places = np.array(stroke) * (0.38 * step, 0.5) + ((index + 0.5) * step - 0.5, 0.5)
+            builder.add_many(strip(start + places[:, :1] * right + places[:, 1:] * way, 0.16), PAINT, layer=Layer.MARKING)
 
 
 def _add_arrow(builder: MeshBuilder, line: FloatArray, kind: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lightemma.frame import FloatArray
+from lightemma.simulation.render.meshes.glyphs import GLYPHS
 from lightemma.simulation.render.meshes.mesh import Colour, Mesh, MeshBuilder, Surface
 from lightemma.simulation.render.meshes.polygons import strip
 from lightemma.simulation.render.meshes.solids import add_limb, circle
@@ -26,20 +27,6 @@ _HALF = 0.45
 _SQUARE = np.array([(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)])
 _UP = np.array([(-1.0, -0.8), (1.0, -0.8), (0.0, 0.93)])
 _OCTAGON = circle(8) @ np.array([[np.cos(np.pi / 8), np.sin(np.pi / 8)], [-np.sin(np.pi / 8), np.cos(np.pi / 8)]])
-
-# Strokes in a box of -1 … 1 both ways: x to the right, y up.
-_GLYPHS: dict[str, list[list[tuple[float, float]]]] = {
-    "3": [[(-0.8, 0.85), (0.2, 0.9), (0.75, 0.5), (0.3, 0.05), (-0.3, 0.03)],
-          [(0.3, 0.05), (0.8, -0.45), (0.2, -0.9), (-0.8, -0.85)]],
-    "5": [[(0.7, 0.9), (-0.6, 0.9), (-0.7, 0.1), (0.2, 0.2), (0.75, -0.3), (0.2, -0.9), (-0.75, -0.85)]],
-    "0": [[(0.0, 0.92), (0.65, 0.6), (0.72, 0.0), (0.65, -0.6), (0.0, -0.92), (-0.65, -0.6),
-           (-0.72, 0.0), (-0.65, 0.6), (0.0, 0.92)]],
-    "S": [[(0.7, 0.7), (0.0, 0.92), (-0.7, 0.55), (0.0, 0.02), (0.7, -0.5), (0.0, -0.92), (-0.75, -0.7)]],
-    "T": [[(-0.9, 0.85), (0.9, 0.85)], [(0.0, 0.85), (0.0, -0.95)]],
-    "O": [[(0.0, 0.92), (0.7, 0.5), (0.7, -0.5), (0.0, -0.92), (-0.7, -0.5), (-0.7, 0.5), (0.0, 0.92)]],
-    "P": [[(-0.6, -0.95), (-0.6, 0.85), (0.3, 0.85), (0.75, 0.45), (0.3, 0.0), (-0.6, 0.0)]],
-}  # fmt: skip
-
 
 _WALKER = [
     [(0.0, 0.22), (-0.02, -0.12)],
@@ -116,11 +103,11 @@ def _draw(face: _Face, kind: SignKind) -> None:
     elif kind == "stop":
         _stack(face, (_OCTAGON * 1.05, WHITE), (_OCTAGON * 0.97, RED))
         for index, letter in enumerate("STOP"):
-            face.strokes(_GLYPHS[letter], WHITE, 0.10, (-0.60 + 0.40 * index, 0.0), (0.16, 0.30))
+            face.strokes(GLYPHS[letter], WHITE, 0.10, (-0.60 + 0.40 * index, 0.0), (0.16, 0.30))
     elif kind in ("speed-30", "speed-50"):
         _stack(face, (disc, RED), (disc * 0.76, WHITE))
         for index, figure in enumerate(kind[-2:]):
-            face.strokes(_GLYPHS[figure], BLACK, 0.14, (-0.29 + 0.58 * index, 0.0), (0.23, 0.40))
+            face.strokes(GLYPHS[figure], BLACK, 0.14, (-0.29 + 0.58 * index, 0.0), (0.23, 0.40))
     elif kind == "crossing":
         _stack(face, (_SQUARE * 0.95, BLUE), (_UP * 0.84, WHITE))
         face.strokes(_WALKER, BLACK, 0.09, (0.0, 0.0), (1.0, 1.0))
