@@ -26,7 +26,7 @@ from lightemma.simulation.world import CitySimulation
 #: What the expert does not see, and the scenarios that are about it.
 WITHOUT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "lights": (("light",), ("red-light", "light-turns-green", "light-stays-red")),
-    "people": (("person",), ("pedestrian-crossing",)),
+    "people": (("person",), ("pedestrian-crossing", "person-behind-van")),
     "leaders": (("leader",), ("lead-car-braking", "stopped-queue", "cut-in")),
     "yielding": (
         ("give-way", "junction", "oncoming", "no-room"),

@@ -13,6 +13,7 @@ from lightemma.simulation.pedestrians import Walker
 from lightemma.simulation.routes import Control
 from lightemma.simulation.setup import Narrowing
 from lightemma.simulation.state import SignalColour
+from lightemma.simulation.streets import WALK_WIDTH
 from lightemma.simulation.world import CitySimulation
 
 ConcernKind = Literal["leader", "light", "person", "give-way", "no-room", "junction", "narrowing", "oncoming"]
@@ -39,6 +40,7 @@ class Concern:
         colour: what a light shows.
         gap: for traffic that has priority, its distance in metres.
         cuts_in: whether a leader is still moving into the lane.
+        marked: whether a person is at a crossing, and not just anywhere on the road.
     """
 
     kind: ConcernKind
@@ -52,6 +54,7 @@ class Concern:
     colour: SignalColour | None = None
     gap: float | None = None
     cuts_in: bool = False
+    marked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,8 @@ def _controls(world: CitySimulation, front: float) -> list[Concern]:
         if control.kind == "crossing":
             walker = rules.person_in_the_way(0, control, world.time)
             if walker is not None:
-                found.append(_person(control, distance, walker))
+                marked = traffic.network.crossings[control.number].width > WALK_WIDTH
+                found.append(_person(control, distance, walker, marked))
             continue
         colour: SignalColour | None = None
         if control.kind == "signal":
@@ -158,8 +162,17 @@ def _controls(world: CitySimulation, front: float) -> list[Concern]:
     return found
 
 
-def _person(control: Control, distance: float, walker: Walker) -> Concern:
-    return Concern("person", control.stop, distance, True, walker.speed, actor=walker.number, actor_kind="pedestrian")
+def _person(control: Control, distance: float, walker: Walker, marked: bool) -> Concern:
+    return Concern(
+        "person",
+        control.stop,
+        distance,
+        True,
+        walker.speed,
+        actor=walker.number,
+        actor_kind="pedestrian",
+        marked=marked,
+    )
 
 
 def _way(world: CitySimulation, control: Control, distance: float) -> list[Concern]:

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from lightemma.frame import FloatArray
 from lightemma.simulation.ego import EgoCar
 from lightemma.simulation.pedestrians import Walker
 from lightemma.simulation.signals import Controller
@@ -36,12 +37,14 @@ class MovingWorld(Protocol):
         traffic: all vehicles.
         walkers: all people.
         controllers: the lights by junction.
+        thing_boxes: (n, 5) centre x, y (metres), heading, length and width of what stands still.
     """
 
     ego: EgoCar
     traffic: Traffic
     walkers: list[Walker]
     controllers: dict[int, Controller]
+    thing_boxes: FloatArray
 
     @property
     def time(self) -> float:
@@ -74,7 +77,7 @@ class Incident(ABC):
             self.met = world.time
 
 
-def _front(world: MovingWorld) -> float:
+def front_of(world: MovingWorld) -> float:
     """Metres along the route of the ego's front bumper."""
     return float(world.traffic.at[0] + world.traffic.front[0])
 
@@ -97,14 +100,14 @@ class HeldLight(Incident):
     def look(self, world: MovingWorld) -> None:
         """Releases the light once the ego has waited."""
         lights = world.controllers[self.junction]
-        distance = self.place - _front(world)
+        distance = self.place - front_of(world)
         self._note(world, reached=distance < COMES, met=distance < COMES and lights.held is not None)
-        self.stood = _stood(world, self.stood, distance)
+        self.stood = stood_for(world, self.stood, distance)
         if lights.held is not None and self.stood >= self.patience:
             world.controllers[self.junction] = lights.released(world.time)
 
 
-def _stood(world: MovingWorld, stood: float, distance: float, zone: float = ZONE) -> float:
+def stood_for(world: MovingWorld, stood: float, distance: float, zone: float = ZONE) -> float:
     """Seconds for which the ego has stood within the zone before a place that is ``distance`` metres ahead."""
     if world.time >= 0.0 and world.ego.speed < WAITS and -2.0 < distance < zone:
         return stood + LOOK_EVERY
@@ -130,8 +133,8 @@ class StepsOff(Incident):
 
     def look(self, world: MovingWorld) -> None:
         """Lets people go whose moment has come."""
-        distance, speed = self.near - _front(world), world.ego.speed
-        self.stood = _stood(world, self.stood, distance, COMES)
+        distance, speed = self.near - front_of(world), world.ego.speed
+        self.stood = stood_for(world, self.stood, distance, COMES)
         # A driver decides twice a second and brakes at 4 m/s² to a metre before the crossing.
         needed = 0.7 * speed + speed * speed / 8.0 + 1.0
         stepped = False
@@ -176,7 +179,7 @@ class LeaderBrakes(Incident):
         traffic, n = world.traffic, self.vehicle
         if self.gone or not traffic.active[n]:
             return
-        front, gap = _front(world), traffic.gap_to_ego(n)
+        front, gap = front_of(world), traffic.gap_to_ego(n)
         speed = float(traffic.speed[0])
         usual = traffic.vehicles[n].desired
         if not self.braked:
@@ -228,7 +231,7 @@ class CutsIn(Incident):
         traffic, n = world.traffic, self.vehicle
         if self.gone or not traffic.active[n]:
             return
-        front, speed = _front(world), float(traffic.speed[0])
+        front, speed = front_of(world), float(traffic.speed[0])
         usual = traffic.vehicles[n].desired
         if self.since < 0.0:
             gap = traffic.gap_to_ego(n)
@@ -271,9 +274,9 @@ class ExitClears(Incident):
 
     def look(self, world: MovingWorld) -> None:
         """Lets the queue move once the ego has waited."""
-        distance = self.place - _front(world)
+        distance = self.place - front_of(world)
         self._note(world, reached=distance < COMES, met=distance < COMES and not self.clear)
-        self.stood = _stood(world, self.stood, distance)
+        self.stood = stood_for(world, self.stood, distance)
         if self.stood >= self.patience and not self.clear:
             self.clear = True
             world.traffic.limit(self.vehicle, math.inf)
@@ -304,7 +307,7 @@ class Meets(Incident):
         if self.gone or not traffic.active[n]:
             return
         usual = traffic.vehicles[n].desired
-        distance, speed = self.own - _front(world), float(traffic.speed[0])
+        distance, speed = self.own - front_of(world), float(traffic.speed[0])
         slows = world.time >= 0.0 and (world.ego.acceleration < SLOWING or speed < WAITS)
         arrives = distance / max(speed, 0.5) + self.lag
         left = self.other - float(traffic.at[n] + traffic.front[n])
@@ -331,5 +334,5 @@ class Arrives(Incident):
 
     def look(self, world: MovingWorld) -> None:
         """Notes the arrival."""
-        there = _front(world) >= self.place
+        there = front_of(world) >= self.place
         self._note(world, reached=there, met=there)

@@ -51,6 +51,8 @@ class Walker:
         self.walked = 0.0
         #: Seconds, the earliest time to step off, and from when on the traffic stops for somebody who still waits.
         self.ready, self.shown = person.ready, person.ready - 1.0
+        #: Whether nobody on the road can see it yet, nor react to it.
+        self.hidden = False
 
     @property
     def pose(self) -> Pose:

@@ -101,7 +101,7 @@ class Rules:
         if float(fleet.speed[n]) ** 2 / (2.0 * max(distance, 0.1)) > 7.5:
             return None
         for walker in self.walkers:
-            if walker.person.crossing != crossing.number:
+            if walker.hidden or walker.person.crossing != crossing.number:
                 continue
             margin = 2.0 if walker.person.towards else -2.0
             if walker.activity == "walk" and not walker.clears(across + margin):

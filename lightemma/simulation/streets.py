@@ -22,6 +22,10 @@ PARKING = 2.3
 BUILD_OUT = 14.0
 #: Extent of a crossing along the road, its distance from the junction, and that of the stop line from the crossing.
 CROSSING_WIDTH, CROSSING_GAP, STOP_GAP = 3.6, 1.0, 1.2
+#: Extent along the road of the way of somebody who crosses where there is no crossing.
+WALK_WIDTH = 1.6
+#: Metres from the kerb at which that way begins, between the cars on the parking strip.
+WALK_FROM = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +36,14 @@ class Stretch:
         pieces: (length, curvature) of its middle.
         parking: whether there is a parking strip on the right and on the left.
         crossings: metres along it where people may cross.
+        walks: metres along it where somebody may cross though there is no crossing.
         zone: from and to (metres along it) where another speed limit holds, and that limit in m/s.
     """
 
     pieces: tuple[tuple[float, float], ...]
     parking: tuple[bool, bool] = (False, False)
     crossings: tuple[float, ...] = ()
+    walks: tuple[float, ...] = ()
     zone: tuple[float, float, float] | None = None
 
 
@@ -245,6 +251,8 @@ class _Builder:
             parking = (PARKING * stretch.parking[0], PARKING * stretch.parking[1])
         for along, group in places:
             self._crossing(middle, along, half, group, (*forward, *backward))
+        for along in stretch.walks if stretch is not None else ():
+            self._crossing(middle, along, half, None, (*forward, *backward), WALK_WIDTH, WALK_FROM)
         road = Road(
             middle,
             tuple(forward),
@@ -258,15 +266,24 @@ class _Builder:
         self.roads.append(road)
         return road
 
-    def _crossing(self, middle: Path, along: float, half: float, group: Group | None, lanes: tuple[int, ...]) -> None:
-        one, two = middle.offset_pose(along, -half - 0.9), middle.offset_pose(along, half + 0.9)
+    def _crossing(
+        self,
+        middle: Path,
+        along: float,
+        half: float,
+        group: Group | None,
+        lanes: tuple[int, ...],
+        width: float = CROSSING_WIDTH,
+        beside: float = 0.9,
+    ) -> None:
+        one, two = middle.offset_pose(along, -half - beside), middle.offset_pose(along, half + beside)
         at = middle.pose(along)
         self.crossings.append(
             Crossing(
                 number=len(self.crossings),
                 start=(one.x, one.y),
                 end=(two.x, two.y),
-                width=CROSSING_WIDTH,
+                width=width,
                 lanes=tuple((n, self.lanes[n].path.project(at.x, at.y)[0]) for n in lanes),
                 group=group,
             )
@@ -451,6 +468,7 @@ __all__ = [
     "GUTTER",
     "PARKING",
     "WALKWAY",
+    "WALK_WIDTH",
     "Junction",
     "JunctionPlan",
     "Road",

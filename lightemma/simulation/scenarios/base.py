@@ -113,12 +113,12 @@ class ScenarioBuilder:
         """A speed in m/s for a free road in this weather."""
         return float(self.rng.uniform(low, high)) * self.caution
 
-    def bend(self) -> tuple[float, float]:
-        """Length and curvature of a bend that a car which drives straight on does not get round; one in seven is straight."""
+    def bend(self, straight: float = STRAIGHT) -> tuple[float, float]:
+        """Length and curvature of a bend that a car which drives straight on does not get round; a share of them is straight."""
         radius = float(self.rng.uniform(75.0, 130.0))
         side = 1.0 if self.rng.random() < 0.5 else -1.0
         length = float(self.rng.uniform(0.30, 0.45)) * radius
-        return length, 0.0 if self.rng.random() < STRAIGHT else side / radius
+        return length, 0.0 if self.rng.random() < straight else side / radius
 
     def lay(self, *elements: Stretch | JunctionPlan, lanes: int = 1) -> Streets:
         """Lays out streets that start anywhere and head anywhere, mirrored in left-hand traffic."""

@@ -18,7 +18,7 @@ def _zone(builder: ScenarioBuilder, zone: bool) -> Setup:
     # In any weather faster than the zone allows.
     desired = builder.cruise_speed(12.5, 13.5)
     parking = (bool(builder.extras.random() < 0.5), bool(builder.extras.random() < 0.5))
-    bend = builder.bend()
+    bend = builder.bend(straight=0.0)
     begin = BEND + bend[0] + float(rng.uniform(28.0, 45.0))
     end = begin + float(rng.uniform(75.0, 105.0))
     pieces = ((BEND, 0.0), bend, (95.0, 0.0), builder.bend(), (220.0, 0.0))

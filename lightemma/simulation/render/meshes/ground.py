@@ -150,7 +150,9 @@ def _add_figures(builder: MeshBuilder, line: FloatArray, width: float, figures: 
         for stroke in GLYPHS[figure]:
             # The strokes are in -1 ... 1 both ways.
             places = np.array(stroke) * (0.38 * step, 0.5) + ((index + 0.5) * step - 0.5, 0.5)
-            builder.add_many(strip(start + places[:, :1] * right + places[:, 1:] * way, 0.16), PAINT, layer=Layer.MARKING)
+            builder.add_many(
+                strip(start + places[:, :1] * right + places[:, 1:] * way, 0.16), PAINT, layer=Layer.MARKING
+            )
 
 
 def _add_arrow(builder: MeshBuilder, line: FloatArray, kind: str) -> None:
