@@ -23,6 +23,7 @@ class ActorKind:
         described: nuScenes' description of the category, the same for all kinds of that category.
         spoken: its name in the expert's explanations.
         mesh: ``module:function`` that gives its shape for an outfit; a module without dots is one of ``render.meshes``.
+        rides: whether it is a person on wheels, who drives on the carriageway.
     """
 
     name: str
@@ -32,16 +33,17 @@ class ActorKind:
     described: str
     spoken: str
     mesh: str
+    rides: bool = False
 
     @property
     def is_vehicle(self) -> bool:
         """Whether it drives on the carriageway."""
-        return self.struck == "vehicle"
+        return self.struck == "vehicle" or self.rides
 
     @property
     def walks(self) -> bool:
         """Whether it is a person, who stands on the kerb's height and moves the legs."""
-        return self.struck == "person"
+        return self.struck == "person" and not self.rides
 
 
 _TRUCK = ("vehicle.truck", "A delivery van, or a truck.")
@@ -53,6 +55,16 @@ ACTOR_KINDS: Final[dict[str, ActorKind]] = {
         ActorKind("van", (5.4, 2.0, 2.3), "vehicle", *_TRUCK, "van", "cars:car_shape"),
         ActorKind("truck", (8.2, 2.45, 3.2), "vehicle", *_TRUCK, "lorry", "lorries:truck_shape"),
         ActorKind("bus", (11.5, 2.5, 3.1), "vehicle", "vehicle.bus.rigid", "A bus.", "bus", "lorries:bus_shape"),
+        ActorKind(
+            "cyclist",
+            (1.8, 0.62, 1.74),
+            "person",
+            "vehicle.bicycle",
+            "A bicycle, and who rides it.",
+            "cyclist",
+            "bicycles:cyclist_shape",
+            rides=True,
+        ),
         ActorKind(
             "pedestrian",
             (0.5, 0.6, 1.72),

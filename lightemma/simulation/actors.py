@@ -43,6 +43,7 @@ class Vehicle:
         attentive: whether its driver brakes for an ego that is in its way without having priority.
         returns: whether it comes back at the route's start after it has left at the end.
         changes: whether its driver changes lanes to be faster.
+        offset: metres to the left of the middle of its lanes at which it keeps, such as a cyclist near the kerb.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class Vehicle:
     attentive: bool = True
     returns: bool = False
     changes: bool = False
+    offset: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

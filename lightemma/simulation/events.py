@@ -16,6 +16,7 @@ from lightemma.simulation.conduct import Conduct, ConductFault
 from lightemma.simulation.geometry import Area, box_corners, box_meets, boxes_overlap, contact_within, wrap
 from lightemma.simulation.hazards import assess
 from lightemma.simulation.network import Group
+from lightemma.simulation.overtaking import may_overtake
 from lightemma.simulation.state import EGO_CENTRE_AHEAD, EGO_LENGTH, EGO_WIDTH
 from lightemma.simulation.world import CitySimulation
 
@@ -362,6 +363,7 @@ class Referee:
         world = self._world
         along = float(world.traffic.at[0])
         allowed = any(n.uses_oncoming and n.start - 30.0 < along < n.end + 30.0 for n in world.setup.narrowings)
+        allowed = allowed or may_overtake(world)
         if not allowed and self._oncoming_lane(box):
             self._wrong_since += 0.2
             if self._wrong_since > WRONG_SIDE_TIME and not self._wrong_said:

@@ -197,7 +197,7 @@ class VisibleSentences(Sentences):
 
     def _why_bend(self) -> str:
         turn, distance = self._next_way()
-        narrow = next((one for one in self._situation.concerns if one.kind == "narrowing"), None)
+        narrow = next((one for one in self._situation.concerns if one.kind == "narrowing" and one.actor is None), None)
         if narrow is not None or (turn in ("left", "right") and distance < 70.0):
             return super()._why_bend()
         if self._seen_bend() is not None:

@@ -66,7 +66,7 @@ class Fleet:
         self.ahead[0] = EGO_CENTRE_AHEAD
         self.front: FloatArray = self.ahead + self.size[:, 0] / 2.0
         self.back: FloatArray = self.ahead - self.size[:, 0] / 2.0
-        self.offset: FloatArray = np.zeros(count)
+        self.offset: FloatArray = np.array([v.offset for v in vehicles], dtype=np.float64)
         self._shift_from = np.zeros(count)
         self._shift_since = np.full(count, np.inf)
         self._left_lane = np.full(count, -1)
@@ -75,6 +75,8 @@ class Fleet:
         self.number: list[int] = list(range(count))
         #: Whether the drivers brake for an ego that is in their way.
         self.attentive: list[bool] = [v.attentive for v in vehicles]
+        #: Rows of those who ride a bicycle.
+        self.riders: tuple[int, ...] = tuple(n for n, v in enumerate(vehicles) if n and kind_named(v.kind).rides)
         self.ego_driven = False
         self._ego_rows: list[tuple[int, float, float, float]] = []
         self._thing_rows = things_in_lanes(network, things)

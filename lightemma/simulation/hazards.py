@@ -8,20 +8,14 @@ from typing import Literal
 
 import numpy as np
 
-from lightemma.simulation.geometry import wrap
+from lightemma.simulation.overtaking import LAG, LEAD, RAMP, comes_against, overtaken
 from lightemma.simulation.pedestrians import Walker
 from lightemma.simulation.routes import Control
-from lightemma.simulation.setup import Narrowing
 from lightemma.simulation.state import SignalColour
 from lightemma.simulation.streets import WALK_WIDTH
 from lightemma.simulation.world import CitySimulation
 
 ConcernKind = Literal["leader", "light", "person", "give-way", "no-room", "junction", "narrowing", "oncoming"]
-
-#: Metres along the route over which the car moves sideways before something it passes, and back after it.
-RAMP = 15.0
-#: Metres before the obstacle at which the rear axle has its full offset, and metres behind it at which it begins to return.
-LEAD, LAG = 5.0, 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +106,8 @@ def _leader(world: CitySimulation, front: float) -> list[Concern]:
         valid = (start + middle > float(traffic.centre[0])) & (owner != 0)
         if world.setup.narrowings:
             valid &= owner != -1
+        for passed in overtaken(world):
+            valid &= owner != passed.row
     place = np.where(valid, start + low, np.inf)
     nearest = int(np.argmin(place))
     if not place[nearest] < front + 80.0:
@@ -216,13 +212,26 @@ def _way(world: CitySimulation, control: Control, distance: float) -> list[Conce
 def _narrowings(world: CitySimulation, front: float) -> list[Concern]:
     found = []
     at = float(world.traffic.at[0])
+    for passed in overtaken(world):
+        n = passed.row
+        found.append(
+            Concern(
+                "narrowing",
+                passed.narrowing.start,
+                passed.gap,
+                False,
+                float(world.traffic.speed[n]),
+                actor=world.traffic.number[n],
+                actor_kind=world.traffic.vehicles[n].kind,
+            )
+        )
     for narrowing in world.setup.narrowings:
         if at > narrowing.end + LAG or narrowing.start - front > 80.0:
             continue
         found.append(Concern("narrowing", narrowing.start, narrowing.start - front, False, narrowing.speed))
         begin = narrowing.start - LEAD - RAMP
         if narrowing.uses_oncoming and at < begin + 2.0:
-            other = _comes_against(world, narrowing)
+            other = comes_against(world, narrowing)
             if other is not None:
                 line = begin + float(world.traffic.front[0]) - 0.5
                 x, y = world.traffic.boxes[other, :2] - world.traffic.boxes[0, :2]
@@ -239,35 +248,3 @@ def _narrowings(world: CitySimulation, front: float) -> list[Concern]:
                     )
                 )
     return found
-
-
-def _comes_against(world: CitySimulation, narrowing: Narrowing) -> int | None:
-    """The oncoming vehicle that would be met next to the narrowing, or None."""
-    traffic = world.traffic
-    path = world.route.path
-    at, speed = float(traffic.at[0]), float(traffic.speed[0])
-    clear = narrowing.end + LAG + RAMP * 0.7
-    pace = max(min(narrowing.speed, speed + 2.0), 3.5)
-    needed = (clear - at) / pace + 1.5
-    for n in range(1, len(traffic.at)):
-        if not traffic.active[n]:
-            continue
-        x, y, heading = (float(value) for value in traffic.boxes[n, :3])
-        along, offset = path.project(x, y)
-        if abs(offset) > 6.0 or along < at or abs(wrap(heading - path.pose(along).heading)) < 2.0:
-            continue
-        nose = along - float(traffic.size[n, 0]) / 2.0
-        tail = along + float(traffic.size[n, 0]) / 2.0
-        if tail > narrowing.start - LEAD - 0.6 * RAMP and nose - max(float(traffic.speed[n]), 3.0) * needed < clear:
-            return n
-    return None
-
-
-def lateral_offset(narrowings: tuple[Narrowing, ...], at: float) -> float:
-    """Metres to the left by which the rear axle at ``at`` metres of the route should be off its lane's middle."""
-    offset = 0.0
-    for narrowing in narrowings:
-        full_from, full_to = narrowing.start - LEAD, narrowing.end + LAG
-        share = min(max(min((at - full_from) / RAMP + 1.0, 1.0 - (at - full_to) / RAMP), 0.0), 1.0)
-        offset += narrowing.offset * (1.0 - math.cos(math.pi * share)) / 2.0
-    return offset

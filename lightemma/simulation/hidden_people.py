@@ -53,8 +53,8 @@ def _cross(a: tuple[float, float], b: tuple[float, float], c: list[float], d: li
 class StepsOut(Incident):
     """Somebody who comes from behind a parked van when the ego would reach them, if braking can still save them.
 
-    They walk unseen to the van's edge and stop there as long as the ego could no longer stand before them; who has come into sight
-    walks on. So at the moment from which they are in sight, the ego is never nearer than `stopping_way` allows.
+    They walk unseen to the van's edge and stop there if the ego could no longer stand before them; who has come into sight
+    walks on. So when they come into sight, the ego is never nearer than `stopping_way` allows.
 
     Attributes:
         person: its place in the world's list of walkers.

@@ -336,3 +336,20 @@ class Arrives(Incident):
         """Notes the arrival."""
         there = front_of(world) >= self.place
         self._note(world, reached=there, met=there)
+
+
+@dataclass
+class CatchesUp(Incident):
+    """Somebody slow ahead; met by coming close.
+
+    Attributes:
+        vehicle: its row.
+    """
+
+    vehicle: int
+
+    def look(self, world: MovingWorld) -> None:
+        """Notes when the ego is near."""
+        if world.traffic.active[self.vehicle]:
+            near = -6.0 < world.traffic.gap_to_ego(self.vehicle) < COMES
+            self._note(world, reached=near, met=near)

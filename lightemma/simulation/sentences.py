@@ -10,8 +10,9 @@ from typing import Final
 from lightemma.kinematics import BRAKING
 from lightemma.simulation.actor_kinds import ACTOR_KINDS
 from lightemma.simulation.expert import ExpertPlan
-from lightemma.simulation.hazards import LAG, LEAD, RAMP, Concern
+from lightemma.simulation.hazards import Concern
 from lightemma.simulation.network import Turn
+from lightemma.simulation.overtaking import LAG, LEAD, RAMP, narrowings_now
 from lightemma.simulation.steering import line_of
 from lightemma.simulation.world import CitySimulation
 
@@ -114,6 +115,8 @@ class Sentences:
                 f"The light ahead is {concern.colour}{self._in(distance)}.",
                 f"The traffic light{self._ahead(distance)} shows {concern.colour}.",
             )
+        if concern.kind == "person" and not concern.marked:
+            return f"A pedestrian has stepped onto the road{self._ahead(distance)}."
         if concern.kind == "person":
             does = "is crossing" if concern.speed > 0.0 else "waits at the kerb"
             return f"A pedestrian {does} at the crossing{self._ahead(distance)}."
@@ -128,6 +131,11 @@ class Sentences:
         return "Somebody is still on the junction ahead."
 
     def _obstacle(self, concern: Concern) -> str:
+        if concern.actor is not None:
+            name = self._name(concern)
+            if concern.distance <= 0.0:
+                return f"A {name} rides beside me."
+            return f"A {name} rides{self._ahead(concern.distance)} at the edge of my lane."
         narrowing = next((n for n in self._world.setup.narrowings if n.start == concern.line), None)
         works = narrowing is not None and narrowing.kind == "roadworks"
         thing = "roadworks with cones and an officer" if works else f"a parked {self._parked(concern)}"
@@ -171,13 +179,13 @@ class Sentences:
         if turn in ("left", "right") and distance < min(reach, 15.0):
             return f" and turn {turn}"
         at = self._situation.at
-        for narrowing in self._world.setup.narrowings:
+        for narrowing in narrowings_now(self._world):
             side = "left" if narrowing.offset > 0.0 else "right"
             back = "right" if side == "left" else "left"
             if narrowing.start - LEAD - RAMP - 4.0 < at + reach and at < narrowing.start - LEAD:
                 return f" and move over to the {side}"
             if narrowing.start - LEAD <= at < narrowing.end + LAG:
-                return " and pass the obstacle"
+                return " and pass the cyclist" if narrowing.kind == "cyclist" else " and pass the obstacle"
             if narrowing.end + LAG <= at < narrowing.end + LAG + RAMP:
                 return f" and come back to the {back}"
         bend = self._next_bend()
@@ -205,6 +213,8 @@ class Sentences:
                 )
             return self._pick("Nothing keeps me, so I speed up to my usual speed.", "The way is free, so I speed up.")
         narrow = next((c for c in self._situation.concerns if c.kind == "narrowing"), None)
+        if narrow is not None and narrow.actor is not None and narrow.distance < 30.0:
+            return f"{self._nobody()} towards me, so I overtake the {self._name(narrow)} with room to spare."
         if narrow is not None and narrow.distance < 30.0:
             return f"{self._nobody()} towards me, so I pass the obstacle slowly with room to spare."
         turn, distance = self._next_way()
@@ -223,6 +233,8 @@ class Sentences:
         act = "so I wait" if standing else "so I slow down and stop at the line" if stopping else "so I slow down"
         if concern.kind == "light":
             return f"The light ahead is {concern.colour}{self._in(distance)}, {act}."
+        if concern.kind == "person" and not concern.marked:
+            return f"A pedestrian is on the road{self._ahead(distance)}, {act.replace(' at the line', '')}."
         if concern.kind == "person":
             act = act.replace("line", "crossing")
             return f"A pedestrian has the right of way at the crossing{self._in(distance)}, {act}."
@@ -255,7 +267,7 @@ class Sentences:
 
     def _why_bend(self) -> str:
         turn, distance = self._next_way()
-        narrow = next((c for c in self._situation.concerns if c.kind == "narrowing"), None)
+        narrow = next((c for c in self._situation.concerns if c.kind == "narrowing" and c.actor is None), None)
         if narrow is not None:
             return f"The lane is narrow{self._in(narrow.distance)}, so I slow down to pass with care."
         if turn in ("left", "right") and distance < 70.0:

@@ -28,7 +28,7 @@ class Narrowing:
         speed: m/s at which a careful driver passes.
     """
 
-    kind: Literal["parked-car", "roadworks"]
+    kind: Literal["parked-car", "roadworks", "cyclist"]
     start: float
     end: float
     offset: float

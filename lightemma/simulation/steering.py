@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lightemma.simulation.ego import EgoCar, Limits
 from lightemma.simulation.geometry import Path, wrap
-from lightemma.simulation.hazards import lateral_offset
+from lightemma.simulation.overtaking import lateral_offset, narrowings_now
 from lightemma.simulation.setup import Narrowing
 from lightemma.simulation.world import CitySimulation
 
@@ -47,13 +47,13 @@ class Line:
 
 def line_of(world: CitySimulation, car: EgoCar) -> Line:
     """Where a car is on the ego's line: the middle of its route, shifted where something is passed."""
-    return _line(world.route.path, world.setup.narrowings, car, float(world.traffic.at[0]))
+    return _line(world.route.path, narrowings_now(world), car, float(world.traffic.at[0]))
 
 
 def steer(world: CitySimulation, car: EgoCar, speed: float) -> float:
     """Curvature (1/m) to hold for the next half second: that of the line, plus a correction of the deviation."""
-    narrowings = world.setup.narrowings
-    return _steer(world.route.path, narrowings, car, speed, line_of(world, car))
+    path, narrowings = world.route.path, narrowings_now(world)
+    return _steer(path, narrowings, car, speed, _line(path, narrowings, car, float(world.traffic.at[0])))
 
 
 def steer_along(path: Path, car: EgoCar, speed: float) -> float:

@@ -103,7 +103,8 @@ class Traffic(Fleet):
             vehicle = self.vehicles[n]
             self.route[n] = self.routes.number(vehicle.lanes)
             self.active[n] = False
-            self.at[n], self.speed[n], self.offset[n], self._shift_since[n] = -1e4 - 100.0 * n, 0.0, 0.0, np.inf
+            self.at[n], self.speed[n], self.offset[n] = -1e4 - 100.0 * n, 0.0, vehicle.offset
+            self._shift_since[n] = np.inf
             self._left_lane[n] = -1
         self._rerouted()
         self._come_back()

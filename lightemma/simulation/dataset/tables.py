@@ -34,6 +34,7 @@ _ATTRIBUTES = {
     "vehicle.moving": "The vehicle moves.",
     "vehicle.stopped": "The vehicle stands and will go on.",
     "vehicle.parked": "The vehicle stands for good.",
+    "cycle.with_rider": "Somebody rides the bicycle.",
     "pedestrian.moving": "The person walks.",
     "pedestrian.standing": "The person stands.",
 }
@@ -231,7 +232,10 @@ def _add_annotations(
 def _attributes(actor: ActorState) -> list[str]:
     """What a road user is doing, as names of nuScenes' attributes; things that never move by themselves have none."""
     moving = actor.speed > _STANDING
-    struck = kind_named(actor.kind).struck
+    kind = kind_named(actor.kind)
+    struck = kind.struck
+    if kind.rides:
+        return ["cycle.with_rider"]
     if struck == "person":
         return ["pedestrian.moving" if moving else "pedestrian.standing"]
     if struck == "vehicle":

@@ -14,7 +14,16 @@ from lightemma.plugins import error_line, load_object, offered
 from lightemma.protocol import LIGHTEMMA, Protocol
 from lightemma.simulation.conditions import CONDITIONS
 from lightemma.simulation.ego import Limits
-from lightemma.simulation.scenarios import following, hidden, junctions, limits, obstacles, open_road, t_junctions
+from lightemma.simulation.scenarios import (
+    cyclists,
+    following,
+    hidden,
+    junctions,
+    limits,
+    obstacles,
+    open_road,
+    t_junctions,
+)
 from lightemma.simulation.scenarios.base import Scenario, ScenarioBuilder
 from lightemma.simulation.setup import Setup
 from lightemma.simulation.state import Conditions
@@ -23,7 +32,7 @@ from lightemma.simulation.world import CitySimulation
 #: The scenarios shipped here, by name.
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
-    for module in (open_road, following, junctions, obstacles, t_junctions, limits, hidden)
+    for module in (open_road, following, junctions, obstacles, t_junctions, limits, hidden, cyclists)
     for scenario in module.SCENARIOS
 }
 #: Other packages offer scenarios by entry points of this group.

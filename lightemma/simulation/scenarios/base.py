@@ -114,7 +114,7 @@ class ScenarioBuilder:
         return float(self.rng.uniform(low, high)) * self.caution
 
     def bend(self, straight: float = STRAIGHT) -> tuple[float, float]:
-        """Length and curvature of a bend that a car which drives straight on does not get round; a share of them is straight."""
+        """Length and curvature of a bend that a car that drives straight on does not get round; a share is straight."""
         radius = float(self.rng.uniform(75.0, 130.0))
         side = 1.0 if self.rng.random() < 0.5 else -1.0
         length = float(self.rng.uniform(0.30, 0.45)) * radius
@@ -150,12 +150,22 @@ class ScenarioBuilder:
         commands: tuple[Command, ...] = (),
         style: Style | None = None,
         attentive: bool = True,
+        offset: float = 0.0,
     ) -> int:
         """Adds a vehicle whose rear bumper is ``at`` metres along its route; returns its row in the fleet."""
         axle = at + kind_named(kind).size[0] * (0.5 - AHEAD)
         self.vehicles.append(
             Vehicle(
-                kind, lanes, axle, speed, desired, self.paint(), style or self.style(), commands, attentive=attentive
+                kind,
+                lanes,
+                axle,
+                speed,
+                desired,
+                self.paint(),
+                style or self.style(),
+                commands,
+                attentive=attentive,
+                offset=offset,
             )
         )
         return len(self.vehicles)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from lightemma.frame import FloatArray
-from lightemma.simulation.render.meshes.mesh import Colour, Layer, MeshBuilder, Surface
 from lightemma.simulation.render.meshes.glyphs import GLYPHS
+from lightemma.simulation.render.meshes.mesh import Colour, Layer, MeshBuilder, Surface
 from lightemma.simulation.render.meshes.polygons import along, counter_clockwise, in_any, lengths_of, strip
 from lightemma.simulation.state import City, Marking
 

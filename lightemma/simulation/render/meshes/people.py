@@ -10,9 +10,9 @@ from lightemma.simulation.render.meshes.mesh import Colour, MeshBuilder, scaled
 from lightemma.simulation.render.meshes.shapes import GAIT_STEPS, Outfit, Shape
 from lightemma.simulation.render.meshes.solids import add_ball, add_box, add_contact_shadow, add_limb
 
-_SKIN: tuple[Colour, ...] = ((0.80, 0.62, 0.52), (0.62, 0.45, 0.35), (0.42, 0.29, 0.22), (0.86, 0.70, 0.60))
-_HAIR: tuple[Colour, ...] = ((0.13, 0.09, 0.07), (0.30, 0.21, 0.13), (0.42, 0.39, 0.36), (0.07, 0.06, 0.06))
-_TROUSERS: tuple[Colour, ...] = ((0.16, 0.19, 0.28), (0.20, 0.20, 0.21), (0.34, 0.31, 0.26), (0.12, 0.13, 0.15))
+SKIN: tuple[Colour, ...] = ((0.80, 0.62, 0.52), (0.62, 0.45, 0.35), (0.42, 0.29, 0.22), (0.86, 0.70, 0.60))
+HAIR: tuple[Colour, ...] = ((0.13, 0.09, 0.07), (0.30, 0.21, 0.13), (0.42, 0.39, 0.36), (0.07, 0.06, 0.06))
+TROUSERS: tuple[Colour, ...] = ((0.16, 0.19, 0.28), (0.20, 0.20, 0.21), (0.34, 0.31, 0.26), (0.12, 0.13, 0.15))
 _VEST_YELLOW: Colour = (0.83, 0.92, 0.12)
 _VEST_ORANGE: Colour = (0.98, 0.45, 0.06)
 _BAND: Colour = (0.86, 0.87, 0.86)
@@ -26,7 +26,7 @@ def person_shape(outfit: Outfit) -> Shape:
     swing = 0.0 if outfit.gait < 0 else 0.46 * math.sin(2 * math.pi * outfit.gait / GAIT_STEPS)
     lift = 0.0 if outfit.gait < 0 else 2 * math.pi * outfit.gait / GAIT_STEPS
     variant = outfit.variant
-    trousers = _TROUSERS[variant % 4]
+    trousers = TROUSERS[variant % 4]
     coat = outfit.colour
     if outfit.kind == "officer":
         trousers = (0.09, 0.10, 0.16)
@@ -75,7 +75,7 @@ def person_shape(outfit: Outfit) -> Shape:
             hand = elbow + reach * np.array([0.3, 0.9 * side, 0.12])
         add_limb(builder, elbow, shoulder, (0.048 * tall, 0.062 * tall), coat, sides=sides)
         add_limb(builder, hand, elbow, (0.036 * tall, 0.046 * tall), coat, sides=sides)
-        add_ball(builder, hand, 0.05, _SKIN[variant % 4], rings=3, sides=5)
+        add_ball(builder, hand, 0.05, SKIN[variant % 4], rings=3, sides=5)
     if outfit.kind != "pedestrian":
         _add_vest(builder, tall, _VEST_YELLOW if outfit.kind == "officer" else _VEST_ORANGE, sides)
     _add_head(builder, outfit, tall)
@@ -128,7 +128,7 @@ def _add_vest(builder: MeshBuilder, tall: float, colour: Colour, sides: int) -> 
 
 def _add_head(builder: MeshBuilder, outfit: Outfit, tall: float) -> None:
     """Neck, face, and hair, cap or helmet."""
-    skin, hair = _SKIN[outfit.variant % 4], _HAIR[(outfit.variant // 4 + outfit.variant) % 4]
+    skin, hair = SKIN[outfit.variant % 4], HAIR[(outfit.variant // 4 + outfit.variant) % 4]
     rings, sides = (6, 10) if outfit.fine else (3, 6)
     add_limb(
         builder, (0, 0, 1.45 * tall), (0.01, 0, 1.56 * tall), (0.055 * tall, 0.05 * tall), skin, sides=6, caps=False
