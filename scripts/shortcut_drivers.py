@@ -32,6 +32,7 @@ WITHOUT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("give-way", "junction", "oncoming", "no-room"),
         ("left-turn", "t-junction-left", "green-but-blocked", "parked-car-to-pass"),
     ),
+    "cyclists": (("cyclist",), ("cyclist-ahead", "near-turn-cyclist", "far-turn-cyclist")),
 }
 #: m/s of the drivers that keep their lane and see nothing else.
 SPEEDS = (2.0, 3.0, 5.0, 9.0, 12.0)
@@ -108,18 +109,22 @@ def without(spec: EpisodeSpec) -> dict[str, Score]:
 
 
 def _expert_without(kinds: tuple[str, ...]) -> Driver:
-    driver, whole = expert.Expert(), expert.assess
+    driver, whole, moves_over = expert.Expert(), expert.assess, expert.narrowings_now
 
     def assess(simulation: CitySimulation) -> Situation:
         situation = whole(simulation)
-        return replace(situation, concerns=tuple(one for one in situation.concerns if one.kind not in kinds))
+        return replace(
+            situation, concerns=tuple(one for one in situation.concerns if not {one.kind, one.actor_kind} & {*kinds})
+        )
 
     def drives(world: CityWorld) -> tuple[float, float]:
         expert.assess = assess
+        if "cyclist" in kinds:
+            expert.narrowings_now = lambda simulation: simulation.setup.narrowings
         try:
             speed, curvature = driver.plan(world.simulation).actions[0].tolist()
         finally:
-            expert.assess = whole
+            expert.assess, expert.narrowings_now = whole, moves_over
         return speed, curvature
 
     return drives

@@ -20,6 +20,8 @@ Group = tuple[int, Literal["main", "side"]]
 
 #: Two ways conflict where their middle lines come nearer than this (metres): a car's width and a margin.
 CONFLICT_DISTANCE = 2.9
+#: The same of a car's way and a cyclist's.
+CYCLE_DISTANCE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Lane:
         must_yield: whether, without signals, it gives way at that line.
         waits_inside: whether, on a way through a junction, it gives way inside (left turns; right turns in left-hand traffic).
         zones: where another limit holds: from and to (metres along it), and the limit (m/s).
+        cycle: whether it is for cyclists only.
     """
 
     number: int
@@ -55,6 +58,7 @@ class Lane:
     must_yield: bool = False
     waits_inside: bool = False
     zones: tuple[tuple[float, float, float], ...] = ()
+    cycle: bool = False
 
     def limit_at(self, along: float) -> float:
         """The speed limit in m/s at a place, in metres along the lane."""
@@ -196,7 +200,8 @@ def find_conflict(own: Lane, other: Lane, one: FloatArray, two: FloatArray, yiel
         two: (m, 2) `middle_points` of the second.
         yields: whether the first gives way.
     """
-    near = np.hypot(one[:, None, 0] - two[None, :, 0], one[:, None, 1] - two[None, :, 1]) < CONFLICT_DISTANCE
+    distance = CYCLE_DISTANCE if own.cycle or other.cycle else CONFLICT_DISTANCE
+    near = np.hypot(one[:, None, 0] - two[None, :, 0], one[:, None, 1] - two[None, :, 1]) < distance
     if not near.any():
         return None
     mine, theirs = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from lightemma.frame import FloatArray, Pose
+from lightemma.simulation.geometry import Path
 from lightemma.simulation.network import Group, Lane
 from lightemma.simulation.setup import Setup
 from lightemma.simulation.state import Marking, MarkingKind, Sign, SignKind
@@ -32,6 +33,8 @@ def markings(streets: Streets) -> list[Marking]:
         for k in range(1, len(road.forward)):
             for edge in (-1, 1):
                 found.append(Marking("lane", inner.line(edge * k * streets.lane_width), 0.12))
+        if road.cycle:
+            found += _cycle_lane(streets, road, inner)
         for along in road.crossings:
             ends = [road.middle.offset_pose(along, side * (road.half - 0.25)) for side in (-1, 1)]
             found.append(Marking("crossing", np.array([(p.x, p.y) for p in ends]), CROSSING_WIDTH))
@@ -42,9 +45,22 @@ def markings(streets: Streets) -> list[Marking]:
                     line = [path.pose(at), path.pose(at + 2.4)]
                     found.append(Marking("speed-30", np.array([(pose.x, pose.y) for pose in line]), 1.8))
     for lane in streets.network.lanes:
+        if lane.cycle and lane.junction is not None:
+            found += [Marking("lane", lane.path.line(edge * lane.width / 2.0), 0.12) for edge in (-1, 1)]
         if lane.stop_at is not None:
             found.append(Marking("stop", _across(lane, lane.stop_at), 0.4))
         found.extend(_arrows(streets, lane))
+    return found
+
+
+def _cycle_lane(streets: Streets, road: Road, inner: Path) -> list[Marking]:
+    """Lines beside the lanes for cyclists, and bicycles on them."""
+    found = [Marking("edge", inner.line(edge * len(road.forward) * streets.lane_width), 0.14) for edge in (-1, 1)]
+    for number in road.cycle:
+        path = streets.network.lanes[number].path
+        for at in np.arange(14.0, path.length - 10.0, 32.0):
+            line = [path.pose(float(at)), path.pose(float(at) + 1.5)]
+            found.append(Marking("bicycle", np.array([(pose.x, pose.y) for pose in line]), 1.1))
     return found
 
 

@@ -20,7 +20,16 @@ Light = Literal["day", "dusk"]
 Weather = Literal["clear", "rain", "fog"]
 SignalColour = Literal["red", "amber", "green"]
 MarkingKind = Literal[
-    "edge", "lane", "centre", "stop", "crossing", "arrow-left", "arrow-right", "arrow-straight", "speed-30"
+    "edge",
+    "lane",
+    "centre",
+    "stop",
+    "crossing",
+    "arrow-left",
+    "arrow-right",
+    "arrow-straight",
+    "speed-30",
+    "bicycle",
 ]
 SignKind = Literal[
     "priority", "yield", "stop", "speed-30", "speed-50", "crossing", "roadworks", "keep-left", "keep-right"
@@ -126,7 +135,8 @@ class Marking:
 
     Attributes:
         kind: ``edge`` and ``stop`` are solid lines, ``lane`` is dashed, ``centre`` separates the directions, ``crossing`` is a
-            band of zebra stripes along its line, arrows are at the line's start and point along it, figures stand on the line.
+            band of zebra stripes along its line, arrows are at the line's start and point along it, figures and
+            bicycles stand on the line.
         line: (n, 2) metres.
         width: metres; of a crossing, its extent along the road, of figures, across it.
     """

@@ -76,6 +76,7 @@ class StreetPlan:
         lanes: per direction.
         lane_width: metres.
         limit: m/s.
+        cycle: metres of a lane for cyclists at both sides of the main street, 0 without.
     """
 
     start: Pose
@@ -83,6 +84,7 @@ class StreetPlan:
     lanes: int = 1
     lane_width: float = 3.4
     limit: float = 50 / 3.6
+    cycle: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class Road:
         crossings: metres along it of its crossings.
         stops: metres along it of the stop lines at its beginning (for ``backward``) and its end, or None.
         zone: as of its stretch.
+        cycle: numbers of the lanes for cyclists, along it and against it; empty without.
     """
 
     middle: Path
@@ -108,6 +111,7 @@ class Road:
     crossings: tuple[float, ...] = ()
     stops: tuple[float | None, float | None] = (None, None)
     zone: tuple[float, float, float] | None = None
+    cycle: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +216,8 @@ class _Builder:
     ) -> Road:
         """Adds a road with its lanes; the junctions at its two ends say which stop lines and crossings it has."""
         width = self.plan.lane_width
-        half = lanes * width + GUTTER
+        side = self.plan.cycle if stretch is not None else 0.0
+        half = lanes * width + side + GUTTER
         length = middle.length
         line = CROSSING_GAP + CROSSING_WIDTH + STOP_GAP
         stop_end = _stop(ends, must_yield, line)
@@ -240,6 +245,14 @@ class _Builder:
                         zones=_zones(stretch, middle, path),
                     )
                 )
+        cycle: list[int] = []
+        for direction in (-1, 1) if side else ():
+            path = middle.shifted(direction * (lanes * width + side / 2.0))
+            setback, group = (stop_end, group_end) if direction < 0 else (stop_begin, group_begin)
+            path = path if direction < 0 else path.reversed()
+            stop = None if setback is None else path.length - setback
+            cycle.append(len(self.lanes))
+            self.lanes.append(Lane(len(self.lanes), path, side, self.plan.limit, stop_at=stop, group=group, cycle=True))
         places: list[tuple[float, Group | None]] = []
         if begins is not None and begins.signals:
             places.append((CROSSING_GAP + CROSSING_WIDTH / 2, group_begin))
@@ -262,6 +275,7 @@ class _Builder:
             tuple(along for along, _ in places),
             (stop_begin, None if stop_end is None else length - stop_end),
             stretch.zone if stretch is not None else None,
+            tuple(cycle),
         )
         self.roads.append(road)
         return road
@@ -303,13 +317,29 @@ class _Builder:
                         continue
                     out = {"left": 0, "right": len(lanes_out) - 1, "straight": min(k, len(lanes_out) - 1)}[turn]
                     self._way(junction.number, lane_in, lanes_out[out], turn)
+        west, east = junction.arms["west"], junction.arms["east"]
+        for one, other in zip(west.cycle, east.cycle, strict=True):
+            along = one == west.cycle[0]
+            self._way(junction.number, one if along else other, other if along else one, "straight")
 
     def _way(self, junction: int, lane_in: int, lane_out: int, turn: Turn) -> None:
         before, after = self.lanes[lane_in], self.lanes[lane_out]
         number = len(self.lanes)
         path = _way_path(before.path.pose(before.path.length), after.path.pose(0.0))
         self.lanes.append(
-            Lane(number, path, before.width, before.limit, (), (lane_out,), junction, turn, waits_inside=turn == "left")
+            Lane(
+                number,
+                path,
+                before.width,
+                before.limit,
+                (),
+                (lane_out,),
+                junction,
+                turn,
+                # Beside a lane for cyclists a right turn crosses it.
+                waits_inside=turn == "left" or (turn == "right" and self.plan.cycle > 0.0),
+                cycle=before.cycle,
+            )
         )
         self.lanes[lane_in] = replace(before, successors=(*before.successors, number))
 
@@ -343,7 +373,7 @@ def build_streets(plan: StreetPlan) -> Streets:
     elements = plan.elements
     if not elements or isinstance(elements[0], JunctionPlan) or isinstance(elements[-1], JunctionPlan):
         raise ValueError("a street begins and ends with a stretch")
-    kerb_main, kerb_side = plan.lanes * plan.lane_width + GUTTER, plan.lane_width + GUTTER
+    kerb_main, kerb_side = plan.lanes * plan.lane_width + plan.cycle + GUTTER, plan.lane_width + GUTTER
     here, middles = plan.start, []
     stretches: list[Road] = []
     waiting: list[tuple[int, JunctionPlan, Pose, float, float]] = []
@@ -447,12 +477,14 @@ def _gives_way(entry: Lane, own: Lane, other_entry: Lane, other: Lane) -> bool:
     """Whether ``own`` gives way to ``other`` (right-hand traffic).
 
     The side street gives way to the main street unless lights separate them; within one street a left turn gives way to all
-    oncoming traffic that drives straight on or turns right.
+    oncoming traffic that drives straight on or turns right, and a right turn to cyclists beside it.
     """
     if entry.must_yield != other_entry.must_yield:
         return entry.must_yield
     if entry.group != other_entry.group:
         return False
+    if own.turn == "right" and other.cycle:
+        return True
     return own.turn == "left" and other.turn != "left"
 
 

@@ -120,15 +120,15 @@ class ScenarioBuilder:
         length = float(self.rng.uniform(0.30, 0.45)) * radius
         return length, 0.0 if self.rng.random() < straight else side / radius
 
-    def lay(self, *elements: Stretch | JunctionPlan, lanes: int = 1) -> Streets:
-        """Lays out streets that start anywhere and head anywhere, mirrored in left-hand traffic."""
+    def lay(self, *elements: Stretch | JunctionPlan, lanes: int = 1, cycle: float = 0.0) -> Streets:
+        """Lays out streets that start anywhere and head anywhere, mirrored in left-hand traffic (see `StreetPlan`)."""
         start = Pose(
             float(self.extras.uniform(-200.0, 200.0)),
             float(self.extras.uniform(-200.0, 200.0)),
             float(self.extras.uniform(-math.pi, math.pi)),
         )
         width = float(np.round(self.extras.uniform(3.3, 3.5), 2))
-        streets = build_streets(StreetPlan(start, elements, lanes, width))
+        streets = build_streets(StreetPlan(start, elements, lanes, width, cycle=cycle))
         return streets.mirrored() if self.left_hand else streets
 
     def paint(self) -> tuple[float, float, float]:

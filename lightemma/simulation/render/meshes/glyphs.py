@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-#: Strokes in a box of -1 … 1 both ways: x to the right, y up.
+import math
+
+
+def _ring(x: float, y: float, radius: float) -> list[tuple[float, float]]:
+    """A circle as one stroke."""
+    angles = [2.0 * math.pi * i / 12 for i in range(13)]
+    return [(x + radius * math.cos(a), y + radius * math.sin(a)) for a in angles]
+
+
+#: "b" is a bicycle. Strokes in a box of -1 … 1 both ways: x to the right, y up.
 GLYPHS: dict[str, list[list[tuple[float, float]]]] = {
     "3": [[(-0.8, 0.85), (0.2, 0.9), (0.75, 0.5), (0.3, 0.05), (-0.3, 0.03)],
           [(0.3, 0.05), (0.8, -0.45), (0.2, -0.9), (-0.8, -0.85)]],
@@ -13,4 +22,7 @@ GLYPHS: dict[str, list[list[tuple[float, float]]]] = {
     "T": [[(-0.9, 0.85), (0.9, 0.85)], [(0.0, 0.85), (0.0, -0.95)]],
     "O": [[(0.0, 0.92), (0.7, 0.5), (0.7, -0.5), (0.0, -0.92), (-0.7, -0.5), (-0.7, 0.5), (0.0, 0.92)]],
     "P": [[(-0.6, -0.95), (-0.6, 0.85), (0.3, 0.85), (0.75, 0.45), (0.3, 0.0), (-0.6, 0.0)]],
+    "b": [_ring(-0.55, -0.35, 0.42), _ring(0.55, -0.35, 0.42),
+          [(-0.55, -0.35), (-0.2, 0.4), (0.4, 0.4), (0.0, -0.35), (-0.55, -0.35)],
+          [(0.55, -0.35), (0.35, 0.75), (0.6, 0.75)], [(0.0, -0.35), (-0.25, 0.6)], [(-0.45, 0.62), (-0.1, 0.62)]],
 }  # fmt: skip

@@ -110,7 +110,9 @@ def _add_marking(builder: MeshBuilder, marking: Marking) -> None:
     elif marking.kind == "crossing":
         _add_zebra(builder, line, marking.width)
     elif marking.kind == "speed-30":
-        _add_figures(builder, line, marking.width, "30")
+        _add_figures(builder, line, marking.width, "30", 0.16)
+    elif marking.kind == "bicycle":
+        _add_figures(builder, line, marking.width, "b", 0.09)
     else:
         _add_arrow(builder, line, marking.kind)
 
@@ -141,7 +143,7 @@ def _add_zebra(builder: MeshBuilder, line: FloatArray, width: float) -> None:
     builder.add_many(stripes, PAINT, layer=Layer.MARKING)
 
 
-def _add_figures(builder: MeshBuilder, line: FloatArray, width: float, figures: str) -> None:
+def _add_figures(builder: MeshBuilder, line: FloatArray, width: float, figures: str, stroke_width: float) -> None:
     """Figures as tall as the line is long, to be read by those who come along it."""
     start, way = line[0], line[-1] - line[0]
     right = np.array([way[1], -way[0]]) / max(float(np.linalg.norm(way)), 1e-9) * width
@@ -151,7 +153,7 @@ def _add_figures(builder: MeshBuilder, line: FloatArray, width: float, figures: 
             # The strokes are in -1 ... 1 both ways.
             places = np.array(stroke) * (0.38 * step, 0.5) + ((index + 0.5) * step - 0.5, 0.5)
             builder.add_many(
-                strip(start + places[:, :1] * right + places[:, 1:] * way, 0.16), PAINT, layer=Layer.MARKING
+                strip(start + places[:, :1] * right + places[:, 1:] * way, stroke_width), PAINT, layer=Layer.MARKING
             )
 
 
