@@ -30,9 +30,9 @@ WITHOUT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "leaders": (("leader",), ("lead-car-braking", "stopped-queue", "cut-in")),
     "yielding": (
         ("give-way", "junction", "oncoming", "no-room"),
-        ("left-turn", "t-junction-left", "green-but-blocked", "parked-car-to-pass"),
+        ("left-turn", "t-junction-left", "green-but-blocked", "parked-car-to-pass", "roundabout-straight"),
     ),
-    "cyclists": (("cyclist",), ("cyclist-ahead", "near-turn-cyclist", "far-turn-cyclist")),
+    "cyclists": (("cyclist", "junction"), ("cyclist-ahead", "near-turn-cyclist", "far-turn-cyclist")),
 }
 #: m/s of the drivers that keep their lane and see nothing else.
 SPEEDS = (2.0, 3.0, 5.0, 9.0, 12.0)

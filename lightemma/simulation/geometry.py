@@ -338,3 +338,11 @@ def crossings_odd(points: FloatArray, start: FloatArray, end: FloatArray) -> Boo
     at = start[:, 0] + (y - start[:, 1]) * (end[:, 0] - start[:, 0]) / np.where(rise == 0.0, 1.0, rise)
     odd: BoolArray = (np.count_nonzero(spans & (x < at), axis=1) % 2).astype(np.bool_)
     return odd
+
+
+def counter_clockwise(polygon: FloatArray) -> FloatArray:
+    """The polygon in counter-clockwise order; its direction is found by the shoelace formula."""
+    after = np.roll(polygon, -1, axis=0)
+    area = float(np.sum(polygon[:, 0] * after[:, 1] - after[:, 0] * polygon[:, 1]))
+    ordered: FloatArray = polygon if area > 0.0 else polygon[::-1].copy()
+    return ordered

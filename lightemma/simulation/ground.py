@@ -7,6 +7,8 @@ import math
 import numpy as np
 
 from lightemma.frame import FloatArray
+from lightemma.simulation import ground_round as rounds
+from lightemma.simulation.geometry import counter_clockwise
 from lightemma.simulation.streets import BUILD_OUT, WALKWAY, Junction, Road, Streets
 
 #: Metres by which a junction's ground reaches into its roads, so that there is no gap between them.
@@ -21,7 +23,13 @@ def drivable(streets: Streets) -> list[FloatArray]:
     for road in streets.roads:
         for low, high, begin, end in parking_strips(road):
             found.append(_strip(streets, road, low, high, begin, end))
-    found.extend(_junction_ground(junction, streets.side) for junction in streets.junctions)
+    for junction in streets.junctions:
+        if junction.quarters:
+            found += rounds.drivable(
+                streets.network, junction.quarters, junction.centre, junction.plan.ring, streets.side
+            )
+        else:
+            found.append(_junction_ground(junction, streets.side))
     return found
 
 
@@ -40,7 +48,12 @@ def walkways(streets: Streets) -> list[FloatArray]:
         for low, high, begin, end in _build_outs(road):
             found.append(_strip(streets, road, low, high, begin, end))
     for junction in streets.junctions:
-        found.extend(_corners(junction, streets.side))
+        if junction.quarters:
+            found += rounds.walkways(
+                streets.network, junction.quarters, junction.centre, junction.plan.ring, streets.side
+            )
+        else:
+            found.extend(_corners(junction, streets.side))
     return found
 
 
@@ -131,11 +144,3 @@ def _placed(junction: Junction, points: FloatArray, side: int) -> FloatArray:
     cos, sin = math.cos(centre.heading), math.sin(centre.heading)
     x, y = points[:, 0], points[:, 1] * side
     return counter_clockwise(np.column_stack([centre.x + x * cos - y * sin, centre.y + x * sin + y * cos]))
-
-
-def counter_clockwise(polygon: FloatArray) -> FloatArray:
-    """The polygon in counter-clockwise order; its direction is found by the shoelace formula."""
-    after = np.roll(polygon, -1, axis=0)
-    area = float(np.sum(polygon[:, 0] * after[:, 1] - after[:, 0] * polygon[:, 1]))
-    ordered: FloatArray = polygon if area > 0.0 else polygon[::-1].copy()
-    return ordered

@@ -43,6 +43,7 @@ class Lane:
         waits_inside: whether, on a way through a junction, it gives way inside (left turns; right turns in left-hand traffic).
         zones: where another limit holds: from and to (metres along it), and the limit (m/s).
         cycle: whether it is for cyclists only.
+        ring: whether it is a part of a roundabout: into it, round it, or out of it.
     """
 
     number: int
@@ -59,6 +60,7 @@ class Lane:
     waits_inside: bool = False
     zones: tuple[tuple[float, float, float], ...] = ()
     cycle: bool = False
+    ring: bool = False
 
     def limit_at(self, along: float) -> float:
         """The speed limit in m/s at a place, in metres along the lane."""
@@ -176,6 +178,24 @@ class Network:
             starts.append(total)
             total += self.lanes[number].path.length
         return Route(tuple(lanes), Path.joined(self.lanes[number].path for number in lanes), tuple(starts))
+
+    def between(self, first: int, last: int) -> tuple[int, ...]:
+        """The fewest lanes that lead from one lane to another, both included.
+
+        Raises:
+            ValueError: if none do.
+        """
+        ways = [(first,)]
+        seen = {first}
+        while ways:
+            way = ways.pop(0)
+            if way[-1] == last:
+                return way
+            for after in self.lanes[way[-1]].successors:
+                if after not in seen:
+                    seen.add(after)
+                    ways.append((*way, after))
+        raise ValueError(f"no way leads from lane {first} to lane {last}")
 
     def onward(self, lane: int, turn: Turn = "straight") -> tuple[int, ...]:
         """The lanes from ``lane`` on: at junctions the way that turns ``turn`` where there is one, else the first way."""

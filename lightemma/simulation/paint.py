@@ -7,11 +7,12 @@ import math
 import numpy as np
 
 from lightemma.frame import FloatArray, Pose
+from lightemma.simulation import ground_round
 from lightemma.simulation.geometry import Path
 from lightemma.simulation.network import Group, Lane
 from lightemma.simulation.setup import Setup
 from lightemma.simulation.state import Marking, MarkingKind, Sign, SignKind
-from lightemma.simulation.streets import CROSSING_WIDTH, GUTTER, Road, Streets
+from lightemma.simulation.streets import CROSSING_WIDTH, GUTTER, Junction, Road, Streets
 
 #: The foot of a head's post, how far its head hangs out towards the middle of the road (negative: to the right), and its group.
 Head = tuple[Pose, float, Group]
@@ -38,18 +39,29 @@ def markings(streets: Streets) -> list[Marking]:
         for along in road.crossings:
             ends = [road.middle.offset_pose(along, side * (road.half - 0.25)) for side in (-1, 1)]
             found.append(Marking("crossing", np.array([(p.x, p.y) for p in ends]), CROSSING_WIDTH))
-        if road.zone is not None:
-            for lane in (*road.forward, *road.backward):
-                path, (begin, _, _) = streets.network.lanes[lane].path, streets.network.lanes[lane].zones[0]
-                for at in (begin + 4.0, begin + 34.0):
-                    line = [path.pose(at), path.pose(at + 2.4)]
-                    found.append(Marking("speed-30", np.array([(pose.x, pose.y) for pose in line]), 1.8))
+        found += _zone_figures(streets, road)
     for lane in streets.network.lanes:
         if lane.cycle and lane.junction is not None:
             found += [Marking("lane", lane.path.line(edge * lane.width / 2.0), 0.12) for edge in (-1, 1)]
         if lane.stop_at is not None:
             found.append(Marking("stop", _across(lane, lane.stop_at), 0.4))
         found.extend(_arrows(streets, lane))
+    for junction in streets.junctions:
+        for quarter in junction.quarters:
+            found.append(Marking("edge", ground_round.edge(streets.network, quarter, streets.side), 0.12))
+    return found
+
+
+def _zone_figures(streets: Streets, road: Road) -> list[Marking]:
+    """The figures of a zone with another limit, twice on every lane."""
+    if road.zone is None:
+        return []
+    found = []
+    for lane in (*road.forward, *road.backward):
+        path, (begin, _, _) = streets.network.lanes[lane].path, streets.network.lanes[lane].zones[0]
+        for at in (begin + 4.0, begin + 34.0):
+            line = [path.pose(at), path.pose(at + 2.4)]
+            found.append(Marking("speed-30", np.array([(pose.x, pose.y) for pose in line]), 1.8))
     return found
 
 
@@ -119,6 +131,9 @@ def signs(setup: Setup) -> list[Sign]:
     for junction in streets.junctions:
         if junction.plan.signals:
             continue
+        if junction.quarters:
+            found += _round_signs(streets, junction)
+            continue
         west, east = junction.arms["west"], junction.arms["east"]
         found.append(_sign("priority", streets, west, True, west.middle.length - 22.0))
         found.append(_sign("priority", streets, east, False, 22.0))
@@ -132,15 +147,7 @@ def signs(setup: Setup) -> list[Sign]:
                 found.append(_sign("crossing", streets, road, True, along - 3.0))
                 found.append(_sign("crossing", streets, road, False, along + 3.0))
     for road in streets.stretches:
-        if road.zone is not None:
-            begin, end, limit = road.zone
-            assert round(limit * 3.6) == 30, "there are signs for 30 km/h only"
-            # On both sides of the road, so that a car ahead hides one of them at most.
-            for kind, forward, along in (
-                ("speed-30", True, begin), ("speed-50", True, end), ("speed-30", False, end), ("speed-50", False, begin)
-            ):  # fmt: skip
-                sign = _sign(kind, streets, road, forward, along)
-                found += [sign, _opposite(sign, road, along)]
+        found += _zone_signs(streets, road)
     for narrowing in setup.narrowings:
         if narrowing.kind == "roadworks":
             found.append(_sign("roadworks", streets, first, True, narrowing.start - 38.0))
@@ -148,6 +155,37 @@ def signs(setup: Setup) -> list[Sign]:
             keep: SignKind = "keep-left" if streets.side > 0 else "keep-right"
             pose = streets.offset_pose(narrowing.start - 1.0, -(first.half - 0.7))
             found.append(Sign(keep, pose))
+    return found
+
+
+def _zone_signs(streets: Streets, road: Road) -> list[Sign]:
+    """Where a zone with another limit begins and ends; on both sides, so that a car ahead hides one of them at most."""
+    if road.zone is None:
+        return []
+    begin, end, limit = road.zone
+    assert round(limit * 3.6) == 30, "there are signs for 30 km/h only"
+    kinds: tuple[tuple[SignKind, bool, float], ...] = (
+        ("speed-30", True, begin),
+        ("speed-50", True, end),
+        ("speed-30", False, end),
+        ("speed-50", False, begin),
+    )
+    found = []
+    for kind, forward, along in kinds:
+        sign = _sign(kind, streets, road, forward, along)
+        found += [sign, _opposite(sign, road, along)]
+    return found
+
+
+def _round_signs(streets: Streets, junction: Junction) -> list[Sign]:
+    """Give way and roundabout at every arm."""
+    found = []
+    for name, road in junction.arms.items():
+        west = name == "west"
+        round_sign: SignKind = "roundabout" if streets.side > 0 else "roundabout-left"
+        kinds: tuple[tuple[SignKind, float], ...] = (("yield", 1.2), (round_sign, 4.2))
+        for kind, back in kinds:
+            found.append(_sign(kind, streets, road, west, road.middle.length - back if west else back))
     return found
 
 

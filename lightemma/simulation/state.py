@@ -32,7 +32,17 @@ MarkingKind = Literal[
     "bicycle",
 ]
 SignKind = Literal[
-    "priority", "yield", "stop", "speed-30", "speed-50", "crossing", "roadworks", "keep-left", "keep-right"
+    "priority",
+    "yield",
+    "stop",
+    "speed-30",
+    "speed-50",
+    "crossing",
+    "roadworks",
+    "keep-left",
+    "keep-right",
+    "roundabout",
+    "roundabout-left",
 ]
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 from lightemma.frame import FloatArray, Pose
 from lightemma.simulation.geometry import Path, Segment
 from lightemma.simulation.network import Conflict, Crossing, Group, Lane, Network, Turn, find_conflict, middle_points
+from lightemma.simulation.roundabouts import Quarter, conflicts_round, lay_round, reach_of
 
 #: Between the outer lane's border and the kerb (metres).
 GUTTER = 0.3
@@ -57,6 +58,7 @@ class JunctionPlan:
         signals: whether it has lights; without, the main street has priority.
         radius: of its kerbs, metres.
         side_length: of its side streets, metres.
+        ring: metres from its middle to the middle of the lane round it, for a roundabout; 0 for a plain junction.
     """
 
     left: bool = True
@@ -64,6 +66,7 @@ class JunctionPlan:
     signals: bool = True
     radius: float = 7.5
     side_length: float = 160.0
+    ring: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,7 @@ class Junction:
         kerb_side: the same of the side street.
         plan: what was asked for.
         arms: roads by name; every arm's road starts at the junction, but ``west`` which ends there.
+        quarters: of a roundabout, the lanes from each arm to the next: in, along, out.
     """
 
     number: int
@@ -137,6 +141,7 @@ class Junction:
     kerb_side: float
     plan: JunctionPlan
     arms: dict[Literal["west", "east", "north", "south"], Road]
+    quarters: tuple[Quarter, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -231,6 +236,7 @@ class _Builder:
                 setback, group = (stop_end, group_end) if direction < 0 else (stop_begin, group_begin)
                 if direction > 0:
                     path = path.reversed()
+                yields = must_yield or _is_ring(ends if direction < 0 else begins)
                 numbers.append(first + k)
                 self.lanes.append(
                     Lane(
@@ -241,7 +247,7 @@ class _Builder:
                         neighbours=tuple(n for n in (first + k - 1, first + k + 1) if first <= n < first + lanes),
                         stop_at=None if setback is None else path.length - setback,
                         group=group,
-                        must_yield=must_yield and setback is not None and group is None,
+                        must_yield=yields and setback is not None and group is None,
                         zones=_zones(stretch, middle, path),
                     )
                 )
@@ -303,8 +309,10 @@ class _Builder:
             )
         )
 
-    def connect(self, junction: Junction) -> None:
-        """Adds the ways through a junction and links them to the lanes at both ends."""
+    def connect(self, junction: Junction) -> tuple[Quarter, ...]:
+        """Adds the ways through a junction and links them to the lanes at both ends; gives those of a roundabout."""
+        if junction.plan.ring:
+            return self._round(junction)
         incoming = {name: road.forward if name == "west" else road.backward for name, road in junction.arms.items()}
         outgoing = {name: road.backward if name == "west" else road.forward for name, road in junction.arms.items()}
         for name, lanes_in in incoming.items():
@@ -321,6 +329,21 @@ class _Builder:
         for one, other in zip(west.cycle, east.cycle, strict=True):
             along = one == west.cycle[0]
             self._way(junction.number, one if along else other, other if along else one, "straight")
+        return ()
+
+    def _round(self, junction: Junction) -> tuple[Quarter, ...]:
+        """Adds a roundabout."""
+        ends = {
+            name: (road.forward[-1], road.backward[-1]) if name == "west" else (road.backward[-1], road.forward[-1])
+            for name, road in junction.arms.items()
+        }
+        lanes, entries, quarters = lay_round(
+            len(self.lanes), junction.number, junction.centre, junction.plan.ring, ends, self.lanes
+        )
+        self.lanes += lanes
+        for lane, entry in entries.items():
+            self.lanes[lane] = replace(self.lanes[lane], successors=(entry,))
+        return quarters
 
     def _way(self, junction: int, lane_in: int, lane_out: int, turn: Turn) -> None:
         before, after = self.lanes[lane_in], self.lanes[lane_out]
@@ -351,7 +374,10 @@ class _Builder:
         for own in self.lanes:
             if own.junction is None:
                 continue
-            found = []
+            found: list[Conflict] = []
+            if own.ring:
+                conflicts[own.number] = conflicts_round(own, self.lanes, points)
+                continue
             for other in self.lanes:
                 if other.junction != own.junction or entry[other.number] == entry[own.number]:
                     continue
@@ -380,6 +406,8 @@ def build_streets(plan: StreetPlan) -> Streets:
     for index, element in enumerate(elements):
         if isinstance(element, JunctionPlan):
             half_x, half_y = kerb_side + element.radius, kerb_main + element.radius
+            if element.ring:
+                half_x = half_y = reach_of(element.ring, plan.lane_width)
             across = Path.from_pieces(here, [(2.0 * half_x, 0.0)])
             waiting.append((len(waiting), element, across.pose(half_x), half_x, half_y))
             middles.append(across)
@@ -408,8 +436,8 @@ def build_streets(plan: StreetPlan) -> Streets:
                 _side(centre, half_y, -math.pi / 2, element), 1, element, None, group, None, not element.signals
             )
         junction = Junction(number, centre, half_x, half_y, kerb_main, kerb_side, element, arms)
-        builder.connect(junction)
-        junctions.append(junction)
+        quarters = builder.connect(junction)
+        junctions.append(replace(junction, quarters=quarters))
     return Streets(
         builder.network(),
         Path.joined(middles),
@@ -426,7 +454,11 @@ def _stop(junction: JunctionPlan | None, must_yield: bool, line: float) -> float
         return None
     if junction.signals:
         return line
-    return 1.0 if must_yield else None
+    return 1.0 if must_yield or junction.ring else None
+
+
+def _is_ring(junction: JunctionPlan | None) -> bool:
+    return junction is not None and junction.ring > 0.0
 
 
 def _zones(stretch: Stretch | None, middle: Path, lane: Path) -> tuple[tuple[float, float, float], ...]:

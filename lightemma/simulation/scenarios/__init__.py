@@ -22,6 +22,7 @@ from lightemma.simulation.scenarios import (
     limits,
     obstacles,
     open_road,
+    roundabouts,
     t_junctions,
 )
 from lightemma.simulation.scenarios.base import Scenario, ScenarioBuilder
@@ -32,7 +33,7 @@ from lightemma.simulation.world import CitySimulation
 #: The scenarios shipped here, by name.
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
-    for module in (open_road, following, junctions, obstacles, t_junctions, limits, hidden, cyclists)
+    for module in (open_road, following, junctions, obstacles, t_junctions, limits, hidden, cyclists, roundabouts)
     for scenario in module.SCENARIOS
 }
 #: Other packages offer scenarios by entry points of this group.

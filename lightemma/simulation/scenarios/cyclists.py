@@ -16,7 +16,7 @@ from lightemma.simulation.streets import JunctionPlan, Streets, Stretch
 #: How somebody rides: gently, and close behind others.
 RIDER = Style(headway=1.0, standstill=1.0, accelerate=0.9, brake=2.0)
 #: Metres from the kerb at which cyclists ride.
-FROM_KERB = 0.8
+FROM_KERB = 1.2
 #: Metres: width of a lane for cyclists.
 CYCLE = 1.8
 
@@ -77,12 +77,12 @@ def _turns(builder: ScenarioBuilder, near: bool, cyclist: bool) -> Setup:
     own = streets.network.onward(road.cycle[0 if near else 1])
     _, begins = way_start(streets, own)
     found = next(c for c in streets.network.conflicts[lanes[1]] if c.other == own[1])
-    pace, lag = float(rng.uniform(4.5, 5.5)), float(rng.uniform(-0.3, 0.6))
+    pace, lag = float(rng.uniform(4.5, 5.5)), float(rng.uniform(0.6, 1.2))
     takes = (start + found.enter - at) / speed + 2.0
     attentive = bool(rng.random() > INATTENTIVE)
     place = max(begins + found.other_enter - pace * takes, 3.0)
     row = builder.car(own, place, pace, pace, "cyclist", style=RIDER, attentive=attentive)
-    builder.incidents.append(Meets("cyclist", row, start + found.enter, begins + found.other_enter, 7.0, lag))
+    builder.incidents.append(Meets("cyclist", row, start + found.enter, begins + found.other_enter, 3.0, lag))
     if not cyclist:  # made all the same, so that everything drawn after it is as in the twin
         builder.vehicles.clear()
         builder.incidents.clear()

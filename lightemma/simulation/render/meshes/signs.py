@@ -108,6 +108,9 @@ def _draw(face: _Face, kind: SignKind) -> None:
         _stack(face, (disc, RED), (disc * 0.76, WHITE))
         for index, figure in enumerate(kind[-2:]):
             face.strokes(GLYPHS[figure], BLACK, 0.14, (-0.29 + 0.58 * index, 0.0), (0.23, 0.40))
+    elif kind in ("roundabout", "roundabout-left"):
+        _stack(face, (disc, WHITE), (disc * 0.94, BLUE))
+        _round_arrows(face, 1.0 if kind == "roundabout" else -1.0)
     elif kind == "crossing":
         _stack(face, (_SQUARE * 0.95, BLUE), (_UP * 0.84, WHITE))
         face.strokes(_WALKER, BLACK, 0.09, (0.0, 0.0), (1.0, 1.0))
@@ -126,6 +129,17 @@ def _draw(face: _Face, kind: SignKind) -> None:
         face.strokes([[(-0.5, 0.5), (0.25, -0.25)]], WHITE, 0.17, (0.0, 0.0), (side, 1.0))
         head = np.array([(0.55, -0.55), (0.48, 0.12), (-0.12, -0.48)])
         face.shape(head if side > 0 else head[::-1] * (-1.0, 1.0), WHITE)
+
+
+def _round_arrows(face: _Face, side: float) -> None:
+    """Three arrows in a ring, counter-clockwise for a side of 1."""
+    for start in (0.0, 2.0 * np.pi / 3.0, 4.0 * np.pi / 3.0):
+        angles = start + np.linspace(0.15, 1.35, 6)
+        arc = 0.56 * np.column_stack([side * np.cos(angles), np.sin(angles)])
+        face.strokes([[(float(x), float(y)) for x, y in arc]], WHITE, 0.09, (0.0, 0.0), (1.0, 1.0))
+        spots = [(0.80, 1.35), (0.56, 1.98), (0.32, 1.35)]
+        head = np.array([(side * r * np.cos(start + a), r * np.sin(start + a)) for r, a in spots])
+        face.shape(head if side > 0 else head[::-1], WHITE)
 
 
 def _stack(face: _Face, *shapes: tuple[FloatArray, Colour]) -> None:
