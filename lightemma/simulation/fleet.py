@@ -292,6 +292,13 @@ class Fleet:
         allowed: FloatArray = self.routes.table[index + self._first, 3]
         return allowed
 
+    def permitted_between(self, n: int, start: float, end: float) -> FloatArray:
+        """(k,) m/s permitted by limits and bends every half metre of a vehicle's route between two places (metres along it)."""
+        first, last = self._table_rows[n]
+        low, high = (min(max(int(place / STEP), 0), last) for place in (start, end))
+        permitted: FloatArray = self.routes.table[first + low : first + high, 3]
+        return permitted
+
     # The ego on others' lanes
 
     def _ego_in_lanes(self) -> list[tuple[int, float, float, float]]:

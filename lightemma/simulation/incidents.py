@@ -11,9 +11,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+
 from lightemma.frame import FloatArray
 from lightemma.simulation.ego import EgoCar
 from lightemma.simulation.pedestrians import Walker
+from lightemma.simulation.routes import STEP
 from lightemma.simulation.signals import Controller
 from lightemma.simulation.traffic import Traffic
 
@@ -27,6 +30,8 @@ ZONE, COMES = 20.0, 25.0
 SLOWS, SLOWING = 45.0, -0.6
 #: m/s that an ego is taken to drive at least, when it is asked how soon it comes.
 WALKS = 1.5
+#: m/s² harder than anybody slows down for a turn.
+BRAKES = -2.2
 
 
 class MovingWorld(Protocol):
@@ -317,6 +322,50 @@ class Meets(Incident):
         # Who crawls is near for longer than 6 s, and is met by what comes no later than it does itself.
         latest = max(6.0, distance / max(speed, WALKS) + 1.5)
         self._note(world, reached=near, met=near and -1.5 < comes < latest)
+        if near:
+            self.gone = True
+            traffic.desired[n] = usual
+
+
+@dataclass
+class MeetsInTurn(Incident):
+    """As `Meets`, before a turn or a roundabout, for which every driver slows down.
+
+    The ego is taken to drive as fast as it does now, or as the bends of its way allow; when it waits or is near, the other
+    drives as it likes.
+
+    Attributes:
+        vehicle: its row.
+        own: metres along the ego's route of the place.
+        other: metres along the vehicle's route of the same place.
+        until: metres before the place, and one second more, at which the ego is near.
+        lag: seconds by which it comes after the ego.
+    """
+
+    vehicle: int
+    own: float
+    other: float
+    until: float
+    lag: float = 0.0
+    gone: bool = field(default=False, init=False)
+
+    def look(self, world: MovingWorld) -> None:
+        """Adapts the vehicle's speed."""
+        traffic, n = world.traffic, self.vehicle
+        if self.gone or not traffic.active[n]:
+            return
+        usual = traffic.vehicles[n].desired
+        front, speed = front_of(world), float(traffic.speed[0])
+        distance = self.own - front
+        permitted = traffic.permitted_between(0, front - float(traffic.front[0]), self.own)
+        slow = world.time >= 0.0 and (speed < WAITS or world.ego.acceleration < BRAKES)
+        arrives = float((STEP / np.minimum(permitted, max(speed, 0.5))).sum())
+        arrives *= max(distance, 0.0) / max(len(permitted) * STEP, STEP)
+        left = self.other - float(traffic.at[n] + traffic.front[n])
+        traffic.desired[n] = min(max(left / max(arrives + self.lag, 0.5), 1.5), 1.25 * usual)
+        near = distance < self.until + speed or (distance < SLOWS and slow)
+        comes = left / max(float(traffic.speed[n]), 1.0)
+        self._note(world, reached=near, met=near and -1.5 < comes < 6.0)
         if near:
             self.gone = True
             traffic.desired[n] = usual

@@ -172,8 +172,11 @@ def _zone_signs(streets: Streets, road: Road) -> list[Sign]:
     )
     found = []
     for kind, forward, along in kinds:
-        sign = _sign(kind, streets, road, forward, along)
-        found += [sign, _opposite(sign, road, along)]
+        other = _sign(kind, streets, road, not forward, along).pose
+        found += [
+            _sign(kind, streets, road, forward, along),
+            Sign(kind, Pose(other.x, other.y, other.heading + math.pi)),
+        ]
     return found
 
 
@@ -187,12 +190,6 @@ def _round_signs(streets: Streets, junction: Junction) -> list[Sign]:
         for kind, back in kinds:
             found.append(_sign(kind, streets, road, west, road.middle.length - back if west else back))
     return found
-
-
-def _opposite(sign: Sign, road: Road, along: float) -> Sign:
-    """The same sign at the other side of the road."""
-    middle = road.middle.pose(along)
-    return Sign(sign.kind, Pose(2.0 * middle.x - sign.pose.x, 2.0 * middle.y - sign.pose.y, sign.pose.heading))
 
 
 def _sign(kind: SignKind, streets: Streets, road: Road, forward: bool, along: float) -> Sign:

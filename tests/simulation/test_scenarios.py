@@ -24,6 +24,9 @@ EXPECTED = {
     ),
     *("light-stays-red", "green-and-free", "empty-crossing", "t-junction-left", "t-junction-right", "two-lanes-left"),
     "two-lanes-straight",
+    *("limit-30", "limit-50", "person-behind-van", "van-and-nobody", "cyclist-ahead", "no-cyclist"),
+    *("near-turn-cyclist", "near-turn", "far-turn-cyclist"),
+    *("roundabout-straight", "roundabout-right", "roundabout-left", "roundabout-free"),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from lightemma.simulation.idm import Style
-from lightemma.simulation.incidents import CatchesUp, Meets
+from lightemma.simulation.incidents import CatchesUp, MeetsInTurn
 from lightemma.simulation.network import Turn
 from lightemma.simulation.scenarios.base import Scenario, ScenarioBuilder, way_start
 from lightemma.simulation.scenarios.following import NOSE
@@ -77,12 +77,12 @@ def _turns(builder: ScenarioBuilder, near: bool, cyclist: bool) -> Setup:
     own = streets.network.onward(road.cycle[0 if near else 1])
     _, begins = way_start(streets, own)
     found = next(c for c in streets.network.conflicts[lanes[1]] if c.other == own[1])
-    pace, lag = float(rng.uniform(4.5, 5.5)), float(rng.uniform(0.6, 1.2))
+    pace, lag = float(rng.uniform(4.5, 5.5)), float(rng.uniform(0.2, 0.7))
     takes = (start + found.enter - at) / speed + 2.0
     attentive = bool(rng.random() > INATTENTIVE)
     place = max(begins + found.other_enter - pace * takes, 3.0)
     row = builder.car(own, place, pace, pace, "cyclist", style=RIDER, attentive=attentive)
-    builder.incidents.append(Meets("cyclist", row, start + found.enter, begins + found.other_enter, 3.0, lag))
+    builder.incidents.append(MeetsInTurn("cyclist", row, start + found.enter, begins + found.other_enter, 3.0, lag))
     if not cyclist:  # made all the same, so that everything drawn after it is as in the twin
         builder.vehicles.clear()
         builder.incidents.clear()

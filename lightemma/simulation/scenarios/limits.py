@@ -45,7 +45,7 @@ SCENARIOS = (
     ),
     Scenario(
         "limit-50",
-        "50 km/h are allowed all the way.",
+        "No zone of 30 km/h begins: 50 are allowed all the way.",
         "Keep the speed.",
         partial(_zone, zone=False),
         "limit-30",

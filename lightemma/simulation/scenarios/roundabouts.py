@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Literal
 
-from lightemma.simulation.incidents import Meets
+from lightemma.simulation.incidents import MeetsInTurn
 from lightemma.simulation.network import Turn
 from lightemma.simulation.scenarios.base import Scenario, ScenarioBuilder, way_start
 from lightemma.simulation.scenarios.junctions import BEND, INATTENTIVE_ONCOMING
@@ -63,14 +63,14 @@ def _circulating(builder: ScenarioBuilder, streets: Streets, own: tuple[int, ...
     found = streets.network.conflicts[own[1]][0]
     begins = streets.network.route(lanes).start_of[found.other]
     _, enters = way_start(streets, lanes)
-    place, lag = enters - float(rng.uniform(48.0, 60.0)), float(rng.uniform(-0.2, 1.0))
+    place, lag = enters - float(rng.uniform(48.0, 60.0)), float(rng.uniform(-0.1, 0.6))
     for i in range(int(rng.integers(1, 4))):
         desired = float(rng.uniform(8.0, 9.5)) * builder.caution
         attentive = bool(rng.random() > INATTENTIVE_ONCOMING)
         row = builder.car(lanes, place, 0.7 * desired, desired, attentive=attentive)
         if i == 0:
             own_place, other_place = start + found.enter, begins + found.other_enter
-            builder.incidents.append(Meets("circulating", row, own_place, other_place, 6.0, lag))
+            builder.incidents.append(MeetsInTurn("circulating", row, own_place, other_place, 3.0, lag))
         place -= float(rng.uniform(14.0, 20.0))
 
 
