@@ -225,7 +225,7 @@ class Referee:
             if (other[0] - x) ** 2 + (other[1] - y) ** 2 > self._touch_square[row] or not box_meets(box, other):
                 continue
             self._touched_rows.append(row)
-            fault, why = self._fault(np.array(box), world.boxes[row], world.velocities[row])
+            fault, why = self._fault(np.array(box), world.boxes[row], world.velocities[row], row)
             self._record("collision", fault, world.number_of(row), why)
 
     def _look_along_the_step(self, box: Box) -> None:
@@ -322,11 +322,12 @@ class Referee:
         turned = abs(wrap(float(other[2]) - path.pose(along).heading))
         return abs(offset) > 2.3 and (turned > 2.0 or (other[4] < 2.6 and turned < 0.3))
 
-    def _fault(self, box: FloatArray, other: FloatArray, velocity: FloatArray) -> tuple[bool, str]:
+    def _fault(self, box: FloatArray, other: FloatArray, velocity: FloatArray, row: int) -> tuple[bool, str]:
         """Whether the ego is to blame, and how they met, after nuPlan's classes of collisions.
 
         Not to blame: the ego stood still, or was hit from behind. To blame: it hit something with its front, or something that
-        stood still. In a contact at its side: to blame only when it was not within one lane of its own direction.
+        stood still. In a contact at its side: to blame only when it was not within one lane of its own direction, or, beyond
+        nuPlan's rules, was on a junction in the way of one who goes first there.
         """
         ego = self._world.ego
         if ego.speed <= STANDING:
@@ -337,10 +338,22 @@ class Referee:
         bumper = _slab(front[0], front[3], box)
         if boxes_overlap(bumper, other[None, :])[0]:
             return True, "hit with its front"
+        if self._goes_first(row):
+            return True, "in the way of one who goes first"
         tail = _slab(front[1], front[2], box)
         if boxes_overlap(tail, other[None, :])[0]:
             return False, "hit from behind"
         return not self._within_lane(box), "met side to side"
+
+    def _goes_first(self, row: int) -> bool:
+        """Whether another vehicle is on a way that the ego's way through a junction has to yield to."""
+        traffic = self._world.traffic
+        if row >= len(traffic.at):
+            return False
+        at, network = float(traffic.at[0]), traffic.network
+        own = {self._world.route.lane_at(at + float(part))[0] for part in (traffic.front[0], traffic.back[0])}
+        its = {int(traffic.lanes_at(traffic.at + part)[row]) for part in (traffic.front, traffic.back)}
+        return any(c.yields and c.other in its for lane in own for c in network.conflicts.get(lane, ()))
 
     def _within_lane(self, box: FloatArray) -> bool:
         world = self._world

@@ -362,7 +362,7 @@ class MeetsInTurn(Incident):
         arrives = float((STEP / np.minimum(permitted, max(speed, 0.5))).sum())
         arrives *= max(distance, 0.0) / max(len(permitted) * STEP, STEP)
         left = self.other - float(traffic.at[n] + traffic.front[n])
-        traffic.desired[n] = min(max(left / max(arrives + self.lag, 0.5), 1.5), 1.25 * usual)
+        traffic.desired[n] = min(max(left / max(arrives + self.lag, 0.5), 1.5), 1.35 * usual)
         near = distance < self.until + speed or (distance < SLOWS and slow)
         comes = left / max(float(traffic.speed[n]), 1.0)
         self._note(world, reached=near, met=near and -1.5 < comes < 6.0)

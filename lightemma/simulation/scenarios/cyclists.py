@@ -78,7 +78,7 @@ def _turns(builder: ScenarioBuilder, near: bool, cyclist: bool) -> Setup:
     _, begins = way_start(streets, own)
     found = next(c for c in streets.network.conflicts[lanes[1]] if c.other == own[1])
     pace, lag = float(rng.uniform(4.5, 5.5)), float(rng.uniform(0.2, 0.7))
-    takes = (start + found.enter - at) / speed + 2.0
+    takes = (start + found.enter - at) / speed + 0.5
     attentive = bool(rng.random() > INATTENTIVE)
     place = max(begins + found.other_enter - pace * takes, 3.0)
     row = builder.car(own, place, pace, pace, "cyclist", style=RIDER, attentive=attentive)
