@@ -20,6 +20,7 @@ from lightemma.closed_loop.worlds.city import CityFactory, CityWorld
 from lightemma.simulation import expert
 from lightemma.simulation.geometry import Path
 from lightemma.simulation.hazards import Situation
+from lightemma.simulation.network import Route
 from lightemma.simulation.scenarios import SCENARIOS, make_world
 from lightemma.simulation.world import CitySimulation
 
@@ -32,13 +33,20 @@ WITHOUT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("give-way", "junction", "oncoming", "no-room"),
         ("left-turn", "t-junction-left", "green-but-blocked", "parked-car-to-pass", "roundabout-straight"),
     ),
+    "limits": (("limit",), ("limit-30",)),
     "cyclists": (("cyclist", "junction"), ("cyclist-ahead", "near-turn-cyclist", "far-turn-cyclist")),
 }
 #: m/s of the drivers that keep their lane and see nothing else.
 SPEEDS = (2.0, 3.0, 5.0, 9.0, 12.0)
 SPEED_NAMES = tuple(f"{speed:g}" for speed in SPEEDS)
 #: Scenarios in which the route turns, and their twins that go straight on.
-TURNS = {"left-turn": "straight-on", "right-turn": "straight-on", "two-lanes-left": "two-lanes-straight"}
+TURNS = {
+    "left-turn": "straight-on",
+    "right-turn": "straight-on",
+    "two-lanes-left": "two-lanes-straight",
+    "roundabout-left": "roundabout-straight",
+    "roundabout-right": "roundabout-straight",
+}
 
 Score = tuple[float, bool]
 #: Speed of a lane keeper -> event -> how often it was met, and how often reached.
@@ -109,7 +117,7 @@ def without(spec: EpisodeSpec) -> dict[str, Score]:
 
 
 def _expert_without(kinds: tuple[str, ...]) -> Driver:
-    driver, whole, moves_over = expert.Expert(), expert.assess, expert.narrowings_now
+    driver, whole, moves_over, limits = expert.Expert(), expert.assess, expert.narrowings_now, Route.limit_at
 
     def assess(simulation: CitySimulation) -> Situation:
         situation = whole(simulation)
@@ -121,10 +129,13 @@ def _expert_without(kinds: tuple[str, ...]) -> Driver:
         expert.assess = assess
         if "cyclist" in kinds:
             expert.narrowings_now = lambda simulation: simulation.setup.narrowings
+        if "limit" in kinds:
+            Route.limit_at = lambda *_: math.inf  # type: ignore[method-assign]
         try:
             speed, curvature = driver.plan(world.simulation).actions[0].tolist()
         finally:
             expert.assess, expert.narrowings_now = whole, moves_over
+            Route.limit_at = limits  # type: ignore[method-assign]
         return speed, curvature
 
     return drives

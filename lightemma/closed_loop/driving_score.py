@@ -1,13 +1,13 @@
 """The driving score of one episode: its progress times a factor for each fault.
 
-    score = 100 x progress x collision x red_light x off_road x side x route x priority x arrival x (1 + quality) / 2
+    score = 100 x progress x collision x red_light x off_road x side x route x priority x speeding x arrival x (1 + quality) / 2
     quality = (5 ttc + 5 efficiency + 2 comfort) / 12
 
 The form, progress times a product of penalties, is that of the CARLA leaderboard and Bench2Drive (Jia et al.,
 NeurIPS 2024 data sets and benchmarks). The faults weigh as in NAVSIM's PDM score and its extended version (Dauner et al.,
 NeurIPS 2024 data sets and benchmarks; Cao et al., CoRL 2025): an at-fault collision with a person or a vehicle gives the whole
-episode 0, one with a thing halves it. Every other serious fault halves it; not to yield costs CARLA's 0.7, and so does not to
-arrive in time, which costs more in proportion where the car was slower than half the expert's pace: the CARLA leaderboard 2.0
+episode 0, one with a thing halves it. Every other serious fault halves it; not to yield, or to drive too fast, costs CARLA's
+0.7, and so does not to arrive in time, which costs more in proportion where the car was slower than half the expert's pace: the CARLA leaderboard 2.0
 scales its penalty for driving below a minimum speed by how slow the car was, too. NAVSIM's 5 : 5 : 2 of closeness, progress
 and comfort is kept for the quality of the drive, which can take no more than half: it says how well the car drove, not how
 far. Its progress term is here the expert's time to the same place over the driver's own.
@@ -32,6 +32,8 @@ WRONG_SIDE = 0.5
 OFF_ROUTE = 0.5
 #: Factor for every other that had to brake hard for the car, and for standing on a junction (CARLA's for not yielding).
 PRIORITY = 0.7
+#: Factor for driving too fast, and seconds of it from which it counts.
+SPEEDING, SPEEDING_S = 0.7, 1.0
 #: Factor where the goal was not reached in time, or the car stood without a reason (CARLA's scenario time-out), if the car
 #: came as far as it did at half the expert's pace or faster; below that it falls in proportion to the pace. A car that crawls
 #: meets little that could go wrong, so distance alone must not be what it is paid for.
@@ -58,6 +60,9 @@ def score_of(outcome: EpisodeOutcome, knows: Collection[str] | None = None) -> S
     side = None if outcome.wrong_side is None else WRONG_SIDE if outcome.wrong_side else 1.0
     route = None if outcome.off_route is None else OFF_ROUTE if outcome.off_route else 1.0
     priority = None if outcome.hindered is None else PRIORITY**outcome.hindered
+    speeding = None
+    if outcome.speeding_s is not None:
+        speeding = SPEEDING if outcome.speeding_s >= SPEEDING_S else 1.0
     # The smallest time to collision is None also where nothing ever came close.
     ttc = None if knows is not None and "min_ttc_s" not in knows else 1.0
     if outcome.min_ttc_s is not None:
@@ -72,7 +77,7 @@ def score_of(outcome: EpisodeOutcome, knows: Collection[str] | None = None) -> S
     score = None
     if progress is not None:
         score = 100.0 * progress * arrival * (1.0 + quality / (TTC + EFFICIENCY + COMFORT)) / 2.0
-        for factor in (collision, red_light, off_road, side, route, priority):
+        for factor in (collision, red_light, off_road, side, route, priority, speeding):
             score *= _known(factor)
     return ScoreParts(
         progress=progress,
@@ -88,6 +93,7 @@ def score_of(outcome: EpisodeOutcome, knows: Collection[str] | None = None) -> S
         arrival=arrival,
         efficiency=efficiency,
         priority=priority,
+        speeding=speeding,
     )
 
 

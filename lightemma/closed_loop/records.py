@@ -181,6 +181,7 @@ class ScoreParts(msgspec.Struct, frozen=True):
     arrival: float = 1.0
     efficiency: float | None = None
     priority: float | None = None
+    speeding: float | None = None
 
     @property
     def known(self) -> tuple[str, ...]:

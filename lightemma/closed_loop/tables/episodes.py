@@ -48,6 +48,7 @@ class EpisodeRow:
         efficiency_term: term of the score, 0 … 1
         expert_time_s: seconds in which the expert comes as far
         priority_factor: factor of the score, 0.7 for each other that had to brake hard for the car, and for blocking a junction
+        speeding_factor: factor of the score, 0.7 after a second or more at more than 1.1 times the speed limit
         hindered: number of those
         speeding_s: seconds at more than 1.1 times the speed limit
         close_share: share of the time behind another with less than 0.8 s between the bumpers; empty without such a time
@@ -90,6 +91,7 @@ class EpisodeRow:
     efficiency_term: float
     expert_time_s: float
     priority_factor: float
+    speeding_factor: float
     hindered: int | None
     speeding_s: float
     close_share: float
@@ -149,6 +151,7 @@ def _episode_row(run: str, one: EpisodeRecord) -> EpisodeRow:
         efficiency_term=number(score.efficiency),
         expert_time_s=number(outcome.expert_time_s),
         priority_factor=number(score.priority),
+        speeding_factor=number(score.speeding),
         hindered=outcome.hindered,
         speeding_s=number(outcome.speeding_s),
         close_share=number(outcome.close_share),
