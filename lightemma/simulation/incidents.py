@@ -365,7 +365,9 @@ class MeetsInTurn(Incident):
         traffic.desired[n] = min(max(left / max(arrives + self.lag, 0.5), 1.5), 1.35 * usual)
         near = distance < self.until + speed or (distance < SLOWS and slow)
         comes = left / max(float(traffic.speed[n]), 1.0)
-        self._note(world, reached=near, met=near and -1.5 < comes < 6.0)
+        # Who is slow is near for longer.
+        latest = max(6.0, distance / max(speed, 1.0) + 1.5)
+        self._note(world, reached=near, met=near and -1.5 < comes < latest)
         if near:
             self.gone = True
             traffic.desired[n] = usual

@@ -159,24 +159,17 @@ def signs(setup: Setup) -> list[Sign]:
 
 
 def _zone_signs(streets: Streets, road: Road) -> list[Sign]:
-    """Where a zone with another limit begins and ends; on both sides, so that a car ahead hides one of them at most."""
+    """Where a zone with another limit begins, on both sides, so that a car ahead hides one at most; and where it ends."""
     if road.zone is None:
         return []
     begin, end, limit = road.zone
     assert round(limit * 3.6) == 30, "there are signs for 30 km/h only"
-    kinds: tuple[tuple[SignKind, bool, float], ...] = (
-        ("speed-30", True, begin),
-        ("speed-50", True, end),
-        ("speed-30", False, end),
-        ("speed-50", False, begin),
-    )
     found = []
-    for kind, forward, along in kinds:
-        other = _sign(kind, streets, road, not forward, along).pose
-        found += [
-            _sign(kind, streets, road, forward, along),
-            Sign(kind, Pose(other.x, other.y, other.heading + math.pi)),
-        ]
+    for forward, first, last in ((True, begin, end + 3.0), (False, end, begin - 3.0)):
+        other = _sign("speed-30", streets, road, not forward, first).pose
+        found.append(_sign("speed-30", streets, road, forward, first))
+        found.append(Sign("speed-30", Pose(other.x, other.y, other.heading + math.pi)))
+        found.append(_sign("speed-50", streets, road, forward, last))
     return found
 
 

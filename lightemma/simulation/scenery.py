@@ -11,6 +11,9 @@ from lightemma.simulation.geometry import box_corners, boxes_overlap
 from lightemma.simulation.state import Building, Plant
 from lightemma.simulation.streets import WALKWAY, Road, Streets
 
+#: Metres from the middle of a roundabout's lane to where plants may stand on its island.
+ISLAND_EDGE = 4.2
+
 
 class Clearance:
     """Computes how far positions are from all streets' walkways."""
@@ -84,6 +87,20 @@ def plants(streets: Streets, rng: np.random.Generator, clearance: Clearance, hou
                 if keep and clear and clearance.of(spot) > 0.4:
                     found.append(Plant("tree" if tree else "bush", (pose.x, pose.y), height, look))
                 place += float(rng.uniform(8.0, 17.0))
+    return found
+
+
+def island_plants(streets: Streets, rng: np.random.Generator) -> list[Plant]:
+    """Bushes and a tree on the islands of roundabouts."""
+    found: list[Plant] = []
+    for junction in streets.junctions:
+        room = junction.plan.ring - ISLAND_EDGE
+        for place in range(9 if junction.quarters else 0):
+            angle, away = 0.7 * place + float(rng.uniform(0.0, 0.4)), room * (0.0 if place == 0 else 0.75)
+            x = junction.centre.x + away * math.cos(angle)
+            y = junction.centre.y + away * math.sin(angle)
+            height = float(rng.uniform(4.5, 6.5) if place == 0 else rng.uniform(0.7, 1.2))
+            found.append(Plant("tree" if place == 0 else "bush", (x, y), height, int(rng.integers(1 << 30))))
     return found
 
 

@@ -34,7 +34,10 @@ def build_city(setup: Setup, seed: int, conditions: Conditions) -> tuple[City, t
         markings=tuple(paint.markings(streets)),
         signs=tuple(paint.signs(setup)),
         buildings=tuple(houses),
-        plants=tuple(surroundings.plants(streets, np.random.default_rng([seed, 12]), clearance, houses)),
+        plants=(
+            *surroundings.plants(streets, np.random.default_rng([seed, 12]), clearance, houses),
+            *surroundings.island_plants(streets, np.random.default_rng([seed, 14])),
+        ),
         lamp_posts=tuple(surroundings.lamp_posts(streets, np.random.default_rng([seed, 13]))),
         left_hand=streets.side < 0,
         conditions=conditions,

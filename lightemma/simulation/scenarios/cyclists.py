@@ -77,7 +77,7 @@ def _turns(builder: ScenarioBuilder, near: bool, cyclist: bool) -> Setup:
     own = streets.network.onward(road.cycle[0 if near else 1])
     _, begins = way_start(streets, own)
     found = next(c for c in streets.network.conflicts[lanes[1]] if c.other == own[1])
-    pace, lag = float(rng.uniform(4.5, 5.5)), float(rng.uniform(0.2, 0.7))
+    pace, lag = float(rng.uniform(4.5, 5.5)), float(rng.uniform(-0.5, 0.2) if near else rng.uniform(0.0, 0.6))
     takes = (start + found.enter - at) / speed + 0.5
     attentive = bool(rng.random() > INATTENTIVE)
     place = max(begins + found.other_enter - pace * takes, 3.0)
