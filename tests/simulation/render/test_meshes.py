@@ -143,7 +143,19 @@ def test_standing_officer_stretches_out_the_arms():
 
 
 @pytest.mark.parametrize(
-    "kind", ["priority", "yield", "stop", "speed-30", "speed-50", "crossing", "roadworks", "keep-left", "keep-right"]
+    "kind",
+    [
+        "priority",
+        "yield",
+        "stop",
+        "speed-30",
+        "speed-50",
+        "crossing",
+        "roadworks",
+        "keep-left",
+        "roundabout",
+        "roundabout-left",
+    ],
 )
 def test_signs_face_the_traffic_they_are_for(kind):
     mesh = sign_mesh(kind)
