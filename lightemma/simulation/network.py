@@ -185,7 +185,7 @@ class Network:
         Raises:
             ValueError: if none do.
         """
-        ways = [(first,)]
+        ways: list[tuple[int, ...]] = [(first,)]
         seen = {first}
         while ways:
             way = ways.pop(0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lightemma.frame import FloatArray, Pose
 from lightemma.simulation.geometry import Path
-from lightemma.simulation.network import Conflict, Lane, find_conflict
+from lightemma.simulation.network import Conflict, Lane, Turn, find_conflict
 
 #: Metres: radius of the arcs into the ring and out of it, of straight road between them and the arms, and between them and the
 #: ring, on which the wheels are turned the other way.
@@ -94,7 +94,7 @@ def lay_round(
         )
         follow = ((along,), (along,), (out, last + 1), (lane_out,))
         for k, (path, successors) in enumerate(zip(paths, follow, strict=True)):
-            turn = "right" if k == 3 else "straight"
+            turn: Turn = "right" if k == 3 else "straight"
             found.append(Lane(number + k, path, width, limit, (), successors, junction, turn, ring=True))
         entries[lane_in] = into
         quarters.append(Quarter((into, along, out), past))
