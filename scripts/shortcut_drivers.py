@@ -17,7 +17,7 @@ from lightemma.closed_loop.plan_follower import TICKS_PER_ACTION
 from lightemma.closed_loop.records import EpisodeOutcome
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.worlds.city import CityFactory, CityWorld
-from lightemma.simulation import expert
+from lightemma.simulation import expert, steering
 from lightemma.simulation.geometry import Path
 from lightemma.simulation.hazards import Situation
 from lightemma.simulation.network import Route
@@ -117,7 +117,7 @@ def without(spec: EpisodeSpec) -> dict[str, Score]:
 
 
 def _expert_without(kinds: tuple[str, ...]) -> Driver:
-    driver, whole, moves_over, limits = expert.Expert(), expert.assess, expert.narrowings_now, Route.limit_at
+    driver, whole, moves_over, limits = expert.Expert(), expert.assess, steering.narrowings_now, Route.limit_at
 
     def assess(simulation: CitySimulation) -> Situation:
         situation = whole(simulation)
@@ -128,13 +128,13 @@ def _expert_without(kinds: tuple[str, ...]) -> Driver:
     def drives(world: CityWorld) -> tuple[float, float]:
         expert.assess = assess
         if "cyclist" in kinds:
-            expert.narrowings_now = lambda simulation: simulation.setup.narrowings
+            steering.narrowings_now = lambda simulation: simulation.setup.narrowings
         if "limit" in kinds:
             Route.limit_at = lambda *_: math.inf  # type: ignore[method-assign]
         try:
             speed, curvature = driver.plan(world.simulation).actions[0].tolist()
         finally:
-            expert.assess, expert.narrowings_now = whole, moves_over
+            expert.assess, steering.narrowings_now = whole, moves_over
             Route.limit_at = limits  # type: ignore[method-assign]
         return speed, curvature
 

@@ -3,14 +3,14 @@
     score = 100 x progress x collision x red_light x off_road x side x route x priority x speeding x arrival x (1 + quality) / 2
     quality = (5 ttc + 5 efficiency + 2 comfort) / 12
 
-The form, progress times a product of penalties, is that of the CARLA leaderboard and Bench2Drive (Jia et al.,
-NeurIPS 2024 data sets and benchmarks). The faults weigh as in NAVSIM's PDM score and its extended version (Dauner et al.,
-NeurIPS 2024 data sets and benchmarks; Cao et al., CoRL 2025): an at-fault collision with a person or a vehicle gives the whole
-episode 0, one with a thing halves it. Every other serious fault halves it; not to yield, or to drive too fast, costs CARLA's
-0.7, and so does not to arrive in time, which costs more in proportion where the car was slower than half the expert's pace: the CARLA leaderboard 2.0
-scales its penalty for driving below a minimum speed by how slow the car was, too. NAVSIM's 5 : 5 : 2 of closeness, progress
-and comfort is kept for the quality of the drive, which can take no more than half: it says how well the car drove, not how
-far. Its progress term is here the expert's time to the same place over the driver's own.
+The form, progress times a product of penalties, is that of the CARLA leaderboard and Bench2Drive (Jia et al., NeurIPS 2024
+data sets and benchmarks). The faults weigh as in NAVSIM's PDM score and its extended version (Dauner et al., NeurIPS 2024 data
+sets and benchmarks; Cao et al., CoRL 2025): an at-fault collision with a person or a vehicle gives the whole episode 0, one
+with a thing halves it. Every other serious fault halves it; not to yield, or to drive too fast, costs CARLA's 0.7, and so does
+not to arrive in time, which costs more in proportion where the car was slower than half the expert's pace: the CARLA
+leaderboard 2.0 scales its penalty for driving below a minimum speed by how slow the car was, too. NAVSIM's 5 : 5 : 2 of
+closeness, progress and comfort is kept for the quality of the drive, which can take no more than half: it says how well the
+car drove, not how far. Its progress term is here the expert's time to the same place over the driver's own.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from lightemma.simulation.state import City
 def background_of(city: City) -> str:
     """A digest of how the town looks, wherever it is and on whichever side traffic keeps.
 
-    Heights, colours and windows of houses and plants count, not where they stand: the same town in left-hand traffic is its mirror
-    image, and has the same background.
+    Heights, colours and windows of houses and plants count, not where they stand: in left-hand traffic the same town is its
+    mirror image, and has the same background.
     """
     looks = [f"{house.height:.3f} {house.look}" for house in city.buildings]
     looks += [f"{plant.kind} {plant.height:.3f} {plant.look}" for plant in city.plants]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from lightemma.frame import FloatArray, Pose
 from lightemma.simulation.geometry import Path, counter_clockwise
@@ -64,6 +65,6 @@ def _border(path: Path, side: int, beyond: float = 0.0) -> FloatArray:
     return np.array([(pose.x, pose.y) for pose in poses])
 
 
-def _circle(centre: Pose, radius: float, angles: FloatArray) -> FloatArray:
+def _circle(centre: Pose, radius: float, angles: npt.NDArray[np.floating]) -> FloatArray:
     turned = centre.heading + angles
     return np.column_stack([centre.x + radius * np.cos(turned), centre.y + radius * np.sin(turned)])

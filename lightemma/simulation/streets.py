@@ -333,7 +333,7 @@ class _Builder:
 
     def _round(self, junction: Junction) -> tuple[Quarter, ...]:
         """Adds a roundabout."""
-        ends = {
+        ends: dict[str, tuple[int, int]] = {
             name: (road.forward[-1], road.backward[-1]) if name == "west" else (road.backward[-1], road.forward[-1])
             for name, road in junction.arms.items()
         }
