@@ -32,6 +32,8 @@ SLOWS, SLOWING = 45.0, -0.6
 WALKS = 1.5
 #: m/s² harder than anybody slows down for a turn.
 BRAKES = -2.2
+#: m/s below which an ego near a turn lets the other go first, who must not wait for it in turn.
+CREEPS = 2.8
 
 
 class MovingWorld(Protocol):
@@ -358,7 +360,8 @@ class MeetsInTurn(Incident):
         front, speed = front_of(world), float(traffic.speed[0])
         distance = self.own - front
         permitted = traffic.permitted_between(0, front - float(traffic.front[0]), self.own)
-        slow = world.time >= 0.0 and (speed < WAITS or world.ego.acceleration < BRAKES)
+        creeps = speed < CREEPS and distance < ZONE
+        slow = world.time >= 0.0 and (speed < WAITS or creeps or world.ego.acceleration < BRAKES)
         arrives = float((STEP / np.minimum(permitted, max(speed, 0.5))).sum())
         arrives *= max(distance, 0.0) / max(len(permitted) * STEP, STEP)
         left = self.other - float(traffic.at[n] + traffic.front[n])
