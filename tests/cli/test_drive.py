@@ -83,7 +83,7 @@ def test_conditions_are_named_as_for_simulated_data(drive):
         (("--conditions", "rain-fog"), "There is no condition 'rain-fog'"),
         (("--conditions", ","), "No condition is named"),
         (("--scenarios", ","), "No scenario is named"),
-        (("--planner", "experts"), "There is no planner 'experts'; did you mean expert, expert-tools?"),
+        (("--planner", "experts"), "There is no planner 'experts'; did you mean expert, expert-tools"),
         (("--planner", "chain-of-thought"), "asks a model; name one with --model"),
         (("--seeds", "many"), "--seeds is 'many'"),
         (("--size", "huge"), "--size is 'huge'"),
