@@ -87,7 +87,8 @@ class Checks:
         """The expert and the imitator have no fault, and the expert's plans are near its own drive."""
         outcomes: dict[str, list[EpisodeOutcome]] = defaultdict(list)
         bad, distances = 0, []
-        wrong = faulty if title == "imitator" else (lambda outcome: not clean(outcome))
+        # Braking hard for somebody who steps out from behind a van is no fault; the column `clean` counts it.
+        wrong = faulty
         for spec in episodes:
             driver = of_world(ImitatorDriver)(spec) if title == "imitator" else OTHERS["expert"](spec)
             outcome, labels, poses = drive(spec, self._rules, driver)

@@ -34,6 +34,8 @@ WALKS = 1.5
 BRAKES = -2.2
 #: m/s below which an ego near a turn lets the other go first, who must not wait for it in turn.
 CREEPS = 2.8
+#: m/s at which one who comes to a turn waits at the slowest for an ego that crawls.
+SLOWEST = 0.6
 
 
 class MovingWorld(Protocol):
@@ -365,7 +367,7 @@ class MeetsInTurn(Incident):
         arrives = float((STEP / np.minimum(permitted, max(speed, 0.5))).sum())
         arrives *= max(distance, 0.0) / max(len(permitted) * STEP, STEP)
         left = self.other - float(traffic.at[n] + traffic.front[n])
-        traffic.desired[n] = min(max(left / max(arrives + self.lag, 0.5), 1.5), 1.35 * usual)
+        traffic.desired[n] = min(max(left / max(arrives + self.lag, 0.5), SLOWEST), 1.35 * usual)
         near = distance < self.until + speed or (distance < SLOWS and slow)
         comes = left / max(float(traffic.speed[n]), 1.0)
         # Who is slow is near for longer.

@@ -13,7 +13,7 @@ from lightemma.protocol import Protocol
 from lightemma.simulation.ego import EgoCar, Limits
 from lightemma.simulation.geometry import arc_pose
 
-#: Times the turn by which the integrator's chords are behind at 1.5 s that the third and the fourth pair make up for: together
+#: Times the turn by which the integrator's chords are behind at 1 s that the second and the third pair make up for: together
 #: more than 1, so that the points come nearer to the motion again.
 TURNED_BACK = np.array([0.6, 1.4])
 
@@ -62,8 +62,8 @@ def mean_pairs(motion: Motion, limits: Limits, protocol: Protocol, *, made_up: b
     """The pairs of a motion, by the protocol's own measure of recorded poses, and within what the car can do.
 
     These are what the protocol measures on the motion (`actions_from_poses`). Its integrator moves before it turns, so that
-    by these curvatures it would stay half a step behind in every turn. If that is ``made_up`` for, the first two pairs are
-    as measured, and the later ones lead its points back to the motion from 2 s on. Where the car hardly moves three points
+    by these curvatures it would stay half a step behind in every turn. If that is ``made_up`` for, the first pair is as
+    measured, and the later ones lead its points back to the motion from 1.5 s on. Where the car hardly moves three points
     have no curvature; there it is that of the car's wheels.
 
     Args:
@@ -98,12 +98,12 @@ def mean_pairs(motion: Motion, limits: Limits, protocol: Protocol, *, made_up: b
 
 
 def _made_up(curvatures: FloatArray, motion: Motion) -> FloatArray:
-    """The curvatures with which the integrator's chords come back to those of the motion, from the fourth on."""
+    """The curvatures with which the integrator's chords come back to those of the motion, from the third on."""
     chords = np.diff(motion.points[1:], axis=0)
     lengths = np.hypot(chords[:, 0], chords[:, 1])
     ahead = np.unwrap([motion.heading, *np.arctan2(chords[:, 1], chords[:, 0])])[1:] - motion.heading
     made = curvatures.copy()
-    behind = ahead[3] - float(curvatures[:3] @ lengths[:3])
-    made[3:-1] = np.diff(ahead[3:]) / lengths[3:-1]
-    made[2:4] += TURNED_BACK * behind / lengths[2:4]
+    behind = ahead[2] - float(curvatures[:2] @ lengths[:2])
+    made[2:-1] = np.diff(ahead[2:]) / lengths[2:-1]
+    made[1:3] += TURNED_BACK * behind / lengths[1:3]
     return made
