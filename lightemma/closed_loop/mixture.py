@@ -35,8 +35,9 @@ def parse_mixture(text: str) -> float | None:
     if name != MIXTURE or probability is None or not 0.0 <= probability <= 1.0:
         raise UserError(
             f"`driver` is '{text}'; give planner, or mixture:BETA with the probability that the expert steers, such as "
-            "mixture:0.5.",
+            "mixture:0.5. To drive by the expert alone, name it as `planner`.",
             "driver",
+            "planner",
         )
     return probability
 
