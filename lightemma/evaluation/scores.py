@@ -17,6 +17,7 @@ from lightemma.errors import UserError
 from lightemma.evaluation.metrics.displacement import step_errors
 from lightemma.evaluation.reread import led_to, reread_samples
 from lightemma.evaluation.several_plans import SeveralPlans, candidates_of, join_plans, samples_of
+from lightemma.evaluation.tools_used import ToolsUsed, join_tools, tools_used
 from lightemma.frame import FloatArray
 from lightemma.kinematics import hold_last_action, integrate
 from lightemma.parsing import AnswerFormat, Tier, answer_format, check_tier, parse_answer, plausible
@@ -70,6 +71,7 @@ class RunScores:
         amounts: (n,) by how much a probe changed each frame; NaN where there is no probe, or it does not say.
         samples: the plans that each plan is the medoid of, where the model gave several.
         candidates: the plans that the model chose from, where the harness drew them.
+        tools: what experts were asked and found, where there were any.
     """
 
     name: str
@@ -95,6 +97,7 @@ class RunScores:
     amounts: FloatArray
     samples: SeveralPlans | None = None
     candidates: SeveralPlans | None = None
+    tools: ToolsUsed | None = None
 
     @property
     def ok(self) -> npt.NDArray[np.bool_]:
@@ -123,6 +126,7 @@ class RunScores:
             pictures=[self.pictures[i] for i in pick],
             samples=self.samples.take(rows) if self.samples else None,
             candidates=self.candidates.take(rows) if self.candidates else None,
+            tools=self.tools.take(rows) if self.tools else None,
             **{name: getattr(self, name)[rows] for name in _ARRAYS},
         )
 
@@ -185,6 +189,7 @@ def _latest_of(blocks: Sequence[RunScores]) -> RunScores:
         pictures=[picture for block in blocks for picture in block.pictures],
         samples=join_plans([block.samples for block in blocks], [len(block.tokens) for block in blocks]),
         candidates=join_plans([block.candidates for block in blocks], [len(block.tokens) for block in blocks]),
+        tools=join_tools([block.tools for block in blocks], [len(block.tokens) for block in blocks]),
         **arrays,
     )
     latest = {token: row for row, token in enumerate(tokens)}.values()
@@ -307,6 +312,7 @@ def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameR
         amounts=np.array([_amount(record) for record in records], dtype=np.float64),
         samples=samples_of(records, truth),
         candidates=candidates_of(records, truth, Protocol(**manifest.protocol)),
+        tools=tools_used(records),
     )
 
 
@@ -332,6 +338,7 @@ def baseline_scores(run: RunScores) -> RunScores:
         amounts=np.full(count, np.nan),
         samples=None,
         candidates=None,
+        tools=None,
     )
 
 

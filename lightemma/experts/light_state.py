@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from lightemma.experts.base import Box, Card, Expert, Found, Question
 from lightemma.frame import PixelArray
+from lightemma.run_folder.tool_records import RED_LIGHT
 
 _Mask = npt.NDArray[np.bool_]
 
@@ -49,9 +50,12 @@ class LightState(Expert):
         if others:
             counts = ", ".join(f"{colours.count(one)} {one}" for one in dict.fromkeys(colours))
             words += f" Others, which may not be ours: {counts}."
-        return Found(
-            words, tuple(found), {"lights": float(len(found)), "light_height_px": round(ours.bottom - ours.top, 1)}
-        )
+        numbers = {
+            "lights": float(len(found)),
+            "light_height_px": round(ours.bottom - ours.top, 1),
+            RED_LIGHT: float(ours.label == "red light"),
+        }
+        return Found(words, tuple(found), numbers)
 
 
 def lit_discs(pixels: PixelArray, *, boards: bool = True) -> list[Box]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lightemma.experts.base import Card, Expert, Found, Question
+from lightemma.run_folder.tool_records import RED_LIGHT
 
 
 class OracleLight(Expert):
@@ -34,6 +35,7 @@ class OracleLight(Expert):
             words = "No traffic light of our lane is seen."
         else:
             numbers["light_distance_m"] = round(facts.light.distance, 2)
+            numbers[RED_LIGHT] = float(facts.light.colour == "red")
             words = f"The traffic light of our lane is {facts.light.colour}, {facts.light.distance:.0f} m ahead."
         if facts.stop_line is not None:
             numbers["stop_line_m"] = round(facts.stop_line, 2)

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from lightemma.label_rows import Steered
-from lightemma.run_folder.tool_records import ToolsRecord
+from lightemma.run_folder.tool_records import ToolsNumbers, ToolsRecord
 
 OK = "ok"
 STAGES = ("scene", "intent", "action")
@@ -273,6 +273,7 @@ class FrameNumbers(msgspec.Struct, frozen=True, kw_only=True):
     samples: list[SampleNumbers] | UnsetType = UNSET
     candidates: list[list[Pair]] | UnsetType = UNSET
     chosen: int | UnsetType | None = UNSET
+    tools: ToolsNumbers | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         """Reads a line of 0.1."""

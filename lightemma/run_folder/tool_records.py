@@ -12,6 +12,9 @@ from msgspec import UNSET, UnsetType
 PlanOrigin = Literal["valid", "repaired", "default", "fixed"]
 #: Who chose the expert of a task: it was the only one, the model, or its rank.
 ChosenBy = Literal["only", "model", "rank"]
+#: A number that experts of lights give: 1 where the light that is likely ours is red, 0 where it is not. With ``stop_line_m``
+#: or ``light_distance_m``, and with ``lead_distance_m`` and ``lead_speed_mps``, it says whether they found a reason to stop.
+RED_LIGHT = "red_light"
 
 
 class TaskRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -59,6 +62,8 @@ class ToolsRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         complaint: why the model's last plan was refused.
         context: characters of what entered the prompts.
         planted: the false alarm that was planted, where one was.
+        size: width and height of the picture whose pixels the boxes are in, where there was one.
+        told: what entered the prompts.
     """
 
     mode: str
@@ -66,5 +71,26 @@ class ToolsRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     tasks: list[TaskRecord] = []
     asked: int = 0
     complaint: str = ""
+    context: int = 0
+    planted: str | UnsetType = UNSET
+    size: tuple[int, int] | UnsetType = UNSET
+    told: str = ""
+
+
+class TaskNumbers(msgspec.Struct, frozen=True):
+    """The parts of a task that scoring needs."""
+
+    task: str
+    outcome: str
+    seconds: float = 0.0
+    numbers: dict[str, float] = {}
+
+
+class ToolsNumbers(msgspec.Struct, frozen=True):
+    """The parts of a frame's tools that scoring needs."""
+
+    plan: PlanOrigin
+    tasks: list[TaskNumbers] = []
+    asked: int = 0
     context: int = 0
     planted: str | UnsetType = UNSET

@@ -27,6 +27,7 @@ from lightemma.run_folder.probe_entry import Law, ProbeEntry
 from lightemma.scene_facts import SceneFacts
 from tests.evaluation.made_runs import drives, made_run
 from tests.evaluation.surroundings_kit import Box, around
+from tests.evaluation.tooled_runs import made_run_with_tools, record_of
 
 EVERY_TABLE = [*TABLES, *DRIVEN_TABLES]
 #: What a number is counted or measured in.
@@ -84,7 +85,15 @@ def runs() -> list[RunScores]:
     formula = made_run("formula", frames, plans(), planner="formula", stopping=stopping)
     probe = ProbeEntry("grey", "grey", "model-0", Law("The plan changes.", "moves", 0.5))
     grey = made_run("model-0+probe-grey", frames, plans(), probe=probe)
-    return [*models, sampled(made_run("model-0", frames, plans()), rng), formula, grey]
+    return [*models, sampled(made_run("model-0", frames, plans()), rng), formula, grey, *tooled(frames, plans(), rng)]
+
+
+def tooled(frames: list, plans: list[float | None], rng: np.random.Generator) -> list[RunScores]:
+    """A planner without experts, and with lying ones."""
+    return [
+        made_run_with_tools("told-nothing", frames, plans, [None] * len(frames), ""),
+        made_run_with_tools("lied-to", frames, plans[::-1], [record_of(rng.random() < 0.3) for _ in frames], "lying"),
+    ]
 
 
 def sampled(run: RunScores, rng: np.random.Generator) -> RunScores:

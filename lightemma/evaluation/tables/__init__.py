@@ -14,6 +14,7 @@ from lightemma.evaluation.tables.conventions import Conventions
 from lightemma.evaluation.tables.copies import Copies
 from lightemma.evaluation.tables.disagreement import Disagreement
 from lightemma.evaluation.tables.errors import Errors
+from lightemma.evaluation.tables.experts import Experts
 from lightemma.evaluation.tables.feasibility import Feasibility
 from lightemma.evaluation.tables.horizons import Horizons
 from lightemma.evaluation.tables.imputed import Imputed
@@ -45,6 +46,7 @@ TABLES: tuple[Table[Any], ...] = (
     Inputs(),
     Samples(),
     Choices(),
+    Experts(),
     Strata(),
     Ranks(),
     Influence(),
