@@ -174,7 +174,10 @@ class ExpertTools(ChainOfThought):
         context = driving_context(done, options.context_chars, lie)
         told = dict.fromkeys(_TOLD_IN_DIALOGUE if self.style.dialogue else _TOLD, context)
         plan = await self.staged(frame, shown, call, told, asked)
-        return replace(plan, tools=_tools_record(options.tools, made, done, len(asked), len(context), lie))
+        record = _tools_record(options.tools, made, done, len(asked), context, lie)
+        if view.picture is not None and view.picture.size is not None:
+            record = msgspec.structs.replace(record, size=view.picture.size)
+        return replace(plan, tools=record)
 
     async def _decided(
         self, frame: Frame, call: Call, scene: Scene, kept: _Kept | None
@@ -246,10 +249,10 @@ def _scene(frame: Frame, view: View, kept: _Kept | None) -> Scene:
 
 
 def _tools_record(
-    mode: str, made: Deliberation, done: Sequence[Done], asked: int, context: int, lie: str
+    mode: str, made: Deliberation, done: Sequence[Done], asked: int, context: str, lie: str
 ) -> ToolsRecord:
     records = [_task_record(one, made.chosen.get(one.task.id)) for one in done]
-    record = ToolsRecord(mode, made.origin, records, asked, made.complaint, context)
+    record = ToolsRecord(mode, made.origin, records, asked, made.complaint, len(context), told=context)
     if not lie:
         return record
     return msgspec.structs.replace(record, planted=lie)

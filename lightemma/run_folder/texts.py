@@ -14,6 +14,7 @@ from lightemma.errors import UserError
 from lightemma.files import open_regular
 from lightemma.run_folder.records import CallRecord, take_old_calls
 from lightemma.run_folder.store import FRAMES, read_lines
+from lightemma.run_folder.tool_records import ToolsRecord
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +31,13 @@ class FrameText(msgspec.Struct, frozen=True):
         sample_token: the key frame's token.
         calls: the calls, in order; none for a planner without a model.
         stages: the name of ``calls`` in files of 0.1; always unset once read.
+        tools: which experts looked at the frame, and what they found.
     """
 
     sample_token: str
     calls: list[CallRecord] = []
     stages: list[CallRecord] | UnsetType = UNSET
+    tools: ToolsRecord | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         """Reads a line of 0.1."""

@@ -15,6 +15,7 @@ from lightemma.files import digest_of
 from lightemma.frame import FloatArray, Frame
 from lightemma.report.camera_view import paths_in_picture
 from lightemma.report.page.prompts import PromptTemplates
+from lightemma.report.page.tools import shown_tools
 from lightemma.report.page.words import Words, read_words, shown_words
 from lightemma.report.thumbnails import make_thumbnail
 from lightemma.run_folder.records import OK
@@ -72,11 +73,14 @@ class SceneData:
         history = first.history[number]
         lists = [str(history[:, 0].tolist()), str(history[:, 1].tolist())]
         said = {}
+        tools = {}
         for index, run in enumerate(self.runs):
             text = texts.get(run.name)
             if text is not None and text.calls:
                 said[index] = self._stages(text, lists, read_words(self.ledgers.get(run.name), number))
                 self._note(index, outcomes[index][number], text, number)
+            if text is not None and text.tools:
+                tools[index] = shown_tools(text.tools)
         return {
             "image": first.images[number],
             "time": int(first.timestamps[number]),
@@ -93,6 +97,7 @@ class SceneData:
                 if not np.isnan(run.errors[number, 0])
             },
             "texts": said,
+            "tools": tools,
             "picture": self._picture(number),
         }
 

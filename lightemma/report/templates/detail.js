@@ -61,7 +61,7 @@ function drawDetail() {
       el('p', { class: 'steps' },
         button('← Previous', () => move(-1), { class: 'plain', 'data-keep': 'previous', disabled: place === 0 }),
         button('Next →', () => move(1), { class: 'plain', 'data-keep': 'next', disabled: place === found.length - 1 }))),
-    ...[saidOf(run)].flat(), views, el('h4', null, 'Plans'), plansTable(), el('h4', null, 'Speed and curvature, step by step'), actionsTable(), ...answersOf(run),
+    ...[saidOf(run)].flat(), views, el('h4', null, 'Plans'), plansTable(), el('h4', null, 'Speed and curvature, step by step'), actionsTable(), ...toolsSection(run), ...answersOf(run),
     el('p', { class: 'note token' }, `${opened.image ? `${opened.image} · ` : ''}${frames.tokens[frame]}`));
   if (held) $('detail').querySelector(`[data-keep="${held}"]`)?.focus({ preventScroll: true });
 }

@@ -28,6 +28,7 @@ function pictureView(picture, frame) {
   };
   if (!hiddenPaths.has(truthLook.name)) draw(truthLook, picture.truth);
   for (const run of pathOrder()) draw(run, picture.paths[run.number]);
+  drawBoxes(drawing, width, height);
   return el('figure', { class: 'picture' },
     el('div', { class: 'stack' }, el('img', { src: picture.src, width, height, alt: `Front camera, ${frameName(frame)}` }), drawing),
     el('figcaption', null, 'Front camera, paths laid on the road plane.'));
