@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer.main
 from hypothesis import settings
 
 from lightemma.data.base import DataInfo, FrameSource
@@ -28,6 +30,9 @@ from tests.shared_data import IMPORTED, PUBLISHED, command_line
 # A busy machine is no error: no example is timed. The same examples everywhere: what fails once fails always.
 settings.register_profile("untimed", deadline=None, derandomize=True)
 settings.load_profile("untimed")
+
+# The commands are built from their functions' signatures once per process, not again for every call of main().
+typer.main.get_command = functools.cache(typer.main.get_command)
 
 TWO_SCENES = {"scene-0001": 3, "scene-0002": 2}
 
