@@ -207,16 +207,18 @@ def test_a_driven_episode_can_be_watched(elsewhere, cli):
         "painter",
         "--size",
         "160x90",
+        "--replan",
+        "3",
     )
     assert cli("drive", "--planner", "constant-action", *common, "--out", "out", "--quiet").status == 0
-    frames = DrivenSource(Path("out/drive-constant-action")).scene_frames("stopped-queue.day.000")
+    frames = DrivenSource(Path("out/drive-constant-action+replan-3")).scene_frames("stopped-queue.day.000")
     assert len(frames) > 3
     assert [frame.frame_index for frame in frames] == list(range(len(frames)))
     assert all(frame.image_path is not None and frame.image_path.is_file() for frame in frames)
     assert frames[-1].history.positions[-1].tolist() == [0.0, 0.0]
     ended = cli(
         "video",
-        "out/drive-constant-action",
+        "out/drive-constant-action+replan-3",
         "--scene",
         "stopped-queue.day.000",
         "--out",
