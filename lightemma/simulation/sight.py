@@ -20,8 +20,8 @@ _GRID, _COARSE = 5, 4
 #: Owner of points of nobody, and of posts.
 _NOBODY, _POSTS = -1, -2
 #: Shapes of plants in multiples of their height (`render.meshes.plants`): the middle of the crown and its radius. A tree's is
-#: as far as hardly any light comes through. A bush's balls of leaves stand apart: it is as far as any of them may reach, so that
-#: nothing behind them counts as seen. A tree's trunk reaches up to the crown's middle and is this many metres to each side.
+#: as far as hardly any light comes through. A bush's balls of leaves stand apart: it is as far as any of them may reach, so
+#: that nothing behind them counts as seen. A tree's trunk reaches up to the crown's middle, this many metres to each side.
 _TREE, _BUSH, _TRUNK = (0.66, 0.29), (0.42, 0.9), 0.12
 
 
