@@ -99,7 +99,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "model": ("m.yaml", lambda path: load_config(path, ModelConfig)),
     "manifest": ("manifest.json", lambda path: read_manifest(path.parent)),
     "frames": ("frames.jsonl", lambda path: read_frames(path.parent)),
-    "episodes": ("episodes.jsonl", whole_lines),
+    "episodes": ("episodes.jsonl", lambda path: list(whole_lines(path))),
     "picture": ("p.jpg", lambda path: load_picture(path, PicturePolicy())),
     "archive": ("a.zip", PublishedArchive),
     "scene of a folder": ("scene-0001.json", lambda path: PublishedArchive(path.parent)),

@@ -29,6 +29,7 @@ from lightemma.closed_loop.world_checks import (
     info_of,
     is_over,
     label_of,
+    limits_of,
     outcome_of,
     replay_step_of,
 )
@@ -134,7 +135,7 @@ class Episode:
         self._step, self._begun = step, begun
         self._experts: FloatArray | None = None
         self._note()
-        self._follower = PlanFollower(hold_last_action(self._history().actions), self._per_action, world.limits)
+        self._follower = PlanFollower(hold_last_action(self._history().actions), self._per_action, limits_of(world))
 
     @property
     def over(self) -> bool:

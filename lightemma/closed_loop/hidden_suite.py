@@ -44,7 +44,7 @@ class HiddenSuite:
             UserError: if the file cannot be read, or its text is too short to be a secret.
         """
         try:
-            key = read_text(path, LARGEST).strip()
+            key = read_text(path, LARGEST, "utf-8-sig").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
             raise UserError(f"The key file '{path}' cannot be read ({reason}).", "hidden_suite") from error

@@ -134,7 +134,7 @@ class WorldHostCore:
                     continue
                 commands = iter(()) if plan is None else episode.commands(*plan)
                 moving.append((place, episode, world, commands))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 answers[place] = self._explained(task, error)
         arrived: list[_Moving] = []
         while moving:
@@ -177,7 +177,7 @@ class WorldHostCore:
         for one in moving:
             try:
                 command = next(one[3], None)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 answers[one[0]] = self._explained(due[one[0]].task, error)
                 continue
             if command is None:
@@ -210,7 +210,7 @@ class WorldHostCore:
                     answers[place] = episode.look()
                 else:
                     looking.append(one)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 answers[place] = self._explained(due[place].task, error)
         if not looking:
             return
@@ -220,15 +220,15 @@ class WorldHostCore:
                 if isinstance(seen, Exception):
                     raise seen
                 answers[place] = episode.look(seen)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 answers[place] = self._explained(due[place].task, error)
 
     def _together(self, what: str, worlds: Sequence[World], *more: FloatArray) -> Sequence[Any]:
         """What the factory's method gives for each world; an exception that it raises itself, for all of them."""
         try:
             found: Any = getattr(self._factory, what)(worlds, *more)
-        except Exception as error:
-            return [error] * len(worlds)
+        except (Exception, SystemExit) as error:
+            return [_caught(error)] * len(worlds)
         if not isinstance(found, list | tuple) or len(found) != len(worlds):
             given = f"{len(found)} results" if isinstance(found, list | tuple) else type(found).__name__
             said = f"`{what}` gives {given} for {len(worlds)} worlds; it must give a list of one each"
@@ -248,7 +248,7 @@ class WorldHostCore:
         """What drivers that see nothing are worth in an episode; see ``WorldFactory.blind_scores``."""
         try:
             found: Any = self._factory.blind_scores(task.spec, task.rules)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._explained(task, error) from error
         try:
             scores: BlindScores = msgspec.convert(found, BlindScores)
@@ -278,11 +278,12 @@ class WorldHostCore:
         """Closes a world; what it has already shown is not lost by an error of its end."""
         try:
             world.close()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             log.warning("The world (%s) failed in close(): %s", describe(type(world)), error_line(error))
 
-    def _explained(self, task: EpisodeTask, error: Exception) -> Exception:
+    def _explained(self, task: EpisodeTask, exception: BaseException) -> Exception:
         """An exception of a plug-in's world as one sentence."""
+        error = _caught(exception)
         cls = type(self._factory)
         if isinstance(error, UserError) or cls.__module__.split(".")[0] == __name__.split(".")[0]:
             return error
@@ -292,3 +293,8 @@ class WorldHostCore:
         )
         fault.__cause__ = error
         return fault
+
+
+def _caught(error: BaseException) -> Exception:
+    """An exit, by which a plug-in would end the whole command, as an error of its own."""
+    return error if isinstance(error, Exception) else RuntimeError(f"it raised {error_line(error)}")

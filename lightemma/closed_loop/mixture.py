@@ -39,7 +39,7 @@ def parse_mixture(text: str) -> float | None:
             "driver",
             "planner",
         )
-    return probability
+    return abs(probability)  # -0 is 0
 
 
 def _number(text: str) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -10,13 +11,18 @@ import numpy as np
 
 from lightemma.closed_loop.records import EpisodeOutcome
 from lightemma.closed_loop.replay import ActorEntry, Replay, ReplayStep
-from lightemma.closed_loop.world import CarState, ExpertLabel, Observation, World
+from lightemma.closed_loop.world import CarState, ExpertLabel, ExpertWords, Observation, World
 from lightemma.closed_loop.world_info import EXPERT, JUDGED, SOMETIMES_NONE, WorldInfo
 from lightemma.errors import UserError
 from lightemma.frame import Camera, FloatArray, Picture
+from lightemma.observed_facts import ObservedFacts
 from lightemma.plugins import describe
 from lightemma.prompts.inputs import COMMANDS
 from lightemma.protocol import LIGHTEMMA
+from lightemma.simulation.ego import Limits
+
+#: Metres, radians, m/s or 1/m that nothing in a world is beyond: no road leads farther, and squares of it are still finite.
+FARTHEST = 1e8
 
 
 class WorldFault(UserError):  # noqa: N818 -- the name says what it is
@@ -34,9 +40,9 @@ def info_of(world: World) -> WorldInfo:
 def history_of(world: World) -> FloatArray:
     """(7, 3) the poses before the episode."""
     count = LIGHTEMMA.history_positions - 1
-    past = np.asarray(world.history(), dtype=np.float64)
-    if past.shape != (count, 3) or not np.isfinite(past).all():
-        raise broken(world, f"its history has the shape {past.shape} or is not finite; it must be ({count}, 3)")
+    past = _numbers(world, "history", world.history(), (count, 3))
+    if np.abs(past).max() > FARTHEST:
+        raise broken(world, f"its history has a number beyond {FARTHEST:g}; give metres and radians")
     return past
 
 
@@ -55,7 +61,17 @@ def car_of(world: World) -> CarState:
         raise broken(world, "its car has a pose that is not finite")
     if not moves:
         raise broken(world, "its car has a speed or a curvature that is not finite")
+    if max(map(abs, (pose.x, pose.y, pose.heading, car.speed, car.curvature))) > FARTHEST:
+        raise broken(world, f"its car has a number beyond {FARTHEST:g}; give metres, radians, m/s and 1/m")
     return car
+
+
+def limits_of(world: World) -> Limits | None:
+    """What the car can do."""
+    limits: Any = world.limits
+    if limits is not None and not isinstance(limits, Limits):
+        raise broken(world, f"its limits are {type(limits).__name__}; they must be Limits or None")
+    return limits
 
 
 def is_over(world: World) -> bool:
@@ -79,21 +95,20 @@ def checked_observation(world: World, info: WorldInfo, seen: object) -> Observat
     _check_camera(world, seen.camera)
     if seen.picture is not None:
         _check_picture(world, seen.picture, seen.camera)
-    if seen.command is not None and seen.command not in COMMANDS:
+    if seen.command is not None and (not isinstance(seen.command, str) or seen.command not in COMMANDS):
         raise broken(world, f"its command is {seen.command!r}; it must be {', '.join(COMMANDS)} or None")
     metres: Any = seen.command_m
     number = isinstance(metres, int | float) and not isinstance(metres, bool)
-    if metres is not None and not (number and math.isfinite(metres) and metres >= 0.0):
-        raise broken(world, f"its command_m is {metres!r}; it must be metres from 0 on, or None")
-    truth: Any = seen.ground_truth
-    if truth is not None:
-        if np.shape(truth) != (LIGHTEMMA.plan_steps, 2) or not np.isfinite(truth).all():
-            raise broken(
-                world, f"its ground truth has the shape {np.shape(truth)} or is not finite; it must be (6, 2) or None"
-            )
-        if EXPERT not in info.knows:
-            raise broken(world, "it shows a ground truth, but its info does not know 'expert'; add it, or give None")
-    return seen
+    if metres is not None and not (number and 0.0 <= metres <= FARTHEST):
+        raise broken(world, "its command_m is no number of metres from 0 on; give one, or None")
+    if seen.facts is not None:
+        _check_facts(world, seen.facts)
+    if seen.ground_truth is None:
+        return seen
+    truth = _numbers(world, "ground truth", seen.ground_truth, (LIGHTEMMA.plan_steps, 2))
+    if EXPERT not in info.knows:
+        raise broken(world, "it shows a ground truth, but its info does not know 'expert'; add it, or give None")
+    return replace(seen, ground_truth=truth)
 
 
 def label_of(world: World, info: WorldInfo) -> ExpertLabel | None:
@@ -107,11 +122,49 @@ def label_of(world: World, info: WorldInfo) -> ExpertLabel | None:
         return None
     if not isinstance(label, ExpertLabel):
         raise broken(world, f"label() gives {type(label).__name__}; it must give an ExpertLabel or None")
-    if np.shape(label.actions) != (LIGHTEMMA.plan_steps, 2) or not np.isfinite(label.actions).all():
-        raise broken(
-            world, f"its label has actions of the shape {np.shape(label.actions)} or not finite; they must be (6, 2)"
-        )
-    return label
+    actions = _numbers(world, "label's actions", label.actions, (LIGHTEMMA.plan_steps, 2))
+    valid: Any = label.valid
+    if not isinstance(valid, bool | np.bool_) or not isinstance(label.reason, str):
+        raise broken(world, "its label must have True or False as `valid`, and a text as `reason`")
+    words: Any = label.words
+    if words is not None and not (
+        isinstance(words, ExpertWords)
+        and all(isinstance(text, str) for text in (words.scene, words.intent, words.reason))
+    ):
+        raise broken(world, f"its label's words are {type(words).__name__}; they must be ExpertWords of texts, or None")
+    return replace(label, actions=actions, valid=bool(valid))
+
+
+def _numbers(world: World, what: str, value: object, shape: tuple[int, ...]) -> FloatArray:
+    """Finite numbers of a shape.
+
+    Args:
+        world: that gave them.
+        what: they are called.
+        value: anything.
+        shape: that they must have.
+    """
+    try:
+        found = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise broken(world, f"its {what} cannot be read as numbers; it must be an array of shape {shape}") from error
+    if found.shape != shape or not np.isfinite(found).all():
+        raise broken(world, f"its {what} has the shape {found.shape} or is not finite; it must be {shape}")
+    return found
+
+
+def _check_facts(world: World, facts: Any) -> None:
+    if not isinstance(facts, ObservedFacts):
+        raise broken(world, f"its facts are {type(facts).__name__}; they must be ObservedFacts or None")
+    try:
+        built = msgspec.to_builtins(facts)
+        finite = _all_finite(built)
+        if finite:
+            msgspec.convert(built, ObservedFacts)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise broken(world, f"its facts hold something of a wrong type ({error})") from error
+    if not finite:
+        raise broken(world, "its facts hold a number that is not finite; it must be None where it is unknown")
 
 
 def _check_camera(world: World, camera: Any) -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 from lightemma.closed_loop.records import EpisodeOutcome
 from lightemma.closed_loop.replay import ActorEntry, ReplayStep
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, parse_seeds
-from lightemma.closed_loop.world import CarState, Observation, World
+from lightemma.closed_loop.world import CarState, ExpertLabel, Observation, World
 from lightemma.closed_loop.world_factory import EpisodeChoice, Prepared, WorldFactory
 from lightemma.closed_loop.world_info import WorldInfo
 from lightemma.frame import Camera, FloatArray, Picture, Pose
@@ -236,6 +236,58 @@ class NoExpert(Pond):
 class SecretTruth(Pond):
     def observe(self) -> Observation:
         return Observation(CAMERA, ground_truth=np.zeros((6, 2)))
+
+
+class SpokenWords(Pond):
+    info = WorldInfo("pond", "a1b2", DT, INFO.knows | {"expert"})
+
+    def label(self) -> ExpertLabel:
+        return ExpertLabel(np.zeros((6, 2)), valid=True, words="I drive.")  # type: ignore[arg-type]
+
+
+class SaidYes(Pond):
+    info = WorldInfo("pond", "a1b2", DT, INFO.knows | {"expert"})
+
+    def label(self) -> ExpertLabel:
+        return ExpertLabel(np.zeros((6, 2)), valid="yes")  # type: ignore[arg-type]
+
+
+class WrittenLabel(Pond):
+    info = WorldInfo("pond", "a1b2", DT, INFO.knows | {"expert"})
+
+    def label(self) -> ExpertLabel:
+        return ExpertLabel("straight on", valid=True)  # type: ignore[arg-type]
+
+
+class LooseFacts(Pond):
+    def observe(self) -> Observation:
+        return Observation(CAMERA, facts={"light": object()})  # type: ignore[arg-type]
+
+
+class ListedCommand(Pond):
+    def observe(self) -> Observation:
+        return Observation(CAMERA, command=["left"])  # type: ignore[arg-type]
+
+
+class EndlessMetres(Pond):
+    def observe(self) -> Observation:
+        return Observation(CAMERA, command="left", command_m=10**400)
+
+
+class FarAway(Pond):
+    def step(self, speed: float, curvature: float) -> None:
+        super().step(speed, curvature)
+        self.state[0] = 1e308
+
+
+class StrangeLimits(Pond):
+    limits = "none"  # type: ignore[assignment]
+
+
+class Leaves(Pond):
+    @property
+    def over(self) -> bool:
+        raise SystemExit(3)
 
 
 class OtherVersion(Pond):
