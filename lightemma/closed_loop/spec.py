@@ -123,6 +123,8 @@ class LoopRules:
             raise UserError(
                 "`two_stage` drives every plan to its end; leave `real_time` and `replan` out.",
                 "two_stage",
+                "real_time",
+                "replan",
             )
         if not all(low <= side <= high for side, low, high in zip(self.size, SMALLEST, LARGEST, strict=True)):
             raise UserError(
@@ -135,7 +137,10 @@ class LoopRules:
 
         if self.two_stage is not None and self.collecting:
             raise UserError(
-                "`two_stage` drives single plans; leave `driver` mixture, `disturb` and `early_end` out.", "two_stage"
+                "`two_stage` drives single plans; leave `driver` mixture, `disturb` and `no_early_end` out.",
+                "two_stage",
+                "driver",
+                "disturb",
             )
 
     @property

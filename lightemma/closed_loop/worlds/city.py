@@ -32,12 +32,13 @@ from lightemma.observed_facts import ObservedFacts
 from lightemma.protocol import LIGHTEMMA
 from lightemma.simulation.actor_kinds import kind_named
 from lightemma.simulation.conditions import conditions_name, conditions_named, parse_conditions
-from lightemma.simulation.ego import Limits
+from lightemma.simulation.ego import EgoCar, Limits
 from lightemma.simulation.events import Event, Referee
-from lightemma.simulation.geometry import Area, Segment, box_corners
+from lightemma.simulation.geometry import Area, box_corners
 from lightemma.simulation.hazards import assess
 from lightemma.simulation.idm import Style, idm
 from lightemma.simulation.labels import Labeller
+from lightemma.simulation.mean_pairs import MotionRecorder, mean_pairs
 from lightemma.simulation.observed import observe_facts
 from lightemma.simulation.perturb import Perturbation, perturbed
 from lightemma.simulation.render import front_camera
@@ -363,23 +364,27 @@ class ImitatorDriver(PrivilegedDriver):
 
 
 def _idm_plan(simulation: CitySimulation) -> FloatArray:
-    """(6, 2) a plan of constant acceleration, and of arcs towards the route."""
+    """(6, 2) a plan of constant acceleration, and of arcs towards the route, as pairs of the car's motion by it."""
     steps, dt = LIGHTEMMA.plan_steps, LIGHTEMMA.dt
-    ego = simulation.ego
+    ego, limits = simulation.ego, simulation.ego.limits or Limits()
     leader = next((concern for concern in assess(simulation).concerns if concern.kind == "leader"), None)
     gap, other = (leader.distance, leader.speed) if leader else (math.inf, 0.0)
-    path, pose, speed = simulation.route.path, ego.pose, ego.speed
-    actions = np.zeros((steps, 2))
-    for step in range(steps):
-        wanted = idm(speed, simulation.setup.desired, gap, speed - other, Style())
-        before, speed = speed, max(0.0, speed + max(wanted, HARDEST) * dt)
+    path = simulation.route.path
+    car = EgoCar(ego.pose, ego.speed, ego.curvature, limits)
+    recorder = MotionRecorder(car, LIGHTEMMA)
+    ticks = round(dt * TICKS_PER_S)
+    for _ in range(steps):
+        before = car.speed
+        wanted = idm(before, simulation.setup.desired, gap, before - other, Style())
+        speed = max(0.0, before + max(wanted, HARDEST) * dt)
         gap += (other - (before + speed) / 2.0) * dt
-        at, _ = path.project(pose.x, pose.y)
-        curvature = _pursue(pose, path.pose(at + AIM_S * speed + AIM_M))
-        actions[step] = speed, min(max(curvature, -SHARPEST), SHARPEST)
-        distance = (before + speed) / 2.0 * dt
-        pose = Segment(pose.x, pose.y, pose.heading, curvature, distance).pose(distance)
-    return actions
+        at, _ = path.project(car.pose.x, car.pose.y)
+        curvature = _pursue(car.pose, path.pose(at + AIM_S * speed + AIM_M))
+        for tick in range(ticks):
+            car.step(speed, min(max(curvature, -SHARPEST), SHARPEST), dt / ticks, dt - tick * dt / ticks)
+        recorder.note()
+    # What the protocol measures on that motion: the loop drives pairs as what is measured.
+    return mean_pairs(recorder.motion, limits, LIGHTEMMA, made_up=False)
 
 
 def _pursue(pose: Pose, aim: Pose) -> float:
