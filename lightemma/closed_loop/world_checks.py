@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from dataclasses import replace
 from typing import Any
 
@@ -100,7 +101,7 @@ def checked_observation(world: World, info: WorldInfo, seen: object) -> Observat
     metres: Any = seen.command_m
     number = isinstance(metres, int | float) and not isinstance(metres, bool)
     if metres is not None and not (number and 0.0 <= metres <= FARTHEST):
-        raise broken(world, "its command_m is no number of metres from 0 on; give one, or None")
+        raise broken(world, f"its command_m is {reprlib.repr(metres)}; it must be metres from 0 on, or None")
     if seen.facts is not None:
         _check_facts(world, seen.facts)
     if seen.ground_truth is None:

@@ -163,7 +163,7 @@ def test_the_records_do_not_depend_on_how_episodes_are_computed_together(tmp_pat
         ("WrittenLabel", "its label's actions cannot be read as numbers"),
         ("LooseFacts", "its facts are dict"),
         ("ListedCommand", "its command is ['left']"),
-        ("EndlessMetres", "its command_m is no number of metres"),
+        ("EndlessMetres", "it must be metres from 0 on"),
         ("FarAway", "a number beyond 1e+08"),
         ("StrangeLimits", "its limits are str"),
         ("Leaves", "SystemExit: 3"),
