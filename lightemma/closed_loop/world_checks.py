@@ -157,15 +157,12 @@ def _numbers(world: World, what: str, value: object, shape: tuple[int, ...]) -> 
 def _check_facts(world: World, facts: Any) -> None:
     if not isinstance(facts, ObservedFacts):
         raise broken(world, f"its facts are {type(facts).__name__}; they must be ObservedFacts or None")
-    try:
-        built = msgspec.to_builtins(facts)
-        finite = _all_finite(built)
-        if finite:
-            msgspec.convert(built, ObservedFacts)
-    except (msgspec.ValidationError, TypeError) as error:
-        raise broken(world, f"its facts hold something of a wrong type ({error})") from error
-    if not finite:
-        raise broken(world, "its facts hold a number that is not finite; it must be None where it is unknown")
+    _plain(
+        world,
+        facts,
+        wrong="its facts hold something of a wrong type",
+        endless="its facts hold a number that is not finite; it must be None where it is unknown",
+    )
 
 
 def _check_camera(world: World, camera: Any) -> None:
@@ -192,15 +189,12 @@ def outcome_of(world: World, info: WorldInfo) -> EpisodeOutcome:
     outcome: Any = world.outcome()
     if not isinstance(outcome, EpisodeOutcome):
         raise broken(world, f"outcome() gives {type(outcome).__name__}; it must give an EpisodeOutcome")
-    try:
-        built = msgspec.to_builtins(outcome)
-        finite = _all_finite(built)
-        if finite:
-            msgspec.convert(built, EpisodeOutcome)
-    except (msgspec.ValidationError, TypeError) as error:
-        raise broken(world, f"the numbers of its outcome() are of a wrong type ({error})") from error
-    if not finite:
-        raise broken(world, "outcome() has a number that is not finite; it must be None where it is unknown")
+    built = _plain(
+        world,
+        outcome,
+        wrong="the numbers of its outcome() are of a wrong type",
+        endless="outcome() has a number that is not finite; it must be None where it is unknown",
+    )
     below = [
         name for name, value in built.items() if isinstance(value, int | float) and value < 0 and name != "progress"
     ]
@@ -225,15 +219,12 @@ def outcome_of(world: World, info: WorldInfo) -> EpisodeOutcome:
 
 def checked_replay(world: World, replay: Replay) -> Replay:
     """A replay whose file can be read again."""
-    try:
-        built = msgspec.to_builtins(replay)
-        finite = _all_finite(built)
-        if finite:
-            msgspec.convert(built, Replay)
-    except (msgspec.ValidationError, TypeError) as error:
-        raise broken(world, f"its replay_step() or actors() hold something of a wrong type ({error})") from error
-    if not finite:
-        raise broken(world, "its replay_step() or actors() hold a number that is not finite")
+    _plain(
+        world,
+        replay,
+        wrong="its replay_step() or actors() hold something of a wrong type",
+        endless="its replay_step() or actors() hold a number that is not finite",
+    )
     return replay
 
 
@@ -256,6 +247,27 @@ def actors_of(world: World) -> list[ActorEntry]:
 def broken(world: World, what: str) -> WorldFault:
     """The sentence about a world that breaks its contract."""
     return WorldFault(f"The world ({describe(type(world))}) breaks its contract: {what}.")
+
+
+def _plain(world: World, value: msgspec.Struct, *, wrong: str, endless: str) -> dict[str, Any]:
+    """A struct as plain values whose file can be read again: of the right types, all numbers finite.
+
+    Args:
+        world: that gave it.
+        value: the struct.
+        wrong: what is said of wrong types.
+        endless: what is said of numbers that are not finite.
+    """
+    try:
+        built: dict[str, Any] = msgspec.to_builtins(value)
+        finite = _all_finite(built)
+        if finite:
+            msgspec.convert(built, type(value))
+    except (msgspec.ValidationError, TypeError) as error:
+        raise broken(world, f"{wrong} ({error})") from error
+    if not finite:
+        raise broken(world, endless)
+    return built
 
 
 def _all_finite(value: object) -> bool:

@@ -321,37 +321,39 @@ class Meets(Incident):
         arrives = distance / max(speed, 0.5) + self.lag
         left = self.other - float(traffic.at[n] + traffic.front[n])
         traffic.desired[n] = min(max(left / max(arrives, 0.5), 1.5), 1.25 * usual)
+        self._meet(world, distance, left, usual, slows=slows, slowest=WALKS)
+
+    def _meet(
+        self, world: MovingWorld, distance: float, left: float, usual: float, *, slows: bool, slowest: float
+    ) -> None:
+        """Notes whether the ego is near, and the vehicle there; from then on it drives as it likes.
+
+        Args:
+            world: as it is now.
+            distance: metres from the ego to the place.
+            left: metres from the vehicle to the place.
+            usual: m/s as the vehicle likes to drive.
+            slows: whether the ego slows down for the place.
+            slowest: m/s that the ego is taken to drive at least.
+        """
+        speed, vehicle = float(world.traffic.speed[0]), float(world.traffic.speed[self.vehicle])
         near = distance < self.until + speed or (distance < SLOWS and slows)
-        comes = left / max(float(traffic.speed[n]), 1.0)
+        comes = left / max(vehicle, 1.0)
         # Who crawls is near for longer than 6 s, and is met by what comes no later than it does itself.
-        latest = max(6.0, distance / max(speed, WALKS) + 1.5)
+        latest = max(6.0, distance / max(speed, slowest) + 1.5)
         self._note(world, reached=near, met=near and -1.5 < comes < latest)
         if near:
             self.gone = True
-            traffic.desired[n] = usual
+            world.traffic.desired[self.vehicle] = usual
 
 
 @dataclass
-class MeetsInTurn(Incident):
+class MeetsInTurn(Meets):
     """As `Meets`, before a turn or a roundabout, for which every driver slows down.
 
     The ego is taken to drive as fast as it does now, or as the bends of its way allow; when it waits or is near, the other
     drives as it likes.
-
-    Attributes:
-        vehicle: its row.
-        own: metres along the ego's route of the place.
-        other: metres along the vehicle's route of the same place.
-        until: metres before the place, and one second more, at which the ego is near.
-        lag: seconds by which it comes after the ego.
     """
-
-    vehicle: int
-    own: float
-    other: float
-    until: float
-    lag: float = 0.0
-    gone: bool = field(default=False, init=False)
 
     def look(self, world: MovingWorld) -> None:
         """Adapts the vehicle's speed."""
@@ -368,14 +370,7 @@ class MeetsInTurn(Incident):
         arrives *= max(distance, 0.0) / max(len(permitted) * STEP, STEP)
         left = self.other - float(traffic.at[n] + traffic.front[n])
         traffic.desired[n] = min(max(left / max(arrives + self.lag, 0.5), SLOWEST), 1.35 * usual)
-        near = distance < self.until + speed or (distance < SLOWS and slow)
-        comes = left / max(float(traffic.speed[n]), 1.0)
-        # Who is slow is near for longer.
-        latest = max(6.0, distance / max(speed, 1.0) + 1.5)
-        self._note(world, reached=near, met=near and -1.5 < comes < latest)
-        if near:
-            self.gone = True
-            traffic.desired[n] = usual
+        self._meet(world, distance, left, usual, slows=slow, slowest=1.0)
 
 
 @dataclass
