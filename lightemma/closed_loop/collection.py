@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from typing import Any, cast
 
 from lightemma.closed_loop.recorded_drive import DriveRecorder, driving_named
-from lightemma.closed_loop.worker_processes import ignore_endings, shielded
+from lightemma.closed_loop.worker_processes import answer_requests, ignore_endings, shielded
 from lightemma.errors import UserError
 from lightemma.simulation.dataset.drives import Drive
 from lightemma.simulation.dataset.writer import DatasetWriter, Layout, check_version
@@ -256,27 +256,14 @@ class _Worker:
 
 def _serve(connection: Connection, settings: _Settings) -> None:
     """Runs in the other process: makes scenes until the connection ends."""
-    import traceback
-
     ignore_endings()
     maker: _SceneMaker | None = None
-    while True:
-        try:
-            drive, place = connection.recv()
-        except (EOFError, OSError):
-            break
-        try:
-            maker = maker or _SceneMaker(settings)
-            answer: tuple[bool, Any] = True, maker.make(drive, place)
-        except Exception as error:
-            if not isinstance(error, UserError):
-                error.add_note(traceback.format_exc())  # tracebacks are not pickled
-            answer = False, error
-        try:
-            connection.send(answer)
-        except OSError:
-            break
-        except Exception:  # an error that cannot be sent as it is
-            connection.send((False, RuntimeError(repr(answer[1]))))
+
+    def make(request: tuple[Any, Any]) -> Any:
+        nonlocal maker
+        maker = maker or _SceneMaker(settings)
+        return maker.make(*request)
+
+    answer_requests(connection, make)
     if maker:
         maker.close()

@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 
 from lightemma.closed_loop.episode import DecisionPoint
 from lightemma.closed_loop.host_core import BlindScores, Due, EpisodeTask, WorldHostCore
-from lightemma.closed_loop.worker_processes import ignore_endings, shielded
+from lightemma.closed_loop.worker_processes import answer_requests, ignore_endings, shielded
 from lightemma.closed_loop.world_factory import WorldFactory
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray
@@ -224,26 +224,8 @@ class ProcessHost:
 
 def _serve(connection: Connection, factory: WorldFactory) -> None:
     """Runs in the other process: answers requests until the connection ends."""
-    import traceback
-
     # The process of the run decides what ends, and whether the episodes in progress are driven to their next decision.
     ignore_endings()
     core = WorldHostCore(factory)
-    while True:
-        try:
-            what, *arguments = connection.recv()
-        except (EOFError, OSError):
-            break
-        try:
-            answer: tuple[bool, Any] = True, getattr(core, what)(*arguments)
-        except Exception as error:
-            if not isinstance(error, UserError):
-                error.add_note(traceback.format_exc())  # tracebacks are not pickled
-            answer = False, error
-        try:
-            connection.send(answer)
-        except OSError:
-            break
-        except Exception:  # an error that cannot be sent as it is
-            connection.send((False, RuntimeError(repr(answer[1]))))
+    answer_requests(connection, lambda request: getattr(core, request[0])(*request[1:]))
     core.close()

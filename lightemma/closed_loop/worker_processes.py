@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from typing import Any
+
+from lightemma.errors import UserError
 
 
 def endings() -> list[signal.Signals]:
@@ -33,3 +38,31 @@ def ignore_endings() -> None:
         signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, endings())
+
+
+def answer_requests(connection: Connection, act: Callable[[Any], Any]) -> None:
+    """Answers what comes over a connection until it ends, in a process that does nothing else.
+
+    An answer is a pair: True and what ``act`` gives, or False and the exception that it raised.
+
+    Args:
+        connection: to the process of the command.
+        act: is given each request.
+    """
+    while True:
+        try:
+            request = connection.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            answer: tuple[bool, Any] = True, act(request)
+        except Exception as error:
+            if not isinstance(error, UserError):
+                error.add_note(traceback.format_exc())  # tracebacks are not pickled
+            answer = False, error
+        try:
+            connection.send(answer)
+        except OSError:
+            return
+        except Exception:  # an error that cannot be sent as it is
+            connection.send((False, RuntimeError(repr(answer[1]))))
