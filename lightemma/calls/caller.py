@@ -249,7 +249,7 @@ class ModelCaller:
         """Waits for a place in the pool, and for dollars: the moment the place was given, and what was set aside."""
         context = self._context
         while True:
-            place = await context.limits.pool.acquire(request.place)
+            place = await context.limits.pool.acquire(request.place, self._backend.config.name)
             try:
                 context.cancellation.check()
                 return place, context.budget.reserve(self._highest_cost(most_input, self._most_output(request)))

@@ -283,3 +283,76 @@ def test_the_end_is_that_of_all_runs_on_a_provider():
     assert not pool.at_the_end
     pool.left("long run", None)
     assert pool.at_the_end
+
+
+class Busy(World):
+    """A provider without places: the more calls, the slower; beyond ``capacity`` fewer are answered per second."""
+
+    async def run(self, seconds: float) -> None:
+        end = self.now + seconds
+        while self.now < end:
+            while self.pool.room > 0:
+                started = await self.pool.acquire()
+                self.flying += 1
+                over = max(0.0, self.flying / self.capacity - 1.0)
+                takes = self.latency * self.rng.uniform(0.7, 1.3) * (1.0 + 2.0 * over)
+                heapq.heappush(self._events, (self.now + takes, next(self._order), started, True))
+            self.now, _, started, _ = heapq.heappop(self._events)
+            self.flying -= 1
+            self.log.append((self.now, True))
+            self.pool.release(started)
+
+
+@pytest.mark.parametrize("latency", [1.0, 10.0])
+def test_a_server_that_slows_down_is_not_flooded(latency):
+    made = Busy(CallPool(clock=lambda: made.now), 24, latency)
+    asyncio.run(made.run(200 * latency))
+    assert made.since(120 * latency)[0] >= 0.9
+    assert 18 <= made.pool.level <= 34
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_an_old_limit_is_found_again_soon(seed):
+    there = world(40, seed=seed)
+    asyncio.run(there.run(40))
+    there.capacity = 10
+    asyncio.run(there.run(30))
+    assert there.pool.level <= 11
+    there.capacity = 40
+    asyncio.run(there.run(8 * 1.3))  # eight of the longest round trips
+    assert there.pool.level >= 36
+
+
+@pytest.mark.parametrize("latency", [1.0, 6.0])
+def test_a_limit_of_calls_per_second_is_found_as_a_rate(latency):
+    rate, rng = 5.0, random.Random(5)
+
+    async def drive() -> tuple[int, int]:
+        loop = asyncio.get_running_loop()
+        limits = ProviderLimits(Limits(), clock=loop.time)
+        credit, then, taken, refused = rate, 0.0, 0, 0
+
+        async def one(_: int) -> None:
+            nonlocal credit, then, taken, refused
+            while True:
+                place = await limits.pool.acquire()
+                now = loop.time()
+                credit, then = min(rate, credit + (now - then) * rate), now
+                if credit >= 1.0:
+                    credit -= 1.0
+                    await asyncio.sleep(latency * rng.uniform(0.7, 1.3))
+                    limits.pool.release(place)
+                    taken += now >= 300
+                    return
+                await asyncio.sleep(0.02)
+                limits.pool.release(place, "rate_limited")
+                refused += now >= 300
+                await asyncio.sleep(rng.uniform(0.2, 1.0))
+
+        items = itertools.takewhile(lambda _: loop.time() < 500, itertools.count())
+        await run_concurrently(items, one, CallContext(limits, Monitor("run"), Cancellation()))
+        return taken, refused
+
+    taken, refused = in_simulated_time(drive())
+    assert taken >= 0.93 * rate * 200
+    assert refused < 0.02 * taken
