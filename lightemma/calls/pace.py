@@ -17,7 +17,7 @@ WITHIN_ANSWERS = 1000
 FEW = 16
 MARGIN = 1.03
 #: Calls are sent this much faster than the rate that was found, so that a rate that rises is seen; so many more are refused.
-ABOVE = 1.008
+ABOVE = 1.004
 #: Calls sent without a refusal after which the rate is raised, and by how much at first.
 CALM = 120
 #: The same for a rate that has just been found, perhaps over a bad moment.
