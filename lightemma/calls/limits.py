@@ -18,6 +18,7 @@ from contextlib import suppress
 
 from lightemma.backends.config import Limits
 from lightemma.calls.climb import KNEE, Climb, Work
+from lightemma.calls.level_history import LevelHistory
 from lightemma.calls.pace import Pace
 from lightemma.failures import failure_kind
 
@@ -81,6 +82,7 @@ class CallPool:
         self.adapts = fixed is None
         self.level: float = float(fixed) if fixed is not None else min(FIRST_LEVEL, highest)
         self.in_flight = 0
+        self.history = LevelHistory(clock, self.level)
         #: Called whenever a place is released or the level changes.
         self.listeners: list[Callable[[], None]] = []
         self._highest = highest
@@ -185,6 +187,7 @@ class CallPool:
                 self._refused(started, flying, retry_after_s)
             elif failure is None:
                 self._answered(started, full)
+            self.history.note(self.level)
             self._reorder()
         self._admit()
         for listener in self.listeners:

@@ -107,6 +107,22 @@ class StoppingEntry(msgspec.Struct, frozen=True):
     decided: str | None = None
 
 
+class ConcurrencyEntry(msgspec.Struct, frozen=True):
+    """How many calls at a time a model's provider was allowed while a session drove a run: what its latencies depend on.
+
+    Attributes:
+        began: when the session began with the run.
+        role: of the model. Models of one provider share the number.
+        fixed: the number that the command or the model's file set; None where it was found during the run.
+        levels: pairs of seconds after ``began`` and the number from then on; changes below 10 % are left out.
+    """
+
+    began: str
+    role: str
+    fixed: int | None = None
+    levels: tuple[tuple[float, int], ...] = ()
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """manifest.json of one run.
 
@@ -124,6 +140,7 @@ class Manifest(msgspec.Struct, frozen=True):
         gpu_seconds: of this machine's GPUs.
         calls: recorded calls, once the run has been driven; None in files of 0.1.
         cached_calls: of these, answered from the response cache: asked by another run, or by an earlier session of this one.
+        concurrency: of each session and model that was asked, the newest 50 of them.
         imported: where an imported run comes from.
         stopping: how it was looked at, if it stops once it is decided.
         probe: what was changed on the way to the planner, and of which run; None for a run of untouched frames.
@@ -149,6 +166,7 @@ class Manifest(msgspec.Struct, frozen=True):
     gpu_seconds: float | None = None
     calls: int | None = None
     cached_calls: int | None = None
+    concurrency: tuple[ConcurrencyEntry, ...] = ()
     imported: dict[str, Any] | None = None
     stopping: StoppingEntry | None = None
     probe: ProbeEntry | None = None

@@ -219,7 +219,9 @@ class RunWriter:
         before = {role: entry.answered_as for role, entry in existing.models.items()}
         now = {role: entry.answered_as or before.get(role) for role, entry in manifest.models.items()}
         manifest = manifest.answered_by(now)
-        return msgspec.structs.replace(manifest, started=existing.started, gpu_seconds=existing.gpu_seconds)
+        return msgspec.structs.replace(
+            manifest, started=existing.started, gpu_seconds=existing.gpu_seconds, concurrency=existing.concurrency
+        )
 
     def _mend(self) -> None:
         """Cuts a torn last line off, so that the next line does not continue it."""

@@ -37,6 +37,7 @@ from lightemma.run_folder.records import FrameRecord
 from lightemma.run_folder.store import RunWriter, count_calls
 from lightemma.serving.pool import ServerPool
 from lightemma.sessions.batch import POLL_S
+from lightemma.sessions.concurrency_entries import SessionConcurrency
 from lightemma.sessions.constraints_check import check_constraint
 from lightemma.sessions.jobs import Job
 
@@ -150,10 +151,13 @@ class Run:
     begun: float = field(default_factory=time.monotonic)
     answering: Mapping[str, Answering] | None = None
     _gpu_seconds_before: float | None = None
+    _concurrency: SessionConcurrency = field(init=False)
     _noted: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self._gpu_seconds_before = self.writer.manifest.gpu_seconds
+        limits = {role: one.limits for role, one in zip(self.calls, self.contexts, strict=False)}
+        self._concurrency = SessionConcurrency(self.writer.manifest.concurrency, limits)
 
     def append(self, record: FrameRecord) -> None:
         """Writes a frame.
@@ -189,7 +193,8 @@ class Run:
     def known(self) -> Manifest:
         """The manifest with the models that answered and the GPU time, as far as they are known now."""
         manifest = self.writer.manifest.answered_by(self._names())
-        return msgspec.structs.replace(manifest, gpu_seconds=self.gpu_seconds)
+        concurrency = self._concurrency.entries()
+        return msgspec.structs.replace(manifest, gpu_seconds=self.gpu_seconds, concurrency=concurrency)
 
     def outcome(
         self,

@@ -35,7 +35,7 @@ async def drive_run(
     planner: Planner,
     backends: Mapping[str, Backend],
     frames: Sequence[Frame],
-    concurrency: int = 1,
+    concurrency: int | None = 1,
     watch: Callable[[Monitor], None] | None = None,
 ) -> RunOutcome:
     """One session of a run, without a cache."""

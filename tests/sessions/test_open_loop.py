@@ -17,14 +17,17 @@ from lightemma.backends.config import Limits, ModelConfig
 from lightemma.backends.replay import Recorded, ReplayBackend
 from lightemma.backends.scripted import ScriptedBackend
 from lightemma.calls.health import CONFIRMED
+from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
 from lightemma.errors import UserError
 from lightemma.evaluation.scores import load_scores
 from lightemma.frame import Frame
 from lightemma.planners.baselines import ConstantAction
 from lightemma.planners.chain_of_thought import ChainOfThought
+from lightemma.run_folder.manifest import ConcurrencyEntry
 from lightemma.run_folder.records import STAGES
 from lightemma.run_folder.store import read_frames, read_manifest
+from lightemma.sessions.concurrency_entries import SessionConcurrency
 from lightemma.sessions.session import RunOutcome
 from tests.conftest import STEADY_TEXT, make_frame, make_frames
 from tests.sessions.one_run import drive_run
@@ -330,3 +333,30 @@ def test_the_live_view_counts_frames_of_an_earlier_session(tmp_path):
     seen: list[Monitor] = []
     asyncio.run(one_session(tmp_path / "vlm", good_backend(), FRAMES[:2], watch=seen.append))
     assert [(monitor.kept, monitor.done, monitor.frames) for monitor in seen] == [(2, 0, 2)]
+
+
+def test_the_manifest_says_how_many_calls_at_a_time_were_allowed(tmp_path):
+    drive_once(tmp_path / "alone", good_backend(), concurrency=1)
+    (entry,) = read_manifest(tmp_path / "alone").concurrency
+    assert (entry.role, entry.fixed, entry.levels) == ("main", 1, ((0.0, 1),))
+    # A session in which nobody was asked adds nothing.
+    drive_once(tmp_path / "alone", good_backend(), concurrency=4)
+    assert read_manifest(tmp_path / "alone").concurrency == (entry,)
+
+
+def test_a_session_adds_its_level_to_those_before():
+    before = ConcurrencyEntry("2026-01-01T00:00:00+00:00", "main", 1, ((0.0, 1),))
+    limits = ProviderLimits(Limits(concurrency=3))
+    known = SessionConcurrency((before,), {"main": limits})
+    assert known.entries() == (before,)
+    limits.answers += 1
+    first, second = known.entries()
+    assert (first, second.fixed, second.levels) == (before, 3, ((0.0, 3),))
+
+
+def test_an_adapting_level_is_noted_over_time(tmp_path):
+    asyncio.run(drive_run(tmp_path / "run", ChainOfThought(), {"main": good_backend()}, FRAMES, None))
+    (entry,) = read_manifest(tmp_path / "run").concurrency
+    assert entry.fixed is None
+    assert entry.levels[0] == (0.0, 8)
+    assert all(after >= before for (before, _), (after, _) in zip(entry.levels, entry.levels[1:], strict=False))

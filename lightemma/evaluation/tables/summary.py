@@ -16,6 +16,7 @@ from lightemma.evaluation.study import Mask, Pair, Study
 from lightemma.evaluation.tables.base import Table
 from lightemma.frame import FloatArray
 from lightemma.run_folder.inputs import InputsEntry
+from lightemma.run_folder.manifest import Manifest
 from lightemma.run_folder.records import is_call_error, is_format_error
 
 #: The columns of a summary that fit on a printed page.
@@ -73,6 +74,10 @@ class SummaryRow:
         carrying_frames: number of frames, the fewest that hold half of the sum of the sizes of all differences
         inputs: what the planner was told of each frame: pictures, motion, a command, examples; and how many answers were asked
             for
+        concurrent_calls: how many calls at a time its providers were allowed, lowest-highest; latencies grow with it. Empty
+            where no model was asked, or by an older program
+        latency_alone_s: seconds per ok frame, mean, of a run whose calls were made one at a time (``--concurrency 1``): the
+            latency that depends on nothing else; empty for other runs
     """
 
     run: str
@@ -116,6 +121,8 @@ class SummaryRow:
     runaway_frames: int
     carrying_frames: int
     inputs: str
+    concurrent_calls: str
+    latency_alone_s: float
 
 
 class Summary(Table[SummaryRow]):
@@ -197,7 +204,17 @@ def summary_row(study: Study, run: RunScores, mask: Mask, diff: Interval, pair: 
         runaway_frames=apart.runaways,
         carrying_frames=apart.carrying,
         inputs=manifest.known_inputs.words if manifest else InputsEntry().words,
+        concurrent_calls=concurrent_calls(manifest) if manifest else "",
+        latency_alone_s=mean(latency) if manifest and concurrent_calls(manifest) == "1" else float("nan"),
     )
+
+
+def concurrent_calls(manifest: Manifest) -> str:
+    """How many calls at a time were allowed, lowest-highest over its sessions and models; empty if that is not known."""
+    levels = [level for entry in manifest.concurrency for _, level in entry.levels]
+    if not levels:
+        return ""
+    return str(levels[0]) if min(levels) == max(levels) else f"{min(levels)}-{max(levels)}"
 
 
 def _data_name(run: RunScores) -> str:
