@@ -26,7 +26,8 @@ input_tokens, output_tokens, reasoning_tokens, cost_usd, cost_usd_per_frame,
 diff_vs_baseline, ci_low, ci_high, significant,
 format_error_rate_ci_low, format_error_rate_ci_high, call_error_rate_ci_low, call_error_rate_ci_high,
 miss_rate_2m_ci_low, miss_rate_2m_ci_high, few_events,
-diff_median, diff_capped, runaway_frames, carrying_frames, inputs
+diff_median, diff_capped, runaway_frames, carrying_frames, inputs,
+concurrent_calls, latency_alone_s
 """
 CONTRACT = {
     "summary": SUMMARY,
