@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -11,20 +12,22 @@ from lightemma.frame import Camera, FloatArray
 from lightemma.simulation.render.base import GROUND, SCENERY, Layers, Pixels, Renderer, RenderError
 from lightemma.simulation.render.camera_effects import as_taken
 from lightemma.simulation.render.meshes.ground import ground_colour
-from lightemma.simulation.render.meshes.mesh import IntArray, Layer, Mesh, Surface
+from lightemma.simulation.render.meshes.mesh import BoolArray, IntArray, Layer, Surface
 from lightemma.simulation.render.meshes.scene import (
     Placed,
     PlacedHalos,
+    SignalLook,
     city_halos,
     city_mesh,
     placed_things,
     shape_of,
 )
-from lightemma.simulation.render.meshes.shapes import Outfit, Shape
+from lightemma.simulation.render.meshes.shapes import Halo, Outfit
 from lightemma.simulation.render.painter_backdrop import Backdrop, backdrop
 from lightemma.simulation.render.painter_canvas import Canvas
-from lightemma.simulation.render.painter_layers import paint_layers
-from lightemma.simulation.render.painter_view import shape_reach, view_edges
+from lightemma.simulation.render.painter_faces import Eye, Faces, Placement, eye_of, faces_of, joined, placed
+from lightemma.simulation.render.painter_layers import paint_view
+from lightemma.simulation.render.painter_view import beside, view_edges, view_of
 from lightemma.simulation.render.palettes import linear, look_of
 from lightemma.simulation.render.pinhole import drawn_at
 from lightemma.simulation.render.street_light import lamp_heads, street_light
@@ -34,6 +37,25 @@ _FARTHEST = 190.0
 _FINE_NEARER = 28.0
 #: Metres outside the view at which neither a thing nor the glow of its lamps reaches into the picture.
 _HALO_REACH = 15.0
+_FINE = 2
+"""Spots painted per pixel along each side."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """The shape of a thing as the painter takes it, and metres from its origin to its farthest corner, with a margin for rounding."""
+
+    faces: Faces
+    halos: tuple[Halo, ...]
+    reach: float
+
+
+@lru_cache(maxsize=600)
+def _body(key: Outfit | SignalLook) -> _Body:
+    """The shape of everything that looks like this, in whatever city."""
+    shape = shape_of(key)
+    farthest = np.linalg.norm(shape.mesh.corners, axis=1) + np.linalg.norm(shape.mesh.upright, axis=1)
+    return _Body(faces_of(shape.mesh), shape.halos, float(farthest.max(initial=0.0)) + 0.01)
 
 
 class PainterRenderer(Renderer):
@@ -59,43 +81,38 @@ class PainterRenderer(Renderer):
         self._city = city
         self._look = look_of(city.conditions, city.seed)
         mesh = city_mesh(city, self._look, fine=False)
-        self._static = mesh.chosen(np.flatnonzero(mesh.layers != Layer.GROUND))
-        self._reach = self._reaches(self._static)
+        self._static = faces_of(mesh.chosen(np.flatnonzero(mesh.layers != Layer.GROUND)))
         #: The same with the faces that turn to the camera, and a margin for rounding.
-        upright = np.linalg.norm(self._static.upright, axis=1)
-        self._extent = self._reach + 0.01
-        if len(upright):
+        self._extent = self._static.reach + 0.01
+        if len(self._extent):
+            upright = np.hypot(*self._static.upright)
             self._extent += np.maximum.reduceat(upright, self._static.starts)
         self._ground = linear(np.array(ground_colour(city)))
         self._lights = street_light(city) if self._look.lamps > 0 else None
         self._heads = lamp_heads(city)
         self._street_lamps = city_halos(city, self._look)
-        self._shapes: dict[object, Shape] = {}
         self._backdrops: dict[tuple[object, ...], Backdrop] = {}
-
-    @staticmethod
-    def _reaches(mesh: Mesh) -> FloatArray:
-        """(f,) metres from a face's anchor to its farthest corner, so that large faces are not lost."""
-        corner = np.linalg.norm(mesh.corners - np.repeat(mesh.anchors, mesh.counts, axis=0), axis=1)
-        return np.maximum.reduceat(corner, mesh.starts) if len(corner) else corner
 
     def draw(self, state: WorldState, camera: Camera, size: tuple[int, int], seed: int) -> Pixels:
         """The picture of a moment; see :meth:`Renderer.draw`."""
-        camera = drawn_at(camera, size)
-        mesh, _, glowing = self._scene(state, camera)
-        canvas = Canvas(self._backdrop(camera), camera, self._look, state.ego.pose, 2)
-        street = None if self._lights is None else self._lights.at(mesh.anchors[:, :2])
-        canvas.paint(mesh, street, self._heads)
+        eye = eye_of(drawn_at(camera, size), state.ego.pose)
+        faces, _, glowing = self._scene(state, eye)
+        canvas = Canvas(self._backdrop(eye.camera), eye, self._look, _FINE)
+        view = view_of(faces, eye, _FINE)
+        street = None
+        if self._lights is not None and view is not None:
+            street = self._lights.at(faces.anchors[:2, view.order].T)
+        canvas.paint(view, street, self._heads)
         canvas.glow(glowing)
         return as_taken(canvas.pixels(), self._look, seed)
 
     def layers(self, state: WorldState, camera: Camera, size: tuple[int, int]) -> Layers:
         """Depth and identity of every pixel, by the same faces in the same order; see :meth:`Renderer.layers`."""
-        camera = drawn_at(camera, size)
-        mesh, owners, _ = self._scene(state, camera)
-        return paint_layers(mesh, owners, camera, state.ego.pose)
+        eye = eye_of(drawn_at(camera, size), state.ego.pose)
+        faces, owners, _ = self._scene(state, eye)
+        return paint_view(faces, owners, eye)
 
-    def _scene(self, state: WorldState, camera: Camera) -> tuple[Mesh, IntArray, list[PlacedHalos]]:
+    def _scene(self, state: WorldState, eye: Eye) -> tuple[Faces, IntArray, list[PlacedHalos]]:
         """The faces that may be seen, in the world frame, whose each is, and what glows.
 
         Raises:
@@ -104,28 +121,42 @@ class PainterRenderer(Renderer):
         city = self._city
         if city is None:
             raise RenderError("no city was loaded.")
-        ego = state.ego.pose
-        ahead = np.array([math.cos(ego.heading), math.sin(ego.heading)])
-        away = self._static.anchors[:, :2] - (ego.x, ego.y)
-        far = np.linalg.norm(away, axis=1)
-        edges = view_edges(camera, ego)
-        near = (far < _FARTHEST + self._reach) & (away @ ahead > -self._reach)
-        near &= edges.by(self._static.anchors) < self._extent
-        # Leave out windows and other parts smaller than a pixel; leaves are sized elsewhere.
-        near &= (self._static.surfaces == Surface.LEAF) | (2 * self._reach * camera.intrinsic[0, 0] > 1.3 * far)
-        parts, glowing = [self._static.chosen(np.flatnonzero(near))], list(self._street_lamps)
+        edges = view_edges(eye)
+        near = np.flatnonzero(self._near(eye, edges))
+        parts, glowing = [self._static.chosen(near)], list(self._street_lamps)
         owners = [np.where(parts[0].layers == Layer.STANDING, SCENERY, GROUND)]
-        for thing in self._things(city, state):
-            out = float(edges.by(np.array([[thing.pose.x, thing.pose.y, thing.height]]))[0])
+        things = self._things(city, state)
+        places = np.array([(thing.pose.x, thing.pose.y, thing.height) for thing in things]).reshape(-1, 3)
+        bodies: list[Faces] = []
+        at: list[Placement] = []
+        whose: list[int] = []
+        for thing, out in zip(things, beside(edges, eye, places.T).tolist(), strict=True):
             if out > _HALO_REACH:
                 continue
-            shape = self._shape(thing)
-            if out < shape_reach(shape.mesh):
-                parts.append(shape.mesh.placed(thing.pose, thing.height))
-                owners.append(np.full(len(shape.mesh.counts), thing.owner))
-            if shape.halos:
-                glowing.append(PlacedHalos(thing.pose, thing.height, shape.halos))
-        return Mesh.joined(parts), np.concatenate(owners), glowing
+            body = _body(thing.key)
+            if out < body.reach:
+                bodies.append(body.faces)
+                at.append(Placement(thing.pose, thing.height))
+                whose.append(thing.owner)
+            if body.halos:
+                glowing.append(PlacedHalos(thing.pose, thing.height, body.halos))
+        if bodies:
+            faces, parts_of = placed(bodies, at, eye.place)
+            parts.append(faces)
+            owners.append(np.array(whose)[parts_of])
+        return joined(parts), np.concatenate(owners), glowing
+
+    def _near(self, eye: Eye, edges: FloatArray) -> BoolArray:
+        """(f,) which faces of the city may be in the picture and large enough to be seen."""
+        static = self._static
+        x, y = static.anchors[0] - eye.ego.x, static.anchors[1] - eye.ego.y
+        far = np.sqrt(x**2 + y**2)
+        near: BoolArray = (far < _FARTHEST + static.reach) & (eye.ahead[0] * x + eye.ahead[1] * y > -static.reach)
+        near &= beside(edges, eye, static.anchors) < self._extent
+        # Leave out windows and other parts smaller than a pixel; leaves are sized elsewhere.
+        near &= (static.surfaces == Surface.LEAF) | (2 * static.reach * eye.camera.intrinsic[0, 0] > 1.3 * far)
+        near &= static.facing(eye.place)
+        return near
 
     def close(self) -> None:
         """Releases the city."""
@@ -143,17 +174,10 @@ class PainterRenderer(Renderer):
                 kept.append(thing)
         return kept
 
-    def _shape(self, thing: Placed) -> Shape:
-        if thing.key not in self._shapes:
-            if len(self._shapes) > 600:
-                self._shapes.clear()
-            self._shapes[thing.key] = shape_of(thing.key)
-        return self._shapes[thing.key]
-
     def _backdrop(self, camera: Camera) -> Backdrop:
         key = (camera.size, camera.intrinsic.tobytes(), camera.rotation.tobytes(), camera.translation.tobytes())
         if key not in self._backdrops:
             if len(self._backdrops) > 4:
                 self._backdrops.clear()
-            self._backdrops[key] = backdrop(camera, self._look, self._ground)
+            self._backdrops[key] = backdrop(camera, self._look, self._ground, _FINE)
         return self._backdrops[key]

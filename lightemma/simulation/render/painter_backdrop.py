@@ -17,24 +17,32 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Mask:
+    """Where and how much something is blended in: the levels 0 … 255 of a part of the canvas, and its edges there."""
+
+    levels: Image
+    box: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Backdrop:
-    """What depends on camera and weather only.
+    """What depends on camera and weather only, as large as the canvas.
 
     Attributes:
         picture: sky over bare ground, without haze on the ground.
-        haze: 0 … 255: how much of each ground pixel is haze; 0 in the sky.
-        sheen: the same for the sky that a wet ground mirrors.
-        beam: how bright the ego's head lamps make the ground.
+        haze: how much of each ground pixel is haze.
+        sheen: the same for the sky that a wet ground mirrors; None where it is dry.
+        beam: how bright the ego's head lamps make the ground; None where they are off.
     """
 
     picture: Image
-    haze: Image
-    sheen: Image
-    beam: Image
+    haze: Mask | None
+    sheen: Mask | None
+    beam: Mask | None
 
 
-def backdrop(camera: Camera, look: Look, ground: FloatArray) -> Backdrop:
-    """Sky and ground of a camera; ``ground`` is (3,) of linear colour."""
+def backdrop(camera: Camera, look: Look, ground: FloatArray, fine: int) -> Backdrop:
+    """Sky and ground of a camera; ``ground`` is (3,) of linear colour, ``fine`` the spots a pixel along each side."""
     from PIL import Image
 
     assert camera.size is not None
@@ -44,26 +52,41 @@ def backdrop(camera: Camera, look: Look, ground: FloatArray) -> Backdrop:
     inverse: FloatArray = np.linalg.inv(camera.intrinsic).astype(np.float64, copy=False)
     rays = times(times(pixels, inverse.T), rotation_matrix(camera.rotation).T)
     rays /= np.sqrt(np.sum(rays**2, axis=1, keepdims=True))
-    up = rays[:, 2:]
-    share = np.sqrt(np.clip(up * 1.25, 0.0, 1.0))
+    above, below = rays[:, 2] > 0, np.flatnonzero(rays[:, 2] < 0)
+    share = np.sqrt(np.clip(rays[above, 2:] * 1.25, 0.0, 1.0))
     low, high = np.array(look.sky_low), np.array(look.sky_high)
-    sky = low + (high - low) * share
     lit = ground * (np.array(look.above) + np.array(look.sunlight) * look.sun[2])
-    colours = np.where(up > 0, sky, lit)
-    distance = camera.translation[2] / np.maximum(-up[:, 0], 1e-6)
-    haze = np.where(up[:, 0] < 0, 1.0 - np.exp(-distance / look.haze), 0.0)
-    edge = 1.0 - np.clip(-up[:, 0], 0, 1)
-    sheen = np.where(up[:, 0] < 0, 0.6 * look.wet * (0.05 + 0.95 * edge**5), 0.0)
+    bytes_shown = np.empty((width * height, 3), dtype=np.uint8)
+    bytes_shown[:] = as_bytes(shown(lit, look.exposure))
+    bytes_shown[above] = as_bytes(shown(low + (high - low) * share, look.exposure))
 
-    ahead = rays[:, 0] / np.maximum(-up[:, 0], 1e-6) * camera.translation[2] + camera.translation[0] - 3.4
-    aside = rays[:, 1] / np.maximum(-up[:, 0], 1e-6) * camera.translation[2]
-    beam = np.exp(-((aside / np.maximum(ahead, 1.0)) ** 2) * 9) / (1 + 0.002 * np.clip(ahead, 0, 1e3) ** 2)
-    beam = np.where((up[:, 0] < 0) & (ahead > 0), beam * np.clip((ahead - 1.5) / 7.5, 0, 1), 0.0)
+    x, y, down = rays[below, 0], rays[below, 1], -rays[below, 2]
+    distance = camera.translation[2] / np.maximum(down, 1e-6)
+    haze = 1.0 - np.exp(-distance / look.haze)
+    sheen = beam = None
+    if look.wet > 0:
+        sheen = 0.6 * look.wet * (0.05 + 0.95 * (1.0 - np.clip(down, 0, 1)) ** 5)
+    if look.lamps > 0:
+        ahead = x / np.maximum(down, 1e-6) * camera.translation[2] + camera.translation[0] - 3.4
+        aside = y / np.maximum(down, 1e-6) * camera.translation[2]
+        beam = np.exp(-((aside / np.maximum(ahead, 1.0)) ** 2) * 9) / (1 + 0.002 * np.clip(ahead, 0, 1e3) ** 2)
+        beam = np.where(ahead > 0, beam * np.clip((ahead - 1.5) / 7.5, 0, 1), 0.0)
 
-    def mask(values: FloatArray) -> Image.Image:
-        return Image.fromarray(np.rint(values * 255).astype(np.uint8).reshape(height, width))
+    def mask(values: FloatArray | None) -> Mask | None:
+        if values is None:
+            return None
+        levels = np.zeros(width * height, dtype=np.uint8)
+        levels[below] = np.rint(values * 255)
+        whole = Image.fromarray(levels.reshape(height, width))
+        box = whole.getbbox()
+        if box is None:
+            return None
+        left, top, right, bottom = (edge * fine for edge in box)
+        finer = whole.crop(box).resize((right - left, bottom - top), Image.Resampling.NEAREST)
+        return Mask(finer, (left, top, right, bottom))
 
-    picture = Image.fromarray(as_bytes(shown(colours, look.exposure)).reshape(height, width, 3))
+    picture = Image.fromarray(bytes_shown.reshape(height, width, 3))
+    picture = picture.resize((width * fine, height * fine), Image.Resampling.NEAREST)
     return Backdrop(picture, mask(haze), mask(sheen), mask(beam))
 
 

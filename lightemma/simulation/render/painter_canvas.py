@@ -8,30 +8,32 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lightemma.camera import project, project_seen, to_camera
-from lightemma.frame import Camera, FloatArray, Pose
+from lightemma.frame import FloatArray
 from lightemma.simulation.render.base import Pixels
-from lightemma.simulation.render.meshes.mesh import Layer, Mesh, turned
+from lightemma.simulation.render.meshes.mesh import Layer, turned
 from lightemma.simulation.render.meshes.scene import PlacedHalos
 from lightemma.simulation.render.painter_backdrop import Backdrop, as_bytes
-from lightemma.simulation.render.painter_view import cut_to_view, lit, view_of
+from lightemma.simulation.render.painter_faces import Eye
+from lightemma.simulation.render.painter_layers import paint_polygons
+from lightemma.simulation.render.painter_view import View, cut_to_view, lit
 from lightemma.simulation.render.palettes import Look, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from PIL.ImageDraw import ImageDraw
 
 
 class Canvas:
     """One picture while it is painted."""
 
-    def __init__(self, behind: Backdrop, camera: Camera, look: Look, ego: Pose, fine: int) -> None:
-        from PIL import Image as Pictures
+    def __init__(self, behind: Backdrop, eye: Eye, look: Look, fine: int) -> None:
         from PIL import ImageDraw
 
+        camera = eye.camera
         assert camera.size is not None
-        self._behind, self._camera, self._look, self._ego, self._fine = behind, camera, look, ego, fine
+        self._behind, self._camera, self._look, self._ego, self._fine = behind, camera, look, eye.ego, fine
+        self._eye = eye
         self._size = (camera.size[0] * fine, camera.size[1] * fine)
-        self._image = behind.picture.resize(self._size, Pictures.Resampling.NEAREST)
+        self._image = behind.picture.copy()
         self._solid = ImageDraw.Draw(self._image)
         self._thin = ImageDraw.Draw(self._image, "RGBA")
 
@@ -39,62 +41,30 @@ class Canvas:
         """(h, w, 3) the finished picture."""
         return np.asarray(self._image.reduce(self._fine) if self._fine > 1 else self._image)
 
-    def paint(self, world: Mesh, street: FloatArray | None, lamps: FloatArray) -> None:
-        """Paints all faces of a mesh in the world frame; ``street``: (f,) light of street lamps, where those are lit."""
-        mesh = world.seen_from(self._ego).standing_up()
-        view = view_of(mesh, self._camera)
+    def paint(self, view: View | None, street: FloatArray | None, lamps: FloatArray) -> None:
+        """Paints the faces of a view; ``street``: (v,) light of street lamps, where those are lit."""
         if view is None:
             self._lay_haze(lamps)
             return
-        extra = None if street is None else street[view.faces]
-        fills = [tuple(fill) for fill in as_bytes(lit(view.mesh, self._camera, self._look, self._ego, extra)).tolist()]
-        spots = self._spots(view.pixels).ravel().tolist()
-        layers = view.mesh.layers
+        inks = _inks(as_bytes(lit(view, self._eye, self._look, street)))
+        layers = view.faces.layers[view.order]
         shady = int(np.searchsorted(layers, int(Layer.SHADOW), side="left"))
         hazy = int(np.searchsorted(layers, int(Layer.SHADOW), side="right"))
-        ends = (2 * np.cumsum(view.mesh.counts)).tolist()
-        first = 0
-        for index, (last, cut) in enumerate(zip(ends, view.cut.tolist(), strict=True)):
-            if index == hazy:
-                self._lay_haze(lamps)
-            draw, fill = (self._thin, (0, 0, 0, 48)) if shady <= index < hazy else (self._solid, fills[index])
-            if not cut:
-                draw.polygon(spots[first:last], fill=fill)
-            else:
-                self._polygon(draw, view.seen[first // 2 : last // 2], fill)
-            first = last
-        if hazy >= len(layers):
-            self._lay_haze(lamps)
-
-    def _polygon(self, draw: ImageDraw, seen: FloatArray, fill: tuple[int, ...]) -> None:
-        """A face in camera axes that may have to be cut."""
-        part = cut_to_view(seen, self._camera)
-        if len(part) > 2:
-            draw.polygon(self._spots(project_seen(part, self._camera).pixels).ravel().tolist(), fill=fill)
+        paint_polygons(self._solid, view, self._camera, inks[:shady])
+        shade, _ = self._thin._getink((0, 0, 0, 48))
+        paint_polygons(self._thin, view, self._camera, [shade] * (hazy - shady), shady)
+        self._lay_haze(lamps)
+        paint_polygons(self._solid, view, self._camera, inks[hazy:], hazy)
 
     def _lay_haze(self, lamps: FloatArray) -> None:
         """Adds light of lamps, the sheen of a wet road and haze to everything flat."""
-        look = self._look
+        look, behind = self._look, self._behind
         if look.lamps > 0:
             self._light_pools(lamps)
         sky = tuple(as_bytes(shown(np.array([look.sky_low]), look.exposure))[0].tolist())
-        for mask, wanted in ((self._behind.sheen, look.wet > 0), (self._behind.haze, True)):
-            if wanted:
-                self._lay(sky, mask)
-
-    def _lay(self, what: Image | tuple[int, ...], mask: Image) -> None:
-        """Blends a colour or a picture of the canvas's size into the canvas, by a mask of the backdrop."""
-        from PIL import Image as Pictures
-
-        box = mask.getbbox()
-        if box is None:
-            return
-        left, top, right, bottom = (edge * self._fine for edge in box)
-        finer = mask.crop(box).resize((right - left, bottom - top), Pictures.Resampling.NEAREST)
-        if isinstance(what, tuple):
-            self._image.paste(what, (left, top, right, bottom), finer)
-        else:
-            self._image.paste(what.crop((left, top, right, bottom)), (left, top, right, bottom), finer)
+        for mask in (behind.sheen, behind.haze):
+            if mask is not None:
+                self._image.paste(sky, mask.box, mask.levels)
 
     def _light_pools(self, lamps: FloatArray) -> None:
         """Brightens the ground under the street lamps and before the ego's head lamps."""
@@ -116,12 +86,17 @@ class Canvas:
                     spots = self._spots(project_seen(part, self._camera).pixels) / coarse
                     draw.polygon(spots.ravel().tolist(), fill=level)
         soft = pools.filter(ImageFilter.GaussianBlur(3)).resize(self._size, Pictures.Resampling.BILINEAR)
-        self._image.paste(self._brighter((2.1, 1.75, 1.35)), (0, 0), soft)
-        self._lay(self._brighter((2.4, 2.2, 1.9)), self._behind.beam)
+        box = soft.getbbox()
+        if box is not None:
+            self._image.paste(self._brighter((2.1, 1.75, 1.35), box), box, soft.crop(box))
+        beam = self._behind.beam
+        if beam is not None:
+            self._image.paste(self._brighter((2.4, 2.2, 1.9), beam.box), beam.box, beam.levels)
 
-    def _brighter(self, gains: tuple[float, float, float]) -> Image:
-        """The picture with its red, green and blue multiplied."""
-        return self._image.point([min(int(level * gain), 255) for gain in gains for level in range(256)])
+    def _brighter(self, gains: tuple[float, float, float], box: tuple[int, int, int, int]) -> Image:
+        """A part of the picture with its red, green and blue multiplied."""
+        levels = [min(int(level * gain), 255) for gain in gains for level in range(256)]
+        return self._image.crop(box).point(levels)
 
     def glow(self, groups: list[PlacedHalos]) -> None:
         """Rings of light around lamps, and their streaks on a wet road."""
@@ -171,3 +146,11 @@ class Canvas:
         """Pixel positions on the finer canvas, whole numbers (Pillow would cut off the fraction)."""
         spots: FloatArray = np.floor((pixels + 0.5) * self._fine)
         return spots
+
+
+def _inks(colours: Pixels) -> list[int]:
+    """Colours (v, 3) as Pillow keeps them in a picture of colours: four bytes in a row, the last of them full."""
+    inks = np.full((len(colours), 4), 255, dtype=np.uint8)
+    inks[:, :3] = colours
+    whole: list[int] = inks.view(np.int32)[:, 0].tolist()
+    return whole

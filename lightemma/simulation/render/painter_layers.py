@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lightemma.camera import project_seen, rotation_matrix, times
 from lightemma.frame import Camera, FloatArray, Pose
 from lightemma.simulation.render.base import FARTHEST, GROUND, SKY, Layers
-from lightemma.simulation.render.meshes.mesh import IntArray, Layer, Mesh
+from lightemma.simulation.render.meshes.mesh import IntArray, Mesh
+from lightemma.simulation.render.painter_faces import Eye, Faces, eye_of, faces_of
 from lightemma.simulation.render.painter_view import View, cut_to_view, view_of
+
+if TYPE_CHECKING:
+    from PIL.ImageDraw import ImageDraw
 
 _FINE = 3
 """Spots painted per pixel along each side; the middle one counts, because a polygon is painted with its whole outline."""
@@ -25,17 +30,22 @@ def paint_layers(world: Mesh, owners: IntArray, camera: Camera, ego: Pose) -> La
         camera: on the car, with the picture's size.
         ego: pose of the car.
     """
-    assert camera.size is not None
-    body = np.flatnonzero(world.layers != Layer.SHADOW)
-    view = view_of(world.chosen(body).seen_from(ego).standing_up(), camera)
+    eye, faces = eye_of(camera, ego), faces_of(world)
+    shown = np.flatnonzero(faces.facing(eye.place))
+    return paint_view(faces.chosen(shown), owners[shown], eye)
+
+
+def paint_view(faces: Faces, owners: IntArray, eye: Eye) -> Layers:
+    """The same of faces without solid ones seen from behind."""
+    camera = eye.camera
     rays = _rays(camera)
     depth, ids = _bare(rays, camera)
-    if view is None:
-        return Layers(depth.astype(np.float32), ids.astype(np.int32))
-    faces = _painted(view, camera)
-    shown = faces >= 0
-    depth[shown] = _depths(view, faces[shown], rays[shown])
-    ids[shown] = owners[body][view.faces[faces[shown]]]
+    view = view_of(faces, eye, _FINE, shadows=False)
+    if view is not None:
+        painted = _painted(view, camera)
+        shown = painted >= 0
+        depth[shown] = _depths(view, eye, painted[shown], rays[shown])
+        ids[shown] = owners[view.order[painted[shown]]]
     return Layers(depth.astype(np.float32), ids.astype(np.int32))
 
 
@@ -62,41 +72,46 @@ def _bare(rays: FloatArray, camera: Camera) -> tuple[FloatArray, IntArray]:
 def _painted(view: View, camera: Camera) -> IntArray:
     """(h, w) the face that is painted last at each pixel's middle, -1 for none."""
     from PIL import Image as Pictures
-    from PIL import ImageDraw
+    from PIL import ImageDraw as Drawing
 
     assert camera.size is not None
     image = Pictures.new("I", (camera.size[0] * _FINE, camera.size[1] * _FINE), 0)
-    draw = ImageDraw.Draw(image)
-    spots = _spots(view.pixels).ravel().tolist()
-    first = 0
-    for index, (last, cut) in enumerate(
-        zip((2 * np.cumsum(view.mesh.counts)).tolist(), view.cut.tolist(), strict=True), start=1
-    ):
-        if not cut:
-            draw.polygon(spots[first:last], fill=index)
-        else:
-            part = cut_to_view(view.seen[first // 2 : last // 2], camera)
-            if len(part) > 2:
-                draw.polygon(_spots(project_seen(part, camera).pixels).ravel().tolist(), fill=index)
-        first = last
+    draw = Drawing.Draw(image)
+    paint_polygons(draw, view, camera, range(1, len(view.order) + 1))
     faces: IntArray = np.asarray(image)[_FINE // 2 :: _FINE, _FINE // 2 :: _FINE].astype(np.intp) - 1
     return faces
 
 
-def _spots(pixels: FloatArray) -> FloatArray:
-    spots: FloatArray = np.floor((pixels + 0.5) * _FINE)
-    return spots
+def paint_polygons(draw: ImageDraw, view: View, camera: Camera, inks: Sequence[int], first: int = 0) -> None:
+    """Paints faces of a view, one ink each, beginning with the ``first`` in the order of painting."""
+    chosen = view.order[first : first + len(inks)]
+    starts, counts = view.faces.starts[chosen], view.faces.counts[chosen]
+    # Pillow reads the corners as single precision from memory, and its own method takes them without looking at the colour again.
+    memory, width = memoryview(view.spots).cast("B"), view.spots.strides[0]
+    polygon = draw.draw.draw_polygon
+    rows = zip(
+        (starts * width).tolist(), ((starts + counts) * width).tolist(), view.cut[first:].tolist(), inks, strict=False
+    )
+    for begin, end, cut, ink in rows:
+        if not cut:
+            polygon(memory[begin:end], ink, 1)
+            continue
+        part = cut_to_view(np.ascontiguousarray(view.seen[:, begin // width : end // width].T), camera)
+        if len(part) > 2:
+            spots = np.floor((project_seen(part, camera).pixels + 0.5) * view.fine)
+            polygon(spots.ravel().tolist(), ink, 1)
 
 
-def _depths(view: View, faces: IntArray, rays: FloatArray) -> FloatArray:
+def _depths(view: View, eye: Eye, painted: IntArray, rays: FloatArray) -> FloatArray:
     """(p,) metres at which rays meet the planes of their faces, (p,), within the face's own depths."""
-    starts = view.mesh.starts
-    normals = replace(view.mesh, corners=view.seen).face_normals()
-    levels = np.sum(normals * view.seen[starts], axis=1)
-    nearest = np.minimum.reduceat(view.seen[:, 2], starts)
-    farthest = np.maximum.reduceat(view.seen[:, 2], starts)
-    steep = np.sum(normals[faces] * rays, axis=1)
+    chosen = view.order
+    normals, turning = view.faces.normals[:, chosen], view.faces.turning[chosen]
+    normals[:, turning] = eye.ahead[:, None]
+    normals = eye.turn @ normals
+    levels = np.sum(normals * view.seen[:, view.faces.starts[chosen]], axis=0)
+    steep = np.sum(normals[:, painted] * rays.T, axis=0)
     # A face that is seen along its edge has no depth of its own: any between its corners will do.
-    meets = levels[faces] / np.where(np.abs(steep) < 1e-9, 1e-9, steep)
-    depths: FloatArray = np.clip(meets, np.maximum(nearest[faces], 0.0), farthest[faces])
+    meets = levels[painted] / np.where(np.abs(steep) < 1e-9, 1e-9, steep)
+    faces = chosen[painted]
+    depths: FloatArray = np.clip(meets, np.maximum(view.nearest[faces], 0.0), view.farthest[faces])
     return depths

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from lightemma.camera import project_seen, rotation_matrix, times, to_camera
-from lightemma.frame import Camera, FloatArray, Pose
-from lightemma.simulation.render.meshes.mesh import BoolArray, IntArray, Layer, Mesh, Surface, turned
-from lightemma.simulation.render.palettes import Look, linear, shown
+from lightemma.frame import Camera, FloatArray
+from lightemma.simulation.render.meshes.mesh import BoolArray, IntArray, Layer, Surface
+from lightemma.simulation.render.painter_faces import Eye, Faces
+from lightemma.simulation.render.painter_hidden import covered_by
+from lightemma.simulation.render.palettes import Look, shown
 from lightemma.simulation.render.pinhole import clip
 
 NEAR = 0.3
@@ -21,121 +23,165 @@ _HUGE = 16
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The faces that may be seen, in the order of painting; v faces with w corners.
+    """The faces that may be seen; n corners, f faces, v of them to be painted.
 
     Attributes:
-        mesh: the faces.
-        faces: (v,) their indices in the whole mesh.
-        seen: (w, 3) corners in camera axes.
-        pixels: (w, 2) corners in the picture.
+        faces: those near enough, in the world frame.
+        seen: (3, n) corners in camera axes.
+        pixels: (2, n) corners in the picture; of those not before the camera they mean nothing.
+        nearest: (f,) metres along the optical axis to the nearest corner.
+        farthest: (f,) the same to the farthest.
+        order: (v,) indices of faces in the order of painting, without those that others cover.
         cut: (v,) whether the face reaches behind the near plane or very far out of the picture.
+        spots: (n, 2) corners on a canvas with several spots a pixel, whole numbers (Pillow would cut off the fraction).
+        fine: spots a pixel along each side.
     """
 
-    mesh: Mesh
-    faces: IntArray
+    faces: Faces
     seen: FloatArray
     pixels: FloatArray
+    nearest: FloatArray
+    farthest: FloatArray
+    order: IntArray
     cut: BoolArray
+    spots: npt.NDArray[np.float32]
+    fine: int
 
 
-@dataclass(frozen=True, slots=True)
-class BesideView:
-    """How far positions in the world are to the left or right of what a camera sees.
+def view_edges(eye: Eye) -> FloatArray:
+    """(2, 3) unit vectors, world frame, that point out of the view through its left and its right edge.
 
-    Attributes:
-        eye: (3,) metres, world frame: the camera.
-        normals: (3, 2) unit vectors that point out of the view, through its left and its right edge.
+    Two pixels beyond the picture still count as seen.
     """
-
-    eye: FloatArray
-    normals: FloatArray
-
-    def by(self, points: FloatArray) -> FloatArray:
-        """(n,) metres by which points (n, 3) of the world frame are outside the view to its sides, negative within it."""
-        out: FloatArray = np.max(times(points - self.eye, self.normals), axis=1)
-        return out
-
-
-def view_edges(camera: Camera, ego: Pose) -> BesideView:
-    """The edges of a camera's view from a car at ``ego``; two pixels beyond the picture still count as seen."""
+    camera = eye.camera
     assert camera.size is not None
     forward = np.array([0.0, 0.0, 1.0])
     # A column is (intrinsic[0] @ p) / depth, so "column < -2" is a plane through the camera.
     edges = np.array([-camera.intrinsic[0] - 2.0 * forward, camera.intrinsic[0] - (camera.size[0] + 2.0) * forward])
     edges /= np.linalg.norm(edges, axis=1, keepdims=True)
-    normals = turned(times(edges, rotation_matrix(camera.rotation).T), ego.heading)
-    eye = turned(camera.translation[None], ego.heading)[0] + np.array([ego.x, ego.y, 0.0])
-    return BesideView(eye, normals.T)
+    turned_edges: FloatArray = edges @ eye.turn
+    return turned_edges
 
 
-def shape_reach(mesh: Mesh) -> float:
-    """Metres from a shape's origin to its farthest corner, and a margin for rounding."""
-    farthest = np.linalg.norm(mesh.corners, axis=1) + np.linalg.norm(mesh.upright, axis=1)
-    return float(farthest.max(initial=0.0)) + 0.01
+def beside(edges: FloatArray, eye: Eye, points: FloatArray) -> FloatArray:
+    """(n,) metres by which points (3, n) of the world frame are outside the view to its sides, negative within it."""
+    x, y, z = points - eye.place[:, None]
+    (a, b, c), (d, e, f) = edges.tolist()
+    out: FloatArray = np.maximum(a * x + b * y + c * z, d * x + e * y + f * z)
+    return out
 
 
-def view_of(whole: Mesh, camera: Camera) -> View | None:
-    """The faces of a mesh in the ego frame that the camera may see; None if there are none."""
-    if not len(whole.counts):
+def view_of(faces: Faces, eye: Eye, fine: int, *, shadows: bool = True) -> View | None:
+    """The faces that the camera may see; None if there are none.
+
+    Args:
+        faces: in the world frame, without solid ones seen from behind.
+        eye: the camera.
+        fine: spots a pixel along each side.
+        shadows: whether the transparent shadows under things are wanted.
+    """
+    if not len(faces.counts):
         return None
-    axis = rotation_matrix(camera.rotation)[:, 2:]
-    depth = times(whole.corners - camera.translation, axis)[:, 0]
-    before = np.flatnonzero(np.maximum.reduceat(depth, whole.starts) > NEAR)
-    if not len(before):
-        return None
-    mesh = whole.chosen(before)
-    starts = mesh.starts
-    outwards = np.sum(mesh.face_normals() * (camera.translation - mesh.corners[starts]), axis=1)
-    seen = to_camera(mesh.corners, camera)
-    pixels = np.nan_to_num(project_seen(seen, camera).pixels)
-    low, high = np.minimum.reduceat(pixels, starts), np.maximum.reduceat(pixels, starts)
-    reaches_behind = np.minimum.reduceat(seen[:, 2], starts) < NEAR
+    camera, starts = eye.camera, faces.starts
     assert camera.size is not None
-    size = np.array(camera.size)
-    outside = np.any((high < -1) | (low > size), axis=1)
-    tiny = np.all(high - low < 0.55, axis=1) & (mesh.layers != Layer.STANDING)
-    tiny |= np.all(high - low < 0.3, axis=1)
+    seen = _in_camera_axes(faces, eye)
+    nearest, farthest = np.minimum.reduceat(seen[2], starts), np.maximum.reduceat(seen[2], starts)
+    depth = np.where(seen[2] > 0.0, seen[2], 1.0)
+    pixels = np.empty((2, len(depth)))
+    spots = np.empty((len(depth), 2), dtype=np.float32)
+    low, high = np.empty((2, len(starts))), np.empty((2, len(starts)))
+    for axis in range(2):
+        a, b, c = camera.intrinsic[axis].tolist()
+        pixels[axis] = (a * seen[0] + b * seen[1] + c * seen[2]) / depth
+        low[axis] = np.minimum.reduceat(pixels[axis], starts)
+        high[axis] = np.maximum.reduceat(pixels[axis], starts)
+        spots[:, axis] = np.floor((pixels[axis] + 0.5) * fine)
+    size = np.array(camera.size)[:, None]
+    behind = nearest < NEAR
+    outside = np.any((high < -1) | (low > size), axis=0)
+    extent = np.max(high - low, axis=0)
+    tiny = extent < np.where(faces.layers == Layer.STANDING, 0.3, 0.55)
     # Pillow cuts off what leaves the picture, but its whole numbers must not be huge.
-    cut = reaches_behind | np.any((low < -_HUGE * size) | (high > _HUGE * size), axis=1)
-    wanted = (reaches_behind | ~(outside | tiny)) & (~mesh.solid | (outwards > 0))
-    distance = np.linalg.norm((mesh.anchors - camera.translation)[:, :2], axis=1)
-    order = np.lexsort((np.where(mesh.layers == Layer.STANDING, -distance, 0.0), mesh.layers))
-    order = order[wanted[order]]
-    rows = mesh.rows(order)
-    return View(mesh.chosen(order), before[order], seen[rows], pixels[rows], cut[order])
+    cut = behind | np.any((low < -_HUGE * size) | (high > _HUGE * size), axis=0)
+    wanted = (farthest > NEAR) & (behind | ~(outside | tiny))
+    if not shadows:
+        wanted &= faces.layers != Layer.SHADOW
+    kept = np.flatnonzero(wanted)
+    if not len(kept):
+        return None
+    away = faces.anchors[:2, kept] - eye.place[:2, None]
+    layers = faces.layers[kept]
+    near_last = np.where(layers == Layer.STANDING, -np.hypot(away[0], away[1]), 0.0)
+    order = kept[np.lexsort((near_last, layers))]
+    painted_after = np.full(len(starts), -1)
+    painted_after[order] = np.where(cut[order], -1, np.arange(len(order)))
+    painted_after[faces.layers != Layer.STANDING] = -1
+    last = covered_by(faces, spots, painted_after, camera.size, fine)
+    if last is not None:
+        covered = last.least(low[:, order], high[:, order]) >= np.arange(len(order))
+        order = order[~covered | cut[order]]
+    return View(faces, seen, pixels, nearest, farthest, order, cut[order], spots, fine)
 
 
-def lit(mesh: Mesh, camera: Camera, look: Look, ego: Pose, street: FloatArray | None) -> FloatArray:
-    """Shown colours (f, 3) of faces in the ego frame, after light and, for upright ones, haze."""
-    normals = mesh.face_normals()
-    away = mesh.anchors - camera.translation
-    normals = normals * np.where(np.sum(normals * away, axis=1) > 0, -1.0, 1.0)[:, None]
-    sun = turned(look.sun[None], -ego.heading)[0]
-    facing = np.clip(times(normals, sun[:, None]), 0.0, 1.0)
-    leaf = mesh.surfaces == Surface.LEAF
+def _in_camera_axes(faces: Faces, eye: Eye) -> FloatArray:
+    """(3, n) corners in camera axes, with the faces that turn to the camera turned."""
+    x, y, z = faces.corners - eye.place[:, None]
+    up = np.flatnonzero(np.repeat(faces.turning, faces.counts))
+    if len(up):
+        aside, high = faces.upright[:, up]
+        x[up] += aside * eye.left[0]
+        y[up] += aside * eye.left[1]
+        z[up] += high
+    seen = np.empty_like(faces.corners)
+    for axis, (a, b, c) in enumerate(eye.turn.tolist()):
+        seen[axis] = a * x + b * y + c * z
+    return seen
+
+
+def lit(view: View, eye: Eye, look: Look, street: FloatArray | None) -> FloatArray:
+    """Shown colours (v, 3) of the faces to be painted, after light and, for upright ones, haze.
+
+    Args:
+        view: the faces.
+        eye: the camera.
+        look: light and weather.
+        street: (v,) light of street lamps, where those are lit.
+    """
+    faces, order = view.faces, view.order
+    normals, turning = faces.normals[:, order], faces.turning[order]
+    anchors = faces.anchors[:, order]
+    away = anchors - eye.place[:, None]
+    normals[:, turning] = -eye.ahead[:, None]
+    towards = normals[0] * away[0] + normals[1] * away[1] + normals[2] * away[2]
+    normals *= np.where(towards > 0, -1.0, 1.0)
+    sun = look.sun.tolist()
+    facing = np.clip(normals[0] * sun[0] + normals[1] * sun[1] + normals[2] * sun[2], 0.0, 1.0)
+    leaf = faces.surfaces[order] == Surface.LEAF
     facing[leaf] = 0.5
-    hemisphere = np.where(leaf[:, None], 0.7, normals[:, 2:] * 0.5 + 0.5)
+    layers, glows = faces.layers[order], faces.glows[order]
+    flat = (layers < Layer.STANDING)[:, None]
+    hemisphere = np.where(flat, 1.0, np.where(leaf, 0.7, normals[2] * 0.5 + 0.5)[:, None])
     below, above = np.array(look.below), np.array(look.above)
-    flat = (mesh.layers < Layer.STANDING)[:, None]
-    light = (
-        below
-        + (above - below) * np.where(flat, 1.0, hemisphere)
-        + np.array(look.sunlight) * np.where(flat, look.sun[2], facing)
-    )
+    light = below + (above - below) * hemisphere + np.array(look.sunlight) * np.where(flat, sun[2], facing[:, None])
     if street is not None:
         light = light + np.array([1.0, 0.74, 0.44]) * (0.5 * street[:, None]) * ~flat
-        ahead, aside = mesh.anchors[:, 0] - 3.4, mesh.anchors[:, 1]
+        x, y = anchors[0] - eye.ego.x, anchors[1] - eye.ego.y
+        ahead = eye.ahead[0] * x + eye.ahead[1] * y - 3.4
+        aside = eye.left[0] * x + eye.left[1] * y
         beam = np.exp(-((aside / np.maximum(ahead, 1.0)) ** 2) * 9) / (1 + 0.002 * np.maximum(ahead, 0) ** 2)
-        low = np.clip(1.4 - mesh.anchors[:, 2], 0, 1) * (ahead > 0) * np.clip(-normals[:, 0], 0, 1)
+        back = np.clip(-(eye.ahead[0] * normals[0] + eye.ahead[1] * normals[1]), 0, 1)
+        low = np.clip(1.4 - anchors[2], 0, 1) * (ahead > 0) * back
         light = light + np.array([1.0, 0.94, 0.82]) * (0.28 * beam * low)[:, None]
-    dark = np.where(flat & (mesh.layers > Layer.GROUND)[:, None], 1.0 - 0.4 * look.wet, 1.0)
-    colours = linear(mesh.colours) * (light * dark + mesh.glows[:, None])
-    mirror = np.select([mesh.surfaces == Surface.GLASS, mesh.surfaces == Surface.PAINT], [0.13, 0.05], 0.0)
-    mirror = np.where(mesh.glows > 0, 0.0, mirror)[:, None]
-    colours = colours + (np.array(look.sky_low) - colours) * mirror
-    distance = np.linalg.norm(away, axis=1)
-    clear = np.maximum(np.exp(-distance / look.haze), np.minimum(mesh.glows * 0.06, 0.5))[:, None]
-    hazed = np.array(look.sky_low) + (colours - np.array(look.sky_low)) * clear
+    dark = np.where(flat & (layers > Layer.GROUND)[:, None], 1.0 - 0.4 * look.wet, 1.0)
+    colours = faces.colours[order] * (light * dark + glows[:, None])
+    surfaces = faces.surfaces[order]
+    mirror = np.where(surfaces == Surface.GLASS, 0.13, np.where(surfaces == Surface.PAINT, 0.05, 0.0))
+    mirror = np.where(glows > 0, 0.0, mirror)[:, None]
+    low_sky = np.array(look.sky_low)
+    colours = colours + (low_sky - colours) * mirror
+    distance = np.sqrt(away[0] ** 2 + away[1] ** 2 + away[2] ** 2)
+    clear = np.maximum(np.exp(-distance / look.haze), np.minimum(glows * 0.06, 0.5))[:, None]
+    hazed = low_sky + (colours - low_sky) * clear
     return shown(np.where(flat, colours, hazed), look.exposure)
 
 

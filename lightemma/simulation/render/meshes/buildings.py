@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from lightemma.frame import FloatArray
-from lightemma.simulation.render.meshes.mesh import Colour, MeshBuilder, Surface, mixed, scaled
+from lightemma.simulation.render.meshes.mesh import Colour, MeshBuilder, Surface, mixed, scaled, spread
 from lightemma.simulation.render.meshes.polygons import counter_clockwise
 from lightemma.simulation.state import Building
 
@@ -35,16 +36,62 @@ class _Wall:
 
     def panels(self, spans: FloatArray, low: float, high: float, off: float) -> FloatArray:
         """(m, 4, 3) upright rectangles between (m, 2) metres along the wall, ``off`` metres before it."""
-        base = self.start + off * self.out
-        left, right = base + spans[:, :1] * self.along, base + spans[:, 1:] * self.along
-        flat = np.stack([left, right, right, left], axis=1)
-        up = np.broadcast_to(np.array([low, low, high, high])[:, None], (*flat.shape[:2], 1))
-        return np.concatenate([flat, up], axis=2)
+        return self.sheets(spans, np.array([low]), np.array([high]), np.array([off]))
+
+    def sheets(self, spans: FloatArray, low: FloatArray, high: FloatArray, off: FloatArray) -> FloatArray:
+        """The same with a height and a distance for each; (m,) or (1,)."""
+        base = self.start + off[:, None] * self.out
+        corners = np.empty((len(spans), 4, 3))
+        corners[:, 0, :2] = corners[:, 3, :2] = base + spans[:, :1] * self.along
+        corners[:, 1, :2] = corners[:, 2, :2] = base + spans[:, 1:] * self.along
+        corners[:, :2, 2], corners[:, 2:, 2] = low[:, None], high[:, None]
+        return corners
 
     def feet(self, spans: FloatArray) -> FloatArray:
         """(m, 3) metres: the middles of spans, on the ground."""
         middle = self.start + spans.mean(axis=1, keepdims=True) * self.along
         return np.column_stack([middle, np.zeros(len(spans))])
+
+
+@dataclass(slots=True)
+class _Facade:
+    """The upright rectangles on one wall, which go to the builder together: one by one they would take longer to add than to draw."""
+
+    wall: _Wall
+    _panels: list[tuple[FloatArray, FloatArray, float, float, float]] = field(default_factory=list)
+    _looks: list[tuple[FloatArray, int, FloatArray]] = field(default_factory=list)
+
+    def add(
+        self,
+        spans: FloatArray,
+        anchors: FloatArray,
+        low: float,
+        high: float,
+        off: float,
+        colour: npt.ArrayLike,
+        surface: Surface = Surface.MATTE,
+        glow: float | FloatArray = 0.0,
+    ) -> None:
+        """Adds rectangles as :meth:`_Wall.panels` makes them, with (m, 3) anchors and one colour and glow, or m of them."""
+        self._panels.append((spans, anchors, low, high, off))
+        self._looks.append((np.array(colour, dtype=np.float64, ndmin=2), int(surface), np.array(glow, ndmin=1)))
+
+    def flush(self, builder: MeshBuilder) -> None:
+        """Gives the builder what has been added since the last time."""
+        if not self._panels:
+            return
+        many = np.array([len(panel[0]) for panel in self._panels])
+        low, high, off = (np.repeat([panel[at] for panel in self._panels], many) for at in (2, 3, 4))
+        builder.add_many(
+            self.wall.sheets(np.concatenate([panel[0] for panel in self._panels]), low, high, off),
+            spread([look[0] for look in self._looks], many),
+            surface=np.repeat([look[1] for look in self._looks], many),
+            solid=True,
+            glow=spread([look[2] for look in self._looks], many),
+            anchors=np.concatenate([panel[1] for panel in self._panels]),
+        )
+        self._panels.clear()
+        self._looks.clear()
 
 
 def add_building(builder: MeshBuilder, building: Building, *, fine: bool, lit: bool) -> None:
@@ -105,11 +152,19 @@ def _add_wall(
     spans = np.column_stack([edges[:-1], edges[1:]])
     middles, width = spans.mean(axis=1), wall.length / bays
     anchors = wall.feet(spans)
+    facade = _Facade(wall)
 
-    def panels(share: float, low: float, high: float, off: float, colour: object, **more: object) -> None:
+    def panels(
+        share: float,
+        low: float,
+        high: float,
+        off: float,
+        colour: npt.ArrayLike,
+        surface: Surface = Surface.MATTE,
+        glow: float | FloatArray = 0.0,
+    ) -> None:
         half = width * share / 2
-        faces = wall.panels(np.column_stack([middles - half, middles + half]), low, high, off)
-        builder.add_many(faces, np.asarray(colour, dtype=np.float64), solid=True, anchors=anchors, **more)  # type: ignore[arg-type]
+        facade.add(np.column_stack([middles - half, middles + half]), anchors, low, high, off, colour, surface, glow)
 
     panels(1.0, -0.1, eaves, 0.0, style.wall, surface=Surface.STONE)
     panels(1.0, 0.0, 0.55, 0.015, scaled(style.wall, 0.66), surface=Surface.STONE)
@@ -122,9 +177,9 @@ def _add_wall(
             panels(1.0, base - 0.08, base + 0.1, 0.03, scaled(style.wall, 1.15), surface=Surface.STONE)
         if floor == 0 and wall.length > 5:
             if style.shop is not None:
-                _add_shop(builder, wall, spans, anchors, storey, style.shop, fine, lit, rng)
+                _add_shop(builder, facade, spans, anchors, storey, style.shop, fine, lit, rng)
             else:
-                _add_ground_floor(builder, wall, spans, anchors, storey, style, rng, lit)
+                _add_ground_floor(facade, spans, anchors, storey, style, rng, lit)
             continue
         low, high = base + 0.85, min(base + 0.85 + style.window[1], base + storey - 0.25)
         glow = np.where(rng.uniform(size=bays) < 0.38, 1.0, 0.0) * (1.0 if lit else 0.0)
@@ -141,11 +196,12 @@ def _add_wall(
             panels(0.025, low, high, 0.055, style.frame)
             panels(share + 0.14, low - 0.16, low - 0.08, 0.09, scaled(style.wall, 1.12))
             panels(share, high - 0.12, high, 0.05, (0.07, 0.07, 0.07))
+    facade.flush(builder)
 
 
 def _add_shop(
     builder: MeshBuilder,
-    wall: _Wall,
+    facade: _Facade,
     spans: FloatArray,
     anchors: FloatArray,
     storey: float,
@@ -156,44 +212,30 @@ def _add_shop(
 ) -> None:
     """Shop windows under a coloured board, and an awning here and there."""
 
-    def quads(inset: float, low: float, high: float, off: float) -> FloatArray:
-        return wall.panels(spans + np.array([inset, -inset]), low, high, off)
+    def within(inset: float) -> FloatArray:
+        return spans + np.array([inset, -inset])
 
+    wide = (spans[:, 1] - spans[:, 0])[:, None]
     pane = _WARM if lit else (0.17, 0.18, 0.19)
-    builder.add_many(quads(0.0, 0.0, storey - 0.1, 0.03), scaled(colour, 0.55), solid=True, anchors=anchors)
-    builder.add_many(
-        quads(0.18, 0.45, storey - 0.85, 0.045),
-        pane,
-        surface=Surface.GLASS,
-        solid=True,
-        anchors=anchors,
-        glow=0.7 if lit else 0.0,
-    )
+    facade.add(within(0.0), anchors, 0.0, storey - 0.1, 0.03, scaled(colour, 0.55))
+    facade.add(within(0.18), anchors, 0.45, storey - 0.85, 0.045, pane, Surface.GLASS, 0.7 if lit else 0.0)
     if fine:
         # Things on display: lighter blocks low behind the glass.
         tint = rng.uniform(0.25, 0.6, (len(spans), 3))
-        wide = (spans[:, 1] - spans[:, 0])[:, None]
         inner = spans + wide * np.array([0.22, -0.30])
-        builder.add_many(
-            wall.panels(inner, 0.5, 1.15, 0.055), tint * 0.7, solid=True, anchors=anchors, glow=0.3 if lit else 0.0
-        )
-    builder.add_many(quads(0.05, storey - 0.72, storey - 0.15, 0.10), colour, solid=True, anchors=anchors)
-    inner = spans + (spans[:, 1] - spans[:, 0])[:, None] * np.array([0.25, -0.25])
-    builder.add_many(
-        wall.panels(inner, storey - 0.55, storey - 0.32, 0.12),
-        mixed(colour, (0.95, 0.93, 0.86), 0.8),
-        solid=True,
-        anchors=anchors,
-    )
+        facade.add(inner, anchors, 0.5, 1.15, 0.055, tint * 0.7, glow=0.3 if lit else 0.0)
+    facade.add(within(0.05), anchors, storey - 0.72, storey - 0.15, 0.10, colour)
+    inner = spans + wide * np.array([0.25, -0.25])
+    facade.add(inner, anchors, storey - 0.55, storey - 0.32, 0.12, mixed(colour, (0.95, 0.93, 0.86), 0.8))
     if fine and rng.uniform() < 0.5:
-        roof = quads(0.1, storey - 0.75, storey - 0.75, 0.1)
-        roof[:, :2] = quads(0.1, storey - 1.1, storey - 1.1, 1.1)[:, :2]
+        facade.flush(builder)
+        roof = facade.wall.panels(within(0.1), storey - 0.75, storey - 0.75, 0.1)
+        roof[:, :2] = facade.wall.panels(within(0.1), storey - 1.1, storey - 1.1, 1.1)[:, :2]
         builder.add_many(roof, mixed(colour, (0.9, 0.88, 0.8), 0.25), anchors=anchors)
 
 
 def _add_ground_floor(
-    builder: MeshBuilder,
-    wall: _Wall,
+    facade: _Facade,
     spans: FloatArray,
     anchors: FloatArray,
     storey: float,
@@ -203,31 +245,35 @@ def _add_ground_floor(
 ) -> None:
     """Windows and a door."""
     door = int(rng.integers(len(spans)))
-    for index in range(len(spans)):
-        middle = float(spans[index].mean())
-        here = anchors[index : index + 1]
+    for index, (middle, wide) in enumerate(
+        zip(spans.mean(axis=1).tolist(), (spans[:, 1] - spans[:, 0]).tolist(), strict=True)
+    ):
 
-        def quad(half: float, low: float, high: float, off: float, middle: float = middle) -> FloatArray:
-            return wall.panels(np.array([[middle - half, middle + half]]), low, high, off)
+        def quad(
+            half: float,
+            low: float,
+            high: float,
+            off: float,
+            colour: npt.ArrayLike,
+            surface: Surface = Surface.MATTE,
+            glow: float = 0.0,
+            index: int = index,
+            middle: float = middle,
+        ) -> None:
+            span = np.array([[middle - half, middle + half]])
+            facade.add(span, anchors[index : index + 1], low, high, off, colour, surface, glow)
 
         if index == door:
-            builder.add_many(quad(0.66, 0.0, 2.35, 0.02), style.frame, solid=True, anchors=here)
-            builder.add_many(quad(0.54, 0.0, 2.25, 0.04), rng.uniform(0.12, 0.36, 3), solid=True, anchors=here)
-            builder.add_many(quad(0.35, 1.4, 2.1, 0.05), _PANE, surface=Surface.GLASS, solid=True, anchors=here)
+            quad(0.66, 0.0, 2.35, 0.02, style.frame)
+            quad(0.54, 0.0, 2.25, 0.04, rng.uniform(0.12, 0.36, 3))
+            quad(0.35, 1.4, 2.1, 0.05, _PANE, Surface.GLASS)
         else:
-            half = style.window[0] * float(spans[index, 1] - spans[index, 0]) / 2
+            half = style.window[0] * wide / 2
             bright = lit and rng.uniform() < 0.45
-            builder.add_many(quad(half + 0.09, 0.87, storey - 0.52, 0.02), style.frame, solid=True, anchors=here)
+            quad(half + 0.09, 0.87, storey - 0.52, 0.02, style.frame)
             pane = _WARM if bright else scaled(_PANE, float(rng.uniform(0.7, 1.5)))
-            builder.add_many(
-                quad(half, 0.95, storey - 0.6, 0.04),
-                pane,
-                surface=Surface.GLASS,
-                solid=True,
-                anchors=here,
-                glow=0.7 if bright else 0.0,
-            )
-            builder.add_many(quad(0.03, 0.95, storey - 0.6, 0.055), style.frame, solid=True, anchors=here)
+            quad(half, 0.95, storey - 0.6, 0.04, pane, Surface.GLASS, 0.7 if bright else 0.0)
+            quad(0.03, 0.95, storey - 0.6, 0.055, style.frame)
 
 
 def _add_pitched_roof(

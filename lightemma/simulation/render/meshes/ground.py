@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from lightemma.frame import FloatArray
@@ -31,6 +33,9 @@ _ARROWS: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
         ((1.9, 0.42), (3.3, 0.30), (2.95, 1.25)),
     ),
 }
+
+_CORNERS = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)])
+_COVER = 0.31 * np.column_stack([np.cos(np.arange(12) * (np.pi / 6)), np.sin(np.arange(12) * (np.pi / 6))])
 
 
 def add_ground(builder: MeshBuilder, city: City) -> None:
@@ -71,31 +76,42 @@ def _add_walkway(builder: MeshBuilder, ring: FloatArray) -> None:
 
 def _add_wear(builder: MeshBuilder, city: City, rng: np.random.Generator) -> None:
     """Adds patches, seams and drain covers, which make motion visible."""
-    corner = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)])
     for lane in city.lanes:
         ring = counter_clockwise(lane)
         closed = np.concatenate([ring, ring[:1]])
         around = lengths_of(closed)[-1]
-        for _ in range(int(np.clip(around / 14.0, 1, 60))):
-            at = along(closed, rng.uniform(0.0, around, 1))
-            inwards = at.lefts[0]
-            place = at.points[0] + inwards * rng.uniform(0.15, 2.2)
-            kind = rng.uniform()
-            if kind < 0.5:
-                size, shade = (rng.uniform(0.8, 5.0), rng.uniform(0.4, 1.4)), rng.uniform(0.86, 1.1)
-            elif kind < 0.85:
-                size, shade = (rng.uniform(2.0, 9.0), rng.uniform(0.03, 0.06)), 0.66
-            else:
-                size, shade = (0.0, 0.0), 0.6
-            if size[0]:
-                spots = corner * size
-            else:
-                angles = np.arange(12) * (np.pi / 6)
-                spots = 0.31 * np.column_stack([np.cos(angles), np.sin(angles)])
-            outline = place + spots[:, :1] * at.headings[0] + spots[:, 1:] * inwards
-            if in_any((ring,), outline).all():
-                tone = np.array(ASPHALT) * shade
-                builder.add_many(outline[None], tone, layer=Layer.WEAR)
+        drawn = [_one_wear(rng, around) for _ in range(int(np.clip(around / 14.0, 1, 60)))]
+        at = along(closed, np.array([spot.station for spot in drawn]))
+        places = at.points + at.lefts * np.array([[spot.inwards] for spot in drawn])
+        outlines = [
+            place + spot.outline[:, :1] * heading + spot.outline[:, 1:] * left
+            for spot, place, heading, left in zip(drawn, places, at.headings, at.lefts, strict=True)
+        ]
+        ends = np.cumsum([len(outline) for outline in outlines])
+        inside = np.logical_and.reduceat(in_any((ring,), np.concatenate(outlines)), np.concatenate([[0], ends[:-1]]))
+        for spot, outline, wanted in zip(drawn, outlines, inside.tolist(), strict=True):
+            if wanted:
+                builder.add_many(outline[None], np.array(ASPHALT) * spot.shade, layer=Layer.WEAR)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wear:
+    """A patch, seam or cover: metres along the lane's edge and inwards, its (k, 2) outline in metres, and its brightness."""
+
+    station: float
+    inwards: float
+    outline: FloatArray
+    shade: float
+
+
+def _one_wear(rng: np.random.Generator, around: float) -> _Wear:
+    """A trace of wear somewhere along an edge of ``around`` metres."""
+    station, inwards, kind = rng.uniform(0.0, around), rng.uniform(0.15, 2.2), rng.uniform()
+    if kind < 0.5:
+        return _Wear(station, inwards, _CORNERS * (rng.uniform(0.8, 5.0), rng.uniform(0.4, 1.4)), rng.uniform(0.86, 1.1))
+    if kind < 0.85:
+        return _Wear(station, inwards, _CORNERS * (rng.uniform(2.0, 9.0), rng.uniform(0.03, 0.06)), 0.66)
+    return _Wear(station, inwards, _COVER, 0.6)
 
 
 def _add_marking(builder: MeshBuilder, marking: Marking) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ Colour = tuple[float, float, float]
 
 IntArray = npt.NDArray[np.intp]
 BoolArray = npt.NDArray[np.bool_]
+
+T = TypeVar("T", bound=np.generic)
 
 
 class Layer(IntEnum):
@@ -161,6 +164,33 @@ def empty_mesh() -> Mesh:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Faces with the same number of corners, as they were added; m of them.
+
+    Attributes:
+        corners: (m, k, 3) metres.
+        colours: (m, 3), or (1, 3) for all of them.
+        surfaces: (m,), or (1,) for all of them.
+        layer: of all of them.
+        solid: whether they belong to a body.
+        glows: (m,), or (1,) for all of them.
+        normals: (m, k, 3), or None.
+        anchors: (m, 3), or (1, 3) for all of them, or None: the middles of the corners.
+        upright: (m, k, 2), or None.
+    """
+
+    corners: FloatArray
+    colours: FloatArray
+    surfaces: IntArray
+    layer: int
+    solid: bool
+    glows: FloatArray
+    normals: FloatArray | None
+    anchors: FloatArray | None
+    upright: FloatArray | None = None
+
+
 @dataclass(slots=True)
 class MeshBuilder:
     """Collects faces.
@@ -170,7 +200,7 @@ class MeshBuilder:
     """
 
     anchor: npt.ArrayLike | None = None
-    _parts: list[Mesh] = field(default_factory=list)
+    _parts: list[Mesh | _Batch] = field(default_factory=list)
 
     def add(
         self,
@@ -184,7 +214,7 @@ class MeshBuilder:
     ) -> None:
         """Adds a face with (k, 3) corners in metres, or (k, 2) for a face on the ground; see :meth:`add_many`."""
         points = np.asarray(corners, dtype=np.float64)[None]
-        self.add_many(points, np.array([colour]), layer=layer, surface=surface, solid=solid, glow=glow)
+        self.add_many(points, colour, layer=layer, surface=surface, solid=solid, glow=glow)
 
     def add_many(
         self,
@@ -192,19 +222,19 @@ class MeshBuilder:
         colours: npt.ArrayLike,
         *,
         layer: Layer = Layer.STANDING,
-        surface: Surface = Surface.MATTE,
+        surface: Surface | IntArray = Surface.MATTE,
         solid: bool = False,
         glow: float | FloatArray = 0.0,
         normals: FloatArray | None = None,
         anchors: FloatArray | None = None,
     ) -> None:
-        """Adds faces with the same number of corners.
+        """Adds faces with the same number of corners. The arrays must not change afterwards: they are read by :meth:`build`.
 
         Args:
             corners: (m, k, 3) metres, or (m, k, 2) for faces on the ground.
             colours: (m, 3) or (3,) red, green, blue.
             layer: flat layer, or standing.
-            surface: what they are made of.
+            surface: what they are made of, one or (m,).
             solid: faces of a body, corners counter-clockwise as seen from outside.
             glow: emitted light, one number or (m,).
             normals: (m, k, 3) unit vectors for a smooth look.
@@ -212,32 +242,37 @@ class MeshBuilder:
         """
         if corners.shape[2] == 2:
             corners = np.concatenate([corners, np.zeros((*corners.shape[:2], 1))], axis=2)
-        many, count = corners.shape[:2]
-        if anchors is None:
-            middle = corners.mean(axis=1)
-            anchors = middle if self.anchor is None else np.tile(np.asarray(self.anchor, dtype=np.float64), (many, 1))
+        if anchors is None and self.anchor is not None:
+            anchors = np.array(self.anchor, dtype=np.float64)[None]
         self._parts.append(
-            Mesh(
-                corners=corners.reshape(-1, 3).astype(np.float64),
-                normals=np.full((many * count, 3), np.nan) if normals is None else normals.reshape(-1, 3),
-                upright=np.zeros((many * count, 2)),
-                counts=np.full(many, count, dtype=np.intp),
-                colours=np.broadcast_to(np.clip(np.asarray(colours, dtype=np.float64), 0.0, 1.0), (many, 3)).copy(),
-                surfaces=np.full(many, int(surface), dtype=np.intp),
-                layers=np.full(many, int(layer), dtype=np.intp),
+            _Batch(
+                corners=corners,
+                colours=np.array(colours, dtype=np.float64, ndmin=2),
+                surfaces=np.array(surface, dtype=np.intp, ndmin=1),
+                layer=int(layer),
+                solid=solid,
+                glows=np.array(glow, dtype=np.float64, ndmin=1),
+                normals=normals,
                 anchors=anchors,
-                solid=np.full(many, solid),
-                glows=np.broadcast_to(np.asarray(glow, dtype=np.float64), (many,)).copy(),
             )
         )
 
     def add_upright(self, base: npt.ArrayLike, outlines: FloatArray, colours: npt.ArrayLike) -> None:
         """Adds upright leaves that always face the camera: (3,) foot, (m, k, 2) metres left and up, (m, 3) colours."""
-        foot = np.asarray(base, dtype=np.float64)
-        many, count = outlines.shape[:2]
-        places = np.tile(foot, (many, count, 1))
-        self.add_many(places, colours, surface=Surface.LEAF, anchors=np.tile(foot, (many, 1)))
-        self._parts[-1] = replace(self._parts[-1], upright=outlines.reshape(-1, 2))
+        foot = np.array(base, dtype=np.float64, ndmin=2)
+        self._parts.append(
+            _Batch(
+                corners=np.broadcast_to(foot, (*outlines.shape[:2], 3)),
+                colours=np.array(colours, dtype=np.float64, ndmin=2),
+                surfaces=np.array([int(Surface.LEAF)]),
+                layer=int(Layer.STANDING),
+                solid=False,
+                glows=np.zeros(1),
+                normals=None,
+                anchors=foot,
+                upright=outlines,
+            )
+        )
 
     def add_mesh(self, mesh: Mesh) -> None:
         """Adds all faces of a mesh."""
@@ -245,7 +280,61 @@ class MeshBuilder:
 
     def build(self) -> Mesh:
         """The mesh of all faces added so far."""
-        return Mesh.joined(self._parts)
+        meshes: list[Mesh] = []
+        batches: list[_Batch] = []
+        for part in self._parts:
+            if isinstance(part, _Batch):
+                if len(part.corners):
+                    batches.append(part)
+                continue
+            if batches:
+                meshes.append(_assembled(batches))
+                batches = []
+            meshes.append(part)
+        if batches:
+            meshes.append(_assembled(batches))
+        return meshes[0] if len(meshes) == 1 else Mesh.joined(meshes)
+
+
+def _assembled(batches: Sequence[_Batch]) -> Mesh:
+    """One mesh of one or more batches, which is much cheaper than a mesh of each."""
+    many = np.array([len(batch.corners) for batch in batches])
+    sides = np.array([batch.corners.shape[1] for batch in batches])
+    counts = np.repeat(sides, many)
+    corners = np.concatenate([batch.corners.reshape(-1, 3) for batch in batches]).astype(np.float64, copy=False)
+    ends = np.cumsum(sides * many).tolist()
+    normals, upright = np.full(corners.shape, np.nan), np.zeros((len(corners), 2))
+    for batch, end in zip(batches, ends, strict=True):
+        here = slice(end - batch.corners.shape[0] * batch.corners.shape[1], end)
+        if batch.normals is not None:
+            normals[here] = batch.normals.reshape(-1, 3)
+        if batch.upright is not None:
+            upright[here] = batch.upright.reshape(-1, 2)
+    anchors = spread([np.zeros((1, 3)) if batch.anchors is None else batch.anchors for batch in batches], many)
+    middles = np.repeat([batch.anchors is None for batch in batches], many)
+    if middles.any():
+        sums = np.add.reduceat(corners, np.cumsum(counts) - counts, axis=0)
+        anchors[middles] = sums[middles] / counts[middles, None]
+    return Mesh(
+        corners=corners,
+        normals=normals,
+        upright=upright,
+        counts=counts,
+        colours=np.clip(spread([batch.colours for batch in batches], many), 0.0, 1.0),
+        surfaces=spread([batch.surfaces for batch in batches], many),
+        layers=np.repeat([batch.layer for batch in batches], many),
+        anchors=anchors,
+        solid=np.repeat([batch.solid for batch in batches], many),
+        glows=spread([batch.glows for batch in batches], many),
+    )
+
+
+def spread(values: Sequence[npt.NDArray[T]], many: IntArray) -> npt.NDArray[T]:
+    """Values (n or 1, …) of groups of n things each, one after the other; a single one stands for all things of its group."""
+    repeats: list[int] = []
+    for part, count in zip(values, many.tolist(), strict=True):
+        repeats += [count] if len(part) == 1 else [1] * count
+    return np.repeat(np.concatenate(values), repeats, axis=0)
 
 
 def turned(points: FloatArray, angle: float) -> FloatArray:

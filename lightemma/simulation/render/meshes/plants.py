@@ -96,17 +96,13 @@ def _add_coarse_tree(
     trunk = np.array([[(-0.13, 0.0), (0.13, 0.0), (0.08, 0.6 * height), (-0.08, 0.6 * height)]])
     builder.add_upright(place, trunk, np.array([_BARK]))
     ring = circle(10)
-    outlines, colours = [], []
     for size, count, light in ((0.62, 4, 0.62), (0.48, 5, 0.80), (0.34, 6, 0.98), (0.24, 6, 1.12)):
-        for angle, reach, tint in rng.uniform((0.0, 0.1, 0.93), (2 * np.pi, 1.0, 1.07), (count, 3)):
-            out = crown * (1.0 - size) * np.sqrt(reach)
-            lift = 0.25 * crown * (light - 0.8)
-            rough = rng.uniform(0.84, 1.12, (len(ring), 1)) * size * crown
-            outlines.append(
-                ring * rough + (out * np.cos(angle) + lift, 0.66 * height + 1.1 * out * np.sin(angle) + lift)
-            )
-            colours.append(np.array(leaves) * light * tint)
-    builder.add_upright(place, np.array(outlines), np.array(colours))
+        angle, reach, tint = rng.uniform((0.0, 0.1, 0.93), (2 * np.pi, 1.0, 1.07), (count, 3)).T
+        out = crown * (1.0 - size) * np.sqrt(reach)
+        lift = 0.25 * crown * (light - 0.8)
+        rough = rng.uniform(0.84, 1.12, (count, len(ring), 1)) * size * crown
+        middles = np.column_stack([out * np.cos(angle) + lift, 0.66 * height + 1.1 * out * np.sin(angle) + lift])
+        builder.add_upright(place, ring * rough + middles[:, None], np.array(leaves) * light * tint[:, None])
 
 
 def _add_bush(

@@ -64,14 +64,17 @@ def city_mesh(city: City, look: Look, *, fine: bool) -> Mesh:
     lit = look.lamps > 0
     for building in city.buildings:
         add_building(builder, building, fine=fine, lit=lit)
+    places = [plant.place for plant in city.plants]
+    places += [(at.x, at.y) for at in (*(sign.pose for sign in city.signs), *city.lamp_posts)]
+    heights = iter(ground_heights(city, np.array(places).reshape(-1, 2)).tolist())
     for plant in city.plants:
-        add_plant(builder, plant, fine=fine, base=_height(city, plant.place))
+        add_plant(builder, plant, fine=fine, base=next(heights))
     for sign in city.signs:
-        builder.add_mesh(sign_mesh(sign.kind).placed(sign.pose, _height(city, (sign.pose.x, sign.pose.y))))
+        builder.add_mesh(sign_mesh(sign.kind).placed(sign.pose, next(heights)))
     _add_skyline(builder, city)
     lamp = lamp_post_shape(lit).mesh
     for post in city.lamp_posts:
-        builder.add_mesh(lamp.placed(post, _height(city, (post.x, post.y))))
+        builder.add_mesh(lamp.placed(post, next(heights)))
     return builder.build()
 
 
@@ -133,7 +136,3 @@ def _mesh_maker(place: str) -> Callable[[Outfit], Shape]:
         module = f"{__package__}.{module}"
     maker: Callable[[Outfit], Shape] = getattr(import_module(module), name)
     return maker
-
-
-def _height(city: City, place: tuple[float, float]) -> float:
-    return float(ground_heights(city, np.array([place]))[0])
