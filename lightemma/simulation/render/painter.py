@@ -25,9 +25,17 @@ from lightemma.simulation.render.meshes.scene import (
 from lightemma.simulation.render.meshes.shapes import Halo, Outfit
 from lightemma.simulation.render.painter_backdrop import Backdrop, backdrop
 from lightemma.simulation.render.painter_canvas import Canvas
-from lightemma.simulation.render.painter_faces import Eye, Faces, Placement, eye_of, faces_of, joined, placed
+from lightemma.simulation.render.painter_faces import Eye, Faces, Places, eye_of, faces_of, joined, placed
+from lightemma.simulation.render.painter_hidden import (
+    Covered,
+    Outlines,
+    box_outlines,
+    covered_by,
+    in_picture,
+    wall_outlines,
+)
 from lightemma.simulation.render.painter_layers import paint_view
-from lightemma.simulation.render.painter_view import beside, view_edges, view_of
+from lightemma.simulation.render.painter_view import NEAR, beside, view_edges, view_of
 from lightemma.simulation.render.palettes import linear, look_of
 from lightemma.simulation.render.pinhole import drawn_at
 from lightemma.simulation.render.street_light import lamp_heads, street_light
@@ -43,19 +51,66 @@ _FINE = 2
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """The shape of a thing as the painter takes it, and metres from its origin to its farthest corner, with a margin for rounding."""
+    """The shape of a thing as the painter takes it.
+
+    Attributes:
+        faces: its faces.
+        halos: the glow of its lamps.
+        reach: metres from its origin to its farthest corner, with a margin for rounding.
+        bounds: (3, 8) corners of the box around it.
+        cores: (3, c * 8) corners of boxes inside it that nobody looks through.
+        aside: metres from its origin to its farthest anchor.
+    """
 
     faces: Faces
     halos: tuple[Halo, ...]
     reach: float
+    bounds: FloatArray
+    cores: FloatArray
+    aside: float
 
 
 @lru_cache(maxsize=600)
 def _body(key: Outfit | SignalLook) -> _Body:
     """The shape of everything that looks like this, in whatever city."""
     shape = shape_of(key)
-    farthest = np.linalg.norm(shape.mesh.corners, axis=1) + np.linalg.norm(shape.mesh.upright, axis=1)
-    return _Body(faces_of(shape.mesh), shape.halos, float(farthest.max(initial=0.0)) + 0.01)
+    mesh = shape.mesh
+    upright = np.linalg.norm(mesh.upright, axis=1)
+    farthest = float((np.linalg.norm(mesh.corners, axis=1) + upright).max(initial=0.0)) + 0.01
+    out = float(upright.max(initial=0.0))
+    bounds = [(mesh.corners.min(axis=0, initial=0.0) - out, mesh.corners.max(axis=0, initial=0.0) + out)]
+    return _Body(
+        faces=faces_of(mesh),
+        halos=shape.halos,
+        reach=farthest,
+        bounds=_corners(bounds),
+        cores=_corners([(np.array(low), np.array(high)) for low, high in shape.cores]),
+        aside=float(np.hypot(mesh.anchors[:, 0], mesh.anchors[:, 1]).max(initial=0.0)),
+    )
+
+
+def _corners(boxes: list[tuple[FloatArray, FloatArray]]) -> FloatArray:
+    """(3, b * 8) corners of boxes; the bits of a corner's number say at which end of x, y and z it is."""
+    ends = (np.arange(8)[:, None] >> np.arange(3)) & 1
+    corners = [np.where(ends, high, low) for low, high in boxes]
+    return np.concatenate(corners).T if corners else np.empty((3, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What may be seen.
+
+    Attributes:
+        faces: in the world frame, none of them solid and seen from behind.
+        owners: (f,) whose each is.
+        glowing: what glows.
+        covered: what cannot be seen.
+    """
+
+    faces: Faces
+    owners: IntArray
+    glowing: list[PlacedHalos]
+    covered: Covered
 
 
 class PainterRenderer(Renderer):
@@ -96,24 +151,24 @@ class PainterRenderer(Renderer):
     def draw(self, state: WorldState, camera: Camera, size: tuple[int, int], seed: int) -> Pixels:
         """The picture of a moment; see :meth:`Renderer.draw`."""
         eye = eye_of(drawn_at(camera, size), state.ego.pose)
-        faces, _, glowing = self._scene(state, eye)
+        scene = self._scene(state, eye)
         canvas = Canvas(self._backdrop(eye.camera), eye, self._look, _FINE)
-        view = view_of(faces, eye, _FINE)
+        view = view_of(scene.faces, eye, _FINE, scene.covered)
         street = None
         if self._lights is not None and view is not None:
-            street = self._lights.at(faces.anchors[:2, view.order].T)
+            street = self._lights.at(view.faces.anchors[:2, view.order].T)
         canvas.paint(view, street, self._heads)
-        canvas.glow(glowing)
+        canvas.glow(scene.glowing)
         return as_taken(canvas.pixels(), self._look, seed)
 
     def layers(self, state: WorldState, camera: Camera, size: tuple[int, int]) -> Layers:
         """Depth and identity of every pixel, by the same faces in the same order; see :meth:`Renderer.layers`."""
         eye = eye_of(drawn_at(camera, size), state.ego.pose)
-        faces, owners, _ = self._scene(state, eye)
-        return paint_view(faces, owners, eye)
+        scene = self._scene(state, eye)
+        return paint_view(scene.faces, scene.owners, eye, scene.covered)
 
-    def _scene(self, state: WorldState, eye: Eye) -> tuple[Faces, IntArray, list[PlacedHalos]]:
-        """The faces that may be seen, in the world frame, whose each is, and what glows.
+    def _scene(self, state: WorldState, eye: Eye) -> _Scene:
+        """What may be seen at one moment.
 
         Raises:
             RenderError: if no city was loaded.
@@ -122,29 +177,33 @@ class PainterRenderer(Renderer):
         if city is None:
             raise RenderError("no city was loaded.")
         edges = view_edges(eye)
-        near = np.flatnonzero(self._near(eye, edges))
-        parts, glowing = [self._static.chosen(near)], list(self._street_lamps)
-        owners = [np.where(parts[0].layers == Layer.STANDING, SCENERY, GROUND)]
+        static = self._static.chosen(np.flatnonzero(self._near(eye, edges)))
+        owners = np.where(static.layers == Layer.STANDING, SCENERY, GROUND)
         things = self._things(city, state)
-        places = np.array([(thing.pose.x, thing.pose.y, thing.height) for thing in things]).reshape(-1, 3)
-        bodies: list[Faces] = []
-        at: list[Placement] = []
-        whose: list[int] = []
-        for thing, out in zip(things, beside(edges, eye, places.T).tolist(), strict=True):
-            if out > _HALO_REACH:
-                continue
-            body = _body(thing.key)
-            if out < body.reach:
-                bodies.append(body.faces)
-                at.append(Placement(thing.pose, thing.height))
-                whose.append(thing.owner)
-            if body.halos:
-                glowing.append(PlacedHalos(thing.pose, thing.height, body.halos))
-        if bodies:
-            faces, parts_of = placed(bodies, at, eye.place)
+        places = Places.of([(thing.pose, thing.height) for thing in things])
+        out = beside(edges, eye, places.at)
+        bodies = [
+            _body(thing.key) if far <= _HALO_REACH else None for thing, far in zip(things, out.tolist(), strict=True)
+        ]
+        glowing = [
+            PlacedHalos(thing.pose, thing.height, body.halos)
+            for thing, body in zip(things, bodies, strict=True)
+            if body is not None and body.halos
+        ]
+        near = np.flatnonzero(out < [-math.inf if body is None else body.reach for body in bodies])
+        shapes, places = (
+            [body for body in (bodies[at] for at in near.tolist()) if body is not None],
+            places.chosen(near),
+        )
+        far = np.hypot(*(places.at[:2] - eye.place[:2, None]))
+        covered = covered_by([wall_outlines(static, eye), _core_outlines(shapes, places, far, eye)], eye)
+        parts, whose = [static], [owners]
+        shown = _not_covered(shapes, places, far, eye, covered)
+        if len(shown):
+            faces, parts_of = placed([shapes[at].faces for at in shown.tolist()], places.chosen(shown), eye.place)
             parts.append(faces)
-            owners.append(np.array(whose)[parts_of])
-        return joined(parts), np.concatenate(owners), glowing
+            whose.append(np.array([things[at].owner for at in near.tolist()])[shown[parts_of]])
+        return _Scene(joined(parts), np.concatenate(whose), self._street_lamps + glowing, covered)
 
     def _near(self, eye: Eye, edges: FloatArray) -> BoolArray:
         """(f,) which faces of the city may be in the picture and large enough to be seen."""
@@ -181,3 +240,23 @@ class PainterRenderer(Renderer):
                 self._backdrops.clear()
             self._backdrops[key] = backdrop(camera, self._look, self._ground, _FINE)
         return self._backdrops[key]
+
+
+def _core_outlines(shapes: list[_Body], places: Places, far: FloatArray, eye: Eye) -> Outlines:
+    """The outlines of the boxes inside things that nobody looks through."""
+    many = [body.cores.shape[1] for body in shapes]
+    whose = np.repeat(np.arange(len(shapes)), many)
+    local = np.concatenate([np.empty((3, 0)), *(body.cores for body in shapes)], axis=1)
+    return box_outlines(places.chosen(whose).moved(local), far[whose[::8]], eye)
+
+
+def _not_covered(shapes: list[_Body], places: Places, far: FloatArray, eye: Eye, covered: Covered) -> IntArray:
+    """(s,) the numbers of those things that others do not cover wholly."""
+    if not shapes:
+        return np.empty(0, dtype=np.intp)
+    local = np.concatenate([body.bounds for body in shapes], axis=1)
+    pixels, depth = in_picture(eye, places.chosen(np.repeat(np.arange(len(shapes)), 8)).moved(local))
+    corners = pixels.reshape(2, -1, 8)
+    beyond = covered.distance(corners.min(axis=2), corners.max(axis=2))
+    nearest = far - np.array([body.aside for body in shapes])
+    return np.flatnonzero((depth.reshape(-1, 8).min(axis=1) < NEAR) | (nearest <= beyond))

@@ -30,14 +30,14 @@ class Backdrop:
 
     Attributes:
         picture: sky over bare ground, without haze on the ground.
-        haze: how much of each ground pixel is haze.
-        sheen: the same for the sky that a wet ground mirrors; None where it is dry.
+        haze: how much of each ground pixel is haze, or the sky that a wet ground mirrors, which has the same colour.
+        sky: a picture of that colour, as large as the haze.
         beam: how bright the ego's head lamps make the ground; None where they are off.
     """
 
     picture: Image
     haze: Mask | None
-    sheen: Mask | None
+    sky: Image | None
     beam: Mask | None
 
 
@@ -63,9 +63,10 @@ def backdrop(camera: Camera, look: Look, ground: FloatArray, fine: int) -> Backd
     x, y, down = rays[below, 0], rays[below, 1], -rays[below, 2]
     distance = camera.translation[2] / np.maximum(down, 1e-6)
     haze = 1.0 - np.exp(-distance / look.haze)
-    sheen = beam = None
     if look.wet > 0:
         sheen = 0.6 * look.wet * (0.05 + 0.95 * (1.0 - np.clip(down, 0, 1)) ** 5)
+        haze = 1.0 - (1.0 - haze) * (1.0 - sheen)
+    beam = None
     if look.lamps > 0:
         ahead = x / np.maximum(down, 1e-6) * camera.translation[2] + camera.translation[0] - 3.4
         aside = y / np.maximum(down, 1e-6) * camera.translation[2]
@@ -87,7 +88,11 @@ def backdrop(camera: Camera, look: Look, ground: FloatArray, fine: int) -> Backd
 
     picture = Image.fromarray(bytes_shown.reshape(height, width, 3))
     picture = picture.resize((width * fine, height * fine), Image.Resampling.NEAREST)
-    return Backdrop(picture, mask(haze), mask(sheen), mask(beam))
+    hazy = mask(haze)
+    # Pillow blends a picture in in half the time that it takes for a colour.
+    colour = tuple(as_bytes(shown(low[None], look.exposure))[0].tolist())
+    sky = None if hazy is None else Image.new("RGB", hazy.levels.size, colour)
+    return Backdrop(picture, hazy, sky, mask(beam))
 
 
 def as_bytes(colours: FloatArray) -> Pixels:

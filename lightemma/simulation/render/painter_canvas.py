@@ -14,12 +14,16 @@ from lightemma.simulation.render.meshes.mesh import Layer, turned
 from lightemma.simulation.render.meshes.scene import PlacedHalos
 from lightemma.simulation.render.painter_backdrop import Backdrop, as_bytes
 from lightemma.simulation.render.painter_faces import Eye
+from lightemma.simulation.render.painter_hidden import in_picture
 from lightemma.simulation.render.painter_layers import paint_polygons
-from lightemma.simulation.render.painter_view import View, cut_to_view, lit
-from lightemma.simulation.render.palettes import Look, shown
+from lightemma.simulation.render.painter_view import NEAR, View, cut_to_view, lit
+from lightemma.simulation.render.palettes import Look
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+_POOL = ((11.0, 30), (8.5, 55), (6.5, 85), (4.5, 115), (2.5, 140))
+"""Metres from the foot of a lamp, and how bright the ground within them is, 0 … 255."""
 
 
 class Canvas:
@@ -51,44 +55,59 @@ class Canvas:
         shady = int(np.searchsorted(layers, int(Layer.SHADOW), side="left"))
         hazy = int(np.searchsorted(layers, int(Layer.SHADOW), side="right"))
         paint_polygons(self._solid, view, self._camera, inks[:shady])
-        shade, _ = self._thin._getink((0, 0, 0, 48))
+        shade: int = self._thin.draw.draw_ink((0, 0, 0, 48))
         paint_polygons(self._thin, view, self._camera, [shade] * (hazy - shady), shady)
         self._lay_haze(lamps)
         paint_polygons(self._solid, view, self._camera, inks[hazy:], hazy)
 
     def _lay_haze(self, lamps: FloatArray) -> None:
         """Adds light of lamps, the sheen of a wet road and haze to everything flat."""
-        look, behind = self._look, self._behind
-        if look.lamps > 0:
+        if self._look.lamps > 0:
             self._light_pools(lamps)
-        sky = tuple(as_bytes(shown(np.array([look.sky_low]), look.exposure))[0].tolist())
-        for mask in (behind.sheen, behind.haze):
-            if mask is not None:
-                self._image.paste(sky, mask.box, mask.levels)
+        haze, sky = self._behind.haze, self._behind.sky
+        if haze is not None and sky is not None:
+            self._image.paste(sky, haze.box, haze.levels)
 
     def _light_pools(self, lamps: FloatArray) -> None:
         """Brightens the ground under the street lamps and before the ego's head lamps."""
         from PIL import Image as Pictures
         from PIL import ImageDraw, ImageFilter
 
-        coarse = 4
+        # The pools are soft, so a quarter of the spots will do.
+        coarse, margin = 4, 3
         pools = Pictures.new("L", (self._size[0] // coarse, self._size[1] // coarse), 0)
         draw = ImageDraw.Draw(pools)
+        near = lamps[np.linalg.norm(lamps - (self._ego.x, self._ego.y), axis=1) < 90.0]
         angles = np.arange(14) * (2 * np.pi / 14)
         ring = np.column_stack([np.cos(angles), np.sin(angles), np.zeros(14)])
-        near = lamps[np.linalg.norm(lamps - (self._ego.x, self._ego.y), axis=1) < 90.0]
-        centres = turned(np.column_stack([near - (self._ego.x, self._ego.y), np.zeros(len(near))]), -self._ego.heading)
         # Every ring of all lamps before the next brighter one, so that no lamp darkens its neighbour's pool.
-        for radius, level in ((11.0, 30), (8.5, 55), (6.5, 85), (4.5, 115), (2.5, 140)):
-            for centre in centres:
-                part = cut_to_view(to_camera(centre + ring * radius, self._camera), self._camera)
-                if len(part) > 2:
-                    spots = self._spots(project_seen(part, self._camera).pixels) / coarse
-                    draw.polygon(spots.ravel().tolist(), fill=level)
-        soft = pools.filter(ImageFilter.GaussianBlur(3)).resize(self._size, Pictures.Resampling.BILINEAR)
+        radii = np.array([radius for radius, _ in _POOL])
+        centres = np.column_stack([near, np.zeros(len(near))])
+        rings = centres + radii[:, None, None, None] * ring[:, None]
+        pixels, depth = in_picture(self._eye, rings.transpose(0, 2, 1, 3).reshape(-1, 3).T)
+        spots = np.floor((pixels.T + 0.5) * self._fine).reshape(-1, 28) / coarse
+        whole = (depth.reshape(-1, 14).min(axis=1) > NEAR) & np.all(np.abs(spots) < 16 * max(pools.size), axis=1)
+        levels = np.repeat([level for _, level in _POOL], len(near)).tolist()
+        for index, (corners, simple, level) in enumerate(zip(spots.tolist(), whole.tolist(), levels, strict=True)):
+            if simple:
+                draw.polygon(corners, fill=level)
+                continue
+            centre = turned(centres[None, index % len(near)] - (self._ego.x, self._ego.y, 0.0), -self._ego.heading)
+            part = cut_to_view(to_camera(centre + ring * radii[index // len(near)], self._camera), self._camera)
+            if len(part) > 2:
+                draw.polygon(
+                    (self._spots(project_seen(part, self._camera).pixels) / coarse).ravel().tolist(), fill=level
+                )
+        soft = pools.filter(ImageFilter.GaussianBlur(3))
         box = soft.getbbox()
         if box is not None:
-            self._image.paste(self._brighter((2.1, 1.75, 1.35), box), box, soft.crop(box))
+            left, top = max(box[0] - margin, 0), max(box[1] - margin, 0)
+            right, bottom = min(box[2] + margin, pools.size[0]), min(box[3] + margin, pools.size[1])
+            large = (left * coarse, top * coarse, right * coarse, bottom * coarse)
+            levels_there = soft.crop((left, top, right, bottom)).resize(
+                ((right - left) * coarse, (bottom - top) * coarse), Pictures.Resampling.BILINEAR
+            )
+            self._image.paste(self._brighter((2.1, 1.75, 1.35), large), large, levels_there)
         beam = self._behind.beam
         if beam is not None:
             self._image.paste(self._brighter((2.4, 2.2, 1.9), beam.box), beam.box, beam.levels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class Faces:
         planes: (f,) metres: the normal times any corner.
         turning: (f,) whether the face always turns to the camera.
         reach: (f,) metres from the anchor to the farthest corner.
-        joined: (f,) whether the next face goes on from the second and third corner of this one in its plane, as bays of a wall do.
+        joined: (f,) whether the next face goes on where this one ends, in its plane, as bays of a wall do.
     """
 
     corners: FloatArray
@@ -121,7 +121,9 @@ def _joins(mesh: Mesh, normals: FloatArray) -> BoolArray:
     pairs = mesh.solid & (mesh.counts == 4)
     first = np.flatnonzero(pairs[:-1] & pairs[1:])
     here, there = mesh.starts[first], mesh.starts[first + 1]
-    apart = np.abs(mesh.corners[here + 1] - mesh.corners[there]) + np.abs(mesh.corners[here + 2] - mesh.corners[there + 3])
+    apart = np.abs(mesh.corners[here + 1] - mesh.corners[there]) + np.abs(
+        mesh.corners[here + 2] - mesh.corners[there + 3]
+    )
     bent = np.abs(normals[first] - normals[first + 1])
     joins[first] = np.all((apart < 1e-6) & (bent < 1e-6), axis=1)
     return joins
@@ -152,71 +154,67 @@ def joined(parts: Sequence[Faces]) -> Faces:
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
-    """Where a shape is: its pose and metres up."""
+class Places:
+    """Where things are; t of them.
 
-    pose: Pose
-    height: float
+    Attributes:
+        at: (3, t) metres, world frame.
+        cos: (t,) of their headings.
+        sin: (t,) of their headings.
+    """
+
+    at: FloatArray
+    cos: FloatArray
+    sin: FloatArray
+
+    @staticmethod
+    def of(poses: Sequence[tuple[Pose, float]]) -> Places:
+        """Those of poses and metres up."""
+        x, y, z, heading = np.array([(one.x, one.y, up, one.heading) for one, up in poses]).reshape(-1, 4).T
+        return Places(np.stack([x, y, z]), np.cos(heading), np.sin(heading))
+
+    def chosen(self, things: IntArray) -> Places:
+        """Some of them, by their numbers; the same may come several times."""
+        return Places(self.at[:, things], self.cos[things], self.sin[things])
+
+    def turned(self, points: FloatArray) -> FloatArray:
+        """(3, t) one direction of each thing's own frame in the world frame."""
+        x, y, z = points
+        return np.stack([self.cos * x - self.sin * y, self.sin * x + self.cos * y, z])
+
+    def moved(self, points: FloatArray) -> FloatArray:
+        """(3, t) one point of each thing's own frame in the world frame."""
+        moved = self.turned(points)
+        moved += self.at
+        return moved
+
+    def seen(self, point: FloatArray) -> FloatArray:
+        """(3, t) a (3,) point of the world in each thing's own frame."""
+        x, y, z = point[:, None] - self.at
+        return np.stack([self.cos * x + self.sin * y, self.cos * y - self.sin * x, z])
 
 
-def placed(parts: Sequence[Faces], at: Sequence[Placement], eye: FloatArray) -> tuple[Faces, IntArray]:
+def placed(parts: Sequence[Faces], places: Places, eye: FloatArray) -> tuple[Faces, IntArray]:
     """Shapes made around their own origins, moved to their places: those of their faces that are not seen from behind.
 
     Args:
-        parts: one or more shapes.
-        at: the place of each.
+        parts: t shapes, at least one.
+        places: of each.
         eye: (3,) metres, world frame: the camera.
 
     Returns:
         The faces in the world frame, and (f,) the number of the part that each is from.
     """
-    many = [len(part.counts) for part in parts]
-    whose = np.repeat(np.arange(len(parts)), many)
-    places = np.array([(one.pose.x, one.pose.y, one.height) for one in at]).T
-    headings = np.array([one.pose.heading for one in at])
-    cos, sin = np.cos(headings), np.sin(headings)
-    x, y, z = eye[:, None] - places
+    whose = np.repeat(np.arange(len(parts)), [len(part.counts) for part in parts])
     whole = joined(parts)
-    local = np.stack([cos * x + sin * y, cos * y - sin * x, z])
-    kept = np.flatnonzero(whole.facing(local[:, whose]))
+    kept = np.flatnonzero(whole.facing(places.seen(eye)[:, whose]))
     faces, whose = whole.chosen(kept), whose[kept]
-    corners = _moved(faces.corners, np.repeat(whose, faces.counts), cos, sin, places)
-    normals = _moved(faces.normals, whose, cos, sin, None)
-    first = corners[:, faces.starts]
-    return (
-        Faces(
-            corners=corners,
-            upright=faces.upright,
-            counts=faces.counts,
-            starts=faces.starts,
-            colours=faces.colours,
-            surfaces=faces.surfaces,
-            layers=faces.layers,
-            anchors=_moved(faces.anchors, whose, cos, sin, places),
-            solid=faces.solid,
-            glows=faces.glows,
-            normals=normals,
-            planes=normals[0] * first[0] + normals[1] * first[1] + normals[2] * first[2],
-            turning=faces.turning,
-            reach=faces.reach,
-            joined=faces.joined,
-        ),
-        whose,
-    )
-
-
-def _moved(
-    points: FloatArray, whose: IntArray, cos: FloatArray, sin: FloatArray, places: FloatArray | None
-) -> FloatArray:
-    """(3, n) points turned, and moved by places (3, t), each as the thing (n,) that it belongs to."""
-    cos, sin = cos[whose], sin[whose]
-    moved = np.empty_like(points)
-    moved[0] = cos * points[0] - sin * points[1]
-    moved[1] = sin * points[0] + cos * points[1]
-    moved[2] = points[2]
-    if places is not None:
-        moved += places[:, whose]
-    return moved
+    of_faces, of_corners = places.chosen(whose), places.chosen(np.repeat(whose, faces.counts))
+    corners, normals = of_corners.moved(faces.corners), of_faces.turned(faces.normals)
+    x, y, z = corners[:, faces.starts]
+    planes = normals[0] * x + normals[1] * y + normals[2] * z
+    anchors = of_faces.moved(faces.anchors)
+    return replace(faces, corners=corners, normals=normals, planes=planes, anchors=anchors), whose
 
 
 @dataclass(frozen=True, slots=True)

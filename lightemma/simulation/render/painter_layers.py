@@ -12,6 +12,7 @@ from lightemma.frame import Camera, FloatArray, Pose
 from lightemma.simulation.render.base import FARTHEST, GROUND, SKY, Layers
 from lightemma.simulation.render.meshes.mesh import IntArray, Mesh
 from lightemma.simulation.render.painter_faces import Eye, Faces, eye_of, faces_of
+from lightemma.simulation.render.painter_hidden import Covered
 from lightemma.simulation.render.painter_view import View, cut_to_view, view_of
 
 if TYPE_CHECKING:
@@ -35,12 +36,12 @@ def paint_layers(world: Mesh, owners: IntArray, camera: Camera, ego: Pose) -> La
     return paint_view(faces.chosen(shown), owners[shown], eye)
 
 
-def paint_view(faces: Faces, owners: IntArray, eye: Eye) -> Layers:
-    """The same of faces without solid ones seen from behind."""
+def paint_view(faces: Faces, owners: IntArray, eye: Eye, covered: Covered | None = None) -> Layers:
+    """The same of faces without solid ones seen from behind, and without what is covered."""
     camera = eye.camera
     rays = _rays(camera)
     depth, ids = _bare(rays, camera)
-    view = view_of(faces, eye, _FINE, shadows=False)
+    view = view_of(faces, eye, _FINE, covered, shadows=False)
     if view is not None:
         painted = _painted(view, camera)
         shown = painted >= 0
@@ -86,8 +87,8 @@ def paint_polygons(draw: ImageDraw, view: View, camera: Camera, inks: Sequence[i
     """Paints faces of a view, one ink each, beginning with the ``first`` in the order of painting."""
     chosen = view.order[first : first + len(inks)]
     starts, counts = view.faces.starts[chosen], view.faces.counts[chosen]
-    # Pillow reads the corners as single precision from memory, and its own method takes them without looking at the colour again.
-    memory, width = memoryview(view.spots).cast("B"), view.spots.strides[0]
+    # Pillow reads single precision from memory; `ImageDraw.polygon` would take as long to look at the colour as to paint.
+    memory, width = memoryview(view.spots.data).cast("B"), view.spots.strides[0]
     polygon = draw.draw.draw_polygon
     rows = zip(
         (starts * width).tolist(), ((starts + counts) * width).tolist(), view.cut[first:].tolist(), inks, strict=False

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from lightemma.frame import Camera, FloatArray
 from lightemma.simulation.render.meshes.mesh import BoolArray, IntArray, Layer, Surface
 from lightemma.simulation.render.painter_faces import Eye, Faces
-from lightemma.simulation.render.painter_hidden import covered_by
+from lightemma.simulation.render.painter_hidden import Covered
 from lightemma.simulation.render.palettes import Look, shown
 from lightemma.simulation.render.pinhole import clip
 
@@ -28,7 +28,6 @@ class View:
     Attributes:
         faces: those near enough, in the world frame.
         seen: (3, n) corners in camera axes.
-        pixels: (2, n) corners in the picture; of those not before the camera they mean nothing.
         nearest: (f,) metres along the optical axis to the nearest corner.
         farthest: (f,) the same to the farthest.
         order: (v,) indices of faces in the order of painting, without those that others cover.
@@ -39,7 +38,6 @@ class View:
 
     faces: Faces
     seen: FloatArray
-    pixels: FloatArray
     nearest: FloatArray
     farthest: FloatArray
     order: IntArray
@@ -71,13 +69,14 @@ def beside(edges: FloatArray, eye: Eye, points: FloatArray) -> FloatArray:
     return out
 
 
-def view_of(faces: Faces, eye: Eye, fine: int, *, shadows: bool = True) -> View | None:
+def view_of(faces: Faces, eye: Eye, fine: int, covered: Covered | None = None, *, shadows: bool = True) -> View | None:
     """The faces that the camera may see; None if there are none.
 
     Args:
         faces: in the world frame, without solid ones seen from behind.
         eye: the camera.
         fine: spots a pixel along each side.
+        covered: what cannot be seen.
         shadows: whether the transparent shadows under things are wanted.
     """
     if not len(faces.counts):
@@ -87,15 +86,16 @@ def view_of(faces: Faces, eye: Eye, fine: int, *, shadows: bool = True) -> View 
     seen = _in_camera_axes(faces, eye)
     nearest, farthest = np.minimum.reduceat(seen[2], starts), np.maximum.reduceat(seen[2], starts)
     depth = np.where(seen[2] > 0.0, seen[2], 1.0)
-    pixels = np.empty((2, len(depth)))
     spots = np.empty((len(depth), 2), dtype=np.float32)
     low, high = np.empty((2, len(starts))), np.empty((2, len(starts)))
     for axis in range(2):
         a, b, c = camera.intrinsic[axis].tolist()
-        pixels[axis] = (a * seen[0] + b * seen[1] + c * seen[2]) / depth
-        low[axis] = np.minimum.reduceat(pixels[axis], starts)
-        high[axis] = np.maximum.reduceat(pixels[axis], starts)
-        spots[:, axis] = np.floor((pixels[axis] + 0.5) * fine)
+        pixels = (a * seen[0] + b * seen[1] + c * seen[2]) / depth
+        low[axis] = np.minimum.reduceat(pixels, starts)
+        high[axis] = np.maximum.reduceat(pixels, starts)
+        pixels += 0.5
+        pixels *= fine
+        spots[:, axis] = np.floor(pixels, out=pixels)
     size = np.array(camera.size)[:, None]
     behind = nearest < NEAR
     outside = np.any((high < -1) | (low > size), axis=0)
@@ -111,16 +111,12 @@ def view_of(faces: Faces, eye: Eye, fine: int, *, shadows: bool = True) -> View 
         return None
     away = faces.anchors[:2, kept] - eye.place[:2, None]
     layers = faces.layers[kept]
-    near_last = np.where(layers == Layer.STANDING, -np.hypot(away[0], away[1]), 0.0)
-    order = kept[np.lexsort((near_last, layers))]
-    painted_after = np.full(len(starts), -1)
-    painted_after[order] = np.where(cut[order], -1, np.arange(len(order)))
-    painted_after[faces.layers != Layer.STANDING] = -1
-    last = covered_by(faces, spots, painted_after, camera.size, fine)
-    if last is not None:
-        covered = last.least(low[:, order], high[:, order]) >= np.arange(len(order))
-        order = order[~covered | cut[order]]
-    return View(faces, seen, pixels, nearest, farthest, order, cut[order], spots, fine)
+    far = np.where(layers == Layer.STANDING, np.hypot(away[0], away[1]), np.inf)
+    if covered is not None:
+        shown_at_all = cut[kept] | (covered.distance(low[:, kept], high[:, kept]) >= far)
+        kept, layers, far = kept[shown_at_all], layers[shown_at_all], far[shown_at_all]
+    order = kept[np.lexsort((-far, layers))]
+    return View(faces, seen, nearest, farthest, order, cut[order], spots, fine)
 
 
 def _in_camera_axes(faces: Faces, eye: Eye) -> FloatArray:

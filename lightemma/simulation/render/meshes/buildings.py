@@ -36,7 +36,8 @@ class _Wall:
 
     def panels(self, spans: FloatArray, low: float, high: float, off: float) -> FloatArray:
         """(m, 4, 3) upright rectangles between (m, 2) metres along the wall, ``off`` metres before it."""
-        return self.sheets(spans, np.array([low]), np.array([high]), np.array([off]))
+        panels: FloatArray = self.sheets(spans, np.array([low]), np.array([high]), np.array([off]))
+        return panels
 
     def sheets(self, spans: FloatArray, low: FloatArray, high: FloatArray, off: FloatArray) -> FloatArray:
         """The same with a height and a distance for each; (m,) or (1,)."""
@@ -55,7 +56,7 @@ class _Wall:
 
 @dataclass(slots=True)
 class _Facade:
-    """The upright rectangles on one wall, which go to the builder together: one by one they would take longer to add than to draw."""
+    """The upright rectangles on one wall, which go to the builder together, because one by one they take longer."""
 
     wall: _Wall
     _panels: list[tuple[FloatArray, FloatArray, float, float, float]] = field(default_factory=list)
@@ -213,7 +214,8 @@ def _add_shop(
     """Shop windows under a coloured board, and an awning here and there."""
 
     def within(inset: float) -> FloatArray:
-        return spans + np.array([inset, -inset])
+        inner: FloatArray = spans + np.array([inset, -inset])
+        return inner
 
     wide = (spans[:, 1] - spans[:, 0])[:, None]
     pane = _WARM if lit else (0.17, 0.18, 0.19)

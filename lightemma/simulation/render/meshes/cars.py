@@ -8,7 +8,7 @@ import numpy as np
 
 from lightemma.frame import FloatArray
 from lightemma.simulation.render.meshes.mesh import BoolArray, Colour, MeshBuilder, Surface, scaled
-from lightemma.simulation.render.meshes.shapes import Outfit, Shape
+from lightemma.simulation.render.meshes.shapes import Box, Outfit, Shape
 from lightemma.simulation.render.meshes.solids import add_box, add_contact_shadow
 from lightemma.simulation.render.meshes.vehicle_parts import LampRow, add_plate, add_wheel, lamp_halos
 
@@ -80,7 +80,23 @@ def car_shape(outfit: Outfit) -> Shape:
             add_wheel(builder, x, side, width / 2, radius, outside=True, fine=outfit.fine)
     add_plate(builder, -length / 2 - 0.012, rear.plate, back=True)
     add_plate(builder, length / 2 + 0.012, 0.30 * height, back=False)
-    return Shape(builder.build(), lamp_halos(outfit, rear, third=(design.glass[1] * length - 0.1, height * 0.95)))
+    halos = lamp_halos(outfit, rear, third=(design.glass[1] * length - 0.1, height * 0.95))
+    return Shape(builder.build(), halos, _cores(outfit, design))
+
+
+def _cores(outfit: Outfit, design: Design) -> tuple[Box, Box]:
+    """A box inside the lower body, and one that reaches from it into the cabin."""
+    length, width, height = outfit.size
+    half, end, belt = width / 2, length / 2, design.belt * height
+    top = belt - max(design.slope, design.boot) * height
+    _, back, front, _ = (share * length for share in design.glass)
+    return (
+        ((-0.86 * end + 0.05, -0.92 * half, 0.32), (0.80 * end - 0.13, 0.92 * half, top - 0.02)),
+        (
+            (0.86 * back + 0.14 * front, -0.94 * design.narrow * half, 0.32),
+            (0.14 * back + 0.86 * front, 0.94 * design.narrow * half, height - 0.07),
+        ),
+    )
 
 
 def _plan(fine: bool) -> FloatArray:

@@ -108,7 +108,9 @@ def _one_wear(rng: np.random.Generator, around: float) -> _Wear:
     """A trace of wear somewhere along an edge of ``around`` metres."""
     station, inwards, kind = rng.uniform(0.0, around), rng.uniform(0.15, 2.2), rng.uniform()
     if kind < 0.5:
-        return _Wear(station, inwards, _CORNERS * (rng.uniform(0.8, 5.0), rng.uniform(0.4, 1.4)), rng.uniform(0.86, 1.1))
+        return _Wear(
+            station, inwards, _CORNERS * (rng.uniform(0.8, 5.0), rng.uniform(0.4, 1.4)), rng.uniform(0.86, 1.1)
+        )
     if kind < 0.85:
         return _Wear(station, inwards, _CORNERS * (rng.uniform(2.0, 9.0), rng.uniform(0.03, 0.06)), 0.66)
     return _Wear(station, inwards, _COVER, 0.6)

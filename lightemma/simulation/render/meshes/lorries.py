@@ -46,7 +46,8 @@ def truck_shape(outfit: Outfit) -> Shape:
     _add_lamps(builder, outfit, row, (0.22, 0.10))
     _add_wheels(builder, outfit, axles, radius, half, outside=True)
     add_plate(builder, -end - 0.035, 0.61, back=True)
-    return Shape(builder.build(), lamp_halos(outfit, row))
+    core = ((-end + 0.02, -half + 0.02, low + 0.02), (cab - 0.17, half - 0.02, high - 0.02))
+    return Shape(builder.build(), lamp_halos(outfit, row), (core,))
 
 
 def _add_cab(builder: MeshBuilder, outfit: Outfit, cab: float, top: float) -> None:
@@ -126,7 +127,8 @@ def bus_shape(outfit: Outfit) -> Shape:
     _add_lamps(builder, outfit, row, (0.14, 0.22))
     _add_wheels(builder, outfit, axles, radius, half, outside=True)
     add_plate(builder, -end - 0.03, 0.64, back=True)
-    return Shape(builder.build(), lamp_halos(outfit, row))
+    core = ((-end + 0.02, -half + 0.02, 0.34), (end - 0.02, half - 0.02, height - 0.17))
+    return Shape(builder.build(), lamp_halos(outfit, row), (core,))
 
 
 def _add_wheels(

@@ -34,12 +34,23 @@ class Halo:
     facing: float | None = None
 
 
+Box = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""Two opposite corners in metres: the lower x, y and z, and the upper."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Faces and halos of a thing around its own origin (x forward, y left, z up)."""
+    """Faces and halos of a thing around its own origin (x forward, y left, z up).
+
+    Attributes:
+        mesh: the faces.
+        halos: the glow of its lamps.
+        cores: boxes inside it that nobody looks through from eye level, because faces with one anchor are all around them.
+    """
 
     mesh: Mesh
     halos: tuple[Halo, ...] = ()
+    cores: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
