@@ -76,9 +76,7 @@ class Denoiser(nn.Module):
     def denoise(self, noisy: Tensor, sigma: Tensor, past: Tensor, actions: Tensor) -> Tensor:
         """D(x, sigma) of EDM: the clean picture as far as it can be told, (n, 3, h, w)."""
         scalings = self.shape.precondition
-        output = self.run(
-            scalings.c_in(sigma).reshape(-1, 1, 1, 1) * noisy, scalings.c_noise(sigma), past, actions
-        )
+        output = self.run(scalings.c_in(sigma).reshape(-1, 1, 1, 1) * noisy, scalings.c_noise(sigma), past, actions)
         return scalings.denoised(output.float(), noisy, sigma)
 
     def loss(self, clean: Tensor, past: Tensor, actions: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -89,9 +87,7 @@ class Denoiser(nn.Module):
         sigma = self.shape.levels.draw(len(clean), generator).to(clean.device)
         own, shared = noise_like(clean, scalings.offset, generator)
         noisy = clean + own * sigma.reshape(-1, 1, 1, 1) + shared
-        output = self.run(
-            scalings.c_in(sigma).reshape(-1, 1, 1, 1) * noisy, scalings.c_noise(sigma), past, actions
-        )
+        output = self.run(scalings.c_in(sigma).reshape(-1, 1, 1, 1) * noisy, scalings.c_noise(sigma), past, actions)
         return functional.mse_loss(output.float(), scalings.target(clean, noisy, sigma))
 
     def draw(self, past: Tensor, actions: Tensor, sampler: Sampler, noise: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ class AdaptiveGroupNorm(nn.Module):
 
     def __init__(self, channels: int, condition: int) -> None:
         super().__init__()
-        self.groups = max(1, channels // _GROUP)
+        self.groups = groups_of(channels)
         self.to_scale_shift = nn.Linear(condition, 2 * channels)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
@@ -88,7 +88,7 @@ class SelfAttention(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.heads = max(1, channels // _HEAD)
-        self.norm = nn.GroupNorm(max(1, channels // _GROUP), channels)
+        self.norm = nn.GroupNorm(groups_of(channels), channels)
         self.to_qkv = nn.Conv2d(channels, 3 * channels, 1)
         self.out = nn.Conv2d(channels, channels, 1)
         nn.init.zeros_(self.out.weight)
@@ -139,7 +139,7 @@ class UNet(nn.Module):
                 width = wide
             self.up.append(blocks)
             self.grow.append(nn.Conv2d(width, width, 3, padding=1) if level else nn.Identity())
-        self.last_norm = nn.GroupNorm(max(1, width // _GROUP), width)
+        self.last_norm = nn.GroupNorm(groups_of(width), width)
         self.last = nn.Conv2d(width, outside * fold, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
@@ -178,6 +178,12 @@ class FourierFeatures(nn.Module):
         """(n,) to (n, size)."""
         angles = 2.0 * math.pi * number[:, None] * self.frequencies
         return torch.cat([angles.cos(), angles.sin()], dim=1)
+
+
+def groups_of(channels: int) -> int:
+    """Groups of a group norm: of about 32 channels each, all of one size."""
+    wanted = max(1, channels // _GROUP)
+    return next(groups for groups in range(wanted, 0, -1) if channels % groups == 0)
 
 
 def count_parameters(module: nn.Module) -> int:

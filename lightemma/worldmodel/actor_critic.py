@@ -1,0 +1,150 @@
+"""The agent: convolutions and an LSTM give a policy over discrete actions and a value, learned from imagined drives alone.
+
+REINFORCE with the value as baseline, an entropy bonus, and lambda-returns as targets of the value (Sutton and Barto, 2018,
+sections 12.1 and 13.4), with DIAMOND's settings (Alonso et al., 2024, table of hyper-parameters).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Categorical
+from torch.nn import functional
+
+from lightemma.worldmodel.eyes import Eye
+from lightemma.worldmodel.reward_end import Memory
+
+
+@dataclass(frozen=True, slots=True)
+class AgentShape:
+    """Everything that decides an agent's weights.
+
+    Attributes:
+        size: width and height of the pictures.
+        count: number of actions.
+        channels: of the convolutions.
+        memory: of the LSTM; 512 as published.
+    """
+
+    size: tuple[int, int]
+    count: int
+    channels: tuple[int, ...] = (32, 32, 64, 64)
+    memory: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """How it learns.
+
+    Attributes:
+        discount: gamma.
+        trace: lambda.
+        entropy: weight of the entropy.
+        horizon: imagined steps of one update.
+    """
+
+    discount: float = 0.985
+    trace: float = 0.95
+    entropy: float = 0.001
+    horizon: int = 15
+
+
+class ActorCritic(nn.Module):
+    """Policy and value.
+
+    Args:
+        shape: of the network.
+    """
+
+    def __init__(self, shape: AgentShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.eye = Eye(3, shape.size, shape.channels)
+        self.cell = nn.LSTMCell(self.eye.features, shape.memory)
+        self.policy = nn.Linear(shape.memory, shape.count)
+        self.value = nn.Linear(shape.memory, 1)
+        for head in (self.policy, self.value):  # all actions alike, and no opinion on values, at first
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
+
+    def forward(self, pictures: Tensor, memory: Memory | None) -> tuple[Tensor, Tensor, Memory]:
+        """(n, 3, h, w) to logits (n, count), values (n,), and the memory after it."""
+        hidden, cell = self.cell(self.eye(pictures).float(), memory)
+        return self.policy(hidden), self.value(hidden)[:, 0], (hidden, cell)
+
+
+class Dream(Protocol):
+    """A batch of imagined drives, as the agent meets them."""
+
+    def begin(self, seed: int) -> Tensor:
+        """Starts all anew, from recorded pictures: what is seen first, (n, 3, h, w)."""
+
+    def step(self, choices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(n,) numbers of actions to the next pictures, rewards (n,) and ends (n,) of 0 or 1."""
+
+
+def lambda_returns(rewards: Tensor, ends: Tensor, values: Tensor, last: Tensor, learning: Learning) -> Tensor:
+    """R_t = r_t + gamma (1 - end_t) ((1 - lambda) V_{t+1} + lambda R_{t+1}), with R_T = V_T.
+
+    Args:
+        rewards: (t, n).
+        ends: (t, n) 0 or 1.
+        values: (t, n) of what is seen before each step.
+        last: (n,) value of what is seen after the last.
+        learning: gives gamma and lambda.
+
+    Returns:
+        (t, n).
+    """
+    after = torch.cat([values[1:], last[None]])
+    found, returns = last, []
+    for reward, end, value in zip(rewards.flip(0), ends.flip(0), after.flip(0), strict=True):
+        mixed = (1.0 - learning.trace) * value + learning.trace * found
+        found = reward + learning.discount * (1.0 - end) * mixed
+        returns.append(found)
+    return torch.stack(returns[::-1])
+
+
+def imagined_loss(
+    agent: ActorCritic, dream: Dream, seed: int, learning: Learning, note: Callable[[float], None] = lambda _: None
+) -> Tensor:
+    """The loss of one imagined stretch: policy, value and entropy.
+
+    Args:
+        agent: that learns.
+        dream: where it drives.
+        seed: of starts and choices.
+        learning: how.
+        note: is told the mean reward of a step.
+    """
+    random = torch.Generator().manual_seed(seed)
+    pictures = dream.begin(seed)
+    memory: Memory | None = None
+    alive = torch.ones(len(pictures), device=pictures.device)
+    rewards, ends, values, likelihoods, entropies, counted = [], [], [], [], [], []
+    for _ in range(learning.horizon):
+        logits, value, memory = agent(pictures, memory)
+        policy = Categorical(logits=logits.float())
+        choice = torch.multinomial(policy.probs.detach().cpu(), 1, generator=random)[:, 0].to(logits.device)
+        pictures, reward, end = dream.step(choice)
+        likelihoods.append(policy.log_prob(choice))
+        entropies.append(policy.entropy())
+        values.append(value.float())
+        rewards.append(reward * alive)
+        ends.append(end)
+        counted.append(alive)
+        alive = alive * (1.0 - end)
+    with torch.no_grad():
+        last = agent(pictures, memory)[1].float()
+    known, weight = torch.stack(values), torch.stack(counted)
+    with torch.no_grad():
+        returns = lambda_returns(torch.stack(rewards), torch.stack(ends), known, last, learning)
+    note(float(torch.stack(rewards).sum() / weight.sum()))
+    advantage = returns - known.detach()
+    of_policy = -(torch.stack(likelihoods) * advantage + learning.entropy * torch.stack(entropies))
+    of_value = functional.mse_loss(known, returns, reduction="none")
+    return ((of_policy + of_value) * weight).sum() / weight.sum()

@@ -1,0 +1,129 @@
+"""Fits a network step by step, with checkpoints from which the same training goes on as if it had never stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lightemma.errors import UserError
+from lightemma.worldmodel.weights import load_into, read_state, write_state
+
+#: Share of the steps at the end over which the rate falls to 0, and steps at the start over which it rises.
+_FALL, _RISE = 0.25, 100
+#: Longest gradient.
+_CLIP = 1.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How a network is fitted.
+
+    Attributes:
+        steps: in all.
+        batch: examples of a step.
+        rate: of AdamW.
+        seed: of examples and noise.
+        decay: weight decay.
+        every: steps between two checkpoints and lines of progress.
+        device: ``cpu`` or ``cuda``.
+        half: whether it computes in bfloat16 where that is safe.
+        fall: whether the rate falls to 0 over the last quarter.
+    """
+
+    steps: int
+    batch: int = 32
+    rate: float = 1e-4
+    seed: int = 0
+    decay: float = 1e-2
+    every: int = 250
+    device: str = "cpu"
+    half: bool = True
+    fall: bool = True
+
+    def rate_at(self, step: int) -> float:
+        """The rate of a step."""
+        falling = (self.steps - step) / (_FALL * self.steps) if self.fall else 1.0
+        return self.rate * min(1.0, (step + 1) / _RISE, falling)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The context in which a loss is computed."""
+        return torch.autocast(self.device, dtype=torch.bfloat16) if self.half else nullcontext()
+
+    def generator(self, step: int) -> torch.Generator:
+        """Random numbers of a step, the same after a resume."""
+        return torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+
+
+def fit(module: nn.Module, loss_of: Callable[[int], Tensor], plan: Fit, path: Path, say: Say) -> list[float]:
+    """Fits a module, or goes on with it.
+
+    Args:
+        module: on the plan's device.
+        loss_of: the loss of a step, by its number alone.
+        plan: how.
+        path: file of the state of the training; it is begun anew if there is none.
+        say: is told of the progress.
+
+    Returns:
+        The mean loss between two checkpoints, as far as this call went.
+
+    Raises:
+        UserError: if the file is of another training, or cannot be written.
+    """
+    optimizer = torch.optim.AdamW(module.parameters(), lr=plan.rate, weight_decay=plan.decay)
+    first = _resumed(module, optimizer, plan, path)
+    if first:
+        say(f"{path.stem}: goes on at step {first} of {plan.steps}")
+    module.train()
+    losses: list[float] = []
+    run: list[float] = []
+    since, started = time.perf_counter(), first
+    for step in range(first, plan.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = plan.rate_at(step)
+        with plan.autocast():
+            loss = loss_of(step)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(module.parameters(), _CLIP)
+        optimizer.step()
+        run.append(float(loss.detach()))
+        done = step + 1
+        if done % plan.every == 0 or done == plan.steps:
+            mean = sum(run) / len(run)
+            losses.append(mean)
+            run = []
+            pace = (time.perf_counter() - since) / (done - started)
+            say(f"{path.stem}: step {done} of {plan.steps}, loss {mean:.4f}, {pace:.2f} s a step")
+            state = {
+                "step": done,
+                "seed": plan.seed,
+                "weights": module.state_dict(),
+                "optimizer": optimizer.state_dict(),
+            }
+            write_state(path, state)
+    module.eval()
+    return losses
+
+
+def _resumed(module: nn.Module, optimizer: Any, plan: Fit, path: Path) -> int:
+    """The step to go on with; 0 where there is nothing to go on with."""
+    if not path.exists():
+        return 0
+    state = read_state(path, plan.device)
+    if state.get("seed") != plan.seed:
+        raise UserError(
+            f"'{path}' is of a training with seed {state.get('seed')}; give that seed, or another folder to train anew."
+        )
+    load_into(module, state["weights"], path)
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"])
