@@ -44,7 +44,7 @@ LAYERS = [
     {"experts", "planners", "probes"},
     {"executors"},
     {"sessions"},
-    {"report", "closed_loop", "preflight"},
+    {"report", "closed_loop", "preflight", "worldmodel"},
     {"comparing"},
     {"api", "cli", "__main__", "__version__"},
 ]

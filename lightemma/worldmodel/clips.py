@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +38,7 @@ class Clip:
         actions: (n - 1, 3) mean speed (m/s), curvature (1/m) and seconds from each picture to the next.
         poses: (n, 3) x, y (metres), heading (radians) of the rear axle in the world.
         off_road: (n,) whether a corner of the car is off the carriageway; None where no map says so.
-        in_lane: (n,) whether the car's middle is in the lane in which the clip began (any that begin there); None without a map.
+        in_lane: (n,) whether the car's middle is in the lane in which the clip began; None without a map.
         camera: the front camera, at the pictures' size; None where unknown.
     """
 
@@ -66,7 +66,7 @@ def load_clips(
     Raises:
         UserError: if the data set is missing or broken, or has no clip.
     """
-    source = open_source(spec, Path("."))
+    source = open_source(spec, Path())
     drives = _driven(source, dt, part, limit)
     maps = source.maps()
     clips = []
@@ -149,7 +149,7 @@ def _runs(times: FloatArray, dt: float) -> Iterator[list[int]]:
     """Stretches of pictures that follow each other."""
     wrong = np.flatnonzero(np.abs(np.diff(times) - dt) > _UNEVEN * dt) + 1
     edges = [0, *wrong.tolist(), len(times)]
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         yield list(range(first, last))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -117,7 +118,7 @@ class Sampler:
         """
         sigmas = self.sigmas().to(noise.device)
         x = noise * sigmas[0]
-        for now, then in zip(sigmas[:-1], sigmas[1:], strict=True):
+        for now, then in pairwise(sigmas):
             clean = denoise(x, now.expand(len(x)))
             x = x + (then - now) * (x - clean) / now
         return x

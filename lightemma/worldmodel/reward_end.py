@@ -55,9 +55,7 @@ class RewardEnd(nn.Module):
         self.lstm = nn.LSTM(self.eye.features + shape.condition, shape.memory, batch_first=True)
         self.head = nn.Sequential(nn.Linear(shape.memory, shape.memory), nn.SiLU(), nn.Linear(shape.memory, 5))
 
-    def forward(
-        self, pictures: Tensor, actions: Tensor, memory: Memory | None = None
-    ) -> tuple[Tensor, Tensor, Memory]:
+    def forward(self, pictures: Tensor, actions: Tensor, memory: Memory | None = None) -> tuple[Tensor, Tensor, Memory]:
         """Reads a stretch of a drive.
 
         Args:

@@ -13,7 +13,10 @@ from lightemma.plugins import describe, error_line, find_class, offered
 T = TypeVar("T")
 
 #: Name -> where its factory is; loaded when it is needed.
-WORLDS = {"city": "lightemma.closed_loop.worlds.city:CityFactory"}
+WORLDS = {
+    "city": "lightemma.closed_loop.worlds.city:CityFactory",
+    "imagined": "lightemma.closed_loop.worlds.imagined:ImaginedFactory",
+}
 #: Other packages offer worlds by entry points of this group.
 ENTRY_POINTS = "lightemma.worlds"
 DEFAULT_WORLD = "city"

@@ -37,8 +37,22 @@ def recorded_plan(spec: EpisodeSpec, time: float, pose: Pose) -> FloatArray:
     scenario = str(spec.options.get("scenario", spec.scenario))
     pairs, poses = _drive(scenario, spec.seed, spec.conditions, spec.left_hand)
     rows = np.minimum(round(time / LIGHTEMMA.dt) + np.arange(LIGHTEMMA.plan_steps), len(pairs) - 1)
-    actions: FloatArray = pairs[rows].copy()
-    error, askew = _deviation(pose, poses)
+    return led_back(pairs[rows], pose, poses)
+
+
+def led_back(pairs: FloatArray, pose: Pose, line: FloatArray) -> FloatArray:
+    """Recorded pairs with the turns in addition that lead a car back to the recorded line.
+
+    Args:
+        pairs: (n, 2) speed (m/s) and curvature (1/m) of every half second from now.
+        pose: of the car.
+        line: (m, 3) recorded poses, of which the nearest is taken.
+
+    Returns:
+        (n, 2).
+    """
+    actions: FloatArray = pairs.copy()
+    error, askew = _deviation(pose, line)
     for action in actions:
         way = float(action[0]) * LIGHTEMMA.dt
         reach = CORRECTION * max(way, 1.2)

@@ -1,0 +1,192 @@
+"""A trained world on disk: a folder with its description, weights, starts, and what a check has found."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+import torch
+
+from lightemma.errors import UserError
+from lightemma.files import read_whole, write_whole
+from lightemma.frame import Camera
+from lightemma.worldmodel.denoiser import Denoiser, DenoiserShape
+from lightemma.worldmodel.reward_end import RewardEnd, RewardEndShape
+from lightemma.worldmodel.starts import Start, read_starts
+from lightemma.worldmodel.weights import load_into, read_state
+
+CARD, DENOISER, REWARD_END, STARTS, TRUST = "world.json", "denoiser.pt", "reward_end.pt", "starts.npz", "trust.json"
+#: Raised when older checkpoints cannot be used any longer.
+FORMAT: Final = 1
+#: Seconds for which a world is trusted that was never checked.
+UNCHECKED_S: Final = 2.0
+
+
+class CameraCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The camera of the pictures; see ``lightemma.frame.Camera``."""
+
+    intrinsic: list[list[float]]
+    rotation: list[float]
+    translation: list[float]
+    size: tuple[int, int]
+
+    @classmethod
+    def of(cls, camera: Camera) -> CameraCard:
+        """Of a camera with a size."""
+        assert camera.size is not None
+        return cls(camera.intrinsic.tolist(), camera.rotation.tolist(), camera.translation.tolist(), camera.size)
+
+    @property
+    def camera(self) -> Camera:
+        """The camera."""
+        return Camera(np.array(self.intrinsic), np.array(self.rotation), np.array(self.translation), self.size)
+
+
+class WorldCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a trained world is.
+
+    Attributes:
+        format: of the folder.
+        size: width and height of the pictures.
+        dt: seconds between two pictures.
+        denoiser: what decides its weights.
+        camera: of the pictures.
+        data: names of the data sets that it was trained on.
+        steps: of its training, so far.
+        reward_end: of the reward and end model; None without one.
+        sampler_steps: network evaluations of one picture.
+    """
+
+    format: int
+    size: tuple[int, int]
+    dt: float
+    denoiser: DenoiserShape
+    camera: CameraCard
+    data: list[str]
+    steps: int
+    reward_end: RewardEndShape | None = None
+    sampler_steps: int = 3
+
+
+class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a check has found about how far a world can be believed.
+
+    Attributes:
+        horizon_s: seconds for which its pictures are nearer to the truth than the picture at the start.
+        weights: digest of the weights that were checked.
+        end_threshold: probability of the end model from which the car counts as off the road; None where it is not used.
+        end_auc: area under the curve of the end model on held-out recorded drives; None without one.
+        end_error: expected calibration error of its probability.
+    """
+
+    horizon_s: float
+    weights: str
+    end_threshold: float | None = None
+    end_auc: float | None = None
+    end_error: float | None = None
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained world.
+
+    Attributes:
+        folder: where it is.
+
+    Raises:
+        UserError: if there is none, or it is of another format.
+    """
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        _ = self.card
+
+    @cached_property
+    def card(self) -> WorldCard:
+        """Its description."""
+        path = self.folder / CARD
+        try:
+            card = msgspec.json.decode(read_whole(path), type=WorldCard)
+        except OSError as error:
+            raise UserError(
+                f"'{self.folder}' is no trained world ({error.strerror or error}); give a folder that `lightemma worldmodel "
+                "train` wrote."
+            ) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+            raise UserError(f"'{path}' is damaged ({error}); train the world again.") from error
+        if card.format != FORMAT:
+            raise UserError(f"'{path}' has the format {card.format}, not {FORMAT}; train the world again.")
+        return card
+
+    @cached_property
+    def weights(self) -> str:
+        """12 digits of a digest of the weights and the starts."""
+        digest = hashlib.sha256()
+        for name in (CARD, DENOISER, REWARD_END, STARTS):
+            path = self.folder / name
+            try:
+                digest.update(read_whole(path, 2_000_000_000) if path.exists() else b"-")
+            except OSError as error:
+                raise UserError(f"'{path}' cannot be read ({error.strerror or error}).") from error
+        return digest.hexdigest()[:12]
+
+    @cached_property
+    def trust(self) -> Trust | None:
+        """What a check of these weights has found; None where none was made."""
+        path = self.folder / TRUST
+        try:
+            found = msgspec.json.decode(read_whole(path), type=Trust)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise UserError(f"'{path}' is damaged ({error}); check the world again.") from error
+        return found if found.weights == self.weights else None
+
+    @property
+    def version(self) -> str:
+        """Of the world: its weights, and what was found about them."""
+        trust = self.trust
+        return self.weights if trust is None else f"{self.weights}+{trust.horizon_s:g}s"
+
+    @property
+    def horizon_s(self) -> float:
+        """Seconds for which it is driven."""
+        return self.trust.horizon_s if self.trust else UNCHECKED_S
+
+    def denoiser(self, device: str = "cpu") -> Denoiser:
+        """The denoiser, for drawing."""
+        model = Denoiser(self.card.denoiser)
+        load_into(model, read_state(self.folder / DENOISER, device), self.folder / DENOISER)
+        return model.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+
+    def reward_end(self, device: str = "cpu") -> RewardEnd | None:
+        """The reward and end model; None without one."""
+        if self.card.reward_end is None:
+            return None
+        model = RewardEnd(self.card.reward_end)
+        load_into(model, read_state(self.folder / REWARD_END, device), self.folder / REWARD_END)
+        return model.to(device).eval().requires_grad_(False)
+
+    def starts(self) -> list[Start]:
+        """Where its drives begin."""
+        return read_starts(self.folder / STARTS)
+
+
+def write_card(folder: Path, card: WorldCard | Trust) -> None:
+    """Writes the description, or what a check found.
+
+    Raises:
+        UserError: if it cannot be written.
+    """
+    path = folder / (CARD if isinstance(card, WorldCard) else TRUST)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(path, msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
+    except OSError as error:
+        raise UserError(f"'{path}' cannot be written ({error.strerror}); make room.") from error
