@@ -29,6 +29,7 @@ from lightemma.cli import (
     simulate,
     study,
     video,
+    worldmodel,
 )
 from lightemma.cli.grouped_help import GroupedCommand
 from lightemma.cli.output import echo
@@ -72,6 +73,7 @@ app.add_typer(plot.app, name="plot")
 app.command("video")(video.video)
 app.command("drive", cls=GroupedCommand)(drive.drive)
 app.add_typer(simulate.app, name="simulate")
+app.add_typer(worldmodel.app, name="worldmodel")
 app.command("estimate", cls=GroupedCommand)(estimate.estimate)
 app.command("models")(models.models)
 app.command("planners")(planners.planners)

@@ -1,0 +1,181 @@
+"""lightemma worldmodel: trains worlds that draw what a car sees, rolls them out, and checks how far they can be believed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lightemma.cli.output import echo
+
+app = typer.Typer(
+    help="Learned worlds: train one on recorded drives, look at it, check it, drive in it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Data = Annotated[
+    list[str], typer.Option("--data", help="Recorded drives, such as nuscenes:ROOT@VERSION; may be repeated.")
+]
+World = Annotated[Path, typer.Argument(help="Folder of a trained world.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, or auto.")]
+
+
+@app.command("train")
+def train(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder of the world; a training that was stopped goes on.")],
+    steps: Annotated[int, typer.Option(help="Steps of the denoiser.", min=1)] = 10_000,
+    starts: Annotated[
+        list[str] | None, typer.Option(help="Drives that its episodes begin in; those of --data if left out.")
+    ] = None,
+    size: Annotated[str, typer.Option(help="Width and height of the pictures in pixels.")] = "64x40",
+    dt: Annotated[float, typer.Option(help="Seconds between two pictures.", min=0.05, max=1.0)] = 0.5,
+    network: Annotated[str, typer.Option(help="Size of the network: tiny, small, medium or published.")] = "small",
+    kind: Annotated[str, typer.Option(help="edm, or ddpm for comparison.")] = "edm",
+    batch: Annotated[int, typer.Option(help="Examples of a step.", min=1)] = 32,
+    rate: Annotated[float, typer.Option(help="Learning rate.", min=0.0)] = 4e-4,
+    seed: Annotated[int, typer.Option(help="Of weights, examples and noise.")] = 0,
+    road_steps: Annotated[
+        int,
+        typer.Option(help="Steps of the reward and end model, where maps say where the road is; 0 trains none.", min=0),
+    ] = 1500,
+    mirror: Annotated[bool, typer.Option(help="Mirror half of the examples.")] = True,
+    begin: Annotated[
+        Path | None, typer.Option(help="A trained world that is trained further on this data.", show_default=False)
+    ] = None,
+    every: Annotated[int, typer.Option(help="Steps between two checkpoints.", min=1)] = 250,
+    device: Device = "auto",
+) -> None:
+    """Train a world on recorded drives; the same command goes on where it stopped."""
+    _need_torch()
+    from lightemma.closed_loop.spec import parse_size
+    from lightemma.errors import UserError
+    from lightemma.worldmodel.fitting import Fit
+    from lightemma.worldmodel.train_world import WorldTraining, train_world
+
+    if kind not in ("edm", "ddpm"):
+        raise UserError(f"`kind` is '{kind}'; give edm or ddpm.", "kind")
+    fit = Fit(steps, batch, rate, seed, every=every, device=_device(device))
+    training = WorldTraining(
+        tuple(data),
+        out,
+        fit,
+        tuple(starts or ()),
+        parse_size(size),
+        dt,
+        network,
+        "edm" if kind == "edm" else "ddpm",
+        road_steps,
+        mirror,
+        begin=begin,
+    )
+    trained = train_world(training, echo)
+    echo(f"{len(trained.starts())} starts -> {out}")
+    echo(f"Check it: lightemma worldmodel check {out}; drive in it: lightemma drive --world imagined:{out}")
+
+
+@app.command("rollout")
+def rollout(
+    world: World,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder for strips and films.")] = Path("rollouts"),
+    steps: Annotated[int, typer.Option(help="Pictures to imagine.", min=1, max=2000)] = 20,
+    count: Annotated[int, typer.Option(help="Most drives.", min=1)] = 4,
+    first: Annotated[int, typer.Option(help="Recorded pictures before the first imagined one.", min=4)] = 8,
+    sampler_steps: Annotated[
+        int | None, typer.Option(help="Network evaluations of a picture.", min=1, show_default=False)
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Imagine drives by their recorded actions, beside what was recorded: strips, films, and PSNR against a mere copy."""
+    _need_torch()
+    import numpy as np
+
+    from lightemma.worldmodel.checkpoint import Checkpoint
+    from lightemma.worldmodel.edm import Sampler
+    from lightemma.worldmodel.imagination import Imagination
+    from lightemma.worldmodel.rollouts import psnr, roll, write_film, write_strip
+    from lightemma.worldmodel.train_world import clips_of
+
+    checkpoint, where = Checkpoint(world), _device(device)
+    card = checkpoint.card
+    sampler = Sampler(sampler_steps or card.sampler_steps)
+    imagination = Imagination(checkpoint.denoiser(where), sampler, None, where)
+    clips = clips_of(tuple(data), card.size, card.dt, None)
+    rolled = roll(imagination, clips[:count], card.denoiser.past, steps, first)
+    if not rolled:
+        echo(f"No drive has {first + steps} pictures.")
+        raise typer.Exit(1)
+    for one in rolled:
+        write_strip(out / f"{one.name}.png", one, max(1, steps // 10))
+        write_film(out / f"{one.name}.gif", one, card.dt)
+        ours = psnr(one.imagined, one.recorded)
+        copied = psnr(np.repeat(one.start[None], steps, axis=0), one.recorded)
+        shown = ", ".join(
+            f"{card.dt * (step + 1):g} s {ours[step]:.1f} / {copied[step]:.1f}"
+            for step in sorted({0, 1, 3, 9, steps - 1} & set(range(steps)))
+        )
+        echo(f"{one.name}: PSNR in dB imagined / copied: {shown}")
+    echo(f"{len(rolled)} strips (recorded above, imagined below) and films -> {out}")
+
+
+@app.command("check")
+def check(
+    world: World,
+    data: Data,
+    learn: Annotated[
+        list[str], typer.Option(help="Recorded drives from which the inverse-dynamics net learns; none of --data.")
+    ],
+    steps: Annotated[int, typer.Option(help="Steps of its training.", min=1)] = 1500,
+    simulator: Annotated[
+        float, typer.Option(help="Seconds for which drivers are compared with the simulator; 0 leaves it out.", min=0.0)
+    ] = 8.0,
+    starts: Annotated[int, typer.Option(help="Most starts of that comparison.", min=1)] = 10,
+    device: Device = "auto",
+) -> None:
+    """Measure how far a world can be believed: action fidelity, trust horizon, counterfactuals, ranking of drivers, exploits."""
+    _need_torch()
+    from lightemma.worldmodel.check import CheckSettings, check_world
+    from lightemma.worldmodel.checkpoint import Checkpoint
+
+    settings = CheckSettings(tuple(data), tuple(learn), steps, simulator, starts, _device(device))
+    check_world(Checkpoint(world), settings, echo)
+
+
+@app.command("hns")
+def hns(
+    scores: Annotated[Path, typer.Argument(help="JSON object of Atari 100k games, each with the scores of its runs.")],
+    draws: Annotated[int, typer.Option(help="Draws of the bootstrap.", min=100)] = 2000,
+) -> None:
+    """Human-normalised scores of Atari 100k: mean, median, interquartile mean, with intervals over runs."""
+    from lightemma.worldmodel.hns import read_scores, summaries
+
+    found = read_scores(scores)
+    runs = sorted({len(one) for one in found.values()})
+    each = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
+    echo(f"{len(found)} games, {each} runs each; 95 % intervals by a bootstrap of the runs within each game")
+    for one in summaries(found, draws):
+        digits = 0 if one.name == "games above human" else 3
+        echo(f"{one.name:20} {one.value:8.{digits}f}  [{one.low:.{digits}f}, {one.high:.{digits}f}]")
+
+
+def _need_torch() -> None:
+    from importlib.util import find_spec
+
+    from lightemma.errors import UserError
+
+    if find_spec("torch") is None:
+        raise UserError("A learned world needs torch; install lightemma[worldmodel].")
+
+
+def _device(wanted: str) -> str:
+    import torch
+
+    from lightemma.errors import UserError
+
+    there = torch.cuda.is_available()
+    if wanted not in ("auto", "cpu", "cuda") or (wanted == "cuda" and not there):
+        raise UserError(f"`device` is '{wanted}'; give cpu{', cuda' if there else ''} or auto.", "device")
+    return "cuda" if wanted != "cpu" and there else "cpu"

@@ -1,0 +1,312 @@
+"""Imagined drives against the simulator, from the very same starts: rankings of drivers, exploits, and what pictures show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+
+import msgspec
+import numpy as np
+from PIL import Image
+
+from lightemma.closed_loop.driving_score import score_of
+from lightemma.closed_loop.noisy_expert import NoisyExpertDriver
+from lightemma.closed_loop.plan_follower import PlanFollower
+from lightemma.closed_loop.privileged import RandomDriver
+from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
+from lightemma.closed_loop.world import World
+from lightemma.closed_loop.worlds.city import CityFactory, CityWorld
+from lightemma.closed_loop.worlds.imagined import ImaginedFactory
+from lightemma.frame import FloatArray
+from lightemma.protocol import LIGHTEMMA
+from lightemma.worldmodel.clips import ByteArray
+from lightemma.worldmodel.logged_line import LEAST_WAY
+
+#: A driver of both worlds: from a world and the number of the decision to (6, 2) pairs.
+Drive = Callable[[World, int], FloatArray]
+#: Makes a driver's drive of an episode, given the car's first speed and curvature.
+Maker = Callable[[EpisodeSpec, float, float], Drive]
+
+
+def _constant(speed: float, curvature: float = 0.0) -> Maker:
+    return lambda spec, v, c: lambda world, step: np.tile([speed, curvature], (LIGHTEMMA.plan_steps, 1))
+
+
+def _held(spec: EpisodeSpec, speed: float, curvature: float) -> Drive:
+    return lambda world, step: np.tile([speed, curvature], (LIGHTEMMA.plan_steps, 1))
+
+
+def _timer(spec: EpisodeSpec, speed: float, curvature: float) -> Drive:
+    def plan(world: World, step: int) -> FloatArray:
+        times = (step + np.arange(LIGHTEMMA.plan_steps)) * LIGHTEMMA.dt
+        return np.column_stack([np.where(times < 4.0, 1.5, 9.0), np.zeros(len(times))])
+
+    return plan
+
+
+def _expert(faster: float = 1.0, beside: float = 0.0) -> Maker:
+    def drive(world: World, step: int) -> FloatArray:
+        label = world.label()
+        assert label is not None
+        return label.actions * np.array([faster, 1.0]) + np.array([0.0, beside])
+
+    return lambda spec, v, c: drive
+
+
+def _noisy(sigma: float) -> Maker:
+    def make(spec: EpisodeSpec, speed: float, curvature: float) -> Drive:
+        plan = NoisyExpertDriver(sigma).begin(spec)
+        return lambda world, step: plan(world)
+
+    return make
+
+
+def _random(spec: EpisodeSpec, speed: float, curvature: float) -> Drive:
+    plan = RandomDriver().begin(spec)
+    return lambda world, step: plan(world)
+
+
+#: Drivers that can drive in both worlds, blind ones first.
+DRIVERS: dict[str, Maker] = {
+    "stop": _constant(0.0),
+    "crawl": _constant(1.0),
+    "constant-3": _constant(3.0),
+    "constant-6": _constant(6.0),
+    "constant-9": _constant(9.0),
+    "constant-action": _held,
+    "blind-timer": _timer,
+    "random": _random,
+    "expert": _expert(),
+    "expert-slow": _expert(0.6),
+    "expert-fast": _expert(1.5),
+    "expert-pulls-left": _expert(1.0, 0.02),
+    "noisy-expert:1": _noisy(1.0),
+    "noisy-expert:3": _noisy(3.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of drives from the same starts.
+
+    Attributes:
+        names: of the drivers.
+        true: (drivers, starts) in the simulator.
+        imagined: (drivers, starts) in the imagined world.
+        line: (drivers, starts) in it without its pictures: by progress, deviation and comfort alone. What a world model adds
+            to a ranking is its difference from this.
+    """
+
+    names: tuple[str, ...]
+    true: FloatArray
+    imagined: FloatArray
+    line: FloatArray
+
+
+def exact_specs(factory: ImaginedFactory) -> list[EpisodeSpec]:
+    """The starts that are the first moment of an episode of the simulator."""
+    return [EpisodeSpec(one.scenario, one.seed, "") for one in factory.starts if one.exact]
+
+
+def compare_scores(
+    factory: ImaginedFactory, specs: Sequence[EpisodeSpec], seconds: float, drivers: Sequence[str] = tuple(DRIVERS)
+) -> Scores:
+    """Drives every driver from every start in both worlds, and scores the same seconds of both.
+
+    Args:
+        factory: of the imagined world.
+        specs: starts, of ``exact_specs``.
+        seconds: of each drive.
+        drivers: names of ``DRIVERS``.
+    """
+    city, rules = CityFactory(), LoopRules(draw=False)
+    true, imagined, line = (np.zeros((len(drivers), len(specs))) for _ in range(3))
+    for column, spec in enumerate(specs):
+        there = replace(spec, conditions="day")
+        best = city.open(there, rules, pictures=False)
+        _to_the_end(best, DRIVERS["expert"](there, 0.0, 0.0), seconds)
+        reach = best.referee.progress
+        for row, name in enumerate(drivers):
+            world = city.open(there, rules, pictures=False)
+            car = world.car
+            # Both cars begin with the motion of the simulator's.
+            maker = DRIVERS[name]
+            _to_the_end(world, maker(spec, car.speed, car.curvature), seconds)
+            true[row, column] = _true_score(world, reach)
+            dream = factory.open(spec, rules, pictures=False)
+            _to_the_end(dream, maker(spec, car.speed, car.curvature), seconds)
+            outcome = dream.outcome()
+            imagined[row, column] = score_of(outcome, dream.info.knows).score or 0.0
+            line[row, column] = score_of(msgspec.structs.replace(outcome, off_road=None), dream.info.knows).score or 0.0
+    return Scores(tuple(drivers), true, imagined, line)
+
+
+def _to_the_end(world: World, drive: Drive, seconds: float) -> None:
+    per_action = world.info.steps_per_action
+    follower, tick = PlanFollower(drive(world, 0), per_action, world.limits), 0
+    while not world.over and tick < round(seconds / world.info.action_dt):
+        if tick % per_action == 0 and tick:
+            follower.take(drive(world, tick // per_action), tick)
+        world.step(*follower.command(tick))
+        tick += 1
+
+
+def _true_score(world: CityWorld, reach: float) -> float:
+    """The simulator's score of the seconds driven: progress by what its expert made of them, and every fault."""
+    outcome = world.outcome()
+    progress = 1.0 if reach < LEAST_WAY else min(max(world.referee.progress / reach, 0.0), 1.0)
+    end = outcome.end if world.over else "horizon"
+    judged = msgspec.structs.replace(outcome, progress=progress, expert_time_s=None, end=end)
+    return score_of(judged, world.info.knows - {"expert_time_s"}).score or 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Exploit:
+    """What comes of the plan that the imagined world likes best.
+
+    Attributes:
+        imagined: (starts,) its score there.
+        true: (starts,) the same plan's in the simulator.
+        expert_imagined: (starts,) the recorded driver's score in the imagined world.
+        expert_true: (starts,) and in the simulator.
+    """
+
+    imagined: FloatArray
+    true: FloatArray
+    expert_imagined: FloatArray
+    expert_true: FloatArray
+
+    @property
+    def gap(self) -> float:
+        """Points by which the imagined world overrates the best plan, more than it does the recorded driver."""
+        return float((self.imagined - self.true).mean() - (self.expert_imagined - self.expert_true).mean())
+
+
+def exploit(
+    factory: ImaginedFactory, specs: Sequence[EpisodeSpec], seconds: float, tries: int = 24, seed: int = 0
+) -> Exploit:
+    """A planner that games the world: it tries many blind plans in it, and drives the one that scores highest.
+
+    Args:
+        factory: of the imagined world.
+        specs: starts, of ``exact_specs``.
+        seconds: of each drive.
+        tries: plans that are tried: two stretches of constant speed and curvature each.
+        seed: of the plans.
+    """
+    city, rules = CityFactory(), LoopRules(draw=False)
+    found: list[tuple[float, float, float, float]] = []
+    for number, spec in enumerate(specs):
+        there = replace(spec, conditions="day")
+        rng = np.random.default_rng([seed, number])
+        best, liked = None, -1.0
+        for _ in range(tries):
+            early, late = rng.uniform((0.0, -0.03), (14.0, 0.03), (2, 2))
+            plan = _two_stretches(early, late, seconds)
+            dream = factory.open(spec, rules, pictures=False)
+            _to_the_end(dream, plan, seconds)
+            score = score_of(dream.outcome(), dream.info.knows).score or 0.0
+            if score > liked:
+                best, liked = plan, score
+        assert best is not None
+        expert = city.open(there, rules, pictures=False)
+        _to_the_end(expert, DRIVERS["expert"](there, 0.0, 0.0), seconds)
+        reach = expert.referee.progress
+        world = city.open(there, rules, pictures=False)
+        _to_the_end(world, best, seconds)
+        dream = factory.open(spec, rules, pictures=False)
+        _to_the_end(dream, DRIVERS["expert"](spec, 0.0, 0.0), seconds)
+        own = score_of(dream.outcome(), dream.info.knows).score or 0.0
+        found.append((liked, _true_score(world, reach), own, _true_score(expert, reach)))
+    return Exploit(*np.array(found).T)
+
+
+def _two_stretches(early: FloatArray, late: FloatArray, seconds: float) -> Drive:
+    half = round(seconds / LIGHTEMMA.dt / 2)
+
+    def plan(world: World, step: int) -> FloatArray:
+        steps = step + np.arange(LIGHTEMMA.plan_steps)
+        return np.where((steps < half)[:, None], early, late)
+
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class Counterfactuals:
+    """What other actions than the recorded ones show, in the simulator and in the imagined world.
+
+    Attributes:
+        actions: (a, 2) speed (m/s) and curvature (1/m) of each.
+        error: (starts, a, a) mean squared error, in squared levels of 255, between what is imagined for the first action and
+            what the simulator shows for the second.
+        copied: (starts, a) the same for the picture at the start.
+    """
+
+    actions: FloatArray
+    error: FloatArray
+    copied: FloatArray
+
+    @property
+    def told_apart(self) -> FloatArray:
+        """(starts,) share of the imagined pictures that are nearest to the truth of their own action."""
+        right = self.error.argmin(axis=2) == np.arange(len(self.actions))
+        found: FloatArray = right.mean(axis=1)
+        return found
+
+    @property
+    def better_than_copy(self) -> FloatArray:
+        """(starts,) share of them that are nearer to their truth than the picture at the start is."""
+        own = np.diagonal(self.error, axis1=1, axis2=2)
+        found: FloatArray = (own < self.copied).mean(axis=1)
+        return found
+
+
+#: What every start is commanded: left, straight on, right; and slower, faster.
+COUNTERFACTUALS = np.array([[6.0, 0.04], [6.0, 0.0], [6.0, -0.04], [1.0, 0.0], [11.0, 0.0]])
+
+
+def counterfactuals(
+    factory: ImaginedFactory, specs: Sequence[EpisodeSpec], decisions: int = 2, size: tuple[int, int] = (160, 90)
+) -> Counterfactuals:
+    """Drives each start by five actions in both worlds, and compares what is seen.
+
+    Args:
+        factory: of the imagined world.
+        specs: starts, of ``exact_specs``.
+        decisions: half seconds for which an action is held.
+        size: at which the simulator draws.
+    """
+    city, rules = CityFactory(), LoopRules(size=size, renderer="painter")
+    errors, copies = [], []
+    try:
+        for spec in specs:
+            true, dreamt = [], []
+            for action in COUNTERFACTUALS:
+                drive: Drive = lambda world, step, held=action: np.tile(held, (LIGHTEMMA.plan_steps, 1))  # noqa: E731
+                world = city.open(replace(spec, conditions="day"), rules, pictures=True)
+                _to_the_end(world, drive, decisions * LIGHTEMMA.dt)
+                picture = world.observe().picture
+                assert picture is not None
+                true.append(pixels_of(picture.data, factory.checkpoint.card.size))
+                world.close()
+                dream = factory.open(spec, rules, pictures=True)
+                _to_the_end(dream, drive, decisions * LIGHTEMMA.dt)
+                assert dream.stream is not None
+                dreamt.append(dream.stream.pictures[-1].permute(1, 2, 0).numpy())
+            start = next(one for one in factory.starts if (one.scenario, one.seed) == (spec.scenario, spec.seed))
+            errors.append([[_error(one, other) for other in true] for one in dreamt])
+            copies.append([_error(start.pictures[-1], other) for other in true])
+    finally:
+        city.close()
+    return Counterfactuals(COUNTERFACTUALS, np.array(errors), np.array(copies))
+
+
+def pixels_of(data: bytes, size: tuple[int, int]) -> ByteArray:
+    """(h, w, 3) an encoded picture at a size."""
+    with Image.open(BytesIO(data)) as picture:
+        return np.asarray(picture.convert("RGB").resize(size, Image.Resampling.BOX))
+
+
+def _error(one: ByteArray, other: ByteArray) -> float:
+    return float(((one.astype(np.float64) - other) ** 2).mean())
