@@ -135,13 +135,120 @@ def check(
     starts: Annotated[int, typer.Option(help="Most starts of that comparison.", min=1)] = 10,
     device: Device = "auto",
 ) -> None:
-    """Measure how far a world can be believed: action fidelity, trust horizon, counterfactuals, ranking of drivers, exploits."""
+    """Measure how far a world can be believed: actions, trust horizon, counterfactuals, ranking of drivers, exploits."""
     _need_torch()
     from lightemma.worldmodel.check import CheckSettings, check_world
     from lightemma.worldmodel.checkpoint import Checkpoint
 
     settings = CheckSettings(tuple(data), tuple(learn), steps, simulator, starts, _device(device))
     check_world(Checkpoint(world), settings, echo)
+
+
+@app.command("play")
+def play(
+    world: World,
+    port: Annotated[int, typer.Option(help="Port on this machine; 0 takes a free one.", min=0, max=65535)] = 8765,
+    seed: Annotated[int, typer.Option(help="Of starts and noise.")] = 0,
+    device: Device = "auto",
+) -> None:
+    """Steer a trained world by the arrow keys, on a page that is served on this machine only."""
+    _need_torch()
+    from lightemma.errors import UserError
+    from lightemma.worldmodel.checkpoint import Checkpoint
+    from lightemma.worldmodel.play import Player, make_server
+
+    player = Player(Checkpoint(world), _device(device), seed)
+    try:
+        server = make_server(player, port)
+    except OSError as error:
+        raise UserError(f"Port {port} cannot be used ({error.strerror}); give another, or 0.", "port") from error
+    with server:
+        echo(f"http://127.0.0.1:{server.server_address[1]}/  (Ctrl-C ends it)")
+        server.serve_forever()
+
+
+@app.command("agent")
+def agent(
+    world: World,
+    data: Data,
+    steps: Annotated[int, typer.Option(help="Updates.", min=1)] = 500,
+    batch: Annotated[int, typer.Option(help="Imagined drives of an update.", min=1)] = 16,
+    horizon: Annotated[int, typer.Option(help="Imagined steps of an update.", min=1)] = 15,
+    rate: Annotated[float, typer.Option(help="Learning rate.", min=0.0)] = 3e-4,
+    seed: Annotated[int, typer.Option(help="Of weights, starts and choices.")] = 0,
+    scenarios: Annotated[str, typer.Option(help="Of the simulator, for the test.")] = "cruise,bend",
+    seeds: Annotated[
+        str, typer.Option(help="Of the simulator, for the test; none that the world was trained on.")
+    ] = "209,219",
+    device: Device = "auto",
+) -> None:
+    """Let an agent learn to keep its lane in imagination alone, and test it in the simulator beside simple rivals."""
+    _need_torch()
+    from lightemma.closed_loop.spec import parse_seeds
+    from lightemma.closed_loop.world_factory import EpisodeChoice
+    from lightemma.closed_loop.worlds.city import CityFactory
+    from lightemma.worldmodel.actor_critic import Learning
+    from lightemma.worldmodel.agents import agent_steers, constant_steers, keep_lane, random_steers, train_agent
+    from lightemma.worldmodel.checkpoint import Checkpoint
+    from lightemma.worldmodel.fitting import Fit
+    from lightemma.worldmodel.train_world import clips_of
+
+    parse_seeds(seeds)
+    specs = CityFactory().episodes(EpisodeChoice(scenarios, seeds))
+    checkpoint = Checkpoint(world)
+    card = checkpoint.card
+    clips = clips_of(tuple(data), card.size, card.dt, "train")
+    where = _device(device)
+    plan = Fit(steps, batch, rate, seed, every=max(1, steps // 10), device=where, half=False, fall=False)
+    learned = train_agent(checkpoint, clips, plan, Learning(horizon=horizon), echo).cpu()
+    echo(f"In the simulator, {len(specs)} drives of 12 s at 5 m/s ({scenarios}; seeds {seeds}):")
+    for name, begin in (
+        ("agent", agent_steers(learned)),
+        ("random", random_steers),
+        ("straight on", constant_steers(0.0)),
+        ("always left", constant_steers(0.015)),
+        ("always right", constant_steers(-0.015)),
+    ):
+        kept = keep_lane(name, begin, specs, card.size)
+        echo(
+            f"{name:14} in its lane {kept.in_lane.mean():.0%} of the time, {kept.metres.mean():.1f} m before it left it"
+        )
+
+
+@app.command("atari")
+def atari(
+    game: Annotated[str, typer.Option(help="Such as Breakout, Pong or Freeway.")],
+    out: Annotated[Path, typer.Option(help="Folder; a run that was stopped goes on, its play is played again.")],
+    epochs: Annotated[int, typer.Option(help="Rounds of playing and learning.", min=1)] = 2,
+    play: Annotated[int, typer.Option(help="Steps played in a round.", min=100)] = 2000,
+    updates: Annotated[int, typer.Option(help="Steps of learning of each model in a round.", min=1)] = 400,
+    network: Annotated[str, typer.Option(help="Size of the denoiser: tiny, small, medium or published.")] = "small",
+    batch: Annotated[int, typer.Option(help="Examples of a step.", min=1)] = 32,
+    seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
+    episodes: Annotated[int, typer.Option(help="Games of the test.", min=1)] = 10,
+    longest: Annotated[int, typer.Option(help="Most steps of a game of the test.", min=100)] = 27_000,
+    device: Device = "auto",
+) -> None:
+    """Run DIAMOND's own task at a reduced size: learn a game, learn to play in imagination, test in the true game."""
+    _need_torch()
+    from lightemma.errors import UserError, near_names
+    from lightemma.worldmodel.atari import AtariPlan, run_atari
+    from lightemma.worldmodel.hns import PLAYERS
+    from lightemma.worldmodel.train_world import NETWORKS
+
+    if network not in NETWORKS:
+        raise UserError(f"There is no network '{network}'; {near_names(network, NETWORKS)}", "network")
+    plan = AtariPlan(game, epochs, play, updates, network, batch, seed=seed, episodes=episodes, longest=longest)
+    found = run_atari(plan, out, _device(device), echo)
+    for name, points in found.items():
+        normal = ""
+        if game in PLAYERS:
+            random, human = PLAYERS[game]
+            normal = f", human-normalised {(points.mean() - random) / (human - random):+.3f}"
+        echo(
+            f"{name:10} {points.mean():8.1f} points (standard deviation {points.std():.1f}, {len(points)} games){normal}"
+        )
+    echo(f"A reduced run: {epochs * play} steps played with seed {seed}, not the 100,000 of Atari 100k.")
 
 
 @app.command("hns")

@@ -45,11 +45,14 @@ def _timer(spec: EpisodeSpec, speed: float, curvature: float) -> Drive:
     return plan
 
 
-def _expert(faster: float = 1.0, beside: float = 0.0) -> Maker:
+def _expert(most: float = 99.0, faster: float = 1.0, beside: float = 0.0) -> Maker:
+    """The expert with a speed that it does not exceed, a factor of its speeds, and a curvature in addition."""
+
     def drive(world: World, step: int) -> FloatArray:
         label = world.label()
         assert label is not None
-        return label.actions * np.array([faster, 1.0]) + np.array([0.0, beside])
+        speeds, curvatures = label.actions.T
+        return np.column_stack([np.minimum(faster * speeds, most), curvatures + beside])
 
     return lambda spec, v, c: drive
 
@@ -78,9 +81,9 @@ DRIVERS: dict[str, Maker] = {
     "blind-timer": _timer,
     "random": _random,
     "expert": _expert(),
-    "expert-slow": _expert(0.6),
-    "expert-fast": _expert(1.5),
-    "expert-pulls-left": _expert(1.0, 0.02),
+    "expert-at-most-4": _expert(most=4.0),
+    "expert-hurried": _expert(faster=1.2),
+    "expert-pulls-left": _expert(beside=0.02),
     "noisy-expert:1": _noisy(1.0),
     "noisy-expert:3": _noisy(3.0),
 }

@@ -1,0 +1,65 @@
+"""The commands of learned worlds."""
+
+import pytest
+
+pytest.importorskip("torch")
+
+from tests.shared_data import SHARED, needs_shared
+from tests.worldmodel.worlds import write_drives
+
+SCORES = SHARED / "atari100k/diamond-scores.json"
+
+
+@needs_shared(SCORES)
+def test_hns_prints_the_published_figures(cli):
+    done = cli("worldmodel", "hns", SCORES, "--draws", "100")
+    assert done.status == 0
+    words = done.out.split()
+    for figure in ("1.459", "0.373", "0.641", "11"):
+        assert figure in words
+
+
+def test_a_world_is_trained_rolled_out_and_checked(cli, tmp_path):
+    data = write_drives(tmp_path / "drives", scenes=2)
+    world = tmp_path / "world"
+    train = (
+        "worldmodel",
+        "train",
+        "--data",
+        data,
+        "--out",
+        world,
+        "--size",
+        "32x16",
+        "--network",
+        "tiny",
+        "--batch",
+        "4",
+    )
+    done = cli(*train, "--steps", "2", "--every", "2")
+    assert done.status == 0, done.err
+    assert "no map says where the road is" in done.out
+    rolled = cli("worldmodel", "rollout", world, "--data", data, "--steps", "3", "--out", tmp_path / "strips")
+    assert rolled.status == 0, rolled.err
+    assert "imagined / copied" in rolled.out
+    assert len(list((tmp_path / "strips").glob("*.png"))) == len(list((tmp_path / "strips").glob("*.gif"))) == 2
+    checked = cli("worldmodel", "check", world, "--data", data, "--learn", data, "--steps", "2", "--simulator", "0")
+    assert checked.status == 0, checked.err
+    assert "trust horizon" in checked.out
+    assert (world / "trust.json").exists()
+    assert (world / "check.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        (("--network", "huge"), "no network 'huge'"),
+        (("--size", "30x16"), "multiples of"),
+        (("--kind", "gan"), "edm or ddpm"),
+        (("--device", "tpu"), "cpu"),
+    ],
+)
+def test_a_training_that_cannot_be_is_refused_with_a_sentence(cli, tmp_path, more, what):
+    done = cli("worldmodel", "train", "--data", "demo", "--out", tmp_path, *more)
+    assert done.status == 2
+    assert what in done.err

@@ -1,0 +1,93 @@
+"""Agents: in the simulator, on the page, and in an Atari game where ale-py is installed."""
+
+import json
+import threading
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from lightemma.closed_loop.spec import EpisodeSpec  # noqa: E402
+from lightemma.errors import UserError  # noqa: E402
+from lightemma.worldmodel.agents import STEERING, agent_steers, constant_steers, keep_lane, new_agent  # noqa: E402
+from lightemma.worldmodel.play import make_server  # noqa: E402
+
+
+@pytest.mark.pictures
+def test_who_steers_hard_leaves_the_lane_and_who_goes_straight_keeps_it_for_longer():
+    specs = [EpisodeSpec("cruise", 9)]
+    straight = keep_lane("straight", constant_steers(0.0), specs, (32, 20), 3.0, (64, 36))
+    left = keep_lane("left", constant_steers(0.08), specs, (32, 20), 3.0, (64, 36))
+    assert straight.in_lane[0] > left.in_lane[0]
+    assert straight.metres[0] > left.metres[0]
+
+
+def test_an_agent_remembers_within_a_drive_and_begins_the_next_one_anew():
+    agent = new_agent((32, 16), 0)
+    torch.nn.init.normal_(agent.policy.weight)
+    begin = agent_steers(agent.eval())
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(256, size=(16, 32, 3)).astype(np.uint8) for _ in range(6)]
+    first, second = begin(0), begin(1)
+    assert [first(one) for one in pictures] == [second(one) for one in pictures]
+    assert set(STEERING) >= {begin(2)(one) for one in pictures}
+
+
+class Fake:
+    def begin(self):
+        return {"picture": "data:,", "words": "begun"}
+
+    def step(self, keys):
+        return {"picture": "data:,", "words": ",".join(sorted(keys))}
+
+
+def test_the_page_is_steered_by_its_own_requests_only():
+    with make_server(Fake(), 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        at = f"http://127.0.0.1:{server.server_address[1]}"
+
+        def post(path, **headers):
+            request = urllib.request.Request(at + path, method="POST", headers=headers)
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.loads(answer.read())
+
+        try:
+            with urllib.request.urlopen(at, timeout=10) as page:
+                assert b"ArrowLeft" in page.read()
+            assert post("/begin")["words"] == "begun"
+            assert post("/step?keys=left,up", Origin=at)["words"] == "left,up"
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                post("/begin", Origin="http://elsewhere")
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                post("/other")
+        finally:
+            server.shutdown()
+
+
+def test_a_game_is_played_learned_and_tested(tmp_path):
+    pytest.importorskip("ale_py")
+    from lightemma.worldmodel.atari import AtariGame, AtariPlan, collect, random_player, run_atari
+
+    game = AtariGame("Breakout", 0)
+    clips = collect(game, random_player(game.count, 0), 200)
+    assert sum(len(one.actions) for one in clips) == 200
+    assert all(one.pictures.shape == (len(one.actions) + 1, 64, 64, 3) for one in clips)
+    assert [int(one.ends.sum()) for one in clips[:-1]] == [1] * (len(clips) - 1), "a clip ends where a life does"
+    plan = AtariPlan("Breakout", 1, 60, 2, "tiny", 2, horizon=2, episodes=1, longest=20)
+    found = run_atari(plan, tmp_path, "cpu", lambda _: None)
+    assert set(found) == {"agent", "random", "constant"}
+    with pytest.raises(UserError, match="no game 'Breakut'"):
+        AtariGame("Breakut")
+
+
+def test_without_ale_py_the_extra_is_named(monkeypatch):
+    import sys
+
+    from lightemma.worldmodel.atari import AtariGame
+
+    monkeypatch.setitem(sys.modules, "ale_py", None)
+    with pytest.raises(UserError, match=r"lightemma\[atari\]"):
+        AtariGame("Breakout")
