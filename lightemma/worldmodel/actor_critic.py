@@ -28,12 +28,14 @@ class AgentShape:
         count: number of actions.
         channels: of the convolutions.
         memory: of the LSTM; 512 as published.
+        patch: side of the squares of pixels that are folded into channels first; 1 keeps pixels.
     """
 
     size: tuple[int, int]
     count: int
     channels: tuple[int, ...] = (32, 32, 64, 64)
     memory: int = 512
+    patch: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class ActorCritic(nn.Module):
     def __init__(self, shape: AgentShape) -> None:
         super().__init__()
         self.shape = shape
-        self.eye = Eye(3, shape.size, shape.channels)
+        self.eye = Eye(3, shape.size, shape.channels, shape.patch)
         self.cell = nn.LSTMCell(self.eye.features, shape.memory)
         self.policy = nn.Linear(shape.memory, shape.count)
         self.value = nn.Linear(shape.memory, 1)

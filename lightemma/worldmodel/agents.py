@@ -37,7 +37,7 @@ AGENT = "agent.training.pt"
 def new_agent(size: tuple[int, int], seed: int = 0) -> ActorCritic:
     """An agent that has learned nothing."""
     torch.manual_seed(seed)
-    return ActorCritic(AgentShape(size, len(STEERING), (16, 32, 32, 32), 128))
+    return ActorCritic(AgentShape(size, len(STEERING), (32, 32, 64), 128, patch=2))
 
 
 def train_agent(checkpoint: Checkpoint, clips: Sequence[Clip], plan: Fit, learning: Learning, say: Say) -> ActorCritic:

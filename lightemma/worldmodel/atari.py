@@ -243,8 +243,8 @@ def run_atari(plan: AtariPlan, out: Path, device: str, say: Say) -> dict[str, Fl
     torch.manual_seed(plan.seed)
     denoiser = Denoiser(DenoiserShape(actions=space, network=NETWORKS[plan.network]))
     denoiser = denoiser.to(device).to(memory_format=torch.channels_last)
-    reward_end = RewardEnd(RewardEndShape(SIZE, space, memory=128)).to(device)
-    agent = ActorCritic(AgentShape(SIZE, game.count, (32, 32, 32, 64), 128)).to(device)
+    reward_end = RewardEnd(RewardEndShape(SIZE, space, (32, 32, 64), memory=128, patch=2)).to(device)
+    agent = ActorCritic(AgentShape(SIZE, game.count, (32, 32, 64), 128, patch=2)).to(device)
     clips: list[GameClip] = []
     for epoch in range(1, plan.epochs + 1):
         player = random_player(game.count, plan.seed) if epoch == 1 else agent_player(agent, 0.05, plan.seed + epoch)
@@ -259,7 +259,8 @@ def run_atari(plan: AtariPlan, out: Path, device: str, say: Say) -> dict[str, Fl
         fit(reward_end, _game_loss(reward_end, clips, one), one, out / "reward_end.training.pt", say)
         choices = torch.arange(game.count, dtype=torch.float32)[:, None]
         dream = ImaginedDrives(denoiser, reward_end, clips, choices, plan.batch, Sampler(), device)
-        learning, rewards = Learning(horizon=plan.horizon), []
+        learning = Learning(horizon=plan.horizon)
+        rewards: list[float] = []
         slow = Fit(steps, plan.batch, 1e-4, plan.seed, every=max(1, plan.updates // 2), device=device, fall=False)
 
         def loss(step: int, dream: Any = dream, learning: Learning = learning, note: Any = rewards.append) -> Tensor:

@@ -81,7 +81,8 @@ def load_clips(
             off_road, in_lane = judged(poses[run], ground)
             clips.append(Clip(name, pictures, actions, poses[run], off_road, in_lane, scaled_camera(camera, size)))
     if not clips:
-        raise UserError(f"'{spec}' has no drive with pictures {dt:g} s apart; give other data, or another `dt`.")
+        kind = f" for {part} (the last digit of a seed decides)" if part else ""
+        raise UserError(f"'{spec}' has no drive{kind} with pictures {dt:g} s apart; give other data, or another `dt`.")
     return clips
 
 
@@ -160,11 +161,11 @@ def judged(poses: FloatArray, ground: GroundMap | None) -> tuple[BoolArray | Non
     heading = poses[:, 2]
     middle = poses[:, :2] + CAR_AHEAD * np.column_stack([np.cos(heading), np.sin(heading)])
     boxes = corners(middle, heading, np.array([CAR_LENGTH, CAR_WIDTH]))
-    off_road = ~ground.contains(boxes.reshape(-1, 2)).reshape(-1, 4).all(axis=1)
+    off_road: BoolArray = ~np.all(ground.contains(boxes.reshape(-1, 2)).reshape(-1, 4), axis=1)
     pairs = ground.lanes_at(middle)
     lanes = [set(pairs[pairs[:, 0] == number, 1].tolist()) for number in range(len(poses))]
     first = next((one for one in lanes if one), set())
-    return off_road, np.array([bool(one & first) for one in lanes])
+    return off_road, np.array([bool(one & first) for one in lanes], dtype=np.bool_)
 
 
 def read_picture(path: Path, size: tuple[int, int]) -> ByteArray:

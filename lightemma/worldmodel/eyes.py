@@ -36,22 +36,27 @@ class Eye(nn.Module):
         inside: channels.
         size: width and height of the pictures; multiples of 2 to the number of levels.
         channels: of each level; after every one the sides are halved.
+        patch: side of the squares of pixels that are folded into channels first; 1 keeps pixels.
     """
 
-    def __init__(self, inside: int, size: tuple[int, int], channels: Sequence[int] = (32, 32, 64, 64)) -> None:
+    def __init__(
+        self, inside: int, size: tuple[int, int], channels: Sequence[int] = (32, 32, 64, 64), patch: int = 1
+    ) -> None:
         super().__init__()
-        self.first = nn.Conv2d(inside, channels[0], 3, padding=1)
+        self.patch = patch
+        self.first = nn.Conv2d(inside * patch**2, channels[0], 3, padding=1)
         width = channels[0]
         levels: list[nn.Module] = []
         for wide in channels:
             levels += [PlainBlock(width, wide), nn.MaxPool2d(2, ceil_mode=True)]
             width = wide
         self.levels = nn.Sequential(*levels)
-        across, down = size
+        across, down = size[0] // patch, size[1] // patch
         for _ in channels:
             across, down = -(-across // 2), -(-down // 2)
         self.features = width * across * down
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(n, inside, h, w) to (n, features)."""
-        return self.levels(self.first(pictures)).flatten(1)
+        folded = functional.pixel_unshuffle(pictures, self.patch) if self.patch > 1 else pictures
+        return self.levels(self.first(folded)).flatten(1)

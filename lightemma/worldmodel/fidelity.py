@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightemma.frame import FloatArray
-from lightemma.worldmodel.clips import Clip
+from lightemma.worldmodel.clips import ByteArray, Clip
 from lightemma.worldmodel.imagination import Imagination
 from lightemma.worldmodel.inverse import InverseDynamics, slope
 from lightemma.worldmodel.rollouts import psnr, roll, stream_of
@@ -75,7 +75,9 @@ def fidelity(
         past: pictures that the model is given.
         per_clip: starts of each clip.
     """
-    scenes, before, speeds, commanded = [], [], [], []
+    scenes: list[int] = []
+    before: list[ByteArray] = []
+    commanded: list[tuple[float, float, float]] = []
     streams = []
     for number, clip in enumerate(clips):
         moving = [place for place in range(past, len(clip.pictures)) if clip.actions[place - 1, 0] >= SLOWEST]
@@ -87,7 +89,6 @@ def fidelity(
                     commanded.append((now + change, curvature, float(clip.actions[place - 1, 2])))
             scenes.append(number)
             before.append(clip.pictures[place - 1])
-            speeds.append(now)
     actions = np.array(commanded)
     imagination.advance(streams, actions)
     after = np.stack([one.pictures[-1].permute(1, 2, 0).numpy() for one in streams])
@@ -192,7 +193,7 @@ def horizon(
     low = np.array([one.low for one in ends])
     better = np.cumprod(low > 0.0)
     return Horizon(
-        seconds=dt * np.arange(1, steps + 1),
+        seconds=dt * np.arange(1, steps + 1, dtype=np.float64),
         imagined=imagined.mean(axis=0),
         copied=copied.mean(axis=0),
         low=low,

@@ -31,6 +31,7 @@ class RewardEndShape:
         channels: of the convolutions.
         condition: size of the action's vector.
         memory: of the LSTM; 512 as published.
+        patch: side of the squares of pixels that are folded into channels first; 1 keeps pixels.
     """
 
     size: tuple[int, int] = (64, 64)
@@ -38,6 +39,7 @@ class RewardEndShape:
     channels: tuple[int, ...] = (32, 32, 32, 32)
     condition: int = 128
     memory: int = 512
+    patch: int = 1
 
 
 class RewardEnd(nn.Module):
@@ -50,7 +52,7 @@ class RewardEnd(nn.Module):
     def __init__(self, shape: RewardEndShape) -> None:
         super().__init__()
         self.shape = shape
-        self.eye = Eye(6, shape.size, shape.channels)
+        self.eye = Eye(6, shape.size, shape.channels, shape.patch)
         self.actions = ActionEmbedding(shape.actions, 1, shape.condition)
         self.lstm = nn.LSTM(self.eye.features + shape.condition, shape.memory, batch_first=True)
         self.head = nn.Sequential(nn.Linear(shape.memory, shape.memory), nn.SiLU(), nn.Linear(shape.memory, 5))

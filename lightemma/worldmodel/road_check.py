@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from lightemma.frame import FloatArray
-from lightemma.worldmodel.clips import Clip
+from lightemma.worldmodel.clips import BoolArray, Clip
 from lightemma.worldmodel.denoiser import from_bytes
 from lightemma.worldmodel.reward_end import RewardEnd
 from lightemma.worldmodel.road_labels import labels_of
@@ -72,14 +72,14 @@ def check_road(model: RewardEnd, clips: Sequence[Clip]) -> RoadCheck | None:
     )
 
 
-def area_under_curve(probability: FloatArray, true: FloatArray) -> float:
+def area_under_curve(probability: FloatArray, true: BoolArray) -> float:
     """Share of pairs of one that is true and one that is not, which are in the right order; ties count half."""
     yes, no = np.sort(probability[true]), np.sort(probability[~true])
     below = np.searchsorted(no, yes, side="left") + np.searchsorted(no, yes, side="right")
     return float(below.sum() / 2.0 / (len(yes) * len(no)))
 
 
-def calibration_error(probability: FloatArray, true: FloatArray) -> float:
+def calibration_error(probability: FloatArray, true: BoolArray) -> float:
     """Mean distance, over bins weighted by their number, of the share that is true from the mean probability."""
     bins = np.minimum((probability * _BINS).astype(int), _BINS - 1)
     total = 0.0
@@ -90,7 +90,7 @@ def calibration_error(probability: FloatArray, true: FloatArray) -> float:
     return float(total)
 
 
-def _best_threshold(probability: FloatArray, true: FloatArray) -> tuple[float, float]:
+def _best_threshold(probability: FloatArray, true: BoolArray) -> tuple[float, float]:
     best = (0.5, 0.0)
     for threshold in np.linspace(0.05, 0.95, 19).tolist():
         said = probability >= threshold

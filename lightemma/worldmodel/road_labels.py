@@ -17,7 +17,7 @@ IntArray = npt.NDArray[np.int64]
 #: m/s from which a car that is in its lane is paid.
 PAID = 1.0
 #: Steps that the model reads at a time while it is trained.
-LENGTH = 6
+LENGTH = 4
 
 
 def labels_of(clip: Clip) -> tuple[IntArray, IntArray]:

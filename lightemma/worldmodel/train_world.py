@@ -140,7 +140,7 @@ def _road(training: WorldTraining, clips: list[Clip], say: Say) -> RewardEndShap
     if not mapped:
         say("no map says where the road is: no reward and end model")
         return None
-    shape = RewardEndShape(training.size, memory=128)
+    shape = RewardEndShape(training.size, channels=(32, 32, 64), memory=128, patch=2)
     torch.manual_seed(training.fit.seed)
     model = RewardEnd(shape).to(training.fit.device)
     plan = Fit(
