@@ -286,7 +286,7 @@ def counterfactuals(
         for spec in specs:
             true, dreamt = [], []
             for action in COUNTERFACTUALS:
-                drive: Drive = lambda world, step, held=action: np.tile(held, (LIGHTEMMA.plan_steps, 1))  # noqa: E731
+                drive = _constant(*action.tolist())(spec, 0.0, 0.0)
                 world = city.open(replace(spec, conditions="day"), rules, pictures=True)
                 _to_the_end(world, drive, decisions * LIGHTEMMA.dt)
                 picture = world.observe().picture

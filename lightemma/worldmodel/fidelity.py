@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from lightemma.frame import FloatArray
 from lightemma.worldmodel.clips import ByteArray, Clip
@@ -125,20 +127,20 @@ def _own(net: InverseDynamics, clips: Sequence[Clip]) -> tuple[FloatArray, Float
     return actions[:, 0], actions[:, 0] * actions[:, 1], read.speed, read.turn
 
 
-def share(values: FloatArray, scenes: FloatArray) -> Share:
+def share(values: FloatArray, scenes: npt.NDArray[Any]) -> Share:
     """A mean with its interval over scenes."""
     drawn = [values[rows].mean() for rows in _redrawn(scenes)]
     low, high = np.percentile(drawn, [2.5, 97.5]).tolist()
     return Share(float(values.mean()), low, high, len(values))
 
 
-def _slope_share(given: FloatArray, found: FloatArray, scenes: FloatArray) -> Share:
+def _slope_share(given: FloatArray, found: FloatArray, scenes: npt.NDArray[Any]) -> Share:
     drawn = [slope(given[rows].ravel(), found[rows].ravel()) for rows in _redrawn(scenes)]
     low, high = np.percentile(drawn, [2.5, 97.5]).tolist()
     return Share(slope(given.ravel(), found.ravel()), low, high, len(given))
 
 
-def _redrawn(scenes: FloatArray) -> list[FloatArray]:
+def _redrawn(scenes: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
     """Rows of scenes drawn again."""
     rng = np.random.default_rng(0)
     names = np.unique(scenes)
