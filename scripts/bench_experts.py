@@ -2,7 +2,7 @@
 
     python scripts/bench_experts.py                  # the executor's seconds, and a scripted controller's F1
     python scripts/bench_experts.py --model NAME     # a model's F1, with guided JSON where it can
-    python scripts/bench_experts.py --frames 200     # experts against the truth on pictures of the city
+    python scripts/bench_experts.py --frames 200     # what `lightemma experts bench` prints
     python scripts/bench_experts.py --ceiling 400    # what a reader gains that obeys oracles
 
 Exit status 1 if a promise is broken: three independent tasks of 0.3 s and one that waits for them within 0.75 s; F1 of 1 for a
@@ -96,10 +96,17 @@ def main() -> int:
 
         shown(given.model, asyncio.run(planning(make_backend(given.model))))
     if given.frames:
-        from experts_sight import look, report
+        from lightemma.expert_bench.city import PROMISES, look_at_city
+        from lightemma.experts.detections import Detector
+        from lightemma.experts.registry import chosen_experts
 
         print(f"experts on pictures of the city, {given.conditions}, drives from seed {given.first_seed}:")
-        good &= report(look(given.frames, given.first_seed, given.renderer, given.conditions, given.scenarios))
+        detectors = [one for one in chosen_experts(["all"]) if isinstance(one, Detector)]
+        tally = look_at_city(
+            given.frames, given.first_seed, detectors, given.renderer, given.conditions, given.scenarios
+        )
+        print(*(f"  {line}" for line in tally.lines()), sep="\n")
+        good &= all(tally.keeps(one) is not False for one in PROMISES)
     if given.ceiling:
         from experts_ceiling import ceiling
 

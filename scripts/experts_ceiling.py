@@ -7,10 +7,10 @@ import math
 import re
 
 import numpy as np
-from experts_sight import facts_of, frame_of, step
 
 from lightemma.backends.base import Backend, CallResult, Completion, Request
 from lightemma.backends.config import ModelConfig
+from lightemma.expert_bench.city import facts_of, frame_of, step
 from lightemma.frame import FloatArray
 from lightemma.kinematics import integrate
 from lightemma.planners.base import Planner, PlannerSettings, View

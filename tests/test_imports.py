@@ -45,7 +45,7 @@ LAYERS = [
     {"executors"},
     {"sessions"},
     {"report", "closed_loop", "preflight", "worldmodel"},
-    {"comparing"},
+    {"comparing", "expert_bench"},
     {"api", "cli", "__main__", "__version__"},
 ]
 # Beyond the layers: pieces of one layer that must not know each other.

@@ -111,6 +111,61 @@ def run_experts(
             echo(f"    {box.label} {box.score:.2f} at {box.left:.0f}, {box.top:.0f}, {box.right:.0f}, {box.bottom:.0f}")
 
 
+@app.command("bench")
+def bench_experts(
+    frames: Annotated[int, typer.Option(help="Pictures to look at, about.", min=1)] = 66,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Annotated data, as of run --data, in place of drives of the city.", show_default=False),
+    ] = None,
+    detector: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--detector",
+            help="An expert that detects objects, as of run --planner-option experts; may be given several times. All that can "
+            "be used here if left out; none for no detector.",
+            show_default=False,
+        ),
+    ] = None,
+    first_seed: Annotated[
+        int, typer.Option(help="Seed of the first drive; from 1000 on nothing was trained on.")
+    ] = 1000,
+    scenarios: Annotated[str, typer.Option(help="Drives, with commas.")] = "all",
+    conditions: Annotated[str, typer.Option(help="Light and weather of the drives.")] = "day",
+    renderer: Annotated[str, typer.Option(help="Renderer: auto, panda3d or painter.")] = "auto",
+    scenes: Annotated[list[str] | None, typer.Option(help="Scenes of the data.", show_default=False)] = None,
+) -> None:
+    """Compare the experts with the truth: what can be seen in drives of the city, or the annotations of data.
+
+    Detection by class and distance, light state, distance, lane and lead speed, with 95 % intervals of shares, and seconds.
+    """
+    from lightemma.errors import UserError
+    from lightemma.expert_bench.annotated import look_at_recordings
+    from lightemma.expert_bench.city import PROMISES, look_at_city
+    from lightemma.experts.detections import Detector
+    from lightemma.experts.registry import chosen_experts
+
+    names = detector or ["all"]
+    made = [] if names == ["none"] else chosen_experts(names)
+    found = [one for one in made if isinstance(one, Detector)]
+    wrong = [one.card.id for one in made if not isinstance(one, Detector)]
+    if wrong and "all" not in names:
+        raise UserError(f"The expert '{wrong[0]}' detects no objects; the others are compared without being named.")
+    if data is not None:
+        from lightemma.data.sources import open_source
+
+        for line in look_at_recordings(open_source(data, Path("results")), frames, found, scenes).lines():
+            echo(line)
+        return
+    tally = look_at_city(frames, first_seed, found, renderer, conditions, scenarios)  # type: ignore[arg-type]
+    for line in tally.lines():
+        echo(line)
+    for promise in PROMISES:
+        kept = {True: "kept", False: "BROKEN", None: "nothing to compare"}[tally.keeps(promise)]
+        bound = f"at least {promise.bound:.0%}" if promise.share else f"median at most {promise.bound:g}"
+        echo(f"promised: {promise.name}, {bound}: {kept}")
+
+
 def _frame(camera: Camera | None, speed: float) -> Frame:
     """A frame of a car that has driven straight on at one speed."""
     import numpy as np

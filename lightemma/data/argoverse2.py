@@ -168,6 +168,14 @@ class Argoverse2Source(FrameSource):
         maps = {name: map_file(log) for name, log in self._logs.items()}
         return {name: SceneFacts(location=city_of(path), traffic="right") for name, path in maps.items() if path}
 
+    def log_folder(self, scene: str) -> Path:
+        """Where a log is.
+
+        Raises:
+            KeyError: if there is no such log.
+        """
+        return self._logs[scene]
+
     def _around(self, scene: str, token: str) -> Surroundings | None:
         return self._opened(scene).surroundings.at(token) if scene in self._logs else None
 

@@ -90,7 +90,7 @@ class SsdTiles(SsdDetector):
         id="ssd-tiles",
         description="Finds cars, trucks, buses, bicycles, people, traffic lights and stop signs, far ones too; slower.",
         rank=2,
-        cost=0.6,
+        cost=0.42,
     )
 
     def detect(self, pixels: PixelArray) -> list[Box]:

@@ -63,7 +63,7 @@ class MadeUpLog:
         kept = np.array([n for n in range(self.sweeps) if n not in self.skip])
         boxes = {"timestamp_ns": times[kept], "track_uuid": "parked", "category": "REGULAR_VEHICLE"}
         boxes |= {"length_m": 4.5, "width_m": 1.9, "height_m": 1.6, "qw": 1.0, "qx": 0.0, "qy": 0.0, "qz": 0.0}
-        boxes |= {"tx_m": self.parked[0] - along[kept], "ty_m": self.parked[1], "tz_m": 0.8, "num_interior_pts": 9}
+        boxes |= {"tx_m": self.parked[0] - along[kept], "ty_m": self.parked[1], "tz_m": 0.44, "num_interior_pts": 9}
         own = boxes | {"track_uuid": "own", "category": "EGO_VEHICLE", "tx_m": 1.4, "ty_m": 0.0}
         self._table(folder / "annotations.feather", boxes, own)
         far = np.array([500.0, 1000.0]) - 50 * forward

@@ -17,6 +17,7 @@ pytest.importorskip("pyarrow", reason="pyarrow is not installed (pip install 'li
 from lightemma.agents import VEHICLE, Unknown
 from lightemma.data.argoverse2 import CATEGORIES, Argoverse2Source, category_name
 from lightemma.data.argoverse2_maps import city_of
+from lightemma.data.argoverse2_tables import ROAD_BELOW_AXLE
 from lightemma.data.base import DataInfo
 from lightemma.errors import UserError
 from tests.data.made_up_logs import MadeUpLog
@@ -45,7 +46,7 @@ def test_a_log_is_a_scene_of_key_frames_0_5_s_apart(tmp_path):
     assert first.image_path is None
     assert first.camera is not None
     assert first.camera.size == (1550, 2048)
-    assert first.camera.translation.tolist() == [1.6, 0.0, 1.4]
+    assert first.camera.translation.tolist() == [1.6, 0.0, 1.4 + ROAD_BELOW_AXLE]
 
 
 def test_boxes_are_where_they_are_seen_from_the_moving_car(tmp_path):

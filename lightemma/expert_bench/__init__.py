@@ -1,0 +1,1 @@
+"""Experts against the truth: in drives of the city, and in annotated recordings."""

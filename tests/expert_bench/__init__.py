@@ -1,0 +1,1 @@
+"""Experts against the truth."""
