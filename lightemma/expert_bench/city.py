@@ -9,11 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from lightemma.agents import CAR_AHEAD, CAR_LENGTH
+from lightemma.boxes import corners
 from lightemma.closed_loop.worlds.city_command import route_command
 from lightemma.expert_bench.detection_score import TrueThing, score_boxes
 from lightemma.expert_bench.tally import Promise, Tally
 from lightemma.experts.base import Box, Question
 from lightemma.experts.detections import Detector
+from lightemma.experts.free_space import FARTHEST, FreeSpace
 from lightemma.experts.ground_distance import GroundDistance
 from lightemma.experts.lane_geometry import LaneGeometry
 from lightemma.experts.lead_speed import LeadSpeed
@@ -24,7 +27,7 @@ from lightemma.simulation.conditions import CONDITIONS
 from lightemma.simulation.expert import Expert as Driver
 from lightemma.simulation.observed import observe_facts
 from lightemma.simulation.render import encode_jpeg, front_camera, make_renderer
-from lightemma.simulation.render.make import RendererKind
+from lightemma.simulation.render.base import Renderer, RendererKind
 from lightemma.simulation.scenarios import choose_scenarios, make_world
 from lightemma.simulation.world import CitySimulation
 
@@ -37,6 +40,9 @@ PROMISES = (Promise(LIGHT, 0.95, True), Promise(DISTANCE, 0.10, False))
 #: Steps of half a second before the first picture of a drive, since it begins far from what happens in it, and between two.
 _BEFORE, _BETWEEN = 4, 3
 _QUALITY = 92
+#: Metres: half the width of the path that things block, where the expert's own picture of the road ends, and how near it must
+#: tell the place; as a share as well.
+_IN_PATH, _MODEL_M, _ABOUT_M, _ABOUT = 0.5, 5.0, 2.0, 0.2
 
 
 def look_at_city(
@@ -59,7 +65,7 @@ def look_at_city(
         scenarios: names of the drives, with commas.
         size: pixels of the pictures.
     """
-    tally, camera = Tally(), front_camera(size)
+    tally, camera, half = Tally(), front_camera(size), (size[0] // 2, size[1] // 2)
     names = list(choose_scenarios(scenarios))[: max(1, frames)]
     per_drive = max(1, frames // len(names))
     with make_renderer(renderer) as painter:
@@ -72,12 +78,13 @@ def look_at_city(
                 for _ in range(_BEFORE if moment == 0 else _BETWEEN):
                     step(world, driver)
                 before, then = facts_of(world, camera), world.time
+                earlier = _picture(painter, world, half, first_seed + moment)
                 step(world, driver)
-                facts = facts_of(world, camera)
-                data = encode_jpeg(painter.draw(world.state(), camera, size, first_seed + moment), _QUALITY)
-                picture = Picture(data, "image/jpeg", size, hashlib.sha256(data).hexdigest())
-                question = Question(frame_of(world, camera, then), {"picture": picture})
+                facts, frame = facts_of(world, camera), frame_of(world, camera, then)
+                question = Question(frame, {"picture": _picture(painter, world, size, first_seed + moment)})
                 compare(question, facts, before, tally)
+                both = {"picture": _picture(painter, world, half, first_seed + moment), "earlier_picture": earlier}
+                _free(Question(frame, both), facts, tally)
                 for one in detectors:
                     with tally.timed(one.card.id):
                         found = one.detect(question.pixels())
@@ -140,6 +147,43 @@ def _lane(question: Question, facts: ObservedFacts, tally: Tally) -> None:
     if known:
         tally.errors["lane curvature, 1/m"].append(abs(told - sum(known) / len(known)))
     tally.errors["lane offset, m"].append(abs(lane.numbers["lane_offset_m"] - facts.lane.offset))
+
+
+def _free(question: Question, facts: ObservedFacts, tally: Tally) -> None:
+    with tally.timed("free-space"):
+        told = FreeSpace().look(question).numbers
+    curvature = float(question.frame.history.actions[-1, 1])
+    true = blocked_at(facts, curvature)
+    if true is None:
+        tally.right["a free path is told so"].append(told["blocked"] == 0.0)
+    elif true > _MODEL_M:
+        near = abs(told["free_space_m"] - true) <= max(_ABOUT_M, _ABOUT * true)
+        tally.right[f"what blocks the path is told within {_ABOUT:.0%} or {_ABOUT_M:g} m"].append(
+            bool(told["blocked"]) and near
+        )
+
+
+def blocked_at(facts: ObservedFacts, curvature: float) -> float | None:
+    """Metres from the bumper to the nearest seen thing that the car would hit on its path; None without one within reach.
+
+    Args:
+        facts: what is seen.
+        curvature: 1/m of the path.
+    """
+    found = []
+    for one in facts.things:
+        x, y, _, length, width, _, yaw = one.box_3d
+        foot = corners(np.array([[x, y]]), np.array([yaw]), np.array([[length, width]]))[0]
+        aside = foot[:, 1] - curvature * foot[:, 0] ** 2 / 2
+        ahead = float(foot[:, 0].min()) - CAR_AHEAD - CAR_LENGTH / 2
+        if one.visible_share >= _SEEN and aside.min() < _IN_PATH and aside.max() > -_IN_PATH and 0 < ahead < FARTHEST:
+            found.append(ahead)
+    return min(found, default=None)
+
+
+def _picture(painter: Renderer, world: CitySimulation, size: tuple[int, int], noise: int) -> Picture:
+    data = encode_jpeg(painter.draw(world.state(), front_camera(size), size, noise), _QUALITY)
+    return Picture(data, "image/jpeg", size, hashlib.sha256(data).hexdigest())
 
 
 def facts_of(world: CitySimulation, camera: Camera) -> ObservedFacts:

@@ -6,42 +6,29 @@ import base64
 import json
 import urllib.error
 import urllib.request
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from lightemma.bounded_yaml import MAX_BYTES, load_yaml
-from lightemma.config_files import reason_of
 from lightemma.direct_http import direct_opener, read_body
-from lightemma.errors import UserError
 from lightemma.experts.base import Box, Card, Expert, Found, Question
+from lightemma.experts.card_file import CardFile, not_valid, read_card_file
 from lightemma.experts.found_check import Rubbish
-from lightemma.files import read_text
 
 #: Bytes of a service's answer.
 _MOST_BYTES = 1_000_000
+_FIELDS = ("label", "score", "left", "top", "right", "bottom")
 
 
-class ServiceFile(BaseModel):
+class ServiceFile(CardFile):
     """What a service's YAML may say: a card, and where the service is."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    id: str
-    task: str
-    description: str
     url: str = Field(description="http or https address that takes a POST of JSON")
-    inputs: list[str] = ["picture"]
-    outputs: list[str] = ["words"]
-    usual: dict[str, str] = {"picture": "picture"}
-    code_licence: str = "unknown"
-    weights_licence: str = ""
-    rank: int = Field(default=20, ge=1)
-    cost: float = Field(default=0.0, ge=0)
-    timeout_s: float = Field(default=5.0, gt=0, le=60)
+    inputs: list[str] = Field(default=["picture"])
+    outputs: list[str] = Field(default=["words"])
+    usual: dict[str, str] = Field(default={"picture": "picture"})
 
 
 class HttpService(Expert):
@@ -67,22 +54,15 @@ class HttpService(Expert):
         Raises:
             UserError: if the file cannot be read, or describes none.
         """
+        read = read_card_file(path, ServiceFile)
+        outputs: Any = tuple(read.outputs)
         try:
-            read = ServiceFile.model_validate(load_yaml(read_text(Path(path).expanduser(), MAX_BYTES)))
-            given: dict[str, Any] = read.model_dump(exclude={"url"})
-            given |= {"inputs": tuple(read.inputs), "outputs": tuple(read.outputs)}
-            card = Card(**given, endpoint="http")
+            card = read.card("http", inputs=tuple(read.inputs), outputs=outputs, usual=read.usual)
             parts = urlsplit(read.url)
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
                 raise ValueError("url must be an http or https address without a user name")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"The expert '{path}' cannot be read ({error}).") from error
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the file"
-            raise UserError(f"The expert '{path}' is not valid: {where}: {reason_of(dict(first))}.") from error
-        except (ValueError, yaml.YAMLError) as error:
-            raise UserError(f"The expert '{path}' is not valid: {' '.join(str(error).split())}.") from error
+        except ValueError as error:
+            raise not_valid(path, error) from error
         return cls(card, read.url)
 
     def look(self, question: Question) -> Found:
@@ -106,17 +86,13 @@ class HttpService(Expert):
 
 
 def _sent(task: str, question: Question) -> dict[str, Any]:
-    fields = ("label", "score", "left", "top", "right", "bottom")
     return {
         "task": task,
         "pictures": {
             name: {"media_type": one.media_type, "base64": base64.b64encode(one.data).decode()}
             for name, one in question.pictures.items()
         },
-        "boxes": {
-            name: [{key: getattr(box, key) for key in fields} for box in boxes]
-            for name, boxes in question.boxes.items()
-        },
+        "boxes": {name: sent_boxes(boxes) for name, boxes in question.boxes.items()},
         "numbers": {name: dict(values) for name, values in question.numbers.items()},
         "words": dict(question.words),
     }
@@ -127,9 +103,23 @@ def _read(data: bytes) -> Found:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise Rubbish("it did not answer with JSON") from error
+    return found_in(value)
+
+
+def sent_boxes(boxes: Sequence[Box]) -> list[dict[str, Any]]:
+    """Boxes as JSON."""
+    return [{key: getattr(box, key) for key in _FIELDS} for box in boxes]
+
+
+def found_in(value: object) -> Found:
+    """A finding from JSON that others wrote.
+
+    Raises:
+        Rubbish: if it is not of that form.
+    """
     if not isinstance(value, dict) or not {"words"} <= set(value) <= {"words", "boxes", "numbers"}:
         raise Rubbish("its JSON is not an object with words, and perhaps boxes and numbers")
-    boxes, fields = value.get("boxes", []), {"label", "score", "left", "top", "right", "bottom"}
-    if not isinstance(boxes, list) or not all(isinstance(box, dict) and set(box) == fields for box in boxes):
+    boxes = value.get("boxes", [])
+    if not isinstance(boxes, list) or not all(isinstance(box, dict) and set(box) == set(_FIELDS) for box in boxes):
         raise Rubbish("its boxes are not objects with label, score, left, top, right and bottom")
     return Found(value["words"], tuple(Box(**box) for box in boxes), value.get("numbers", {}))

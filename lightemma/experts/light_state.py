@@ -5,14 +5,18 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from lightemma.camera import project
 from lightemma.experts.base import Box, Card, Expert, Found, Question
+from lightemma.experts.detections import suppressed
 from lightemma.frame import PixelArray
 from lightemma.run_folder.tool_records import RED_LIGHT
 
 _Mask = npt.NDArray[np.bool_]
 
 #: Lights are above this share of the picture's height, and a disc is at most this share of it high.
-_LOWEST, _LARGEST = 0.7, 0.12
+_LOWEST, _LARGEST = 0.6, 0.12
+#: Slope of a road that leads down to a light, by which lights may be below the horizon of a known camera.
+_SLOPE = 0.02
 #: Brightest channel of a board (0 to 255); share of a disc's surroundings that must be that dark.
 _DARK, _BOARD = 90, 0.45
 #: In a box of a light: the value of a lit pixel, by how much it is redder or greener, and pixels that must be so.
@@ -40,7 +44,7 @@ class LightState(Expert):
         """Lit discs, the largest first."""
         pixels = question.pixels()
         lights = [box for box in question.boxes.get("boxes", ()) if "light" in box.label]
-        found = [box for light in lights for box in _in_box(pixels, light)] or lit_discs(pixels)
+        found = [box for light in lights for box in _in_box(pixels, light)] or lit_discs(pixels, _lowest(question))
         found.sort(key=lambda box: -(box.right - box.left) * (box.bottom - box.top))
         if not found:
             return Found("No lit traffic light is seen.")
@@ -58,37 +62,48 @@ class LightState(Expert):
         return Found(words, tuple(found), numbers)
 
 
-def lit_discs(pixels: PixelArray, *, boards: bool = True) -> list[Box]:
-    """Lit discs of traffic lights.
+def _lowest(question: Question) -> float:
+    """Share of the picture's height above which lights are: they hang higher than any car's camera, so above the horizon."""
+    if question.frame.camera is None:
+        return _LOWEST
+    camera = question.camera()
+    # The point far ahead at the height of the camera.
+    horizon = float(project(np.array([[1e6, 0.0, camera.translation[2]]]), camera).pixels[0, 1])
+    height = question.pictures["picture"].size[1]
+    return float(np.clip((horizon + _SLOPE * camera.intrinsic[1, 1]) / height, 0.1, 1.0))
+
+
+def lit_discs(pixels: PixelArray, lowest: float = _LOWEST) -> list[Box]:
+    """Lit discs of traffic lights on dark boards.
 
     Args:
         pixels: (height, width, 3) red, green, blue.
-        boards: only those on dark boards, in the part of the picture where lights are.
+        lowest: share of the height above which lights are.
 
     Returns:
         Their boxes in pixels, labelled ``red light``, ``amber light`` or ``green light``; the score is the darkness around.
     """
     height = len(pixels)
-    shown = pixels[: int(height * _LOWEST)] if boards else pixels
+    shown = pixels[: int(height * lowest)]
     values = shown.astype(np.int16)
     dark = values.max(axis=2) < _DARK
     found = []
-    for colour, mask in _colours(values).items():
-        if boards and mask.mean() > _TOO_MUCH:
+    for colour, mask in (*_colours(values).items(), *_pale_colours(values).items()):
+        if mask.mean() > _TOO_MUCH:
             continue
         for left, top, right, bottom in _pieces(mask)[:_MOST]:
             wide, high = right - left + 1, bottom - top + 1
-            if not 0.4 <= wide / high <= 2.5 or high > max(3.0, _LARGEST * height if boards else height):
+            if not 0.4 <= wide / high <= 2.5 or high > max(3.0, _LARGEST * height):
                 continue
             # The board of a red disc goes on below it, that of a green one above; the backs of others may be around.
             upper = 0 if colour == "red" else 2 * high
             lower = 0 if colour == "green" else 2 * high
             around = dark[max(0, top - upper) : bottom + 1 + lower, max(0, left - wide // 2) : right + 1 + wide // 2]
             score = float(around.mean()) if around.size else 0.0
-            if boards and score < _BOARD:
+            if score < _BOARD:
                 continue
             found.append(Box(f"{colour} light", min(1.0, score), left - 0.5, top - 0.5, right + 0.5, bottom + 0.5))
-    return found
+    return suppressed(found, nested=True)
 
 
 def _in_box(pixels: PixelArray, light: Box) -> list[Box]:
@@ -129,6 +144,15 @@ def _colours(values: npt.NDArray[np.int16]) -> dict[str, _Mask]:
         "red": (red > 130) & (red - green > 75) & (red - blue > 60),
         "amber": (red > 150) & (red - green > 10) & (red - green <= 75) & (green - blue > 70),
         "green": (green > 100) & (green - red > 50) & (green - blue > -20),
+    }
+
+
+def _pale_colours(values: npt.NDArray[np.int16]) -> dict[str, _Mask]:
+    """Lamps that are too bright for the camera: nearly white, with a little of their colour left."""
+    red, green, blue = values[..., 0], values[..., 1], values[..., 2]
+    return {
+        "red": (red > 195) & (red - green > 40) & (red - blue > 45) & (green - blue < 50),
+        "green": (green > 225) & (green - red > 6) & (green - blue > -8),
     }
 
 

@@ -24,6 +24,7 @@ EXPERTS = {
     "ground-distance": "lightemma.experts.ground_distance:GroundDistance",
     "lead-speed": "lightemma.experts.lead_speed:LeadSpeed",
     "lane-geometry": "lightemma.experts.lane_geometry:LaneGeometry",
+    "free-space": "lightemma.experts.free_space:FreeSpace",
     "candidates": "lightemma.experts.candidates:Candidates",
     "oracle-road-users": "lightemma.experts.oracle_road_users:OracleRoadUsers",
     "oracle-light": "lightemma.experts.oracle_light:OracleLight",
@@ -48,9 +49,9 @@ def make_expert(name: str) -> Expert:
         UserError: if there is none, or it does not follow the contract of experts.
     """
     if name.endswith((".yaml", ".yml")):
-        from lightemma.experts.http_service import HttpService
+        from lightemma.experts.card_file import expert_of_file
 
-        return HttpService.from_file(name)
+        return expert_of_file(name)
     cls = find_class(name, ENTRY_POINTS, EXPERTS, Expert, "expert")
     wrong = _contract_fault(cls)
     if wrong:
