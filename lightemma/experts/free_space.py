@@ -27,6 +27,8 @@ _LEAST, _SPREADS = 22.0, 4.0
 #: Grey levels by which the same ground differs between two pictures, at most; seconds between them at most, and metres driven
 #: meanwhile at least.
 _MOVED, _LONGEST, _DRIVEN = 8.0, 1.1, 1.0
+#: How much farther than its foot a thing may first be seen to stand up: a half of its height of one colour, and as high as we.
+_FRONT = 1.6
 #: Pixels of the width that pictures are made small to; they are blurred by three pixels, since the car pitches and roads slope.
 _WIDTH = 800
 
@@ -76,7 +78,8 @@ class FreeSpace(Expert):
         before = moved_back(strip.points, speed * seconds, curvature)
         was = looked_up(_blurred(earlier), pixels_of(before, _camera(question, "earlier_picture", earlier)))
         change = np.abs(looked_up(_blurred(pixels), strip.pixels).mean(axis=-1) - was.mean(axis=-1))
-        return said(first_blocked(different & ~(change < _MOVED), strip.distances))
+        blocked = first_blocked(different & ~(change < _MOVED), strip.distances)
+        return said(None if blocked is None else _foot(blocked, different, strip.distances))
 
 
 def said(free: float | None, what: str = "something", *, sure: bool = True) -> Found:
@@ -168,6 +171,19 @@ def first_blocked(different: npt.NDArray[np.bool_], distances: FloatArray) -> fl
     run = np.convolve(rows, np.ones(_ROWS), "full")[_ROWS - 1 :]
     blocked = np.flatnonzero(run == _ROWS)
     return float(distances[blocked[0]]) if len(blocked) else None
+
+
+def _foot(blocked: float, different: npt.NDArray[np.bool_], distances: FloatArray) -> float:
+    """Metres to where what stands in the way meets the ground.
+
+    The foot of a thing does move with the ground, and so does its front where it has one colour: what follows from place to
+    place without looking like the road belongs to it.
+    """
+    row = int(np.searchsorted(distances, blocked))
+    unlike = different.mean(axis=1) >= _SHARE
+    while row > 0 and unlike[row - 1] and distances[row - 1] * _FRONT >= blocked:
+        row -= 1
+    return float(distances[row])
 
 
 def _small(pixels: PixelArray) -> PixelArray:

@@ -84,7 +84,7 @@ def grounding_dino():
         vocab_size=12, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
     )
     config = transformers.GroundingDinoConfig(
-        backbone_config=swin, text_config=bert, d_model=32, encoder_layers=1, decoder_layers=1, encoder_ffn_dim=16,
+        backbone_config=swin, text_config=bert, d_model=32, encoder_layers=1, decoder_layers=2, encoder_ffn_dim=16,
         decoder_ffn_dim=16, encoder_attention_heads=2, decoder_attention_heads=2, num_queries=4, max_text_len=16,
     )  # fmt: skip
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "a", "car", "person", "?", "cone", "the"]
@@ -164,13 +164,14 @@ def test_a_detector_looks_for_what_it_is_told(tmp_path, folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "words", "free"), [("segformer", "looks free for 40 m", 40.0), ("segformer_of_cars", "car is there", 2.0)]
+    ("name", "words", "free"), [("segformer", "looks free for 40 m", 40.0), ("segformer_of_cars", "car is there", 3.0)]
 )
 def test_segmentation_says_how_far_our_path_is_road(tmp_path, folder, name, words, free):
     found = expert(tmp_path, folder, name, "segmentation").look(asked())
     assert words in found.words
     assert found.numbers["free_space_m"] == free
-    assert "The picture shows" in Question(make_frame()).frame.scene or "100%" in found.words
+    assert "The picture shows" in found.words
+    assert "100%" in found.words
 
 
 def test_depth_of_a_random_model_has_no_scale(tmp_path, folder):

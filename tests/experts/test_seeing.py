@@ -208,3 +208,30 @@ def test_the_detector_scales_boxes_and_leaves_out_what_is_no_road_user(monkeypat
     found = SsdDetector().look(Question(FRAME, {"picture": shown(street()[0])}))
     assert found.words == "Detected: 1 x car."
     assert found.boxes == (Box("car", 0.9, 159.5, 179.5, 319.5, 269.5),)
+
+
+@pytest.mark.parametrize(("colour", "core"), [("red", (240, 178, 165)), ("green", (236, 247, 246))])
+def test_a_lamp_that_is_too_bright_for_the_camera_is_read_by_the_colour_that_is_left(colour, core, monkeypatch):
+    monkeypatch.setitem(LIT, colour, core)
+    image, draw = street()
+    light(draw, colour, 400, 60, 12)
+    assert LightState().look(Question(FRAME, {"picture": shown(image)})).words == f"The nearest traffic light shows {colour}."
+
+
+def test_a_bright_sky_and_white_lamps_are_no_lights(monkeypatch):
+    monkeypatch.setitem(LIT, "green", (250, 250, 250))
+    image, draw = street()
+    draw.rectangle((0, 0, 640, 50), fill=(235, 243, 252))
+    draw.rectangle((100, 20, 180, 45), fill=(30, 40, 30))
+    light(draw, "green", 400, 60, 12)
+    assert LightState().look(Question(FRAME, {"picture": shown(image)})).words == "No lit traffic light is seen."
+
+
+@pytest.mark.parametrize("camera", [CAMERA, None])
+def test_brake_lights_of_a_dark_car_ahead_are_no_traffic_light(camera):
+    """They are below the horizon, where no light is; without a camera that is the middle of the picture, with a margin."""
+    image, draw = street()
+    draw.rectangle((300, 215, 360, 260), fill=(25, 25, 28))
+    draw.ellipse((304, 222, 312, 230), fill=LIT["red"])
+    found = LightState().look(Question(replace(FRAME, camera=camera), {"picture": shown(image)}))
+    assert found.words == "No lit traffic light is seen."
