@@ -12,7 +12,9 @@ import pytest
 import yaml
 
 from lightemma.data.source_kinds import SOURCES
+from lightemma.experts.hf_model import HfFile
 from lightemma.experts.http_service import ServiceFile
+from lightemma.experts.mcp_tool import McpFile
 from lightemma.experts.registry import EXPERTS
 from lightemma.parsing import KINDS
 from lightemma.planners.expert_tools import ExpertTools
@@ -91,7 +93,9 @@ def test_every_expert_and_option_is_on_its_page():
     page = (DOCS / "experts.md").read_text(encoding="utf-8")
     assert all(f"| `{name}` |" in page for name in EXPERTS)
     assert all(f"`{name}=" in page for name in ExpertTools.Options.model_fields)
-    (service,) = blocks("experts.md", "yaml")
+    model, tool, service = blocks("experts.md", "yaml")
+    assert HfFile.model_validate(yaml.safe_load(model)).does == "detection"
+    assert McpFile.model_validate(yaml.safe_load(tool)).arguments == {"image": "picture"}
     assert ServiceFile.model_validate(yaml.safe_load(service)).timeout_s == 5
 
 

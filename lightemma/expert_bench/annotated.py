@@ -230,7 +230,8 @@ def _kind(category: str) -> tuple[str, float]:
 def _world(one: Solid, frame: Frame) -> FloatArray:
     cos, sin = np.cos(frame.pose.heading), np.sin(frame.pose.heading)
     turned: FloatArray = np.array([[cos, -sin], [sin, cos]]) @ one.centre
-    return turned + np.array([frame.pose.x, frame.pose.y])
+    placed: FloatArray = turned + np.array([frame.pose.x, frame.pose.y])
+    return placed
 
 
 def _covered(box: Box, other: Box) -> float:

@@ -125,7 +125,7 @@ def pixels_of(points: FloatArray, camera: Camera) -> FloatArray:
 
 def looked_up(pixels: PixelArray | FloatArray, places: FloatArray) -> FloatArray:
     """(n, m, 3) colours of the nearest pixels; NaN where a place is none."""
-    known = np.isfinite(places).all(axis=-1)
+    known: npt.NDArray[np.bool_] = np.asarray(np.isfinite(places).all(axis=-1))
     at = np.where(known[..., None], places, 0.0).round().astype(np.int64)
     colours = pixels[np.clip(at[..., 1], 0, len(pixels) - 1), np.clip(at[..., 0], 0, pixels.shape[1] - 1)]
     return np.where(known[..., None], colours.astype(np.float64), np.nan)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from lightemma.agents import CAR_AHEAD, CAR_LENGTH
 from lightemma.camera import rotation_matrix
@@ -134,7 +135,7 @@ def segmentation(loaded: Loaded, pixels: PixelArray, question: Question) -> Foun
         return Found(f"{words} The model knows no road.")
     history = question.frame.history
     strip = strip_ahead(question.camera(), float(history.actions[-1, 1]) if history.known else 0.0)
-    known = np.isfinite(strip.pixels).all(axis=-1)
+    known: npt.NDArray[np.bool_] = np.asarray(np.isfinite(strip.pixels).all(axis=-1))
     at = np.where(known[..., None], strip.pixels, 0.0).round().astype(np.int64)
     under = classes[at[..., 1].clip(0, len(classes) - 1), at[..., 0].clip(0, classes.shape[1] - 1)]
     different = known & ~np.isin(under, road)
@@ -197,12 +198,13 @@ def _metres(values: FloatArray, camera: Camera, boxes: Sequence[Box]) -> FloatAr
     left = float(((slope * shown + start - inverse) ** 2).sum() / max(((inverse - inverse.mean()) ** 2).sum(), 1e-12))
     if slope <= 0 or left > 1.0 - _EXPLAINED:
         return None
-    return 1.0 / np.maximum(slope * values + start, 1.0 / (2 * FARTHEST))
+    metres: FloatArray = 1.0 / np.maximum(slope * values + start, 1.0 / (2 * FARTHEST))
+    return metres
 
 
 def _placed(metres: FloatArray, boxes: Sequence[Box], camera: Camera | None) -> Found:
     """Boxes with their depths in words, the nearest first, and the lead where the camera is known."""
-    order = sorted((max(0.0, _ahead(_middle(metres, box), camera)), box) for box in boxes)  # type: ignore[type-var]
+    order = sorted(((max(0.0, _ahead(_middle(metres, box), camera)), box) for box in boxes), key=lambda one: one[0])
     numbers: dict[str, float] = {}
     said_all = []
     for distance, box in order[:5]:

@@ -215,7 +215,10 @@ def test_a_lamp_that_is_too_bright_for_the_camera_is_read_by_the_colour_that_is_
     monkeypatch.setitem(LIT, colour, core)
     image, draw = street()
     light(draw, colour, 400, 60, 12)
-    assert LightState().look(Question(FRAME, {"picture": shown(image)})).words == f"The nearest traffic light shows {colour}."
+    assert (
+        LightState().look(Question(FRAME, {"picture": shown(image)})).words
+        == f"The nearest traffic light shows {colour}."
+    )
 
 
 def test_a_bright_sky_and_white_lamps_are_no_lights(monkeypatch):
