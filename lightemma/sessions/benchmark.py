@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -125,7 +126,7 @@ class InputSettings(BaseModel):
 
 
 class GridCell(InputSettings):
-    """One more run of every planner that takes a style: the benchmark's inputs with these in their place."""
+    """One more run of every planner that this concerns: the benchmark's inputs and options with these in their place."""
 
     pictures: int | None = Field(
         default=None,
@@ -133,6 +134,30 @@ class GridCell(InputSettings):
         le=LIGHTEMMA.history_positions,
         description="pictures per frame, its own and those before it",
     )
+    planner_options: dict[str, Any] = Field(
+        default={}, description="options of the planners; those of the benchmark that are not named here stay"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """How a benchmark's planners are run once.
+
+    Attributes:
+        style: how they ask.
+        options: of the planners.
+        own: names of the options that are those of the cell.
+        plain: whether the style is the benchmark's own.
+    """
+
+    style: PromptStyle
+    options: Mapping[str, Any]
+    own: tuple[str, ...] = ()
+    plain: bool = True
+
+    def same(self, other: Cell) -> bool:
+        """Whether both make the same runs."""
+        return self.style == other.style and self.options == other.options
 
 
 class WorldSettings(BaseModel):
@@ -290,7 +315,8 @@ class Benchmark(BaseModel):
     inputs: InputSettings = InputSettings()
     grid: list[GridCell] = Field(
         default=[],
-        description="further inputs, one run of each planner for each; every one is paired with the run over plain inputs",
+        description="further inputs or options, one run of each planner that has them for each; every one is paired with the "
+        "run over plain inputs",
     )
     integration: Annotated[Integration, Option("", HOW, ("open",))] = Field(
         default="euler", description="how actions become points: euler (as published) or arc"
@@ -346,14 +372,16 @@ class Benchmark(BaseModel):
         return self._styled(self.inputs, self.pictures.count)
 
     @property
-    def styles(self) -> list[PromptStyle]:
-        """The prompt style, and those of the grid's cells, each once."""
-        cells = []
+    def cells(self) -> list[Cell]:
+        """The plain cell first, then those of the grid, each once."""
+        made = [Cell(self.style, self.planner_options)]
         for cell in self.grid:
             given = cell.model_dump(exclude_unset=True)
             pictures = given.pop("pictures", None) or self.pictures.count
-            cells.append(self._styled(self.inputs.model_copy(update=given), pictures))
-        return list(dict.fromkeys([self.style, *cells]))
+            own = given.pop("planner_options", {})
+            style = self._styled(self.inputs.model_copy(update=given), pictures)
+            made.append(Cell(style, {**self.planner_options, **own}, tuple(own), style == self.style))
+        return [one for place, one in enumerate(made) if not any(one.same(other) for other in made[:place])]
 
     def _styled(self, inputs: InputSettings, pictures: int) -> PromptStyle:
         return PromptStyle(

@@ -12,7 +12,7 @@ from lightemma.planners.registry import check_options, planner_class
 from lightemma.prompts.sets import DEFAULT_PROMPTS, PromptSet, load_prompts
 from lightemma.run_folder.manifest import distributions_of
 from lightemma.run_folder.store import check_run_name
-from lightemma.sessions.benchmark import Benchmark
+from lightemma.sessions.benchmark import Benchmark, Cell
 from lightemma.sessions.constraints_check import check_samples
 from lightemma.sessions.roles import BackendMaker, equip, model_choices
 from lightemma.sessions.views import pictures_needed
@@ -106,20 +106,28 @@ def make_jobs(
     """
     prompts = prompts or load_prompts(benchmark.prompts)
     owned = {name: planner for name in benchmark.planners if (planner := own(name)) is not None}
-    check_options([name for name in benchmark.planners if name not in owned], benchmark.planner_options)
-    settings = [
-        PlannerSettings(prompts, benchmark.parser, style, options=benchmark.planner_options)
-        for style in benchmark.styles
-    ]
+    others = [name for name in benchmark.planners if name not in owned]
+    cells = benchmark.cells
+    for cell in cells:
+        check_options(others, cell.options)
+        if cell.own and not any(_concerns(cell, planner_class(name)) for name in others):
+            raise UserError(
+                f"No planner here has all of the options {', '.join(cell.own)}, which a cell of the grid names together; make "
+                "it several cells.",
+                "grid",
+            )
     choices = model_choices(benchmark.models)
     jobs: list[Job] = []
     for name in benchmark.planners:
         if name in owned:
             jobs.append(Job(names.name(owned[name]), owned[name]))
             continue
-        # Only planners that take a style have a run for each of the grid's cells.
-        cells = settings if planner_class(name).takes_style else settings[:1]
-        for one in (equipped for cell in cells for equipped in equip(name, cell, choices, backends)):
+        settings = [
+            PlannerSettings(prompts, benchmark.parser, cell.style, options=cell.options)
+            for cell in cells
+            if _concerns(cell, planner_class(name))
+        ]
+        for one in (equipped for cell in settings for equipped in equip(name, cell, choices, backends)):
             check_samples(one.planner, one.backends)
             used = one.planner.prompts if one.backends else None
             run = names.name(one.planner, one.model_name, prompts.name)
@@ -130,6 +138,11 @@ def make_jobs(
 def unique(backends: Iterable[Backend]) -> list[Backend]:
     """The backends without repetitions."""
     return list({id(backend): backend for backend in backends}.values())
+
+
+def _concerns(cell: Cell, planner: type[Planner]) -> bool:
+    """Whether a planner has a run for a cell: it takes the style that differs, and has all options of the cell's own."""
+    return (cell.plain or planner.takes_style) and all(name in planner.Options.model_fields for name in cell.own)
 
 
 def _named(jobs: list[Job], name: str | None) -> list[Job]:

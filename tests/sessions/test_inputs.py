@@ -245,8 +245,8 @@ def test_the_shipped_grid_is_a_benchmark():
     from lightemma.config_files import find_config, load_config
 
     grid = load_config(find_config("benchmarks", "inputs-grid"), Benchmark)
-    assert len(grid.styles) == 9
-    assert [style.suffix for style in grid.styles][:3] == [(), ("history-0",), ("history-1",)]
+    assert len(grid.cells) == 9
+    assert [cell.style.suffix for cell in grid.cells][:3] == [(), ("history-0",), ("history-1",)]
 
 
 @pytest.mark.parametrize(
