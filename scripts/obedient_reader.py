@@ -89,7 +89,7 @@ class Obedient(Backend):
             pairs = ", ".join(f"({value:.3f}, {bend:.4f})" for value in planned(text, speed, self.options.cruise))
             said = f"[{pairs}]"
         # Four characters a token, as of the scripted models.
-        return Completion(said, Usage(len(text) // 4, len(said) // 4, source="estimate"))
+        return Completion(said, Usage(input=len(text) // 4, output=len(said) // 4, source="estimate"))
 
 
 def tasks(text: str) -> list[dict[str, Any]]:

@@ -166,6 +166,69 @@ def bench_experts(
         echo(f"promised: {promise.name}, {bound}: {kept}")
 
 
+@app.command("plan")
+def plan(
+    model: Annotated[
+        list[str],
+        typer.Option(
+            "--model", help="A name in configs/models, a YAML, or package.module:Class; may be given several times."
+        ),
+    ],
+    guided: Annotated[
+        bool | None,
+        typer.Option(
+            "--guided/--free",
+            help="Hold the answers to the schema of a plan, or not; both, one after the other, where a model can be held and "
+            "this is left out.",
+            show_default=False,
+        ),
+    ] = None,
+    prompts: Annotated[
+        str, typer.Option(help="Prompt set (`lightemma prompts`), or a folder with one.")
+    ] = "three-stage",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder in which the table is written too (planning.csv, .md, .tex).", show_default=False),
+    ] = None,
+) -> None:
+    """Measure how well models plan tasks: their plans for twelve situations against plans written by hand.
+
+    This sends at most 24 calls per row; nothing is cached. Exit status 1 if a model did not answer.
+    """
+    import asyncio
+    from dataclasses import asdict
+
+    from lightemma.cli.show import show
+    from lightemma.errors import UserError
+    from lightemma.prompts.sets import load_prompts
+    from lightemma.sessions.models import make_backend
+    from lightemma.sessions.planning_check import check_planning
+    from lightemma.table_files import write_table
+
+    wording = load_prompts(prompts)
+    backends = [make_backend(name) for name in model]
+    rows = []
+    for backend in backends:
+        able = "json" in backend.constraints
+        if guided and not able:
+            raise UserError(f"The answers of '{backend.config.name}' cannot be held to a schema; leave --guided out.")
+        rows += asyncio.run(
+            check_planning(backend, wording, [False, True] if guided is None and able else [bool(guided)])
+        )
+    cells = [asdict(row) for row in rows]
+    columns = [{name: value for name, value in row.items() if name != "complaint"} for row in cells]
+    caption = f"Plans of tasks for {rows[0].plans} situations against plans written by hand."
+    show(columns, caption, ("model", "guided"))
+    for row in rows:
+        if row.complaint:
+            echo(f"{row.model}, {'guided' if row.guided == 'yes' else 'free'}, most often: {row.complaint}")
+    if out is not None:
+        write_table(out, "planning", cells, caption, columns=list(cells[0]))
+        echo(f"-> {out / 'planning.csv'}")
+    if any(row.failed for row in rows):
+        raise typer.Exit(1)
+
+
 def _frame(camera: Camera | None, speed: float) -> Frame:
     """A frame of a car that has driven straight on at one speed."""
     import numpy as np

@@ -11,13 +11,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from lightemma.backends.base import Call
 from lightemma.experts.base import Card, Expert
 from lightemma.experts.task_plan import Task, read_plan
-from lightemma.planners.tool_controller import CHOOSE, Deliberation, ToolController
+from lightemma.planners.tool_controller import CHOOSE, CallFailed, Deliberation, ToolController
 from lightemma.prompts.sets import PromptSet
+from lightemma.run_folder.records import CallRecord
+from lightemma.run_folder.tool_records import PlanOrigin
 
 T = TypeVar("T")
 
@@ -48,12 +50,17 @@ class PlanScore:
     Attributes:
         node_f1: 0 to 1, of tasks.
         edge_f1: 0 to 1, of dependencies.
-        origin: ``valid``, ``repaired`` or ``default``; a default plan is not the model's and scores 0.
+        origin: ``valid``, ``repaired`` or ``default``; a default plan is not the model's and scores 0. ``failed`` where the
+            model did not answer.
+        complaint: why the model's last plan was refused, or why it did not answer; empty where it is valid.
+        calls: that were made, as recorded.
     """
 
     node_f1: float
     edge_f1: float
-    origin: str
+    origin: PlanOrigin | Literal["failed"]
+    complaint: str = ""
+    calls: tuple[CallRecord, ...] = ()
 
 
 def gold_plans(cards: Sequence[Card]) -> list[GoldPlan]:
@@ -80,25 +87,31 @@ def plan_f1(planned: Sequence[Task], gold: Sequence[Task]) -> tuple[float, float
     )
 
 
-async def score_controller(call: Call, experts: Sequence[Expert], prompts: PromptSet) -> list[PlanScore]:
+async def score_controller(
+    call: Call, experts: Sequence[Expert], prompts: PromptSet, *, guided: bool = True
+) -> list[PlanScore]:
     """Has a model plan for every situation, with one request for repair.
 
     Args:
         call: of the model.
         experts: that there are.
         prompts: the wording.
-
-    Raises:
-        CallFailed: if the model does not answer.
+        guided: whether the schema of a plan goes with the requests.
     """
     controller = ToolController(experts, prompts, 100)
     scores = []
     for gold in gold_plans(controller.cards):
         made = Deliberation()
-        while made.next is not None and made.next != CHOOSE:
-            await controller.step(made, call, None, GIVEN, {}, gold.situation)
+        calls: list[CallRecord] = []
+        try:
+            while made.next is not None and made.next != CHOOSE:
+                calls.append(await controller.step(made, call, None, GIVEN, {}, gold.situation, guided=guided))
+        except CallFailed as failed:
+            outcome, record = failed.args
+            scores.append(PlanScore(0.0, 0.0, "failed", record.error or outcome, (*calls, record)))
+            continue
         f1 = (0.0, 0.0) if made.origin == "default" else plan_f1(made.tasks, gold.tasks)
-        scores.append(PlanScore(*f1, made.origin))
+        scores.append(PlanScore(*f1, made.origin, made.complaint, tuple(calls)))
     return scores
 
 

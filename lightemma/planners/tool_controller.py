@@ -112,16 +112,19 @@ class ToolController:
         given: Sequence[str],
         before: Mapping[int, str],
         situation: str = SITUATION,
+        *,
+        guided: bool = True,
     ) -> CallRecord:
         """Makes the call that is due, and decides what follows from its answer.
 
         Args:
             made: what is decided so far; it is changed.
             call: of the model.
-            picture: that the plan is about.
+            picture: that the plan is about; None where the situation is told in words alone.
             given: resources of the frame.
             before: results of the frame before: task id -> task.
             situation: what the plan is about.
+            guided: whether the schema of the answer goes with the request.
 
         Raises:
             CallFailed: if the model did not answer; nothing is decided then.
@@ -131,7 +134,7 @@ class ToolController:
         if stage == PLAN:
             made.given, made.before = tuple(given), tuple(before)
             text = self.plan_text(given, before, situation)
-            message = Message("user", (PicturePart(picture), TextPart(text)))
+            message = Message("user", (*(() if picture is None else (PicturePart(picture),)), TextPart(text)))
             turns: tuple[Message, ...] = (message,)
             schema = plan_schema(self.cards)
         elif stage == REPAIR:
@@ -143,7 +146,7 @@ class ToolController:
             text = self._prompts.tool_prompt(CHOOSE, {"candidates": shown})
             turns = (Message("user", (TextPart(text),)),)
             schema = choice_schema(made.several, self.experts)
-        result = await call(Request(turns, "", stage, response_schema=schema))
+        result = await call(Request(turns, "", stage, response_schema=schema if guided else None))
         record = call_record(stage, text, result)
         outcome = text_outcome(result)
         if result.completion is None or is_call_error(outcome):

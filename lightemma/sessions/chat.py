@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightemma.backends.base import Backend, CallError, CallResult, PicturePart, Request, TextPart
+from lightemma.backends.base import Backend, Call, CallError, CallResult, PicturePart, Request, TextPart
 from lightemma.calls.storable import storable
 from lightemma.data.picture_url import fetch_picture, is_address, picture_at
 from lightemma.data.pictures import PicturePolicy, load_picture
@@ -89,6 +89,28 @@ def pictures_for(backend: Backend, places: Sequence[str], policy: PicturePolicy 
     return pictures
 
 
+def single_calls(backend: Backend) -> Call:
+    """Calls of a model outside a run: one attempt each; nothing is cached or recorded.
+
+    Args:
+        backend: of the model.
+    """
+
+    async def call(request: Request) -> CallResult:
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(backend.config.limits.timeout_s):
+                completion = storable(await backend.generate(request), backend.config.max_output_tokens)
+        except TimeoutError:
+            return CallResult(None, "timeout", f"no answer within {backend.config.limits.timeout_s:g} s")
+        except CallError as error:
+            return CallResult(None, error.kind, error.message)
+        latency = completion.latency_s
+        return CallResult(completion, latency_s=time.perf_counter() - started if latency is None else latency)
+
+    return call
+
+
 async def ask(
     backend: Backend,
     turns: Sequence[str],
@@ -106,17 +128,7 @@ async def ask(
         on_turn: called with every turn as soon as it is answered.
     """
 
-    async def call(request: Request) -> CallResult:
-        started = time.perf_counter()
-        try:
-            async with asyncio.timeout(backend.config.limits.timeout_s):
-                completion = storable(await backend.generate(request), backend.config.max_output_tokens)
-        except TimeoutError:
-            return CallResult(None, "timeout", f"no answer within {backend.config.limits.timeout_s:g} s")
-        except CallError as error:
-            return CallResult(None, error.kind, error.message)
-        latency = completion.latency_s
-        return CallResult(completion, latency_s=time.perf_counter() - started if latency is None else latency)
+    call = single_calls(backend)
 
     answered: list[ChatTurn] = []
     conversation = Conversation(call, window=window_of(backend.config), system=system)

@@ -15,6 +15,7 @@ from lightemma.evaluation.tables.copies import Copies
 from lightemma.evaluation.tables.disagreement import Disagreement
 from lightemma.evaluation.tables.errors import Errors
 from lightemma.evaluation.tables.experts import Experts
+from lightemma.evaluation.tables.experts_paired import ExpertsPaired
 from lightemma.evaluation.tables.feasibility import Feasibility
 from lightemma.evaluation.tables.horizons import Horizons
 from lightemma.evaluation.tables.imputed import Imputed
@@ -47,6 +48,7 @@ TABLES: tuple[Table[Any], ...] = (
     Samples(),
     Choices(),
     Experts(),
+    ExpertsPaired(),
     Strata(),
     Ranks(),
     Influence(),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from lightemma.evaluation.expert_fellows import fellow_of, in_order, mode_of
 from lightemma.evaluation.reasoning.directions import DEFINITION, planned_change, speed_now
 from lightemma.evaluation.scores import RunScores
 from lightemma.evaluation.statistics.interval import Interval
@@ -21,12 +21,6 @@ from lightemma.frame import FloatArray
 
 #: Metres of l2_avg: a plan that is farther off by more than this is worse.
 WORSE = 0.1
-#: Settings of the planner that say which experts there are, and who decides.
-_OF_EXPERTS = frozenset(
-    {"experts", "tools", "replan", "keep", "context_chars", "card_chars", "lie_rate", "lie_seed", "tools_sha256"}
-)
-#: The ceiling first.
-_ORDER = ("oracle", "chosen", "all", "lying")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +49,7 @@ class ExpertsRow:
         calls: number of calls for tools per frame, those with none included
         calls_low: number, lower end of its scene-clustered 95 % interval
         calls_high: number, upper end
+        calls_most: number of calls for tools in the frame that took the most
         tasks: number of tasks per frame
         kinds: the tasks by name, with how many there are per frame
         failed: share of the tasks whose expert failed
@@ -73,6 +68,10 @@ class ExpertsRow:
         follows: share of the plans slowed minus that without experts, on the frames both have
         follows_low: share, lower end of its scene-clustered 95 % interval
         follows_high: share, upper end
+        said: share of the frames told to stop whose intent says to slow down, of those whose words are clear
+        said_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
+        said_high: share, upper end
+        said_without: share of the same frames where the intent of the run without experts says so
         slowed_untold: share of the other frames, of a moving car without a false alarm, where the plan slows down
         alarms: number of frames with a false alarm
         alarm_against: name of the run that the false alarms are compared with: the one with all experts, or else the one
@@ -106,6 +105,7 @@ class ExpertsRow:
     calls: float
     calls_low: float
     calls_high: float
+    calls_most: int
     tasks: float
     kinds: str
     failed: float
@@ -122,6 +122,10 @@ class ExpertsRow:
     follows: float
     follows_low: float
     follows_high: float
+    said: float
+    said_low: float
+    said_high: float
+    said_without: float
     slowed_untold: float
     alarms: int
     alarm_against: str
@@ -160,11 +164,10 @@ class Experts(Table[ExpertsRow]):
 
     def build(self, study: Study) -> list[ExpertsRow]:
         """One row per run with tools."""
-        made = [(run, run.tools) for run in study.runs if run.tools is not None]
+        made = [(run, run.tools) for run in in_order(study.runs) if run.tools is not None]
         if not made:
             return []
-        made.sort(key=lambda one: _ORDER.index(_mode(one[0])) if _mode(one[0]) in _ORDER else len(_ORDER))
-        without = {run.name: _fellow(run, study, "") for run, _ in made}
+        without = {run.name: fellow_of(run, study, "") for run, _ in made}
         gains = study.intervals(np.column_stack([_gain(study, run, without[run.name]) for run, _ in made]))
         words = [
             significance(one.mean, p, one.scenes)
@@ -189,7 +192,8 @@ def _row(
     slow_without = np.full_like(slow, np.nan) if without is None else _slows(without)
     told = used.told == 1
     both = told & ~np.isnan(slow) & ~np.isnan(slow_without)
-    against = _fellow(run, study, "all") or without if np.any(used.planted == 1) else None
+    said, said_without = _says_slow(study, run), _says_slow(study, without)
+    against = fellow_of(run, study, "all") or without if np.any(used.planted == 1) else None
     worse = np.full_like(slow, np.nan) if against is None else study.averages[run.name] - study.averages[against.name]
     harm = np.where(np.isnan(worse), np.nan, worse > WORSE)
     alarm = used.planted == 1
@@ -199,23 +203,28 @@ def _row(
                 *plans,
                 np.where(told, slow, np.nan),
                 np.where(both, slow_without, np.nan),
+                np.where(told, said, np.nan),
+                np.where(told & ~np.isnan(said), said_without, np.nan),
                 np.where(used.told == 0, slow, np.nan),
                 np.where(alarm, harm, np.nan),
                 np.where(used.planted == 0, harm, np.nan),
             ]
         )
     )
-    names = ("valid", "repaired", "default", "slowed", "slowed_without", "slowed_untold", "harmed", "harmed_else")
+    names = (
+        "valid", "repaired", "default", "slowed", "slowed_without", "said", "said_without", "slowed_untold", "harmed",
+        "harmed_else",
+    )  # fmt: skip
     share = dict(zip(names, found, strict=True))
     calls, follows, cost = study.intervals(
         np.column_stack([used.asked, np.where(both, slow - slow_without, np.nan), np.where(alarm, worse, np.nan)])
     )
     tasks = float(np.nansum(used.tasks))
     undone = np.nansum(used.undone, axis=0) / tasks if tasks else np.full(len(UNDONE), np.nan)
-    oracle = run if _mode(run) == "oracle" else _fellow(run, study, "oracle")
+    oracle = run if mode_of(run) == "oracle" else fellow_of(run, study, "oracle")
     return ExpertsRow(
         run=run.name,
-        experts=_mode(run),
+        experts=mode_of(run),
         frames=calls.frames,
         scenes=calls.scenes,
         convention=study.convention,
@@ -233,6 +242,7 @@ def _row(
         calls=calls.mean,
         calls_low=calls.low,
         calls_high=calls.high,
+        calls_most=int(np.nanmax(used.asked)) if known.any() else 0,
         tasks=mean(used.tasks),
         kinds=_kinds(used, calls.frames),
         failed=float(undone[0]),
@@ -249,6 +259,10 @@ def _row(
         follows=follows.mean,
         follows_low=follows.low,
         follows_high=follows.high,
+        said=share["said"].share,
+        said_low=share["said"].low,
+        said_high=share["said"].high,
+        said_without=share["said_without"].share,
         slowed_untold=share["slowed_untold"].share,
         alarms=int(alarm.sum()),
         alarm_against="" if against is None else against.name,
@@ -287,34 +301,17 @@ def _slows(run: RunScores) -> FloatArray:
     return slows
 
 
+def _says_slow(study: Study, run: RunScores | None) -> FloatArray:
+    """(n,) 1 where the run's words say to slow down, 0 where they say something else, NaN where they are not clear."""
+    ledger = None if run is None else study.ledgers.get(run.name)
+    if ledger is None:
+        return np.full(len(study.baseline.tokens), np.nan)
+    says: FloatArray = np.where(np.isnan(ledger.said), np.nan, ledger.said == -1)
+    return says
+
+
 def _kinds(used: ToolsUsed, frames: int) -> str:
     counts: Counter[str] = Counter()
     for one in used.kinds:
         counts.update(one or {})
     return ", ".join(f"{name} {count / frames:.2f}" for name, count in sorted(counts.items()))
-
-
-def _mode(run: RunScores) -> str:
-    return run.manifest.known_inputs.experts if run.manifest is not None else ""
-
-
-def _fellow(run: RunScores, study: Study, mode: str) -> RunScores | None:
-    """The run that differs from this one in its experts alone, and has those of a mode; none of them for an empty one."""
-    same = _else(run)
-    return next((one for one in study.models if one is not run and _mode(one) == mode and _else(one) == same), None)
-
-
-def _else(run: RunScores) -> tuple[object, ...]:
-    """What must be the same in both: how it asks, models, wording, parser, and all other settings and inputs."""
-    manifest = run.manifest
-    if manifest is None or manifest.planner.name.partition("-")[0] not in ("chain", "expert"):
-        return (run.name,)
-    settings: dict[str, Any] = dict(manifest.planner.settings)
-    inputs = manifest.known_inputs
-    return (
-        [(role, one.name, one.provider, one.model, one.revision) for role, one in manifest.models.items()],
-        (manifest.prompts.name, manifest.prompts.sha256) if manifest.prompts else "",
-        manifest.parser,
-        {name: value for name, value in settings.items() if name not in _OF_EXPERTS},
-        {name: value for name, value in inputs.parts.items() if name != "experts"},
-    )
