@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
 
 from lightemma.calls.caller import CallContext
@@ -17,10 +19,32 @@ from lightemma.errors import UserError
 #: or this share of the level.
 SPARE_ITEMS = 2
 SPARE_SHARE = 0.05
+#: Items beside these that are begun for others that stepped aside.
+MOST_ASIDE = 32
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+
+_stepped: ContextVar[Callable[[int], None] | None] = ContextVar("stepped", default=None)
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Within it, an item of ``run_concurrently`` makes no call, so that another may be begun in its place.
+
+    Afterwards it goes on at once; calls wait for their places as always. Outside of an item it does nothing.
+    """
+    step = _stepped.get()
+    if step is None:
+        yield
+        return
+    step(1)
+    try:
+        yield
+    finally:
+        step(-1)
 
 
 async def run_concurrently(
@@ -31,6 +55,8 @@ async def run_concurrently(
     count: int | None = None,
 ) -> None:
     """Keeps as many items in progress as the pool lets calls through, until they are done or the run is to end.
+
+    An item that makes no call for a while (``aside``) does not count, so that it holds up no calls of others.
 
     Args:
         items: frames, or whatever else makes calls one after the other; taken one by one.
@@ -56,6 +82,18 @@ async def run_concurrently(
             errors.append(error)
             cancellation.request("an error")  # what waits for its turn or for another try ends
 
+    stepped_aside = 0
+
+    def step(by: int) -> None:
+        nonlocal stepped_aside
+        stepped_aside += by
+        changed.set()
+
+    def is_full() -> bool:
+        most = max(map(_most_items, pools))
+        # One by one and in order is what somebody asked for.
+        return len(in_progress) - (min(stepped_aside, MOST_ASIDE) if most > 1 else 0) >= most
+
     left = count
     for pool in pools:
         pool.listeners.append(changed.set)
@@ -65,12 +103,14 @@ async def run_concurrently(
     ending.add_done_callback(lambda _: changed.set())
     try:
         for item in items:
-            while len(in_progress) >= max(map(_most_items, pools)) and not errors and cancellation.reason is None:
+            while is_full() and not errors and cancellation.reason is None:
                 changed.clear()
                 await changed.wait()
             if errors or cancellation.reason is not None:
                 break
-            task = asyncio.create_task(work(item))
+            context_of_item = copy_context()
+            context_of_item.run(_stepped.set, step)
+            task = asyncio.create_task(work(item), context=context_of_item)
             in_progress.add(task)
             task.add_done_callback(ended)
             # Lets tasks run even while there is room for more items.

@@ -79,7 +79,7 @@ def _boxes(boxes: object) -> tuple[Box, ...]:
         score, left, top, right, bottom = map(float, values)
         if not 0 <= score <= 1 or left >= right or top >= bottom:
             raise Rubbish(f"a box has the numbers {values!r:.120}: score 0 to 1, left < right and top < bottom")
-        made.append(Box(one_line(box.label)[:_LONGEST_LABEL], score, left, top, right, bottom))
+        made.append(Box(one_line(box.label[:_LONGEST_LABEL])[:_LONGEST_LABEL], score, left, top, right, bottom))
     return tuple(made)
 
 

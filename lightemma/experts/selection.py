@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lightemma.experts.base import Card, Expert
 from lightemma.experts.found_check import shortened
-from lightemma.experts.task_plan import Task
+from lightemma.experts.task_plan import Task, without_fence
 from lightemma.outside_text import one_line
 from lightemma.run_folder.tool_records import ChosenBy
 
@@ -18,7 +17,6 @@ from lightemma.run_folder.tool_records import ChosenBy
 MOST_CANDIDATES = 5
 _LONGEST_REASON = 200
 _LONGEST_ANSWER = 20_000
-_FENCE = re.compile(r"\A```[a-z]*\n(.*?)\n?```\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +113,8 @@ def read_choices(text: str, tasks: Sequence[Task], experts: Sequence[Expert]) ->
         tasks: with several candidates.
         experts: that there are.
     """
-    stripped = text.strip()[:_LONGEST_ANSWER]
-    fenced = _FENCE.match(stripped)
     try:
-        value = json.loads(fenced[1] if fenced else stripped)
+        value = json.loads(without_fence(text[:_LONGEST_ANSWER]))
     except (ValueError, RecursionError):
         return {}
     listed = value.get("choices") if isinstance(value, dict) else value

@@ -19,14 +19,22 @@ LONGEST_ARGUMENT = 400
 GIVEN: Mapping[str, Kind] = {"picture": "picture", "earlier-picture": "picture", "motion": "words"}
 
 _REFERENCE = re.compile(r"<resource-([a-z0-9-]{1,24})>")
-_BEFORE = re.compile(r"before-(\d{1,4})")
-_FENCE = re.compile(r"\A```[a-z]*\n(.*?)\n?```\Z", re.DOTALL)
+#: Numbers as they are written once: <resource-01> is no second name of <resource-1>.
+_NUMBER = re.compile(r"0|[1-9][0-9]*")
+_BEFORE = re.compile(rf"before-({_NUMBER.pattern})")
+_FENCE = re.compile(r"\A```[A-Za-z]*[ \t\r]*\n(.*?)\s*```\Z", re.DOTALL)
 #: How models write that a task depends on none.
 _NONE = -1
 
 
 class BadPlan(Exception):  # noqa: N818 -- the name says what it is
-    """A text is no plan of tasks; the message says why, in words for the model that wrote it."""
+    """A text is no plan of tasks; the message says why, in words for the model that wrote it.
+
+    It may quote the model, and is made one harmless line here: it is sent, recorded and shown.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(one_line(why))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,13 @@ class Task:
     task: str
     dep: tuple[int, ...] = ()
     args: Mapping[str, str] = field(default_factory=dict)
+
+
+def without_fence(text: str) -> str:
+    """A text without blanks and without the code block around it."""
+    stripped = text.strip()
+    fenced = _FENCE.match(stripped)
+    return fenced[1] if fenced else stripped
 
 
 def references(text: str) -> list[str]:
@@ -88,10 +103,8 @@ def read_plan(text: str, cards: Sequence[Card], given: Iterable[str] = GIVEN, be
     """
     if len(text) > LONGEST_PLAN:
         raise BadPlan(f"the plan is longer than {LONGEST_PLAN:,} characters")
-    stripped = text.strip()
-    fenced = _FENCE.match(stripped)
     try:
-        value = json.loads(fenced[1] if fenced else stripped, object_pairs_hook=_no_duplicates)
+        value = json.loads(without_fence(text), object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as error:
         raise BadPlan("the answer is not JSON alone: write the list of tasks and nothing else") from error
     if isinstance(value, dict) and set(value) == {"tasks"}:
@@ -223,7 +236,7 @@ def _task(value: object, place: int) -> Task:
         raise BadPlan(f"task {number}: an argument is longer than {LONGEST_ARGUMENT} characters")
     texts = {key: one_line(text) for key, text in args.items() if text.strip()}
     # An argument that refers to a task waits for it, whether the model says so or not; what it says is kept as well.
-    needed = {int(one) for text in texts.values() for one in references(text) if one.isdigit()}
+    needed = {int(one) for text in texts.values() for one in references(text) if _NUMBER.fullmatch(one)}
     return Task(number, name, tuple(sorted(({*dep} - {_NONE}) | needed)), texts)
 
 
@@ -245,7 +258,7 @@ def _check_argument(
         raise BadPlan(f'task {task.id}: the argument "{name}" takes one picture, not {len(found)}')
     for one in found:
         earlier = _BEFORE.fullmatch(one)
-        if one.isdigit():
+        if _NUMBER.fullmatch(one):
             kinds = outputs.get(int(one))
         elif earlier:
             # Which kinds it had is known when it is used; a result that is not kept is missing.

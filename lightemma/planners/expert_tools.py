@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
@@ -12,6 +13,7 @@ import msgspec
 from pydantic import Field
 
 from lightemma.backends.base import Call
+from lightemma.calls.concurrency import aside
 from lightemma.errors import UserError
 from lightemma.experts.base import Expert, Found
 from lightemma.experts.context import driving_context
@@ -165,7 +167,10 @@ class ExpertTools(ChainOfThought):
             outcome, record = failed.args
             return Plan(None, outcome, list(record))
         experts = {number: one.expert for number, one in made.chosen.items()}
-        done = await execute(made.tasks, experts, scene, places())
+        began = time.perf_counter()
+        with aside():
+            done = await execute(made.tasks, experts, scene, places())
+        seconds = round(time.perf_counter() - began, 4)
         if self.options.keep:
             found = {one.task.id: one.found for one in done if one.found is not None}
             self._kept[frame.scene] = _Kept(frame.frame_index, found, {one.task.id: one.task.task for one in done})
@@ -175,6 +180,7 @@ class ExpertTools(ChainOfThought):
         told = dict.fromkeys(_TOLD_IN_DIALOGUE if self.style.dialogue else _TOLD, context)
         plan = await self.staged(frame, shown, call, told, asked)
         record = _tools_record(options.tools, made, done, len(asked), context, lie)
+        record = msgspec.structs.replace(record, seconds=seconds)
         if view.picture is not None and view.picture.size is not None:
             record = msgspec.structs.replace(record, size=view.picture.size)
         return replace(plan, tools=record)

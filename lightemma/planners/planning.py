@@ -43,13 +43,16 @@ class Planned:
         """How long planning took, for a world that moves on meanwhile.
 
         What the plan says, else the longer of the time that ``plan()`` took and the sum of its calls' latencies. Where all
-        answers are stored ones, it is the sum as recorded, so that the same drive is repeated.
+        answers are stored ones, it is the sum as recorded, so that the same drive is repeated; experts, of which nothing is
+        stored, are counted as they took now.
         """
         if self.plan.latency_s is not None:
             return float(self.plan.latency_s)
         calls = self.plan.calls
         asked = sum(call.latency_s or 0.0 for call in calls)
-        return asked if calls and all(call.cached for call in calls) else max(self.wall_s, asked)
+        if not calls or not all(call.cached for call in calls):
+            return max(self.wall_s, asked)
+        return asked + (self.plan.tools.seconds if self.plan.tools else 0.0)
 
 
 class PlannerRunner:

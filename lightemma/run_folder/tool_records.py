@@ -64,6 +64,7 @@ class ToolsRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         planted: the false alarm that was planted, where one was.
         size: width and height of the picture whose pixels the boxes are in, where there was one.
         told: what entered the prompts.
+        seconds: from the first task's start to the last one's end, waiting for places included.
     """
 
     mode: str
@@ -75,6 +76,7 @@ class ToolsRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     planted: str | UnsetType = UNSET
     size: tuple[int, int] | UnsetType = UNSET
     told: str = ""
+    seconds: float = 0.0
 
 
 class TaskNumbers(msgspec.Struct, frozen=True):

@@ -5,13 +5,14 @@ import heapq
 import itertools
 import random
 import selectors
+from contextlib import nullcontext
 
 import pytest
 
 from lightemma.backends.config import Limits
 from lightemma.calls.caller import CallContext
 from lightemma.calls.cancellation import Cancellation
-from lightemma.calls.concurrency import run_concurrently
+from lightemma.calls.concurrency import aside, run_concurrently
 from lightemma.calls.limits import COLLAPSE, LATENCY_WINDOW, CallPool, ProviderLimits, RateCap
 from lightemma.calls.monitor import Monitor
 
@@ -274,6 +275,46 @@ def test_one_call_at_a_time_goes_frame_by_frame_to_the_end():
     pool = CallPool(fixed=1)
     pool.left(pool, 0)
     assert not pool.at_the_end
+
+
+def begun_and_ended(places: int, *, steps_aside: bool) -> tuple[float, list[int]]:
+    """24 items that first make no call for 6 s, then two calls of 1 s each: seconds, and the order in which they began."""
+    order: list[int] = []
+
+    async def drive() -> float:
+        loop = asyncio.get_running_loop()
+        limits = ProviderLimits(Limits(), fixed=places, clock=loop.time)
+        context = CallContext(limits, Monitor("run"), Cancellation())
+
+        async def one(item: int) -> None:
+            order.append(item)
+            with aside() if steps_aside else nullcontext():
+                await asyncio.sleep(6.0)
+            for at in range(2):
+                started = await limits.pool.acquire(at)
+                await asyncio.sleep(1.0)
+                limits.pool.release(started)
+
+        await run_concurrently(range(24), one, context)
+        return loop.time()
+
+    return in_simulated_time(drive()), order
+
+
+def test_an_item_that_makes_no_call_holds_up_no_calls_of_others():
+    ideal = 24 * 2 / 2
+    assert begun_and_ended(2, steps_aside=True)[0] == pytest.approx(ideal + 6.0)
+    assert begun_and_ended(2, steps_aside=False)[0] > 1.4 * ideal
+    assert begun_and_ended(1, steps_aside=True) == (pytest.approx(24 * 8.0), list(range(24))), (
+        "one by one stays one by one"
+    )
+
+
+def test_outside_of_an_item_stepping_aside_does_nothing():
+    with aside():
+        pass
+    with pytest.raises(ValueError, match="of the item"), aside():
+        raise ValueError("of the item")
 
 
 def test_the_end_is_that_of_all_runs_on_a_provider():

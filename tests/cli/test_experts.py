@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from lightemma.experts.registry import EXPERTS
+import csv
+
+import yaml
+
+from lightemma.experts.planning_score import gold_plans
+from lightemma.experts.registry import EXPERTS, make_expert
 from tests.experts.test_seeing import light, road, shown, street
 
 
@@ -46,3 +51,30 @@ def test_mistakes_are_one_sentence(cli, tmp_path):
         done = cli("experts", "run", *arguments)
         assert done.status == 2
         assert said in done.err
+
+
+def test_how_well_models_plan_is_a_table(cli, tmp_path):
+    cards = [make_expert(name).card for name in EXPERTS if not make_expert(name).card.privileged]
+    gold = [plan.text for plan in gold_plans(cards)]
+    files = []
+    for name, answers in (
+        ("writes", {"tools-plan": gold * 2}),
+        ("mends", {"tools-plan": ["no"] * 24, "tools-repair": gold * 2}),
+    ):
+        model = {"name": name, "provider": "scripted", "model": name, "options": {"answers": answers}}
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(model), encoding="utf-8")
+        files += ["--model", tmp_path / f"{name}.yaml"]
+    done = cli("experts", "plan", *files, "--out", tmp_path / "out")
+    assert done.status == 0, done.err
+    with (tmp_path / "out" / "planning.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    kept = ("model", "guided", "plans", "valid", "repaired", "default", "node_f1", "edge_f1", "calls")
+    assert [[row[name] for name in kept] for row in rows] == [
+        ["writes", "no", "12", "12", "0", "0", "1.0", "1.0", "1.0"],
+        ["writes", "yes", "12", "12", "0", "0", "1.0", "1.0", "1.0"],
+        ["mends", "no", "12", "0", "12", "0", "1.0", "1.0", "2.0"],
+        ["mends", "yes", "12", "0", "12", "0", "1.0", "1.0", "2.0"],
+    ]
+    assert "mends, free, most often: the answer is not JSON alone" in done.out
+    done = cli("experts", "plan", "--model", "scripted-example", "--free")
+    assert (done.status, "no scripted answer for stage 'tools-plan'" in done.out) == (1, True)

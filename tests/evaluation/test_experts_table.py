@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import msgspec
+import numpy as np
 import pytest
 
 from lightemma.evaluation.scores import load_scores
 from lightemma.evaluation.tables.experts import Experts
+from lightemma.evaluation.tables.experts_paired import ExpertsPaired
 from lightemma.evaluation.tools_used import must_stop, stopping_distance
 from tests.conftest import make_manifest, make_record, steady, write_run
 from tests.evaluation.made_runs import AVERAGE, drives, steady_study
@@ -66,6 +69,46 @@ def test_whether_plans_follow_is_told_beside_the_run_that_was_told_nothing(frame
     assert row.follows == pytest.approx(5 / 9)
     assert row.follows_low < row.follows < row.follows_high
     assert row.slowed_untold == pytest.approx(0.1)
+
+
+def test_whether_the_words_follow_is_told_beside_the_plan(frames):
+    tools = [record_of(), record_of(numbers=RED)] * SCENES
+    nothing = made_run_with_tools("plain", frames, [5.0] * 20, [None] * 20, "")
+    chosen = made_run_with_tools("tools", frames, [5.0] * 20, tools, "chosen")
+    study = steady_study(nothing, chosen)
+    says = {"tools": [1.0, -1.0] * 8 + [1.0, 0.0, 1.0, math.nan], "plain": [-1.0, 0.0] * 9 + [-1.0, -1.0]}
+    study.__dict__["ledgers"] = {name: SimpleNamespace(said=np.array(said)) for name, said in says.items()}
+    (row,) = Experts().build(study)
+    assert (row.told, row.slowed) == (10, 0.0), "all plans hold the speed, whatever is said"
+    assert row.said == pytest.approx(8 / 9), "what is not clear does not count"
+    assert row.said_low < row.said < row.said_high
+    assert row.said_without == 0.0
+
+
+def test_what_experts_cost_is_paired_frame_by_frame(frames):
+    nothing = made_run_with_tools("plain", frames, [5.0] * 19 + [None], [None] * 20, "")
+    tools = [record_of(asked=1), record_of(asked=3)] * SCENES
+    chosen = made_run_with_tools("tools", frames, [5.0, 3.0] * SCENES, tools, "chosen")
+    count, usage = np.array([4.0, 6.0] * SCENES), np.zeros((20, 5))
+    usage[:, 0] = np.arange(20.0)
+    chosen = replace(chosen, calls=count, usage=usage + 10.0, latency=count / 2, dollars=np.full(20, 0.02))
+    nothing = replace(
+        nothing, calls=np.full(20, 3.0), usage=usage, latency=np.full(20, 1.0), dollars=np.full(20, np.nan)
+    )
+    study = steady_study(nothing, chosen)
+    rows = {row.quantity: row for row in ExpertsPaired().build(study)}
+    assert {(row.run, row.without, row.experts) for row in rows.values()} == {("tools", "plain", "chosen")}
+    assert "dollars" not in rows, "a price that is not known is not compared"
+    assert (rows["calls"].mine, rows["calls"].theirs, rows["calls"].diff) == (5.0, 3.0, 2.0)
+    assert rows["tokens_in"].diff == rows["tokens_out"].diff == 10.0
+    assert rows["call_seconds"].diff == pytest.approx(1.5)
+    assert rows["expert_seconds"].diff == pytest.approx(0.2)
+    assert rows["format_errors"].diff == pytest.approx(-1 / 20)
+    assert rows["l2_avg"].frames == 19
+    assert rows["l2_avg"].diff == pytest.approx(-2 * AVERAGE * 9 / 19)
+    assert rows["calls"].diff_low <= rows["calls"].diff <= rows["calls"].diff_high
+    assert Experts().build(study)[0].calls_most == 3
+    assert ExpertsPaired().build(steady_study(chosen)) == []
 
 
 def test_a_false_alarm_is_compared_with_all_experts_on_the_same_frames(frames):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import math
+import re
 import threading
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,8 +17,9 @@ from hypothesis import strategies as st
 from lightemma.experts.base import Box, Card, Expert, Found, Question
 from lightemma.experts.executor import Scene, execute
 from lightemma.experts.places import MOST_ABANDONED, Places
-from lightemma.experts.task_plan import BadPlan, Task
+from lightemma.experts.task_plan import BadPlan, Task, read_plan, references
 from lightemma.frame import Picture
+from lightemma.outside_text import one_line
 from tests.conftest import make_frame
 
 PICTURE = Picture(b"x", "image/jpeg", (16, 9), "0")
@@ -116,6 +121,93 @@ def test_no_task_begins_early_and_only_dependents_of_failures_are_skipped(graph,
             assert events.index(f"-{one}") < events.index(f"+{task.id}")
 
 
+#: How an expert behaves -> how its task ends; "late" does not return in time.
+ENDS = {"ok": "ok", "raise": "failed", "exit": "failed", "nothing": "rubbish", "nan": "rubbish", "late": "timeout"}
+
+
+@st.composite
+def written_plans(draw):
+    """Plans as models write them, right and wrong: with ids twice, circles, missing tasks, several references."""
+    number = st.integers(0, 3)
+    plans = [
+        {
+            "task": "made-up",
+            "id": place if draw(st.integers(0, 5)) else draw(number),
+            "dep": draw(
+                st.lists(st.integers(-1, max(place - 1, 0)) if draw(st.integers(0, 3)) else number, max_size=2)
+            ),
+            "args": {
+                name: ", ".join(
+                    f"<resource-{one}>" for one in draw(st.lists(st.integers(0, place - 1), min_size=1, max_size=3))
+                )
+                for name in (("boxes", "words") if place and draw(st.booleans()) else ())
+            },
+        }
+        for place in range(draw(st.integers(1, 5)))
+    ]
+    return plans, [draw(st.sampled_from(list(ENDS))) for _ in plans]
+
+
+def is_a_plan(plans):
+    """The same by another way: ids once, everything named is there, and names can be taken away until none is left."""
+    needs = {
+        one["id"]: {*one["dep"], *(int(n) for text in one["args"].values() for n in re.findall(r"\d+", text))} - {-1}
+        for one in plans
+    }
+    if len(needs) < len(plans) or not all(one in needs for found in needs.values() for one in found):
+        return False
+    while any(not found for found in needs.values()):
+        free = {name for name, found in needs.items() if not found}
+        needs = {name: found - free for name, found in needs.items() if name not in free}
+    return not needs
+
+
+@settings(max_examples=60, deadline=None)
+@given(written_plans())
+def test_a_written_plan_is_refused_or_every_task_of_it_ends_as_its_expert_does(written):
+    plans, kinds = written
+    made = card(outputs=("words", "boxes"), inputs=("words?", "boxes?"))
+    try:
+        tasks = read_plan(json.dumps(plans), [made])
+    except BadPlan:
+        assert not is_a_plan(plans)
+        return
+    assert is_a_plan(plans)
+    let_go, experts = threading.Event(), {}
+    answers = {
+        "ok": Found("Seen.", (Box("car", 0.5, 1, 2, 3, 4),)),
+        "raise": ValueError("no"),
+        "exit": SystemExit(1),
+        "nothing": None,
+        "nan": Found("x", numbers={"a": math.nan}),
+        "late": lambda _: let_go.wait(20) and Found("late"),
+    }
+    behaves = dict(zip([task.id for task in tasks], kinds, strict=True))
+    for task in tasks:
+        own = card(
+            id=f"made-up-{task.id}",
+            outputs=made.outputs,
+            inputs=made.inputs,
+            timeout_s=0.01 if behaves[task.id] == "late" else 20.0,
+        )
+        experts[task.id] = Made(card=own, answer=answers[behaves[task.id]])
+    done = carried_out(tasks, experts)
+    let_go.set()
+    deps = {task.id: task.dep for task in tasks}
+
+    def fine(number):
+        return behaves[number] == "ok" and all(map(fine, deps[number]))
+
+    for task in tasks:
+        asked = experts[task.id].asked
+        if all(map(fine, task.dep)):
+            assert done[task.id].outcome == ENDS[behaves[task.id]]
+            boxes = references(task.args.get("boxes", ""))
+            assert not asked or len(asked[0].boxes.get("boxes", ())) == len(boxes)
+        else:
+            assert (done[task.id].outcome, asked) == ("skipped", [])
+
+
 @pytest.mark.parametrize("tasks", [[Task(1, "made-up", (2,)), Task(2, "made-up", (1,))], [Task(1, "made-up", (1,))]])
 def test_tasks_that_wait_for_each_other_are_refused(tasks):
     with pytest.raises(BadPlan, match="wait for each other"):
@@ -143,6 +235,18 @@ def test_tasks_that_wait_for_each_other_are_refused(tasks):
         (Found("x", numbers={"A B": 1.0}), "rubbish", "is called 'A B'"),
         (Found("x", numbers=[1]), "rubbish", "a list"),
         (Found("x", picture=b"x"), "rubbish", "not a Picture"),
+        (Found("x", numbers={"a": "7"}), "rubbish", "not a finite number"),
+        (Found("x", numbers={"a": True}), "rubbish", "not a finite number"),
+        (Found("x", numbers={"a": np.float64("nan")}), "rubbish", "not a finite number"),
+        (Found("x", numbers={str(n): 1.0 for n in range(51)}), "rubbish", "51 numbers"),
+        (Found("x", boxes=(Box(7, 0.5, 1, 2, 3, 4),)), "rubbish", "no label"),
+        (Found("x", boxes=(Box("car", np.nan, 1, 2, 3, 4),)), "rubbish", "not all finite"),
+        (Found("x", boxes={"car": 1}), "rubbish", "boxes are a dict"),
+        (Found(b"Seen."), "rubbish", "its words are a bytes"),
+        (Found("\n\t "), "rubbish", "it gave no words"),
+        (GeneratorExit(), "failed", "GeneratorExit"),
+        (asyncio.CancelledError(), "failed", "CancelledError"),
+        (KeyboardInterrupt(), "failed", "KeyboardInterrupt"),
         (Found("x", picture=Picture(b"", "image/png", (0, 0), "")), "rubbish", "no data"),
     ],
 )
@@ -161,6 +265,19 @@ def test_words_lose_what_a_terminal_obeys_and_are_cut_between_words():
     assert words.startswith("a\\u001b[31m b word word")
     assert len(words) <= 600
     assert words.endswith("word …")
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", "[bold]car[/bold]", "\ud800", "\u202ered", "x" * 3_000_000, "`rm`\r"]
+)
+def test_words_and_labels_are_short_lines_that_can_be_recorded(text):
+    found = Found(f"a{text}b", (Box(f"car{text}", 0.5, 1, 2, 3, 4),), {"cars": 1.0})
+    done = carried_out([Task(1, "made-up")], {1: Made(answer=found)})
+    words, label = done[1].found.words, done[1].found.boxes[0].label
+    for said, most in ((words, 600), (label, 40)):
+        said.encode()
+        assert said == one_line(said)
+        assert len(said) <= most
 
 
 def test_what_never_returns_times_out_and_after_some_is_not_asked_again():

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightemma.experts.base import Card
 from lightemma.experts.task_plan import BadPlan, Task, default_plan, filled, plan_schema, read_plan, references
+from lightemma.outside_text import one_line
 
 DETECT = Card("eyes", "object-detection", "Finds things.", ("picture",), ("boxes",), usual={"picture": "picture"})
 RANGE = Card("range", "ground-distance", "Metres.", ("boxes",), ("numbers",), usual={"boxes": "object-detection"})
@@ -85,6 +86,19 @@ def changed(task, /, **values):
         ),
         (text(changed(EYES, args={"picture": "<resource-picture> <resource-picture-2>"})), "takes one picture"),
         (text(changed(METRES, args={"boxes": "<resource-before-2>"})), "<resource-before-2> does not exist"),
+        (text(changed(METRES, id=2, args={"boxes": "<resource-01>"}), EYES), "<resource-01> does not exist"),
+        (text(changed(METRES, args={"boxes": "<resource-before-01>"})), "<resource-before-01> does not exist"),
+        (text(changed(EYES, id=1.0)), "id is not a whole number"),
+        ('[{"task": "motion-words", "id": NaN}]', "id is not a whole number"),
+        (f'[{{"task": "motion-words", "id": {"9" * 5000}}}]', "not JSON alone"),
+        (text(changed(EYES, id=10_000)), "id is not a whole number"),
+        (text(*[changed(EYES, id=n) for n in range(150)]), "150 tasks"),
+        (text(changed(EYES, task="object-detection\u200b")), "no task"),
+        (text(changed(EYES, task="\uff4fbject-detection")), "no task"),
+        (text(changed(EYES, args={"picture": "/etc/passwd"})), "must be references"),
+        (text(changed(EYES, args={"picture": "<resource-__class__>"})), "must be references"),
+        (text(changed(EYES, args={"picture": "<resource-picture>{0.data}"})), "must be references"),
+        (text(changed(EYES, args={"__class__": "<resource-picture>"})), 'the argument "__class__"'),
         (text(changed(EYES, dep=[2]), METRES), "wait for each other"),
         (text(changed(EYES, dep=[1])), "wait for each other"),
         (text(changed(EYES, id=1), changed(METRES, id=2, args={"boxes": "<resource-2>"})), "does not give|wait"),
@@ -93,6 +107,22 @@ def changed(task, /, **values):
 def test_a_bad_plan_is_refused_with_the_reason(written, why):
     with pytest.raises(BadPlan, match=why):
         read_plan(written, CARDS, given=("picture", "motion"))
+
+
+@pytest.mark.parametrize("name", ["\ud800", "\x1b[31mred", "a\nb", "\u202eno", "x" * 5000])
+def test_a_reason_can_be_sent_recorded_and_shown_whatever_it_quotes(name):
+    for written in (text(changed(EYES, task=name)), text(changed(EYES, args={name: "x", **EYES["args"]}))):
+        with pytest.raises(BadPlan) as caught:
+            read_plan(written, CARDS)
+        said = str(caught.value)
+        said.encode()
+        assert said == one_line(said)
+        assert len(said) < 300
+
+
+@pytest.mark.parametrize("fence", ["```json\r\n{}\r\n```", "```JSON\n{}```", "```\n{}\n\n```", " {} "])
+def test_code_blocks_are_taken_off(fence):
+    assert [task.id for task in read_plan(fence.replace("{}", text(EYES, METRES)), CARDS)] == [1, 2]
 
 
 def test_results_of_the_frame_before_can_be_used():
@@ -160,6 +190,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(JSON | st.text(max_size=40))
 def test_whatever_a_model_writes_is_a_plan_or_a_reason(value):
     written = value if isinstance(value, str) else json.dumps(value)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -23,7 +24,7 @@ from lightemma.frame import Pose
 from lightemma.planners.base import PlannerSettings, View
 from lightemma.planners.chain_of_thought import ChainOfThought
 from lightemma.planners.expert_tools import ExpertTools
-from lightemma.planners.planning import RecordedCalls, check_plan
+from lightemma.planners.planning import Planned, RecordedCalls, check_plan
 from lightemma.planners.prompt_style import PromptStyle
 from tests.conftest import STEADY_TEXT, make_frame
 from tests.experts.test_every_expert import picture
@@ -232,6 +233,18 @@ def test_a_failing_expert_costs_its_task_and_not_the_frame():
     assert [(one.task, one.outcome) for one in plan.tools.tasks] == [("failing", "failed"), ("motion-words", "ok")]
     assert "no weights" in plan.tools.tasks[0].why
     assert "no weights" not in "".join(made.prompts("scene"))
+
+
+def test_experts_count_in_a_drive_whose_answers_are_all_stored_ones():
+    made = asked(options("motion-words", tools="all"))
+    plan = made.plan()
+    assert plan.tools.seconds > 0
+    stored = [msgspec.structs.replace(call, cached=True, latency_s=0.5) for call in plan.calls]
+    tools = msgspec.structs.replace(plan.tools, seconds=0.25)
+    assert Planned(replace(plan, calls=stored, tools=tools), None, wall_s=9.0).seconds == pytest.approx(3 * 0.5 + 0.25)
+    assert Planned(replace(plan, calls=stored, tools=None), None, wall_s=9.0).seconds == pytest.approx(3 * 0.5)
+    fresh = [*stored[:2], msgspec.structs.replace(stored[2], cached=False)]
+    assert Planned(replace(plan, calls=fresh, tools=tools), None, wall_s=9.0).seconds == 9.0
 
 
 def test_once_in_a_scene_takes_one_call_more_in_a_frame_at_most():

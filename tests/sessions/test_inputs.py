@@ -19,6 +19,7 @@ from lightemma.data.pictures import PicturePolicy, load_picture
 from lightemma.errors import UserError
 from lightemma.evaluation.scores import load_scores
 from lightemma.kinematics import actions_through
+from lightemma.planners.expert_tools import ExpertTools
 from lightemma.preflight.estimate import estimate_runs, offline_backend
 from lightemma.run_folder.records import FrameRecord
 from lightemma.run_folder.store import read_manifest
@@ -34,6 +35,8 @@ from tests.sessions.one_run import in_order
 FRAMES = make_frames({"scene-0001": 2, "scene-0002": 2, "scene-0003": 2})
 POINTS = str([(2.5 * step, 0.0) for step in range(1, 7)])
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
+#: Options of two planners.
+TWO = {"tools": "all", "shuffled": True}
 KINDS = ("chain-of-thought", "single-call", "waypoints", "choose")
 
 
@@ -247,6 +250,47 @@ def test_the_shipped_grid_is_a_benchmark():
     grid = load_config(find_config("benchmarks", "inputs-grid"), Benchmark)
     assert len(grid.cells) == 9
     assert [cell.style.suffix for cell in grid.cells][:3] == [(), ("history-0",), ("history-1",)]
+
+
+def test_a_cell_of_options_is_a_run_of_the_planners_that_have_them(tmp_path):
+    made = driven(
+        tmp_path,
+        PicturedDrives(str(tmp_path / "pictures")),
+        planners=["constant-action", "chain-of-thought", "expert-tools"],
+        planner_options={"tools": "none", "experts": ["motion-words"]},
+        models=[scripted(tmp_path)],
+        grid=[
+            {"planner_options": {"tools": "all"}},
+            {"planner_options": {"tools": "none"}},
+            {"planner_options": {"tools": "lying", "lie_rate": 1.0}, "history": 0},
+            {"history": 0},
+        ],
+    )
+    experts = "m+expert-tools+experts-motion-words"
+    assert list(made) == [
+        "constant-action",
+        *("m", "m+history-0"),
+        *(f"{experts}+tools-{mode}" for mode in ("none", "all", "lying+lie_rate-1.0+history-0", "none+history-0")),
+    ]
+    assert all(frame.tools.planted for frame in made[f"{experts}+tools-lying+lie_rate-1.0+history-0"])
+
+
+def test_options_of_a_cell_that_no_planner_has_together_are_refused(tmp_path):
+    for options, said in (({"tool": "all"}, "No planner here has an option 'tool'"), (TWO, "make it several cells")):
+        planners = ["expert-tools", "choose"]
+        with pytest.raises(UserError, match=said):
+            driven(tmp_path, MadeUpSource(FRAMES), planners=planners, grid=[{"planner_options": options}])
+
+
+@pytest.mark.parametrize("name", ["experts", "experts-city"])
+def test_the_shipped_ways_with_experts_are_benchmarks_with_one_plain_run(name):
+    from lightemma.config_files import find_config, load_config
+
+    cells = load_config(find_config("benchmarks", name), Benchmark).cells
+    tools = [cell.options["tools"] for cell in cells]
+    assert tools[0] == "none"
+    assert set(tools) == {"none", "chosen", "all", "oracle", "lying"}
+    assert all(ExpertTools.Options.model_validate(cell.options) for cell in cells)
 
 
 @pytest.mark.parametrize(
