@@ -35,7 +35,7 @@ class ToolsUsed:
         asked: calls for tools.
         tasks: how many there were.
         undone: (n, 4) how many ended as each of ``UNDONE``.
-        seconds: of all experts together, waiting for a place included.
+        seconds: of all experts together.
         context: characters that entered the prompts.
         told: 1 where an expert said that the car must stop: a red light, or a leader that stands, within stopping distance
             (one second at the present speed and then 2 m/s²; a red light without a distance is taken to be within); 0 where

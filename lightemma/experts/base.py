@@ -170,18 +170,23 @@ class Question:
         """The camera as it sees the picture in its size.
 
         Raises:
-            ValueError: if the data do not describe it.
+            NotKnown: if the data do not describe it.
         """
         if self.frame.camera is None:
-            raise ValueError("the data do not say how the camera looks at the road")
+            raise NotKnown("the data do not say how the camera looks at the road")
         picture = self.pictures.get(argument)
         return self.frame.camera if picture is None else sized(self.frame.camera, picture.size)
+
+
+class NotKnown(ValueError):  # noqa: N818 -- the name says what it is
+    """An expert cannot answer, since the data do not say what it needs: its task is skipped, not failed."""
 
 
 class Expert(ABC):
     """A tool: a card, and a function from a question to what was found.
 
-    ``look`` runs in a thread of its own and must not change what it is given. Whatever it raises costs only its task.
+    ``look`` runs in a thread of its own and must not change what it is given. Whatever it raises costs only its task;
+    ``NotKnown`` says that the data lack what it needs.
     An expert is made once per run, without arguments; weights are loaded at the first question.
 
     Attributes:

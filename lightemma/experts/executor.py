@@ -9,13 +9,17 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lightemma.agents import Surroundings
-from lightemma.experts.base import Box, Card, Expert, Found, Question
-from lightemma.experts.found_check import Rubbish, checked
+from lightemma.experts.base import Box, Card, Expert, Found, NotKnown, Question
+from lightemma.experts.found_check import Rubbish, checked, shortened
 from lightemma.experts.places import NotReturning, Places, TooLate
 from lightemma.experts.task_plan import Task, filled, in_order, references
 from lightemma.frame import Frame, Picture
 from lightemma.observed_facts import ObservedFacts
+from lightemma.outside_text import one_line
 from lightemma.plugins import error_line
+
+#: Characters of the reason that an expert gives for not knowing.
+_LONGEST_WHY = 300
 
 TaskOutcome = Literal["ok", "failed", "timeout", "rubbish", "skipped"]
 
@@ -31,7 +35,7 @@ class Done:
             asked: something it needs is missing).
         found: what it found, where it is ``ok``.
         why: one line that says why it is not.
-        seconds: from its start to its end, waiting for a place included.
+        seconds: that it was at work; waiting for a place is not counted.
     """
 
     task: Task
@@ -129,21 +133,47 @@ async def execute(
 async def _one(
     task: Task, expert: Expert, scene: Scene, done: Mapping[int, Done], places: Places, clock: Callable[[], float]
 ) -> Done:
-    card, started = expert.card, clock()
+    card, started = expert.card, list[float]()
+    found: Found | None = None
+    outcome: TaskOutcome = "ok"
+    why = ""
     try:
         question = question_of(task, card, scene, done)
-        found = checked(await places.run(card, lambda: expert.look(question)), card)
-    except Missing as error:
-        return Done(task, card.id, "skipped", why=str(error))
+
+        def look() -> object:
+            started.append(clock())
+            return expert.look(question)
+
+        found = checked(await places.run(card, look), card)
+    except (Missing, NotReturning, NotKnown) as error:
+        outcome, why = "skipped", shortened(one_line(str(error)), _LONGEST_WHY)
     except Rubbish as error:
-        return Done(task, card.id, "rubbish", why=str(error), seconds=clock() - started)
-    except NotReturning as error:
-        return Done(task, card.id, "skipped", why=str(error))
+        outcome, why = "rubbish", str(error)
     except TooLate as error:
-        return Done(task, card.id, "timeout", why=str(error), seconds=clock() - started)
+        outcome, why = "timeout", str(error)
     except Exception as error:
-        return Done(task, card.id, "failed", why=error_line(error), seconds=clock() - started)
-    return Done(task, card.id, "ok", found, seconds=clock() - started)
+        outcome, why = "failed", error_line(error)
+    seconds = clock() - started[0] if started and outcome != "skipped" else 0.0
+    return Done(task, card.id, outcome, found, why, seconds)
+
+
+def seconds_alone(done: Sequence[Done], experts: Mapping[int, Expert]) -> float:
+    """Seconds from the first task's start to the last one's end, had nobody else been at work.
+
+    Args:
+        done: how the tasks ended.
+        experts: task id -> its expert; two on one accelerator follow each other.
+    """
+    by_id = {one.task.id: one for one in done}
+    ends: dict[int, float] = {}
+    free: dict[str, float] = {}
+    for task in in_order([one.task for one in done]):
+        device = experts[task.id].card.accelerator if task.id in experts else ""
+        begins = max([ends[one] for one in task.dep] + ([free.get(device, 0.0)] if device else []), default=0.0)
+        ends[task.id] = begins + by_id[task.id].seconds
+        if device:
+            free[device] = ends[task.id]
+    return max(ends.values(), default=0.0)
 
 
 def question_of(task: Task, card: Card, scene: Scene, done: Mapping[int, Done]) -> Question:

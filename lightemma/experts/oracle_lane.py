@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lightemma.experts.base import Card, Expert, Found, Question
+from lightemma.experts.base import Card, Expert, Found, NotKnown, Question
 from lightemma.observed_facts import LANE_AHEAD
 
 #: 1/m: below it the lane is straight.
@@ -28,10 +28,10 @@ class OracleLane(Expert):
         """The lane by the facts.
 
         Raises:
-            ValueError: if these are not known; recordings do not annotate lanes.
+            NotKnown: if these are not known; recordings do not annotate lanes.
         """
         if question.facts is None:
-            raise ValueError("the lane is not known of this frame")
+            raise NotKnown("the lane is not known of this frame")
         lane = question.facts.lane
         if lane is None:
             return Found("Our lane is not seen.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lightemma.experts.base import Card, Expert, Found, Question
+from lightemma.experts.base import Card, Expert, Found, NotKnown, Question
 from lightemma.run_folder.tool_records import RED_LIGHT
 
 
@@ -25,11 +25,11 @@ class OracleLight(Expert):
         """The light by the facts.
 
         Raises:
-            ValueError: if these are not known; recordings do not annotate lights.
+            NotKnown: if these are not known; recordings do not annotate lights.
         """
         facts = question.facts
         if facts is None:
-            raise ValueError("what lights show is not known of this frame")
+            raise NotKnown("what lights show is not known of this frame")
         numbers: dict[str, float] = {}
         if facts.light is None:
             words = "No traffic light of our lane is seen."

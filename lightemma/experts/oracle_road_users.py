@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lightemma.agents import CAR_AHEAD, CAR_LENGTH, KINDS, Agents
-from lightemma.experts.base import Card, Expert, Found, Question
+from lightemma.experts.base import Card, Expert, Found, NotKnown, Question
 from lightemma.observed_facts import ObservedFacts
 from lightemma.protocol import LIGHTEMMA
 
@@ -32,12 +32,12 @@ class OracleRoadUsers(Expert):
         """The nearest road users ahead, by the annotations.
 
         Raises:
-            ValueError: if they were not recorded.
+            NotKnown: if they were not recorded.
         """
         if question.facts is not None:
             return _by_facts(question.facts)
         if question.truth is None or question.truth.agents is None:
-            raise ValueError("the road users of this frame are not known")
+            raise NotKnown("the road users of this frame are not known")
         agents = question.truth.agents
         now, ahead = agents.valid[:, 0], agents.centres[:, 0]
         bumper = CAR_AHEAD + CAR_LENGTH / 2

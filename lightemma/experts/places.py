@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 #: Calls of services at the same time.
 REMOTE_PLACES = 8
+#: Experts of at most so many seconds take no processor's place, so that they wait for no slow one of another frame.
+QUICK_S = 0.01
 #: Calls of one expert that have not returned, after which it is not asked again.
 MOST_ABANDONED = 4
 
@@ -64,11 +66,13 @@ class Places:
             except TimeoutError as error:
                 raise TooLate(f"no place on {card.accelerator} within {card.timeout_s:g} s") from error
             return await self._within(card, work, place, keeps=True)
+        if card.endpoint == "local" and card.cost <= QUICK_S:
+            return await self._within(card, work, None, keeps=False)
         place = self._processors if card.endpoint != "http" else self._remote
         await place.acquire()
         return await self._within(card, work, place, keeps=False)
 
-    async def _within(self, card: Card, work: Callable[[], T], place: asyncio.Semaphore, *, keeps: bool) -> T:
+    async def _within(self, card: Card, work: Callable[[], T], place: asyncio.Semaphore | None, *, keeps: bool) -> T:
         future = in_thread(work, card.id)
         try:
             await asyncio.wait({future}, timeout=card.timeout_s)
@@ -76,7 +80,7 @@ class Places:
                 raise TooLate(f"no answer within {card.timeout_s:g} s")
             return future.result()
         finally:
-            if future.done() or not keeps:
+            if place is not None and (future.done() or not keeps):
                 place.release()
             if not future.done():
                 self._abandoned[card.id] += 1

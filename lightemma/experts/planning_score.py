@@ -6,6 +6,7 @@ multisets; F1 = 2 m / (p + g) with m in common, p planned and g in the plan writ
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -88,7 +89,7 @@ def plan_f1(planned: Sequence[Task], gold: Sequence[Task]) -> tuple[float, float
 
 
 async def score_controller(
-    call: Call, experts: Sequence[Expert], prompts: PromptSet, *, guided: bool = True
+    call: Call, experts: Sequence[Expert], prompts: PromptSet, *, guided: bool = True, concurrency: int = 1
 ) -> list[PlanScore]:
     """Has a model plan for every situation, with one request for repair.
 
@@ -97,22 +98,25 @@ async def score_controller(
         experts: that there are.
         prompts: the wording.
         guided: whether the schema of a plan goes with the requests.
+        concurrency: situations that are planned for at the same time.
     """
     controller = ToolController(experts, prompts, 100)
-    scores = []
-    for gold in gold_plans(controller.cards):
+    room = asyncio.Semaphore(concurrency)
+
+    async def one(gold: GoldPlan) -> PlanScore:
         made = Deliberation()
         calls: list[CallRecord] = []
-        try:
-            while made.next is not None and made.next != CHOOSE:
-                calls.append(await controller.step(made, call, None, GIVEN, {}, gold.situation, guided=guided))
-        except CallFailed as failed:
-            outcome, record = failed.args
-            scores.append(PlanScore(0.0, 0.0, "failed", record.error or outcome, (*calls, record)))
-            continue
+        async with room:
+            try:
+                while made.next is not None and made.next != CHOOSE:
+                    calls.append(await controller.step(made, call, None, GIVEN, {}, gold.situation, guided=guided))
+            except CallFailed as failed:
+                outcome, record = failed.args
+                return PlanScore(0.0, 0.0, "failed", record.error or outcome, (*calls, record))
         f1 = (0.0, 0.0) if made.origin == "default" else plan_f1(made.tasks, gold.tasks)
-        scores.append(PlanScore(*f1, made.origin, made.complaint, tuple(calls)))
-    return scores
+        return PlanScore(*f1, made.origin, made.complaint, tuple(calls))
+
+    return await asyncio.gather(*map(one, gold_plans(controller.cards)))
 
 
 def _edges(tasks: Sequence[Task]) -> Counter[tuple[str, str]]:

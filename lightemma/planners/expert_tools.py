@@ -17,7 +17,7 @@ from lightemma.calls.concurrency import aside
 from lightemma.errors import UserError
 from lightemma.experts.base import Expert, Found
 from lightemma.experts.context import driving_context
-from lightemma.experts.executor import Done, Scene, execute
+from lightemma.experts.executor import Done, Scene, execute, seconds_alone
 from lightemma.experts.lies import planted_alarm
 from lightemma.experts.motion_words import motion_in_words
 from lightemma.experts.places import places
@@ -170,7 +170,8 @@ class ExpertTools(ChainOfThought):
         began = time.perf_counter()
         with aside():
             done = await execute(made.tasks, experts, scene, places())
-        seconds = round(time.perf_counter() - began, 4)
+        alone = seconds_alone(done, experts)
+        waited = max(time.perf_counter() - began - alone, 0.0)
         if self.options.keep:
             found = {one.task.id: one.found for one in done if one.found is not None}
             self._kept[frame.scene] = _Kept(frame.frame_index, found, {one.task.id: one.task.task for one in done})
@@ -180,7 +181,7 @@ class ExpertTools(ChainOfThought):
         told = dict.fromkeys(_TOLD_IN_DIALOGUE if self.style.dialogue else _TOLD, context)
         plan = await self.staged(frame, shown, call, told, asked)
         record = _tools_record(options.tools, made, done, len(asked), context, lie)
-        record = msgspec.structs.replace(record, seconds=seconds)
+        record = msgspec.structs.replace(record, seconds=round(alone, 4), waited=round(waited, 4))
         if view.picture is not None and view.picture.size is not None:
             record = msgspec.structs.replace(record, size=view.picture.size)
         return replace(plan, tools=record)

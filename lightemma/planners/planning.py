@@ -30,7 +30,7 @@ class Planned:
         latency_s: seconds that a planner without calls took; None where the calls have theirs.
         error: the planner's error in one line, or None.
         wall_s: seconds from the frame to the plan, without those that the harness itself waited (for a place among the calls,
-            before another try).
+            before another try, for experts of other frames).
     """
 
     plan: Plan
@@ -100,7 +100,8 @@ class PlannerRunner:
                 raise
             error = caught  # of something that the planner itself had begun
         wall = time.perf_counter() - started
-        own = max(wall - recorded.waited, 0.0)
+        tools = plan.tools if error is None else None
+        own = max(wall - recorded.waited - (tools.waited if tools else 0.0), 0.0)
         if error is not None:
             return self._failed(error, recorded.records, own)
         self.succeed()

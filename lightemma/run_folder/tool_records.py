@@ -30,7 +30,7 @@ class TaskRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         chosen_by: who chose it.
         reason: the model's, where it chose.
         why: one line that says why it is not ``ok``.
-        seconds: from its start to its end, waiting for a place included.
+        seconds: that its expert was at work; waiting for a place is not counted.
         words: what it found.
         numbers: the same, name with unit -> value.
         boxes: label, score, and left, top, right, bottom in pixels; the first of them.
@@ -64,7 +64,8 @@ class ToolsRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         planted: the false alarm that was planted, where one was.
         size: width and height of the picture whose pixels the boxes are in, where there was one.
         told: what entered the prompts.
-        seconds: from the first task's start to the last one's end, waiting for places included.
+        seconds: from the first task's start to the last one's end, had no expert of another frame been at work.
+        waited: seconds more, since others were.
     """
 
     mode: str
@@ -77,6 +78,7 @@ class ToolsRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     size: tuple[int, int] | UnsetType = UNSET
     told: str = ""
     seconds: float = 0.0
+    waited: float = 0.0
 
 
 class TaskNumbers(msgspec.Struct, frozen=True):

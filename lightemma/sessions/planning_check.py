@@ -54,8 +54,8 @@ class PlanningRow:
     complaint: str
 
 
-async def check_planning(backend: Backend, prompts: PromptSet, guided: list[bool]) -> list[PlanningRow]:
-    """Has a model plan for all situations, one at a time, and closes it.
+async def check_planning(backend: Backend, prompts: PromptSet, guided: list[bool], concurrency: int) -> list[PlanningRow]:
+    """Has a model plan for all situations, and closes it.
 
     The tasks offered are those of all experts of lightemma, whether they can be used here or not, so that the numbers of two
     machines can be compared.
@@ -64,12 +64,13 @@ async def check_planning(backend: Backend, prompts: PromptSet, guided: list[bool
         backend: of the model.
         prompts: the wording.
         guided: for each time whether the schema goes with the requests.
+        concurrency: situations that are planned for at the same time.
     """
     experts = [one for one in (make_expert(name) for name in EXPERTS) if not one.card.privileged]
     rows = []
     try:
         for held in guided:
-            scores = await score_controller(single_calls(backend), experts, prompts, guided=held)
+            scores = await score_controller(single_calls(backend), experts, prompts, guided=held, concurrency=concurrency)
             rows.append(_row(backend, scores, held))
     finally:
         await backend.aclose()

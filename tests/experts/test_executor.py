@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightemma.experts.base import Box, Card, Expert, Found, Question
-from lightemma.experts.executor import Scene, execute
+from lightemma.experts.base import Box, Card, Expert, Found, NotKnown, Question
+from lightemma.experts.executor import Done, Scene, execute, seconds_alone
 from lightemma.experts.places import MOST_ABANDONED, Places
 from lightemma.experts.task_plan import BadPlan, Task, read_plan, references
 from lightemma.frame import Picture
@@ -417,6 +417,46 @@ def test_missing_resources_skip_the_task(task, made, why):
     expert = Made(card=made)
     done = carried_out([task], {1: expert})
     assert (done[1].outcome, done[1].why, expert.asked) == ("skipped", why, [])
+
+
+def test_what_the_data_do_not_say_is_skipped_and_no_failure():
+    expert = Made(answer=NotKnown("lights are\nnot annotated" + " here" * 300))
+    done = carried_out([Task(1, "made-up"), Task(2, "made-up", (1,))], {1: expert, 2: Made()})
+    assert [one.outcome for one in done.values()] == ["skipped", "skipped"]
+    assert done[1].why.startswith("lights are not annotated here")
+    assert len(done[1].why) <= 300
+
+
+def test_a_quick_expert_waits_for_no_slow_one_and_seconds_are_those_at_work():
+    let_go, times = threading.Event(), iter(range(100))
+    slow, quick = card(id="slow", cost=1.0), card(id="quick", cost=0.001)
+
+    async def run():
+        places = Places(1)
+        stuck = Made(card=slow, answer=lambda _: let_go.wait(20) and Found("x"))
+        first = asyncio.create_task(execute([Task(1, "made-up")], {1: stuck}, Scene(make_frame()), places))
+        await asyncio.sleep(0)
+        (done,) = await execute([Task(1, "made-up")], {1: Made(card=quick)}, Scene(make_frame()), places)
+        begun = asyncio.create_task(
+            execute([Task(1, "made-up")], {1: Made(card=slow)}, Scene(make_frame()), places, clock=lambda: next(times))
+        )
+        await asyncio.sleep(0)
+        let_go.set()
+        return done, (await begun)[0], (await first)[0]
+
+    done, waited, first = asyncio.run(run())
+    assert [done.outcome, waited.outcome, first.outcome] == ["ok"] * 3
+    assert waited.seconds == 1, "the clock is first read when it has a place"
+
+
+def test_the_seconds_of_a_plan_are_those_of_its_longest_chain_and_of_what_must_follow_each_other():
+    seconds = {1: 1.0, 2: 2.0, 3: 0.5, 4: 0.25, 5: 0.0}
+    deps = {3: (1, 2), 4: (3,), 5: (4,)}
+    done = [Done(Task(n, "made-up", deps.get(n, ())), "one", "ok", seconds=seconds[n]) for n in (5, 3, 1, 4, 2)]
+    assert seconds_alone(done, {n: Made() for n in seconds}) == 2.75
+    on_gpu = {n: Made(card=card(accelerator="cuda:0")) for n in (1, 2)}
+    assert seconds_alone(done, on_gpu) == 3.75
+    assert seconds_alone([], {}) == 0.0
 
 
 def test_a_task_without_an_expert_is_skipped():
