@@ -183,6 +183,7 @@ def plan(
             show_default=False,
         ),
     ] = None,
+    concurrency: Annotated[int, typer.Option(help="Situations that are planned for at the same time.", min=1)] = 4,
     prompts: Annotated[
         str, typer.Option(help="Prompt set (`lightemma prompts`), or a folder with one.")
     ] = "three-stage",
@@ -213,7 +214,7 @@ def plan(
         if guided and not able:
             raise UserError(f"The answers of '{backend.config.name}' cannot be held to a schema; leave --guided out.")
         rows += asyncio.run(
-            check_planning(backend, wording, [False, True] if guided is None and able else [bool(guided)])
+            check_planning(backend, wording, [False, True] if guided is None and able else [bool(guided)], concurrency)
         )
     cells = [asdict(row) for row in rows]
     columns = [{name: value for name, value in row.items() if name != "complaint"} for row in cells]

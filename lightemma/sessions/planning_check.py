@@ -54,7 +54,9 @@ class PlanningRow:
     complaint: str
 
 
-async def check_planning(backend: Backend, prompts: PromptSet, guided: list[bool], concurrency: int) -> list[PlanningRow]:
+async def check_planning(
+    backend: Backend, prompts: PromptSet, guided: list[bool], concurrency: int
+) -> list[PlanningRow]:
     """Has a model plan for all situations, and closes it.
 
     The tasks offered are those of all experts of lightemma, whether they can be used here or not, so that the numbers of two
@@ -70,7 +72,9 @@ async def check_planning(backend: Backend, prompts: PromptSet, guided: list[bool
     rows = []
     try:
         for held in guided:
-            scores = await score_controller(single_calls(backend), experts, prompts, guided=held, concurrency=concurrency)
+            scores = await score_controller(
+                single_calls(backend), experts, prompts, guided=held, concurrency=concurrency
+            )
             rows.append(_row(backend, scores, held))
     finally:
         await backend.aclose()
