@@ -213,6 +213,7 @@ def plan(
         able = "json" in backend.constraints
         if guided and not able:
             raise UserError(f"The answers of '{backend.config.name}' cannot be held to a schema; leave --guided out.")
+        echo(f"Asking {backend.config.name} …", err=True)
         rows += asyncio.run(
             check_planning(backend, wording, [False, True] if guided is None and able else [bool(guided)], concurrency)
         )

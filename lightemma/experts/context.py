@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lightemma.experts.executor import Done
 from lightemma.experts.found_check import shortened
+from lightemma.experts.task_plan import Task, references
 from lightemma.experts.lies import ALARMS
 
 _HEAD = "What tools report about this moment (a tool can be wrong):"
@@ -23,7 +24,14 @@ def driving_context(done: Sequence[Done], most: int, planted: str = "") -> str:
     """
     said = [planted] if planted else []
     replaced = ALARMS.get(planted, frozenset())
-    said += [one.found.words for one in done if one.found is not None and one.task.task not in replaced]
+    used = {number for one in done for number in one.task.dep}
+    for one in done:
+        if one.found is None or one.task.task in replaced:
+            continue
+        earlier = _is_of_earlier(one.task)
+        # What only another task needed is about a moment that has passed, and that task says what follows from it.
+        if not (earlier and one.task.id in used):
+            said.append(f"Half a second ago: {one.found.words}" if earlier else one.found.words)
     lines = [_HEAD]
     room = most - len(_HEAD)
     for words in dict.fromkeys(said):
@@ -33,3 +41,9 @@ def driving_context(done: Sequence[Done], most: int, planted: str = "") -> str:
         lines.append(shortened(line, room - 1))
         room -= len(lines[-1]) + 1
     return "\n".join(lines) if len(lines) > 1 else ""
+
+
+def _is_of_earlier(task: Task) -> bool:
+    """Whether a task looked at the earlier picture alone."""
+    named = {one for text in task.args.values() for one in references(text)}
+    return "earlier-picture" in named and "picture" not in named

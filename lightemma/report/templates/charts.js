@@ -15,7 +15,7 @@ function ceiling(values, ends = []) {
   const sorted = values.filter(known).sort((a, b) => a - b);
   if (!sorted.length) return 1;
   const most = 2.5 * sorted[Math.floor((sorted.length - 1) / 2)];
-  return Math.max(...[...sorted, ...ends].filter((value) => value <= most)) * 1.04;
+  return Math.max(...[...sorted, ...ends].filter((value) => value <= most)) * 1.04 || 1; // plans without any error
 }
 
 /** Moves labels apart, top to bottom. */
