@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from lightemma.experts.executor import Done
 from lightemma.experts.found_check import shortened
-from lightemma.experts.task_plan import Task, references
 from lightemma.experts.lies import ALARMS
+from lightemma.experts.task_plan import Task, references
 
 _HEAD = "What tools report about this moment (a tool can be wrong):"
 #: Characters of a line that is still worth reading.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import threading
+import time
 import weakref
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +16,10 @@ from typing import TypeVar
 from lightemma.experts.base import Card
 
 T = TypeVar("T")
+
+#: Seconds that the program's end waits for experts that are still at work: one that is cut off inside a library of C++ would
+#: abort the program, whose exit status would then say that it failed.
+ENDING_S = 10.0
 
 #: Calls of services at the same time.
 REMOTE_PLACES = 8
@@ -116,6 +122,12 @@ def in_thread(work: Callable[[], T], name: str) -> asyncio.Future[T]:
             future.set_result(result)  # type: ignore[arg-type]
 
     def run() -> None:
+        try:
+            look()
+        finally:
+            _at_work.discard(threading.current_thread())
+
+    def look() -> None:
         result: T | None = None
         error: Exception | None = None
         try:
@@ -131,8 +143,28 @@ def in_thread(work: Callable[[], T], name: str) -> asyncio.Future[T]:
         with suppress(RuntimeError):  # the loop was closed meanwhile
             loop.call_soon_threadsafe(finish, result, error)
 
-    threading.Thread(target=run, name=f"expert {name}", daemon=True).start()
+    thread = threading.Thread(target=run, name=f"expert {name}", daemon=True)
+    _at_work.add(thread)
+    thread.start()
     return future
+
+
+_at_work: set[threading.Thread] = set()
+
+
+def wait_for_experts(most_s: float = ENDING_S) -> bool:
+    """Waits until no expert is at work in this process, abandoned calls included; whether that is so.
+
+    Args:
+        most_s: seconds that it may take.
+    """
+    ends = time.monotonic() + most_s
+    for thread in list(_at_work):
+        thread.join(max(0.0, ends - time.monotonic()))
+    return not _at_work
+
+
+atexit.register(wait_for_experts)
 
 
 _of_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Places] = weakref.WeakKeyDictionary()

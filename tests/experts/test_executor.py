@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from lightemma.experts.base import Box, Card, Expert, Found, NotKnown, Question
 from lightemma.experts.executor import Done, Scene, execute, seconds_alone
-from lightemma.experts.places import MOST_ABANDONED, Places
+from lightemma.experts.places import MOST_ABANDONED, Places, wait_for_experts
 from lightemma.experts.task_plan import BadPlan, Task, read_plan, references
 from lightemma.frame import Picture
 from lightemma.outside_text import one_line
@@ -300,6 +300,22 @@ def test_what_never_returns_times_out_and_after_some_is_not_asked_again():
     outcomes, last = asyncio.run(run())
     assert outcomes == [["timeout", "ok"]] * MOST_ABANDONED + [["skipped", "ok"]]
     assert last == f"{MOST_ABANDONED} earlier calls have not returned"
+
+
+def test_the_end_of_the_program_waits_for_experts_that_are_still_at_work():
+    let_go, ended = threading.Event(), threading.Event()
+
+    def late(_):
+        let_go.wait(20)
+        ended.set()
+        return Found("late")
+
+    done = carried_out([Task(1, "made-up")], {1: Made(card=card(id="late", timeout_s=0.01), answer=late)})
+    assert done[1].outcome == "timeout"
+    assert not wait_for_experts(0.01)
+    let_go.set()
+    assert wait_for_experts(20.0)
+    assert ended.is_set()
 
 
 def test_one_at_a_time_on_an_accelerator_and_a_call_that_stays_on_it_keeps_it():
