@@ -81,6 +81,8 @@ def test_the_graph_has_a_node_for_every_task_to_the_right_of_what_it_waits_for(t
     assert len({(x, y) for _, x, y in places}) == 5, "no node lies on another"
     undone = one.evaluate("[...document.querySelectorAll('.graph .undone')].map((node) => node.dataset.task)")
     assert undone == ["3", "4"]
+    names = one.evaluate("[...document.querySelectorAll('table.tasks tbody th')].map((cell) => cell.innerText)")
+    assert names[:3] == ["1. object-detection", "2. object-detection, earlier picture", "3. lead-speed"]
     assert "3 lead-speed, timeout, after 1, 2" in one.evaluate("document.querySelector('.graph').ariaLabel")
 
 

@@ -30,11 +30,13 @@ def shown_tools(tools: ToolsRecord) -> dict[str, Any]:
 
 def _task(task: TaskRecord, size: tuple[int, int] | None) -> dict[str, Any]:
     # Boxes of the earlier picture would lie beside the things of this one.
-    here = size is not None and not any("earlier" in text for text in task.args.values())
+    earlier = any("earlier" in text for text in task.args.values())
+    here = size is not None and not earlier
     return {
         "id": task.id,
         "task": task.task,
         "dep": task.dep,
+        "earlier": earlier and not any("<resource-picture>" in text for text in task.args.values()),
         "expert": task.expert,
         "by": task.chosen_by,
         "reason": task.reason,

@@ -4,15 +4,19 @@ const toolsOf = (run) => opened.tools?.[run];
 
 /** Boxes that the experts of the chosen run found; two tasks with the same box draw it once. */
 function drawBoxes(drawing, width, height) {
-  const drawn = new Set();
+  const drawn = new Set(), labels = [];
   for (const task of toolsOf(chosen.run)?.tasks ?? []) {
     for (const [label, score, left, top, right, bottom] of task.boxes) {
       const key = [label, left, top, right, bottom].join();
       if (drawn.has(key)) continue;
       drawn.add(key);
       const place = { x: left * width, y: top * height, width: (right - left) * width, height: (bottom - top) * height };
-      drawing.append(svg('rect', { ...place, class: 'box halo', 'stroke-width': 3 }), svg('rect', { ...place, class: 'box', 'data-label': label }),
-        svg('text', { x: place.x, y: Math.max(10, place.y - 3), class: 'box-label' }, `${label} ${fixed(score)}`));
+      const said = `${label} ${fixed(score)}`, at = { x: place.x, y: Math.max(10, place.y - 3) };
+      drawing.append(svg('rect', { ...place, class: 'box halo', 'stroke-width': 3 }), svg('rect', { ...place, class: 'box', 'data-label': label }, svg('title', null, said)));
+      // Of labels that would lie on each other the first is shown; pointing at a box shows its own.
+      if (labels.some((one) => Math.abs(one.y - at.y) < 11 && at.x < one.end && one.x < at.x + 6 * said.length)) continue;
+      labels.push({ ...at, end: at.x + 6 * said.length });
+      drawing.append(svg('text', { ...at, class: 'box-label' }, said));
     }
   }
 }
@@ -57,7 +61,7 @@ function taskGraph(tasks) {
       svg('title', null, [`${task.id}. ${task.task}`, task.expert, task.outcome].filter(Boolean).join(', ')),
       svg('rect', { width: wide, height: high, rx: 4 }),
       svg('text', { x: 9, y: 16 }, cut(`${task.id}. ${task.task}`)),
-      svg('text', { x: 9, y: 32, class: 'by' }, cut(done ? task.expert : `${task.outcome}${task.expert ? `: ${task.expert}` : ''}`))));
+      svg('text', { x: 9, y: 32, class: 'by' }, cut(done ? task.expert + (task.earlier ? ', earlier' : '') : `${task.outcome}${task.expert ? `: ${task.expert}` : ''}`))));
   }
   return drawing;
 }
@@ -68,8 +72,9 @@ function toolsSection(run) {
   if (!tools) return [];
   const origin = { valid: 'planned by the model', repaired: 'planned by the model after a complaint', default: 'the default plan, since the model’s was none', fixed: 'every task, nobody was asked' }[tools.plan] ?? tools.plan;
   const chosenBy = { model: 'chosen by the model', rank: 'chosen by rank' };
+  const nameOf = (task) => `${task.id}. ${task.task}${task.earlier ? ', earlier picture' : ''}`;
   const row = (task) => el('tr', { class: task.outcome === 'ok' ? null : 'undone' },
-    el('th', { scope: 'row' }, `${task.id}. ${task.task}`), el('td', { class: 'left' }, task.dep.length ? `after ${task.dep.join(', ')}` : 'at once'),
+    el('th', { scope: 'row' }, nameOf(task)), el('td', { class: 'left' }, task.dep.length ? `after ${task.dep.join(', ')}` : 'at once'),
     el('td', { class: 'left' }, [task.expert || 'nobody', chosenBy[task.by], task.reason && `“${task.reason}”`].filter(Boolean).join(', ')),
     el('td', { class: 'left' }, task.outcome), el('td', { class: 'of-seconds' }, fixed(task.seconds, 3)), el('td', { class: 'left said-by-tool' }, task.said));
   return [el('h4', null, `Tools of ${runs[run].name}`),
