@@ -1,7 +1,8 @@
 """A stand-in for a model that reads what tools report and obeys it: what the driving context is worth to such a reader.
 
-It sees no picture. Without tools it holds its speed (or drives on to ``cruise``); told of a red light or of something ahead in
-our lane it brakes for it, and is fooled by a false alarm as by a true one. Asked for a plan of tasks it names what it can read.
+It sees no picture. Without tools it holds its speed (or speeds up to ``cruise``); told of a red light or of something ahead in
+our lane it brakes for it, and is fooled by a false alarm as by a true one. With ``cruise`` it also steers by what it is told of
+the lane. Asked for a plan of tasks it names what it can read.
 
     PYTHONPATH=scripts lightemma study experts --model obedient_reader:Obedient
     PYTHONPATH=scripts lightemma study experts-city --model cruising.yaml
@@ -43,6 +44,14 @@ _FOLLOWED = re.compile(r"ahead in our lane (?:(stands)|drives at about ([\d.]+) 
 #: As false alarms are worded.
 _STANDING = re.compile(r"A \w+ stands (?:still )?in our lane, about ([\d.]+) m ahead")
 _PEOPLE = ("person", "pedestrian")
+#: Where the car is in its lane, where it points, and how the lane bends, as experts and oracles say it.
+_OFFSET = re.compile(
+    r"car is ([\d.]+) m to the (left|right) of (?:the lane's|its) middle(?: and points ([\d.]+)° to the (left|right))?"
+)
+_BEND = re.compile(r"(?:bending|bends to the) (left|right) \(radius (?:about )?([\d.]+) m\)")
+_FIRST_STRAIGHT = re.compile(r"Ahead it is: straight")
+#: Metres and seconds that it looks ahead to steer back to the middle; 1/m that it steers at most.
+_LOOKS, _LOOKS_S, _MOST_BEND = 6.0, 1.2, 0.15
 #: The plan of tasks that it writes: what it calls a result, the task, and what its arguments are: a resource of the frame, or
 #: another result. What is not offered or has no picture is left out, and so is what needs it.
 _WANTED: tuple[tuple[str, str, dict[str, str]], ...] = (
@@ -86,6 +95,8 @@ class Obedient(Backend):
                 for found in (_SPEEDS.search(text), _BENDS.search(text))
                 if found
             )
+            steered = steering(text, speed) if self.options.cruise else None
+            bend = bend if steered is None else steered
             pairs = ", ".join(f"({value:.3f}, {bend:.4f})" for value in planned(text, speed, self.options.cruise))
             said = f"[{pairs}]"
         # Four characters a token, as of the scripted models.
@@ -141,6 +152,27 @@ def planned(text: str, speed: float, cruise: float = 0.0) -> list[float]:
         driven += made[-1] * dt
         speed = after
     return made
+
+
+def steering(text: str, speed: float) -> float | None:
+    """Curvature that leads back to the middle of the lane; None where nothing is said of it.
+
+    Args:
+        text: of a question.
+        speed: m/s now.
+    """
+    found, bends = _OFFSET.search(text), _BEND.search(text)
+    if found is None:
+        return None
+    offset = float(found[1]) * (1 if found[2] == "left" else -1)
+    heading = math.radians(float(found[3])) * (1 if found[4] == "left" else -1) if found[3] else 0.0
+    bend = 0.0
+    if bends and not _FIRST_STRAIGHT.search(text):
+        bend = (1 if bends[1] == "left" else -1) / float(bends[2])
+    ahead = max(_LOOKS, _LOOKS_S * speed)
+    # Pure pursuit (Coulter 1992) of the point of the middle that is so far ahead, as the lane bends.
+    aside = bend * ahead**2 / 2 - offset - heading * ahead
+    return min(max(2 * aside / ahead**2, -_MOST_BEND), _MOST_BEND)
 
 
 def reasons(text: str, speed: float) -> tuple[float, float, float]:

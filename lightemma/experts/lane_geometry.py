@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from lightemma.experts.base import Card, Expert, Found, Question, ground_points
+from lightemma.experts.oracle_lane import heading_in_words
 from lightemma.frame import Camera, FloatArray, PixelArray
 
 #: Metres: the part of the ground that is looked at, the width of a stroke, of a bin, and how wide lanes are.
@@ -53,7 +54,7 @@ class LaneGeometry(Expert):
         width, middle = min(left) - max(right), (min(left) + max(right)) / 2
         words = (
             f"The lane {_bend(curvature)}. It is {width:.1f} m wide; our car is {abs(middle):.1f} m to the "
-            f"{'left' if middle < 0 else 'right'} of its middle."
+            f"{'left' if middle < 0 else 'right'} of its middle{heading_in_words(-heading)}."
         )
         numbers = {
             "lane_curvature_1pm": round(curvature, 4),

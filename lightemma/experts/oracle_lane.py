@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from lightemma.experts.base import Card, Expert, Found, NotKnown, Question
 from lightemma.observed_facts import LANE_AHEAD
 
@@ -36,7 +38,7 @@ class OracleLane(Expert):
         if lane is None:
             return Found("Our lane is not seen.")
         side = "left" if lane.offset > 0 else "right"
-        words = f"Our car is {abs(lane.offset):.1f} m to the {side} of the lane's middle."
+        words = f"Our car is {abs(lane.offset):.1f} m to the {side} of the lane's middle{heading_in_words(lane.heading_error)}."
         numbers = {"lane_offset_m": round(lane.offset, 3), "heading_error_rad": round(lane.heading_error, 4)}
         known = [(ahead, one) for ahead, one in zip(LANE_AHEAD, lane.curvatures, strict=True) if one is not None]
         if known:
@@ -44,6 +46,20 @@ class OracleLane(Expert):
             words += f" Ahead it is: {said}."
             numbers["lane_curvature_1pm"] = round(sum(one for _, one in known) / len(known), 5)
         return Found(words, numbers=numbers)
+
+
+def heading_in_words(error: float) -> str:
+    """Where the car points, as a clause; empty where it points along the lane.
+
+    Args:
+        error: radians to the left of the lane.
+    """
+    degrees = math.degrees(error)
+    return (
+        f" and points {abs(degrees):.0f}° to the {'left' if degrees > 0 else 'right'} of it"
+        if abs(degrees) >= 1
+        else ""
+    )
 
 
 def _bend(curvature: float) -> str:

@@ -47,7 +47,8 @@ def test_oracles_say_what_the_facts_say():
     assert users.numbers == {"lead_distance_m": 13.6, "lead_speed_mps": 3.0}
     assert light.words == "The traffic light of our lane is red, 31 m ahead. The line to stop at is 24 m ahead."
     assert lane.words == (
-        "Our car is 0.4 m to the right of the lane's middle. Ahead it is: straight at 5 m, bending left (radius 100 m) at 15 m."
+        "Our car is 0.4 m to the right of the lane's middle and points 1° to the left of it. Ahead it is: straight at 5 m, "
+        "bending left (radius 100 m) at 15 m."
     )
     assert lane.numbers["lane_curvature_1pm"] == 0.01
 
