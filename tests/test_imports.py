@@ -46,6 +46,7 @@ LAYERS = [
     {"sessions"},
     {"report", "closed_loop", "preflight", "worldmodel"},
     {"comparing", "expert_bench"},
+    {"distillation"},
     {"api", "cli", "__main__", "__version__"},
 ]
 # Beyond the layers: pieces of one layer that must not know each other.
@@ -73,6 +74,9 @@ HEAVY = {
     "av",
     "pyarrow",
     "panda3d",
+    "trl",
+    "peft",
+    "datasets",
 }
 
 
