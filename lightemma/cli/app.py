@@ -11,6 +11,7 @@ from lightemma.cli import (
     ask,
     compare,
     demo,
+    distill,
     doctor,
     drive,
     estimate,
@@ -74,6 +75,7 @@ app.command("video")(video.video)
 app.command("drive", cls=GroupedCommand)(drive.drive)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(worldmodel.app, name="worldmodel")
+app.add_typer(distill.app, name="distill")
 app.command("estimate", cls=GroupedCommand)(estimate.estimate)
 app.command("models")(models.models)
 app.command("planners")(planners.planners)
