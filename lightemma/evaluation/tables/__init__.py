@@ -34,6 +34,7 @@ from lightemma.evaluation.tables.safety import Safety
 from lightemma.evaluation.tables.samples import Samples
 from lightemma.evaluation.tables.stopping import Stopping
 from lightemma.evaluation.tables.strata import Strata
+from lightemma.evaluation.tables.students import Students
 from lightemma.evaluation.tables.summary import Summary
 
 #: Every table that the program has, in the order in which they are written.
@@ -49,6 +50,7 @@ TABLES: tuple[Table[Any], ...] = (
     Choices(),
     Experts(),
     ExpertsPaired(),
+    Students(),
     Strata(),
     Ranks(),
     Influence(),
