@@ -11,7 +11,7 @@ NUSCENES_ENV ?= .venv-nuscenes
 
 # The tests drive the real SDKs, video, both renderers, Ray and local models, so they need all of these; make test EXTRAS= TORCH=
 # goes without, and the tests that miss something say what. TORCH names the release of torch, which is locked like everything else.
-EXTRAS ?= openai,anthropic,google,argoverse2,video,sim,ray
+EXTRAS ?= openai,anthropic,google,argoverse2,video,sim,ray,experts,distill
 TORCH ?= torch==2.13.0
 comma := ,
 WITH := dev$(addprefix $(comma),$(EXTRAS))$(if $(TORCH),$(comma)local)
@@ -91,7 +91,7 @@ lock: | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --upgrade uv
 	printf '%s\n' $(TORCH) | env -u UV_FIND_LINKS $(BIN)/uv pip compile --quiet --upgrade --universal --fork-strategy fewest \
 		--python-version 3.11 --custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links \
-		--extra all --extra dev --group lock --constraint - --output-file $(LOCK) pyproject.toml
+		--extra all --extra distill --extra atari --extra dev --group lock --constraint - --output-file $(LOCK) pyproject.toml
 
 # What is released: the sources, and the wheel built from them.
 dist: | $(BIN)/python

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from lightemma.evaluation.scores import RunScores
@@ -15,7 +16,7 @@ _OF_EXPERTS = frozenset(
 _ORDER = ("oracle", "chosen", "all", "lying")
 
 
-def in_order(runs: list[RunScores]) -> list[RunScores]:
+def in_order(runs: Sequence[RunScores]) -> list[RunScores]:
     """Those with experts, those with oracles first."""
     made = [run for run in runs if run.tools is not None]
     return sorted(made, key=lambda one: _ORDER.index(mode_of(one)) if mode_of(one) in _ORDER else len(_ORDER))
