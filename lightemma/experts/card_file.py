@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lightemma.bounded_yaml import MAX_BYTES, load_yaml
 from lightemma.config_files import reason_of
 from lightemma.errors import UserError
-from lightemma.experts.base import Card, Endpoint, Expert
+from lightemma.experts.base import Card, Endpoint
 from lightemma.files import read_text
 
 
@@ -65,25 +65,14 @@ def not_valid(path: str, error: Exception) -> UserError:
     return UserError(f"The expert '{path}' is not valid: {' '.join(str(error).split())}.")
 
 
-def expert_of_file(path: str) -> Expert:
-    """The expert that a YAML describes: by its key ``folder``, ``mcp`` or ``url``.
+def keys_of(path: str) -> frozenset[str]:
+    """The keys of a YAML, by which its kind is known; none if it is no mapping.
 
     Raises:
-        UserError: if it cannot be read, or describes none.
+        UserError: if it cannot be read.
     """
     loaded = _loaded(path)
-    keys = set(loaded) if isinstance(loaded, dict) else set()
-    if "folder" in keys:
-        from lightemma.experts.hf_model import HfModel
-
-        return HfModel.from_file(path)
-    if "mcp" in keys:
-        from lightemma.experts.mcp_tool import McpTool
-
-        return McpTool.from_file(path)
-    from lightemma.experts.http_service import HttpService
-
-    return HttpService.from_file(path)
+    return frozenset(map(str, loaded)) if isinstance(loaded, dict) else frozenset()
 
 
 def _loaded(path: str) -> Any:

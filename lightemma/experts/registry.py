@@ -49,9 +49,7 @@ def make_expert(name: str) -> Expert:
         UserError: if there is none, or it does not follow the contract of experts.
     """
     if name.endswith((".yaml", ".yml")):
-        from lightemma.experts.card_file import expert_of_file
-
-        return expert_of_file(name)
+        return _of_file(name)
     cls = find_class(name, ENTRY_POINTS, EXPERTS, Expert, "expert")
     wrong = _contract_fault(cls)
     if wrong:
@@ -91,6 +89,24 @@ def oracle_experts() -> list[Expert]:
     """The experts that know the truth, those of installed packages included."""
     made = [make_expert(name) for name in experts()]
     return [one for one in made if one.card.privileged and not one.absent()]
+
+
+def _of_file(path: str) -> Expert:
+    """The expert that a YAML describes: by its key ``folder`` or ``mcp``, else a service."""
+    from lightemma.experts.card_file import keys_of
+
+    keys = keys_of(path)
+    if "folder" in keys:
+        from lightemma.experts.hf_model import HfModel
+
+        return HfModel.from_file(path)
+    if "mcp" in keys:
+        from lightemma.experts.mcp_tool import McpTool
+
+        return McpTool.from_file(path)
+    from lightemma.experts.http_service import HttpService
+
+    return HttpService.from_file(path)
 
 
 def _usable() -> list[Expert]:
