@@ -43,6 +43,8 @@ _LEAD = re.compile(r"(\w+) ([\d.]+) m ahead in our lane(?:, (?:moving at ([\d.]+
 _FOLLOWED = re.compile(r"ahead in our lane (?:(stands)|drives at about ([\d.]+) m/s); the gap of ([\d.]+) m")
 #: As false alarms are worded.
 _STANDING = re.compile(r"A \w+ stands (?:still )?in our lane, about ([\d.]+) m ahead")
+#: Metres to a light within which its line should be in sight.
+_NEAR = 15.0
 _PEOPLE = ("person", "pedestrian")
 #: Where the car is in its lane, where it points, and how the lane bends, as experts and oracles say it.
 _OFFSET = re.compile(
@@ -186,9 +188,11 @@ def reasons(text: str, speed: float) -> tuple[float, float, float]:
     colour = light[1] if light else shows[1] if shows else ""
     line = math.inf
     if colour in ("red", "amber"):
-        # Where nobody says how far the line is, it is as far as comfortable braking takes.
+        # Where nobody says how far the line is, it is as far as comfortable braking takes: a light that is near may stand on
+        # the far side of the junction, and its line may be below the picture already.
         comfortable = speed * speed / (2 * _BRAKE) + _LINE
-        line = float(stop[1]) if stop else float(light[2]) if light and light[2] else comfortable
+        told = float(light[2]) if light and light[2] else 0.0
+        line = float(stop[1]) if stop else told if told > _NEAR else comfortable
     found: list[tuple[float, float]] = []
     for one in _LEAD.finditer(text):
         stands = one[1].lower() in _PEOPLE or one[4]
