@@ -129,23 +129,30 @@ def _own(net: InverseDynamics, clips: Sequence[Clip]) -> tuple[FloatArray, Float
 
 def share(values: FloatArray, scenes: npt.NDArray[Any]) -> Share:
     """A mean with its interval over scenes."""
-    drawn = [values[rows].mean() for rows in _redrawn(scenes)]
+    flat = values.astype(np.float64)
+    sums, weights = _of_scenes(np.stack([flat, np.ones_like(flat)]), scenes)
+    drawn = (weights @ sums[0]) / (weights @ sums[1])
     low, high = np.percentile(drawn, [2.5, 97.5]).tolist()
-    return Share(float(values.mean()), low, high, len(values))
+    return Share(float(flat.mean()), low, high, len(flat))
 
 
 def _slope_share(given: FloatArray, found: FloatArray, scenes: npt.NDArray[Any]) -> Share:
-    drawn = [slope(given[rows].ravel(), found[rows].ravel()) for rows in _redrawn(scenes)]
+    """A slope with its interval over scenes; ``given`` and ``found`` have one row for each start."""
+    x, y = given.reshape(len(given), -1), found.reshape(len(found), -1)
+    moments = np.stack([np.ones_like(x), x, y, x * x, x * y]).sum(axis=2)
+    sums, weights = _of_scenes(moments, scenes)
+    n, of_x, of_y, of_xx, of_xy = sums @ weights.T
+    drawn = (of_xy - of_x * of_y / n) / (of_xx - of_x**2 / n)
     low, high = np.percentile(drawn, [2.5, 97.5]).tolist()
-    return Share(slope(given.ravel(), found.ravel()), low, high, len(given))
+    return Share(slope(x.ravel(), y.ravel()), low, high, len(given))
 
 
-def _redrawn(scenes: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-    """Rows of scenes drawn again."""
+def _of_scenes(rows: FloatArray, scenes: npt.NDArray[Any]) -> tuple[FloatArray, FloatArray]:
+    """(k, rows) numbers summed for each scene, (k, scenes), and how often each draw has each scene, (draws, scenes)."""
+    names, place = np.unique(scenes, return_inverse=True)
+    sums = np.stack([np.bincount(place, one, len(names)) for one in rows])
     rng = np.random.default_rng(0)
-    names = np.unique(scenes)
-    rows = {name: np.flatnonzero(scenes == name) for name in names.tolist()}
-    return [np.concatenate([rows[one] for one in rng.choice(names, len(names)).tolist()]) for _ in range(DRAWS)]
+    return sums, rng.multinomial(len(names), np.full(len(names), 1.0 / len(names)), size=DRAWS).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,8 @@ def test_a_world_is_trained_rolled_out_and_checked(cli, tmp_path):
     assert rolled.status == 0, rolled.err
     assert "imagined / copied" in rolled.out
     assert len(list((tmp_path / "strips").glob("*.png"))) == len(list((tmp_path / "strips").glob("*.gif"))) == 2
-    checked = cli("worldmodel", "check", world, "--data", data, "--learn", data, "--steps", "2", "--simulator", "0")
+    other = write_drives(tmp_path / "held-out", scenes=1, frames=10)
+    checked = cli("worldmodel", "check", world, "--data", other, "--learn", data, "--steps", "2", "--simulator", "0")
     assert checked.status == 0, checked.err
     assert "trust horizon" in checked.out
     assert (world / "trust.json").exists()

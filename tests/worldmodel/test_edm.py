@@ -91,7 +91,7 @@ def test_both_kinds_learn_one_picture(kind):
     past, actions = clean[:, None].expand(8, 2, 3, 8, 8), torch.zeros(8, 2, 3)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-2)
     losses = []
-    for step in range(40):
+    for step in range(30):
         loss = model.loss(clean, past, actions, torch.Generator().manual_seed(step))
         optimizer.zero_grad()
         loss.backward()

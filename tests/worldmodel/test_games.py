@@ -19,8 +19,8 @@ from lightemma.worldmodel.play import make_server  # noqa: E402
 @pytest.mark.pictures
 def test_who_steers_hard_leaves_the_lane_and_who_goes_straight_keeps_it_for_longer():
     specs = [EpisodeSpec("cruise", 9)]
-    straight = keep_lane("straight", constant_steers(0.0), specs, (32, 20), 3.0, (64, 36))
-    left = keep_lane("left", constant_steers(0.08), specs, (32, 20), 3.0, (64, 36))
+    straight = keep_lane("straight", constant_steers(0.0), specs, (32, 20), 1.5, (64, 36))
+    left = keep_lane("left", constant_steers(0.08), specs, (32, 20), 1.5, (64, 36))
     assert straight.in_lane[0] > left.in_lane[0]
     assert straight.metres[0] > left.metres[0]
 
