@@ -19,13 +19,13 @@ from lightemma.worldmodel.fidelity import Fidelity, Horizon, Share, fidelity, ho
 from lightemma.worldmodel.fitting import Fit, Say
 from lightemma.worldmodel.imagination import Imagination
 from lightemma.worldmodel.inverse import train_inverse
-from lightemma.worldmodel.road_check import RoadCheck, check_road
+from lightemma.worldmodel.road_check import RoadCheck, check_road, check_road_imagined
 from lightemma.worldmodel.train_world import clips_of
 
 FOUND = "check.json"
 #: Seconds that a drive is imagined for the trust horizon.
 LONGEST_S = 10.0
-#: A road is judged by an end model from this area under its curve on.
+#: The road is judged by an end model from this area under its curve on, on imagined pictures.
 _LEAST_AUC = 0.7
 
 
@@ -61,7 +61,6 @@ def check_world(checkpoint: Checkpoint, settings: CheckSettings, say: Say) -> di
     """
     card = checkpoint.card
     clips = clips_of(settings.data, card.size, card.dt, None)
-    reward_end = checkpoint.reward_end(settings.device)
     imagination = Imagination(checkpoint.denoiser(settings.device), Sampler(card.sampler_steps), None, settings.device)
     long = [clip for clip in clips if len(clip.pictures) > card.denoiser.past + 1]
     if not long:
@@ -85,14 +84,13 @@ def check_world(checkpoint: Checkpoint, settings: CheckSettings, say: Say) -> di
     }
     for line in words_of_horizon(reach):
         say(line)
-    road = _road(reward_end, clips, found, say)
     # One picture is the least that is driven, whatever it is worth; the report says that it is worth nothing then.
     trusted = max(reach.trusted_s, card.dt)
-    judged = road is not None and road.auc >= _LEAST_AUC
+    road = _road(checkpoint, settings, clips, round(trusted / card.dt), found, say)
     trust = Trust(
         trusted,
         checkpoint.weights,
-        road.threshold if road and judged else None,
+        road.threshold if road and road.auc >= _LEAST_AUC else None,
         road.auc if road else None,
         road.error if road else None,
     )
@@ -103,20 +101,27 @@ def check_world(checkpoint: Checkpoint, settings: CheckSettings, say: Say) -> di
     return found
 
 
-def _road(reward_end: Any, clips: Sequence[Clip], found: dict[str, Any], say: Say) -> RoadCheck | None:
+def _road(
+    checkpoint: Checkpoint, settings: CheckSettings, clips: Sequence[Clip], steps: int, found: dict[str, Any], say: Say
+) -> RoadCheck | None:
+    """What the end model is worth on imagined pictures, up to the horizon; None where that cannot be said."""
+    reward_end = checkpoint.reward_end(settings.device)
     if reward_end is None:
         say("end model: none")
         return None
-    road = check_road(reward_end, clips)
-    if road is None:
-        say("end model: too few held-out steps on and off the road to judge it")
-        return None
-    found["road"] = asdict(road)
-    say(
-        f"end model on {road.steps} held-out steps ({road.off_road:.0%} off the road): area under the curve {road.auc:.3f}, "
-        f"calibration error {road.error:.3f}, balanced accuracy {road.balanced:.0%} at {road.threshold:.2f}"
-    )
-    return road
+    card = checkpoint.card
+    reads = Imagination(checkpoint.denoiser(settings.device), Sampler(card.sampler_steps), reward_end, settings.device)
+    recorded, imagined = check_road(reward_end, clips), check_road_imagined(reads, clips, card.denoiser.past, steps)
+    for name, road in (("recorded", recorded), ("imagined", imagined)):
+        if road is None:
+            say(f"end model on {name} pictures: too few held-out steps on and off the road to judge it")
+            continue
+        found[f"road {name}"] = asdict(road)
+        say(
+            f"end model on {road.steps} {name} held-out pictures ({road.off_road:.0%} off the road): area under the curve "
+            f"{road.auc:.3f}, calibration error {road.error:.3f}, balanced accuracy {road.balanced:.0%} at {road.threshold:.2f}"
+        )
+    return imagined if recorded is not None else None
 
 
 def _against_city(folder: Path, settings: CheckSettings, found: dict[str, Any], say: Say) -> None:

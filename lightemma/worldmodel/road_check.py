@@ -11,8 +11,10 @@ import torch
 from lightemma.frame import FloatArray
 from lightemma.worldmodel.clips import BoolArray, Clip
 from lightemma.worldmodel.denoiser import from_bytes
+from lightemma.worldmodel.imagination import Imagination
 from lightemma.worldmodel.reward_end import RewardEnd
-from lightemma.worldmodel.road_labels import labels_of
+from lightemma.worldmodel.road_labels import IntArray, labels_of
+from lightemma.worldmodel.rollouts import stream_of
 
 _BINS = 10
 #: Steps off the road, and on it, below which nothing is said.
@@ -56,9 +58,35 @@ def check_road(model: RewardEnd, clips: Sequence[Clip]) -> RoadCheck | None:
             _, ends, _ = model(pictures[None], torch.from_numpy(clip.actions).float()[None])
             said.append(ends[0].softmax(-1)[:, 1].double().numpy())
             true.append(labels_of(clip)[1])
+    return _judged(said, true)
+
+
+def check_road_imagined(imagination: Imagination, clips: Sequence[Clip], past: int, steps: int) -> RoadCheck | None:
+    """Reads imagined drives by recorded actions, whose truth is known; None where there is too little of either kind.
+
+    Args:
+        imagination: draws, and reads ends.
+        clips: those without a map are left out.
+        past: pictures that the model is given.
+        steps: of each drive; a clip gives as many drives as fit into it.
+    """
+    kept = [
+        (clip, first)
+        for clip in clips
+        if clip.off_road is not None
+        for first in range(past, len(clip.pictures) - steps + 1, steps)
+    ]
+    streams = [stream_of(clip, first, past, number) for number, (clip, first) in enumerate(kept)]
+    for step in range(steps if streams else 0):
+        imagination.advance(streams, np.stack([clip.actions[first + step - 1] for clip, first in kept]))
+    said = [np.array(stream.ends) for stream in streams]
+    return _judged(said, [labels_of(clip)[1][first - 1 : first - 1 + steps] for clip, first in kept])
+
+
+def _judged(said: Sequence[FloatArray], true: Sequence[IntArray]) -> RoadCheck | None:
     if not said:
         return None
-    probability, off = np.concatenate(said), np.concatenate(true).astype(bool)
+    probability, off = np.concatenate(said), np.concatenate(true).astype(np.bool_)
     if min(int(off.sum()), int((~off).sum())) < FEWEST:
         return None
     threshold, balanced = _best_threshold(probability, off)

@@ -1,5 +1,7 @@
 """The check of a world, on worlds whose faults are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,7 @@ from lightemma.worldmodel.clips import Clip  # noqa: E402
 from lightemma.worldmodel.denoiser import Denoiser, DenoiserShape  # noqa: E402
 from lightemma.worldmodel.fidelity import fidelity, horizon  # noqa: E402
 from lightemma.worldmodel.inverse import Reading, slope  # noqa: E402
-from lightemma.worldmodel.road_check import area_under_curve, calibration_error  # noqa: E402
+from lightemma.worldmodel.road_check import area_under_curve, calibration_error, check_road_imagined  # noqa: E402
 from lightemma.worldmodel.rollouts import psnr  # noqa: E402
 from lightemma.worldmodel.starts import starts_of, write_starts  # noqa: E402
 from lightemma.worldmodel.train_world import NETWORKS  # noqa: E402
@@ -146,6 +148,32 @@ def test_the_area_under_a_curve_and_the_calibration_of_probabilities():
     assert area_under_curve(np.full(4, 0.5), true) == 0.5
     assert calibration_error(np.array([1.0, 1.0, 0.0, 0.0]), true) == 0.0
     assert calibration_error(np.array([0.95, 0.95, 0.95, 0.95]), true) == pytest.approx(0.45)
+
+
+class Announcer(Painter):
+    """A painter whose end model knows, or knows the opposite: a turn to the left leads off the road."""
+
+    def __init__(self, sign):
+        super().__init__()
+        self.sign = sign
+
+    def advance(self, streams, actions):
+        super().advance(streams, actions)
+        for stream, action in zip(streams, actions, strict=True):
+            stream.ends.append(0.5 + self.sign * action[1])
+
+
+@pytest.mark.parametrize(("sign", "auc"), [(1.0, 1.0), (-1.0, 0.0)])
+def test_an_end_model_is_judged_on_imagined_pictures_whose_truth_is_known(sign, auc):
+    clips = []
+    for seed in range(4):
+        one = clip(seed, 26)
+        off = np.concatenate([[False], one.actions[:, 1] > 0])
+        clips.append(replace(one, off_road=off, in_lane=~off))
+    found = check_road_imagined(Announcer(sign), clips, past=2, steps=4)
+    assert found.auc == auc
+    assert found.steps == 4 * 4 * 6
+    assert check_road_imagined(Announcer(sign), CLIPS, past=2, steps=4) is None, "no map"
 
 
 @pytest.fixture(scope="module")
