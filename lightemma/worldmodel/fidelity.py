@@ -150,7 +150,7 @@ def _slope_share(given: FloatArray, found: FloatArray, scenes: npt.NDArray[Any])
 def _of_scenes(rows: FloatArray, scenes: npt.NDArray[Any]) -> tuple[FloatArray, FloatArray]:
     """(k, rows) numbers summed for each scene, (k, scenes), and how often each draw has each scene, (draws, scenes)."""
     names, place = np.unique(scenes, return_inverse=True)
-    sums = np.stack([np.bincount(place, one, len(names)) for one in rows])
+    sums = np.stack([np.bincount(place, one, len(names)).astype(np.float64) for one in rows])
     rng = np.random.default_rng(0)
     return sums, rng.multinomial(len(names), np.full(len(names), 1.0 / len(names)), size=DRAWS).astype(np.float64)
 
