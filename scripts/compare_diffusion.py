@@ -111,7 +111,8 @@ def figure_3(steps: int, seed: int, horizon: int) -> dict[str, dict[str, list[fl
     for kind in ("edm", "ddpm"):
         model = trained(kind, clips, DenoiserShape(kind=kind, network=NETWORK), Fit(steps, 32, 5e-4, seed))
         for evaluations in (1, 3, 10):
-            rolled = roll(Imagination(model, Sampler(evaluations)), held_out, 4, horizon)
+            imagination = Imagination(model, Sampler(evaluations), together=8)
+            rolled = roll(imagination, [(clip, 4) for clip in held_out], 4, horizon)
             good = np.array([psnr(one.imagined, one.recorded) for one in rolled]).mean(axis=0)
             drift = np.array([np.abs(one.imagined.mean(axis=(1, 2)) - colours).mean(axis=1) for one in rolled]).mean(
                 axis=0

@@ -95,16 +95,17 @@ def rollout(
 
     from lightemma.worldmodel.checkpoint import Checkpoint
     from lightemma.worldmodel.edm import Sampler
-    from lightemma.worldmodel.imagination import Imagination
+    from lightemma.worldmodel.imagination import MANY, Imagination
     from lightemma.worldmodel.rollouts import psnr, roll, write_film, write_strip
     from lightemma.worldmodel.train_world import clips_of
 
     checkpoint, where = Checkpoint(world), _device(device)
     card = checkpoint.card
     sampler = Sampler(sampler_steps or card.sampler_steps)
-    imagination = Imagination(checkpoint.denoiser(where), sampler, None, where)
+    imagination = Imagination(checkpoint.denoiser(where), sampler, None, where, MANY)
     clips = clips_of(tuple(data), card.size, card.dt, None)
-    rolled = roll(imagination, clips[:count], card.denoiser.past, steps, first)
+    long = [clip for clip in clips if len(clip.pictures) >= first + steps]
+    rolled = roll(imagination, [(clip, first) for clip in long[:count]], card.denoiser.past, steps)
     if not rolled:
         echo(f"No drive has {first + steps} pictures.")
         raise typer.Exit(1)

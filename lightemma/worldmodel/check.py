@@ -17,7 +17,7 @@ from lightemma.worldmodel.clips import Clip
 from lightemma.worldmodel.edm import Sampler
 from lightemma.worldmodel.fidelity import Fidelity, Horizon, Share, fidelity, horizon
 from lightemma.worldmodel.fitting import Fit, Say
-from lightemma.worldmodel.imagination import Imagination
+from lightemma.worldmodel.imagination import MANY, Imagination
 from lightemma.worldmodel.inverse import train_inverse
 from lightemma.worldmodel.road_check import RoadCheck, check_road, check_road_imagined
 from lightemma.worldmodel.train_world import clips_of
@@ -61,7 +61,9 @@ def check_world(checkpoint: Checkpoint, settings: CheckSettings, say: Say) -> di
     """
     card = checkpoint.card
     clips = clips_of(settings.data, card.size, card.dt, None)
-    imagination = Imagination(checkpoint.denoiser(settings.device), Sampler(card.sampler_steps), None, settings.device)
+    imagination = Imagination(
+        checkpoint.denoiser(settings.device), Sampler(card.sampler_steps), None, settings.device, MANY
+    )
     long = [clip for clip in clips if len(clip.pictures) > card.denoiser.past + 1]
     if not long:
         raise UserError("No held-out drive is long enough; give others.")
@@ -110,7 +112,9 @@ def _road(
         say("end model: none")
         return None
     card = checkpoint.card
-    reads = Imagination(checkpoint.denoiser(settings.device), Sampler(card.sampler_steps), reward_end, settings.device)
+    reads = Imagination(
+        checkpoint.denoiser(settings.device), Sampler(card.sampler_steps), reward_end, settings.device, MANY
+    )
     recorded, imagined = check_road(reward_end, clips), check_road_imagined(reads, clips, card.denoiser.past, steps)
     for name, road in (("recorded", recorded), ("imagined", imagined)):
         if road is None:

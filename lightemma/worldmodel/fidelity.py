@@ -189,15 +189,16 @@ def horizon(
         dt: seconds of a step.
         per_clip: starts of each clip.
     """
-    ours, copies, scenes = [], [], []
-    for number, clip in enumerate(clips):
-        last = len(clip.pictures) - steps
-        for first in np.unique(np.linspace(past, last, per_clip).astype(int)).tolist() if last >= past else []:
-            (one,) = roll(imagination, [clip], past, steps, first, seed=number * 1000 + first)
-            ours.append(psnr(one.imagined, one.recorded))
-            copies.append(psnr(one.start[None].repeat(steps, axis=0), one.recorded))
-            scenes.append(number)
-    imagined, copied, of = np.array(ours), np.array(copies), np.array(scenes)
+    places = [
+        (number, clip, first)
+        for number, clip in enumerate(clips)
+        if len(clip.pictures) >= past + steps
+        for first in np.unique(np.linspace(past, len(clip.pictures) - steps, per_clip).astype(int)).tolist()
+    ]
+    rolled = roll(imagination, [(clip, first) for _, clip, first in places], past, steps)
+    imagined = np.array([psnr(one.imagined, one.recorded) for one in rolled])
+    copied = np.array([psnr(one.start[None].repeat(steps, axis=0), one.recorded) for one in rolled])
+    of = np.array([number for number, _, _ in places])
     ends = [share((imagined - copied)[:, step], of) for step in range(steps)]
     low = np.array([one.low for one in ends])
     better = np.cumprod(low > 0.0)

@@ -17,6 +17,8 @@ from lightemma.worldmodel.reward_end import Memory, RewardEnd
 #: Drives that are drawn in one batch, on a processor and on a GPU. A batch always has this size, filled up where fewer are
 #: due: sums of another size are rounded otherwise, and what a drive shows must not depend on which others are drawn with it.
 TOGETHER = {"cpu": 1, "cuda": 16}
+#: The same where many drives are imagined at once, as for a check.
+MANY = 8
 
 
 @dataclass
@@ -56,13 +58,19 @@ class Imagination:
         sampler: with its number of steps.
         reward_end: reads rewards and ends from the pictures; None does not.
         device: ``cpu`` or ``cuda``.
+        together: drives of a batch; that of the device if left out. Where many are always drawn, more cost less.
     """
 
     def __init__(
-        self, denoiser: Denoiser, sampler: Sampler, reward_end: RewardEnd | None = None, device: str = "cpu"
+        self,
+        denoiser: Denoiser,
+        sampler: Sampler,
+        reward_end: RewardEnd | None = None,
+        device: str = "cpu",
+        together: int | None = None,
     ) -> None:
         self._denoiser, self._sampler, self._reward_end, self._device = denoiser, sampler, reward_end, device
-        self._together = TOGETHER.get(device, 1)
+        self._together = together or TOGETHER.get(device, 1)
 
     @property
     def reads_ends(self) -> bool:

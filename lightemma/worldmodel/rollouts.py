@@ -35,32 +35,24 @@ class Rollout:
     recorded: ByteArray
 
 
-def roll(
-    imagination: Imagination, clips: Sequence[Clip], past: int, steps: int, first: int | None = None, seed: int = 0
-) -> list[Rollout]:
-    """Imagines each clip from a place on, by its recorded actions.
+def roll(imagination: Imagination, places: Sequence[tuple[Clip, int]], past: int, steps: int) -> list[Rollout]:
+    """Imagines clips from some places on, by their recorded actions.
 
     Args:
         imagination: draws.
-        clips: those that are too short are left out.
+        places: clips, each with the number of its first imagined picture; ``steps`` pictures must follow from there on.
         past: pictures that the model is given.
         steps: pictures to imagine.
-        first: number of the first imagined picture in its clip; the earliest possible if left out.
-        seed: of the noise.
     """
-    first = past if first is None else max(first, past)
-    kept = [clip for clip in clips if len(clip.pictures) >= first + steps]
-    streams = [stream_of(clip, first, past, seed + number) for number, clip in enumerate(kept)]
-    drawn: list[list[ByteArray]] = [[] for _ in kept]
-    for step in range(steps):
-        if not streams:
-            break
-        imagination.advance(streams, np.stack([clip.actions[first + step - 1] for clip in kept]))
+    streams = [stream_of(clip, first, past, number) for number, (clip, first) in enumerate(places)]
+    drawn: list[list[ByteArray]] = [[] for _ in places]
+    for step in range(steps if places else 0):
+        imagination.advance(streams, np.stack([clip.actions[first + step - 1] for clip, first in places]))
         for shown, stream in zip(drawn, streams, strict=True):
             shown.append(stream.pictures[-1].permute(1, 2, 0).numpy())
     return [
         Rollout(clip.name, clip.pictures[first - 1], np.stack(shown), clip.pictures[first : first + steps])
-        for clip, shown in zip(kept, drawn, strict=True)
+        for (clip, first), shown in zip(places, drawn, strict=True)
     ]
 
 
