@@ -183,7 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("drives", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--dpo-steps", type=int, default=60)
     parser.add_argument("--every", type=int, default=3)
     parser.add_argument("--test-frames", type=int, default=150)
@@ -199,7 +199,7 @@ def main() -> None:
         if not (given.out / name / "distillation.json").is_file():
             manifest = collect(places, given.out / name, options)
             print(f"{name}: " + "; ".join(summary(manifest)), flush=True)
-    stage = {"steps": given.steps, "learning_rate": 2e-3, "batch": 8}
+    stage = {"steps": given.steps, "learning_rate": 2e-3, "batch": 16}
     shared: dict[str, Any] = {
         "model": str(base), "device": "cpu", "seed": given.seed, "max_answer_tokens": 90, "sft": stage,
         "dpo": {"steps": given.dpo_steps, "learning_rate": 1e-4, "batch": 8, "beta": 0.1, "likelihood": 1.0},

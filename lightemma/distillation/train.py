@@ -233,8 +233,9 @@ class BestKeeper:
         found = self._seen[step] = validate(
             model, self._student.processor, self._rows, self._form, self._recipe.max_answer_tokens
         )
-        self._log.add(step, {"validation_l2": found.l2, "format_errors": found.format_errors})
-        if self.best is None or found.l2 < self.best.validation.l2:
+        values = {"validation_cost": found.cost, "validation_l2": found.l2, "format_errors": found.format_errors}
+        self._log.add(step, values)
+        if self.best is None or found.cost < self.best.validation.cost:
             save_whole(self._student, model, self._folder / "best")
             self.best = Best(step, found)
             write_whole(self._folder / BEST, msgspec.json.encode(self.best))

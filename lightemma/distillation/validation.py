@@ -16,6 +16,7 @@ from lightemma.backends.local.loading import LoadedModel
 from lightemma.distillation.cases import Candidate
 from lightemma.distillation.form import StudentForm
 from lightemma.distillation.ranking import distance
+from lightemma.distillation.rewards import FARTHEST, NO_PLAN
 from lightemma.distillation.rows import SftRow
 from lightemma.distillation.student_data import request_of
 from lightemma.kinematics import hold_last_action
@@ -33,12 +34,16 @@ class Validation(msgspec.Struct, frozen=True):
             action's, so that nobody gains by not answering.
         format_errors: share of the frames without a plan.
         constant_action: metres, what the constant action has on the same frames.
+        cost: metres, what decides which student is kept: minus the mean reward of `rewards.py`, where a frame without a plan
+            costs more than any plan. By ``l2`` an untrained student, which never has a plan, would be as good as the constant
+            action, and better than one that has just learnt to plan badly.
     """
 
     frames: int
     l2: float
     format_errors: float
     constant_action: float
+    cost: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ def answers(model: Any, processor: Any, rows: Sequence[SftRow], longest: int) ->
 
 def validate(model: Any, processor: Any, rows: Sequence[SftRow], form: StudentForm, longest: int) -> Validation:
     """Measures a student on rows, at least one; see ``answers``."""
-    away, missing, constant = [], 0, []
+    away, missing, constant, costs = [], 0, [], []
     for one in answers(model, processor, rows, longest):
         truth, history = np.array(one.row.truth), np.array(one.row.history)
         held = distance(Candidate("", hold_last_action(history)), truth)
@@ -102,4 +107,7 @@ def validate(model: Any, processor: Any, rows: Sequence[SftRow], form: StudentFo
         missing += own is None
         away.append(held if own is None else own)
         constant.append(held)
-    return Validation(len(away), float(np.mean(away)), missing / len(away), float(np.mean(constant)))
+        costs.append(-NO_PLAN if own is None else min(own, FARTHEST))
+    return Validation(
+        len(away), float(np.mean(away)), missing / len(away), float(np.mean(constant)), float(np.mean(costs))
+    )

@@ -30,7 +30,7 @@ def scripted_student(folder):
     (folder / "student.yaml").write_text(
         f"name: student\nprovider: scripted\nmodel: tiny\noptions:\n  repeat: true\n  answers:\n    action: ['{ANSWER}']\n"
     )
-    result = StageResult("sft", 4, Best(4, Validation(2, 0.5, 0.0, 1.6)), Validation(2, 0.5, 0.0, 1.6))
+    result = StageResult("sft", 4, Best(4, Validation(2, 0.5, 0.0, 1.6, 0.5)), Validation(2, 0.5, 0.0, 1.6, 0.5))
     (folder / "sft" / "model").mkdir(parents=True, exist_ok=True)
     (folder / "sft" / "stage.json").write_bytes(msgspec.json.encode(result))
     return result

@@ -61,7 +61,7 @@ def test_the_loss_falls_and_answers_become_plans(learnt):
 def test_held_out_pairs_are_told_apart(learnt):
     (_, dpo), _ = learnt
     assert dpo.dpo_accuracy > 0.5
-    assert dpo.best.validation.l2 <= dpo.last.l2
+    assert dpo.best.validation.cost <= dpo.last.cost
 
 
 @pytest.mark.parametrize("stage", ["grpo", "on-policy"])

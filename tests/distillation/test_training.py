@@ -199,6 +199,26 @@ def weights(folder):
     return load_file(folder / "model.safetensors")
 
 
+def test_a_student_that_plans_badly_is_better_than_one_that_never_does(monkeypatch):
+    """By L2 with the constant action in place of what is missing, the untrained one would be kept."""
+    from lightemma.distillation import validation
+
+    form = StudentForm()
+    row = SftRow(
+        part="validation", scene="s", sample_token="t", group="g", parts=[], pictures=[], completion="", teacher="a",
+        history=[(5.0, 0.0)] * 6, truth=[tuple(point) for point in TRUTH.tolist()],
+    )  # fmt: skip
+
+    def said(text):
+        monkeypatch.setattr(validation, "answers", lambda *given: [validation.Answered(row, text, True)])
+        return validation.validate(None, None, [row], form, 60)
+
+    mute, bad, runaway = said("no"), said(form.answer(steady(7.0))), said(form.answer(steady(90.0)))
+    assert mute.l2 < bad.l2
+    assert bad.cost < runaway.cost < mute.cost
+    assert (mute.format_errors, bad.format_errors) == (1.0, 0.0)
+
+
 class TestTraining:
     def test_a_question_is_the_same_for_training_and_for_driving(self, base, rows):
         """One token off at the seam of question and answer, and nothing that was learnt is ever said."""
@@ -230,9 +250,8 @@ class TestTraining:
             assert not (own / "checkpoints").exists()
             log = TrainingLog(own)
             assert [step for step, _ in log.column("validation_l2")] == [0, 2, 4]
-            assert one.best.validation.l2 == pytest.approx(
-                min(value for _, value in log.column("validation_l2")), rel=1e-4
-            )
+            least = min(value for _, value in log.column("validation_cost"))
+            assert one.best.validation.cost == pytest.approx(least, rel=1e-4)
             assert len(log.column("loss")) >= 2
         assert 0.0 <= results[1].dpo_accuracy <= 1.0
         assert "accuracy on held-out pairs" in said[1]
