@@ -84,11 +84,17 @@ CONTRACT = {
     "violation_unit, violation, violation_low, violation_high, tolerance, p_value, p_holm, verdict, unchanged, "
     "unchanged_low, unchanged_high, moved, moved_low, moved_high, unrest, l2_change, l2_change_low, l2_change_high, "
     "no_plan, approximate",
-    "experts": "run, experts, frames, scenes, convention, without, diff, diff_low, diff_high, significant, ceiling, valid, "
-    "valid_low, valid_high, repaired, default, calls, calls_low, calls_high, tasks, kinds, failed, timed_out, rubbish, "
-    "skipped, expert_seconds, context, told, slowed, slowed_low, slowed_high, slowed_without, follows, follows_low, "
-    "follows_high, slowed_untold, alarms, alarm_against, harmed, harmed_low, harmed_high, harmed_else, alarm_cost, "
-    "alarm_cost_low, alarm_cost_high, few_events",
+    "experts": "run, experts, frames, scenes, convention, without, diff, diff_low, diff_high, significant, ceiling, "
+    "valid, valid_low, valid_high, repaired, default, calls, calls_low, calls_high, calls_most, tasks, "
+    "kinds, failed, timed_out, rubbish, skipped, expert_seconds, context, told, slowed, slowed_low, "
+    "slowed_high, slowed_without, follows, follows_low, follows_high, said, said_low, said_high, "
+    "said_without, slowed_untold, alarms, alarm_against, harmed, harmed_low, harmed_high, harmed_else, "
+    "alarm_cost, alarm_cost_low, alarm_cost_high, few_events",
+    "experts_paired": "run, experts, without, quantity, frames, scenes, mine, theirs, diff, diff_low, diff_high",
+    "students": "run, teacher, frames, scenes, calls, teacher_calls, input_tokens, teacher_input_tokens, "
+    "output_tokens, teacher_output_tokens, seconds, teacher_seconds, faster, l2_avg, teacher_l2_avg, "
+    "diff, diff_low, diff_high, diff_lightemma, diff_endpoint, diff_cumulative, format_errors, "
+    "format_errors_low, format_errors_high, teacher_format_errors, follow, teacher_follow, few_events",
     "reasoning": "run, reader, statements, judged, unclear_share, follow_through, follow_ci_low, follow_ci_high, "
     "words_right, words_ci_low, words_ci_high, rule_right, skill, skill_ci_low, skill_ci_high, "
     "skill_p_holm, skill_significant, diff_right, diff_right_ci_low, diff_right_ci_high, diff_wrong, "
