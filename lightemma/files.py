@@ -14,10 +14,11 @@ import re
 import secrets
 import stat
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from lightemma.process_identity import birth_of, is_alive, this_host
 
@@ -74,13 +75,31 @@ def read_whole(path: Path, most: int = LARGEST) -> bytes:
     raise OSError(errno.EFBIG, f"it has more than {_megabytes(most)}", str(path))
 
 
+@contextmanager
+def open_lines(path: Path) -> Iterator[BinaryIO]:
+    """A results file to be read, unpacked where its name ends in .gz.
+
+    Raises:
+        OSError: if it cannot be opened or read, is no file, or is damaged where it is packed.
+    """
+    with open_regular(path) as file:
+        if path.suffix != ".gz":
+            yield file
+            return
+        try:
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                yield cast("BinaryIO", unpacked)
+        except (EOFError, zlib.error) as error:
+            raise OSError(errno.EIO, f"it is damaged: {error}", str(path)) from error
+
+
 def lines_of(path: Path) -> Iterator[bytes]:
     """The lines of a file, one at a time, with their line ends; a last line without one was not written to its end.
 
     Raises:
         OSError: if it cannot be read, is no file, or has a line beyond ``LONGEST_LINE``.
     """
-    with open_regular(path) as file:
+    with open_lines(path) as file:
         while line := file.readline(LONGEST_LINE + 1):
             if len(line) > LONGEST_LINE:
                 raise OSError(errno.EFBIG, f"it has a line of more than {_megabytes(LONGEST_LINE)}", str(path))

@@ -166,6 +166,8 @@ async def sdk_calls(folder: Path, base_url: str) -> None:
     """The same calls by the SDK alone: prompts and pictures as the run sent them, sixteen concurrently."""
     import openai
 
+    from lightemma.run_folder.store import read_frames
+
     client = openai.AsyncOpenAI(base_url=base_url, api_key="none", max_retries=0)
     places = asyncio.Semaphore(16)
 
@@ -181,10 +183,9 @@ async def sdk_calls(folder: Path, base_url: str) -> None:
 
     jobs = []
     for path in (folder / "results").glob("*/frames.jsonl"):
-        for line in path.read_text().splitlines():
-            frame = json.loads(line)
-            encoded = base64.b64encode((folder / frame["image"]).read_bytes()).decode()
-            jobs += [one(stage["prompt"], f"data:image/jpeg;base64,{encoded}") for stage in frame["calls"]]
+        for frame in read_frames(path.parent):
+            encoded = base64.b64encode((folder / frame.image).read_bytes()).decode()
+            jobs += [one(call.prompt, f"data:image/jpeg;base64,{encoded}") for call in frame.calls]
     await asyncio.gather(*jobs)
     await client.close()
 

@@ -12,8 +12,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from PIL import Image
+
+from lightemma.run_folder.records import FrameRecord
+from lightemma.run_folder.store import read_lines
 
 #: What differs between any two runs.
 _TIMES = ("started", "ended", "cached_calls", "gpu_seconds", "git_revision")
@@ -163,6 +167,8 @@ def _columns(whole: Path, killed: Path) -> Iterator[str]:
 #: What compares a file with the undisturbed one, by name or suffix.
 _COMPARED: dict[str, Callable[[Path, Path], Iterator[str]]] = {
     "frames.jsonl": _frames,
+    # Which frames are samples depends on which were finished first; the frames show whether all are there.
+    "prompts.json": lambda whole, killed: iter(()),
     "episodes.jsonl": _episodes,
     "manifest.json": _manifests,
     ".sqlite": _caches,
@@ -177,7 +183,8 @@ def _without(value: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 def _records(path: Path) -> dict[str, Any]:
     """The record of every frame, without what differs between any two runs."""
     found = {}
-    for frame in _lines(path):
+    for record in read_lines(path.parent, FrameRecord):
+        frame = msgspec.to_builtins(record)
         frame["calls"] = [_without(call, _OF_A_CALL) for call in frame["calls"]]
         found[frame["sample_token"]] = _without(frame, ("latency_s",))
     return found

@@ -27,6 +27,7 @@ from lightemma.cli import (
     report,
     run,
     serve,
+    show_frame,
     simulate,
     study,
     video,
@@ -69,6 +70,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("judge")(judge.judge)
+app.command("show")(show_frame.show_frame)
 app.command("study", cls=GroupedCommand)(study.study)
 app.add_typer(plot.app, name="plot")
 app.command("video")(video.video)

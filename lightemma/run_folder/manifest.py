@@ -21,7 +21,8 @@ from lightemma.run_folder.probe_entry import ProbeEntry
 from lightemma.run_folder.records import MAIN
 
 #: Raised when the meaning of a field changes; a newer file is refused by an older program. 2: ``calls`` and ``models``.
-FORMAT = 2
+#: 3: packed prompts, packed frames.
+FORMAT = 3
 
 #: Packages that can change the numbers of every run.
 _PACKAGES = ("lightemma", "numpy", "pillow")

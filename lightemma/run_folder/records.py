@@ -44,7 +44,7 @@ def is_call_error(outcome: str) -> bool:
     return outcome.startswith("call:")
 
 
-class Usage(msgspec.Struct, frozen=True):
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     """Tokens of one call, one meaning for every provider.
 
     Attributes:
@@ -97,7 +97,7 @@ class SampleRecord(msgspec.Struct, frozen=True):
     trajectory: list[Pair] | None = None
 
 
-class CallRecord(msgspec.Struct, frozen=True):
+class CallRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """One call of one frame: what was asked, what came back.
 
     Attributes:
@@ -156,6 +156,18 @@ class LabelRecord(msgspec.Struct, frozen=True):
     words: WordsRecord | None = None
 
 
+class PackedPrompts(msgspec.Struct, frozen=True):
+    """The prompts of a frame's calls, without what they have in common with those of another (``run_folder.packed_prompts``).
+
+    Attributes:
+        sample: which file has the common part.
+        data: the rest, in base 64.
+    """
+
+    sample: str
+    data: str
+
+
 class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One line of frames.jsonl.
 
@@ -192,6 +204,7 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
         moved_on_s: seconds that the world moved on while this was planned, where it does (``drive --real-time``).
         tools: which experts looked at the frame before the plan, and what they found.
         steered: whose plan was driven, where the expert and the planner took turns: ``expert`` or ``planner``.
+        prompts: in files only: the prompts of the calls, whose own ones are empty there; always unset once read.
     """
 
     scene: str
@@ -223,6 +236,7 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     moved_on_s: float | UnsetType = UNSET
     tools: ToolsRecord | UnsetType = UNSET
     steered: Steered | UnsetType = UNSET
+    prompts: PackedPrompts | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         """Reads a line of 0.1, in which the last call's name said whether it was the answer."""

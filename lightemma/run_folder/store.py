@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -12,12 +14,17 @@ from typing import Self, TypeVar
 import msgspec
 
 from lightemma.errors import UserError
-from lightemma.files import lines_of, private_file, private_folder, read_whole, write_whole
+from lightemma.files import draft_of, lines_of, open_lines, private_file, private_folder, read_whole, write_whole
 from lightemma.run_folder.manifest import FORMAT, Manifest
+from lightemma.run_folder.packed_prompts import PromptPacker, PromptsDamagedError, unpack_prompts
 from lightemma.run_folder.records import FrameNumbers, FrameRecord
 
 MANIFEST = "manifest.json"
 FRAMES = "frames.jsonl"
+#: The same file of a run that nothing will be added to, packed.
+PACKED_FRAMES = "frames.jsonl.gz"
+#: Fewer bytes are not worth packing.
+_WORTH_PACKING = 2_000_000
 #: Most bytes of a manifest.
 _LARGEST_MANIFEST = 100_000_000
 
@@ -27,7 +34,7 @@ _T = TypeVar("_T")
 _R = TypeVar("_R", FrameRecord, FrameNumbers)
 _ENCODER = msgspec.json.Encoder()
 #: What decoding a damaged file raises; bytes that are no UTF-8 inside a string get Python's own error.
-_DAMAGE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_DAMAGE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, PromptsDamagedError)
 
 
 def is_run(folder: Path) -> bool:
@@ -147,16 +154,64 @@ def read_lines(folder: Path, kind: type[_T]) -> Iterator[_T]:
     Raises:
         UserError: if the file cannot be read or a line is damaged.
     """
-    path = folder / FRAMES
+    path = frames_file(folder)
     decoder = msgspec.json.Decoder(kind)
+    packer = PromptPacker(folder)
     for number, line in enumerate(whole_lines(path), start=1):
         try:
             record = decoder.decode(line)
+            unpack_prompts(record, packer)
         except _DAMAGE as error:
             raise UserError(
                 f"Line {number} of '{path}' is damaged ({error}); delete that line, and run again to fill the gap."
             ) from error
         yield record
+
+
+def frames_file(folder: Path) -> Path:
+    """The file with a run's frames: the plain one if there is one, whatever is next to it."""
+    plain, packed = folder / FRAMES, folder / PACKED_FRAMES
+    return packed if packed.exists() and not plain.exists() else plain
+
+
+def pack_frames(folder: Path) -> None:
+    """Packs the frames of a run that nothing will be added to; :class:`RunWriter` unpacks them if something is.
+
+    A program that ends in between leaves both files, of which the plain one counts, and has all frames.
+
+    Raises:
+        UserError: if the packed file cannot be written.
+    """
+    plain = folder / FRAMES
+    try:
+        if not plain.exists() or plain.stat().st_size < _WORTH_PACKING:
+            return
+        with (
+            draft_of(folder / PACKED_FRAMES, private=True) as draft,
+            plain.open("rb") as source,
+            gzip.GzipFile(draft, "wb", compresslevel=6, mtime=0) as target,
+        ):
+            shutil.copyfileobj(source, target, 1 << 20)
+        plain.unlink()
+    except OSError as error:
+        raise UserError(
+            f"'{folder / PACKED_FRAMES}' cannot be written ({error.strerror}); make room and give the same command again."
+        ) from error
+
+
+def _unpack_frames(folder: Path) -> None:
+    """The opposite.
+
+    Raises:
+        OSError: if a file cannot be read or written.
+    """
+    packed = folder / PACKED_FRAMES
+    if not packed.exists():
+        return
+    if not (folder / FRAMES).exists():
+        with draft_of(folder / FRAMES, private=True) as draft, draft.open("wb") as target, open_lines(packed) as source:
+            shutil.copyfileobj(source, target, 1 << 20)
+    packed.unlink()
 
 
 def whole_lines(path: Path) -> Iterator[bytes]:
@@ -195,6 +250,7 @@ class RunWriter:
             if is_run(folder):
                 manifest = self._go_on(manifest)
             write_manifest(folder, manifest)
+            _unpack_frames(folder)
             self._mend()
             # Unbuffered: a line that did not fit on the disk must not come back when the file is closed.
             private_file(folder / FRAMES)
@@ -205,6 +261,7 @@ class RunWriter:
                 "results",
             ) from error
         self.manifest = manifest
+        self._packer = PromptPacker(folder)
 
     def _go_on(self, manifest: Manifest) -> Manifest:
         existing = read_manifest(self.folder)
@@ -249,12 +306,16 @@ class RunWriter:
         Raises:
             UserError: if it cannot be written (a full disk); the torn line is cut off when the run is resumed.
         """
-        line = memoryview(_ENCODER.encode(record) + b"\n")
         try:
+            line = memoryview(_ENCODER.encode(self._packer.packed(record)) + b"\n")
             while line:
                 line = line[self._file.write(line) :]
         except OSError as error:
             raise self._not_written(FRAMES, error) from error
+        except PromptsDamagedError as error:
+            raise UserError(
+                f"'{self.folder}' cannot be continued: {error}; restore that file or remove the folder."
+            ) from error
 
     def finish(self, manifest: Manifest) -> None:
         """Writes the final manifest.

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+import shutil
+import tempfile
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from lightemma.errors import UserError
-from lightemma.files import open_regular
-from lightemma.run_folder.records import CallRecord, take_old_calls
-from lightemma.run_folder.store import FRAMES, read_lines
+from lightemma.files import open_lines
+from lightemma.run_folder.packed_prompts import PromptPacker, PromptsDamagedError, unpack_prompts
+from lightemma.run_folder.records import CallRecord, PackedPrompts, take_old_calls
+from lightemma.run_folder.store import frames_file, read_lines
 from lightemma.run_folder.tool_records import ToolsRecord
 
 log = logging.getLogger(__name__)
 
 #: What decoding a damaged line raises; bytes that are no UTF-8 inside a string get Python's own error.
-_DAMAGE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_DAMAGE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, PromptsDamagedError)
 
 _T = TypeVar("_T")
 
@@ -32,12 +36,14 @@ class FrameText(msgspec.Struct, frozen=True):
         calls: the calls, in order; none for a planner without a model.
         stages: the name of ``calls`` in files of 0.1; always unset once read.
         tools: which experts looked at the frame, and what they found.
+        prompts: the prompts of the calls as they are in files; always unset once read.
     """
 
     sample_token: str
     calls: list[CallRecord] = []
     stages: list[CallRecord] | UnsetType = UNSET
     tools: ToolsRecord | UnsetType = UNSET
+    prompts: PackedPrompts | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         """Reads a line of 0.1."""
@@ -108,13 +114,16 @@ class FrameTexts:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / FRAMES
+        self._path = frames_file(folder)
+        self._packer = PromptPacker(folder)
+        self._unpacked: BinaryIO | None = None
         self._places: dict[str, int] = {}
         lengths: dict[str, int] = {}
         decoder = msgspec.json.Decoder(_Measured)
         place = 0
         try:
-            with open_regular(self._path) as file:
+            self._unpacked = self._unpack()
+            with self._open() as file:
                 for number, line in enumerate(file, start=1):
                     if not line.endswith(b"\n"):
                         log.warning(
@@ -146,7 +155,7 @@ class FrameTexts:
         decoder = msgspec.json.Decoder(FrameText)
         found = {}
         try:
-            with open_regular(self._path) as file:
+            with self._open() as file:
                 for place, token in places:
                     file.seek(place)
                     found[token] = self._decode(decoder, file.readline())
@@ -154,9 +163,29 @@ class FrameTexts:
             raise UserError(f"'{self._path}' cannot be read ({error.strerror}).") from error
         return found
 
+    def _unpack(self) -> BinaryIO | None:
+        """The lines of a packed file in one that has no name, since places in a packed one cannot be gone to."""
+        if self._path.suffix != ".gz":
+            return None
+        unpacked = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115
+        with open_lines(self._path) as file:
+            shutil.copyfileobj(file, unpacked, 1 << 20)
+        return unpacked
+
+    @contextmanager
+    def _open(self) -> Iterator[BinaryIO]:
+        if self._unpacked is None:
+            with open_lines(self._path) as file:
+                yield file
+            return
+        self._unpacked.seek(0)
+        yield self._unpacked
+
     def _decode(self, decoder: msgspec.json.Decoder[_T], line: bytes, number: int | None = None) -> _T:
         try:
-            return decoder.decode(line)
+            found = decoder.decode(line)
+            unpack_prompts(found, self._packer)
+            return found
         except _DAMAGE as error:
             where = f"Line {number} of" if number else "A line of"
             raise UserError(

@@ -32,7 +32,7 @@ from lightemma.run_folder.manifest import (
     python_version,
 )
 from lightemma.run_folder.records import MAIN, STAGES, FrameRecord, is_call_error
-from lightemma.run_folder.store import RunWriter, check_run_name, is_run, read_manifest, read_outcomes
+from lightemma.run_folder.store import RunWriter, check_run_name, is_run, pack_frames, read_manifest, read_outcomes
 
 
 def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str | None = None) -> Path:
@@ -102,6 +102,7 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
                 writer.append(record)
             # Last: an import that was interrupted must not pass for a whole one.
             writer.finish(msgspec.structs.replace(writer.manifest, ended=now()))
+        pack_frames(folder)
     return folder
 
 
