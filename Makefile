@@ -91,7 +91,7 @@ lock: | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --upgrade uv
 	printf '%s\n' $(TORCH) | env -u UV_FIND_LINKS $(BIN)/uv pip compile --quiet --upgrade --universal --fork-strategy fewest \
 		--python-version 3.11 --custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links \
-		--extra all --extra distill --extra atari --extra dev --group lock --constraint - --output-file $(LOCK) pyproject.toml
+		--extra all --extra atari --extra dev --group lock --constraint - --output-file $(LOCK) pyproject.toml
 
 # What is released: the sources, and the wheel built from them.
 dist: | $(BIN)/python

@@ -66,7 +66,7 @@ def load_clips(
     Raises:
         UserError: if the data set is missing or broken, or has no clip.
     """
-    source = open_source(spec, Path())
+    source = open_source(spec, Path("results"))
     drives = _driven(source, dt, part, limit)
     maps = source.maps()
     clips = []

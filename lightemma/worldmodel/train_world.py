@@ -106,7 +106,7 @@ def train_world(training: WorldTraining, say: Say) -> Checkpoint:
     road = _road(training, clips, say)
     begins = clips_of(training.starts or training.data, training.size, training.dt, None)
     write_starts(training.out / STARTS, starts_of(begins, shape.past, _START_S, _PER_SCENE))
-    names = [open_source(spec, Path()).info.name for spec in training.data]
+    names = [open_source(spec, Path("results")).info.name for spec in training.data]
     card = WorldCard(FORMAT, training.size, training.dt, shape, CameraCard.of(camera), names, training.fit.steps, road)
     write_card(training.out, card)
     return Checkpoint(training.out)

@@ -87,7 +87,15 @@ def runs() -> list[RunScores]:
     formula = made_run("formula", frames, plans(), planner="formula", stopping=stopping)
     probe = ProbeEntry("grey", "grey", "model-0", Law("The plan changes.", "moves", 0.5))
     grey = made_run("model-0+probe-grey", frames, plans(), probe=probe)
-    return [*models, sampled(made_run("model-0", frames, plans()), rng), formula, grey, *tooled(frames, plans(), rng)]
+    student = replace(made_run("student", frames, plans()), calls=np.full(len(frames), 1.0))
+    return [
+        *models,
+        student,
+        sampled(made_run("model-0", frames, plans()), rng),
+        formula,
+        grey,
+        *tooled(frames, plans(), rng),
+    ]
 
 
 def tooled(frames: list, plans: list[float | None], rng: np.random.Generator) -> list[RunScores]:

@@ -20,7 +20,7 @@ OTHER = "Something else entirely, about numbers: " + " ".join(str(n * n) for n i
 
 
 def record(place: int, template: str = LONG) -> FrameRecord:
-    scene = f"A road with {place} cars, and \u2028 \\ \"quotes\"."
+    scene = f'A road with {place} cars, and \u2028 \\ "quotes".'
     calls = [
         CallRecord("scene", template, scene, "ok", latency_s=1.5),
         CallRecord("intent", f"{template}{scene} Speeds: {place}.{place}", None, "call:timeout", error="late"),
@@ -137,7 +137,9 @@ def test_of_both_files_the_plain_one_counts(tmp_path):
 
 
 @pytest.mark.usefixtures("everything_is_worth_packing")
-@pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: data[:40] + b"\0" * 20 + data[60:], lambda data: b"x"])
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-9], lambda data: data[:40] + b"\0" * 20 + data[60:], lambda data: b"x"]
+)
 def test_a_damaged_packed_file_is_one_sentence(tmp_path, damage):
     folder = tmp_path / "r"
     written(folder, [record(place) for place in range(6)])

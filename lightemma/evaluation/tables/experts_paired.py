@@ -28,11 +28,11 @@ class ExpertsPairedRow:
             experts together
         frames: number of frames of which both are known
         scenes: number of scenes they come from
-        mine: mean of the run with experts on these frames
-        theirs: mean of the run without experts on these frames
-        diff: mine minus theirs
-        diff_low: lower end of the difference's scene-clustered 95 % interval
-        diff_high: upper end
+        mine: metres, seconds, tokens, dollars or number, as the quantity is: mean of the run with experts on these frames
+        theirs: metres, seconds, tokens, dollars or number: mean of the run without experts on these frames
+        diff: metres, seconds, tokens, dollars or number: mine minus theirs
+        diff_low: metres, seconds, tokens, dollars or number: lower end of the difference's scene-clustered 95 % interval
+        diff_high: metres, seconds, tokens, dollars or number: upper end
     """
 
     run: str
