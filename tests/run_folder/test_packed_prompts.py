@@ -147,7 +147,7 @@ def test_a_damaged_packed_file_is_one_sentence(tmp_path, damage):
     path = folder / "frames.jsonl.gz"
     path.write_bytes(damage(path.read_bytes()))
     for read in (read_frames, read_numbers, FrameTexts, lambda folder: written(folder, [])):
-        with pytest.raises(UserError, match="cannot be read|cannot be written"):
+        with pytest.raises(UserError, match=r"cannot be read|cannot be written"):
             read(folder)
 
 
