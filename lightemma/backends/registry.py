@@ -29,6 +29,7 @@ PROVIDERS = {
     "openai-compatible": "lightemma.backends.openai_compatible:OpenAICompatibleBackend",
     "scripted": "lightemma.backends.scripted:ScriptedBackend",
     "transformers": "lightemma.backends.transformers:TransformersBackend",
+    "tiny-driver": "lightemma.backends.tiny_driver:TinyDriverBackend",
     "vllm": "lightemma.backends.vllm:VllmBackend",
     "sglang": "lightemma.backends.sglang:SglangBackend",
     "transformers-serve": "lightemma.backends.transformers_serve:TransformersServeBackend",

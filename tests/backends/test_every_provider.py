@@ -259,6 +259,11 @@ def in_process(server: FakeProviders, tmp_path: Path) -> Backend:
     return backend_class(config)(config)
 
 
+def tiny(server: FakeProviders, tmp_path: Path) -> Backend:
+    config = ModelConfig(name="m", provider="tiny-driver", model="tiny-driver-1")
+    return backend_class(config)(config)
+
+
 MAKERS: dict[str, Callable[..., Backend]] = {
     "openai": http(kit.CHAT),
     "anthropic": http(kit.ANTHROPIC),
@@ -267,6 +272,7 @@ MAKERS: dict[str, Callable[..., Backend]] = {
     "endpoints": endpoints,
     "scripted": scripted,
     "transformers": in_process,
+    "tiny-driver": tiny,
     "vllm": served("vllm"),
     "sglang": served("sglang"),
     "transformers-serve": served("transformers-serve"),
