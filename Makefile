@@ -11,7 +11,7 @@ NUSCENES_ENV ?= .venv-nuscenes
 
 # The tests drive the real SDKs, video, both renderers, Ray and local models, so they need all of these; make test EXTRAS= TORCH=
 # goes without, and the tests that miss something say what. TORCH names the release of torch, which is locked like everything else.
-EXTRAS ?= openai,anthropic,google,argoverse2,video,sim,ray,experts,distill
+EXTRAS ?= openai,anthropic,google,argoverse2,video,sim,ray,tiny,experts,distill
 TORCH ?= torch==2.13.0
 comma := ,
 WITH := dev$(addprefix $(comma),$(EXTRAS))$(if $(TORCH),$(comma)local)
@@ -31,7 +31,7 @@ $(BIN)/python:
 
 $(STAMP): pyproject.toml $(LOCK) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --constraint $(LOCK) pip
-	$(LOCKED) --editable .
+	$(LOCKED) --editable ".[tiny]"
 	@touch $@
 
 $(TESTS): $(STAMP)

@@ -11,7 +11,9 @@ from lightemma.cli.output import echo
 
 
 def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the report.")] = Path("demo-out")) -> None:
-    """Run the baselines and a scripted driver over the embedded drives, compare, and write the report."""
+    """Run the tiny driver, a scripted driver and the baselines over the embedded drives, compare, and write the report."""
+    from lightemma.backends.base import Backend
+    from lightemma.backends.tiny_driver import MODEL, can_run
     from lightemma.cli.report import show_report_files
     from lightemma.cli.running import drive_runs
     from lightemma.cli.show import show_notes, show_summary
@@ -24,17 +26,23 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the
     from lightemma.sessions.demo_driver import NAME, scripted_driver
     from lightemma.sessions.frames_of_source import open_runs
     from lightemma.sessions.jobs import DEFAULT_PLANNER
+    from lightemma.sessions.models import make_backend
     from lightemma.sessions.session import check_writable
 
     check_writable(out)
     source = open_embedded_demo()
     # The scripted answers are those to three stages; every formula is driven beside them.
     formulas = [name for name in PLANNERS if not make_planner(name).needs().models]
+    tiny = [MODEL] if can_run() else []
+
+    def backend(model: str) -> Backend:
+        return make_backend(model) if model in tiny else scripted_driver(source.frames())
+
     runs = open_runs(
-        Benchmark(data="demo", planners=[DEFAULT_PLANNER, *formulas], models=[NAME]),
+        Benchmark(data="demo", planners=[DEFAULT_PLANNER, *formulas], models=[*tiny, NAME]),
         out / "results",
         source=source,
-        backends=lambda _: scripted_driver(source.frames()),
+        backends=backend,
     )
     remember_source(runs.results, source.info, "demo")
     drive_runs(runs, "quiet")
@@ -44,6 +52,12 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the
     )
     show_summary(comparison)
     show_notes(comparison)
+    if tiny:
+        echo(
+            f"{MODEL} is a model: it looks at the pictures, says what it sees and intends, and then plans; docs/tiny-driver.md."
+        )
+    else:
+        echo(f"For {MODEL}, the model that comes with lightemma: pip install 'lightemma[tiny]'")
     echo(
         f"{NAME} is not a model: its answers were written in advance, with some errors, to show what a model's row looks like."
     )
