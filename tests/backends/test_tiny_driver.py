@@ -1,6 +1,7 @@
 """The tiny driver: its words, how it reads prompts, and what its shipped weights answer."""
 
 import asyncio
+import functools
 import hashlib
 import io
 import re
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lightemma.backends.base import CallResult, Request
+from lightemma.backends.base import Backend, CallResult, Request
 from lightemma.backends.tiny import vocabulary as words
 from lightemma.backends.tiny.engine import SHIPPED, TinyEngine
 from lightemma.backends.tiny.pixels import pixels
@@ -168,9 +169,14 @@ def demo_frames() -> list[Frame]:
     return [frame for number, frame in enumerate(open_embedded_demo().frames()) if number % 26 == 12]
 
 
-def said_by_it(planner: str, frame: Frame, *, grey: bool = False, **options: object) -> tuple[object, list[str]]:
+@functools.cache
+def shipped() -> Backend:
     pytest.importorskip("onnxruntime")
-    backend = make_backend("tiny-driver")
+    return make_backend("tiny-driver")
+
+
+def said_by_it(planner: str, frame: Frame, *, grey: bool = False, **options: object) -> tuple[object, list[str]]:
+    backend = shipped()
     texts: list[str] = []
     assert frame.image_path is not None
     data = frame.image_path.read_bytes()
