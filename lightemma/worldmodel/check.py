@@ -25,6 +25,8 @@ from lightemma.worldmodel.train_world import clips_of
 FOUND = "check.json"
 #: Seconds that a drive is imagined for the trust horizon.
 LONGEST_S = 10.0
+#: Seconds of an imagined drive at most over which the end model is judged.
+_ROAD_S = 4.0
 #: The road is judged by an end model from this area under its curve on, on imagined pictures.
 _LEAST_AUC = 0.7
 
@@ -88,7 +90,7 @@ def check_world(checkpoint: Checkpoint, settings: CheckSettings, say: Say) -> di
         say(line)
     # One picture is the least that is driven, whatever it is worth; the report says that it is worth nothing then.
     trusted = max(reach.trusted_s, card.dt)
-    road = _road(checkpoint, settings, clips, round(trusted / card.dt), found, say)
+    road = _road(checkpoint, settings, clips, round(min(trusted, _ROAD_S) / card.dt), found, say)
     trust = Trust(
         trusted,
         checkpoint.weights,

@@ -68,13 +68,13 @@ def check_road_imagined(imagination: Imagination, clips: Sequence[Clip], past: i
         imagination: draws, and reads ends.
         clips: those without a map are left out.
         past: pictures that the model is given.
-        steps: of each drive; a clip gives as many drives as fit into it.
+        steps: of each drive; in a clip one begins in the middle of the one before.
     """
     kept = [
         (clip, first)
         for clip in clips
         if clip.off_road is not None
-        for first in range(past, len(clip.pictures) - steps + 1, steps)
+        for first in range(past, len(clip.pictures) - steps + 1, max(1, steps // 2))
     ]
     streams = [stream_of(clip, first, past, number) for number, (clip, first) in enumerate(kept)]
     for step in range(steps if streams else 0):

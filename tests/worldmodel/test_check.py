@@ -172,7 +172,7 @@ def test_an_end_model_is_judged_on_imagined_pictures_whose_truth_is_known(sign, 
         clips.append(replace(one, off_road=off, in_lane=~off))
     found = check_road_imagined(Announcer(sign), clips, past=2, steps=4)
     assert found.auc == auc
-    assert found.steps == 4 * 4 * 6
+    assert found.steps == 4 * 4 * 11, "four clips, four steps, a drive from every second picture on"
     assert check_road_imagined(Announcer(sign), CLIPS, past=2, steps=4) is None, "no map"
 
 
