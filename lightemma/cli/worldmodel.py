@@ -176,6 +176,9 @@ def agent(
     batch: Annotated[int, typer.Option(help="Imagined drives of an update.", min=1)] = 16,
     horizon: Annotated[int, typer.Option(help="Imagined steps of an update.", min=1)] = 15,
     rate: Annotated[float, typer.Option(help="Learning rate.", min=0.0)] = 3e-4,
+    sampler_steps: Annotated[
+        int | None, typer.Option(help="Network evaluations of an imagined picture.", min=1, show_default=False)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of weights, starts and choices.")] = 0,
     scenarios: Annotated[str, typer.Option(help="Of the simulator, for the test.")] = "cruise,bend",
     seeds: Annotated[
@@ -201,7 +204,7 @@ def agent(
     clips = clips_of(tuple(data), card.size, card.dt, "train")
     where = _device(device)
     plan = Fit(steps, batch, rate, seed, every=max(1, steps // 10), device=where, half=False, fall=False)
-    learned = train_agent(checkpoint, clips, plan, Learning(horizon=horizon), echo).cpu()
+    learned = train_agent(checkpoint, clips, plan, Learning(horizon=horizon), echo, sampler_steps).cpu()
     echo(f"In the simulator, {len(specs)} drives of 12 s at 5 m/s ({scenarios}; seeds {seeds}):")
     for name, begin in (
         ("agent", agent_steers(learned)),

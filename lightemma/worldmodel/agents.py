@@ -40,7 +40,14 @@ def new_agent(size: tuple[int, int], seed: int = 0) -> ActorCritic:
     return ActorCritic(AgentShape(size, len(STEERING), (32, 32, 64), 128, patch=2))
 
 
-def train_agent(checkpoint: Checkpoint, clips: Sequence[Clip], plan: Fit, learning: Learning, say: Say) -> ActorCritic:
+def train_agent(
+    checkpoint: Checkpoint,
+    clips: Sequence[Clip],
+    plan: Fit,
+    learning: Learning,
+    say: Say,
+    sampler_steps: int | None = None,
+) -> ActorCritic:
     """Lets an agent learn to keep its lane in a trained world, or goes on with it.
 
     Args:
@@ -49,6 +56,7 @@ def train_agent(checkpoint: Checkpoint, clips: Sequence[Clip], plan: Fit, learni
         plan: steps, batch, rate, seed and device.
         learning: discount, trace, entropy and horizon.
         say: is told of the progress.
+        sampler_steps: network evaluations of a picture; those of the world if left out.
 
     Raises:
         UserError: if the world has no reward model.
@@ -65,7 +73,7 @@ def train_agent(checkpoint: Checkpoint, clips: Sequence[Clip], plan: Fit, learni
         clips,
         choices,
         plan.batch,
-        Sampler(card.sampler_steps),
+        Sampler(sampler_steps or card.sampler_steps),
         plan.device,
     )
     rewards: list[float] = []
