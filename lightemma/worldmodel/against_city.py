@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 
@@ -17,7 +17,7 @@ from lightemma.closed_loop.privileged import RandomDriver
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.world import World
 from lightemma.closed_loop.worlds.city import CityFactory, CityWorld
-from lightemma.closed_loop.worlds.imagined import ImaginedFactory
+from lightemma.closed_loop.worlds.imagined import ImaginedFactory, ImaginedWorld
 from lightemma.frame import FloatArray
 from lightemma.protocol import LIGHTEMMA
 from lightemma.worldmodel.clips import ByteArray
@@ -113,46 +113,67 @@ def exact_specs(factory: ImaginedFactory) -> list[EpisodeSpec]:
 
 
 def compare_scores(
-    factory: ImaginedFactory, specs: Sequence[EpisodeSpec], seconds: float, drivers: Sequence[str] = tuple(DRIVERS)
-) -> Scores:
+    factory: ImaginedFactory,
+    specs: Sequence[EpisodeSpec],
+    moments: Sequence[float],
+    drivers: Sequence[str] = tuple(DRIVERS),
+) -> dict[float, Scores]:
     """Drives every driver from every start in both worlds, and scores the same seconds of both.
 
     Args:
         factory: of the imagined world.
         specs: starts, of ``exact_specs``.
-        seconds: of each drive.
+        moments: seconds after which a drive is scored, rising; it ends at the last.
         drivers: names of ``DRIVERS``.
+
+    Returns:
+        The scores at each moment.
     """
     city, rules = CityFactory(), LoopRules(draw=False)
-    true, imagined, line = (np.zeros((len(drivers), len(specs))) for _ in range(3))
+    true, imagined, line = (np.zeros((len(moments), len(drivers), len(specs))) for _ in range(3))
     for column, spec in enumerate(specs):
         there = replace(spec, conditions="day")
         best = city.open(there, rules, pictures=False)
-        _to_the_end(best, DRIVERS["expert"](there, 0.0, 0.0), seconds)
-        reach = best.referee.progress
+        reach = [best.referee.progress for _ in _driven(best, DRIVERS["expert"](there, 0.0, 0.0), moments)]
         for row, name in enumerate(drivers):
             world = city.open(there, rules, pictures=False)
             car = world.car
             # Both cars begin with the motion of the simulator's.
             maker = DRIVERS[name]
-            _to_the_end(world, maker(spec, car.speed, car.curvature), seconds)
-            true[row, column] = _true_score(world, reach)
+            for number, _ in enumerate(_driven(world, maker(spec, car.speed, car.curvature), moments)):
+                true[number, row, column] = _true_score(world, reach[number])
             dream = factory.open(spec, rules, pictures=False)
-            _to_the_end(dream, maker(spec, car.speed, car.curvature), seconds)
-            outcome = dream.outcome()
-            imagined[row, column] = score_of(outcome, dream.info.knows).score or 0.0
-            line[row, column] = score_of(msgspec.structs.replace(outcome, off_road=None), dream.info.knows).score or 0.0
-    return Scores(tuple(drivers), true, imagined, line)
+            for number, moment in enumerate(_driven(dream, maker(spec, car.speed, car.curvature), moments)):
+                imagined[number, row, column] = _imagined_score(dream, moment)
+                line[number, row, column] = _imagined_score(dream, moment, road=False)
+    names = tuple(drivers)
+    return {one: Scores(names, *three) for one, *three in zip(moments, true, imagined, line, strict=True)}
 
 
 def _to_the_end(world: World, drive: Drive, seconds: float) -> None:
+    for _ in _driven(world, drive, [seconds]):
+        pass
+
+
+def _driven(world: World, drive: Drive, moments: Sequence[float]) -> Iterator[float]:
+    """Drives to each moment in turn, and gives it; a drive that is over stays where it ended."""
     per_action = world.info.steps_per_action
     follower, tick = PlanFollower(drive(world, 0), per_action, world.limits), 0
-    while not world.over and tick < round(seconds / world.info.action_dt):
-        if tick % per_action == 0 and tick:
-            follower.take(drive(world, tick // per_action), tick)
-        world.step(*follower.command(tick))
-        tick += 1
+    for moment in moments:
+        while not world.over and tick < round(moment / world.info.action_dt):
+            if tick % per_action == 0 and tick:
+                follower.take(drive(world, tick // per_action), tick)
+            world.step(*follower.command(tick))
+            tick += 1
+        yield moment
+
+
+def _imagined_score(world: ImaginedWorld, seconds: float, *, road: bool = True) -> float:
+    """The imagined world's score, its progress measured by how far the recorded car came in these seconds."""
+    outcome = msgspec.structs.replace(world.outcome(), progress=world.progress(seconds))
+    if not road:
+        outcome = msgspec.structs.replace(outcome, off_road=None)
+    return score_of(outcome, world.info.knows).score or 0.0
 
 
 def _true_score(world: CityWorld, reach: float) -> float:
@@ -209,7 +230,7 @@ def exploit(
             plan = _two_stretches(early, late, seconds)
             dream = factory.open(spec, rules, pictures=False)
             _to_the_end(dream, plan, seconds)
-            score = score_of(dream.outcome(), dream.info.knows).score or 0.0
+            score = _imagined_score(dream, seconds)
             if score > liked:
                 best, liked = plan, score
         assert best is not None
@@ -220,7 +241,7 @@ def exploit(
         _to_the_end(world, best, seconds)
         dream = factory.open(spec, rules, pictures=False)
         _to_the_end(dream, DRIVERS["expert"](spec, 0.0, 0.0), seconds)
-        own = score_of(dream.outcome(), dream.info.knows).score or 0.0
+        own = _imagined_score(dream, seconds)
         found.append((liked, _true_score(world, reach), own, _true_score(expert, reach)))
     return Exploit(*np.array(found).T)
 

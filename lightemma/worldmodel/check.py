@@ -155,9 +155,9 @@ def _against_city(folder: Path, settings: CheckSettings, found: dict[str, Any], 
         f"{words(_mean(seen.better_than_copy))} nearer to it than the picture at the start"
     )
     found["ranking"] = {}
-    for seconds in sorted({*(one for one in (2.0, 4.0) if one < settings.simulator), settings.simulator}):
-        # The world is asked beyond its horizon on purpose: where does its ranking break?
-        scores = compare_scores(factory, specs, seconds)
+    # The world is asked beyond its horizon on purpose: where does its ranking break?
+    moments = sorted({*(one for one in (2.0, 4.0) if one < settings.simulator), settings.simulator})
+    for seconds, scores in compare_scores(factory, specs, moments).items():
         ours, line = ranking(scores.true, scores.imagined), ranking(scores.true, scores.line)
         found["ranking"][f"{seconds:g}"] = {
             "imagined": asdict(ours),

@@ -46,7 +46,7 @@ class LoggedLine:
 
     def way(self, seconds: float) -> float:
         """Metres that the recorded car came in this time."""
-        count = min(round(seconds / LIGHTEMMA.dt), len(self.log) - 1)
+        count = round(min(seconds / LIGHTEMMA.dt, len(self.log) - 1))
         return float(np.hypot(*np.diff(self.log[: count + 1, :2], axis=0).T).sum())
 
     def pairs(self, seconds: float, count: int = LIGHTEMMA.plan_steps) -> FloatArray:

@@ -197,17 +197,21 @@ class ImaginedWorld(World):
     def outcome(self) -> EpisodeOutcome:
         """The numbers so far. Progress is measured by how far the recorded car came until the horizon."""
         speeds, curvatures = np.array(self._motion).T
-        way = self._line.way(self._info.horizon_s or math.inf)
         return EpisodeOutcome(
             end="off-road" if self._off_road else "off-route" if self._off_route else "horizon",
             time_s=round(self.time, 3),
-            progress=1.0 if way < LEAST_WAY else min(self._furthest / way, 1.0),
+            progress=self.progress(self._info.horizon_s or math.inf),
             off_road=self._off_road if self._threshold is not None else None,
             off_route=self._off_route,
             harsh_s=harsh_seconds(speeds, curvatures),
             standing_s=standing_seconds(speeds),
             infractions=list(self._infractions),
         )
+
+    def progress(self, seconds: float) -> float:
+        """How far the car came, over how far the recorded car came in this time; 1 where that one stood."""
+        way = self._line.way(seconds)
+        return 1.0 if way < LEAST_WAY else min(self._furthest / way, 1.0)
 
     def copy(self) -> ImaginedWorld:
         """The same drive, to go on independently."""
