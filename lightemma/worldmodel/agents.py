@@ -81,7 +81,13 @@ def train_agent(
     def loss(step: int) -> Tensor:
         return imagined_loss(agent, dream, plan.seed * 1_000_003 + step, learning, rewards.append)
 
-    fit(agent, loss, plan, checkpoint.folder / AGENT, lambda text: say(f"{text}, reward {mean_reward(rewards):+.3f}"))
+    fit(
+        agent,
+        loss,
+        plan,
+        checkpoint.folder / AGENT,
+        lambda text: say(f"{text}, reward {mean_reward(rewards):+.3f}" if rewards else text),
+    )
     return agent.eval().requires_grad_(False)
 
 
