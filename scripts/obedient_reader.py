@@ -45,6 +45,9 @@ _FOLLOWED = re.compile(r"ahead in our lane (?:(stands)|drives at about ([\d.]+) 
 _STANDING = re.compile(r"A \w+ stands (?:still )?in our lane, about ([\d.]+) m ahead")
 #: Metres to a light within which its line should be in sight.
 _NEAR = 15.0
+#: Somebody on foot beside our lane who moves, and metres aside within which he is taken to cross it.
+_CROSSING = re.compile(r"(?:person|pedestrian) ([\d.]+) m ahead ([\d.]+) m to the (?:left|right), moving")
+_BESIDE = 6.0
 _PEOPLE = ("person", "pedestrian")
 #: Where the car is in its lane, where it points, and how the lane bends, as experts and oracles say it.
 _OFFSET = re.compile(
@@ -63,6 +66,8 @@ _WANTED: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("speed", "lead-speed", {"boxes": "things", "earlier_boxes": "things before"}),
     ("lights", "light-state", {"picture": "picture", "boxes?": "things"}),
 )
+#: The same of a reader that steers.
+_LANE = ("lane", "lane-geometry", {"picture": "picture"})
 
 
 class Obedient(Backend):
@@ -88,7 +93,9 @@ class Obedient(Backend):
         """What it says in a stage."""
         text = request.messages[-1].text
         if request.stage.startswith("tools-"):
-            said = json.dumps(chosen(text) if request.stage == "tools-choose" else tasks(text))
+            said = json.dumps(
+                chosen(text) if request.stage == "tools-choose" else tasks(text, steers=self.options.cruise > 0)
+            )
         elif request.stage != "action":
             said = " ".join(line for line in text.splitlines() if line.startswith("- ")) or "A road."
         else:
@@ -105,12 +112,12 @@ class Obedient(Backend):
         return Completion(said, Usage(input=len(text) // 4, output=len(said) // 4, source="estimate"))
 
 
-def tasks(text: str) -> list[dict[str, Any]]:
+def tasks(text: str, *, steers: bool = False) -> list[dict[str, Any]]:
     """The plan of tasks that it writes, of those that a question offers."""
     offered = {line[2:].partition(" (")[0] for line in text.splitlines() if line.startswith("- ") and " gives " in line}
     there = {name: f"<resource-{name}>" for name in re.findall(r"^- <resource-([a-z-]+)>", text, re.MULTILINE)}
     made: list[dict[str, Any]] = []
-    for result, task, given in _WANTED:
+    for result, task, given in (*_WANTED, _LANE) if steers else _WANTED:
         args = {name.rstrip("?"): there[one] for name, one in given.items() if one in there}
         if task not in offered or any(name not in args for name in given if not name.endswith("?")):
             continue
@@ -143,6 +150,9 @@ def planned(text: str, speed: float, cruise: float = 0.0) -> list[float]:
             # Braking evenly to the line, once that is as hard as comfort allows: v² = 2 a s.
             need = speed * speed / (2 * max(room, 0.1))
             wanted = -need if need >= 0.6 * _BRAKE else min(wanted, 0.0)
+            # Who drives on by himself must also stand, not creep over the line.
+            if cruise and room < 1.0 + speed / 2:
+                wanted = -max(need, _BRAKE)
         if math.isfinite(gap):
             room = gap + theirs * dt * number - driven
             close = speed - theirs
@@ -197,6 +207,7 @@ def reasons(text: str, speed: float) -> tuple[float, float, float]:
     for one in _LEAD.finditer(text):
         stands = one[1].lower() in _PEOPLE or one[4]
         found.append((float(one[2]), 0.0 if stands else float(one[3]) if one[3] else speed))
+    found += [(float(one[1]), 0.0) for one in _CROSSING.finditer(text) if float(one[2]) <= _BESIDE]
     found += [(float(one[3]), 0.0 if one[1] else float(one[2])) for one in _FOLLOWED.finditer(text)]
     found += [(float(one[1]), 0.0) for one in _STANDING.finditer(text)]
     # The nearest; of two that say the same thing, the slower one.
