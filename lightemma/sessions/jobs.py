@@ -113,8 +113,7 @@ def make_jobs(
         if cell.own and not any(_concerns(cell, planner_class(name)) for name in others):
             raise UserError(
                 f"No planner here has all of the options {', '.join(cell.own)}, which a cell of the grid names together; make "
-                "it several cells.",
-                "grid",
+                "it several cells."
             )
     choices = model_choices(benchmark.models)
     jobs: list[Job] = []
