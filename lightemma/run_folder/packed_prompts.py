@@ -157,6 +157,6 @@ def unpack_prompts(record: object, packer: PromptPacker) -> None:
         PromptsDamagedError: if that is not possible.
     """
     packed: PackedPrompts | UnsetType = getattr(record, "prompts", UNSET)
-    if packed is not UNSET and isinstance(packed, PackedPrompts):
+    if isinstance(record, msgspec.Struct) and isinstance(packed, PackedPrompts):
         packer.unpack(record.calls, packed)  # type: ignore[attr-defined]
         msgspec.structs.force_setattr(record, "prompts", UNSET)
