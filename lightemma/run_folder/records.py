@@ -44,7 +44,7 @@ def is_call_error(outcome: str) -> bool:
     return outcome.startswith("call:")
 
 
-class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+class Usage(msgspec.Struct, frozen=True):
     """Tokens of one call, one meaning for every provider.
 
     Attributes:
@@ -97,7 +97,7 @@ class SampleRecord(msgspec.Struct, frozen=True):
     trajectory: list[Pair] | None = None
 
 
-class CallRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class CallRecord(msgspec.Struct, frozen=True):
     """One call of one frame: what was asked, what came back.
 
     Attributes:
