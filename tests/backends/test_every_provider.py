@@ -146,9 +146,13 @@ def test_a_class_of_a_package_brings_its_distribution_into_the_manifest(monkeypa
 OWN_FILES = {place.partition(":")[0].replace(".", "/") + ".py" for place in PROVIDERS.values()}
 #: Engines are named like providers and are none: they have a table of their own.
 ENGINES = {"lightemma/serving/engines.py", "lightemma/serving/options.py"}
-#: Kinds of data and a column of the page; nothing to do with providers.
+#: A library, kinds of data and a column of the page; nothing to do with providers.
+LIBRARY = (
+    "backends/local/loading", "distillation/stages", "distillation/student_model", "distillation/train", "experts/hf_model",
+    "experts/hf_views",
+)  # fmt: skip
 OTHER_MEANINGS = {
-    "lightemma/backends/local/loading.py": {"transformers"},
+    **{f"lightemma/{module}.py": {"transformers"} for module in LIBRARY},
     "lightemma/sessions/demo_driver.py": {"scripted"},
 }
 NAMES = set(PROVIDERS) | {"replay"}

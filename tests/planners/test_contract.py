@@ -177,7 +177,7 @@ def untimed(folder: Path) -> list[object]:
 
 def untimed_tools(tools: ToolsRecord) -> ToolsRecord:
     tasks = [msgspec.structs.replace(task, seconds=0.0) for task in tools.tasks]
-    return msgspec.structs.replace(tools, tasks=tasks)
+    return msgspec.structs.replace(tools, tasks=tasks, seconds=0.0, waited=0.0)
 
 
 def table(path: Path) -> dict[str, dict[str, str]]:
