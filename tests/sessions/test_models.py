@@ -235,7 +235,7 @@ def test_a_key_never_reaches_a_file(elsewhere, tmp_path, monkeypatch):
     manifest = read_manifest(tmp_path / "results" / "tiny")
     assert manifest.images == PicturePolicy().as_dict()
     written = [path for path in (tmp_path / "results").rglob("*") if path.is_file()]
-    assert {path.name for path in written} == {"manifest.json", "frames.jsonl", "responses.sqlite"}
+    assert {path.name for path in written} == {"manifest.json", "frames.jsonl", "prompts.json", "responses.sqlite"}
     for file in written:
         assert KEY.encode() not in file.read_bytes(), file
 
