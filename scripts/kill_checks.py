@@ -20,7 +20,7 @@ from lightemma.run_folder.records import FrameRecord
 from lightemma.run_folder.store import read_lines
 
 #: What differs between any two runs.
-_TIMES = ("started", "ended", "cached_calls", "gpu_seconds", "git_revision")
+_TIMES = ("started", "ended", "cached_calls", "gpu_seconds", "concurrency", "git_revision")
 _OF_A_CALL = ("latency_s", "attempts", "cached")
 
 
