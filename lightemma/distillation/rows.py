@@ -32,8 +32,8 @@ class PictureFile(msgspec.Struct, frozen=True):
     grey: bool = False
 
 
-class SftRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What a student is asked about one frame, and the answer that it should give.
+class _Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a student is asked about one frame.
 
     Attributes:
         part: train, validation or test.
@@ -42,10 +42,6 @@ class SftRow(msgspec.Struct, frozen=True, kw_only=True):
         group: what must never be in two parts: scenario, seed and so town of a simulated scene, or a recorded scene.
         parts: of the question, in order: a text, or None where a picture is.
         pictures: for these places, in order.
-        completion: the answer.
-        teacher: whose answer it is.
-        history: 6 pairs (m/s, 1/m), oldest first, the last one now.
-        truth: 6 points (metres, ego frame).
     """
 
     part: Part
@@ -54,22 +50,28 @@ class SftRow(msgspec.Struct, frozen=True, kw_only=True):
     group: str
     parts: list[str | None]
     pictures: list[PictureFile]
+
+
+class SftRow(_Asked, frozen=True, kw_only=True):
+    """What a student is asked about one frame, and the answer that it should give.
+
+    Attributes:
+        completion: the answer.
+        teacher: whose answer it is.
+        history: 6 pairs (m/s, 1/m), oldest first, the last one now.
+        truth: 6 points (metres, ego frame).
+    """
+
     completion: str
     teacher: str
     history: list[Pair]
     truth: list[Pair]
 
 
-class DpoRow(msgspec.Struct, frozen=True, kw_only=True):
+class DpoRow(_Asked, frozen=True, kw_only=True):
     """Two answers to the same question, the first of which is better.
 
     Attributes:
-        part: train, validation or test.
-        scene: name of the scene or episode.
-        sample_token: of the frame.
-        group: as of ``SftRow``.
-        parts: as of ``SftRow``.
-        pictures: as of ``SftRow``.
         chosen: the better answer.
         rejected: the worse answer.
         reason: why: ``l2``, ``rollout``, ``unparsable``, or ``contradicts:<kind>``.
@@ -79,12 +81,6 @@ class DpoRow(msgspec.Struct, frozen=True, kw_only=True):
         truth: 6 points (metres, ego frame).
     """
 
-    part: Part
-    scene: str
-    sample_token: str
-    group: str
-    parts: list[str | None]
-    pictures: list[PictureFile]
     chosen: str
     rejected: str
     reason: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -63,6 +64,17 @@ def read_card_file(path: str, form: type[_F]) -> _F:
 def not_valid(path: str, error: Exception) -> UserError:
     """The sentence for a YAML whose values do not fit together."""
     return UserError(f"The expert '{path}' is not valid: {' '.join(str(error).split())}.")
+
+
+def check_address(url: str) -> None:
+    """Checks the address of a service or a server.
+
+    Raises:
+        ValueError: if it is none of the web, or holds a user name or a password, which would be written into manifests.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        raise ValueError("url must be an http or https address without a user name")
 
 
 def keys_of(path: str) -> frozenset[str]:

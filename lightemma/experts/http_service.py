@@ -8,13 +8,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from lightemma.direct_http import direct_opener, read_body
 from lightemma.experts.base import Box, Card, Expert, Found, Question
-from lightemma.experts.card_file import CardFile, not_valid, read_card_file
+from lightemma.experts.card_file import CardFile, check_address, not_valid, read_card_file
 from lightemma.experts.found_check import Rubbish
 
 #: Bytes of a service's answer.
@@ -58,9 +57,7 @@ class HttpService(Expert):
         outputs: Any = tuple(read.outputs)
         try:
             card = read.card("http", inputs=tuple(read.inputs), outputs=outputs, usual=read.usual)
-            parts = urlsplit(read.url)
-            if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
-                raise ValueError("url must be an http or https address without a user name")
+            check_address(read.url)
         except ValueError as error:
             raise not_valid(path, error) from error
         return cls(card, read.url)

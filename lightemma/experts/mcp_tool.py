@@ -14,12 +14,11 @@ import threading
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from lightemma.experts.base import Card, Expert, Found, Question
-from lightemma.experts.card_file import CardFile, not_valid, read_card_file
+from lightemma.experts.card_file import CardFile, check_address, not_valid, read_card_file
 from lightemma.experts.found_check import Rubbish
 from lightemma.experts.http_service import found_in, sent_boxes
 
@@ -79,9 +78,8 @@ class McpTool(Expert):
         try:
             if bool(read.mcp.command) == bool(read.mcp.url):
                 raise ValueError("mcp must have a command, or a url")
-            parts = urlsplit(read.mcp.url)
-            if read.mcp.url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.username):
-                raise ValueError("url must be an http or https address without a user name")
+            if read.mcp.url:
+                check_address(read.mcp.url)
             card = read.card("http", inputs=tuple(read.inputs), outputs=outputs, usual=read.usual)
             unknown = sorted(set(read.arguments.values()) - set(card.arguments))
             if unknown:
