@@ -26,6 +26,7 @@ from lightemma.evaluation.scores import RunScores, load_scores
 from lightemma.evaluation.statistics.bootstrap import RESAMPLES, SEED
 from lightemma.evaluation.tables.files import write_tables
 from lightemma.report.page import ReportFiles, write_report
+from lightemma.run_folder.places import find_run
 from lightemma.run_folder.store import read_frames
 
 #: Columns of ``Run.texts``.
@@ -131,13 +132,13 @@ def load_run(path: str | PathLike[str], parser: str | None = None) -> Run:
     """Loads a stored run.
 
     Args:
-        path: its folder.
+        path: its folder; ``results/<run>`` also finds the run at ``results/<data>/<run>``.
         parser: read the stored answers by another parser than the run did.
 
     Raises:
         UserError: if there is no such run, or it is broken or empty.
     """
-    folder = Path(path)
+    folder = find_run(Path(path)) or Path(path)
     return Run(folder, load_scores(folder, parser))
 
 

@@ -248,7 +248,8 @@ def main() -> None:
 
 def formula_plans(results: Path, formula: str, rows: list[SftRow]) -> list[FloatArray | None]:
     """What a formula planned on rows."""
-    from lightemma.run_folder.store import find_runs, read_frames, read_manifest
+    from lightemma.run_folder.places import find_runs
+    from lightemma.run_folder.store import read_frames, read_manifest
 
     plans: dict[str, FloatArray | None] = {}
     for run in find_runs(sorted(results.iterdir())):

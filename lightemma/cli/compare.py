@@ -32,7 +32,8 @@ def compare(
     Closed-loop runs are compared with each other only, over their episodes.
     """
     from lightemma.closed_loop.records import SOURCE
-    from lightemma.run_folder.store import find_runs, read_manifest
+    from lightemma.run_folder.places import find_runs
+    from lightemma.run_folder.store import read_manifest
 
     folders = find_runs(runs)
     if all(read_manifest(folder).data.source == SOURCE for folder in folders):

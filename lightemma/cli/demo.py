@@ -43,10 +43,11 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the
         out / "results",
         source=source,
         backends=backend,
+        by_data=True,
     )
     remember_source(runs.results, source.info, "demo")
     drive_runs(runs, "quiet")
-    comparison = load_and_compare([runs.results / job.name for job in runs.jobs], source=source)
+    comparison = load_and_compare([runs.folder(job) for job in runs.jobs], source=source)
     files = write_all(
         comparison, out / "report", ReportSettings(title="The embedded demo drives", figures=False), "demo"
     )

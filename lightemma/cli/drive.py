@@ -38,14 +38,12 @@ def drive(
     from lightemma.closed_loop.set_up import open_drives
 
     with placed_backends(session) as backends:
-        drives, note = open_drives(options.benchmark_of(config, given, "closed"), session.out, backends)
+        drives, note = open_drives(options.benchmark_of(config, given, "closed"), session.out, backends, by_data=True)
         if note:
             echo(note, err=True)
         outcomes = drive_runs(drives, session.style, session.spending)
     driven = [
-        drives.results / job.name
-        for job, outcome in zip(drives.jobs, outcomes, strict=True)
-        if outcome.kept + outcome.done
+        drives.folder(job) for job, outcome in zip(drives.jobs, outcomes, strict=True) if outcome.kept + outcome.done
     ]
     if driven:
         write_driving_tables(driven, tables or session.out / "reports" / "drive")

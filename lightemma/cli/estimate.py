@@ -37,7 +37,7 @@ def estimate(
     from lightemma.sessions.frames_of_source import open_runs
 
     card = card_named(gpu)
-    session = open_runs(options.benchmark_of(config, given, "open"), out, backends=offline_backend)
+    session = open_runs(options.benchmark_of(config, given, "open"), out, backends=offline_backend, by_data=True)
     now = datetime.now(UTC)
     runs = estimate_runs(session, now)
     frames = session.work.size

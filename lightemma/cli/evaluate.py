@@ -27,7 +27,7 @@ def evaluate(
     from lightemma.evaluation.tables.errors import Errors
     from lightemma.evaluation.tables.summary import Summary
     from lightemma.report.frame_scores import write_frame_scores
-    from lightemma.run_folder.store import find_runs
+    from lightemma.run_folder.places import find_runs
 
     for folder in find_runs(runs):
         scores = load_scores(folder, parser)

@@ -27,4 +27,4 @@ def import_archives(
     tier = check_tier(parser)
     check_writable(out)
     for archive in archives:
-        echo(f"{archive.name} -> {import_archive(archive, out, tier, name)}")
+        echo(f"{archive.name} -> {import_archive(archive, out, tier, name, by_data=True)}")

@@ -23,7 +23,7 @@ def judge(
     The readings are stored beside each run (judgments-MODEL.jsonl); texts that were judged before are not sent again.
     Exit status 1 if a call failed.
     """
-    from lightemma.run_folder.store import find_runs
+    from lightemma.run_folder.places import find_runs
     from lightemma.sessions.judging import judge_runs
     from lightemma.sessions.models import make_backend
 

@@ -36,7 +36,8 @@ def frame(
     from lightemma.protocol import Protocol
     from lightemma.report.figures.frame import frame_figure
     from lightemma.report.figures.writing import check_format, file_name, save_figure
-    from lightemma.run_folder.store import find_runs, read_manifest, read_numbers
+    from lightemma.run_folder.places import find_runs
+    from lightemma.run_folder.store import read_manifest, read_numbers
 
     if out is not None:
         check_format(out)

@@ -90,13 +90,14 @@ def _probe(
 
     from lightemma.cli.running import drive_runs, exit_status, placed_backends
     from lightemma.preflight.probe_price import estimate_probes, price_of
-    from lightemma.run_folder.store import is_run
+    from lightemma.run_folder.places import find_run
     from lightemma.sessions.probing import open_probes
 
     spent = 0.0
     with placed_backends(session) as backends:
-        if is_run(Path(target)):
-            found, benchmark, stride = _of_run(Path(target), given)
+        run = find_run(Path(target))
+        if run is not None:
+            found, benchmark, stride = _of_run(run, given)
             agreed = yes
         else:
             benchmark, stride = _of_model(target, given), 1
@@ -108,7 +109,14 @@ def _probe(
                 return status
             agreed = True  # for all of it
         probing = open_probes(
-            found, benchmark, chosen, session.out, stride=stride, backends=backends, speed_word=_speed_word()
+            found,
+            benchmark,
+            chosen,
+            session.out,
+            stride=stride,
+            backends=backends,
+            speed_word=_speed_word(),
+            by_data=True,
         )
         for sentence in probing.left_out:
             echo(sentence)
@@ -121,7 +129,7 @@ def _probe(
         if spending.max_cost is not None:
             spending = replace(spending, max_cost=max(spending.max_cost - spent, 0.0))
         ended = drive_runs(probing.session, session.style, spending)
-    folders = [found.folder, *(session.out / job.name for job in probing.session.jobs)]
+    folders = [found.folder, *map(probing.session.folder, probing.session.jobs)]
     if not any(one.stopped for one in ended):
         _show(folders, tables or session.out / "reports" / f"{found.manifest.run}-probes", benchmark)
     return exit_status(ended)
@@ -190,7 +198,7 @@ def _drive_untouched(
     from lightemma.sessions.probe_target import read_target
 
     # The price needs neither a key nor a server.
-    priced = open_runs(benchmark, session.out, backends=offline_backend)
+    priced = open_runs(benchmark, session.out, backends=offline_backend, by_data=True)
     if len(priced.jobs) != 1:
         raise UserError(
             f"Probes are made of one run, but this makes {len(priced.jobs)}; name one planner and one model."
@@ -199,10 +207,10 @@ def _drive_untouched(
     estimates = [*estimate_runs(priced, now), *estimate_unmade(job, chosen, list(priced.work.frames()), policy, now)]
     if not _agreed(price_of(estimates, 1 + len(chosen)), session, yes=yes):
         return None
-    runs = open_runs(benchmark, session.out, source=priced.work.source, backends=backends)
+    runs = open_runs(benchmark, session.out, source=priced.work.source, backends=backends, by_data=True)
     outcomes = drive_runs(runs, session.style, session.spending)
     status = exit_status([one for one in outcomes if one.stopped])
-    return status, read_target(session.out / job.name), outcomes[0].dollars or 0.0
+    return status, read_target(runs.folder(job)), outcomes[0].dollars or 0.0
 
 
 def _agreed(price: Price, session: options.SessionOptions, *, yes: bool) -> bool:

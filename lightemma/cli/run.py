@@ -16,6 +16,6 @@ def run(given: options.Given, session: options.SessionOptions, config: options.C
 
     with placed_backends(session) as backends:
         benchmark = options.benchmark_of(config, given, "open")
-        runs = open_runs(benchmark, session.out, backends=backends)
+        runs = open_runs(benchmark, session.out, backends=backends, by_data=True)
         outcomes = drive_runs(runs, session.style, session.spending)
     raise typer.Exit(exit_status(outcomes))

@@ -45,7 +45,7 @@ def drive_runs(session: Session[Any], style: Style, spending: Spending | None = 
     with view.showing():
         outcomes = session.run(spending, watch=view.add)
     for job, outcome in zip(session.jobs, outcomes, strict=True):
-        echo(f"{job.name}: {ending(outcome, session.work.unit)} -> {session.results / job.name}")
+        echo(f"{job.name}: {ending(outcome, session.work.unit)} -> {session.folder(job)}")
     return outcomes
 
 

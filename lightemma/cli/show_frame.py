@@ -20,7 +20,8 @@ def show_frame(
 
     from lightemma.errors import UserError, near_names
     from lightemma.run_folder.records import FrameRecord
-    from lightemma.run_folder.store import find_runs, read_lines
+    from lightemma.run_folder.places import find_runs
+    from lightemma.run_folder.store import read_lines
 
     (folder,) = find_runs([run])[:1]
     found: FrameRecord | None = None

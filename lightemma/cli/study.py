@@ -80,12 +80,10 @@ def _study_frames(
     from lightemma.comparing.load import load_and_compare
     from lightemma.sessions.frames_of_source import open_runs
 
-    runs = open_runs(benchmark, session.out, backends=backends)
+    runs = open_runs(benchmark, session.out, backends=backends, by_data=True)
     others = finished_runs(benchmark.report, session.out)
     outcomes = _driven(runs, session)
-    comparison = load_and_compare(
-        [*(session.out / job.name for job in runs.jobs), *others], source=runs.work.source, **choices
-    )
+    comparison = load_and_compare([*map(runs.folder, runs.jobs), *others], source=runs.work.source, **choices)
     files = write_all(comparison, folder, benchmark.report, name)
     show_summary(comparison)
     show_notes(comparison)
@@ -105,12 +103,12 @@ def _study_world(
     from lightemma.cli.drive import write_driving_tables
     from lightemma.closed_loop.set_up import open_drives
 
-    drives, note = open_drives(benchmark, session.out, backends)
+    drives, note = open_drives(benchmark, session.out, backends, by_data=True)
     if note:
         echo(note, err=True)
     others = finished_runs(benchmark.report, session.out)
     outcomes = _driven(drives, session)
-    write_driving_tables([*(session.out / job.name for job in drives.jobs), *others], folder / "tables")
+    write_driving_tables([*map(drives.folder, drives.jobs), *others], folder / "tables")
     return outcomes
 
 
@@ -130,14 +128,15 @@ def finished_runs(settings: ReportSettings, out: Path) -> list[Path]:
     Raises:
         UserError: if one is neither a run nor an archive.
     """
-    from lightemma.run_folder.store import find_runs, is_run
+    from lightemma.run_folder.places import find_runs
+    from lightemma.run_folder.store import is_run
     from lightemma.sessions.importing import import_archive
 
     folders: list[Path] = []
     for name in settings.also:
         path = Path(name).expanduser()
         archive = path.suffix == ".zip" or (path.is_dir() and not is_run(path) and any(path.rglob("scene-*.json")))
-        folders += [import_archive(path, out, "strict", None)] if archive else find_runs([path])
+        folders += [import_archive(path, out, by_data=True)] if archive else find_runs([path])
     return folders
 
 

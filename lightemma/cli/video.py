@@ -31,7 +31,8 @@ def video(
     from lightemma.protocol import Protocol
     from lightemma.report.figures.writing import file_name
     from lightemma.report.video import Shot, check_suffix, draw_shots, write_video
-    from lightemma.run_folder.store import find_runs, read_frames, read_manifest
+    from lightemma.run_folder.places import find_runs
+    from lightemma.run_folder.store import read_frames, read_manifest
 
     folder = _one_run(find_runs([run]), run)
     manifest = read_manifest(folder)

@@ -44,7 +44,7 @@ from lightemma.planners.planning import Planned, PlannerRunner
 from lightemma.probes.grey import LEVEL
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.inputs import ROUTE
-from lightemma.run_folder.manifest import DataEntry, Manifest, distributions_of, frame_set_digest
+from lightemma.run_folder.manifest import FRAME_SET, DataEntry, Manifest, distributions_of, frame_set_digest
 from lightemma.run_folder.records import (
     OK,
     PLANNER_ERROR,
@@ -148,11 +148,14 @@ class EpisodesOfWorld:
 
     def open_writer(self, folder: Path, manifest: Manifest) -> RunWriter:
         """Opens a run's folder and removes records of episodes that an earlier session did not finish."""
-        if is_run(folder) and not read_manifest(folder).differences(manifest):
+        names = [spec.name for spec in self.specs]
+        kept: set[str] = set()
+        if is_run(folder) and set(read_manifest(folder).differences(manifest)) <= {FRAME_SET}:
             kept = {one.name for one in read_episodes(folder) if not one.failed_calls}
             # Episodes that were driven before facts were asked for have none, so they are driven again.
-            keep_only(folder, kept if facts_asked(folder) or not self.rules.facts else set())
-        return RunWriter(folder, manifest)
+            kept = kept if facts_asked(folder) or not self.rules.facts else set()
+            keep_only(folder, kept)
+        return RunWriter(folder, manifest, names, kept)
 
     @contextmanager
     def opened(self) -> Iterator[None]:
@@ -166,10 +169,12 @@ class EpisodesOfWorld:
     async def drive(self, run: Run) -> RunOutcome:
         """Drives one run through all episodes that it has not finished."""
         assert self._host is not None, "driven while opened"
-        kept = {one.name: one for one in read_episodes(run.writer.folder)}
+        finished = {one.name: one for one in read_episodes(run.writer.folder)}
+        names = [spec.name for spec in self.specs]
+        kept = {name: finished[name] for name in names if name in finished}
         run.monitor.kept = len(kept)
         settings = {"rules": self.rules.as_dict(), "renderer": self.renderer, "world_version": self.version}
-        write_settings(run.writer.folder, {**settings, "episodes": [spec.name for spec in self.specs]})
+        write_settings(run.writer.folder, {**settings, "episodes": list(dict.fromkeys([*names, *finished]))})
         todo = (spec for spec in self.specs if spec.name not in kept)
         driving = _Driving(self, run, self._host, self._room)
         try:
@@ -179,7 +184,7 @@ class EpisodesOfWorld:
         finally:
             driving.close()
         driving.raise_faults()
-        decisions = driving.decisions + sum(one.decisions for one in kept.values())
+        decisions = driving.decisions + sum(one.decisions for one in finished.values())
         manifest = run.writer.manifest
         data = msgspec.structs.replace(manifest.data, frames=decisions)
         run.writer.manifest = msgspec.structs.replace(manifest, data=data)

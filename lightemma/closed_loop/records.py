@@ -11,6 +11,7 @@ import msgspec
 from lightemma.errors import UserError
 from lightemma.files import private_file, write_whole
 from lightemma.label_rows import FACTS
+from lightemma.run_folder.manifest import CLOSED_LOOP
 from lightemma.run_folder.records import FrameRecord
 from lightemma.run_folder.store import FRAMES, whole_lines
 
@@ -19,7 +20,7 @@ EPISODES = "episodes.jsonl"
 SETTINGS = "drive.json"
 PICTURES = "pictures"
 #: ``data.source`` in the manifest of a closed-loop run.
-SOURCE = "closed-loop"
+SOURCE = CLOSED_LOOP
 
 End = Literal["goal", "collision", "off-road", "off-route", "time-out", "stuck", "horizon"]
 #: What was hit: a person, another vehicle, or a thing such as a cone.

@@ -12,10 +12,12 @@ from lightemma.closed_loop.episodes_of_world import EpisodesOfWorld, HostMaker, 
 from lightemma.closed_loop.hidden_suite import HiddenSuite, refuse_reserved, reserved_seeds
 from lightemma.closed_loop.hosts import InProcessHost, ProcessHost
 from lightemma.closed_loop.mixture import parse_mixture
+from lightemma.closed_loop.records import SOURCE
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, TwoStageRules, parse_size
 from lightemma.closed_loop.world_factory import EpisodeChoice, WorldFactory
 from lightemma.closed_loop.worlds import choose_episodes, open_factory, prepare
 from lightemma.errors import UserError
+from lightemma.run_folder.places import data_folder
 from lightemma.sessions.benchmark import Benchmark, WorldSettings
 from lightemma.sessions.jobs import Job, make_jobs
 from lightemma.sessions.models import make_backend
@@ -31,6 +33,8 @@ def open_drives(
     results: Path,
     backends: BackendMaker = make_backend,
     workers: int | None = None,
+    *,
+    by_data: bool = False,
 ) -> tuple[Session[EpisodesOfWorld], str]:
     """The runs of a benchmark in a world, ready to be driven.
 
@@ -39,6 +43,7 @@ def open_drives(
         results: folder of runs.
         backends: makes the backend of a model's name.
         workers: processes that simulate and draw; 0 for this one only; chosen automatically if left out.
+        by_data: puts the runs into a folder for their world, inside ``results``.
 
     Returns:
         The session, and a sentence about the renderer if it is not the preferred one.
@@ -78,7 +83,8 @@ def open_drives(
         max_episodes_open=max_episodes_open(factory.memory_bytes) if drawing else None,
         ceiling=benchmark.world.blind_ceiling,
     )
-    return Session(work, jobs, results, benchmark.concurrency), prepared.note
+    data = data_folder(SOURCE, factory.place) if by_data else ""
+    return Session(work, jobs, results, benchmark.concurrency, data=data), prepared.note
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from lightemma.closed_loop.driven_source import DrivenSource
 from lightemma.closed_loop.records import SOURCE as CLOSED_LOOP
 from lightemma.data import sources
 from lightemma.data.base import FrameSource
-from lightemma.data.data_locations import recall_source
+from lightemma.data.data_locations import notes_folder, recall_source
 from lightemma.data.frame_lookup import FrameLookup
 from lightemma.data.source_answers import agents_of, facts_of, maps_of
 from lightemma.data.surroundings import SceneSurroundings, surroundings_of_frames
@@ -101,7 +101,7 @@ def data_behind(manifests: Sequence[Manifest], results: Path, data: str | None =
         UserError: if ``data`` is given and cannot be opened.
     """
     if data is not None:
-        return sources.open_source(data, results)
+        return sources.open_source(data, notes_folder(results))
     for manifest in manifests:
         entry = manifest.data
         if entry.source == CLOSED_LOOP and is_run(results / manifest.run):
@@ -110,7 +110,7 @@ def data_behind(manifests: Sequence[Manifest], results: Path, data: str | None =
         if spec is None:
             continue
         try:
-            return sources.open_source(spec, results)
+            return sources.open_source(spec, notes_folder(results))
         except UserError as error:  # scores do not need it
             log.info("the data noted for %s cannot be opened: %s", manifest.run, error)
     return None

@@ -12,7 +12,7 @@ from lightemma.data.base import FrameSource
 from lightemma.errors import UserError
 from lightemma.evaluation.comparison import Choices, Comparison, compare_runs
 from lightemma.evaluation.scores import RunScores, load_scores
-from lightemma.run_folder.store import find_runs
+from lightemma.run_folder.places import find_runs
 
 
 def load_and_compare(

@@ -43,14 +43,20 @@ def recall_source(results: Path, source: str, name: str, version: str, frame_set
     """What ``--data`` was for this data when a run under ``results`` was driven; None if it was not noted.
 
     Args:
-        results: folder of runs.
+        results: folder of runs: of all, or of those over this data.
         source: with ``name`` and ``version``, what the data calls itself.
         name: see ``source``.
         version: see ``source``.
         frame_set: digest of the run's frames; where none was noted for these, what the data calls itself decides.
     """
-    known = _read(results)
+    known = _read(notes_folder(results))
     return next((known[key] for key in _keys(source, name, version, frame_set) if key in known), None)
+
+
+def notes_folder(results: Path) -> Path:
+    """The folder that has the notes about data for a folder of runs: itself, or the one above where the runs lie by data."""
+    above = results.resolve().parent
+    return above if not (results / INDEX_FOLDER).is_dir() and (above / INDEX_FOLDER).is_dir() else results
 
 
 def _keys(source: str, name: str, version: str, frame_set: str) -> list[str]:

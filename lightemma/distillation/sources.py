@@ -27,6 +27,7 @@ from lightemma.label_rows import FACTS, Explanation, FactsRow, read_rows
 from lightemma.protocol import LIGHTEMMA, Protocol
 from lightemma.run_folder.manifest import Manifest
 from lightemma.run_folder.records import FrameRecord, LabelRecord, Pair, WordsRecord
+from lightemma.run_folder.places import find_run
 from lightemma.run_folder.store import is_run, read_frames, read_manifest
 
 #: File of a data set that ``lightemma simulate data`` wrote.
@@ -62,6 +63,7 @@ class Cases:
         Raises:
             UserError: if a place is neither, or damaged.
         """
+        places = [place if (place / SIMULATED).is_file() else find_run(place) or place for place in places]
         wrong = [place for place in places if not (place / SIMULATED).is_file() and not is_run(place)]
         if wrong:
             raise UserError(

@@ -139,7 +139,7 @@ def estimate_runs(session: Session[FramesOfSource], at: datetime) -> list[RunEst
         at: the day whose prices are used.
     """
     asking = [job for job in session.jobs if job.backends]
-    finished = {job.name: read_outcomes(session.results / job.name) for job in asking}
+    finished = {job.name: read_outcomes(session.folder(job)) for job in asking}
     left = dict.fromkeys(finished, 0)
     every = math.ceil(session.work.size / _SAMPLED_FRAMES)
     sample: list[Frame] = []

@@ -70,7 +70,7 @@ def estimate_probes(session: Session[ProbedWork], at: datetime) -> list[RunEstim
         if not job.backends:
             continue
         changed = session.work.sets[job.name]
-        finished = read_outcomes(session.results / job.name)
+        finished = read_outcomes(session.folder(job))
         left = sum(is_call_error(finished.get(frame.sample_token, "call:")) for frame in changed.frames)
         found += estimate_probe(job, changed.probe, changed.frames, left, session.work.benchmark.pictures.policy(), at)
     return found

@@ -24,6 +24,11 @@ from lightemma.run_folder.records import MAIN
 #: 3: packed prompts, packed frames.
 FORMAT = 3
 
+#: ``DataEntry.source`` of closed-loop runs: their frames are the decisions, and ``frame_set`` is over their episodes.
+CLOSED_LOOP = "closed-loop"
+#: What :meth:`Manifest.differences` calls other frames.
+FRAME_SET = "frames"
+
 #: Packages that can change the numbers of every run.
 _PACKAGES = ("lightemma", "numpy", "pillow")
 
@@ -223,7 +228,7 @@ class Manifest(msgspec.Struct, frozen=True):
         pairs: list[tuple[str, Any, Any]] = [
             ("protocol", self.protocol, other.protocol),
             ("data", (self.data.source, self.data.name, self.data.version), _data(other)),
-            ("frames", self.data.frame_set, other.data.frame_set),
+            (FRAME_SET, self.data.frame_set, other.data.frame_set),
             ("planner", self.planner, other.planner),
             ("parser", self.parser, other.parser),
             ("prompts", self.prompts and self.prompts.sha256, other.prompts and other.prompts.sha256),

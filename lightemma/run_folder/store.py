@@ -6,7 +6,7 @@ import gzip
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -15,7 +15,8 @@ import msgspec
 
 from lightemma.errors import UserError
 from lightemma.files import draft_of, lines_of, open_lines, private_file, private_folder, read_whole, write_whole
-from lightemma.run_folder.manifest import FORMAT, Manifest
+from lightemma.run_folder.growth import grown
+from lightemma.run_folder.manifest import FORMAT, FRAME_SET, Manifest
 from lightemma.run_folder.packed_prompts import PromptPacker, PromptsDamagedError, unpack_prompts
 from lightemma.run_folder.records import FrameNumbers, FrameRecord
 
@@ -53,29 +54,6 @@ def check_run_name(name: str) -> None:
             f"A run cannot be called {name!r}, since its folder is; give a `name` without slashes that starts with no dot.",
             "name",
         )
-
-
-def find_runs(paths: Iterable[Path]) -> list[Path]:
-    """Run folders among ``paths``: a run itself, or the runs directly inside a results folder; plain files are ignored.
-
-    Raises:
-        UserError: if a path does not exist or holds no run.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if is_run(path):
-            found.append(path)
-        elif path.is_dir():
-            inside = sorted(child for child in path.iterdir() if is_run(child))
-            if not inside:
-                raise UserError(f"'{path}' is no run and holds none; a run is a folder with a {MANIFEST} in it.")
-            found.extend(inside)
-        elif not path.exists():
-            raise UserError(f"There is no run '{path}'; make one with `lightemma run` or `lightemma import`.")
-    if not found:
-        raise UserError("No run was given; name one or more folders under results/.")
-    unique = list(dict.fromkeys(folder.resolve() for folder in found))
-    return unique
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -238,17 +216,26 @@ class RunWriter:
     Args:
         folder: the run's folder; made if missing.
         manifest: what the run is. An existing run is resumed if its manifest says the same, and is refused otherwise.
+        names: sample tokens, or names of episodes, that the run is to cover; with them, an existing run over fewer of them
+            grows, and one over more stays as it is. None refuses an existing run over others.
+        recorded: what the run has of these; its frames if None.
 
     Raises:
         UserError: if the folder cannot be written or holds another run.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Manifest,
+        names: Collection[str] | None = None,
+        recorded: Collection[str] | None = None,
+    ) -> None:
         self.folder = folder
         try:
             private_folder(folder)
             if is_run(folder):
-                manifest = self._go_on(manifest)
+                manifest = self._go_on(manifest, names, recorded)
             write_manifest(folder, manifest)
             _unpack_frames(folder)
             self._mend()
@@ -263,9 +250,19 @@ class RunWriter:
         self.manifest = manifest
         self._packer = PromptPacker(folder)
 
-    def _go_on(self, manifest: Manifest) -> Manifest:
+    def _go_on(self, manifest: Manifest, names: Collection[str] | None, recorded: Collection[str] | None) -> Manifest:
         existing = read_manifest(self.folder)
         differs = existing.differences(manifest)
+        if differs == [FRAME_SET] and names is not None and existing.stopping is None:
+            have = read_outcomes(self.folder) if recorded is None else recorded
+            covered = grown(existing.data, manifest.data, have, names)
+            if covered is None:
+                raise UserError(
+                    f"'{self.folder}' holds a run with other frames ({len(set(have) & set(names))} of its {len(have)} are among "
+                    f"the {len(names)} of this command); give this run its own name with `name`, or remove that folder.",
+                    "name",
+                )
+            manifest, differs = msgspec.structs.replace(manifest, data=covered), []
         if differs:
             raise UserError(
                 f"'{self.folder}' holds a run with other {' and '.join(differs)}; give this run its own name with `name`, or "

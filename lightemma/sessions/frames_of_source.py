@@ -24,6 +24,7 @@ from lightemma.evaluation.until_decided import UntilDecided, sentence
 from lightemma.frame import Frame
 from lightemma.protocol import Protocol, protocol_named
 from lightemma.run_folder.manifest import DataEntry, Manifest, frame_set_digest
+from lightemma.run_folder.places import data_folder
 from lightemma.run_folder.store import RunWriter, read_numbers
 from lightemma.sessions.batch import BatchCollector, BatchRun
 from lightemma.sessions.benchmark import Benchmark
@@ -121,8 +122,8 @@ class FramesOfSource:
         return run_manifest(job, prices, data, self.protocol, benchmark.parser, images, self.source.packages)
 
     def open_writer(self, folder: Path, manifest: Manifest) -> RunWriter:
-        """Opens a new or an existing run folder."""
-        return RunWriter(folder, manifest)
+        """Opens a new or an existing run folder; a run over fewer of these frames grows."""
+        return RunWriter(folder, manifest, self.chosen.tokens)
 
     def opened(self) -> AbstractContextManager[object]:
         """Does nothing: frames need no open resources."""
@@ -150,11 +151,20 @@ class FramesOfSource:
                 return run.outcome(self.size, 0, 0, 0)
         views = self.views(run.job)
         if until is None:
-            return await drive_frames(self.frames_for(run.job), self.size, run, calls, self.protocol, views)
+            return await drive_frames(
+                self.frames_for(run.job), self.size, run, calls, self.protocol, views, names=self.chosen.tokens
+            )
         until.add_all(read_numbers(run.writer.folder))
         try:
             outcome = await drive_frames(
-                self.frames_for(run.job, until.order), self.size, run, calls, self.protocol, views, until
+                self.frames_for(run.job, until.order),
+                self.size,
+                run,
+                calls,
+                self.protocol,
+                views,
+                until,
+                names=self.chosen.tokens,
             )
         finally:
             run.writer.manifest = msgspec.structs.replace(run.writer.manifest, stopping=until.entry)
@@ -177,6 +187,8 @@ def open_runs(
     results: Path,
     source: FrameSource | None = None,
     backends: BackendMaker = make_backend,
+    *,
+    by_data: bool = False,
 ) -> Session[FramesOfSource]:
     """The runs of a benchmark over recorded frames.
 
@@ -185,6 +197,7 @@ def open_runs(
         results: folder of runs.
         source: the frames, if already open.
         backends: makes the backend of a model's name.
+        by_data: puts the runs into a folder for their data, inside ``results``.
 
     Raises:
         UserError: if an error is found before the first call.
@@ -209,4 +222,6 @@ def open_runs(
     work.until()  # too few scenes are found before a folder is made
     for job in jobs:
         work.views(job).check(next(work.frames()))
-    return Session(work, jobs, results, benchmark.concurrency)
+    info = source.info
+    data = data_folder(info.source, info.name, info.version) if by_data else ""
+    return Session(work, jobs, results, benchmark.concurrency, data=data)

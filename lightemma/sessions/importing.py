@@ -32,10 +32,13 @@ from lightemma.run_folder.manifest import (
     python_version,
 )
 from lightemma.run_folder.records import MAIN, STAGES, FrameRecord, is_call_error
+from lightemma.run_folder.places import data_folder, run_place
 from lightemma.run_folder.store import RunWriter, check_run_name, is_run, pack_frames, read_manifest, read_outcomes
 
 
-def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str | None = None) -> Path:
+def import_archive(
+    path: Path, results: Path, tier: Tier = "strict", name: str | None = None, *, by_data: bool = False
+) -> Path:
     """Writes one published archive as a run.
 
     Args:
@@ -43,6 +46,7 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
         results: folder of runs.
         tier: how the recorded answers are read.
         name: the run's name; the archive's by default.
+        by_data: puts the run into the folder ``published`` inside ``results``.
 
     Returns:
         The run's folder. If it already holds this import, nothing is done; an interrupted import is completed.
@@ -92,7 +96,7 @@ def import_archive(path: Path, results: Path, tier: Tier = "strict", name: str |
         python=python_version(),
         started=now(),
     )
-    folder = results / run
+    folder = run_place(results, data_folder("published", archive.name) if by_data else "", run)
     if not _missing(folder, manifest, records) and _is_finished(folder):
         return folder
     with RunLock(folder):

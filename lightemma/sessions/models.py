@@ -14,7 +14,8 @@ from lightemma.data.published import PublishedArchive
 from lightemma.errors import UserError
 from lightemma.run_folder.manifest import ModelEntry
 from lightemma.run_folder.records import STAGES, AnswerRecord, CallRecord, is_call_error
-from lightemma.run_folder.store import is_run, read_frames, read_manifest
+from lightemma.run_folder.places import find_run
+from lightemma.run_folder.store import read_frames, read_manifest
 
 
 def make_backend(spec: str, **changes: Any) -> Backend:
@@ -56,7 +57,9 @@ def model_entry(backend: Backend, price: ResolvedPrice | None = None) -> ModelEn
 def _replay(place: Path) -> ReplayBackend:
     """A recording: ``ARCHIVE``, ``RUN``, or ``RUN#ROLE`` of a run with several models."""
     path, role = _recording_place(place)
-    if is_run(path):
+    run = find_run(path)
+    if run is not None:
+        path = run
         manifest = read_manifest(path)
         entry, passed_on = manifest.model, manifest.imported is not None
         if entry is None:

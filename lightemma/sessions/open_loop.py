@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -40,6 +40,7 @@ async def drive_frames(
     views: Views,
     until: UntilDecided | None = None,
     amounts: Mapping[str, float] | None = None,
+    names: Collection[str] | None = None,
 ) -> RunOutcome:
     """Drives a run over ``frames`` concurrently; the calls of one frame keep the planner's order.
 
@@ -54,6 +55,7 @@ async def drive_frames(
         views: loads what is shown of a frame.
         until: ends the run once it is decided; it has the frames of earlier sessions.
         amounts: by how much a probe changed each frame, by sample token, for the records.
+        names: sample tokens of the frames; others that the run has are not counted. None counts all.
 
     Raises:
         UserError: if the run cannot continue (a wrong key, an unknown model, pictures or a planner that fail on all of
@@ -61,7 +63,8 @@ async def drive_frames(
     """
     driver = _FrameDriver(run, PlannerRunner(run.job.planner, calls), protocol, views, amounts or {}, until)
     finished = read_outcomes(run.writer.folder)
-    kept = sum(not is_call_error(outcome) for outcome in finished.values())
+    counted = set(finished).intersection(names) if names is not None else finished
+    kept = sum(not is_call_error(finished[token]) for token in counted)
     run.monitor.kept = kept
     todo: Iterator[Frame] = (frame for frame in frames if is_call_error(finished.get(frame.sample_token, "call:")))
     if until is not None:

@@ -21,7 +21,8 @@ from lightemma.probes.base import Probe, SpeedReader, Untouched
 from lightemma.protocol import protocol_named
 from lightemma.run_folder.manifest import Manifest, distributions_of, frame_set_digest, package_versions
 from lightemma.run_folder.probe_entry import ProbeEntry
-from lightemma.run_folder.store import check_run_name
+from lightemma.run_folder.places import folder_of
+from lightemma.run_folder.store import RunWriter, check_run_name
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import FramesOfSource
 from lightemma.sessions.jobs import Job, make_jobs
@@ -80,6 +81,11 @@ class ProbedWork(FramesOfSource):
             packages=manifest.packages | more,
         )
 
+    def open_writer(self, folder: Path, manifest: Manifest) -> RunWriter:
+        """Opens a new or an existing run folder; a probe's run over fewer frames grows."""
+        changed = self.sets[manifest.run]
+        return RunWriter(folder, manifest, [frame.sample_token for frame in changed.frames])
+
     async def drive(self, run: Run) -> RunOutcome:
         """Drives one probe over the frames that are not finished yet.
 
@@ -92,7 +98,8 @@ class ProbedWork(FramesOfSource):
         calls, views = changed.calls(run.calls), self.views(run.job)
         # A command is made from the future as the probe left it, so that a mirrored drive has a mirrored command.
         frames = map(with_command, changed.frames) if run.job.planner.needs().command else changed.frames
-        return await drive_frames(frames, total, run, calls, self.protocol, views, amounts=changed.amounts)
+        names = [frame.sample_token for frame in changed.frames]
+        return await drive_frames(frames, total, run, calls, self.protocol, views, amounts=changed.amounts, names=names)
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,7 @@ def open_probes(
     source: FrameSource | None = None,
     backends: BackendMaker = make_backend,
     speed_word: SpeedReader = lambda text: "unclear",
+    by_data: bool = False,
 ) -> Probing:
     """The runs of some probes of one run.
 
@@ -130,6 +138,7 @@ def open_probes(
         source: the frames, if already open.
         backends: makes the backend of a model's name; all runs share one of each.
         speed_word: reads what a text says about speed.
+        by_data: puts the runs into a folder for their data, inside ``results``.
 
     Raises:
         UserError: if an error is found before the first call.
@@ -172,7 +181,8 @@ def open_probes(
         jobs.append(replace(made, name=name))
         sets[name] = changed
     work = ProbedWork(benchmark, source, protocol, chosen, of=target.manifest.run, sets=sets)
-    return Probing(Session(work, jobs, results, benchmark.concurrency), left_out)
+    data = folder_of(work.manifest(job, dict.fromkeys(job.backends)).data) if by_data else ""
+    return Probing(Session(work, jobs, results, benchmark.concurrency, data=data), left_out)
 
 
 def run_name(of: str, probe: Probe, stride: int) -> str:

@@ -33,6 +33,7 @@ from lightemma.calls.prices import ResolvedPrice, resolve_price
 from lightemma.errors import UserError
 from lightemma.run_folder.lock import RunLock
 from lightemma.run_folder.manifest import Manifest, now
+from lightemma.run_folder.places import run_place
 from lightemma.run_folder.records import FrameRecord
 from lightemma.run_folder.store import RunWriter, count_calls
 from lightemma.serving.pool import ServerPool
@@ -275,7 +276,9 @@ class Session(Generic[W]):
     Attributes:
         work: the frames or episodes that they drive.
         jobs: the runs.
-        results: folder of runs.
+        results: folder of results: of what the runs share, and of the runs.
+        data: name of the folder inside ``results`` for the runs over these data, see ``run_folder/places.py``; an empty string
+            puts them directly into ``results``.
         concurrency: concurrent calls of each provider (for a planner without models: frames or episodes); None adapts.
         check: is given a model before its first call that the cache does not answer; raises UserError if it cannot be asked.
     """
@@ -285,6 +288,15 @@ class Session(Generic[W]):
     results: Path
     concurrency: int | None = None
     check: Callable[[ModelConfig], None] | None = None
+    data: str = ""
+
+    def folder(self, job: Job) -> Path:
+        """Where a run is, or will be.
+
+        Raises:
+            UserError: if the manifest of a run that is there is broken.
+        """
+        return run_place(self.results, self.data, job.name)
 
     def run(
         self, spending: Spending | None = None, watch: Watch | None = None, progress: Progress | None = None
@@ -332,13 +344,12 @@ class Session(Generic[W]):
                 shared.cache = stack.enter_context(ResponseCache(self.results / CACHE_FILE))
                 self._say_unused(shared.cache)
             stack.enter_context(cancelling_on_interrupt(shared.cancellation))
-            for job in self.jobs:
-                stack.enter_context(RunLock(self.results / job.name))
+            folders = {job.name: self.folder(job) for job in self.jobs}
+            for folder in folders.values():
+                stack.enter_context(RunLock(folder))
             # All folders are opened before the first call: a folder with another run is refused before money is spent.
             writers = [
-                stack.enter_context(
-                    self.work.open_writer(self.results / job.name, self.work.manifest(job, prices[job.name]))
-                )
+                stack.enter_context(self.work.open_writer(folders[job.name], self.work.manifest(job, prices[job.name])))
                 for job in self.jobs
             ]
             stack.enter_context(self.work.opened())
@@ -346,7 +357,7 @@ class Session(Generic[W]):
             stack.push_async_callback(servers.aclose)
             for job in self.jobs:
                 for backend in job.models:
-                    backend.prepare_run(self.results / job.name, servers)
+                    backend.prepare_run(folders[job.name], servers)
             runs = [
                 shared.start(job, writer, prices[job.name], self.work, spending, progress)
                 for job, writer in zip(self.jobs, writers, strict=True)

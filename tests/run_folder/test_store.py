@@ -12,7 +12,8 @@ import pytest
 from lightemma.errors import UserError
 from lightemma.protocol import protocol_named
 from lightemma.run_folder.manifest import FORMAT, Manifest, ModelEntry, PromptsEntry, frame_set_digest
-from lightemma.run_folder.store import RunWriter, find_runs, read_frames, read_manifest, read_numbers, write_manifest
+from lightemma.run_folder.places import find_runs
+from lightemma.run_folder.store import RunWriter, read_frames, read_manifest, read_numbers, write_manifest
 from tests.conftest import make_frames, make_manifest, make_record, steady, steady_run
 
 FRAMES = make_frames()
