@@ -26,6 +26,7 @@ from lightemma.cli import (
     prompts,
     report,
     run,
+    runs,
     serve,
     show_frame,
     simulate,
@@ -65,6 +66,7 @@ def _options(
 app.command("demo")(demo.demo)
 app.command("run", cls=GroupedCommand)(run.run)
 app.command("probe", cls=GroupedCommand)(probe.probe)
+app.command("runs")(runs.runs)
 app.command("import")(import_archives.import_archives)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)

@@ -14,6 +14,7 @@ from lightemma.cli.output import echo
 def compare(
     runs: options.Runs,
     out: Annotated[Path, typer.Option(help="Folder for the tables (.csv, .md, .tex).")],
+    group: options.GroupOption = None,
     data: options.DataOption = None,
     convention: options.ConventionOption = "lightemma",
     parser: options.ParserOption = None,
@@ -29,16 +30,16 @@ def compare(
 ) -> None:
     """Compare runs over the same frames: scores, differences with scene-clustered intervals, errors, strata.
 
-    Closed-loop runs are compared with each other only, over their episodes.
+    Of the runs in a folder, those that can be compared are: the largest group, or --group. Closed-loop runs are compared with
+    each other only, over their episodes, and have their own tables.
     """
-    from lightemma.closed_loop.records import SOURCE
-    from lightemma.run_folder.places import find_runs
-    from lightemma.run_folder.store import read_manifest
+    from lightemma.cli.drive import write_driving_tables
+    from lightemma.comparing.groups import choose_group
 
-    folders = find_runs(runs)
-    if all(read_manifest(folder).data.source == SOURCE for folder in folders):
-        from lightemma.cli.drive import write_driving_tables
-
+    chosen = choose_group(runs, group, shared_frames=shared_frames)
+    for note in chosen.notes:
+        echo(note, err=True)
+    if all(run.closed for run in chosen.group.runs):
         given = {
             "--data": data,
             "--convention": convention != "lightemma",
@@ -54,14 +55,15 @@ def compare(
         without_effect = ", ".join(option for option, value in given.items() if value)
         if without_effect:
             echo(f"Closed-loop runs are compared over their episodes; {without_effect} has no effect.", err=True)
-        write_driving_tables(folders, out)
+        others = [folder for one in chosen.closed if one is not chosen.group for folder in one.folders]
+        write_driving_tables([*chosen.group.folders, *others], out)
         return
     from lightemma.cli.show import show_notes, show_summary
     from lightemma.comparing.load import load_and_compare
     from lightemma.evaluation.tables.files import write_tables
 
     comparison = load_and_compare(
-        folders,
+        chosen.group.folders,
         data=data,
         parser=parser,
         **options.choices(
@@ -78,6 +80,8 @@ def compare(
     show_summary(comparison)
     show_notes(comparison)
     echo(f"Tables: {out}")
+    if chosen.closed:
+        write_driving_tables([folder for one in chosen.closed for folder in one.folders], out / "closed-loop")
     if figures:
         from lightemma.report.figures import write_figures
 

@@ -50,20 +50,33 @@ def drive(
     raise typer.Exit(exit_status(outcomes))
 
 
+#: What a narrow terminal leaves out of the main table, the first one first.
+_DROPPED = (
+    "wrong side",
+    "no answer",
+    "off road",
+    "stuck or late",
+    "red light",
+    "progress",
+    "episodes",
+    "at-fault collision",
+)
+
+
 def write_driving_tables(folders: Sequence[Path], out: Path) -> None:
-    """Writes the tables of closed-loop runs, and prints the main one; those of each world apart."""
+    """Writes the tables of closed-loop runs, and prints the main one; those of each world and its rules apart."""
     from lightemma.closed_loop.results import agreement_of, results_of
-    from lightemma.closed_loop.study import by_world, load_driven
+    from lightemma.closed_loop.study import by_rules, by_world, load_driven
     from lightemma.evaluation.tables.files import write_tables
 
     runs = [load_driven(folder) for folder in folders]
-    worlds = by_world(runs)
+    worlds = by_rules(runs)
     places = dict.fromkeys(worlds, out) if len(worlds) == 1 else places_of_worlds(list(worlds), out)
     if len(worlds) > 1:
-        names = ", ".join(worlds)
+        names = "; ".join(worlds)
         echo(
-            f"These runs were driven in {len(worlds)} worlds ({names}), whose scores are never compared; each has "
-            "tables of its own.",
+            f"These runs were driven in {len(worlds)} worlds, or by other rules ({names}), whose scores are never compared; "
+            "each has its own tables.",
             err=True,
         )
     for name, its in worlds.items():
@@ -71,7 +84,7 @@ def write_driving_tables(folders: Sequence[Path], out: Path) -> None:
         write_tables(results, places[name])
         show_driving(results)
         echo(f"Tables: {places[name]}")
-    if len(worlds) > 1:
+    if len(by_world(runs)) > 1:
         agreement = agreement_of(runs)
         write_tables(agreement, out)
         show_agreement(agreement)
@@ -138,7 +151,7 @@ def show_driving(results: ClosedLoopResults) -> None:
                 "no answer": _share(row.answers_missing_rate, 1),
             }
         )
-    show(rows, main.caption)
+    show(rows, main.caption, dropped=(*_DROPPED, *eyes, "success"))
 
 
 def _difference(row: Any, name: str) -> str:

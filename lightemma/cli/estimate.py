@@ -66,7 +66,11 @@ def _show(runs: Sequence[RunEstimate], title: str, max_cost: float | None, card:
         }
         for run in runs
     ]
-    show(rows, title)
+    show(
+        rows,
+        title,
+        dropped=("in / call", "out / call", "output tokens", "input tokens", "frames left", "$ by batch", "calls"),
+    )
     known = [run for run in runs if run.usd is not None]
     if known:
         online = sum(run.usd or 0.0 for run in known)

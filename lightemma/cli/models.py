@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Columns of numbers; all others are text.
 _NUMBERS = {"context", "$/M in", "$/M out"}
+#: What a narrow terminal leaves out, the first one first; never the name and what is missing.
+_DROPPED = ("released", "context", "gpus", "model", "provider", "retires", "$/M out", "$/M in")
 
 
 def models(
@@ -56,7 +58,12 @@ def _list_providers() -> None:
                 "key": facts.key_variable or "",
             }
         )
-    show(rows, "Providers, named by `provider:` in a model's YAML.", text_columns=set(rows[0]))
+    show(
+        rows,
+        "Providers, named by `provider:` in a model's YAML.",
+        text_columns=set(rows[0]),
+        dropped=("packages", "key", "models"),
+    )
     echo("`lightemma models --provider NAME` prints one in full, with its options.")
 
 
@@ -116,7 +123,7 @@ def _list(now: datetime) -> None:
         )
     if rows:
         title = f"Models; prices of {now.date()} by {table_version()} or the model's YAML."
-        show(rows, title, text_columns=set(rows[0]) - _NUMBERS)
+        show(rows, title, text_columns=set(rows[0]) - _NUMBERS, dropped=_DROPPED)
     else:
         echo("There is no configs/models here.")
     for finding in wrong:

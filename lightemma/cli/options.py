@@ -123,6 +123,15 @@ ParserOption = Annotated[
 SharedFrames = Annotated[
     bool, typer.Option("--shared-frames", help="Compare only the frames that all runs share, instead of refusing.")
 ]
+GroupOption = Annotated[
+    str | None,
+    typer.Option(
+        "--group",
+        help="Which runs of a folder, where not all can be compared: a group's name or number (`lightemma runs` lists them); "
+        "the largest if left out.",
+        show_default=False,
+    ),
+]
 Resamples = Annotated[int, typer.Option(help="Draws of scenes, for boot_low, boot_high and share_best.", min=100)]
 Seed = Annotated[int, typer.Option(help="Seed of the draws.")]
 MoreTables = Annotated[

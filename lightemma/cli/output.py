@@ -38,7 +38,12 @@ def cell(text: str) -> str:
     """Text for a cell, a title or a sentence that ``rich`` prints: harmless, in one line, without markup."""
     from rich.markup import escape
 
-    return escape(one_line(starred(text)))
+    return escape(plain(text))
+
+
+def plain(text: str) -> str:
+    """Text of others in one harmless line."""
+    return one_line(starred(text))
 
 
 def console() -> Console:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from lightemma.run_folder.records import FrameNumbers
 
+#: Runs without a frame that are named one by one.
+_NAMED = 3
+
 app = typer.Typer(help="Draw one frame, or all charts of a comparison.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -43,11 +46,13 @@ def frame(
         check_format(out)
     folders = find_runs(runs)
     manifests = [read_manifest(folder) for folder in folders]
-    _check_names([manifest.run for manifest in manifests])
     records = _records_of(sample, [read_numbers(folder) for folder in folders], [m.run for m in manifests])
-    first = next(record for record in records if record is not None)
-    context = open_context(data, folders[0], manifests[0])
-    view, note = frame_view(first, context, Protocol(**manifests[0].protocol))
+    drove = [place for place, record in enumerate(records) if record is not None]
+    _check_names([manifests[place].run for place in drove])
+    first = records[drove[0]]
+    assert first is not None
+    context = open_context(data, folders[drove[0]], manifests[drove[0]])
+    view, note = frame_view(first, context, Protocol(**manifests[drove[0]].protocol))
     if note:
         echo(note, err=True)
     plans = [
@@ -65,6 +70,7 @@ def frame(
 def charts(
     runs: options.Runs,
     out: Annotated[Path, typer.Option(help="Folder for the figures.")],
+    group: options.GroupOption = None,
     data: options.DataOption = None,
     convention: options.ConventionOption = "lightemma",
     parser: options.ParserOption = None,
@@ -74,6 +80,7 @@ def charts(
     seed: options.Seed = 20_250_501,
 ) -> None:
     """Draw every chart of a comparison: differences, horizons, distributions, calibration, strata, outcomes, costs."""
+    from lightemma.comparing.groups import choose_group
     from lightemma.comparing.load import load_and_compare
     from lightemma.report.figures import write_figures
     from lightemma.report.figures.writing import check_format
@@ -81,8 +88,11 @@ def charts(
     kinds = [kind.strip().lower() for kind in formats.split(",") if kind.strip()]
     for kind in kinds:
         check_format(Path(f"figure.{kind}"))
+    chosen = choose_group(runs, group, shared_frames=shared_frames)
+    for note in chosen.notes:
+        echo(note, err=True)
     comparison = load_and_compare(
-        runs,
+        chosen.group.folders,
         data=data,
         parser=parser,
         **options.choices(convention, shared_frames=shared_frames, resamples=resamples, seed=seed),
@@ -112,8 +122,11 @@ def _records_of(sample: str, runs: Sequence[Sequence[FrameNumbers]], names: Sequ
             raise UserError(f"Scene '{scene}' has no frame '{index}'; give one of 0 to {count}.")
         tokens = {record.sample_token for run in runs for record in run}
         raise UserError(f"No run has a frame with the sample token '{sample}'; {near_names(sample, tokens)}")
-    for name, record in zip(names, found, strict=True):
-        if record is None:
+    missing = [name for name, record in zip(names, found, strict=True) if record is None]
+    if len(missing) > _NAMED:
+        echo(f"{len(missing)} of {len(found)} runs did not drive this frame and are left out.", err=True)
+    else:
+        for name in missing:
             echo(one_line(f"{name} did not drive this frame and is left out."), err=True)
     return found
 

@@ -251,7 +251,12 @@ def _show(folders: Sequence[Path], tables: Path, benchmark: Benchmark) -> None:
     built = comparison.tables["probes"]
     rows = [_on_terminal(row) for row in built.cells()]
     if rows:
-        show(rows, built.caption, ("probe", "part", "unit", "verdict"))
+        show(
+            rows,
+            built.caption,
+            ("probe", "part", "unit", "verdict"),
+            ("no_plan", "unchanged", "tolerance", "unit", "frames", "expected", "effect", "part"),
+        )
     echo(f"Tables: {tables}")
 
 

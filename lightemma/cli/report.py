@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def report(
     runs: options.Runs,
     out: Annotated[Path, typer.Option(help="The page (.html); large reports get a folder of data next to it.")],
+    group: options.GroupOption = None,
     data: options.DataOption = None,
     title: Annotated[str | None, typer.Option(help="Title of the page.")] = None,
     convention: options.ConventionOption = "lightemma",
@@ -34,14 +35,18 @@ def report(
 ) -> None:
     """Write runs as one self-contained HTML page: result, tables, charts, and a browser of frames with prompts and answers."""
     from lightemma.cli.show import show_notes
+    from lightemma.comparing.groups import choose_group
     from lightemma.comparing.load import load_and_compare
     from lightemma.errors import UserError
     from lightemma.report.page import write_report
 
     if out.suffix.lower() not in {".html", ".htm"}:
         raise UserError(f"--out is '{out}', which is not a page; give a file that ends in .html.")
+    chosen = choose_group(runs, group, shared_frames=shared_frames)
+    for note in chosen.notes:
+        echo(note, err=True)
     comparison = load_and_compare(
-        runs,
+        chosen.group.folders,
         data=data,
         parser=parser,
         **options.choices(

@@ -6,7 +6,8 @@ import math
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lightemma.cli.output import cell, console
+from lightemma.cli.output import cell, console, plain
+from lightemma.cli.width import GAP, fitting, terminal_width, wrapped
 
 if TYPE_CHECKING:
     from lightemma.evaluation.comparison import Comparison
@@ -17,8 +18,22 @@ TEXT_COLUMNS = ("run", "inputs", "convention")
 #: The mark of what the tables call significant, on terminal, page and figures.
 SIGNIFICANT = "*"
 
-#: Columns that fit on a terminal; the CSV has all.
+#: Columns of the summary that are shown; the CSV has all.
 _COLUMNS = ("run", "inputs", "frames", "ok_frames", "l2_1s", "l2_2s", "l2_3s", "l2_avg", "fde", "miss_rate_2m")
+
+#: What a narrow terminal leaves out of the summary, the first one first; never the run's name and its average L2.
+_DROPPED = (
+    "fde",
+    "miss_rate_2m",
+    "frames",
+    "inputs",
+    "ok_frames",
+    "l2_1s",
+    "l2_2s",
+    "not_ok",
+    "l2_3s",
+    "vs constant-action [95 %]",
+)
 
 
 def show_summary(comparison: Comparison) -> None:
@@ -33,42 +48,75 @@ def show_summary(comparison: Comparison) -> None:
         shown = {name: row.get(name) for name in _COLUMNS} | {"ok_frames": row["frames"], "not_ok": ""}
         rows.append({**shown, "vs constant-action [95 %]": _difference({**row, "significant": ""})})
     marked = any(row["significant"] for row in summary.cells())
-    show(rows, summary.caption + (f" {SIGNIFICANT} significant (Holm over all pairs of runs)." if marked else ""))
+    show(
+        rows,
+        summary.caption + (f" {SIGNIFICANT} significant (Holm over all pairs of runs)." if marked else ""),
+        dropped=_DROPPED,
+    )
 
 
 def show_notes(comparison: Comparison) -> None:
     """Prints the main result in a sentence, and warnings about the comparison."""
+    from rich.markup import escape
+
     from lightemma.evaluation.headline import headline
 
     screen = console()
-    screen.print(f"[bold]{cell(headline(comparison).sentence)}[/bold]")
+    screen.print(f"[bold]{escape(wrapped(plain(headline(comparison).sentence)))}[/bold]")
     for sentence in comparison.warnings:
-        screen.print(f"Note: {cell(sentence)}")
+        screen.print(escape(wrapped(f"Note: {plain(sentence)}")))
 
 
-def show(rows: Sequence[dict[str, Any]], title: str, text_columns: Collection[str] = TEXT_COLUMNS) -> None:
-    """Prints rows as a table. Nothing is cut: a narrow terminal wraps the lines.
+def show(
+    rows: Sequence[dict[str, Any]],
+    title: str,
+    text_columns: Collection[str] = TEXT_COLUMNS,
+    dropped: Sequence[str] | None = None,
+) -> None:
+    """Prints rows as a table. On a terminal it fits the width: columns are left out and named; into a pipe goes all of it.
 
     Args:
         rows: column -> cell, all with the same columns.
         title: above the table.
         text_columns: columns that are aligned left.
+        dropped: columns that a narrow terminal leaves out, the first one first; all but the first two, from the right, if None.
     """
     from rich import box
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from lightemma.table_files import rounded
 
-    screen = Console(soft_wrap=True)
-    table = Table(title=cell(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="")
     columns = list(rows[0]) if rows else []
-    for name in columns:
-        table.add_column(cell(name), justify="left" if name in text_columns else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*(cell(rounded(row[name], name)) for name in columns))
-    screen.width = max(screen.width, 240)
+    cells = {name: [plain(rounded(row[name], name)) for row in rows] for name in columns}
+    widths = {name: max(map(cell_len, [plain(name), *cells[name]])) for name in columns}
+    width, screen = terminal_width(), Console(soft_wrap=True, highlight=False)
+    if width is None:
+        screen.width = max(screen.width, 240)
+        table = Table(title=cell(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="")
+        kept, first = columns, 0
+    else:
+        screen.width = width
+        screen.print(Text(wrapped(plain(title), width)))
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
+        kept, first = fitting(widths, columns[:1:-1] if dropped is None else dropped, width)
+    for name in kept:
+        narrow = bool(first) and name == columns[0] and first < widths[name]
+        table.add_column(
+            cell(name),
+            justify="left" if name in text_columns else "right",
+            no_wrap=not narrow,
+            overflow="fold",
+            width=first if narrow else None,
+        )
+    for place in range(len(rows)):
+        table.add_row(*(Text(cells[name][place]) for name in kept))
     screen.print(table)
+    if len(kept) < len(columns):
+        left_out = ", ".join(name for name in columns if name not in kept)
+        screen.print(Text(wrapped(f"Left out at {width} columns: {plain(left_out)}.", width), style="dim"))
 
 
 def _difference(row: dict[str, Any]) -> str:

@@ -19,8 +19,8 @@ def show_frame(
     import msgspec
 
     from lightemma.errors import UserError, near_names
-    from lightemma.run_folder.records import FrameRecord
     from lightemma.run_folder.places import find_runs
+    from lightemma.run_folder.records import FrameRecord
     from lightemma.run_folder.store import read_lines
 
     (folder,) = find_runs([run])[:1]

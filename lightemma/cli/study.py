@@ -13,8 +13,11 @@ from lightemma.cli.running import drive_runs, exit_status, placed_backends, why_
 from lightemma.sessions.benchmark import Benchmark, ReportSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lightemma.evaluation.comparison import Choices, Comparison
     from lightemma.report.page import ReportFiles
+    from lightemma.run_folder.manifest import DataEntry
     from lightemma.sessions.roles import BackendMaker
     from lightemma.sessions.session import RunOutcome, Session
 
@@ -77,13 +80,28 @@ def _study_frames(
     """Drives recorded frames; writes tables, figures and page."""
     from lightemma.cli.report import show_report_files
     from lightemma.cli.show import show_notes, show_summary
-    from lightemma.comparing.load import load_and_compare
+    from lightemma.comparing.joining import check_joining
+    from lightemma.comparing.load import compare_loaded
+    from lightemma.evaluation.compatibility import cut_to
+    from lightemma.evaluation.scores import load_scores
     from lightemma.sessions.frames_of_source import open_runs
 
     runs = open_runs(benchmark, session.out, backends=backends, by_data=True)
-    others = finished_runs(benchmark.report, session.out)
+    work, others = runs.work, finished_runs(benchmark.report, session.out)
+    tokens = set(work.chosen.tokens)
+    joined = check_joining(
+        [load_scores(folder) for folder in others],
+        work.manifest(runs.jobs[0], dict.fromkeys(runs.jobs[0].backends)).data,
+        work.protocol,
+        work.frames(),
+        tokens,
+        [job.name for job in runs.jobs],
+        shared_frames=choices.get("shared_only", False),
+    )
     outcomes = _driven(runs, session)
-    comparison = load_and_compare([*map(runs.folder, runs.jobs), *others], source=runs.work.source, **choices)
+    # A run may have more frames than this study: of an earlier one with a higher limit.
+    own = [(folder, cut_to(load_scores(folder), tokens)) for folder in map(runs.folder, runs.jobs)]
+    comparison = compare_loaded([*own, *zip(others, joined, strict=True)], source=work.source, **choices)
     files = write_all(comparison, folder, benchmark.report, name)
     show_summary(comparison)
     show_notes(comparison)
@@ -107,9 +125,34 @@ def _study_world(
     if note:
         echo(note, err=True)
     others = finished_runs(benchmark.report, session.out)
+    manifest = drives.work.manifest(drives.jobs[0], dict.fromkeys(drives.jobs[0].backends))
+    _check_same_rules(others, manifest.data)
     outcomes = _driven(drives, session)
     write_driving_tables([*map(drives.folder, drives.jobs), *others], folder / "tables")
     return outcomes
+
+
+def _check_same_rules(folders: Sequence[Path], data: DataEntry) -> None:
+    """Makes sure, before the first call, that finished runs can stand in the closed-loop tables.
+
+    Raises:
+        UserError: if one was driven over recorded data, or in the same world by other rules.
+    """
+    from lightemma.errors import UserError
+    from lightemma.run_folder.store import read_manifest
+
+    for folder in folders:
+        theirs = read_manifest(folder).data
+        if theirs.source != data.source:
+            raise UserError(
+                f"'{folder.name}', which the study compares too, was driven over recorded data and has no episodes; leave it "
+                "out of `also`."
+            )
+        if theirs.name == data.name and theirs.version != data.version:
+            raise UserError(
+                f"'{folder.name}', which the study compares too, was driven by other rules ({theirs.version}, here "
+                f"{data.version}); leave it out of `also`."
+            )
 
 
 def _driven(runs: Session[Any], session: options.SessionOptions) -> list[RunOutcome]:

@@ -141,6 +141,17 @@ def by_world(runs: Sequence[DrivenRun]) -> dict[str, list[DrivenRun]]:
     return found
 
 
+def by_rules(runs: Sequence[DrivenRun]) -> dict[str, list[DrivenRun]]:
+    """The runs whose scores can be compared, by what they share: the world, and the rules where one world has several."""
+    found: dict[str, list[DrivenRun]] = {}
+    for world, its in by_world(runs).items():
+        versions = list(dict.fromkeys(run.manifest.data.version for run in its))
+        for version in versions:
+            name = world if len(versions) == 1 else f"{world}, {version}"
+            found[name] = [run for run in its if run.manifest.data.version == version]
+    return found
+
+
 class DrivenTable(TableOf[DrivenStudy, R]):
     """A table of closed-loop runs."""
 

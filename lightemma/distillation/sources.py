@@ -26,8 +26,8 @@ from lightemma.kinematics import driven_back, integrate
 from lightemma.label_rows import FACTS, Explanation, FactsRow, read_rows
 from lightemma.protocol import LIGHTEMMA, Protocol
 from lightemma.run_folder.manifest import Manifest
-from lightemma.run_folder.records import FrameRecord, LabelRecord, Pair, WordsRecord
 from lightemma.run_folder.places import find_run
+from lightemma.run_folder.records import FrameRecord, LabelRecord, Pair, WordsRecord
 from lightemma.run_folder.store import is_run, read_frames, read_manifest
 
 #: File of a data set that ``lightemma simulate data`` wrote.

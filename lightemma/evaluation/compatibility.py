@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
+import msgspec
 import numpy as np
 
 from lightemma.errors import UserError
@@ -66,6 +68,24 @@ def shared_frames(runs: Sequence[RunScores]) -> list[RunScores]:
     for other in cut[1:]:
         _check_truth(cut[0], other)
     return cut
+
+
+def cut_to(run: RunScores, tokens: Collection[str]) -> RunScores:
+    """A run cut to some frames, of which it may have more, as a run over these only.
+
+    Args:
+        run: any run.
+        tokens: sample tokens of the frames.
+
+    Returns:
+        The run itself if it has no others.
+    """
+    wanted = set(tokens)
+    rows = [row for row, token in enumerate(run.tokens) if token in wanted]
+    if len(rows) == len(run.tokens) or run.manifest is None:
+        return run
+    data = msgspec.structs.replace(run.manifest.data, frames=len(wanted))
+    return replace(run.take(np.array(rows, dtype=np.int64)), manifest=msgspec.structs.replace(run.manifest, data=data))
 
 
 def check_protocol(first: RunScores, other: RunScores) -> None:

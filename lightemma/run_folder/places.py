@@ -27,7 +27,7 @@ def data_folder(source: str, name: str, version: str = "") -> str:
         version: of the data; the rules of the loop, of a world.
     """
     if source == CLOSED_LOOP:  # the name of every run says by which rules it was driven
-        parts = [name]
+        parts = [name.removeprefix("made-up ")]
     elif source == "published":  # each archive has its own name, and all are over the same frames
         parts = [source]
     elif source == "nuscenes" and version == "v1.0-demo":

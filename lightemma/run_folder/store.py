@@ -257,9 +257,10 @@ class RunWriter:
             have = read_outcomes(self.folder) if recorded is None else recorded
             covered = grown(existing.data, manifest.data, have, names)
             if covered is None:
+                among = len(set(have) & set(names))
                 raise UserError(
-                    f"'{self.folder}' holds a run with other frames ({len(set(have) & set(names))} of its {len(have)} are among "
-                    f"the {len(names)} of this command); give this run its own name with `name`, or remove that folder.",
+                    f"'{self.folder}' holds a run with other frames ({among} of its {len(have)} are among the "
+                    f"{len(names)} of this command); give this run its own name with `name`, or remove that folder.",
                     "name",
                 )
             manifest, differs = msgspec.structs.replace(manifest, data=covered), []

@@ -31,8 +31,8 @@ from lightemma.run_folder.manifest import (
     package_versions,
     python_version,
 )
-from lightemma.run_folder.records import MAIN, STAGES, FrameRecord, is_call_error
 from lightemma.run_folder.places import data_folder, run_place
+from lightemma.run_folder.records import MAIN, STAGES, FrameRecord, is_call_error
 from lightemma.run_folder.store import RunWriter, check_run_name, is_run, pack_frames, read_manifest, read_outcomes
 
 

@@ -13,8 +13,8 @@ from lightemma.calls.prices import ResolvedPrice
 from lightemma.data.published import PublishedArchive
 from lightemma.errors import UserError
 from lightemma.run_folder.manifest import ModelEntry
-from lightemma.run_folder.records import STAGES, AnswerRecord, CallRecord, is_call_error
 from lightemma.run_folder.places import find_run
+from lightemma.run_folder.records import STAGES, AnswerRecord, CallRecord, is_call_error
 from lightemma.run_folder.store import read_frames, read_manifest
 
 

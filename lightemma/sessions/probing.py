@@ -20,8 +20,8 @@ from lightemma.frame import Frame
 from lightemma.probes.base import Probe, SpeedReader, Untouched
 from lightemma.protocol import protocol_named
 from lightemma.run_folder.manifest import Manifest, distributions_of, frame_set_digest, package_versions
-from lightemma.run_folder.probe_entry import ProbeEntry
 from lightemma.run_folder.places import folder_of
+from lightemma.run_folder.probe_entry import ProbeEntry
 from lightemma.run_folder.store import RunWriter, check_run_name
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import FramesOfSource
