@@ -22,8 +22,8 @@ from lightemma.kinematics import hold_last_action, integrate
 from lightemma.protocol import LIGHTEMMA
 from lightemma.report.page import write_report
 from lightemma.run_folder.manifest import DataEntry, Manifest, ModelEntry, PlannerEntry, frame_set_digest
-from lightemma.run_folder.records import CallRecord, FrameRecord, Usage
 from lightemma.run_folder.places import find_runs
+from lightemma.run_folder.records import CallRecord, FrameRecord, Usage
 from lightemma.run_folder.store import RunWriter
 
 RUNS, SCENES, FRAMES_PER_SCENE = 9, 150, 26

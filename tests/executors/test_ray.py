@@ -21,8 +21,8 @@ from lightemma.errors import UserError
 from lightemma.executors import BackendMaker, choose_executor, placing
 from lightemma.executors.replicated import ReplicatedBackend
 from lightemma.frame import EgoHistory
-from lightemma.run_folder.records import STAGES, FrameRecord
 from lightemma.run_folder.places import find_runs
+from lightemma.run_folder.records import STAGES, FrameRecord
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import FramesOfSource, open_runs
