@@ -46,7 +46,7 @@ def test_an_address_without_a_server_is_named_before_the_first_call(place, cli):
     pytest.importorskip("openai")
     message = sentence(cli, *RUN, "--model", model(place, limits={"attempts": 1}))
     assert "server at 127.0.0.1:9 is not up" in message
-    assert not (place / "out" / "mine" / "frames.jsonl").exists() or not read_frames(place / "out" / "mine")
+    assert not (place / "out" / "nuscenes-v1.0-tiny" / "mine" / "frames.jsonl").exists() or not read_frames(place / "out" / "nuscenes-v1.0-tiny" / "mine")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def picture_of(kind: str) -> bytes:
 )
 def test_a_picture_that_cannot_be_sent_is_found_before_the_first_call(place, cli, kind, complaint):  # noqa: F811
     assert cli(*RUN, *SEES.split(), "--concurrency", 1).status == 0
-    done = (place / "out" / "Seeing" / "frames.jsonl").read_bytes()
+    done = (place / "out" / "nuscenes-v1.0-tiny" / "Seeing" / "frames.jsonl").read_bytes()
     broken = picture_of(kind)
     for path in (place / "nuscenes" / "samples" / "CAM_FRONT").iterdir():
         path.write_bytes(broken)
@@ -102,8 +102,8 @@ def test_a_picture_that_cannot_be_sent_is_found_before_the_first_call(place, cli
     assert "2 of 2 pictures" in ended.err
     assert re.search(complaint, ended.err), ended.err
     assert "CAM_FRONT" in ended.err
-    assert not (place / "other" / "Seeing").exists()
-    assert (place / "out" / "Seeing" / "frames.jsonl").read_bytes() == done
+    assert not (place / "other" / "nuscenes-v1.0-tiny" / "Seeing").exists()
+    assert (place / "out" / "nuscenes-v1.0-tiny" / "Seeing" / "frames.jsonl").read_bytes() == done
 
 
 class Offered(Backend):

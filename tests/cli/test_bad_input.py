@@ -177,7 +177,7 @@ def test_an_archive_of_another_kind_is_named(place, cli):
 
 def test_runs_under_different_protocols_are_not_compared(place, cli):
     steady_run(place / "results", "c", make_frames(), 6.0, protocol=protocol_named("arc").as_dict())
-    message = sentence(cli, "compare", "results", "--out", "tables")
+    message = sentence(cli, "compare", "results/a", "results/c", "--out", "tables")
     assert "'a' and 'c' were run under different protocols" in message
     assert "integration euler against arc" in message
     assert not (place / "tables").exists()
@@ -185,22 +185,20 @@ def test_runs_under_different_protocols_are_not_compared(place, cli):
 
 def test_runs_over_different_frames_are_compared_only_over_shared_frames(place, cli):
     steady_run(place / "results", "c", make_frames()[:3], 6.0)
-    assert "--shared-frames" in sentence(cli, "compare", "results", "--out", "tables")
+    assert "--shared-frames" in sentence(cli, "compare", "results/a", "results/c", "--out", "tables")
     assert cli("compare", "results", "--out", "tables", "--shared-frames").status == 0
 
 
 def test_an_empty_run_is_named(place, cli):
     (place / "results" / "b" / "frames.jsonl").unlink()
-    for arguments in (("compare", "results", "--out", "tables"), ("evaluate", "results/b")):
+    for arguments in (("compare", "results/a", "results/b", "--out", "tables"), ("evaluate", "results/b")):
         assert re.search(r"The run '.*results/b' has no frames yet", sentence(cli, *arguments))
 
 
 def test_a_run_is_not_resumed_under_another_setting(place, cli):
     run = ("run", "--data", "published:tiny", *BASELINE)
     assert cli(*run).status == 0
-    assert "holds a run with other frames; give this run its own name with --name" in sentence(
-        cli, *run, "--limit", "2"
-    )
+    assert "holds a run with other planner" in sentence(cli, *run[:4], "stop", *run[5:], "--name", "constant-action")
 
 
 def test_a_wrong_key_in_a_yaml_is_named_with_its_line(place, cli):

@@ -57,19 +57,19 @@ def test_run_drives_baselines_and_prints_their_folders(place, cli):
     ended = cli("run", "--data", "published:tiny", "--planner", "constant-action, stop", "--out", "out")
     assert (ended.status, ended.err) == (0, "")
     assert ended.out.splitlines() == [
-        "constant-action: 5 frames -> out/constant-action",
-        "stop: 5 frames -> out/stop",
+        "constant-action: 5 frames -> out/published/constant-action",
+        "stop: 5 frames -> out/published/stop",
     ]
-    assert [record.sample_token for record in read_frames(Path("out/stop"))] == [f.sample_token for f in make_frames()]
+    assert [record.sample_token for record in read_frames(Path("out/published/stop"))] == [f.sample_token for f in make_frames()]
 
 
 def test_a_second_run_keeps_finished_frames(place, cli):
     arguments = ("run", "--data", "published:tiny", "--model", "replay:tiny", "--out", "out")
-    assert cli(*arguments).out == "tiny: 5 frames -> out/tiny\n"
-    before = Path("out/tiny/frames.jsonl").read_bytes()
+    assert cli(*arguments).out == "tiny: 5 frames -> out/published/tiny\n"
+    before = Path("out/published/tiny/frames.jsonl").read_bytes()
     again = cli(*arguments)
-    assert (again.status, again.out) == (0, "tiny: 5 frames, 5 already done -> out/tiny\n")
-    assert Path("out/tiny/frames.jsonl").read_bytes() == before
+    assert (again.status, again.out) == (0, "tiny: 5 frames, 5 already done -> out/published/tiny\n")
+    assert Path("out/published/tiny/frames.jsonl").read_bytes() == before
 
 
 def test_run_ends_with_1_when_calls_failed_and_tries_them_again_when_repeated(place, cli):
@@ -80,12 +80,12 @@ def test_run_ends_with_1_when_calls_failed_and_tries_them_again_when_repeated(pl
     assert first.status == 1
     assert first.out == (
         "shaky: 5 frames, 2 with failed calls, mostly overloaded: scripted overloaded (the same command tries them again) "
-        "-> out/shaky\n"
+        "-> out/published/shaky\n"
     )
     second = cli(*arguments)
     assert (second.status, second.out) == (1, first.out.replace("5 frames, 2", "5 frames, 3 already done, 1"))
     assert cli(*arguments).status == 0
-    assert {record.outcome for record in read_frames(Path("out/shaky"))} == {"ok"}
+    assert {record.outcome for record in read_frames(Path("out/published/shaky"))} == {"ok"}
 
 
 def test_options_override_a_benchmark(place, cli):
@@ -94,14 +94,14 @@ def test_options_override_a_benchmark(place, cli):
     folder.mkdir(parents=True)
     (folder / "small.yaml").write_text(yaml.safe_dump(study))
     assert cli("run", "small", "--out", "out").out.splitlines() == [
-        "stop: 3 frames -> out/stop",
-        "constant-action: 3 frames -> out/constant-action",
+        "stop: 3 frames -> out/published/stop",
+        "constant-action: 3 frames -> out/published/constant-action",
     ]
     assert (
         cli("run", "small", "--planner", "stop", "--scenes", "scene-0002", "--name", "mine", "--out", "out").status == 0
     )
-    assert [record.sample_token for record in read_frames(Path("out/mine"))] == ["scene-0002/0"]
-    assert read_manifest(Path("out/mine")).data.stride == 2
+    assert [record.sample_token for record in read_frames(Path("out/published/mine"))] == ["scene-0002/0"]
+    assert read_manifest(Path("out/published/mine")).data.stride == 2
 
 
 def test_several_models_and_another_prompt_set_get_their_own_names(place, cli):
@@ -110,20 +110,20 @@ def test_several_models_and_another_prompt_set_get_their_own_names(place, cli):
     arguments = ("run", "--data", "published:tiny", "--model", "one.yaml,two.yaml", "--limit", "1", "--out", "out")
     assert cli(*arguments).status == 0
     assert cli(*arguments, "--prompts", "three-stage-json", "--parser", "tolerant").status == 0
-    assert sorted(path.name for path in Path("out").iterdir() if not path.name.startswith(".")) == [
+    assert sorted(path.name for path in Path("out/published").iterdir() if not path.name.startswith(".")) == [
         "one", "one+three-stage-json", "two", "two+three-stage-json",
     ]  # fmt: skip
-    manifest = read_manifest(Path("out/one+three-stage-json"))
+    manifest = read_manifest(Path("out/published/one+three-stage-json"))
     assert manifest.prompts is not None
     assert (manifest.prompts.answer, manifest.parser) == ("json", "tolerant")
 
 
 def test_import_twice_does_nothing(place, cli):
     first = cli("import", "tiny", "--out", "out")
-    assert (first.status, first.out) == (0, "tiny -> out/tiny\n")
-    before = {path.name: path.read_bytes() for path in Path("out/tiny").iterdir()}
+    assert (first.status, first.out) == (0, "tiny -> out/published/tiny\n")
+    before = {path.name: path.read_bytes() for path in Path("out/published/tiny").iterdir()}
     assert cli("import", "tiny", "--out", "out") == first
-    assert {path.name: path.read_bytes() for path in Path("out/tiny").iterdir()} == before
+    assert {path.name: path.read_bytes() for path in Path("out/published/tiny").iterdir()} == before
 
 
 def test_import_reads_a_zip_without_unpacking_it(place, cli):
@@ -131,8 +131,8 @@ def test_import_reads_a_zip_without_unpacking_it(place, cli):
 
     shutil.make_archive("packed", "zip", place, "tiny")
     assert cli("import", "packed.zip", "--out", "out", "--parser", "tolerant", "--name", "mine").status == 0
-    assert [path.name for path in Path("out").iterdir()] == ["mine"]
-    assert {record.outcome for record in read_frames(Path("out/mine"))} == {"ok"}
+    assert [path.name for path in Path("out/published").iterdir()] == ["mine"]
+    assert {record.outcome for record in read_frames(Path("out/published/mine"))} == {"ok"}
 
 
 def test_evaluate_shows_every_convention_and_writes_scores(place, cli):
@@ -156,7 +156,7 @@ def test_evaluate_reads_stored_answers_by_another_parser(place, cli):
     cli("import", "tiny", "--out", "out")
     assert "5 frames, 1 not ok, parser strict" in cli("evaluate", "out").out
     assert "5 frames, 0 not ok, parser tolerant" in cli("evaluate", "out", "--parser", "tolerant").out
-    assert read_manifest(Path("out/tiny")).parser == "strict", "nothing stored changes"
+    assert read_manifest(Path("out/published/tiny")).parser == "strict", "nothing stored changes"
 
 
 def test_compare_writes_tables_and_shows_the_summary(place, cli):
@@ -223,7 +223,7 @@ def test_extracted_prompts_replay_the_archive(place, cli):
         "out",
     )
     assert cli("run", *arguments).status == 0
-    for old, new in zip(read_frames(Path("out/tiny")), read_frames(Path("out/again")), strict=True):
+    for old, new in zip(read_frames(Path("out/published/tiny")), read_frames(Path("out/again")), strict=True):
         assert (new.outcome, new.actions, new.trajectory) == (old.outcome, old.actions, old.trajectory)
         assert [stage.prompt for stage in new.calls] == [stage.prompt for stage in old.calls]
 
@@ -260,7 +260,7 @@ def test_an_interrupted_run_says_so_keeps_whole_lines_and_resumes(place):
     answers = {"scene": ["A road."], "intent": ["Go on."], "action": [STEADY_TEXT]}
     write_model(place / "slow.yaml", answers, latency_s=0.03)
     arguments = ["run", "--data", "published:long", "--model", "slow.yaml", "--out", "out", "--concurrency", "2"]
-    frames = place / "out" / "slow" / "frames.jsonl"
+    frames = place / "out" / "published" / "slow" / "frames.jsonl"
     command = [sys.executable, "-c", INTERRUPTIBLE]
     process = subprocess.Popen(
         [*command, *arguments], cwd=place, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -297,7 +297,7 @@ def test_calls_that_hang_do_not_delay_an_interrupted_run(place, twice):
     )
     try:
         deadline = time.monotonic() + 30
-        while not (place / "out" / "hanging" / "frames.jsonl").exists():
+        while not (place / "out" / "published" / "hanging" / "frames.jsonl").exists():
             assert time.monotonic() < deadline
             time.sleep(0.02)
         time.sleep(0.5)

@@ -30,49 +30,49 @@ def test_drives_and_prints_the_folders(drive):
     ended = drive("--planner", "stop,expert", *FEW, "--out", "out", "--quiet")
     assert (ended.status, ended.err) == (0, "")
     lines = ended.out.splitlines()
-    assert lines[:2] == ["drive-stop: 2 episodes -> out/drive-stop", "drive-expert: 2 episodes -> out/drive-expert"]
+    assert lines[:2] == ["drive-stop: 2 episodes -> out/city/drive-stop", "drive-expert: 2 episodes -> out/city/drive-expert"]
     assert lines[-1] == "Tables: out/reports/drive"
     assert "driving score" in ended.out
     with Path("out/reports/drive/closed_loop.csv").open(newline="") as file:
         stop, expert = csv.DictReader(file)
     assert float(expert["driving_score"]) > float(stop["driving_score"]) + 40.0
-    assert len(read_episodes(Path("out/drive-expert"))) == 2
+    assert len(read_episodes(Path("out/city/drive-expert"))) == 2
 
 
 def test_the_same_command_keeps_finished_episodes(drive):
     arguments = ("--planner", "constant-action", *FEW, "--out", "out", "--quiet")
     drive(*arguments)
-    before = Path("out/drive-constant-action/episodes.jsonl").read_bytes()
+    before = Path("out/city/drive-constant-action/episodes.jsonl").read_bytes()
     again = drive(*arguments)
     assert again.status == 0
-    assert again.out.startswith("drive-constant-action: 2 episodes, 2 already done -> out/drive-constant-action\n")
-    assert Path("out/drive-constant-action/episodes.jsonl").read_bytes() == before
+    assert again.out.startswith("drive-constant-action: 2 episodes, 2 already done -> out/city/drive-constant-action\n")
+    assert Path("out/city/drive-constant-action/episodes.jsonl").read_bytes() == before
 
 
 def test_the_same_seed_gives_the_same_episode_and_another_seed_another(drive):
     arguments = ("--planner", "idm", "--scenarios", "lead-car-braking")
     drive(*arguments, "--seeds", "1,2", "--out", "one")
     drive(*arguments, "--seeds", "2,", "--out", "two")
-    one, two = read_episodes(Path("one/drive-idm"))
-    (again,) = read_episodes(Path("two/drive-idm"))
+    one, two = read_episodes(Path("one/city/drive-idm"))
+    (again,) = read_episodes(Path("two/city/drive-idm"))
     assert two == again
-    assert read_replay(Path("one/drive-idm"), one.name) != read_replay(Path("one/drive-idm"), two.name)
-    assert read_replay(Path("one/drive-idm"), two.name) == read_replay(Path("two/drive-idm"), two.name)
+    assert read_replay(Path("one/city/drive-idm"), one.name) != read_replay(Path("one/city/drive-idm"), two.name)
+    assert read_replay(Path("one/city/drive-idm"), two.name) == read_replay(Path("two/city/drive-idm"), two.name)
 
 
 def test_left_hand_traffic_and_conditions_make_other_episodes(drive):
     drive("--planner", "expert", "--scenarios", "cruise", "--seeds", "1", "--conditions", "day,fog", "--left-hand")
-    names = [record.name for record in read_episodes(Path("results/drive-expert"))]
+    names = [record.name for record in read_episodes(Path("results/city/drive-expert"))]
     assert names == ["cruise.day.left.000", "cruise.fog.left.000"]
 
 
 def test_conditions_are_named_as_for_simulated_data(drive):
     arguments = ("--planner", "stop", "--scenarios", "cruise", "--seeds", "1", "--replan", "6", "--quiet")
     drive(*arguments, "--conditions", "rain-dusk,clear,dusk-fog", "--out", "some")
-    names = {record.name for record in read_episodes(Path("some/drive-stop+replan-6"))}
+    names = {record.name for record in read_episodes(Path("some/city/drive-stop+replan-6"))}
     assert names == {"cruise.dusk-rain.000", "cruise.day.000", "cruise.dusk-fog.000"}
     drive(*arguments, "--conditions", "all", "--out", "all")
-    assert len(read_episodes(Path("all/drive-stop+replan-6"))) == 6
+    assert len(read_episodes(Path("all/city/drive-stop+replan-6"))) == 6
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_model_gets_pictures_that_the_painter_can_draw_anywhere(drive, elsewhe
     (elsewhere / "steady.yaml").write_text(STEADY)
     ended = drive("--model", "steady.yaml", *SMALL, "--quiet")
     assert (ended.status, ended.err) == (0, "")
-    folder = Path("results/drive-steady+replan-3")
+    folder = Path("results/city/drive-steady+replan-3")
     frames = read_frames(folder)
     assert len(frames) > 3
     for frame in frames:
@@ -187,11 +187,11 @@ def test_closed_loop_runs_are_compared_only_with_each_other(elsewhere, cli):
     common = ("--scenarios", "cruise", "--seeds", "1", "--out", "out", "--quiet")
     assert cli("drive", "--planner", "stop", *common).status == 0
     assert cli("drive", "--planner", "expert", *common).status == 0
-    ended = cli("compare", "out/drive-stop", "out/drive-expert", "--out", "tables")
+    ended = cli("compare", "out/city/drive-stop", "out/city/drive-expert", "--out", "tables")
     assert (ended.status, ended.err) == (0, "")
     with Path("tables/closed_loop.csv").open(newline="") as file:
         assert {row["run"] for row in csv.DictReader(file)} == {"drive-stop", "drive-expert"}
-    ended = cli("report", "out/drive-stop", "--out", "page.html")
+    ended = cli("report", "out/city/drive-stop", "--out", "page.html")
     assert ended.status == 2
     assert "'drive-stop' is a closed-loop run" in ended.err
 
@@ -211,14 +211,14 @@ def test_a_driven_episode_can_be_watched(elsewhere, cli):
         "3",
     )
     assert cli("drive", "--planner", "constant-action", *common, "--out", "out", "--quiet").status == 0
-    frames = DrivenSource(Path("out/drive-constant-action+replan-3")).scene_frames("stopped-queue.day.000")
+    frames = DrivenSource(Path("out/city/drive-constant-action+replan-3")).scene_frames("stopped-queue.day.000")
     assert len(frames) > 3
     assert [frame.frame_index for frame in frames] == list(range(len(frames)))
     assert all(frame.image_path is not None and frame.image_path.is_file() for frame in frames)
     assert frames[-1].history.positions[-1].tolist() == [0.0, 0.0]
     ended = cli(
         "video",
-        "out/drive-constant-action+replan-3",
+        "out/city/drive-constant-action+replan-3",
         "--scene",
         "stopped-queue.day.000",
         "--out",
@@ -243,10 +243,10 @@ def test_one_file_is_driven_and_studied(elsewhere, cli):
     (elsewhere / "mine.yaml").write_text(WORLD)
     ended = cli("drive", "mine.yaml", "--dialogue", "--pictures", "2", "--quiet")
     assert (ended.status, ended.err) == (0, "")
-    asked = Path("results/drive-steady+dialogue+2-frames+replan-6")
+    asked = Path("results/city/drive-steady+dialogue+2-frames+replan-6")
     assert ended.out.splitlines()[:2] == [
         f"{asked.name}: 1 episodes -> {asked}",
-        "drive-stop+replan-6: 1 episodes -> results/drive-stop+replan-6",
+        "drive-stop+replan-6: 1 episodes -> results/city/drive-stop+replan-6",
     ]
     (record,) = read_episodes(asked)
     assert record.name == "lead-car-braking.dusk-rain.000"
@@ -254,7 +254,7 @@ def test_one_file_is_driven_and_studied(elsewhere, cli):
 
     ended = cli("study", "mine.yaml", "--quiet")
     assert (ended.status, ended.err) == (0, "")
-    assert "drive-stop+replan-6: 1 episodes, 1 already done -> results/drive-stop+replan-6\n" in ended.out
+    assert "drive-stop+replan-6: 1 episodes, 1 already done -> results/city/drive-stop+replan-6\n" in ended.out
     assert ended.out.splitlines()[-1] == "Tables: results/reports/mine/tables"
     with Path("results/reports/mine/tables/closed_loop.csv").open(newline="") as file:
         names = [row["run"] for row in csv.DictReader(file)]

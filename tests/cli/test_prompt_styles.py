@@ -26,15 +26,15 @@ RUN = ("run", "--data", TABLES, "--limit", 2, "--out", "out", "--model", "script
 def test_the_options_name_the_run(place, cli, options, name):
     ended = cli(*RUN, *options)
     assert ended.status == 0, ended
-    assert [manifest.parent.name for manifest in (place / "out").glob("*/manifest.json")] == [name]
-    assert {record.outcome for record in read_frames(place / "out" / name)} == {"ok"}
+    assert [manifest.parent.name for manifest in (place / "out").glob("*/*/manifest.json")] == [name]
+    assert {record.outcome for record in read_frames(place / "out" / "nuscenes-v1.0-tiny" / name)} == {"ok"}
 
 
 def test_a_benchmark_has_the_same_keys(place, cli):
     settings = {"data": TABLES, "models": ["scripted-example"], "dialogue": True, "frames": 2, "answer": "guided"}
     (place / "mine.yaml").write_text(yaml.safe_dump(settings))
     assert cli("run", "mine.yaml", "--limit", 1, "--out", "out", "--quiet").status == 0
-    manifest = read_manifest(place / "out" / "scripted-example+dialogue+2-frames+guided")
+    manifest = read_manifest(place / "out" / "nuscenes-v1.0-tiny" / "scripted-example+dialogue+2-frames+guided")
     assert manifest.planner.settings == {"parser": "strict", "dialogue": True, "frames": 2, "answer": "guided"}
 
 

@@ -56,11 +56,11 @@ def test_one_file_makes_runs_tables_figures_and_page(place, cli):
 def test_a_repeated_study_drives_nothing_twice(place, cli):
     write_study(place / "mine.yaml", report={"figures": False})
     cli("study", "mine.yaml", "--quiet")
-    lines = (place / "results" / "stop" / "frames.jsonl").read_text()
+    lines = (place / "results" / "published" / "stop" / "frames.jsonl").read_text()
     ended = cli("study", "mine.yaml", "--quiet", "--report", "again")
     assert ended.status == 0
     assert "5 already done" in ended.out
-    assert (place / "results" / "stop" / "frames.jsonl").read_text() == lines
+    assert (place / "results" / "published" / "stop" / "frames.jsonl").read_text() == lines
     assert (place / "again" / "mine.html").is_file()
     assert not (place / "again" / "figures").exists()
 
@@ -87,7 +87,7 @@ def test_a_stopped_study_writes_no_report_yet(place, cli):
 def test_a_run_a_folder_of_runs_and_an_archive_can_be_compared_too(place):
     done = import_archive(place / "tiny", place / "old", "strict", None)
     settings = ReportSettings(also=[str(done), str(place / "tiny")])
-    assert finished_runs(settings, place / "new") == [done.resolve(), place / "new" / "tiny"]
+    assert finished_runs(settings, place / "new") == [done.resolve(), place / "new" / "published" / "tiny"]
     with pytest.raises(UserError, match="There is no run 'nowhere'"):
         finished_runs(ReportSettings(also=["nowhere"]), place / "new")
 
