@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from lightemma.calls.limits import CallPool
@@ -24,7 +24,9 @@ class Monitor:
         kept: finished by an earlier session.
         done: finished in this session.
         failed: of ``done``, those whose call failed.
-        misformed: of ``done``, those whose answer breaks the format.
+        plans: that were asked for in this session: one per frame, several per episode.
+        unanswered: of ``plans``, those whose call failed.
+        misformed: of ``plans``, those whose answer breaks the format.
         calls: answered by the provider in this session.
         cached: answered from the response cache.
         retrying: calls that wait for another attempt at this moment.
@@ -41,6 +43,8 @@ class Monitor:
     kept: int = 0
     done: int = 0
     failed: int = 0
+    plans: int = 0
+    unanswered: int = 0
     misformed: int = 0
     calls: int = 0
     cached: int = 0
@@ -54,12 +58,32 @@ class Monitor:
     unit: str = "frames"
     started: float = field(default_factory=time.monotonic)
     _recent: deque[float] = field(default_factory=deque)
+    _ends: deque[float] = field(default_factory=deque)
+    _kinds: Counter[str] = field(default_factory=Counter)
 
     def frame_done(self, record: FrameRecord) -> None:
         """Counts a finished frame."""
+        self.plan_made(record.outcome)
+        self.unit_done(failed=is_call_error(record.outcome))
+
+    def unit_done(self, *, failed: bool) -> None:
+        """Counts a finished frame or episode, whose plans were counted before."""
         self.done += 1
-        self.failed += is_call_error(record.outcome)
-        self.misformed += is_format_error(record.outcome)
+        self.failed += failed
+        self._ends.append(time.monotonic())
+
+    def plan_made(self, outcome: str) -> None:
+        """Counts one plan of a frame or episode by its outcome."""
+        self.plans += 1
+        self.unanswered += is_call_error(outcome)
+        if is_format_error(outcome):
+            self.misformed += 1
+            self._kinds[outcome] += 1
+
+    @property
+    def commonest_misform(self) -> str | None:
+        """How most of the answers that break the format do so; None if none does."""
+        return self._kinds.most_common(1)[0][0] if self._kinds else None
 
     def call_done(self, usage: Usage | None, dollars: float | None, *, cached: bool) -> None:
         """Counts an answer."""
@@ -87,15 +111,24 @@ class Monitor:
     @property
     def calls_per_second(self) -> float:
         """Answers per second over the last twenty seconds."""
+        return self._per_second(self._recent)
+
+    @property
+    def done_per_second(self) -> float:
+        """Frames or episodes per second: over the last twenty seconds, or so far where that is none."""
+        recent = self._per_second(self._ends)
+        return recent or self.done / max(time.monotonic() - self.started, 1e-9)
+
+    def _per_second(self, ends: deque[float]) -> float:
         now = time.monotonic()
-        while self._recent and self._recent[0] < now - WINDOW_S:
-            self._recent.popleft()
-        return len(self._recent) / max(min(WINDOW_S, now - self.started), 1e-9)
+        while ends and ends[0] < now - WINDOW_S:
+            ends.popleft()
+        return len(ends) / max(min(WINDOW_S, now - self.started), 1e-9)
 
     @property
     def format_error_rate(self) -> float:
-        """Share of this session's answered frames whose answer breaks the format."""
-        return self.misformed / max(self.done - self.failed, 1)
+        """Share of this session's answered plans whose answer breaks the format."""
+        return self.misformed / max(self.plans - self.unanswered, 1)
 
     @property
     def seconds_left(self) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -34,7 +35,7 @@ from lightemma.cli import (
     video,
     worldmodel,
 )
-from lightemma.cli.grouped_help import GroupedCommand
+from lightemma.cli.grouped_help import CONTEXT, GroupedCommand, WholeGroup
 from lightemma.cli.output import echo
 
 app = typer.Typer(
@@ -45,6 +46,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     add_completion=False,
+    cls=WholeGroup,
+    context_settings=CONTEXT,
 )
 
 
@@ -63,28 +66,46 @@ def _options(
     """How well does a vision-language model drive, zero-shot? A benchmark on nuScenes front-camera pictures."""
 
 
-app.command("demo")(demo.demo)
-app.command("run", cls=GroupedCommand)(run.run)
-app.command("probe", cls=GroupedCommand)(probe.probe)
-app.command("runs")(runs.runs)
-app.command("import")(import_archives.import_archives)
-app.command("evaluate")(evaluate.evaluate)
-app.command("compare")(compare.compare)
-app.command("report")(report.report)
-app.command("judge")(judge.judge)
-app.command("show")(show_frame.show_frame)
-app.command("study", cls=GroupedCommand)(study.study)
-app.add_typer(plot.app, name="plot")
-app.command("video")(video.video)
-app.command("drive", cls=GroupedCommand)(drive.drive)
-app.add_typer(simulate.app, name="simulate")
-app.add_typer(worldmodel.app, name="worldmodel")
-app.add_typer(distill.app, name="distill")
-app.command("estimate", cls=GroupedCommand)(estimate.estimate)
-app.command("models")(models.models)
-app.command("planners")(planners.planners)
-app.add_typer(experts.app, name="experts")
-app.command("ask")(ask.ask)
-app.command("serve")(serve.serve)
-app.command("doctor")(doctor.doctor)
-app.add_typer(prompts.app, name="prompts")
+#: Headings of the commands.
+_DRIVE, _SHOW, _CLOSED, _MODELS, _TRAIN = (
+    "Drive recorded scenes",
+    "Compare and look",
+    "Drive in a world",
+    "Models and what they need",
+    "Train",
+)
+
+
+def _add(heading: str, name: str, command: Callable[..., None]) -> None:
+    app.command(name, cls=GroupedCommand, rich_help_panel=heading)(command)
+
+
+def _add_group(heading: str, name: str, group: typer.Typer) -> None:
+    app.add_typer(group, name=name, cls=WholeGroup, rich_help_panel=heading)
+
+
+_add(_DRIVE, "demo", demo.demo)
+_add(_DRIVE, "run", run.run)
+_add(_DRIVE, "study", study.study)
+_add(_DRIVE, "probe", probe.probe)
+_add(_DRIVE, "import", import_archives.import_archives)
+_add(_DRIVE, "estimate", estimate.estimate)
+_add(_SHOW, "runs", runs.runs)
+_add(_SHOW, "compare", compare.compare)
+_add(_SHOW, "report", report.report)
+_add_group(_SHOW, "plot", plot.app)
+_add(_SHOW, "video", video.video)
+_add(_SHOW, "show", show_frame.show_frame)
+_add(_SHOW, "evaluate", evaluate.evaluate)
+_add(_SHOW, "judge", judge.judge)
+_add(_CLOSED, "drive", drive.drive)
+_add_group(_CLOSED, "simulate", simulate.app)
+_add_group(_CLOSED, "worldmodel", worldmodel.app)
+_add(_MODELS, "models", models.models)
+_add(_MODELS, "planners", planners.planners)
+_add_group(_MODELS, "experts", experts.app)
+_add_group(_MODELS, "prompts", prompts.app)
+_add(_MODELS, "ask", ask.ask)
+_add(_MODELS, "serve", serve.serve)
+_add(_MODELS, "doctor", doctor.doctor)
+_add_group(_TRAIN, "distill", distill.app)

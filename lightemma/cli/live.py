@@ -1,8 +1,9 @@
-"""The live view of a session's runs: a table on a terminal, otherwise plain lines or JSON."""
+"""The live view of a session's runs: a table on a terminal; plain lines on a dumb one and in a pipe, or JSON."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -10,11 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from lightemma.cli.output import cell, echo
+from lightemma.cli.live_layout import dollars, duration, rate, view_lines
+from lightemma.cli.output import echo, plain
 from lightemma.outside_text import one_line
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Console
+    from rich.text import Text
 
     from lightemma.calls.monitor import Monitor
 
@@ -62,59 +65,36 @@ class LiveView:
             self._lines()
 
     def _table(self) -> None:
+        from rich.console import Console
         from rich.live import Live
 
-        with Live(self._rows(), refresh_per_second=1 / TABLE_S, transient=True) as live:
+        screen = Console(stderr=True, highlight=False)
+        with Live(self._view(screen), console=screen, auto_refresh=False, transient=True) as live:
             while not self._end.wait(TABLE_S):
-                live.update(self._rows())
+                live.update(self._view(screen), refresh=True)
 
     def _lines(self) -> None:
-        shown: dict[str, int] = {}
+        ended: set[str] = set()
         while True:
             last = self._end.wait(LINES_S)
             for monitor in list(self._monitors):
+                if monitor.name in ended:
+                    continue
                 numbers = snapshot(monitor)
                 # A run that ends before its first line needs no line: its result is printed anyway.
-                news = monitor.name in shown if last else numbers["done"] != shown.get(monitor.name)
-                if news or (last and self._style == "json"):
-                    shown[monitor.name] = numbers["done"]
+                if not last or self._style == "json":
                     echo(json.dumps(numbers) if self._style == "json" else one_line(line(numbers)), err=True)
+                if numbers["kept"] + numbers["done"] >= numbers["frames"]:
+                    ended.add(monitor.name)
             if last:
                 return
 
-    def _rows(self) -> Table:
-        from rich import box
-        from rich.table import Table
+    def _view(self, screen: Console) -> Text:
+        from rich.text import Text
 
-        table = Table(box=box.SIMPLE_HEAD)
-        for name in (
-            "run",
-            "done",
-            "failed",
-            "retrying",
-            "calls/s",
-            "concurrent",
-            "tokens",
-            "dollars",
-            "format errors",
-            "left",
-        ):
-            table.add_column(name, justify="left" if name == "run" else "right", no_wrap=True)
-        for monitor in list(self._monitors):
-            numbers = snapshot(monitor)
-            table.add_row(
-                cell(monitor.name),
-                f"{numbers['kept'] + numbers['done']}/{numbers['frames']}",
-                str(numbers["failed"]),
-                str(numbers["retrying"]),
-                f"{numbers['calls_per_second']:.1f}",
-                f"{numbers['in_flight']}/{numbers['level']:.0f}",
-                f"{numbers['input_tokens'] / 1000:.0f}k in, {numbers['output_tokens'] / 1000:.0f}k out",
-                _dollars(numbers["dollars"]),
-                f"{numbers['format_error_rate']:.1%}",
-                _duration(numbers["seconds_left"]),
-            )
-        return table
+        width, height = screen.size
+        runs = [{**numbers, "run": plain(numbers["run"])} for numbers in map(snapshot, list(self._monitors))]
+        return Text("\n".join(view_lines(runs, width, height)), no_wrap=True, overflow="crop")
 
 
 def choose_style(*, quiet: bool, json_log: bool) -> Style:
@@ -123,7 +103,7 @@ def choose_style(*, quiet: bool, json_log: bool) -> Style:
         return "quiet"
     if json_log:
         return "json"
-    return "table" if sys.stderr.isatty() and sys.stdout.isatty() else "lines"
+    return "table" if sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown") else "lines"
 
 
 def snapshot(monitor: Monitor) -> dict[str, Any]:
@@ -142,6 +122,9 @@ def snapshot(monitor: Monitor) -> dict[str, Any]:
         "refused": monitor.refused,
         "calls": monitor.calls,
         "cached": monitor.cached,
+        "plans": monitor.plans,
+        "misformed": monitor.misformed,
+        "done_per_second": round(monitor.done_per_second, 4),
         "calls_per_second": round(monitor.calls_per_second, 2),
         "in_flight": monitor.in_flight,
         "level": round(monitor.level, 1),
@@ -154,29 +137,23 @@ def snapshot(monitor: Monitor) -> dict[str, Any]:
 
 
 def line(numbers: dict[str, Any]) -> str:
-    """A snapshot as a plain line."""
+    """A snapshot as a plain line, what matters most first."""
     parts = [
         f"{numbers['run']}: {numbers['kept'] + numbers['done']}/{numbers['frames']} {numbers['unit']}",
         f"{numbers['failed']} failed",
-        f"{numbers['retrying']} retrying",
-        f"{numbers['calls_per_second']:.1f} calls/s, {numbers['in_flight']} of {numbers['level']:.0f} concurrent",
-        f"{numbers['input_tokens']} + {numbers['output_tokens']} tokens",
-        f"{numbers['format_error_rate']:.1%} format errors",
     ]
+    if numbers["kept"] + numbers["done"] < numbers["frames"] and numbers["seconds_left"] is not None:
+        parts.append(f"{duration(numbers['seconds_left'])} left")
+    parts.append(rate(numbers["done_per_second"]))
     if numbers["dollars"] is not None:
-        parts.append(_dollars(numbers["dollars"]))
-    if numbers["seconds_left"]:
-        parts.append(f"{_duration(numbers['seconds_left'])} left")
+        parts.append(dollars(numbers["dollars"]))
+    if numbers["unit"] == "episodes":
+        parts.append(f"{numbers['plans']} decisions")
+    if numbers["calls"] or numbers["retrying"]:
+        parts += [
+            f"{numbers['format_error_rate']:.1%} outside the format",
+            f"{numbers['calls_per_second']:.1f} calls/s, {numbers['in_flight']} of {numbers['level']:.0f} concurrent",
+            f"{numbers['retrying']} retrying",
+            f"{numbers['input_tokens']} + {numbers['output_tokens']} tokens",
+        ]
     return ", ".join(parts)
-
-
-def _dollars(dollars: float | None) -> str:
-    return "" if dollars is None else f"${dollars:.2f}" if dollars >= 0.1 else f"${dollars:.4f}"
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

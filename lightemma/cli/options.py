@@ -26,6 +26,8 @@ F = TypeVar("F", bound=Callable[..., None])
 
 #: Heading of the options that say where models answer.
 WHERE = "Where models answer"
+#: Headings of the options of commands that compare.
+WHICH, SCORING, WORDS = "Which runs and frames", "How they are scored", "Who reads the models' words"
 
 Config = Annotated[
     str | None, typer.Argument(help="A benchmark: a name in configs/benchmarks, or the path of such a YAML.")
@@ -107,50 +109,67 @@ DataOption = Annotated[
     str | None,
     typer.Option(
         "--data",
+        rich_help_panel=WHICH,
         help="Data of the runs, for pictures, annotations and maps; the data that were driven if left out.",
         show_default=False,
     ),
 ]
 ConventionOption = Annotated[
-    str, typer.Option("--convention", help="L2 convention: lightemma, endpoint or cumulative.")
+    str, typer.Option("--convention", rich_help_panel=SCORING, help="L2 convention: lightemma, endpoint or cumulative.")
 ]
 ParserOption = Annotated[
     str | None,
     typer.Option(
-        "--parser", help="How to read the stored answers: strict, tolerant or first-numbers; as run if left out."
+        "--parser",
+        rich_help_panel=SCORING,
+        help="How to read the stored answers: strict, tolerant or first-numbers; as run if left out.",
     ),
 ]
 SharedFrames = Annotated[
-    bool, typer.Option("--shared-frames", help="Compare only the frames that all runs share, instead of refusing.")
+    bool,
+    typer.Option(
+        "--shared-frames",
+        rich_help_panel=WHICH,
+        help="Compare only the frames that all runs share, instead of refusing.",
+    ),
 ]
 GroupOption = Annotated[
     str | None,
     typer.Option(
         "--group",
+        rich_help_panel=WHICH,
         help="Which runs of a folder, where not all can be compared: a group's name or number (`lightemma runs` lists them); "
         "the largest if left out.",
         show_default=False,
     ),
 ]
-Resamples = Annotated[int, typer.Option(help="Draws of scenes, for boot_low, boot_high and share_best.", min=100)]
-Seed = Annotated[int, typer.Option(help="Seed of the draws.")]
+Resamples = Annotated[
+    int, typer.Option(help="Draws of scenes, for boot_low, boot_high and share_best.", min=100, rich_help_panel=SCORING)
+]
+Seed = Annotated[int, typer.Option(help="Seed of the draws.", rich_help_panel=SCORING)]
 MoreTables = Annotated[
     list[str] | None,
     typer.Option(
-        "--table", help="A table of your own, package.module:Class; may be given several times.", show_default=False
+        "--table",
+        rich_help_panel=SCORING,
+        help="A table of your own, package.module:Class; may be given several times.",
+        show_default=False,
     ),
 ]
 
 ReaderOption = Annotated[
     str,
     typer.Option(
-        "--reader", help="What reads the models' words: rules, an installed package's, or package.module:Class."
+        "--reader",
+        rich_help_panel=WORDS,
+        help="What reads the models' words: rules, an installed package's, or package.module:Class.",
     ),
 ]
 JudgeOption = Annotated[
     str | None,
     typer.Option(
         "--judge",
+        rich_help_panel=WORDS,
         help="Read the words as this model judged them (`lightemma judge`), not by rules.",
         show_default=False,
     ),
@@ -255,9 +274,21 @@ class _Key:
         if "list[" in kind and "int" not in kind:
             text += "; separate several by commas"
             default = ",".join(map(str, default or ()))
-        known = default not in (None, "", False, True) and not isinstance(default, dict)
-        shown = f" [default: {default}]" if known else ""
-        return f"{text[:1].upper()}{text[1:]}.{shown}"
+        known = default not in (None, "") and not isinstance(default, bool | dict)
+        shown = [f"default: {default}"] if known else []
+        shown += [limits] if (limits := _limits(self.field)) else []
+        return f"{text[:1].upper()}{text[1:]}." + (f" [{'; '.join(shown)}]" if shown else "")
+
+
+def _limits(field: FieldInfo) -> str:
+    """The range of a number, in words; an empty string without one."""
+    found = {name: getattr(one, name) for one in field.metadata for name in ("ge", "gt", "le") if hasattr(one, name)}
+    least, most = found.get("ge"), found.get("le")
+    if least is not None and most is not None:
+        return f"{least} to {most}"
+    if "gt" in found:
+        return f"above {found['gt']}"
+    return f"{least} or more" if least is not None else f"at most {most}" if most is not None else ""
 
 
 def with_benchmark(*loops: Loop) -> Callable[[F], F]:

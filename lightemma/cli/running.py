@@ -85,6 +85,9 @@ def ending(outcome: RunOutcome, unit: str) -> str:
             f"{outcome.planner_errors} on which the planner failed, first by {outcome.first_error} (the same command tries "
             "them again)"
         )
+    if outcome.misformed:
+        what = "answers" if unit == "frames" else "decisions"
+        parts.append(f"{outcome.misformed} of {outcome.plans} {what} outside the format, mostly {outcome.misform}")
     if outcome.cached:
         parts.append(f"{outcome.cached} of {outcome.calls} calls answered from the cache")
     if outcome.stopped:

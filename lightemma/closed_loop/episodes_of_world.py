@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -52,7 +52,6 @@ from lightemma.run_folder.records import (
     LabelRecord,
     WordsRecord,
     call_outcome,
-    is_call_error,
 )
 from lightemma.run_folder.store import RunWriter, is_run, read_manifest
 from lightemma.sessions.jobs import Job
@@ -320,6 +319,7 @@ class _Driving:
         if self._work.rules.mixture is not None:
             record = msgspec.structs.replace(record, steered=point.steered)
         frames.append(record)
+        self._run.monitor.plan_made(record.outcome)
         self.runner.end_if_hopeless()
         return planned.plan.actions, seconds
 
@@ -364,7 +364,7 @@ class _Driving:
         self.decisions += len(frames)
         self.failed += record.failed_calls > 0
         self.planner_errors += any(frame.error is not None for frame in frames)
-        self._count(frames, record)
+        self._run.monitor.unit_done(failed=record.failed_calls > 0)
         self._run.progress(record)
 
     def _score(self, finished: Finished) -> ScoreParts:
@@ -372,12 +372,6 @@ class _Driving:
         if two is None or finished.rolls is None:
             return score_of(finished.outcome, finished.knows)
         return score_of_rolls(finished.rolls, two.sigma)
-
-    def _count(self, frames: Iterable[FrameRecord], record: EpisodeRecord) -> None:
-        monitor = self._run.monitor
-        monitor.done += 1
-        monitor.failed += record.failed_calls > 0
-        monitor.misformed += any(not is_call_error(frame.outcome) and frame.actions is None for frame in frames)
 
 
 def _label_record(label: ExpertLabel | None) -> LabelRecord | UnsetType:

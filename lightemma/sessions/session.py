@@ -92,6 +92,9 @@ class RunOutcome:
         cached: of these, answered from the response cache.
         decided: what a run that ended before its last scene found, as a clause, or None.
         dollars: spent in this session; None if the price is unknown.
+        plans: asked for in this session: one per frame, several per episode.
+        misformed: of these, those whose answer breaks the format.
+        misform: how most of these do so, or None.
     """
 
     total: int
@@ -107,6 +110,9 @@ class RunOutcome:
     cached: int = 0
     decided: str | None = None
     dollars: float | None = None
+    plans: int = 0
+    misformed: int = 0
+    misform: str | None = None
 
 
 class Answering(Protocol):
@@ -223,6 +229,9 @@ class Run:
             tally.calls,
             tally.cached,
             dollars=self.monitor.dollars,
+            plans=self.monitor.plans,
+            misformed=self.monitor.misformed,
+            misform=self.monitor.commonest_misform,
         )
 
 
