@@ -33,6 +33,7 @@ LAYERS = [
         "provider_errors",
         "redaction",
         "scene_facts",
+        "steps",
         "table_files",
         "thinking",
     },

@@ -59,23 +59,25 @@ def compare(
         write_driving_tables([*chosen.group.folders, *others], out)
         return
     from lightemma.cli.show import show_notes, show_summary
+    from lightemma.cli.steps_shown import showing_steps
     from lightemma.comparing.load import load_and_compare
     from lightemma.evaluation.tables.files import write_tables
 
-    comparison = load_and_compare(
-        chosen.group.folders,
-        data=data,
-        parser=parser,
-        **options.choices(
-            convention,
-            shared_frames=shared_frames,
-            resamples=resamples,
-            seed=seed,
-            tables=table,
-            reader=reader,
-            judge=judge,
-        ),
-    )
+    with showing_steps():
+        comparison = load_and_compare(
+            chosen.group.folders,
+            data=data,
+            parser=parser,
+            **options.choices(
+                convention,
+                shared_frames=shared_frames,
+                resamples=resamples,
+                seed=seed,
+                tables=table,
+                reader=reader,
+                judge=judge,
+            ),
+        )
     write_tables(comparison, out)
     show_summary(comparison)
     show_notes(comparison)

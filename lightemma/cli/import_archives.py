@@ -17,6 +17,7 @@ def import_archives(
     name: Annotated[str | None, typer.Option(help="Name of the run, for a single archive.")] = None,
 ) -> None:
     """Turn LightEMMA's published outputs into runs that can be scored like any other; .zip files are not unpacked."""
+    from lightemma.cli.steps_shown import showing_steps
     from lightemma.errors import UserError
     from lightemma.parsing import check_tier
     from lightemma.sessions.importing import import_archive
@@ -26,5 +27,8 @@ def import_archives(
         raise UserError("--name names one run; import several archives without it.")
     tier = check_tier(parser)
     check_writable(out)
-    for archive in archives:
-        echo(f"{archive.name} -> {import_archive(archive, out, tier, name, by_data=True)}")
+    for number, archive in enumerate(archives, start=1):
+        with showing_steps():
+            folder = import_archive(archive, out, tier, name, by_data=True)
+        place = f" ({number} of {len(archives)})" if len(archives) > 1 else ""
+        echo(f"{archive.name} -> {folder}{place}")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lightemma.cli.live_layout import dollars, duration, rate, view_lines
 from lightemma.cli.output import echo, plain
+from lightemma.cli.steps_shown import is_live
 from lightemma.outside_text import one_line
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ def choose_style(*, quiet: bool, json_log: bool) -> Style:
         return "quiet"
     if json_log:
         return "json"
-    return "table" if sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown") else "lines"
+    return "table" if is_live() else "lines"
 
 
 def snapshot(monitor: Monitor) -> dict[str, Any]:

@@ -74,13 +74,13 @@ def view_lines(runs: Sequence[Numbers], width: int, height: int = 1000) -> list[
             columns.append(column)
             rest = wider
     name = max(min(longest, rest - gap - SHORTEST_BAR), min(longest, SHORTEST_NAME))
-    bar = max(min(rest - gap - name, LONGEST_BAR), 0)
+    length = max(min(rest - gap - name, LONGEST_BAR), 0)
     between = " " * gap
-    heading = between.join([_padded("run", name), " " * bar, *(f"{c.heading:>{_width(c, shown)}}" for c in columns)])
+    heading = between.join([_padded("run", name), " " * length, *(f"{c.heading:>{_width(c, shown)}}" for c in columns)])
     lines = [heading[:width].rstrip()]
     for one in shown:
         numbers = [f"{column.cell(one):>{_width(column, shown)}}" for column in columns]
-        lines.append(between.join([_padded(shortened(one["run"], name), name), bar_of(one, bar), *numbers]).rstrip())
+        lines.append(between.join([_padded(shortened(one["run"], name), name), bar_of(one, length), *numbers]).rstrip())
     if len(shown) < len(runs):
         lines.append(f"and {len(runs) - len(shown)} more")
     return lines
@@ -94,8 +94,12 @@ def _useful(runs: Sequence[Numbers]) -> list[Column]:
 
 def bar_of(numbers: Numbers, width: int) -> str:
     """How much of a run is done, as a bar."""
-    total = max(numbers["frames"], 1)
-    eighths = round(min((numbers["kept"] + numbers["done"]) / total, 1.0) * width * 8)
+    return bar((numbers["kept"] + numbers["done"]) / max(numbers["frames"], 1), width)
+
+
+def bar(share: float, width: int) -> str:
+    """A share as a bar of ``width`` characters."""
+    eighths = round(min(share, 1.0) * width * 8)
     full, part = divmod(eighths, 8)
     return ("█" * full + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[part]).ljust(width, "·")
 

@@ -80,6 +80,7 @@ def charts(
     seed: options.Seed = 20_250_501,
 ) -> None:
     """Draw every chart of a comparison: differences, horizons, distributions, calibration, strata, outcomes, costs."""
+    from lightemma.cli.steps_shown import showing_steps
     from lightemma.comparing.groups import choose_group
     from lightemma.comparing.load import load_and_compare
     from lightemma.report.figures import write_figures
@@ -91,12 +92,13 @@ def charts(
     chosen = choose_group(runs, group, shared_frames=shared_frames)
     for note in chosen.notes:
         echo(note, err=True)
-    comparison = load_and_compare(
-        chosen.group.folders,
-        data=data,
-        parser=parser,
-        **options.choices(convention, shared_frames=shared_frames, resamples=resamples, seed=seed),
-    )
+    with showing_steps():
+        comparison = load_and_compare(
+            chosen.group.folders,
+            data=data,
+            parser=parser,
+            **options.choices(convention, shared_frames=shared_frames, resamples=resamples, seed=seed),
+        )
     written = write_figures(comparison, out, kinds)
     echo(f"Figures: {out} ({len({path.stem for path in written})} figures, {len(written)} files)")
 

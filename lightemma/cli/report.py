@@ -35,6 +35,7 @@ def report(
 ) -> None:
     """Write runs as one self-contained HTML page: result, tables, charts, and a browser of frames with prompts and answers."""
     from lightemma.cli.show import show_notes
+    from lightemma.cli.steps_shown import showing_steps
     from lightemma.comparing.groups import choose_group
     from lightemma.comparing.load import load_and_compare
     from lightemma.errors import UserError
@@ -45,21 +46,22 @@ def report(
     chosen = choose_group(runs, group, shared_frames=shared_frames)
     for note in chosen.notes:
         echo(note, err=True)
-    comparison = load_and_compare(
-        chosen.group.folders,
-        data=data,
-        parser=parser,
-        **options.choices(
-            convention,
-            shared_frames=shared_frames,
-            resamples=resamples,
-            seed=seed,
-            tables=table,
-            reader=reader,
-            judge=judge,
-        ),
-    )
-    files = write_report(comparison, out, title=title, max_thumbnails=thumbnails)
+    with showing_steps():
+        comparison = load_and_compare(
+            chosen.group.folders,
+            data=data,
+            parser=parser,
+            **options.choices(
+                convention,
+                shared_frames=shared_frames,
+                resamples=resamples,
+                seed=seed,
+                tables=table,
+                reader=reader,
+                judge=judge,
+            ),
+        )
+        files = write_report(comparison, out, title=title, max_thumbnails=thumbnails)
     show_notes(comparison)
     show_report_files(files)
 

@@ -27,12 +27,14 @@ def video(
     width: Annotated[int, typer.Option(help="Width in pixels; the height is 9/16 of it.")] = 1280,
 ) -> None:
     """Film a scene: the picture with recorded and planned path, a bird's-eye view, and the model's answers."""
+    from lightemma.cli.steps_shown import showing_steps
     from lightemma.comparing.frame_view import frame_view, open_context, planned_path
     from lightemma.protocol import Protocol
     from lightemma.report.figures.writing import file_name
     from lightemma.report.video import Shot, check_suffix, draw_shots, write_video
     from lightemma.run_folder.places import find_runs
     from lightemma.run_folder.store import read_frames, read_manifest
+    from lightemma.steps import counted
 
     folder = _one_run(find_runs([run]), run)
     manifest = read_manifest(folder)
@@ -54,7 +56,8 @@ def video(
         )
         for record, (view, _) in zip(records, views, strict=True)
     ]
-    count = write_video(draw_shots(shots, width), path, fps)
+    with showing_steps():
+        count = write_video(counted(draw_shots(shots, width), "filming", "frames", len(shots)), path, fps)
     echo(one_line(f"{manifest.run} in {scene}: {count} frames at {fps:g} a second -> {path}"))
 
 

@@ -13,6 +13,7 @@ from lightemma.errors import UserError
 from lightemma.evaluation.comparison import Choices, Comparison, compare_runs
 from lightemma.evaluation.scores import RunScores, load_scores
 from lightemma.run_folder.places import find_runs
+from lightemma.steps import counted
 
 
 def load_and_compare(
@@ -35,7 +36,8 @@ def load_and_compare(
     Raises:
         UserError: if there is no run, or runs cannot be compared, or the data cannot be opened.
     """
-    runs = [(folder, load_scores(folder, parser)) for folder in find_runs(paths)]
+    folders = find_runs(paths)
+    runs = [(folder, load_scores(folder, parser)) for folder in counted(folders, "reading", "runs")]
     return compare_loaded(runs, source=source, data=data, **choices)
 
 

@@ -18,6 +18,7 @@ from lightemma.evaluation.tables import TABLES
 from lightemma.evaluation.tables.base import BuiltTable, TableSet, build
 from lightemma.evaluation.tables.plugin_tables import build_safely, outside_tables
 from lightemma.evaluation.warnings import warnings_about
+from lightemma.steps import counted
 
 
 class Choices(TypedDict, total=False):
@@ -115,7 +116,9 @@ def compare_runs(
         folders=folders,
         reader=find_reader(reader) if judge is None else JudgeReader(judge, (folders or {}).values()),
     )
-    built: dict[str, BuiltTable[Any]] = {table.name: build(table, study) for table in TABLES}
+    built: dict[str, BuiltTable[Any]] = {
+        table.name: build(table, study) for table in counted(TABLES, "comparing", "tables")
+    }
     for table in outside:
         made = build_safely(table, study)
         if isinstance(made, str):

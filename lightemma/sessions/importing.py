@@ -34,6 +34,7 @@ from lightemma.run_folder.manifest import (
 from lightemma.run_folder.places import data_folder, run_place
 from lightemma.run_folder.records import MAIN, STAGES, FrameRecord, is_call_error
 from lightemma.run_folder.store import RunWriter, check_run_name, is_run, pack_frames, read_manifest, read_outcomes
+from lightemma.steps import counted
 
 
 def import_archive(
@@ -57,7 +58,7 @@ def import_archive(
     archive = PublishedArchive(path)
     run = archive.name if name is None else name
     check_run_name(run)
-    frames = list(archive.frames())
+    frames = list(counted(archive.frames(), f"reading {archive.name}", "frames"))
     records = [frame_record(scene, frame, tier) for scene, frame in frames]
     if not records:
         raise UserError(f"'{path}' has scenes but no frames; there is nothing to import.")
@@ -102,7 +103,7 @@ def import_archive(
     with RunLock(folder):
         missing = _missing(folder, manifest, records)  # another process may have written meanwhile
         with RunWriter(folder, manifest) as writer:
-            for record in missing:
+            for record in counted(missing, f"writing {run}", "frames"):
                 writer.append(record)
             # Last: an import that was interrupted must not pass for a whole one.
             writer.finish(msgspec.structs.replace(writer.manifest, ended=now()))

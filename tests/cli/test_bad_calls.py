@@ -46,7 +46,9 @@ def test_an_address_without_a_server_is_named_before_the_first_call(place, cli):
     pytest.importorskip("openai")
     message = sentence(cli, *RUN, "--model", model(place, limits={"attempts": 1}))
     assert "server at 127.0.0.1:9 is not up" in message
-    assert not (place / "out" / "nuscenes-v1.0-tiny" / "mine" / "frames.jsonl").exists() or not read_frames(place / "out" / "nuscenes-v1.0-tiny" / "mine")
+    assert not (place / "out" / "nuscenes-v1.0-tiny" / "mine" / "frames.jsonl").exists() or not read_frames(
+        place / "out" / "nuscenes-v1.0-tiny" / "mine"
+    )
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,9 @@ def test_run_drives_baselines_and_prints_their_folders(place, cli):
         "constant-action: 5 frames -> out/published/constant-action",
         "stop: 5 frames -> out/published/stop",
     ]
-    assert [record.sample_token for record in read_frames(Path("out/published/stop"))] == [f.sample_token for f in make_frames()]
+    assert [record.sample_token for record in read_frames(Path("out/published/stop"))] == [
+        f.sample_token for f in make_frames()
+    ]
 
 
 def test_a_second_run_keeps_finished_frames(place, cli):

@@ -30,7 +30,10 @@ def test_drives_and_prints_the_folders(drive):
     ended = drive("--planner", "stop,expert", *FEW, "--out", "out", "--quiet")
     assert (ended.status, ended.err) == (0, "")
     lines = ended.out.splitlines()
-    assert lines[:2] == ["drive-stop: 2 episodes -> out/city/drive-stop", "drive-expert: 2 episodes -> out/city/drive-expert"]
+    assert lines[:2] == [
+        "drive-stop: 2 episodes -> out/city/drive-stop",
+        "drive-expert: 2 episodes -> out/city/drive-expert",
+    ]
     assert lines[-1] == "Tables: out/reports/drive"
     assert "driving score" in ended.out
     with Path("out/reports/drive/closed_loop.csv").open(newline="") as file:

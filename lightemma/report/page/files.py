@@ -27,6 +27,7 @@ from lightemma.report.page.summary import data_line, is_synthetic, page_tables, 
 from lightemma.report.page.views import horizon_curves, view_rows
 from lightemma.run_folder.manifest import package_versions
 from lightemma.run_folder.texts import FrameTexts
+from lightemma.steps import counted
 
 log = logging.getLogger(__name__)
 
@@ -176,7 +177,7 @@ def _scene_files(scenes: SceneData, folder: Path | None, report: str) -> tuple[l
     names: list[str] = []
     inside: list[Any] = []
     pictures = 0
-    for number, (scene, data) in enumerate(scenes):
+    for number, (scene, data) in enumerate(counted(scenes, "writing", "scenes")):
         pictures += sum(frame["picture"] is not None for frame in data["frames"].values())
         if folder is None:
             inside.append(msgspec.Raw(msgspec.json.encode(data)))
