@@ -22,6 +22,7 @@ from lightemma.planners.base import Plan, View
 from lightemma.planners.planning import Planned
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.manifest import DataEntry, Manifest, ModelEntry, PlannerEntry, frame_set_digest
+from lightemma.run_folder.places import find_run
 from lightemma.run_folder.records import CallRecord, FrameRecord
 from lightemma.run_folder.store import RunWriter
 from lightemma.sessions.open_loop import frame_record
@@ -216,6 +217,13 @@ def _archive_frame(frame: Frame, answers: Callable[[str, str], str], question: C
         },
         "time_usage": {"scene_prompt": 1.0, "intent_prompt": 2.0, "waypoint_prompt": 3.0},
     }
+
+
+def run_at(place: str | Path) -> Path:
+    """The folder of a run that a command wrote: ``results/<data>/<run>`` for ``results/<run>``."""
+    found = find_run(Path(place))
+    assert found is not None, f"no run {place}"
+    return found
 
 
 @dataclass(frozen=True)

@@ -73,12 +73,11 @@ def write_driving_tables(folders: Sequence[Path], out: Path) -> None:
     worlds = by_rules(runs)
     places = dict.fromkeys(worlds, out) if len(worlds) == 1 else places_of_worlds(list(worlds), out)
     if len(worlds) > 1:
-        names = "; ".join(worlds)
-        echo(
-            f"These runs were driven in {len(worlds)} worlds, or by other rules ({names}), whose scores are never compared; "
-            "each has its own tables.",
-            err=True,
-        )
+        where = by_world(runs)
+        groups = f"in {len(where)} worlds ({', '.join(where)})"
+        if len(worlds) > len(where):
+            groups = f"by {len(worlds)} sets of rules ({'; '.join(worlds)})"
+        echo(f"These runs were driven {groups}, whose scores are never compared; each has tables of its own.", err=True)
     for name, its in worlds.items():
         results = results_of(its)
         write_tables(results, places[name])

@@ -12,7 +12,7 @@ import yaml
 from lightemma.errors import UserError
 from lightemma.prompts.sets import load_prompts
 from lightemma.run_folder.store import read_frames, read_manifest
-from tests.conftest import STEADY_TEXT
+from tests.conftest import STEADY_TEXT, run_at
 from tests.plugins.installed import install
 
 PAGE = Path(__file__).parents[2] / "docs" / "adding-a-planner.md"
@@ -36,7 +36,7 @@ def test_the_example_of_the_page_runs(elsewhere, cli, monkeypatch):
     arguments = ("--data", PICTURED, "--planner", "my_planner:MyPlanner", "--model", models)
     ended = cli("run", *arguments, "--planner-option", "words=20")
     assert ended.status == 0, ended.err
-    frames = read_frames(Path("results/eyes+hands+my-planner+words-20"))
+    frames = read_frames(run_at("results/eyes+hands+my-planner+words-20"))
     assert {frame.outcome for frame in frames} == {"ok"}
     assert [(call.stage, call.model) for call in frames[0].calls] == [("look", "eyes"), ("decide", "hands")]
     assert "at most 20 words" in frames[0].calls[0].prompt
@@ -69,7 +69,7 @@ def test_a_planner_that_looks_by_itself_drives(elsewhere, cli, monkeypatch, tmp_
     )
     ended = cli("drive", "--planner", planner, *arguments)
     assert ended.status == 0, ended.err
-    (folder,) = Path("results").glob("drive-*")
+    (folder,) = Path("results").glob("*/drive-*")
     frames = read_frames(folder)
     assert all(frame.image_sha256 and frame.latency_s is not None for frame in frames)
     assert read_manifest(folder).planner.name == "brightness"
@@ -80,8 +80,8 @@ def test_an_installed_package_offers_its_prompt_set_by_name(elsewhere, cli, monk
     install(monkeypatch, tmp_path / "site", {"lightemma.prompts": {"short": place}})
     model = script("vlm", scene="A road.", intent="Go on.", action=STEADY_TEXT)
     assert cli("run", "--data", PICTURED, "--prompts", "short", "--model", model).status == 0
-    assert read_frames(Path("results/vlm+short"))[0].calls[0].prompt == "What is ahead?"
-    prompts = read_manifest(Path("results/vlm+short")).prompts
+    assert read_frames(run_at("results/vlm+short"))[0].calls[0].prompt == "What is ahead?"
+    prompts = read_manifest(run_at("results/vlm+short")).prompts
     assert prompts is not None
     assert (prompts.name, prompts.sha256) == ("short", load_prompts("short").sha256)
     assert "short  (list, " in cli("prompts", "list").out

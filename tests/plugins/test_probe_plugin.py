@@ -14,7 +14,7 @@ from lightemma.probes.base import Probe, Probed, Untouched
 from lightemma.run_folder.probe_entry import Law
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.probed_frames import probed_set
-from tests.conftest import make_frame
+from tests.conftest import make_frame, run_at
 from tests.plugins.installed import install
 
 PROBE = "tests.plugins.upside_down_probe:UpsideDown"
@@ -30,7 +30,7 @@ def test_a_probe_from_outside_is_driven_and_compared(elsewhere, cli, monkeypatch
         assert "upside-down  (from made-up-package)  (own)" in cli("probe", "--list").out
     ended = cli("probe", "tests.plugins.picture_planner:Brightness", *DATA, "--probes", f"{probe},grey")
     assert ended.status == 0, ended.err
-    manifest = read_manifest(Path("results/brightness+probe-upside-down"))
+    manifest = read_manifest(run_at("results/brightness+probe-upside-down"))
     assert manifest.probe.law.statement == "With the picture upside down the plan changes."
     found = {row.probe: row for row in load_and_compare([Path("results")]).probes}
     assert found["upside-down"].violation == 1.0, "the mean brightness is the same upside down"
@@ -101,7 +101,7 @@ def test_a_faulty_picture_costs_its_frame(elsewhere, cli):
     assert ended.status == 1
     assert "8 with failed calls, mostly" in ended.out
     assert "The probe 'torn'" in ended.out
-    frames = read_frames(Path("results/brightness+probe-torn"))
+    frames = read_frames(run_at("results/brightness+probe-torn"))
     assert {frame.outcome for frame in frames} == {"call:picture"}
 
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from lightemma.backends.registry import facts_of, providers
+from tests.conftest import run_at
 from tests.plugins.installed import install
 
 PLACE = "tests.plugins.made_up_provider:MadeUpBackend"
@@ -43,11 +44,11 @@ def table(path: str) -> list[dict[str, str]]:
 
 
 def manifest(run: str) -> dict:
-    return json.loads(Path("results", run, "manifest.json").read_text())
+    return json.loads((run_at(f"results/{run}") / "manifest.json").read_text())
 
 
 def outcomes(run: str) -> list[str]:
-    lines = Path("results", run, "frames.jsonl").read_text().splitlines()
+    lines = (run_at(f"results/{run}") / "frames.jsonl").read_text().splitlines()
     return [json.loads(line)["outcome"] for line in lines]
 
 
@@ -56,7 +57,7 @@ def test_it_runs_resumes_is_replayed_compared_and_reported(cli, model):
     assert cli(*run, "--limit", 4, "--no-cache").status == 0
     assert outcomes(model) == ["ok"] * 4
     # What a killed process leaves: two frames and half a line.
-    frames = Path("results", model, "frames.jsonl")
+    frames = run_at(f"results/{model}") / "frames.jsonl"
     whole = frames.read_bytes().splitlines(keepends=True)
     frames.write_bytes(b"".join(whole[:2]) + whole[2][:40])
     assert cli(*run, "--limit", 4, "--no-cache").status == 0
@@ -159,7 +160,7 @@ def test_an_exception_of_it_costs_a_frame_and_is_named(cli, elsewhere, monkeypat
     ended = cli("run", "--data", "demo", "--model", broken, "--limit", 2)
     assert ended.status == 1
     assert "2 with failed calls, mostly backend_error: KeyError: 'of the class' (made_up_provider.py" in ended.out
-    lines = Path("results", broken, "frames.jsonl").read_text().splitlines()
+    lines = (run_at(f"results/{broken}") / "frames.jsonl").read_text().splitlines()
     assert outcomes(broken) == ["call:backend_error"] * 2
     assert "KeyError: 'of the class' (made_up_provider.py, line " in lines[0]
 
@@ -199,7 +200,7 @@ def test_an_answer_that_is_none_is_named(cli, elsewhere, monkeypatch):
     (elsewhere / "text_model.py").write_text(code)
     monkeypatch.syspath_prepend(str(elsewhere))
     assert cli("run", "--data", "demo", "--model", "text_model:Text", "--limit", 1).status == 1
-    assert "returned a str, not a Completion with a text" in Path("results/Text/frames.jsonl").read_text()
+    assert "returned a str, not a Completion with a text" in (run_at("results/Text") / "frames.jsonl").read_text()
 
 
 def test_a_usage_that_is_none_is_named_and_costs_a_frame(cli, elsewhere, monkeypatch):

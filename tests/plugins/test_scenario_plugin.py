@@ -8,6 +8,7 @@ import pytest
 
 from lightemma.closed_loop.records import read_episodes
 from lightemma.data.nuscenes import NuScenesSource
+from tests.conftest import run_at
 from tests.plugins.installed import install
 
 PLACE = "tests.plugins.hay_bale_scenario"
@@ -24,7 +25,7 @@ def test_a_scenario_in_one_file_is_driven_and_recorded(elsewhere, cli, monkeypat
     arguments = ("--scenarios", f"cruise,{scenario}", "--seeds", "1")
     assert cli("drive", "--planner", "expert,constant-action", *arguments, "--quiet").status == 0
     expert, constant = (
-        {one.name: one for one in read_episodes(Path("results") / name)}
+        {one.name: one for one in read_episodes(run_at(f"results/{name}"))}
         for name in ("drive-expert", "drive-constant-action")
     )
     assert set(expert) == {"cruise.day.000", "hay-bale.day.000"}

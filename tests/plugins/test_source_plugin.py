@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import run_at
 from tests.plugins.installed import install
 
 PLACE = "tests.plugins.drives_source:MadeUpDrives"
@@ -31,7 +32,7 @@ def test_a_source_in_one_file_reaches_every_table(elsewhere, cli, monkeypatch, t
     data = spec_of(way, monkeypatch, tmp_path / "site")
     ended = cli("run", "--data", data, *BASELINE)
     assert (ended.status, ended.err) == (0, "")
-    manifest = json.loads((elsewhere / "results" / "stop" / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads((run_at("results/stop") / "manifest.json").read_text(encoding="utf-8"))
     assert (manifest["data"]["source"], manifest["data"]["frames"]) == ("made-up-drives", 12)
     # The place of the data is noted, so it need not be named again.
     assert cli("compare", "results", "--out", "tables").status == 0

@@ -27,7 +27,7 @@ from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.jobs import make_jobs
 from lightemma.sessions.session import Session
 from tests.closed_loop.fake_world import FakeFactory
-from tests.conftest import steady
+from tests.conftest import run_at, steady
 from tests.plugins import straight_world, toy_world
 
 POND = "tests.plugins.toy_world:PondWorld"
@@ -62,7 +62,7 @@ def test_it_is_driven_resumed_compared_and_filmed(elsewhere, cli):
     drawn = (*COMMON, "--draw", "--seeds", "3", "--replan", "3", "--planner", "constant-action,stop,random")
     ended = cli(*drawn)
     assert (ended.status, ended.err) == (0, "")
-    folder = Path("results/drive-constant-action+replan-3")
+    folder = run_at("results/drive-constant-action+replan-3")
     manifest = read_manifest(folder)
     assert manifest.images["size"] == [64, 48], "the world's own camera"
     assert manifest.data.version == f"loop {VERSION}, replan 3, world a1b2"
@@ -116,7 +116,7 @@ def test_worlds_are_compared_by_their_ranks_only(elsewhere, cli):
 def test_a_horizon_ends_an_episode_without_a_penalty(elsewhere, cli):
     world = ("drive", "--world", "tests.plugins.toy_world:StormWorld", "--quiet", "--seeds", "2")
     assert cli(*world, "--planner", "constant-action").status == 0
-    for one in read_episodes(Path("results/drive-constant-action")):
+    for one in read_episodes(run_at("results/drive-constant-action")):
         assert (one.outcome.end, one.outcome.time_s, one.score.arrival) == ("horizon", 4.0, 1.0)
         assert one.score.success is None
         assert one.score.score == pytest.approx(100.0 * one.outcome.progress)

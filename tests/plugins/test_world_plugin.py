@@ -13,6 +13,7 @@ from PIL import Image
 from lightemma.closed_loop.records import read_episodes
 from lightemma.closed_loop.replay import read_replay
 from lightemma.run_folder.store import read_frames, read_manifest
+from tests.conftest import run_at
 from tests.plugins.installed import install
 
 PLACE = "tests.plugins.straight_world"
@@ -29,7 +30,7 @@ def test_a_world_in_one_file_is_driven_in(elsewhere, cli):
     arguments = ("drive", "--world", f"{PLACE}:StraightWorld:fog", "--planner", "constant-action", "--draw", *SEEDS)
     ended = cli(*arguments, "--size", "160x90")
     assert (ended.status, ended.err) == (0, "")
-    folder = Path("results/drive-constant-action")
+    folder = run_at("results/drive-constant-action")
     manifest = read_manifest(folder)
     assert (manifest.data.source, manifest.data.name) == ("closed-loop", "straight:fog")
     frames = read_frames(folder)
@@ -87,8 +88,8 @@ def test_a_model_sees_what_the_world_draws(elsewhere, cli):
     Path("steady.yaml").write_text(json.dumps(yaml))
     ended = cli("drive", "--world", f"{PLACE}:StraightWorld", "--model", "steady.yaml", "--size", "160x90", *SEEDS)
     assert (ended.status, ended.err) == (0, "")
-    assert [one.outcome.end for one in read_episodes(Path("results/drive-steady"))] == ["goal", "goal"]
-    assert all(frame.image_sha256 for frame in read_frames(Path("results/drive-steady")))
+    assert [one.outcome.end for one in read_episodes(run_at("results/drive-steady"))] == ["goal", "goal"]
+    assert all(frame.image_sha256 for frame in read_frames(run_at("results/drive-steady")))
 
 
 @pytest.mark.parametrize(
