@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lightemma.cli.live_layout import dollars, duration, rate, view_lines
 from lightemma.cli.output import echo, plain
-from lightemma.cli.steps_shown import is_live
+from lightemma.cli.width import is_live, size_of
 from lightemma.outside_text import one_line
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class LiveView:
     def _view(self, screen: Console) -> Text:
         from rich.text import Text
 
-        width, height = screen.size
+        width, height = size_of(sys.stderr)
+        screen.size = (width, height)  # of standard error, which rich does not ask
         runs = [{**numbers, "run": plain(numbers["run"])} for numbers in map(snapshot, list(self._monitors))]
         return Text("\n".join(view_lines(runs, width, height)), no_wrap=True, overflow="crop")
 

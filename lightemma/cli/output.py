@@ -58,6 +58,12 @@ def print_error(sentence: str) -> None:
     print(encodable(safe(sentence)), file=sys.stderr)
 
 
+def write_live(text: str) -> None:
+    """Writes to standard error as it is, without a new line: for what is written over. Its words went through ``plain``."""
+    sys.stderr.write(encodable(text))
+    sys.stderr.flush()
+
+
 def encodable(text: str) -> str:
     """Text that standard error can write, whatever its encoding."""
     return text.encode(sys.stderr.encoding or "utf-8", "backslashreplace").decode(sys.stderr.encoding or "utf-8")

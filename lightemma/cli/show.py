@@ -57,14 +57,14 @@ def show_summary(comparison: Comparison) -> None:
 
 def show_notes(comparison: Comparison) -> None:
     """Prints the main result in a sentence, and warnings about the comparison."""
-    from rich.markup import escape
+    from rich.text import Text
 
     from lightemma.evaluation.headline import headline
 
     screen = console()
-    screen.print(f"[bold]{escape(wrapped(plain(headline(comparison).sentence)))}[/bold]")
+    screen.print(Text(wrapped(plain(headline(comparison).sentence)), style="bold"))
     for sentence in comparison.warnings:
-        screen.print(escape(wrapped(f"Note: {plain(sentence)}")))
+        screen.print(Text(wrapped(f"Note: {plain(sentence)}")))
 
 
 def show(

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lightemma.cli.live_layout import SHORTEST_BAR, bar, duration
-from lightemma.cli.output import encodable, plain
+from lightemma.cli.output import plain, write_live
+from lightemma.cli.width import is_live, size_of
 from lightemma.steps import Step, listening
 
 #: Seconds of work before anything is shown, between two updates on a terminal, and between two lines elsewhere.
 QUIET_S, UPDATE_S, LINES_S = 0.5, 0.1, 10.0
 _LONGEST_BAR = 24
-
-
-def is_live() -> bool:
-    """Whether standard error is a terminal on which a line can be written over."""
-    return sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
 @contextmanager
@@ -38,7 +32,7 @@ class _Shown:
     def __init__(self, live: bool) -> None:
         self._live = live
         self._began = self._last = time.monotonic()
-        self._what = ""
+        self._what = ("", "")
         self._since = self._began
         self._dirty = False
 
@@ -51,20 +45,15 @@ class _Shown:
             return
         self._last = now
         if self._live:
-            self._write(f"\r{step_line(step, now - self._since, shutil.get_terminal_size().columns - 1)}\x1b[K")
+            write_live(f"\r{step_line(step, now - self._since, size_of(sys.stderr)[0] - 1)}\x1b[K")
             self._dirty = True
         else:
-            self._write(f"{step_words(step, now - self._since)}\n")
+            write_live(f"{step_words(step, now - self._since)}\n")
 
     def clear(self) -> None:
         if self._dirty:
-            self._write("\r\x1b[K")
+            write_live("\r\x1b[K")
             self._dirty = False
-
-    @staticmethod
-    def _write(text: str) -> None:
-        sys.stderr.write(encodable(text))
-        sys.stderr.flush()
 
 
 def step_words(step: Step, seconds: float) -> str:

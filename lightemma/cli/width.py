@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import TextIO
 
 #: Narrower terminals are taken for this wide.
 NARROWEST = 40
@@ -17,7 +18,25 @@ def terminal_width() -> int | None:
     """Columns of the terminal that standard output is; None for a pipe or file, into which everything is written whole."""
     if not sys.stdout.isatty():
         return None
-    return max(shutil.get_terminal_size().columns, NARROWEST)
+    return max(size_of(sys.stdout)[0], NARROWEST)
+
+
+def size_of(stream: TextIO) -> tuple[int, int]:
+    """Columns and lines of the terminal that a stream is, whatever the other streams are; 80 and 24 where it does not say."""
+    try:
+        found = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError, AttributeError):
+        found = os.terminal_size((0, 0))
+    try:
+        columns = int(os.environ.get("COLUMNS", ""))
+    except ValueError:
+        columns = 0
+    return columns if columns > 0 else found.columns or 80, found.lines or 24
+
+
+def is_live() -> bool:
+    """Whether standard error is a terminal on which a line can be written over."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
 def wrapped(text: str, width: int | None = None) -> str:

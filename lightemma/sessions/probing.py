@@ -182,6 +182,8 @@ def open_probes(
         sets[name] = changed
     work = ProbedWork(benchmark, source, protocol, chosen, of=target.manifest.run, sets=sets)
     data = folder_of(work.manifest(job, dict.fromkeys(job.backends)).data) if by_data else ""
+    if target.folder.resolve().parent == results.resolve():
+        data = ""  # beside the untouched run, which an older version put there
     return Probing(Session(work, jobs, results, benchmark.concurrency, data=data), left_out)
 
 

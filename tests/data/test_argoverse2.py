@@ -20,6 +20,7 @@ from lightemma.data.argoverse2_maps import city_of
 from lightemma.data.argoverse2_tables import ROAD_BELOW_AXLE
 from lightemma.data.base import DataInfo
 from lightemma.errors import UserError
+from tests.conftest import run_at
 from tests.data.made_up_logs import MadeUpLog
 from tests.shared_data import SHARED, needs_shared
 
@@ -310,7 +311,7 @@ def test_without_pyarrow_the_extra_is_named(elsewhere, cli, monkeypatch):
 @needs_shared(LOGS)
 def test_real_logs_give_the_known_figures(elsewhere, cli):
     assert cli("run", "--data", f"argoverse2:{LOGS}", *BASELINE).status == 0
-    manifest = json.loads(Path("results/constant-action/manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads((run_at("results/constant-action") / "manifest.json").read_text(encoding="utf-8"))
     assert "pyarrow" in manifest["packages"]
     assert cli("compare", "results", "--out", "tables").status == 0
     with Path("tables/strata.csv").open(encoding="utf-8", newline="") as file:

@@ -236,7 +236,7 @@ def harness(tmp_path, env, *arguments, **options):
 
 
 def frames_done(tmp_path):
-    path = tmp_path / "results" / "m" / "frames.jsonl"
+    path = tmp_path / "results" / "demo" / "m" / "frames.jsonl"
     return path.read_text().count("\n") if path.exists() else 0
 
 

@@ -16,7 +16,7 @@ from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import open_runs
-from tests.conftest import STEADY_TEXT, write_archive
+from tests.conftest import STEADY_TEXT, run_at, write_archive
 from tests.sessions.one_run import in_order
 
 PICTURED = "tests.planners.pictured_drives:PicturedDrives:pictures"
@@ -73,7 +73,7 @@ def test_only_the_action_is_asked_again_when_the_words_are_swapped(planted, cli)
     assert ended.status == 0, ended.err
     for name in ("opposite-words", "no-words"):
         plain = {frame.sample_token: frame for frame in read_frames(planted)}
-        for frame in read_frames(Path(f"results/PlantedModel+probe-{name}")):
+        for frame in read_frames(run_at(f"results/PlantedModel+probe-{name}")):
             scene, intent, action = frame.calls
             assert scene.response == plain[frame.sample_token].calls[0].response
             assert scene.cached
@@ -94,7 +94,7 @@ def test_histories_are_changed_without_asking_for_the_scene_again(planted, cli):
     ended = cli("probe", planted, "--probes", "half-history,reversed-history", *SPARE)
     assert ended.status == 0, ended.err
     assert "reversed-history is left out: it needs histories that are not the same in reverse." in ended.out
-    frames = in_order(Path("results/PlantedModel+probe-half-history"))
+    frames = in_order(run_at("results/PlantedModel+probe-half-history"))
     assert all(frame.calls[0].attempts == 0 for frame in frames)
     assert any(frame.calls[1].attempts == 1 for frame in frames)
     plain = {frame.sample_token: frame.history[-1][0] for frame in read_frames(planted)}
@@ -131,7 +131,7 @@ def test_frames_without_an_untouched_plan_are_not_paid_for(planted, cli):
     failed = msgspec.json.decode(lines[0]) | {"actions": None, "trajectory": None, "outcome": "format:prose"}
     (planted / "frames.jsonl").write_bytes(msgspec.json.encode(failed) + b"\n" + b"".join(lines[1:]))
     assert cli("probe", planted, "--probes", "recoded", *SPARE).status == 0
-    assert len(read_frames(Path("results/PlantedModel+probe-recoded"))) == 7
+    assert len(read_frames(run_at("results/PlantedModel+probe-recoded"))) == 7
 
 
 def test_money_is_not_spent_unasked_and_the_price_needs_no_key(elsewhere, cli, monkeypatch):
@@ -144,7 +144,7 @@ def test_money_is_not_spent_unasked_and_the_price_needs_no_key(elsewhere, cli, m
     assert ended.status == 2
     assert "Price: 3 runs, 56 calls, about $" in ended.out
     assert "Nothing was asked yet; give --yes to spend that, or --max-cost" in ended.err
-    assert not Path("results/dear").exists()
+    assert not list(Path("results").rglob("dear"))
 
 
 def test_a_formula_is_probed_like_a_model(elsewhere, cli):
@@ -163,7 +163,7 @@ def test_other_wordings_are_runs_with_other_prompts(elsewhere, cli):
     ended = cli("probe", model, "--data", PICTURED, "--probes", "paraphrase", *SPARE)
     assert ended.status == 0, ended.err
     plain, polite, reworded = (
-        in_order(Path(f"results/vlm{more}"))[0].calls[1].prompt
+        in_order(run_at(f"results/vlm{more}"))[0].calls[1].prompt
         for more in ("", "+probe-paraphrase-polite", "+probe-paraphrase-reworded")
     )
     assert polite == f"Please read all of this carefully before you answer.\n\n{plain}\n\nThank you."
@@ -258,7 +258,7 @@ def test_the_words_of_an_archive_are_probed_for_one_call_a_frame(elsewhere, cli)
     assert "opposite-words is left out" in ended.out, "the archive's statements say nothing about speed"
     assert "Price: 3 runs, 15 calls, no dollars." in ended.out
     for name in ("other-words", "other-scene", "no-words"):
-        frames = in_order(Path(f"results/tiny+probe-{name}"))
+        frames = in_order(run_at(f"results/tiny+probe-{name}"))
         assert [[call.attempts for call in frame.calls] for frame in frames] == [[0, 0, 1]] * 5
 
 
