@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _TILE = 512
+_BAND = 32
+"""Rows that are worked on together; a part of a tile."""
 
 
 def as_taken(pixels: Pixels, look: Look, seed: int) -> Pixels:
@@ -29,30 +31,31 @@ def as_taken(pixels: Pixels, look: Look, seed: int) -> Pixels:
         look: light and weather; there is more noise in the dark, and streaks in rain.
         seed: of noise and rain.
     """
-    from PIL import Image
-
     rng = np.random.default_rng([seed, 9])
     # A lens spreads a point over a little more than a pixel of the full size.
     blurred = _spread(pixels, 5 if pixels.shape[1] > 1100 else 9)
     if look.wet >= 1.0:
-        blurred = np.asarray(_with_rain(Image.fromarray(blurred), rng))
-    return _with_noise(blurred, 2.4 if look.lamps > 0 else 1.4, rng)
+        _add_rain(blurred, rng)
+    _add_noise(blurred, 2.4 if look.lamps > 0 else 1.4, rng)
+    return blurred
 
 
 def _spread(pixels: Pixels, core: int) -> Pixels:
     """Each pixel mixed with its eight neighbours by the weights 1, core, 1 both ways; the picture's edge stays as it is."""
-    wide = pixels.astype(np.uint16)
-    rows = wide[:, 1:-1] * np.uint16(core)
-    rows += wide[:, :-2]
-    rows += wide[:, 2:]
-    sums = rows[1:-1] * np.uint16(core)
-    sums += rows[:-2]
-    sums += rows[2:]
-    whole = (core + 2) ** 2
-    sums += np.uint16(whole // 2)
-    sums //= np.uint16(whole)
     spread = pixels.copy()
-    spread[1:-1, 1:-1] = sums
+    whole = (core + 2) ** 2
+    # A few rows at a time stay in the processor's cache.
+    for top in range(0, pixels.shape[0] - 2, _BAND):
+        wide = pixels[top : top + _BAND + 2].astype(np.uint16)
+        rows = wide[:, 1:-1] * np.uint16(core)
+        rows += wide[:, :-2]
+        rows += wide[:, 2:]
+        sums = rows[1:-1] * np.uint16(core)
+        sums += rows[:-2]
+        sums += rows[2:]
+        sums += np.uint16(whole // 2)
+        sums //= np.uint16(whole)
+        spread[top + 1 : top + 1 + len(sums), 1:-1] = sums
     return spread
 
 
@@ -84,71 +87,89 @@ def _noise_tile() -> npt.NDArray[np.int8]:
     return tile
 
 
-@lru_cache(maxsize=2)
-def _noise_levels(strength: float) -> npt.NDArray[np.int16]:
-    """(512, 512, 3) the tile in grey levels."""
-    levels: npt.NDArray[np.int16] = np.rint(_noise_tile() * (strength / 16)).astype(np.int16)
-    return levels
+@lru_cache(maxsize=4)
+def _noise_levels(strength: float, mirrored: bool) -> tuple[Pixels, Pixels]:
+    """(512 + a band, 1024, 3) twice: what the tile, repeated, adds in grey levels, and what it takes away."""
+    levels = np.rint(_noise_tile()[:, :: -1 if mirrored else 1] * (strength / 16)).astype(np.int16)
+    levels = np.concatenate([np.tile(levels, (1, 2, 1)), np.tile(levels[:_BAND], (1, 2, 1))])
+    return np.maximum(levels, 0).astype(np.uint8), np.maximum(-levels, 0).astype(np.uint8)
 
 
-def _with_noise(pixels: Pixels, strength: float, rng: np.random.Generator) -> Pixels:
-    """The picture with noise of ``strength`` grey levels: one tile, shifted and mirrored at random, repeated."""
-    tile = np.roll(_noise_levels(strength), tuple(rng.integers(0, _TILE, 2)), axis=(0, 1))
-    levels = tile[:: int(rng.choice([-1, 1])), :: int(rng.choice([-1, 1]))]
-    noisy = pixels.astype(np.int16)
-    for row in range(0, noisy.shape[0], _TILE):
-        for column in range(0, noisy.shape[1], _TILE):
-            part = noisy[row : row + _TILE, column : column + _TILE]
-            part += levels[: part.shape[0], : part.shape[1]]
-    return np.clip(noisy, 0, 255).astype(np.uint8)
+def _add_noise(pixels: Pixels, strength: float, rng: np.random.Generator) -> None:
+    """Adds noise of ``strength`` grey levels: one tile, shifted and mirrored at random, repeated."""
+    down, right = rng.integers(0, _TILE, 2).tolist()
+    upwards, mirrored = int(rng.choice([-1, 1])) < 0, int(rng.choice([-1, 1])) < 0
+    brighter, darker = _noise_levels(strength, mirrored)
+    first = right if mirrored else _TILE - right
+    for top in range(0, pixels.shape[0], _BAND):
+        if upwards:
+            # The band ends with this row, and is taken from its end.
+            final = (_TILE - 1 - down - top) % _TILE
+            final += 0 if final >= _BAND - 1 else _TILE
+            rows = slice(final, final - _BAND if final >= _BAND else None, -1)
+        else:
+            begin = (top - down) % _TILE
+            rows = slice(begin, begin + _BAND)
+        adds, takes = brighter[rows], darker[rows]
+        for column in range(0, pixels.shape[1], _TILE):
+            part = pixels[top : top + _BAND, column : column + _TILE]
+            here = slice(part.shape[0]), slice(first, first + part.shape[1])
+            # Never beyond black and white, in single bytes.
+            part += np.minimum(adds[here], ~part)
+            part -= np.minimum(takes[here], part)
 
 
-def _with_rain(image: Image, rng: np.random.Generator) -> Image:
-    """The picture, changed, with faint slanted streaks."""
+def _add_rain(pixels: Pixels, rng: np.random.Generator) -> None:
+    """Adds faint slanted streaks."""
     from PIL import Image as Pictures
     from PIL import ImageDraw
 
-    width, height = image.size
-    layer = Pictures.new("L", image.size, 0)
+    height, width = pixels.shape[:2]
+    layer = Pictures.new("L", (width, height), 0)
     draw = ImageDraw.Draw(layer)
     scale = width / 1600
-    for x, y, long, bright in rng.uniform((0, -0.1, 25, 14), (1, 1, 95, 46), (240, 4)):
-        start = (x * width, y * height)
-        draw.line(
-            [start, (start[0] - 0.07 * long * scale, start[1] + long * scale)],
-            fill=int(bright),
-            width=max(1, round(1.6 * scale)),
-        )
-    streaks = Pictures.new("RGB", image.size, (214, 220, 226))
-    image.paste(streaks, (0, 0), _softened(layer, 0.9 * scale))
-    return image
+    line = draw.draw.draw_lines
+    for x, y, long, bright in rng.uniform((0, -0.1, 25, 14), (1, 1, 95, 46), (240, 4)).tolist():
+        column, row = x * width, y * height
+        ends = (column, row, column - 0.07 * long * scale, row + long * scale)
+        line(ends, int(bright), max(1, round(1.6 * scale)))
+    levels, every = _softened(layer, 0.9 * scale).reshape(-1), pixels.reshape(-1, 3)
+    wet = np.flatnonzero(levels != 0)
+    shares = levels.take(wet)
+    blend = every.take(wet, axis=0) * (255 - shares.astype(np.uint16))[:, None]
+    tints = np.arange(256, dtype=np.uint16)[:, None] * np.array([214, 220, 226], dtype=np.uint16)
+    blend += (tints + np.uint16(128)).take(shares, axis=0)
+    # Divided by 255, rounded, as Pillow does it.
+    every[wet] = ((blend >> np.uint16(8)) + blend) >> np.uint16(8)
 
 
-def _softened(layer: Image, radius: float) -> Image:
-    """A layer of levels below 64 after a Gaussian blur as Pillow does it, by three box filters, but with all three in one."""
-    from PIL import Image as Pictures
+def _softened(layer: Image, radius: float) -> Pixels:
+    """(h, w) a layer of levels below 64 after a Gaussian blur as Pillow does it, with its three box filters in one."""
     from PIL import ImageFilter
 
     # Half the length of a box beyond its middle (Gwosdek et al. 2011).
     half = (math.sqrt(4 * radius**2 + 1) - 1) / 2
     if half >= 1.0:
-        return layer.filter(ImageFilter.GaussianBlur(radius))
+        return np.asarray(layer.filter(ImageFilter.GaussianBlur(radius)))
     box = np.array([half, 1.0, half]) / (1 + 2 * half)
     weights = np.convolve(np.convolve(box, box), box)[3:]
-    levels = np.asarray(layer).astype(np.uint16)
-    # Whole numbers of 16 bits: the first sums are multiples of 1/256, the second of 1/1024.
-    across = (_mixed(levels, np.rint(weights * 256)) + np.uint16(8)) >> np.uint16(4)
-    both = (_mixed(across.T, np.rint(weights * 64)).T + np.uint16(512)) >> np.uint16(10)
-    return Pictures.fromarray(both.astype(np.uint8))
+    # Beyond the edges there is nothing.
+    levels = np.pad(np.asarray(layer), 3)
+    soft = np.empty((layer.height, layer.width), dtype=np.uint8)
+    for top in range(0, layer.height, _BAND):
+        band = levels[top : top + _BAND + 6].astype(np.uint16)
+        # Whole numbers of 16 bits: the first sums are multiples of 1/256, the second of 1/1024.
+        across = (_mixed(band.T, np.rint(weights * 256)).T + np.uint16(8)) >> np.uint16(4)
+        soft[top : top + _BAND] = (_mixed(across, np.rint(weights * 64)) + np.uint16(512)) >> np.uint16(10)
+    return soft
 
 
 def _mixed(levels: npt.NDArray[np.uint16], weights: FloatArray) -> npt.NDArray[np.uint16]:
-    """Each column of (h, w) with the three at each side, by (4,) whole weights; beyond the edges there is nothing."""
+    """(h - 6, w) each row of (h, w) with the three at each side, by (4,) whole weights."""
     middle, *others = weights.astype(np.uint16)
-    mixed: npt.NDArray[np.uint16] = levels * middle
+    height = len(levels) - 6
+    mixed: npt.NDArray[np.uint16] = levels[3:-3] * middle
     for away, weight in enumerate(others, start=1):
         if weight:
-            part = levels * weight
-            mixed[:, away:] += part[:, :-away]
-            mixed[:, :-away] += part[:, away:]
+            mixed += (levels[3 - away :][:height] + levels[3 + away :][:height]) * weight
     return mixed

@@ -23,7 +23,7 @@ from lightemma.simulation.render.meshes.scene import (
     shape_of,
 )
 from lightemma.simulation.render.meshes.shapes import Halo, Outfit
-from lightemma.simulation.render.painter_backdrop import Backdrop, backdrop
+from lightemma.simulation.render.painter_backdrop import backdrop
 from lightemma.simulation.render.painter_canvas import Canvas
 from lightemma.simulation.render.painter_faces import Eye, Faces, Places, eye_of, faces_of, joined, placed
 from lightemma.simulation.render.painter_hidden import (
@@ -146,20 +146,17 @@ class PainterRenderer(Renderer):
         self._lights = street_light(city) if self._look.lamps > 0 else None
         self._heads = lamp_heads(city)
         self._street_lamps = city_halos(city, self._look)
-        self._backdrops: dict[tuple[object, ...], Backdrop] = {}
 
     def draw(self, state: WorldState, camera: Camera, size: tuple[int, int], seed: int) -> Pixels:
         """The picture of a moment; see :meth:`Renderer.draw`."""
         eye = eye_of(drawn_at(camera, size), state.ego.pose)
         scene = self._scene(state, eye)
-        canvas = Canvas(self._backdrop(eye.camera), eye, self._look, _FINE)
+        canvas = Canvas(backdrop(eye.camera, self._look, self._ground, _FINE), eye, self._look, _FINE)
         view = view_of(scene.faces, eye, _FINE, scene.covered)
         street = None
         if self._lights is not None and view is not None:
             street = self._lights.at(view.faces.anchors[:2, view.order].T)
-        canvas.paint(view, street, self._heads)
-        canvas.glow(scene.glowing)
-        return as_taken(canvas.pixels(), self._look, seed)
+        return as_taken(canvas.paint(view, street, self._heads, scene.glowing), self._look, seed)
 
     def layers(self, state: WorldState, camera: Camera, size: tuple[int, int]) -> Layers:
         """Depth and identity of every pixel, by the same faces in the same order; see :meth:`Renderer.layers`."""
@@ -232,14 +229,6 @@ class PainterRenderer(Renderer):
                     thing = replace(thing, key=replace(thing.key, fine=False))  # noqa: PLW2901
                 kept.append(thing)
         return kept
-
-    def _backdrop(self, camera: Camera) -> Backdrop:
-        key = (camera.size, camera.intrinsic.tobytes(), camera.rotation.tobytes(), camera.translation.tobytes())
-        if key not in self._backdrops:
-            if len(self._backdrops) > 4:
-                self._backdrops.clear()
-            self._backdrops[key] = backdrop(camera, self._look, self._ground, _FINE)
-        return self._backdrops[key]
 
 
 def _core_outlines(shapes: list[_Body], places: Places, far: FloatArray, eye: Eye) -> Outlines:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """Where and how much something is blended in: the levels 0 … 255 of a part of the canvas, and its edges there."""
+    """Where and how much something is blended in: the levels 0 … 255 of a part of the picture, and its edges there."""
 
     levels: Image
     box: tuple[int, int, int, int]
@@ -26,25 +27,47 @@ class Mask:
 
 @dataclass(frozen=True, slots=True)
 class Backdrop:
-    """What depends on camera and weather only, as large as the canvas.
+    """What depends on camera and weather only.
 
     Attributes:
-        picture: sky over bare ground, without haze on the ground.
+        canvas: sky over bare ground, without haze on the ground, several spots a pixel. The fourth byte of each spot is full,
+            because it is flat.
         haze: how much of each ground pixel is haze, or the sky that a wet ground mirrors, which has the same colour.
         sky: a picture of that colour, as large as the haze.
         beam: how bright the ego's head lamps make the ground; None where they are off.
     """
 
-    picture: Image
+    canvas: Image
     haze: Mask | None
     sky: Image | None
     beam: Mask | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What decides a backdrop: equal ones give equal backdrops. Cities of one weather differ only in where their sun is."""
+
+    key: tuple[object, ...]
+    camera: Camera = field(compare=False)
+    look: Look = field(compare=False)
+    ground: FloatArray = field(compare=False)
+    fine: int
+
+
 def backdrop(camera: Camera, look: Look, ground: FloatArray, fine: int) -> Backdrop:
     """Sky and ground of a camera; ``ground`` is (3,) of linear colour, ``fine`` the spots a pixel along each side."""
+    arrays = (camera.intrinsic, camera.rotation, camera.translation, ground)
+    light = [getattr(look, each.name) for each in fields(look) if each.name != "sun"]
+    key = (camera.size, *(each.tobytes() for each in arrays), float(look.sun[2]), *light)
+    return _backdrop(_Asked(key, camera, look, ground, fine))
+
+
+# Every weather has two kinds of ground.
+@lru_cache(maxsize=8)
+def _backdrop(asked: _Asked) -> Backdrop:
     from PIL import Image
 
+    camera, look, ground, fine = asked.camera, asked.look, asked.ground, asked.fine
     assert camera.size is not None
     width, height = camera.size
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64))
@@ -56,9 +79,9 @@ def backdrop(camera: Camera, look: Look, ground: FloatArray, fine: int) -> Backd
     share = np.sqrt(np.clip(rays[above, 2:] * 1.25, 0.0, 1.0))
     low, high = np.array(look.sky_low), np.array(look.sky_high)
     lit = ground * (np.array(look.above) + np.array(look.sunlight) * look.sun[2])
-    bytes_shown = np.empty((width * height, 3), dtype=np.uint8)
-    bytes_shown[:] = as_bytes(shown(lit, look.exposure))
-    bytes_shown[above] = as_bytes(shown(low + (high - low) * share, look.exposure))
+    bytes_shown = np.full((width * height, 4), 255, dtype=np.uint8)
+    bytes_shown[:, :3] = as_bytes(shown(lit, look.exposure))
+    bytes_shown[above, :3] = as_bytes(shown(low + (high - low) * share, look.exposure))
 
     x, y, down = rays[below, 0], rays[below, 1], -rays[below, 2]
     distance = camera.translation[2] / np.maximum(down, 1e-6)
@@ -82,17 +105,15 @@ def backdrop(camera: Camera, look: Look, ground: FloatArray, fine: int) -> Backd
         box = whole.getbbox()
         if box is None:
             return None
-        left, top, right, bottom = (edge * fine for edge in box)
-        finer = whole.crop(box).resize((right - left, bottom - top), Image.Resampling.NEAREST)
-        return Mask(finer, (left, top, right, bottom))
+        return Mask(whole.crop(box), box)
 
-    picture = Image.fromarray(bytes_shown.reshape(height, width, 3))
-    picture = picture.resize((width * fine, height * fine), Image.Resampling.NEAREST)
+    spots = bytes_shown.reshape(height, width, 4).repeat(fine, axis=0).repeat(fine, axis=1)
+    canvas = Image.frombytes("RGBX", (width * fine, height * fine), spots)
     hazy = mask(haze)
     # Pillow blends a picture in in half the time that it takes for a colour.
     colour = tuple(as_bytes(shown(low[None], look.exposure))[0].tolist())
     sky = None if hazy is None else Image.new("RGB", hazy.levels.size, colour)
-    return Backdrop(picture, hazy, sky, mask(beam))
+    return Backdrop(canvas, hazy, sky, mask(beam))
 
 
 def as_bytes(colours: FloatArray) -> Pixels:

@@ -12,7 +12,7 @@ from lightemma.frame import FloatArray
 from lightemma.simulation.render.base import Pixels
 from lightemma.simulation.render.meshes.mesh import Layer, turned
 from lightemma.simulation.render.meshes.scene import PlacedHalos
-from lightemma.simulation.render.painter_backdrop import Backdrop, as_bytes
+from lightemma.simulation.render.painter_backdrop import Backdrop, Mask, as_bytes
 from lightemma.simulation.render.painter_faces import Eye
 from lightemma.simulation.render.painter_hidden import in_picture
 from lightemma.simulation.render.painter_layers import paint_polygons
@@ -27,54 +27,71 @@ _POOL = ((11.0, 30), (8.5, 55), (6.5, 85), (4.5, 115), (2.5, 140))
 
 
 class Canvas:
-    """One picture while it is painted."""
+    """One picture while it is painted.
+
+    The canvas has several spots a pixel, and a fourth byte that is full where something flat is seen and 0 where something
+    stands before it. So the light on the ground and the haze over it can wait until the spots are pixels.
+    """
 
     def __init__(self, behind: Backdrop, eye: Eye, look: Look, fine: int) -> None:
-        from PIL import ImageDraw
-
         camera = eye.camera
         assert camera.size is not None
         self._behind, self._camera, self._look, self._ego, self._fine = behind, camera, look, eye.ego, fine
         self._eye = eye
-        self._size = (camera.size[0] * fine, camera.size[1] * fine)
-        self._image = behind.picture.copy()
-        self._solid = ImageDraw.Draw(self._image)
-        self._thin = ImageDraw.Draw(self._image, "RGBA")
+        self._size = camera.size
 
-    def pixels(self) -> Pixels:
-        """(h, w, 3) the finished picture."""
-        return np.asarray(self._image.reduce(self._fine) if self._fine > 1 else self._image)
+    def paint(
+        self, view: View | None, street: FloatArray | None, lamps: FloatArray, groups: list[PlacedHalos]
+    ) -> Pixels:
+        """(h, w, 3) the picture.
 
-    def paint(self, view: View | None, street: FloatArray | None, lamps: FloatArray) -> None:
-        """Paints the faces of a view; ``street``: (v,) light of street lamps, where those are lit."""
-        if view is None:
-            self._lay_haze(lamps)
-            return
-        inks = _inks(as_bytes(lit(view, self._eye, self._look, street)))
-        layers = view.faces.layers[view.order]
-        shady = int(np.searchsorted(layers, int(Layer.SHADOW), side="left"))
-        hazy = int(np.searchsorted(layers, int(Layer.SHADOW), side="right"))
-        paint_polygons(self._solid, view, self._camera, inks[:shady])
-        shade: int = self._thin.draw.draw_ink((0, 0, 0, 48))
-        paint_polygons(self._thin, view, self._camera, [shade] * (hazy - shady), shady)
-        self._lay_haze(lamps)
-        paint_polygons(self._solid, view, self._camera, inks[hazy:], hazy)
+        Args:
+            view: the faces.
+            street: (v,) light of street lamps, where those are lit.
+            lamps: (l, 2) metres, world frame.
+            groups: what glows.
+        """
 
-    def _lay_haze(self, lamps: FloatArray) -> None:
-        """Adds light of lamps, the sheen of a wet road and haze to everything flat."""
+        canvas = self._behind.canvas.copy()
+        if view is not None:
+            self._paint_faces(canvas, view, street)
+        spots = canvas.reduce(self._fine)
+        flat = spots.getchannel(3)
+        self._image: Image.Image = spots.convert("RGB")
         if self._look.lamps > 0:
-            self._light_pools(lamps)
+            self._light_pools(lamps, flat)
         haze, sky = self._behind.haze, self._behind.sky
         if haze is not None and sky is not None:
-            self._image.paste(sky, haze.box, haze.levels)
+            self._blend(sky, haze, flat)
+        self._glow(groups)
+        return np.asarray(self._image)
 
-    def _light_pools(self, lamps: FloatArray) -> None:
+    def _paint_faces(self, canvas: Image, view: View, street: FloatArray | None) -> None:
+        from PIL import Image
+
+        layers = view.faces.layers[view.order]
+        shady = int(np.searchsorted(layers, int(Layer.SHADOW), side="left"))
+        stands = int(np.searchsorted(layers, int(Layer.SHADOW), side="right"))
+        inks = _inks(as_bytes(lit(view, self._eye, self._look, street)), stands)
+        solid, thin = Image.core.draw(canvas.im, 0), Image.core.draw(canvas.im, 1)
+        paint_polygons(solid, view, self._camera, inks[:shady])
+        shade: int = thin.draw_ink((0, 0, 0, 48))
+        paint_polygons(thin, view, self._camera, [shade] * (stands - shady), shady)
+        paint_polygons(solid, view, self._camera, inks[stands:], stands)
+
+    def _blend(self, other: Image, mask: Mask, flat: Image) -> None:
+        """Blends another picture in, where the ground is seen."""
+        from PIL import ImageChops
+
+        self._image.paste(other, mask.box, ImageChops.multiply(mask.levels, flat.crop(mask.box)))
+
+    def _light_pools(self, lamps: FloatArray, flat: Image) -> None:
         """Brightens the ground under the street lamps and before the ego's head lamps."""
         from PIL import Image as Pictures
         from PIL import ImageDraw, ImageFilter
 
-        # The pools are soft, so a quarter of the spots will do.
-        coarse, margin = 4, 3
+        # The pools are soft, so a quarter of the pixels will do.
+        coarse, margin = 2, 3
         pools = Pictures.new("L", (self._size[0] // coarse, self._size[1] // coarse), 0)
         draw = ImageDraw.Draw(pools)
         near = lamps[np.linalg.norm(lamps - (self._ego.x, self._ego.y), axis=1) < 90.0]
@@ -85,7 +102,7 @@ class Canvas:
         centres = np.column_stack([near, np.zeros(len(near))])
         rings = centres + radii[:, None, None, None] * ring[:, None]
         pixels, depth = in_picture(self._eye, rings.transpose(0, 2, 1, 3).reshape(-1, 3).T)
-        spots = np.floor((pixels.T + 0.5) * self._fine).reshape(-1, 28) / coarse
+        spots = np.floor((pixels.T + 0.5) * self._fine).reshape(-1, 28) / (coarse * self._fine)
         whole = (depth.reshape(-1, 14).min(axis=1) > NEAR) & np.all(np.abs(spots) < 16 * max(pools.size), axis=1)
         levels = np.repeat([level for _, level in _POOL], len(near)).tolist()
         for index, (corners, simple, level) in enumerate(zip(spots.tolist(), whole.tolist(), levels, strict=True)):
@@ -95,9 +112,8 @@ class Canvas:
             centre = turned(centres[None, index % len(near)] - (self._ego.x, self._ego.y, 0.0), -self._ego.heading)
             part = cut_to_view(to_camera(centre + ring * radii[index // len(near)], self._camera), self._camera)
             if len(part) > 2:
-                draw.polygon(
-                    (self._spots(project_seen(part, self._camera).pixels) / coarse).ravel().tolist(), fill=level
-                )
+                cut = np.floor((project_seen(part, self._camera).pixels + 0.5) * self._fine) / (coarse * self._fine)
+                draw.polygon(cut.ravel().tolist(), fill=level)
         soft = pools.filter(ImageFilter.GaussianBlur(3))
         box = soft.getbbox()
         if box is not None:
@@ -107,19 +123,21 @@ class Canvas:
             levels_there = soft.crop((left, top, right, bottom)).resize(
                 ((right - left) * coarse, (bottom - top) * coarse), Pictures.Resampling.BILINEAR
             )
-            self._image.paste(self._brighter((2.1, 1.75, 1.35), large), large, levels_there)
+            self._blend(self._brighter((2.1, 1.75, 1.35), large), Mask(levels_there, large), flat)
         beam = self._behind.beam
         if beam is not None:
-            self._image.paste(self._brighter((2.4, 2.2, 1.9), beam.box), beam.box, beam.levels)
+            self._blend(self._brighter((2.4, 2.2, 1.9), beam.box), beam, flat)
 
     def _brighter(self, gains: tuple[float, float, float], box: tuple[int, int, int, int]) -> Image:
         """A part of the picture with its red, green and blue multiplied."""
         levels = [min(int(level * gain), 255) for gain in gains for level in range(256)]
         return self._image.crop(box).point(levels)
 
-    def glow(self, groups: list[PlacedHalos]) -> None:
+    def _glow(self, groups: list[PlacedHalos]) -> None:
         """Rings of light around lamps, and their streaks on a wet road."""
-        look = self._look
+        from PIL import ImageDraw
+
+        look, thin = self._look, ImageDraw.Draw(self._image, "RGBA")
         for group in groups:
             cos, sin = math.cos(group.pose.heading), math.sin(group.pose.heading)
             for halo in group.halos:
@@ -144,32 +162,28 @@ class Canvas:
                 seen = project(spot, self._camera)
                 if seen.depth[0] < 1.0 or strength < 0.03 or far > 150:
                     continue
-                column, row = self._spots(seen.pixels)[0].tolist()
-                radius = halo.radius * float(self._camera.intrinsic[0, 0]) / float(seen.depth[0]) * self._fine
+                column, row = (seen.pixels[0] + 0.25).tolist()
+                radius = halo.radius * float(self._camera.intrinsic[0, 0]) / float(seen.depth[0])
                 tint = tuple(int(255 * value) for value in halo.colour)
                 if look.wet >= 1.0:
-                    foot = self._spots(project(spot * (1, 1, 0), self._camera).pixels)[0][1]
+                    foot = project(spot * (1, 1, 0), self._camera).pixels[0][1] + 0.25
                     streak = (
                         column - radius * 0.22,
                         foot,
                         column + radius * 0.22,
                         foot + min(radius * 3, self._size[1] * 0.2),
                     )
-                    self._thin.rectangle(streak, fill=(*tint, int(52 * min(strength, 1))))
+                    thin.rectangle(streak, fill=(*tint, int(52 * min(strength, 1))))
                 for share, alpha in ((1.0, 12), (0.7, 22), (0.45, 44), (0.25, 90)):
                     reach = radius * share
                     bounds = (column - reach, row - reach, column + reach, row + reach)
-                    self._thin.ellipse(bounds, fill=(*tint, min(int(alpha * strength), 255)))
-
-    def _spots(self, pixels: FloatArray) -> FloatArray:
-        """Pixel positions on the finer canvas, whole numbers (Pillow would cut off the fraction)."""
-        spots: FloatArray = np.floor((pixels + 0.5) * self._fine)
-        return spots
+                    thin.ellipse(bounds, fill=(*tint, min(int(alpha * strength), 255)))
 
 
-def _inks(colours: Pixels) -> list[int]:
-    """Colours (v, 3) as Pillow keeps them in a picture of colours: four bytes in a row, the last of them full."""
+def _inks(colours: Pixels, stands: int) -> list[int]:
+    """Colours (v, 3) as Pillow keeps them: four bytes in a row, the last of them full for what is flat, before ``stands``."""
     inks = np.full((len(colours), 4), 255, dtype=np.uint8)
     inks[:, :3] = colours
+    inks[stands:, 3] = 0
     whole: list[int] = inks.view(np.int32)[:, 0].tolist()
     return whole

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,7 +80,7 @@ def _painted(view: View, camera: Camera) -> IntArray:
     assert camera.size is not None
     image = Pictures.new("I", (camera.size[0] * _FINE, camera.size[1] * _FINE), 0)
     draw = Drawing.Draw(image)
-    paint_polygons(draw, view, camera, range(1, len(view.order) + 1))
+    paint_polygons(draw.draw, view, camera, range(1, len(view.order) + 1))
     faces: IntArray = np.asarray(image)[_FINE // 2 :: _FINE, _FINE // 2 :: _FINE].astype(np.intp) - 1
     return faces
 
@@ -89,18 +91,21 @@ def paint_polygons(draw: ImageDraw, view: View, camera: Camera, inks: Sequence[i
     starts, counts = view.faces.starts[chosen], view.faces.counts[chosen]
     # Pillow reads single precision from memory; `ImageDraw.polygon` would take as long to look at the colour as to paint.
     memory, width = memoryview(view.spots.data).cast("B"), view.spots.strides[0]
-    polygon = draw.draw.draw_polygon
-    rows = zip(
-        (starts * width).tolist(), ((starts + counts) * width).tolist(), view.cut[first:].tolist(), inks, strict=False
-    )
-    for begin, end, cut, ink in rows:
-        if not cut:
-            polygon(memory[begin:end], ink, 1)
-            continue
-        part = cut_to_view(np.ascontiguousarray(view.seen[:, begin // width : end // width].T), camera)
+    polygon = draw.draw_polygon
+    begins, ends = (starts * width).tolist(), ((starts + counts) * width).tolist()
+    done = 0
+    for at in [*np.flatnonzero(view.cut[first : first + len(inks)]).tolist(), len(begins)]:
+        parts = map(memory.__getitem__, map(slice, begins[done:at], ends[done:at]))
+        # A loop in Python would take as long as the painting.
+        deque(map(polygon, parts, inks[done:at], repeat(1)), maxlen=0)
+        done = at + 1
+        if at == len(begins):
+            break
+        corners = view.seen[:, begins[at] // width : ends[at] // width]
+        part = cut_to_view(np.ascontiguousarray(corners.T), camera)
         if len(part) > 2:
             spots = np.floor((project_seen(part, camera).pixels + 0.5) * view.fine)
-            polygon(spots.ravel().tolist(), ink, 1)
+            polygon(spots.ravel().tolist(), inks[at], 1)
 
 
 def _depths(view: View, eye: Eye, painted: IntArray, rays: FloatArray) -> FloatArray:

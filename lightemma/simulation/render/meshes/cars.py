@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightemma.frame import FloatArray
-from lightemma.simulation.render.meshes.mesh import BoolArray, Colour, MeshBuilder, Surface, scaled
+from lightemma.simulation.render.meshes.mesh import BoolArray, Colour, MeshBuilder, Surface, crossed, scaled
 from lightemma.simulation.render.meshes.shapes import Box, Outfit, Shape
-from lightemma.simulation.render.meshes.solids import add_box, add_contact_shadow
+from lightemma.simulation.render.meshes.solids import add_box, add_contact_shadow, between_rings
 from lightemma.simulation.render.meshes.vehicle_parts import LampRow, add_plate, add_wheel, lamp_halos
 
 GLASS: Colour = (0.075, 0.085, 0.095)
@@ -121,15 +121,14 @@ def _rings(plan: FloatArray, levels: FloatArray) -> FloatArray:
 
 def _add_skin(builder: MeshBuilder, points: FloatArray, groups: list[tuple[BoolArray, Colour, Surface, float]]) -> None:
     """A skin over (r, c, 3) rings; each (r - 1, c) mask of faces with a colour, a surface and a glow."""
-    around = np.roll(points, -1, axis=1) - np.roll(points, 1, axis=1)
-    normals = np.cross(around, np.gradient(points, axis=0))
-    normals /= np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-9)
-
-    def quads(values: FloatArray) -> FloatArray:
-        after = np.roll(values, -1, axis=1)
-        return np.stack([values[:-1], after[:-1], after[1:], values[1:]], axis=2)
-
-    faces, smooth = quads(points), quads(normals)
+    rings, count = points.shape[:2]
+    before, after = np.arange(-1, count - 1), np.arange(1, count + 1) % count
+    across = crossed(
+        (points[:, after] - points[:, before]).transpose(2, 0, 1), np.gradient(points, axis=0).transpose(2, 0, 1)
+    )
+    across /= np.maximum(np.sqrt(np.sum(across**2, axis=0)), 1e-9)
+    at = between_rings(count, rings).reshape(rings - 1, count, 4)
+    faces, smooth = points.reshape(-1, 3)[at], across.reshape(3, -1).T[at]
     for mask, colour, surface, glow in groups:
         if mask.any():
             builder.add_many(faces[mask], colour, surface=surface, solid=True, glow=glow, normals=smooth[mask])

@@ -87,9 +87,10 @@ class Mesh:
         after[self.starts + self.counts - 1] = self.starts
         if not len(self.counts):
             return np.empty((0, 3))
-        sums = np.add.reduceat(np.cross(self.corners, self.corners[after]), self.starts, axis=0)
-        unit: FloatArray = sums / np.maximum(np.linalg.norm(sums, axis=1), 1e-12)[:, None]
-        return unit
+        sums = np.add.reduceat(crossed(self.corners.T, self.corners[after].T), self.starts, axis=1)
+        x, y, z = sums
+        sums /= np.maximum(np.sqrt(x * x + y * y + z * z), 1e-12)
+        return np.ascontiguousarray(sums.T)
 
     def rows(self, faces: IntArray) -> IntArray:
         """(w,) indices of the corners of these faces, one face after the other."""
@@ -335,6 +336,12 @@ def spread(values: Sequence[npt.NDArray[T]], many: IntArray) -> npt.NDArray[T]:
     for part, count in zip(values, many.tolist(), strict=True):
         repeats += [count] if len(part) == 1 else [1] * count
     return np.repeat(np.concatenate(values), repeats, axis=0)
+
+
+def crossed(one: FloatArray, other: FloatArray) -> FloatArray:
+    """(3, …) cross products of vectors (3, …), several times as fast as ``numpy.cross`` for few of them."""
+    (a, b, c), (d, e, f) = one, other
+    return np.stack([b * f - c * e, c * d - a * f, a * e - b * d])
 
 
 def turned(points: FloatArray, angle: float) -> FloatArray:

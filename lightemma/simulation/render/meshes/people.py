@@ -8,7 +8,14 @@ import numpy as np
 
 from lightemma.simulation.render.meshes.mesh import Colour, MeshBuilder, scaled
 from lightemma.simulation.render.meshes.shapes import GAIT_STEPS, Outfit, Shape
-from lightemma.simulation.render.meshes.solids import add_ball, add_box, add_contact_shadow, add_limb
+from lightemma.simulation.render.meshes.solids import (
+    add_ball,
+    add_box,
+    add_contact_shadow,
+    add_limb,
+    between_rings,
+    circle,
+)
 
 SKIN: tuple[Colour, ...] = ((0.80, 0.62, 0.52), (0.62, 0.45, 0.35), (0.42, 0.29, 0.22), (0.86, 0.70, 0.60))
 HAIR: tuple[Colour, ...] = ((0.13, 0.09, 0.07), (0.30, 0.21, 0.13), (0.42, 0.39, 0.36), (0.07, 0.06, 0.06))
@@ -101,13 +108,11 @@ def _add_oval(
     sides: int,
 ) -> None:
     """A piece of trunk between two ovals: height, half depth and half width in metres."""
-    angles = np.arange(sides) * (2 * np.pi / sides)
-    out = np.column_stack([np.cos(angles), np.sin(angles), np.zeros(sides)])
-    rings = [out * (x, y, 1.0) + (0, 0, z) for z, x, y in (low, high)]
-    after = np.roll(np.arange(sides), -1)
-    walls = np.stack([rings[0], rings[0][after], rings[1][after], rings[1]], axis=1)
-    builder.add_many(walls, colour, solid=True, normals=np.stack([out, out[after], out[after], out], axis=1))
-    builder.add(rings[1], colour, solid=True)
+    out = np.column_stack([circle(sides), np.zeros(sides)])
+    rings = np.concatenate([out * (x, y, 1.0) + (0, 0, z) for z, x, y in (low, high)])
+    faces = between_rings(sides)
+    builder.add_many(rings[faces], colour, solid=True, normals=out[faces % sides])
+    builder.add(rings[sides:], colour, solid=True)
 
 
 def _add_vest(builder: MeshBuilder, tall: float, colour: Colour, sides: int) -> None:

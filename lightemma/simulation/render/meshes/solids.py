@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
 from lightemma.frame import FloatArray
-from lightemma.simulation.render.meshes.mesh import Colour, Layer, MeshBuilder, Surface
+from lightemma.simulation.render.meshes.mesh import Colour, IntArray, Layer, MeshBuilder, Surface
 
 
+@lru_cache(maxsize=64)
 def circle(count: int) -> FloatArray:
-    """(count, 2) points of the unit circle, counter-clockwise from x."""
+    """(count, 2) points of the unit circle, counter-clockwise from x; read only."""
     angles = np.arange(count) * (2 * np.pi / count)
-    return np.column_stack([np.cos(angles), np.sin(angles)])
+    points = np.column_stack([np.cos(angles), np.sin(angles)])
+    points.flags.writeable = False
+    return points
+
+
+@lru_cache(maxsize=64)
+def between_rings(count: int, rings: int = 2) -> IntArray:
+    """((rings - 1) * count, 4) corners of the faces between closed rings of ``count`` points, one ring after the other."""
+    here = np.arange(count)
+    after = (here + 1) % count
+    ring = np.stack([here, after, after + count, here + count], axis=1)
+    faces: IntArray = (ring + np.arange(rings - 1)[:, None, None] * count).reshape(-1, 4)
+    return faces
 
 
 def add_box(
@@ -52,21 +68,22 @@ def add_limb(
 ) -> None:
     """A round bar from one (3,) point to another with a radius in metres at each end."""
     one, other = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
-    axis = (other - one) / max(float(np.linalg.norm(other - one)), 1e-9)
-    aside = np.array([0.0, 1.0, 0.0]) if abs(axis[1]) < 0.9 else np.array([1.0, 0.0, 0.0])
-    first = np.cross(aside, axis)
-    first /= np.linalg.norm(first)
-    second = np.cross(axis, first)
+    # Plain numbers: for three of them they are much faster than arrays.
+    x, y, z = (other - one).tolist()
+    length = max(math.sqrt(x * x + y * y + z * z), 1e-9)
+    x, y, z = x / length, y / length, z / length
+    # Across the bar, and square to y or, where the bar lies along y, to x.
+    across = (z, 0.0, -x) if abs(y) < 0.9 else (0.0, -z, y)
+    wide = math.hypot(*across)
+    a, b, c = across[0] / wide, across[1] / wide, across[2] / wide
     around = circle(sides)
-    out = around[:, :1] * first + around[:, 1:] * second
-    low, high = one + out * radii[0], other + out * radii[1]
-    after = np.roll(np.arange(sides), -1)
-    walls = np.stack([low, low[after], high[after], high], axis=1)
-    normals = np.stack([out, out[after], out[after], out], axis=1)
-    builder.add_many(walls, colour, surface=surface, solid=True, normals=normals)
+    out = around[:, :1] * np.array((a, b, c)) + around[:, 1:] * np.array((y * c - z * b, z * a - x * c, x * b - y * a))
+    rings = np.concatenate([one + out * radii[0], other + out * radii[1]])
+    faces = between_rings(sides)
+    builder.add_many(rings[faces], colour, surface=surface, solid=True, normals=out[faces % sides])
     if caps:
-        builder.add(high, colour, surface=surface, solid=True)
-        builder.add(low[::-1], colour, surface=surface, solid=True)
+        builder.add(rings[sides:], colour, surface=surface, solid=True)
+        builder.add(rings[sides - 1 :: -1], colour, surface=surface, solid=True)
 
 
 def add_ball(
@@ -80,59 +97,37 @@ def add_ball(
     surface: Surface = Surface.MATTE,
 ) -> None:
     """An ellipsoid around a (3,) centre with (3,) radii in metres."""
-    tilt = np.linspace(-np.pi / 2, np.pi / 2, rings + 1)
-    around = circle(sides)
-    level = np.concatenate(
-        [np.cos(tilt)[:, None, None] * around, np.broadcast_to(np.sin(tilt)[:, None, None], (rings + 1, sides, 1))],
-        axis=2,
-    )
+    level = _ball(rings, sides)
     scale = np.broadcast_to(np.asarray(radii, dtype=np.float64), (3,))
-    add_grid(
-        builder, level * scale + np.asarray(centre, dtype=np.float64), colour, surface=surface, normals=level / scale
-    )
+    skin = (level * scale + np.asarray(centre, dtype=np.float64)).reshape(-1, 3)
+    smooth = (level / scale).reshape(-1, 3)
+    smooth /= np.maximum(np.linalg.norm(smooth, axis=1, keepdims=True), 1e-9)
+    faces = between_rings(sides, rings + 1)
+    builder.add_many(skin[faces], colour, surface=surface, solid=True, normals=smooth[faces])
 
 
-def add_grid(
-    builder: MeshBuilder,
-    points: FloatArray,
-    colour: npt.ArrayLike,
-    *,
-    surface: Surface = Surface.MATTE,
-    normals: FloatArray | None = None,
-    closed: bool = True,
-) -> None:
-    """A skin over a grid of points.
-
-    Args:
-        builder: gets the faces.
-        points: (rows, columns, 3) metres; columns run counter-clockwise seen from above, rows upwards, so that faces look out.
-        colour: (3,), or (rows - 1, columns, 3) per face.
-        surface: what it is made of.
-        normals: (rows, columns, 3), not necessarily of unit length, for a smooth look.
-        closed: whether the last column is joined to the first.
-    """
-    columns = points.shape[1]
-    here = np.arange(columns if closed else columns - 1)
-    after = (here + 1) % columns
-
-    def quads(values: FloatArray) -> FloatArray:
-        corners = np.stack([values[:-1, here], values[:-1, after], values[1:, after], values[1:, here]], axis=2)
-        joined: FloatArray = corners.reshape(-1, 4, 3)
-        return joined
-
-    unit = None if normals is None else normals / np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-9)
-    colours = np.asarray(colour, dtype=np.float64)
-    if colours.ndim == 3:
-        colours = colours[:, here].reshape(-1, 3)
-    builder.add_many(quads(points), colours, surface=surface, solid=True, normals=None if unit is None else quads(unit))
+@lru_cache(maxsize=32)
+def _ball(rings: int, sides: int) -> FloatArray:
+    """(rings + 1, sides, 3) points of a ball, from its lower pole to its upper one; read only."""
+    tilt = np.linspace(-np.pi / 2, np.pi / 2, rings + 1)
+    flat = np.cos(tilt)[:, None, None] * circle(sides)
+    points = np.concatenate([flat, np.broadcast_to(np.sin(tilt)[:, None, None], (rings + 1, sides, 1))], axis=2)
+    points.flags.writeable = False
+    return points
 
 
 def add_contact_shadow(builder: MeshBuilder, length: float, width: float, strength: int = 3) -> None:
     """The shadow under a thing with a (length, width) footprint in metres: stacked transparent rings, softer outwards."""
-    around = circle(16)
-    # A super-ellipse fits a car better than an ellipse does.
-    shape = np.sign(around) * np.abs(around) ** 0.55
+    shape = _super_ellipse()
     for step in range(strength):
         reach = 0.84 + 0.16 * step
         ring = shape * (length / 2 * reach + 0.05 * step, width / 2 * reach + 0.08 * step)
         builder.add(ring, (0.0, 0.0, 0.0), layer=Layer.SHADOW)
+
+
+@lru_cache(maxsize=1)
+def _super_ellipse() -> FloatArray:
+    """(16, 2) points of a super-ellipse, which fits a car better than an ellipse does."""
+    around = circle(16)
+    points: FloatArray = np.sign(around) * np.abs(around) ** 0.55
+    return points
