@@ -12,13 +12,14 @@ from lightemma.frame import Camera, FloatArray
 from lightemma.simulation.render.base import GROUND, SCENERY, Layers, Pixels, Renderer, RenderError
 from lightemma.simulation.render.camera_effects import as_taken
 from lightemma.simulation.render.meshes.ground import ground_colour
-from lightemma.simulation.render.meshes.mesh import BoolArray, IntArray, Layer, Surface
+from lightemma.simulation.render.meshes.mesh import BoolArray, IntArray, Layer, MeshBuilder, Surface
 from lightemma.simulation.render.meshes.scene import (
     Placed,
     PlacedHalos,
     SignalLook,
+    bare_city,
     city_halos,
-    city_mesh,
+    city_lots,
     placed_things,
     shape_of,
 )
@@ -89,6 +90,14 @@ def _body(key: Outfit | SignalLook) -> _Body:
     )
 
 
+def _reach(key: Outfit | SignalLook) -> float:
+    """Metres outside the view at which a thing cannot be seen, known without its shape."""
+    if isinstance(key, SignalLook) or key.braking or key.left or key.right or key.lamps:
+        return _HALO_REACH
+    # Longer than its diagonal, for what sticks out, as mirrors and arms do. Without a lamp that is on nothing glows.
+    return min(math.hypot(*key.size) + 1.0, _HALO_REACH)
+
+
 def _corners(boxes: list[tuple[FloatArray, FloatArray]]) -> FloatArray:
     """(3, b * 8) corners of boxes; the bits of a corner's number say at which end of x, y and z it is."""
     ends = (np.arange(8)[:, None] >> np.arange(3)) & 1
@@ -135,17 +144,41 @@ class PainterRenderer(Renderer):
         """Loads a city."""
         self._city = city
         self._look = look_of(city.conditions, city.seed)
-        mesh = city_mesh(city, self._look, fine=False)
-        self._static = faces_of(mesh.chosen(np.flatnonzero(mesh.layers != Layer.GROUND)))
-        #: The same with the faces that turn to the camera, and a margin for rounding.
-        self._extent = self._static.reach + 0.01
-        if len(self._extent):
-            upright = np.hypot(*self._static.upright)
-            self._extent += np.maximum.reduceat(upright, self._static.starts)
+        mesh = bare_city(city, self._look)
+        self._stands(faces_of(mesh.chosen(np.flatnonzero(mesh.layers != Layer.GROUND))))
+        #: Houses and plants that have not been seen yet.
+        self._lots = city_lots(city, self._look, fine=False)
         self._ground = linear(np.array(ground_colour(city)))
         self._lights = street_light(city) if self._look.lamps > 0 else None
         self._heads = lamp_heads(city)
         self._street_lamps = city_halos(city, self._look)
+
+    def _stands(self, faces: Faces) -> None:
+        """Sets what stands still and has been seen."""
+        self._static = faces
+        #: Metres from a face's anchor to its farthest corner, also of faces that turn to the camera; a margin for rounding.
+        self._extent = faces.reach + 0.01
+        if len(self._extent):
+            self._extent += np.maximum.reduceat(np.hypot(*faces.upright), faces.starts)
+
+    def _make_lots(self, eye: Eye, edges: FloatArray) -> None:
+        """Makes the houses and plants that come into view."""
+        if not self._lots:
+            return
+        places = np.array([(*lot.place, 0.0) for lot in self._lots]).T
+        reach = np.array([lot.reach for lot in self._lots])
+        x, y = places[0] - eye.ego.x, places[1] - eye.ego.y
+        seen = (np.hypot(x, y) < _FARTHEST + reach) & (eye.ahead[0] * x + eye.ahead[1] * y > -reach)
+        # A view that looks up or down is wider at the ground than at its middle.
+        seen &= beside(edges, eye, places) < reach + 2.0
+        if not seen.any():
+            return
+        builder = MeshBuilder()
+        for lot, now in zip(self._lots, seen.tolist(), strict=True):
+            if now:
+                lot.add(builder)
+        self._lots = [lot for lot, now in zip(self._lots, seen.tolist(), strict=True) if not now]
+        self._stands(joined([self._static, faces_of(builder.build())]))
 
     def draw(self, state: WorldState, camera: Camera, size: tuple[int, int], seed: int) -> Pixels:
         """The picture of a moment; see :meth:`Renderer.draw`."""
@@ -174,13 +207,14 @@ class PainterRenderer(Renderer):
         if city is None:
             raise RenderError("no city was loaded.")
         edges = view_edges(eye)
+        self._make_lots(eye, edges)
         static = self._static.chosen(np.flatnonzero(self._near(eye, edges)))
         owners = np.where(static.layers == Layer.STANDING, SCENERY, GROUND)
         things = self._things(city, state)
         places = Places.of([(thing.pose, thing.height) for thing in things])
         out = beside(edges, eye, places.at)
         bodies = [
-            _body(thing.key) if far <= _HALO_REACH else None for thing, far in zip(things, out.tolist(), strict=True)
+            _body(thing.key) if far <= _reach(thing.key) else None for thing, far in zip(things, out.tolist(), strict=True)
         ]
         glowing = [
             PlacedHalos(thing.pose, thing.height, body.halos)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightemma.camera import project, project_seen, to_camera
+from lightemma.camera import project_seen, to_camera
 from lightemma.frame import FloatArray
 from lightemma.simulation.render.base import Pixels
 from lightemma.simulation.render.meshes.mesh import Layer, turned
 from lightemma.simulation.render.meshes.scene import PlacedHalos
 from lightemma.simulation.render.painter_backdrop import Backdrop, Mask, as_bytes
-from lightemma.simulation.render.painter_faces import Eye
+from lightemma.simulation.render.painter_faces import Eye, Places
 from lightemma.simulation.render.painter_hidden import in_picture
 from lightemma.simulation.render.painter_layers import paint_polygons
 from lightemma.simulation.render.painter_view import NEAR, View, cut_to_view, lit
@@ -137,47 +136,44 @@ class Canvas:
         """Rings of light around lamps, and their streaks on a wet road."""
         from PIL import ImageDraw
 
-        look, thin = self._look, ImageDraw.Draw(self._image, "RGBA")
-        for group in groups:
-            cos, sin = math.cos(group.pose.heading), math.sin(group.pose.heading)
-            for halo in group.halos:
-                x, y, z = halo.place
-                at = np.array(
-                    [
-                        [
-                            group.pose.x + cos * x - sin * y - self._ego.x,
-                            group.pose.y + sin * x + cos * y - self._ego.y,
-                            0.0,
-                        ]
-                    ]
+        look, eye = self._look, self._eye
+        thin = ImageDraw.Draw(self._image, "RGBA")
+        halos = [halo for group in groups for halo in group.halos]
+        if not halos:
+            return
+        many = [len(group.halos) for group in groups]
+        places = Places.of([(group.pose, group.height) for group in groups])
+        at = places.chosen(np.repeat(np.arange(len(groups)), many)).moved(np.array([halo.place for halo in halos]).T)
+        to_eye = eye.place[:, None] - at
+        far = np.sqrt(np.sum(to_eye**2, axis=0))
+        strength = np.array([halo.strength for halo in halos]) * np.exp(-far / (2.2 * look.haze))
+        headings = np.repeat([group.pose.heading for group in groups], many)
+        bearings = headings + [halo.facing or 0.0 for halo in halos]
+        facing = (to_eye[0] * np.cos(bearings) + to_eye[1] * np.sin(bearings)) / np.maximum(far, 0.1)
+        everywhere = [halo.facing is None for halo in halos]
+        strength *= np.where(everywhere, 1.0, np.maximum(facing, 0.0) ** 1.5)
+        pixels, depth = in_picture(eye, at)
+        feet, _ = in_picture(eye, at * np.array([[1.0], [1.0], [0.0]]))
+        focal = float(self._camera.intrinsic[0, 0])
+        ellipse, ink = thin.draw.draw_ellipse, thin.draw.draw_ink
+        for index in np.flatnonzero((depth >= 1.0) & (strength >= 0.03) & (far <= 150)).tolist():
+            column, row = (pixels[:, index] + 0.25).tolist()
+            bright = float(strength[index])
+            radius = halos[index].radius * focal / float(depth[index])
+            tint = tuple(int(255 * value) for value in halos[index].colour)
+            if look.wet >= 1.0:
+                foot = float(feet[1, index]) + 0.25
+                streak = (
+                    column - radius * 0.22,
+                    foot,
+                    column + radius * 0.22,
+                    foot + min(radius * 3, self._size[1] * 0.2),
                 )
-                spot = turned(at, -self._ego.heading) + np.array([0.0, 0.0, group.height + z])
-                to_eye = (self._camera.translation - spot)[0]
-                far = float(np.linalg.norm(to_eye))
-                strength = halo.strength * math.exp(-far / (2.2 * look.haze))
-                if halo.facing is not None:
-                    bearing = group.pose.heading + halo.facing - self._ego.heading
-                    facing = (to_eye[0] * math.cos(bearing) + to_eye[1] * math.sin(bearing)) / max(far, 0.1)
-                    strength *= max(facing, 0.0) ** 1.5
-                seen = project(spot, self._camera)
-                if seen.depth[0] < 1.0 or strength < 0.03 or far > 150:
-                    continue
-                column, row = (seen.pixels[0] + 0.25).tolist()
-                radius = halo.radius * float(self._camera.intrinsic[0, 0]) / float(seen.depth[0])
-                tint = tuple(int(255 * value) for value in halo.colour)
-                if look.wet >= 1.0:
-                    foot = project(spot * (1, 1, 0), self._camera).pixels[0][1] + 0.25
-                    streak = (
-                        column - radius * 0.22,
-                        foot,
-                        column + radius * 0.22,
-                        foot + min(radius * 3, self._size[1] * 0.2),
-                    )
-                    thin.rectangle(streak, fill=(*tint, int(52 * min(strength, 1))))
-                for share, alpha in ((1.0, 12), (0.7, 22), (0.45, 44), (0.25, 90)):
-                    reach = radius * share
-                    bounds = (column - reach, row - reach, column + reach, row + reach)
-                    thin.ellipse(bounds, fill=(*tint, min(int(alpha * strength), 255)))
+                thin.rectangle(streak, fill=(*tint, int(52 * min(bright, 1))))
+            for share, alpha in ((1.0, 12), (0.7, 22), (0.45, 44), (0.25, 90)):
+                reach = radius * share
+                bounds = (column - reach, row - reach, column + reach, row + reach)
+                ellipse(bounds, ink((*tint, min(int(alpha * bright), 255))), 1)
 
 
 def _inks(colours: Pixels, stands: int) -> list[int]:

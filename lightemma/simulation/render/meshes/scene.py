@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 
 import numpy as np
@@ -57,25 +57,66 @@ def ground_heights(city: City, points: FloatArray) -> FloatArray:
     return np.where(in_any(city.walkways, points), KERB, 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """A house or a plant of a city, to be made when it is seen for the first time.
+
+    Attributes:
+        place: x and y in metres, world frame.
+        reach: metres from there beyond which nothing of it is.
+        add: adds its faces.
+    """
+
+    place: tuple[float, float]
+    reach: float
+    add: Callable[[MeshBuilder], None]
+
+
 def city_mesh(city: City, look: Look, *, fine: bool) -> Mesh:
     """Everything that stands still, in the world frame."""
     builder = MeshBuilder()
     add_ground(builder, city)
-    lit = look.lamps > 0
+    for lot in city_lots(city, look, fine=fine):
+        lot.add(builder)
+    _add_posts(builder, city, look)
+    return builder.build()
+
+
+def bare_city(city: City, look: Look) -> Mesh:
+    """The same without houses and plants."""
+    builder = MeshBuilder()
+    add_ground(builder, city)
+    _add_posts(builder, city, look)
+    return builder.build()
+
+
+def city_lots(city: City, look: Look, *, fine: bool) -> list[Lot]:
+    """The houses and plants."""
+    lots = []
     for building in city.buildings:
-        add_building(builder, building, fine=fine, lit=lit)
-    places = [plant.place for plant in city.plants]
-    places += [(at.x, at.y) for at in (*(sign.pose for sign in city.signs), *city.lamp_posts)]
+        corners = np.asarray(building.footprint)[:, :2]
+        middle = corners.mean(axis=0)
+        # Awnings reach farther than the walls, and roofs a little; the painter takes a wall to be seen from as far as it is tall.
+        reach = float(np.linalg.norm(corners - middle, axis=1).max()) + building.height + 2.0
+        add = partial(add_building, building=building, fine=fine, lit=look.lamps > 0)
+        lots.append(Lot((float(middle[0]), float(middle[1])), reach, add))
+    heights = ground_heights(city, np.array([plant.place for plant in city.plants]).reshape(-1, 2)).tolist()
+    for plant, height in zip(city.plants, heights, strict=True):
+        # A crown is less wide than its tree is tall.
+        lots.append(Lot(plant.place, plant.height, partial(add_plant, plant=plant, fine=fine, base=height)))
+    return lots
+
+
+def _add_posts(builder: MeshBuilder, city: City, look: Look) -> None:
+    """Signs and lamps, and the skyline."""
+    places = [(at.x, at.y) for at in (*(sign.pose for sign in city.signs), *city.lamp_posts)]
     heights = iter(ground_heights(city, np.array(places).reshape(-1, 2)).tolist())
-    for plant in city.plants:
-        add_plant(builder, plant, fine=fine, base=next(heights))
     for sign in city.signs:
         builder.add_mesh(sign_mesh(sign.kind).placed(sign.pose, next(heights)))
     _add_skyline(builder, city)
-    lamp = lamp_post_shape(lit).mesh
+    lamp = lamp_post_shape(look.lamps > 0).mesh
     for post in city.lamp_posts:
         builder.add_mesh(lamp.placed(post, next(heights)))
-    return builder.build()
 
 
 def _add_skyline(builder: MeshBuilder, city: City) -> None:
