@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,39 +17,91 @@ from lightemma.simulation.render.palettes import linear
 class Faces:
     """Flat faces as the painter takes them; n corners, f faces. What :class:`Mesh` says holds for what has its names.
 
+    Numbers of one kind are in one array, because faces are chosen and joined several times for each picture.
+
     Attributes:
-        corners: (3, n) metres.
-        upright: (2, n) metres.
-        counts: (f,).
+        points: (5, n) metres: corners, and how far they are to the left and up in faces that turn to the camera.
+        values: (12, f): colours, anchors, normals, planes, reach and glows.
+        kinds: (3, f) counts, surfaces and layers.
+        flags: (3, f) solid, turning and joined.
         starts: (f,) index of each face's first corner.
-        colours: (f, 3) linear.
-        surfaces: (f,).
-        layers: (f,).
-        anchors: (3, f) metres.
-        solid: (f,).
-        glows: (f,).
-        normals: (3, f) unit vectors; of faces that always turn to the camera they mean nothing.
-        planes: (f,) metres: the normal times any corner.
-        turning: (f,) whether the face always turns to the camera.
-        reach: (f,) metres from the anchor to the farthest corner.
-        joined: (f,) whether the next face goes on where this one ends, in its plane, as bays of a wall do.
     """
 
-    corners: FloatArray
-    upright: FloatArray
-    counts: IntArray
+    points: FloatArray
+    values: FloatArray
+    kinds: IntArray
+    flags: BoolArray
     starts: IntArray
-    colours: FloatArray
-    surfaces: IntArray
-    layers: IntArray
-    anchors: FloatArray
-    solid: BoolArray
-    glows: FloatArray
-    normals: FloatArray
-    planes: FloatArray
-    turning: BoolArray
-    reach: FloatArray
-    joined: BoolArray
+
+    @property
+    def corners(self) -> FloatArray:
+        """(3, n) metres."""
+        return self.points[:3]
+
+    @property
+    def upright(self) -> FloatArray:
+        """(2, n) metres."""
+        return self.points[3:]
+
+    @property
+    def colours(self) -> FloatArray:
+        """(3, f) linear."""
+        return self.values[:3]
+
+    @property
+    def anchors(self) -> FloatArray:
+        """(3, f) metres."""
+        return self.values[3:6]
+
+    @property
+    def normals(self) -> FloatArray:
+        """(3, f) unit vectors; of faces that always turn to the camera they mean nothing."""
+        return self.values[6:9]
+
+    @property
+    def planes(self) -> FloatArray:
+        """(f,) metres: the normal times any corner."""
+        return self.values[9]
+
+    @property
+    def reach(self) -> FloatArray:
+        """(f,) metres from the anchor to the farthest corner."""
+        return self.values[10]
+
+    @property
+    def glows(self) -> FloatArray:
+        """(f,) emitted light."""
+        return self.values[11]
+
+    @property
+    def counts(self) -> IntArray:
+        """(f,) corners."""
+        return self.kinds[0]
+
+    @property
+    def surfaces(self) -> IntArray:
+        """(f,) values of ``Surface``."""
+        return self.kinds[1]
+
+    @property
+    def layers(self) -> IntArray:
+        """(f,) values of ``Layer``."""
+        return self.kinds[2]
+
+    @property
+    def solid(self) -> BoolArray:
+        """(f,) whether it is unseen from behind."""
+        return self.flags[0]
+
+    @property
+    def turning(self) -> BoolArray:
+        """(f,) whether the face always turns to the camera."""
+        return self.flags[1]
+
+    @property
+    def joined(self) -> BoolArray:
+        """(f,) whether the next face goes on where this one ends, in its plane, as bays of a wall do."""
+        return self.flags[2]
 
     def rows(self, chosen: IntArray) -> IntArray:
         """(w,) indices of the corners of these (v,) faces, one face after the other."""
@@ -66,53 +118,32 @@ class Faces:
 
     def chosen(self, faces: IntArray) -> Faces:
         """Some of the faces, by their (v,) indices, in that order."""
-        rows, counts = self.rows(faces), self.counts[faces]
-        joins = self.joined[faces]
+        kinds, flags = self.kinds.take(faces, axis=1), self.flags.take(faces, axis=1)
+        joins = flags[2]
         joins[:-1] &= faces[1:] == faces[:-1] + 1
         joins[-1:] = False
-        return Faces(
-            corners=self.corners[:, rows],
-            upright=self.upright[:, rows],
-            counts=counts,
-            starts=np.cumsum(counts) - counts,
-            colours=self.colours[faces],
-            surfaces=self.surfaces[faces],
-            layers=self.layers[faces],
-            anchors=self.anchors[:, faces],
-            solid=self.solid[faces],
-            glows=self.glows[faces],
-            normals=self.normals[:, faces],
-            planes=self.planes[faces],
-            turning=self.turning[faces],
-            reach=self.reach[faces],
-            joined=joins,
-        )
+        points, values = self.points.take(self.rows(faces), axis=1), self.values.take(faces, axis=1)
+        return Faces(points, values, kinds, flags, np.cumsum(kinds[0]) - kinds[0])
 
 
 def faces_of(mesh: Mesh) -> Faces:
     """The faces of a mesh, in their order."""
-    starts = mesh.starts
+    starts, counts = mesh.starts, mesh.counts
     normals = mesh.face_normals()
-    far = np.linalg.norm(mesh.corners - np.repeat(mesh.anchors, mesh.counts, axis=0), axis=1)
-    stands = np.any(mesh.upright != 0.0, axis=1)
-    some = len(starts) > 0
-    return Faces(
-        corners=np.ascontiguousarray(mesh.corners.T),
-        upright=np.ascontiguousarray(mesh.upright.T),
-        counts=mesh.counts,
-        starts=starts,
-        colours=linear(mesh.colours),
-        surfaces=mesh.surfaces,
-        layers=mesh.layers,
-        anchors=np.ascontiguousarray(mesh.anchors.T),
-        solid=mesh.solid,
-        glows=mesh.glows,
-        normals=np.ascontiguousarray(normals.T),
-        planes=np.sum(normals * mesh.corners[starts], axis=1),
-        turning=np.logical_or.reduceat(stands, starts) if some else np.empty(0, dtype=np.bool_),
-        reach=np.maximum.reduceat(far, starts) if some else np.empty(0),
-        joined=_joins(mesh, normals),
-    )
+    far = mesh.corners - np.repeat(mesh.anchors, counts, axis=0)
+    far = np.sqrt(far[:, 0] ** 2 + far[:, 1] ** 2 + far[:, 2] ** 2)
+    stands = (mesh.upright[:, 0] != 0.0) | (mesh.upright[:, 1] != 0.0)
+    first = mesh.corners[starts]
+    values, flags = np.empty((12, len(counts))), np.empty((3, len(counts)), dtype=np.bool_)
+    values[:3], values[3:6], values[6:9] = linear(mesh.colours).T, mesh.anchors.T, normals.T
+    values[9] = normals[:, 0] * first[:, 0] + normals[:, 1] * first[:, 1] + normals[:, 2] * first[:, 2]
+    values[11] = mesh.glows
+    flags[0], flags[2] = mesh.solid, _joins(mesh, normals)
+    if len(counts):
+        values[10] = np.maximum.reduceat(far, starts)
+        flags[1] = np.logical_or.reduceat(stands, starts)
+    points = np.concatenate([mesh.corners.T, mesh.upright.T])
+    return Faces(points, values, np.stack([counts, mesh.surfaces, mesh.layers]), flags, starts)
 
 
 def _joins(mesh: Mesh, normals: FloatArray) -> BoolArray:
@@ -133,23 +164,13 @@ def joined(parts: Sequence[Faces]) -> Faces:
     """The faces of one or more parts, in their order."""
     if len(parts) == 1:
         return parts[0]
-    counts = np.concatenate([part.counts for part in parts])
+    kinds = np.concatenate([part.kinds for part in parts], axis=1)
     return Faces(
-        corners=np.concatenate([part.corners for part in parts], axis=1),
-        upright=np.concatenate([part.upright for part in parts], axis=1),
-        counts=counts,
-        starts=np.cumsum(counts) - counts,
-        colours=np.concatenate([part.colours for part in parts]),
-        surfaces=np.concatenate([part.surfaces for part in parts]),
-        layers=np.concatenate([part.layers for part in parts]),
-        anchors=np.concatenate([part.anchors for part in parts], axis=1),
-        solid=np.concatenate([part.solid for part in parts]),
-        glows=np.concatenate([part.glows for part in parts]),
-        normals=np.concatenate([part.normals for part in parts], axis=1),
-        planes=np.concatenate([part.planes for part in parts]),
-        turning=np.concatenate([part.turning for part in parts]),
-        reach=np.concatenate([part.reach for part in parts]),
-        joined=np.concatenate([part.joined for part in parts]),
+        points=np.concatenate([part.points for part in parts], axis=1),
+        values=np.concatenate([part.values for part in parts], axis=1),
+        kinds=kinds,
+        flags=np.concatenate([part.flags for part in parts], axis=1),
+        starts=np.cumsum(kinds[0]) - kinds[0],
     )
 
 
@@ -210,11 +231,12 @@ def placed(parts: Sequence[Faces], places: Places, eye: FloatArray) -> tuple[Fac
     kept = np.flatnonzero(whole.facing(places.seen(eye)[:, whose]))
     faces, whose = whole.chosen(kept), whose[kept]
     of_faces, of_corners = places.chosen(whose), places.chosen(np.repeat(whose, faces.counts))
-    corners, normals = of_corners.moved(faces.corners), of_faces.turned(faces.normals)
-    x, y, z = corners[:, faces.starts]
-    planes = normals[0] * x + normals[1] * y + normals[2] * z
-    anchors = of_faces.moved(faces.anchors)
-    return replace(faces, corners=corners, normals=normals, planes=planes, anchors=anchors), whose
+    # The faces that have just been chosen are nobody else's.
+    faces.points[:3] = of_corners.moved(faces.corners)
+    normals, (x, y, z) = of_faces.turned(faces.normals), faces.corners[:, faces.starts]
+    faces.values[3:6], faces.values[6:9] = of_faces.moved(faces.anchors), normals
+    faces.values[9] = normals[0] * x + normals[1] * y + normals[2] * z
+    return faces, whose
 
 
 @dataclass(frozen=True, slots=True)

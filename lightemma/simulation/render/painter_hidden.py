@@ -15,7 +15,7 @@ from lightemma.frame import FloatArray
 from lightemma.simulation.render.meshes.mesh import IntArray, Layer
 from lightemma.simulation.render.painter_faces import Eye, Faces
 
-_COLUMNS = 64
+_COLUMNS = 100
 """Squares across the picture, about."""
 
 _NEAR = 0.3
