@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -210,11 +210,12 @@ class PainterRenderer(Renderer):
         self._make_lots(eye, edges)
         static = self._static.chosen(np.flatnonzero(self._near(eye, edges)))
         owners = np.where(static.layers == Layer.STANDING, SCENERY, GROUND)
-        things = self._things(city, state)
+        things = self._things(city, state, eye, edges)
         places = Places.of([(thing.pose, thing.height) for thing in things])
         out = beside(edges, eye, places.at)
         bodies = [
-            _body(thing.key) if far <= _reach(thing.key) else None for thing, far in zip(things, out.tolist(), strict=True)
+            _body(thing.key) if far <= _reach(thing.key) else None
+            for thing, far in zip(things, out.tolist(), strict=True)
         ]
         glowing = [
             PlacedHalos(thing.pose, thing.height, body.halos)
@@ -252,17 +253,13 @@ class PainterRenderer(Renderer):
         """Releases the city."""
         self._city = None
 
-    def _things(self, city: City, state: WorldState) -> list[Placed]:
-        """Everything that moves and is near enough, the nearest in fine shapes."""
-        ego = state.ego.pose
-        kept = []
-        for thing in placed_things(city, self._look, state, fine=True):
-            far = math.hypot(thing.pose.x - ego.x, thing.pose.y - ego.y)
-            if far < _FARTHEST:
-                if far > _FINE_NEARER and isinstance(thing.key, Outfit):
-                    thing = replace(thing, key=replace(thing.key, fine=False))  # noqa: PLW2901
-                kept.append(thing)
-        return kept
+    def _things(self, city: City, state: WorldState, eye: Eye, edges: FloatArray) -> list[Placed]:
+        """Everything that moves and is near enough, or its glow is, the nearest in fine shapes."""
+        poses = [one.pose for one in (*state.actors, *state.signals)]
+        points = np.array([(pose.x, pose.y, 0.0) for pose in poses]).reshape(-1, 3).T
+        far = np.hypot(points[0] - eye.ego.x, points[1] - eye.ego.y)
+        kept = np.flatnonzero((far < _FARTHEST) & (beside(edges, eye, points) <= _HALO_REACH + 1.0))
+        return placed_things(city, self._look, state, (far <= _FINE_NEARER).tolist(), kept.tolist())
 
 
 def _core_outlines(shapes: list[_Body], places: Places, far: FloatArray, eye: Eye) -> Outlines:

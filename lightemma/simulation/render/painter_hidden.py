@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from lightemma.frame import FloatArray
 from lightemma.simulation.render.meshes.mesh import IntArray, Layer
 from lightemma.simulation.render.painter_faces import Eye, Faces
 
-_COLUMNS = 100
+_COLUMNS = 80
 """Squares across the picture, about."""
+
+_Single = npt.NDArray[np.float32]
 
 _NEAR = 0.3
 _BOX_EDGES = np.array([(a, a | bit) for a in range(8) for bit in (1, 2, 4) if not a & bit])
@@ -174,19 +177,27 @@ def _levels(nearest: FloatArray, side: int) -> Covered:
     )
 
 
-def _chords(ends: FloatArray, heights: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _chords(ends: FloatArray, heights: FloatArray) -> tuple[_Single, _Single]:
     """(q, h) the left and the right end of what a horizontal line at each height has in common with (q, e, 2, 2) outlines.
 
     Where it has nothing, the left end is infinite.
     """
-    left = np.full((len(ends), len(heights)), np.inf)
-    right = np.full((len(ends), len(heights)), -np.inf)
+    # Half the memory in half the time; outlines are moved in by a whole pixel afterwards.
+    heights = heights.astype(np.float32)
+    left = np.full((len(ends), len(heights)), np.inf, dtype=np.float32)
+    right = np.full((len(ends), len(heights)), -np.inf, dtype=np.float32)
+    x, y = ends[:, :, 0, 0], ends[:, :, 0, 1]
+    run, rise = ends[:, :, 1, 0] - x, ends[:, :, 1, 1] - y
+    lean = run / np.where(rise == 0.0, 1.0, rise)
+    start, lean = (x - y * lean).astype(np.float32), lean.astype(np.float32)
+    # What is level crosses no line.
+    top = np.where(rise == 0.0, np.inf, np.minimum(y, y + rise)).astype(np.float32)
+    bottom = np.maximum(y, y + rise).astype(np.float32)
     for edge in range(ends.shape[1]):
-        x, y = ends[:, edge, 0, 0, None], ends[:, edge, 0, 1, None]
-        run, rise = ends[:, edge, 1, 0, None] - x, ends[:, edge, 1, 1, None] - y
-        share = (heights - y) / np.where(rise == 0.0, 1.0, rise)
-        at = x + share * run
-        crossed = (share >= 0.0) & (share <= 1.0) & (rise != 0.0)
+        at = lean[:, edge, None] * heights
+        at += start[:, edge, None]
+        crossed = heights >= top[:, edge, None]
+        crossed &= heights <= bottom[:, edge, None]
         np.minimum(left, at, out=left, where=crossed)
         np.maximum(right, at, out=right, where=crossed)
     return left, right

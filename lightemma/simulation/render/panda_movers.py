@@ -79,7 +79,7 @@ class Movers:
         self._blobs.getChildren().detach()
         self.halos.getChildren().detach()
         glowing: list[PlacedHalos] = list(self._street_lamps)
-        for thing in placed_things(self._city, self._look, state, fine=True):
+        for thing in placed_things(self._city, self._look, state):
             if math.hypot(thing.pose.x - view.place[0], thing.pose.y - view.place[1]) < _FARTHEST:
                 halos = self._place(thing, owned)
                 if halos:

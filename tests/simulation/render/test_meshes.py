@@ -183,7 +183,7 @@ def test_things_on_pavements_are_raised_by_the_kerb():
     city = made_up_city()
     assert ground_heights(city, np.array([(10.0, -7.0), (10.0, -1.0)])).tolist() == [0.12, 0.0]
     state = made_up_state(actors=(actor(1, "pedestrian", 10.0, -7.0), actor(2, "car", 10.0, -1.75)))
-    heights = [thing.height for thing in placed_things(city, look_of(city.conditions), state, fine=True)[:2]]
+    heights = [thing.height for thing in placed_things(city, look_of(city.conditions), state)[:2]]
     assert heights == [0.12, 0.0]
 
 
@@ -201,7 +201,7 @@ def test_signal_head_hangs_out_to_the_left_by_its_arm():
     state = made_up_state(actors=())
     city = made_up_city()
     signals = (SignalState(1, Pose(30.0, -6.0, 0.0), 4.0, "green"),)
-    (thing,) = placed_things(city, look_of(city.conditions), type(state)(0.0, state.ego, (), signals), fine=True)
+    (thing,) = placed_things(city, look_of(city.conditions), type(state)(0.0, state.ego, (), signals))
     mesh = shape_of(thing.key).mesh
     lit = np.flatnonzero(mesh.glows > 3)
     spot = mesh.corners[mesh.rows(lit)].mean(axis=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
@@ -21,7 +21,7 @@ from lightemma.simulation.render.meshes.posts import lamp_post_shape, signal_sha
 from lightemma.simulation.render.meshes.shapes import Halo, Outfit, Shape, outfit_of
 from lightemma.simulation.render.meshes.signs import sign_mesh
 from lightemma.simulation.render.palettes import Look
-from lightemma.simulation.state import City, SignalColour, WorldState
+from lightemma.simulation.state import ActorState, City, SignalColour, WorldState
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,19 +146,32 @@ def city_halos(city: City, look: Look) -> list[PlacedHalos]:
     return [PlacedHalos(post, KERB, halos) for post in city.lamp_posts] if halos else []
 
 
-def placed_things(city: City, look: Look, state: WorldState, *, fine: bool) -> list[Placed]:
-    """Everything that moves or changes, at one moment."""
+def placed_things(
+    city: City, look: Look, state: WorldState, fine: Sequence[bool] | None = None, kept: Sequence[int] | None = None
+) -> list[Placed]:
+    """Everything that moves or changes, at one moment: actors, then signal heads.
+
+    Args:
+        city: where they are.
+        look: light and weather, which decide whether lamps are on.
+        state: the moment.
+        fine: of each, whether small parts are wanted; of all if left out.
+        kept: the numbers of those that are wanted; all if left out.
+    """
     lamps = look.lamps > 0 or look.wet > 0
-    poses = [actor.pose for actor in state.actors] + [signal.pose for signal in state.signals]
-    heights = ground_heights(city, np.array([(pose.x, pose.y) for pose in poses]).reshape(-1, 2)).tolist()
+    things = [*state.actors, *state.signals]
+    numbers = range(len(things)) if kept is None else kept
+    points = np.array([(things[at].pose.x, things[at].pose.y) for at in numbers]).reshape(-1, 2)
     placed = []
-    for actor, height in zip(state.actors, heights, strict=False):
-        on_road = kind_named(actor.kind).is_vehicle
-        outfit = outfit_of(actor, state.time, lamps=lamps, fine=fine)
-        placed.append(Placed(outfit, actor.pose, 0.0 if on_road else height, actor.number))
-    for signal, height in zip(state.signals, heights[len(state.actors) :], strict=True):
-        look_of_head = SignalLook(signal.colour, round(signal.arm, 2), lamps)
-        placed.append(Placed(look_of_head, signal.pose, height, FIRST_SIGNAL + signal.number))
+    for at, height in zip(numbers, ground_heights(city, points).tolist(), strict=True):
+        thing = things[at]
+        if isinstance(thing, ActorState):
+            up = 0.0 if kind_named(thing.kind).is_vehicle else height
+            outfit = outfit_of(thing, state.time, lamps=lamps, fine=fine is None or fine[at])
+            placed.append(Placed(outfit, thing.pose, up, thing.number))
+        else:
+            look_of_head = SignalLook(thing.colour, round(thing.arm, 2), lamps)
+            placed.append(Placed(look_of_head, thing.pose, height, FIRST_SIGNAL + thing.number))
     return placed
 
 
