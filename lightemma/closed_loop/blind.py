@@ -61,10 +61,33 @@ def schedule_scores(world: World, rules: LoopRules) -> dict[str, tuple[float, bo
         rules: how the loop is closed.
     """
     found = {}
-    for schedule in SCHEDULES:
-        parts = score_of(drive_schedule(world.copy(), schedule, rules.replan), world.info.knows)
-        found[schedule.name] = round(parts.score or 0.0, 3), bool(parts.success)
-    return found
+    # Schedules of one beginning share its drive: the world is copied where their commands part.
+    under_way = [(world.copy(), list(SCHEDULES), 0)]
+    while under_way:
+        here, members, step = under_way.pop()
+        while not here.over:
+            alike: dict[bytes, list[Schedule]] = {}
+            for schedule in members:
+                # The commands of the actions that are driven depend on one more: the car is led from each mean to the next.
+                alike.setdefault(schedule.actions(step)[: rules.replan + 1].tobytes(), []).append(schedule)
+            members, *others = alike.values()
+            under_way += [(here.copy(), other, step) for other in others]
+            _drive_on(here, members[0], step, rules.replan)
+            step += rules.replan
+        parts = score_of(here.outcome(), here.info.knows)
+        for schedule in members:
+            found[schedule.name] = round(parts.score or 0.0, 3), bool(parts.success)
+    return {schedule.name: found[schedule.name] for schedule in SCHEDULES}
+
+
+def _drive_on(world: World, schedule: Schedule, step: int, actions: int) -> None:
+    """Drives the plan of decision number ``step`` for so many actions, as the loop drives any planner's plans."""
+    per_action = world.info.steps_per_action
+    follower = PlanFollower(schedule.actions(step), per_action, world.limits)
+    for tick in range(actions * per_action):
+        if world.over:
+            return
+        world.step(*follower.command(tick))
 
 
 def drive_schedule(world: World, schedule: Schedule, replan: int = 1) -> EpisodeOutcome:
@@ -75,13 +98,10 @@ def drive_schedule(world: World, schedule: Schedule, replan: int = 1) -> Episode
         schedule: which one.
         replan: actions of a plan that are driven before the next one, 1 … 6.
     """
-    per_action = world.info.steps_per_action
-    follower, tick = PlanFollower(schedule.actions(0), per_action, world.limits), 0
+    step = 0
     while not world.over:
-        if tick % (replan * per_action) == 0:
-            follower.take(schedule.actions(tick // per_action), tick)
-        world.step(*follower.command(tick))
-        tick += 1
+        _drive_on(world, schedule, step, replan)
+        step += replan
     return world.outcome()
 
 

@@ -70,10 +70,7 @@ def perturbed(simulation: CitySimulation, perturbation: Perturbation) -> CitySim
     )
     if (perturbation.sideways or perturbation.turned) and not fits(simulation, pose):
         return None
-    setup = simulation.setup
-    # What never changes is shared: it is most of what there is to copy.
-    fixed = (setup, setup.streets, simulation.traffic.network, simulation.city, simulation.warm_up)
-    other = copy.deepcopy(simulation, {id(one): one for one in fixed})
+    other = copy.deepcopy(simulation, {id(one): one for one in simulation.fixed})
     speed = max(0.0, ego.speed + perturbation.faster)
     past = np.array(simulation.track[-len(simulation.history_poses) - 1 : -1])
     other.history_poses = past_of(past, here, pose, speed - ego.speed, simulation.protocol.dt)

@@ -133,6 +133,19 @@ class CitySimulation:
         self.start = float(self.traffic.at[0])
 
     @property
+    def fixed(self) -> tuple[object, ...]:
+        """What never changes, to be shared with copies: it is most of what there is to copy."""
+        return (
+            self.setup,
+            self.setup.streets,
+            self.traffic.network,
+            self.city,
+            self.warm_up,
+            self._thing_states,
+            *self.traffic.routes.entries,
+        )
+
+    @property
     def time(self) -> float:
         """Seconds since the episode's start, negative in the warm-up."""
         return self._steps * STEP_TIME

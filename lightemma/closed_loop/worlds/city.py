@@ -235,7 +235,7 @@ class CityWorld(World):
 
     def copy(self) -> CityWorld:
         """The same state, to go on independently; it draws no pictures."""
-        still = self.simulation.city, self._spec, self._camera, self._area
+        still = *self.simulation.fixed, self._spec, self._camera, self._area, self._state[1]
         shared = {id(one): one for one in still}
         return deepcopy(self, {**shared, id(self._renderer): None, id(self._give_back): None})
 

@@ -96,7 +96,7 @@ def city_lots(city: City, look: Look, *, fine: bool) -> list[Lot]:
     for building in city.buildings:
         corners = np.asarray(building.footprint)[:, :2]
         middle = corners.mean(axis=0)
-        # Awnings reach farther than the walls, and roofs a little; the painter takes a wall to be seen from as far as it is tall.
+        # Awnings reach farther than walls, roofs a little; the painter takes a wall to be seen from as far as it is tall.
         reach = float(np.linalg.norm(corners - middle, axis=1).max()) + building.height + 2.0
         add = partial(add_building, building=building, fine=fine, lit=look.lamps > 0)
         lots.append(Lot((float(middle[0]), float(middle[1])), reach, add))
