@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from lightemma.errors import UserError
 from lightemma.files import draft_of, write_whole
 from lightemma.outside_text import cleaned, one_line
 
+#: A smaller p is shown as smaller than this: no draw or formula shows that it is 0.
+SMALLEST_P = 0.0001
 #: The files of a table.
 SUFFIXES = (".md", ".tex", ".csv")
 
@@ -31,8 +34,19 @@ _LATEX = str.maketrans(
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "`": r"\textasciigrave{}",
+        # Signs and letters that the fonts of every LaTeX have.
+        "\u00a0": "~", "–": "--", "—": "---", "‘": "`", "’": "'", "“": "``", "”": "''", "…": r"\ldots{}", "·": r"$\cdot$",
+        "×": r"$\times$", "±": r"$\pm$", "−": "$-$", "°": r"$^{\circ}$", "µ": r"$\mu$", "≤": r"$\leq$", "≥": r"$\geq$",
+        "↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\rightarrow$", "†": r"$\dagger$", "‡": r"$\ddagger$", "§": r"\S{}",
+        "ß": r"\ss{}", "æ": r"\ae{}", "Æ": r"\AE{}", "œ": r"\oe{}", "Œ": r"\OE{}", "ø": r"\o{}", "Ø": r"\O{}",
+        "ł": r"\l{}", "Ł": r"\L{}", "ı": r"\i{}",
     }
-)
+)  # fmt: skip
+#: Accents of Unicode (combining) to those of LaTeX.
+_ACCENTS = {
+    "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u", "\u0307": ".", "\u0308": '"',
+    "\u030a": "r", "\u030b": "H", "\u030c": "v", "\u0323": "d", "\u0327": "c", "\u0331": "b",
+}  # fmt: skip
 #: What makes a spreadsheet read a cell as a formula, also in full width and after blanks.
 _FORMULA = re.compile(r"[ \u00a0\u3000]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 #: Text that is a number and nothing else stays one.
@@ -114,7 +128,10 @@ def latex(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], note: str =
 
 
 def rounded(value: Any, column: str = "") -> str:
-    """A value as people read it: four decimals for errors, one for token counts, two for seconds, empty for unknown."""
+    """A value as people read it: four decimals for errors, one for token counts, two for seconds, empty for unknown.
+
+    A p is never 0: what would be is smaller than 0.0001.
+    """
     if value is None:
         return ""
     if not isinstance(value, float):
@@ -125,6 +142,8 @@ def rounded(value: Any, column: str = "") -> str:
         return f"{value:.1f}"
     if column.startswith("latency"):
         return f"{value:.2f}"
+    if column.endswith(("p_value", "p_holm")) and 0 <= value < SMALLEST_P:
+        return f"<{SMALLEST_P:.4f}"
     return f"{value:.4f}"
 
 
@@ -134,13 +153,27 @@ def markdown_text(text: str) -> str:
 
 
 def latex_text(text: str) -> str:
-    """Text in one line of which LaTeX makes nothing but text.
+    """Text in one line of which LaTeX makes nothing but text, with ASCII alone.
 
-    A bracket or star at its beginning stands in braces: after the ``\\\\`` of the row before it would be an argument.
+    A bracket or star at its beginning stands in braces: after the ``\\\\`` of the row before it would be an argument. Letters
+    with accents keep them; a character that the fonts of LaTeX lack is named, such as U+4E2D: pdflatex stops at it.
     """
     text = one_line(text)
     start = f"{{{text[0]}}}" if text[:1] in ("[", "*") else ""
-    return start + text[len(start) and 1 :].translate(_LATEX)
+    known = text[len(start) and 1 :].translate(_LATEX)
+    return start + (known if known.isascii() else "".join(map(_latex_letter, unicodedata.normalize("NFC", known))))
+
+
+def _latex_letter(letter: str) -> str:
+    if letter.isascii():
+        return letter
+    base, *accents = unicodedata.normalize("NFD", letter)
+    if base.isascii() and base.isalpha() and len(accents) == 1 and accents[0] in _ACCENTS:
+        # i and j lose their dot under an accent.
+        under = rf"\{base}{{}}" if base in "ij" and accents[0] not in "\u0323\u0327\u0331" else base
+        return rf"\{_ACCENTS[accents[0]]}{{{under}}}"
+    plain = unicodedata.normalize("NFKC", letter)
+    return plain.translate(_LATEX) if plain.isascii() else f"{{U+{ord(letter):04X}}}"
 
 
 def exact(value: Any) -> Any:

@@ -27,6 +27,7 @@ LAYERS = [
         "medoid",
         "observed_facts",
         "outside_text",
+        "paper_tables",
         "plugins",
         "process_identity",
         "protocol",

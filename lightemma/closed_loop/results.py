@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lightemma.closed_loop.paper import paper_table
 from lightemma.closed_loop.study import DrivenRun, DrivenStudy
 from lightemma.closed_loop.tables import TABLES, WORLDS
+from lightemma.closed_loop.tables.closed_loop import ClosedLoop
 from lightemma.evaluation.tables.base import TableSet, build
+from lightemma.paper_tables import PaperTable
 
 
 class ClosedLoopResults(TableSet[DrivenStudy]):
     """A study of closed-loop runs and its tables."""
+
+    def paper(self) -> PaperTable:
+        """The table for a paper."""
+        return paper_table(self.study, self.rows(ClosedLoop))
 
 
 def results_of(runs: Sequence[DrivenRun]) -> ClosedLoopResults:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from lightemma.evaluation.metrics.displacement import Convention
+from lightemma.evaluation.paper import paper_table
 from lightemma.evaluation.reasoning.judge_reader import JudgeReader
 from lightemma.evaluation.reasoning.reader_choice import RULES, find_reader
 from lightemma.evaluation.scene_context import SceneContext
@@ -17,7 +18,10 @@ from lightemma.evaluation.study import Study, make_study
 from lightemma.evaluation.tables import TABLES
 from lightemma.evaluation.tables.base import BuiltTable, TableSet, build
 from lightemma.evaluation.tables.plugin_tables import build_safely, outside_tables
+from lightemma.evaluation.tables.references import References
+from lightemma.evaluation.tables.summary import Summary
 from lightemma.evaluation.warnings import warnings_about
+from lightemma.paper_tables import PaperTable
 from lightemma.steps import counted
 
 
@@ -52,6 +56,10 @@ class Comparison(TableSet[Study]):
     """
 
     warnings: list[str]
+
+    def paper(self) -> PaperTable:
+        """The table for a paper."""
+        return paper_table(self.study, self.rows(Summary), self.rows(References))
 
     @property
     def convention(self) -> Convention:

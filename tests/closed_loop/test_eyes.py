@@ -92,6 +92,16 @@ def test_the_table_says_how_much_of_a_score_needs_eyes(driven, tmp_path):
     write_tables(results, tmp_path)
     rows = list(csv.DictReader((tmp_path / "closed_loop.csv").open()))
     assert [row["above_twin"] for row in rows] == ["75.0", "", ""]
+    # On paper the competitors come first, and the others below a rule.
+    table = results.paper()
+    assert [[row.cells[0].text for row in rows] for rows in table.groups] == [
+        [run.run],
+        [ceiling.run, twin.run],
+    ]
+    assert table.groups[0][0].cells[2].text.startswith("75.0 [")
+    assert [mark for mark, _ in table.explained][-1] == "§"
+    assert not any(row.ranked for row in table.groups[1])
+    assert "2 scenarios" in table.caption
 
 
 def test_neither_is_ranked_or_paired_with_competitors(driven):

@@ -148,7 +148,8 @@ def test_every_documented_column_is_there_in_order(comparison, tmp_path, table):
 def test_every_table_is_written_three_times(comparison, tmp_path):
     written = write_tables(comparison, tmp_path / "new" / "tables")
     assert {path.name for path in written} == {
-        f"{table}{kind}" for table in CONTRACT for kind in (".csv", ".md", ".tex")
+        *(f"{table}{kind}" for table in CONTRACT for kind in (".csv", ".md", ".tex")),
+        *("paper.md", "paper.tex", "tables.md"),
     }
     assert sorted(written) == sorted((tmp_path / "new" / "tables").iterdir())
 
@@ -208,7 +209,7 @@ def test_a_run_with_a_nasty_name_is_safe_in_all_files(tmp_path):
     write_tables(compare_runs([scores(tmp_path / "results", name)], resamples=200), tmp_path / "tables")
     assert read(tmp_path / "tables" / "summary.csv")[0]["run"] == name
     tex = (tmp_path / "tables" / "summary.tex").read_text(encoding="utf-8")
-    assert r'a\_b \& 50\% \#1, "x" | é & 6 & 5' in tex
+    assert r'a\_b \& 50\% \#1, "x" | \'{e} & 6 & 5' in tex
     assert tex.count("\\\\\n") == 3, "the head, the run and the baseline"
 
 

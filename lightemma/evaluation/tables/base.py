@@ -10,6 +10,7 @@ from inspect import cleandoc
 from typing import Any, ClassVar, Generic, TypeVar
 
 from lightemma.evaluation.study import Study
+from lightemma.paper_tables import PaperTable
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -96,6 +97,10 @@ class TableSet(Generic[S]):
         """The rows of a table, typed; empty where there is no such table."""
         found = self.tables.get(table.name)
         return [] if found is None else found.rows
+
+    def paper(self) -> PaperTable | None:
+        """The table for a paper; None where there is none."""
+        return None
 
     def __getattr__(self, name: str) -> list[Any]:
         tables = self.__dict__.get("tables", {})

@@ -21,6 +21,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 #: Names that a comparison and its DataFrames use for something else than a table.
 TAKEN = frozenset(
     {
+        "paper",
         "study",
         "tables",
         "warnings",

@@ -56,7 +56,7 @@ class StratumRow:
 
 
 class Strata(Table[StratumRow]):
-    """Every run on every stratum (see above). The .md and .tex leave out single scenes, which are not tested."""
+    """Every run on every stratum. The .md and .tex leave out single scenes, which are not tested."""
 
     name = "strata"
     Row = StratumRow
