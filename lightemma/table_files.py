@@ -167,7 +167,8 @@ def latex_text(text: str) -> str:
 def _latex_letter(letter: str) -> str:
     if letter.isascii():
         return letter
-    base, *accents = unicodedata.normalize("NFD", letter)
+    parts = unicodedata.normalize("NFD", letter)
+    base, accents = parts[0], parts[1:]
     if base.isascii() and base.isalpha() and len(accents) == 1 and accents[0] in _ACCENTS:
         # i and j lose their dot under an accent.
         under = rf"\{base}{{}}" if base in "ij" and accents[0] not in "\u0323\u0327\u0331" else base
