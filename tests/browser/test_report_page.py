@@ -24,7 +24,8 @@ from tests.shared_data import PUBLISHED, SHARED, needs_shared
 
 REAL = SHARED / "real-scenes"
 READY = "document.documentElement.dataset.ready === 'yes'"
-CELLS = "[...document.querySelectorAll('#summary tbody tr')].map((row) => row.querySelector('[data-column=\"{}\"]').innerText)"
+CELLS = "[...document.querySelectorAll('#summary tbody:not(.apart) tr')].map((row) => row.querySelector('[data-column=\"{}\"]').innerText)"
+RUN_NAMES = "[...document.querySelectorAll('#summary tbody tr[data-run]')].map((row) => row.dataset.run)"
 COUNT = "Number(document.getElementById('count').textContent.split(' ')[0].replace(',', ''))"
 
 
@@ -66,7 +67,9 @@ def average(made: Made, convention: str) -> dict[str, str]:
 
 
 def shown(browser) -> dict[str, str]:
-    names = browser.evaluate("[...document.querySelectorAll('#summary tbody tr')].map((row) => row.dataset.run)")
+    names = browser.evaluate(
+        "[...document.querySelectorAll('#summary tbody:not(.apart) tr')].map((row) => row.dataset.run)"
+    )
     return dict(zip(names, column(browser, "l2_avg"), strict=True))
 
 
@@ -75,6 +78,104 @@ def enter(browser, name: str, value: str) -> None:
     events = "box.dispatchEvent(new Event('input')); box.dispatchEvent(new Event('change'));"
     box = f"document.getElementById('filter-{name}')"
     browser.evaluate(f"(() => {{ const box = {box}; box.value = '{value}'; {events} }})()")
+
+
+def test_a_link_shows_what_its_sender_saw(tab, page):
+    tab.click('#conventions input[value="endpoint"]')
+    tab.click('[data-sort="miss"]')
+    tab.click('[data-sort="miss"]')
+    enter(tab, "outcome", "scored")
+    enter(tab, "order", "worst")
+    tab.click('#legend [data-legend="slow"]')
+    tab.click("#rows .row:nth-child(2)")
+    tab.wait("document.querySelector('#detail h3')")
+    tab.waiting_for(lambda: "sort=-miss" in tab.evaluate("location.hash"), True)
+    tab.waiting_for(lambda: "frame=" in tab.evaluate("location.hash"), True)
+    seen = (
+        "[document.getElementById('count').textContent, document.querySelector('#detail h3').textContent, "
+        "document.querySelector('#rows [aria-selected=true]').innerText, document.querySelector('#summary').innerText, "
+        "document.getElementById('horizon-chart').innerHTML, document.querySelectorAll('#legend [aria-pressed=false]').length]"
+    )
+    before, link = tab.evaluate(seen), tab.evaluate("location.hash")
+    tab.open("about:blank")
+    tab.open(f"{page.as_uri()}{link}", READY)
+    tab.wait("document.querySelector('#detail h3') && document.querySelector('#rows [aria-selected=true]')")
+    assert tab.evaluate(seen) == before
+    assert before[5] == 1
+
+
+def test_an_address_that_names_what_is_not_there_opens_the_page_as_it_is(tab, page):
+    tab.open("about:blank")
+    odd = "#convention=no&sort=__proto__&order=constructor&only-run=x&only-words=y&hide=z&beside=q&strata=w&at=nowhere&only-say=%5B(x"
+    tab.open(f"{page.as_uri()}{odd}", READY)
+    tab.waiting_for(lambda: tab.evaluate("document.getElementById('count').textContent.includes('searching')"), False)
+    assert tab.evaluate("document.querySelector('#conventions input:checked').value") == "lightemma"
+    assert tab.evaluate(COUNT) == 0, "no answer holds the words that are searched for"
+    tab.click("#reset")
+    assert tab.evaluate(COUNT) == 4 * 18
+
+
+def test_words_are_searched_in_answers_and_in_prompts(tab):
+    said = "[...document.querySelectorAll('#rows .snippet mark')].map((one) => one.textContent)"
+    enter(tab, "say", "QUIET  road")
+    tab.waiting_for(lambda: tab.evaluate(COUNT), 2 * 18)
+    assert set(tab.evaluate(said)) == {"quiet road"}
+    tab.click("#rows .row")
+    tab.wait("document.querySelector('[data-stage=scene] pre mark')")
+    assert tab.evaluate("document.querySelector('[data-stage=scene] pre mark').textContent") == "quiet road"
+    enter(tab, "say", "window.pwned=1")
+    tab.waiting_for(lambda: tab.evaluate(COUNT), 3)
+    enter(tab, "say", "six pairs!")
+    tab.waiting_for(lambda: tab.evaluate(COUNT), 0)
+    enter(tab, "in", "prompts")
+    tab.waiting_for(lambda: tab.evaluate(COUNT), 2 * 18)
+    assert tab.evaluate("typeof window.pwned") == "undefined"
+
+
+def test_numbers_open_the_frames_behind_them(tab):
+    number = '#summary tr[data-run="odd"] [data-column="{}"] button'
+    tab.click(number.format("format"))
+    assert tab.evaluate(COUNT) == 3
+    assert tab.evaluate("document.getElementById('filter-run').value") == "odd"
+    tab.click(number.format("ok_frames"))
+    assert tab.evaluate(COUNT) == 15
+    tab.click(number.format("miss"))
+    share = float(column(tab, "miss")[tab.evaluate(RUN_NAMES).index("odd")].split()[0])
+    assert tab.evaluate(COUNT) == round(share / 100 * 15)
+    assert tab.evaluate("document.querySelectorAll('#summary tr.reference button').length") == 0
+
+
+def test_two_models_words_are_next_to_each_other_with_what_differs_in_their_prompts(tab):
+    tab.evaluate("location.hash = '#frame=scene-0003%2F1&run=keen'")
+    tab.wait("document.querySelectorAll('[data-stage=action]').length === 2")
+    sides = "[...document.querySelectorAll('[data-stage=action]')].map((one) => [one.dataset.run, one.getBoundingClientRect().top])"
+    (keen, top), (odd, other) = tab.evaluate(sides)
+    assert (keen, odd) == ("keen", "odd")
+    assert top == other
+    assert tab.evaluate("document.getElementById('detail').innerText.includes('were asked in the same words')")
+    tab.click('[data-beside="odd"]')
+    assert tab.evaluate("document.querySelectorAll('[data-stage=action]').length") == 1
+    tab.waiting_for(lambda: "beside=none" in tab.evaluate("location.hash"), True)
+    tab.click('[data-beside="odd"]')
+    assert tab.evaluate("document.querySelectorAll('[data-stage=action]').length") == 2
+
+
+def test_a_scene_plays_to_its_end_and_a_picture_opens_large(tab):
+    tab.evaluate("location.hash = '#frame=scene-0002%2F0&run=keen'")
+    tab.wait("document.querySelector('.picture img')?.naturalWidth > 0")
+    tab.click("#play")
+    tab.wait("document.getElementById('play').textContent === 'Pause'")
+    tab.wait("document.getElementById('play').textContent === 'Play scene'")
+    assert tab.evaluate("document.querySelector('#detail h3').textContent") == "scene-0002 #2"
+    tab.waiting_for(lambda: "scene-0002%2F2" in tab.evaluate("location.hash"), True)
+    small = tab.evaluate("document.querySelector('#detail .picture img').getBoundingClientRect().width")
+    tab.click("#detail .picture .enlarge")
+    tab.wait("document.querySelector('#large[open] img')?.naturalWidth > 0")
+    assert tab.evaluate("document.querySelector('#large img').getBoundingClientRect().width") > 1.3 * small
+    tab.press("ArrowLeft")
+    tab.waiting_for(lambda: tab.evaluate("document.querySelector('#large b').textContent"), "scene-0002 #1")
+    tab.press("Escape")
+    assert tab.evaluate("document.getElementById('large').open") is False
 
 
 def test_the_table_sorts_by_mouse_and_keyboard(tab):
@@ -132,8 +233,8 @@ def test_keys_walk_through_frames_and_the_address_names_them(tab, page):
         assert chosen == rows[place]
     heading = "document.querySelector('#detail h3').textContent"
     tab.waiting_for(lambda: rows[1].find(tab.evaluate(heading).split()[0]) >= 0, True)
+    tab.waiting_for(lambda: tab.evaluate("location.hash").startswith("#frame=scene-"), True)
     link = tab.evaluate("location.hash")
-    assert link.startswith("#frame=scene-")
     name = tab.evaluate(heading)
     tab.open(f"{page.as_uri()}{link}", READY)
     tab.wait("document.querySelector('#detail h3')")
@@ -234,7 +335,7 @@ def test_published_answers_are_shown(chromium, tmp_path):
     write_report(compare_runs(runs, resamples=200, folders=folders), out)
     chromium.resize(390, 844)
     chromium.open(out, READY)
-    assert chromium.evaluate("document.querySelectorAll('#summary tbody tr:not(.reference)').length") == 10
+    assert chromium.evaluate("document.querySelectorAll('#summary tbody:not(.apart) tr').length") == 10
     chromium.evaluate("document.querySelector('#rows .row').click()")
     chromium.wait("document.querySelectorAll('.stage pre').length >= 3")
     assert chromium.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import html
 import json
@@ -18,7 +19,7 @@ from lightemma.errors import UserError
 from lightemma.evaluation.comparison import compare_runs
 from lightemma.evaluation.metrics.displacement import CONVENTIONS
 from lightemma.evaluation.scores import baseline_scores
-from lightemma.report.page import files, write_report
+from lightemma.report.page import files, search, write_report
 from lightemma.report.page.chosen import chosen_frames
 from lightemma.report.page.escape import page_json
 from lightemma.report.page.prompts import PromptTemplates
@@ -120,6 +121,12 @@ def test_switched_numbers_are_those_of_the_tables(made):
     for row in comparison.horizons:
         second, mean, low, high = curves["endpoint"]["own"][row.run][round(2 * row.horizon_s) - 1]
         np.testing.assert_allclose([second, mean, low, high], [row.horizon_s, row.error, row.ci_low, row.ci_high])
+    for name in CONVENTIONS:
+        assert [point[0] for point in curves[name]["own"]["keen"]] == [0.5, 1.0, 1.5, 2.0, 2.5, 3.0]
+    for row in views["lightemma"]["own"]:
+        steps = [point[1] for point in curves["lightemma"]["own"][row.run]]
+        pairs = [(first + second) / 2 for first, second in zip(steps[::2], steps[1::2], strict=True)]
+        np.testing.assert_allclose([row.l2_1s, row.l2_2s, row.l2_3s], pairs)
     for row in views["cumulative"]["own"]:
         at_whole = [point[1] for point in curves["cumulative"]["own"][row.run][1::2]]
         np.testing.assert_allclose(at_whole, [row.l2_1s, row.l2_2s, row.l2_3s])
@@ -175,7 +182,8 @@ def test_a_large_report_has_a_folder_and_forgets_the_one_before(made, tmp_path, 
     written = made.write(out)
     assert written.folder == folder
     names = page_data(out)["files"]
-    assert {path.name for path in folder.iterdir()} == {*names, "mine.js"}
+    parts = [part["file"] for part in page_data(out)["search"]["parts"]]
+    assert {path.name for path in folder.iterdir()} == {*names, *parts, "mine.js"}
     for number, name in enumerate(names):
         report, place, data = scene_data(folder / name)
         assert (report, place) == (page_data(out)["report"], number)
@@ -188,6 +196,39 @@ def test_a_large_report_has_a_folder_and_forgets_the_one_before(made, tmp_path, 
     assert [path.name for path in folder.iterdir()] == ["mine.js"]
 
 
+def test_what_is_searched_has_every_answer_in_the_order_of_scenes(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "SINGLE_FILE", 0)
+    monkeypatch.setattr(search, "PART_CHARACTERS", 300)
+    written = made.write(tmp_path / "page.html")
+    data = page_data(written.page)
+    order = sorted(range(12), key=lambda frame: made.runs[0].scenes[frame])
+    found = {}
+    for part in data["search"]["parts"]:
+        text = (written.folder / part["file"]).read_text(encoding="utf-8")
+        assert not set("<>&") & set(text)
+        packed = re.fullmatch(r'lightemmaSearch\("\w+",\d+,"([^"]*)"\);\n', text).group(1)
+        rows = gzip.decompress(base64.b64decode(packed)).decode().split("\0")
+        for place, row in enumerate(rows):
+            found[part["run"], order[part["first"] + place]] = row
+    assert len(data["search"]["parts"]) > 2, "texts are cut into parts"
+    assert len(found) == 2 * 12, "the formula said nothing"
+    for frame, text in enumerate(HOSTILE):
+        assert found[1, frame].split("\n", 2)[2] == text
+    asked = np.frombuffer(base64.b64decode(data["search"]["asked"]["0"]), "<u2")
+    used = {number for kind in asked for number in data["search"]["wordings"][kind]}
+    assert any("What now?" in str(piece) for number in used for piece in data["templates"][number])
+
+
+def test_a_separator_that_a_model_wrote_does_not_shift_the_texts():
+    packed = []
+    texts = search.SearchTexts(lambda number, part: packed.append(part) or str(number))
+    for said in ("a\0b", "c"):
+        texts.add(0, [{"response": said, "prompt": "whole"}, {"response": None, "prompt": None}])
+    data = texts.finish()
+    assert [gzip.decompress(part).decode() for part in packed] == ["a\ufffdb\0c", "whole\0whole"]
+    assert [(part["kind"], part["first"]) for part in data["parts"]] == [("answers", 0), ("prompts", 0)]
+
+
 def test_scene_names_do_not_choose_where_files_go(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "SINGLE_FILE", 0)
     made = make_runs(tmp_path / "runs", scenes=2)
@@ -197,7 +238,8 @@ def test_scene_names_do_not_choose_where_files_go(tmp_path, monkeypatch):
     ]
     out = tmp_path / "out" / "page.html"
     write_report(compare_runs(odd, resamples=100, folders=made.folders), out)
-    assert sorted(path.name for path in out.parent.rglob("*.js")) == ["0001-etc-0001.js", "0002-etc-0002.js"]
+    assert sorted(path.name for path in out.parent.rglob("0*.js")) == ["0001-etc-0001.js", "0002-etc-0002.js"]
+    assert all(path.parent == out.with_name("page_data") for path in out.parent.rglob("*.js"))
 
 
 def test_pictures_are_as_many_as_wanted_and_a_broken_one_is_left_out(made, tmp_path, caplog):

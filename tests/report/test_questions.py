@@ -12,7 +12,7 @@ import pytest
 
 from lightemma.evaluation.comparison import Comparison, compare_runs
 from lightemma.evaluation.scores import load_scores
-from lightemma.report.page.columns import FOLLOWED, JUDGED, SLOWER, frame_columns
+from lightemma.report.page.columns import FOLLOWED, JUDGED, MISSED, SLOWER, frame_columns
 from lightemma.report.page.questions import question_rows
 from lightemma.report.page.scenes import SceneData
 from lightemma.report.page.words import Words, shown_words
@@ -82,8 +82,11 @@ def test_frames_know_what_their_words_were(tmp_path):
     comparison, _ = said(tmp_path, WORDS)
     columns = frame_columns(comparison.study)
     bits = np.frombuffer(base64.b64decode(columns["runs"][0]["words"]), "u1")
-    assert bits[:2].tolist() == [JUDGED | FOLLOWED, JUDGED | SLOWER]
-    assert not np.frombuffer(base64.b64decode(columns["runs"][1]["words"]), "u1").any(), "the baseline says nothing"
+    assert (bits[:2] % MISSED).tolist() == [JUDGED | FOLLOWED, JUDGED | SLOWER]
+    wide = comparison.study.runs[0].errors.max(axis=1) > 2.0
+    assert (bits & MISSED > 0).tolist() == wide.tolist()
+    baseline = np.frombuffer(base64.b64decode(columns["runs"][1]["words"]), "u1")
+    assert not (baseline & JUDGED).any(), "the baseline says nothing"
 
 
 def test_the_sentence_that_was_read_is_marked_where_a_script_finds_it(tmp_path):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lightemma.evaluation.metrics.displacement import CONVENTIONS, l2
+from lightemma.evaluation.metrics.displacement import CONVENTIONS, l2, misses
 from lightemma.evaluation.scores import RunScores
 from lightemma.evaluation.strata import SCENE_FAMILY, strata
 from lightemma.evaluation.study import Study
@@ -32,8 +32,8 @@ def frame_columns(study: Study) -> dict[str, Any]:
     """What the page knows of every frame without opening its scene's data.
 
     Arrays are base64 of little-endian numbers: ``scene`` uint16, ``speed`` float32, codes uint8 (255: none), ``outcome``
-    uint8 per run, ``words`` uint8 per run (bits, see ``JUDGED``), ``errors`` float32 per run and convention (metres; NaN
-    without a plan).
+    uint8 per run, ``words`` uint8 per run (bits, see ``JUDGED``), ``seconds`` float32 per run (NaN where unknown; None where all
+    are), ``errors`` float32 per run and convention (metres; NaN without a plan).
     """
     runs = study.runs
     first = runs[0]
@@ -54,7 +54,8 @@ def frame_columns(study: Study) -> dict[str, Any]:
         "outcomes": outcomes,
         "runs": [
             {
-                "words": _packed(_words(study, run.name), "u1"),
+                "words": _packed(_words(study, run.name) + MISSED * (misses(run.errors) == 1), "u1"),
+                "seconds": None if np.isnan(run.latency).all() else _packed(run.latency, "<f4"),
                 "outcome": _packed(np.array([code.get(outcome, 255) for outcome in outcomes_of(run)]), "u1"),
                 "errors": {
                     convention: _packed(np.minimum(l2(run.errors, convention)[:, 3], 1e30), "<f4")
@@ -66,8 +67,8 @@ def frame_columns(study: Study) -> dict[str, Any]:
     }
 
 
-#: What is known of a frame's words, as bits: judged, right, followed, says slower.
-JUDGED, RIGHT, FOLLOWED, SLOWER = 1, 2, 4, 8
+#: What is known of a frame, as bits: of its words judged, right, followed, says slower; of its plan that it is a miss.
+JUDGED, RIGHT, FOLLOWED, SLOWER, MISSED = 1, 2, 4, 8, 16
 
 
 def _words(study: Study, run: str) -> npt.NDArray[np.int64]:

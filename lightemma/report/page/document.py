@@ -13,8 +13,9 @@ from lightemma.report.page.escape import page_json
 
 #: The script's parts, in the order of the page.
 SCRIPTS = (
-    "core.js", "csv.js", "questions.js", "comparison.js", "charts.js", "strata.js", "failures.js", "index.js", "browser.js",
-    "views.js", "tools.js", "detail.js", "protocol.js", "page.js",
+    "core.js", "csv.js", "diff.js", "questions.js", "comparison.js", "charts.js", "strata.js", "failures.js", "index.js",
+    "search.js", "browser.js", "views.js", "tools.js", "large.js", "play.js", "beside.js", "detail.js", "protocol.js",
+    "address.js", "page.js",
 )  # fmt: skip
 
 _PLACE = re.compile(rb"\{\{(\w+)\}\}")

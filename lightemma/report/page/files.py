@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import logging
 import re
@@ -23,6 +24,7 @@ from lightemma.report.page.document import document
 from lightemma.report.page.escape import page_json
 from lightemma.report.page.questions import question_rows
 from lightemma.report.page.scenes import SceneData
+from lightemma.report.page.search import SearchTexts
 from lightemma.report.page.summary import data_line, is_synthetic, page_tables, run_entries
 from lightemma.report.page.views import horizon_curves, view_rows
 from lightemma.run_folder.manifest import package_versions
@@ -39,8 +41,12 @@ FRAME_BYTES = 450
 PAGE_PICTURES = 60
 FOLDER_PICTURES = 240
 
-#: How a scene file begins; only such files are removed when a report is written over an older one.
+#: Width of a picture in a folder; there is more room than in a page.
+FOLDER_WIDTH = 800
+
+#: How files of scenes and of texts begin; only such files are removed when a report is written over an older one.
 CALL = b"lightemmaScene("
+SEARCH_CALL = b"lightemmaSearch("
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +102,13 @@ def write_report(
     scenes = SceneData(study.runs, texts, _pictures(study, limit), study.ledgers)
     report = _report_id(study)
     folder = out.with_name(f"{out.stem}_data")
+    if in_folder:
+        scenes.picture_width = FOLDER_WIDTH
+        scenes.search = SearchTexts(lambda number, packed: _search_file(folder, number, report, packed))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         files, inside, pictures = _scene_files(scenes, folder if in_folder else None, report)
+        search = scenes.search.finish() if scenes.search else None
         if scenes.changed:
             run, number = study.runs[0], scenes.changed[0]
             log.warning(
@@ -118,11 +128,12 @@ def write_report(
             "examples": scenes.examples,
             "prompts": scenes.prompts,
             "pictures": pictures,
+            "search": search,
         }
         page = document(data["title"], data, in_folder)
         write_whole(out, page)
         # Last, so that the older page has its files until it is replaced.
-        _clear(folder, set(files))
+        _clear(folder, {*files, *(part["file"] for part in search["parts"])} if search else set())
     except OSError as error:
         raise UserError(
             f"The report cannot be written to '{out}' ({error.strerror or error}); give another --out."
@@ -192,6 +203,15 @@ def _scene_files(scenes: SceneData, folder: Path | None, report: str) -> tuple[l
     return names, inside, pictures
 
 
+def _search_file(folder: Path, number: int, report: str, packed: bytes) -> str:
+    """Writes a part of the texts that are searched; its file's name."""
+    name = f"search-{number + 1:04d}.js"
+    folder.mkdir(exist_ok=True)
+    start = SEARCH_CALL + page_json(report) + b"," + str(number).encode() + b',"'
+    write_whole(folder / name, start + base64.b64encode(packed) + b'");\n')
+    return name
+
+
 def _clear(folder: Path, keep: set[str]) -> None:
     """Removes the scene files of an older report under the same name, and nothing else.
 
@@ -206,7 +226,7 @@ def _clear(folder: Path, keep: set[str]) -> None:
         if path.name in keep:
             continue
         with path.open("rb") as file:
-            ours = file.read(len(CALL)) == CALL
+            ours = file.read(len(SEARCH_CALL)).startswith((CALL, SEARCH_CALL))
         if ours:
             path.unlink()
     if not any(folder.iterdir()):

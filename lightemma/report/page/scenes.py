@@ -15,9 +15,10 @@ from lightemma.files import digest_of
 from lightemma.frame import FloatArray, Frame
 from lightemma.report.camera_view import paths_in_picture
 from lightemma.report.page.prompts import PromptTemplates
+from lightemma.report.page.search import SearchTexts
 from lightemma.report.page.tools import shown_tools
 from lightemma.report.page.words import Words, read_words, shown_words
-from lightemma.report.thumbnails import make_thumbnail
+from lightemma.report.thumbnails import WIDTH, make_thumbnail
 from lightemma.run_folder.records import OK
 from lightemma.run_folder.texts import FrameText, FrameTexts
 
@@ -42,6 +43,8 @@ class SceneData:
         examples: run number -> outcome -> failed answers.
         prompts: wordings' set (name and digest) -> one whole prompt per stage.
         changed: numbers of frames whose picture is left out, since it is no longer the one that the runs were shown.
+        picture_width: pixels of a picture's width at the most.
+        search: gathers texts for the search, where they are in files next to the page.
     """
 
     runs: Sequence[RunScores]
@@ -52,6 +55,8 @@ class SceneData:
     examples: dict[int, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
     prompts: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     changed: list[int] = field(default_factory=list)
+    picture_width: int = WIDTH
+    search: SearchTexts | None = None
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Each scene's name and data, in order; only one scene is in memory at a time."""
@@ -79,6 +84,8 @@ class SceneData:
             if text is not None and text.calls:
                 said[index] = self._stages(text, lists, read_words(self.ledgers.get(run.name), number))
                 self._note(index, outcomes[index][number], text, number)
+            if self.search is not None and run.name in self.texts:
+                self.search.add(index, said.get(index, ()))
             if text is not None and text.tools:
                 tools[index] = shown_tools(text.tools)
         return {
@@ -147,7 +154,7 @@ class SceneData:
         if shown and frame.image_path.is_file() and digest_of(frame.image_path) not in shown:
             self.changed.append(number)
             return None
-        thumbnail = make_thumbnail(frame.image_path)
+        thumbnail = make_thumbnail(frame.image_path, self.picture_width)
         if thumbnail is None:
             return None
         trajectories = {TRUTH: self.runs[0].truth[number]}

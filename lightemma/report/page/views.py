@@ -51,10 +51,10 @@ def view_rows(comparison: Comparison) -> dict[str, dict[str, list[ViewRow]]]:
 
 
 def horizon_curves(study: Study) -> dict[str, dict[str, dict[str, list[list[float]]]]]:
-    """Convention -> subset -> run -> points of [seconds, mean error, low, high], metres; NaN where unknown.
+    """Convention -> subset -> run -> points of [seconds, mean error, low, high], metres, from 0.5 s; NaN where unknown.
 
-    ``lightemma`` has a number at whole seconds only; the others at every step. The lower end stops at
-    0: no distance is smaller.
+    ``lightemma`` and ``endpoint`` are drawn as the error of each step: what ``lightemma`` calls 1, 2 and 3 s are means of two
+    of them. The lower end stops at 0: no distance is smaller.
     """
     runs = study.runs
     found: dict[str, dict[str, dict[str, list[list[float]]]]] = {name: {} for name in CONVENTIONS}
@@ -78,13 +78,11 @@ def horizon_curves(study: Study) -> dict[str, dict[str, dict[str, list[list[floa
 
 
 def _curve(errors: FloatArray, convention: Convention) -> FloatArray:
-    """A convention's L2 as it grows: (n, 6) metres to (n, 3) or (n, 6), the last at 3 s."""
-    if convention == "endpoint":
-        return errors
+    """A convention's L2 as it grows: (n, 6) metres to (n, 6), the last at 3 s."""
     if convention == "cumulative":
         means: FloatArray = np.cumsum(errors, axis=1) / np.arange(1, 7)
         return means
-    return l2(errors, convention)[:, :3]
+    return errors
 
 
 def _row(row: ConventionRow | SummaryRow) -> ViewRow:

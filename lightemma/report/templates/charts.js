@@ -28,6 +28,12 @@ function spread(labels, gap, bottom) {
   }
 }
 
+const GROWTH = {
+  lightemma: 'The error of each step, from 0.5 s on; LightEMMA’s numbers at 1, 2 and 3 s are means of the two steps that end there.',
+  endpoint: 'The error of each step, from 0.5 s on, which is what the endpoint convention shows at 1, 2 and 3 s.',
+  cumulative: 'The mean error of all steps up to each, which is what the cumulative convention shows at 1, 2 and 3 s.',
+};
+
 const shownRuns = () => runs.filter((run) => !state.hidden.has(run.name));
 
 function frameOf(width, height, edges, name) {
@@ -58,12 +64,14 @@ function axisX(plot, values, at, label) {
 function drawHorizon() {
   const figure = $('horizon-chart');
   const width = Math.max(300, figure.clientWidth), narrow = width < 600;
-  const plot = frameOf(width, narrow ? 320 : 400, { left: 44, right: narrow ? 14 : 170, top: 34, bottom: 44 }, 'Error by horizon, a line per run');
   const curves = data.horizons[state.convention][state.subset];
   const lines = shownRuns().filter((run) => curves[run.name]?.some(([, mean]) => known(mean)));
+  const longest = Math.min(34, Math.max(0, ...lines.map((run) => run.name.length)));
+  const plot = frameOf(width, narrow ? 320 : 400, { left: 44, right: narrow ? 14 : Math.max(110, 24 + 6.9 * longest), top: 34, bottom: 44 }, 'Error by horizon, a line per run');
   const ends = lines.map((run) => curves[run.name].at(-1));
   const top = ceiling(ends.map((point) => point[1]), ends.map((point) => point[3]));
-  const x = (second) => plot.left + (plot.right - plot.left) * (second / 3);
+  const from = Math.min(0.5, ...lines.map((run) => curves[run.name][0][0]));
+  const x = (second) => plot.left + 6 + (plot.right - plot.left - 6) * ((second - from) / (3 - from));
   const y = (value) => plot.bottom - (plot.bottom - plot.top) * Math.min(value / top, 4);
   axisY(plot, ticks(0, top, narrow ? 4 : 6), y, 'error, m');
   axisX(plot, [0.5, 1, 1.5, 2, 2.5, 3].map((second) => [second, String(second)]), x, 'seconds ahead');
@@ -78,18 +86,23 @@ function drawHorizon() {
       group.append(svg('path', { d: `M${[...there, ...back].join('L')}Z`, fill: run.color, opacity: 0.1 }));
     }
     group.append(svg('path', { d: `M${points.map(([second, mean]) => `${x(second)} ${y(mean)}`).join('L')}`, fill: 'none', stroke: run.color, 'stroke-width': 1.8, 'stroke-dasharray': run.dash }));
-    for (const [second, mean] of points) group.append(marker(run, x(second), y(mean), 3.6, `${run.name}: ${fixed(mean, 3)} m at ${second} s (${state.convention})`));
+    for (const [second, mean] of points) {
+      const point = marker(run, x(second), y(mean), 3.6, `${run.name}: ${fixed(mean, 3)} m at ${second} s; choose to see its frames`);
+      fill(point, { class: 'pick', onclick: () => showFrames({ run: run.name, outcome: 'scored', order: 'worst', shared: state.subset === 'common' ? 'yes' : '' }, true) }, []);
+      group.append(point);
+    }
     plot.drawing.append(group);
     const end = points.at(-1)[1];
     if (end > top) off.push(`${run.name} (${fixed(end)} m at 3 s)`);
     else labels.push({ run, y: y(end) + 4 });
   }
   if (!narrow) {
-    spread(labels, 15, plot.bottom);
-    for (const { run, y: height } of labels) plot.drawing.append(svg('text', { x: plot.right + 12, y: height, class: 'label' }, run.name));
+    const lineCount = Math.max(1, ...labels.map(({ run }) => nameLines(run.name, 34).length));
+    spread(labels, 2 + 13 * lineCount, plot.bottom);
+    for (const { run, y: height } of labels) plot.drawing.append(nameText(run.name, 34, { x: plot.right + 12, y: height, class: 'label' }));
   }
   caption(figure, plot.drawing, 'How the error grows',
-    `L2 by seconds ahead, convention ${state.convention}, with 95 % intervals over scenes.`
+    `${GROWTH[state.convention]} 95 % intervals over scenes.`
     + (off.length ? ` Beyond the top: ${off.join(', ')}.` : ''));
 }
 
@@ -122,9 +135,8 @@ function drawScatter(figure, key, title, label, factor, note) {
     const clipped = point.y > top;
     const at = { x: x(point.x), y: clipped ? plot.top : y(point.y) };
     const about = `${point.run.name}: ${fixed(point.y, 3)} m, ${fixed(point.x, 2)} ${label}`;
-    plot.drawing.append(clipped
-      ? svg('path', { d: `M${at.x} ${at.y - 6}l6 10h-12Z`, fill: point.run.color }, svg('title', null, about))
-      : marker(point.run, at.x, at.y, 5, about));
+    const drawn = clipped ? svg('path', { d: `M${at.x} ${at.y - 6}l6 10h-12Z`, fill: point.run.color }, svg('title', null, about)) : marker(point.run, at.x, at.y, 5, about);
+    plot.drawing.append(fill(drawn, { class: 'pick', onclick: () => showFrames({ run: point.run.name }, true) }, []));
     labels.push({ ...at, text: clipped ? `${point.run.name} ${fixed(point.y, 1)} m ↑` : point.run.name });
   }
   placeLabels(plot, labels);

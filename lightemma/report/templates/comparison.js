@@ -6,28 +6,30 @@ const ranks = new Map(tableRows('ranks').map((row) => [row.run, row]));
 
 const SIGNIFICANT = '*'; // the same mark as on the terminal and in the figures
 
-const metres = (key, label) => ({ key, label, about: aboutColumn('summary', key), value: (row) => row[key], show: (row) => fixed(row[key], 2) });
+// A column's `opens` says which frames are behind its number.
+const opensScored = (order) => ({ outcome: 'scored', order });
+const metres = (key, label) => ({ key, label, about: aboutColumn('summary', key), value: (row) => row[key], show: (row) => fixed(row[key], 2), opens: opensScored('worst') });
 const COLUMNS = [
   { key: 'run', label: 'Run', about: aboutColumn('summary', 'run'), value: (row) => row.run, show: (row) => nameCell(row) },
-  { key: 'ok_frames', label: 'Frames', about: aboutColumn('summary', 'ok_frames'), value: (row) => row.ok_frames, show: (row) => grouped(row.ok_frames) },
+  { key: 'ok_frames', label: 'Frames', about: aboutColumn('summary', 'ok_frames'), value: (row) => row.ok_frames, show: (row) => grouped(row.ok_frames), opens: opensScored('scene') },
   metres('l2_1s', 'L2 at 1\u00a0s'),
   metres('l2_2s', '2 s'),
   metres('l2_3s', '3 s'),
   { ...metres('l2_avg', 'Average'), strong: true },
-  { key: 'diff', label: 'Against the baseline, m', about: `${aboutColumn('summary', 'diff_vs_baseline')}, with its 95 % interval`, value: (row) => row.diff, show: (row, axis) => differenceCell(row, axis), wide: true },
-  { key: 'rank', label: 'Rank', about: `${aboutColumn('ranks', 'rank')}; in brackets the best and the worst place that the tests between runs leave open (95 %)`, value: (row) => ranks.get(row.run)?.rank, show: (row) => rankText(ranks.get(row.run)) },
-  { key: 'miss', label: 'Missed', about: aboutColumn('summary', 'miss_rate_2m'), value: (row) => row.miss_rate_2m, show: (row) => percent(row.miss_rate_2m) },
-  { key: 'format', label: 'Format errors', about: aboutColumn('summary', 'format_error_rate'), value: (row) => row.format_error_rate, show: (row) => percent(row.format_error_rate) },
-  { key: 'call', label: 'Call errors', about: aboutColumn('summary', 'call_error_rate'), value: (row) => row.call_error_rate, show: (row) => percent(row.call_error_rate) },
-  { key: 'latency', label: 'Seconds', about: aboutColumn('summary', 'latency_mean_s'), value: (row) => row.latency_mean_s, show: (row) => fixed(row.latency_mean_s, 1) },
-  { key: 'input', label: 'Tokens in', about: aboutColumn('summary', 'input_tokens'), value: (row) => row.input_tokens, show: (row) => (known(row.input_tokens) ? grouped(row.input_tokens) : '–') },
-  { key: 'output', label: 'Tokens out', about: aboutColumn('summary', 'output_tokens'), value: (row) => row.output_tokens, show: (row) => (known(row.output_tokens) ? grouped(row.output_tokens) : '–') },
-  { key: 'cost', label: '$ per 1,000', about: `1,000 times the ${aboutColumn('summary', 'cost_usd_per_frame')}, failed ones included`, value: (row) => row.cost_usd_per_frame, show: (row) => fixed(1000 * row.cost_usd_per_frame, 2) },
+  { key: 'diff', label: 'Against the baseline, m', about: `${aboutColumn('summary', 'diff_vs_baseline')}, with its 95 % interval`, value: (row) => row.diff, show: (row, axis) => differenceCell(row, axis), wide: true, opens: opensScored('loss') },
+  { key: 'rank', label: 'Rank', about: `${aboutColumn('ranks', 'rank')}; in brackets the best and the worst place that the tests between runs leave open (95 %)`, value: (row) => ranks.get(row.run)?.rank, show: (row) => rankText(ranks.get(row.run)), opens: opensScored('loss') },
+  { key: 'miss', label: 'Missed', about: aboutColumn('summary', 'miss_rate_2m'), value: (row) => row.miss_rate_2m, show: (row) => percent(row.miss_rate_2m), opens: { end: 'missed', order: 'scene' } },
+  { key: 'format', label: 'Format errors', about: aboutColumn('summary', 'format_error_rate'), value: (row) => row.format_error_rate, show: (row) => percent(row.format_error_rate), opens: { outcome: 'format' } },
+  { key: 'call', label: 'Call errors', about: aboutColumn('summary', 'call_error_rate'), value: (row) => row.call_error_rate, show: (row) => percent(row.call_error_rate), opens: { outcome: 'call' } },
+  { key: 'latency', label: 'Seconds', about: aboutColumn('summary', 'latency_mean_s'), value: (row) => row.latency_mean_s, show: (row) => fixed(row.latency_mean_s, 1), opens: { order: 'slowest' } },
+  { key: 'input', label: 'Tokens in', about: aboutColumn('summary', 'input_tokens'), value: (row) => row.input_tokens, show: (row) => (known(row.input_tokens) ? grouped(row.input_tokens) : '–'), opens: {} },
+  { key: 'output', label: 'Tokens out', about: aboutColumn('summary', 'output_tokens'), value: (row) => row.output_tokens, show: (row) => (known(row.output_tokens) ? grouped(row.output_tokens) : '–'), opens: {} },
+  { key: 'cost', label: '$ per 1,000', about: `1,000 times the ${aboutColumn('summary', 'cost_usd_per_frame')}, failed ones included`, value: (row) => row.cost_usd_per_frame, show: (row) => fixed(1000 * row.cost_usd_per_frame, 2), opens: {} },
 ];
 
 function nameCell(row) {
   const run = lookOf(row.run);
-  return el('span', { class: 'name' }, swatch(run), el('span', null, run.name),
+  return el('span', { class: 'name' }, swatch(run), el('span', { class: 'whole' }, run.name),
     KINDS[run.kind] ? el('span', { class: 'tag' }, KINDS[run.kind]) : null);
 }
 
@@ -95,7 +97,8 @@ function drawSummary() {
   const rows = summaryRows();
   const columns = COLUMNS.filter((column) => rows.some((row) => known(column.value(row)) || typeof column.value(row) === 'string'));
   const chosen = columns.find((column) => column.key === sorting.key) || columns[0];
-  const sorted = [...rows, ...referenceRows()].sort((a, b) => compareCells(chosen.value(a), chosen.value(b)));
+  const sorted = [...rows].sort((a, b) => compareCells(chosen.value(a), chosen.value(b)));
+  const apart = referenceRows();
   const axis = forestAxis(rows);
   const held = document.activeElement?.dataset?.sort;
   const head = columns.map((column) => {
@@ -105,23 +108,40 @@ function drawSummary() {
       () => sortBy(column.key), { 'data-sort': column.key, title: `${column.about}; choose to sort` });
     return el('th', { scope: 'col', 'aria-sort': sort, class: column.key === 'run' || column.wide ? 'left' : null }, label);
   });
-  const body = sorted.map((row) => el('tr', { class: lookOf(row.run).kind, 'data-run': row.run },
-    columns.map((column, place) => el(place ? 'td' : 'th', { scope: place ? null : 'row', 'data-column': column.key, class: column.strong ? 'strong' : column.wide ? 'left' : null }, column.show(row, axis)))));
+  const lineOfRow = (row) => el('tr', { class: lookOf(row.run).kind, 'data-run': row.run },
+    columns.map((column, place) => el(place ? 'td' : 'th', { scope: place ? null : 'row', 'data-column': column.key, class: column.strong ? 'strong' : column.wide ? 'left' : null }, openingCell(row, column, axis))));
+  const body = [el('tbody', null, sorted.map(lineOfRow))];
+  if (apart.length) {
+    body.push(el('tbody', { class: 'apart' },
+      el('tr', { class: 'apart-head' }, el('th', { scope: 'rowgroup', colspan: columns.length }, 'No drivers: made from the plans of all models, or from what the car really did')),
+      apart.map(lineOfRow)));
+  }
   $('summary').replaceChildren(
     el('caption', { class: 'hidden' }, `Runs by average L2, convention ${state.convention}`),
-    el('thead', null, el('tr', null, head)), el('tbody', null, body));
+    el('thead', null, el('tr', null, head)), ...body);
   if (held) $('summary').querySelector(`[data-sort="${held}"]`)?.focus();
   const common = tableRows('common')[0]?.ok_frames ?? 0;
   $('convention-note').textContent = `${CONVENTIONS[state.convention]} Numbers of different conventions do not compare.`;
   $('summary-note').textContent =
     `${state.subset === 'own' ? 'Each run on the frames it has a scored plan for.' : `All runs on the ${grouped(common)} frames that every run has a scored plan for.`} `
-    + `${SIGNIFICANT} significant: p < 0.05 by Holm over all pairs of runs, 8 scenes or more; bars reach from ${signed(axis.low)} to ${signed(axis.high)} m, an arrow points beyond.${referenceRows().length ? ' Rows in italics are made from the plans of all models, and are no run.' : ''}`;
+    + `${SIGNIFICANT} significant: p < 0.05 by Holm over all pairs of runs, 8 scenes or more; bars reach from ${signed(axis.low)} to ${signed(axis.high)} m, an arrow points beyond. Choose a number to see the frames behind it.`;
+}
+
+/** A number opens the frames that it was made from. */
+function openingCell(row, column, axis) {
+  const shown = column.show(row, axis);
+  const run = runNamed.get(row.run);
+  const number = column.value(row);
+  if (!column.opens || !run || !known(number)) return shown;
+  const about = `${row.run}, ${typeof column.label === 'string' ? column.label : ''}: choose to see the frames`;
+  return button(shown, () => showFrames({ run: row.run, shared: state.subset === 'common' ? 'yes' : '', ...column.opens }, true), { class: 'opens', title: about });
 }
 
 function sortBy(key) {
   sorting.falling = sorting.key === key ? !sorting.falling : false;
   sorting.key = key;
   drawSummary();
+  writeAddress();
 }
 
 function startComparison() {

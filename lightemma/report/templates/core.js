@@ -20,7 +20,9 @@ const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG,
 
 /** Numbers that are in the page as base64 of little-endian bytes. */
 function unpack(text, Kind) {
-  const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+  if (Uint8Array.fromBase64) return new Kind(Uint8Array.fromBase64(text).buffer);
+  const signs = atob(text), bytes = new Uint8Array(signs.length);
+  for (let place = 0; place < signs.length; place++) bytes[place] = signs.charCodeAt(place); // ten times faster than Uint8Array.from
   return new Kind(bytes.buffer);
 }
 
@@ -56,14 +58,17 @@ function change(changes) {
   for (const listener of listeners) listener();
 }
 
-// Looks: a run keeps its colour, dash and marker everywhere. Eight colours; a ninth run differs by dash and marker.
+// Looks: a run keeps its colour, dash and marker everywhere. Twelve colours and twelve markers, so that of twelve runs no two
+// share one; from the thirteenth on runs differ by the pair of both.
 const DASHES = ['', '7 3', '2 3', '9 3 2 3'];
-const MARKERS = ['circle', 'square', 'triangle', 'diamond', 'down', 'cross', 'star', 'plus'];
+const MARKERS = ['circle', 'square', 'triangle', 'diamond', 'down', 'cross', 'star', 'plus', 'hexagon', 'left', 'bar', 'right'];
+const COLORS = 12;
 let painted = 0;
 const runs = data.runs.map((run, number) => {
   if (run.kind === 'baseline') return { ...run, number, color: 'var(--baseline)', dash: '3 3', marker: 'ring' };
   const place = painted++;
-  const look = { color: `var(--c${place % 8})`, dash: DASHES[(place + (place >> 3)) % 4], marker: MARKERS[(place + 3 * (place >> 3)) % 8] };
+  const round = Math.floor(place / COLORS);
+  const look = { color: `var(--c${place % COLORS})`, dash: DASHES[(place + round) % 4], marker: MARKERS[(place + 5 * round) % MARKERS.length] };
   return { ...run, number, ...look };
 });
 const runNamed = new Map(runs.map((run) => [run.name, run]));
@@ -78,6 +83,10 @@ const OUTLINES = {
   down: (r) => `M0 ${1.25 * r}L${1.15 * r} ${-0.85 * r}H${-1.15 * r}Z`,
   diamond: (r) => `M0 ${-1.35 * r}L${1.35 * r} 0L0 ${1.35 * r}L${-1.35 * r} 0Z`,
   cross: (r) => `M${-r} ${-r}L${r} ${r}M${-r} ${r}L${r} ${-r}`,
+  hexagon: (r) => `M${-1.2 * r} 0L${-0.6 * r} ${-1.05 * r}H${0.6 * r}L${1.2 * r} 0L${0.6 * r} ${1.05 * r}H${-0.6 * r}Z`,
+  left: (r) => `M${-1.25 * r} 0L${0.85 * r} ${-1.15 * r}V${1.15 * r}Z`,
+  right: (r) => `M${1.25 * r} 0L${-0.85 * r} ${-1.15 * r}V${1.15 * r}Z`,
+  bar: (r) => `M${-0.55 * r} ${-1.3 * r}H${0.55 * r}V${1.3 * r}H${-0.55 * r}Z`,
   plus: (r) => `M0 ${-1.2 * r}V${1.2 * r}M${-1.2 * r} 0H${1.2 * r}`,
   star: (r) => `M0 ${-1.3 * r}L${0.4 * r} ${-0.4 * r}L${1.3 * r} 0L${0.4 * r} ${0.4 * r}L0 ${1.3 * r}L${-0.4 * r} ${0.4 * r}L${-1.3 * r} 0L${-0.4 * r} ${-0.4 * r}Z`,
 };
@@ -99,6 +108,26 @@ const swatch = (run) => svg('svg', { class: 'swatch', viewBox: '0 0 28 12', widt
   marker(run, 14, 6, 3.6));
 
 const button = (text, action, attributes) => el('button', { type: 'button', ...attributes, onclick: action }, text);
+
+/** A name in pieces of at most `most` characters, cut after a sign that joins its parts where there is one: nothing is left out. */
+function nameLines(name, most) {
+  const lines = [];
+  let rest = name;
+  while (rest.length > most) {
+    const cut = Math.max(...['+', '-', '_', ' ', '.'].map((sign) => rest.lastIndexOf(sign, most - 1)));
+    const end = cut > most / 3 ? cut + 1 : most;
+    lines.push(rest.slice(0, end));
+    rest = rest.slice(end);
+  }
+  return [...lines, rest];
+}
+
+/** A name as text of a drawing, on as many lines as it needs; the first or the middle line at `y`. */
+function nameText(name, most, attributes, middle = true) {
+  const lines = nameLines(name, most);
+  return svg('text', attributes, lines.map((line, place) =>
+    svg('tspan', { x: attributes.x, dy: place ? 13 : middle ? -6.5 * (lines.length - 1) : 0 }, line)));
+}
 
 /** Radio buttons in a fieldset that is already there. */
 function choices(fieldset, name, options, chosen, action) {

@@ -27,11 +27,11 @@ let opened = null; // the frame's data
 
 /** Opens a frame of a run; ``jump`` scrolls to it, ``quiet`` leaves the address as it is. */
 async function openFrame(frame, run, { jump = false, quiet = false } = {}) {
-  chosen = { frame, run };
+  chosen = { frame, run, quiet };
   const place = placeOf(frame, run);
   if (place >= 0) scrollTo(place); else drawRows();
-  const link = `#frame=${encodeURIComponent(frames.tokens[frame])}&run=${encodeURIComponent(runs[run].name)}`;
-  if (!quiet && location.hash !== link) history.replaceState(null, '', link);
+  wantedSection = '';
+  writeAddress();
   if (jump) $('frames').scrollIntoView();
   const mine = chosen;
   try {
@@ -39,6 +39,8 @@ async function openFrame(frame, run, { jump = false, quiet = false } = {}) {
     if (chosen !== mine) return; // another frame was opened meanwhile
     opened = scene.frames[frame];
     drawDetail();
+    drawLarge();
+    drawPlayer();
   } catch (error) {
     if (chosen !== mine) return;
     opened = null;
@@ -52,7 +54,7 @@ function drawDetail() {
   const held = document.activeElement?.dataset?.keep;
   const place = placeOf(frame, run);
   const views = el('div', { class: 'views' });
-  const drawViews = () => views.replaceChildren(...[opened.picture && pictureView(opened.picture, frame), birdView(opened, !opened.picture), pathToggles(opened, drawViews)].filter(Boolean));
+  const drawViews = () => views.replaceChildren(...[opened.picture && enlargeable(pictureView(opened.picture, frame), 'picture'), enlargeable(birdView(opened, !opened.picture), 'bird'), pathToggles(opened, drawViews)].filter(Boolean));
   drawViews();
   const facts = [`speed ${fixed(frames.speed[frame], 1)} m/s`, ...frames.families.filter((family) => family.name !== 'speed').map((family) => labelOf(family, frame) && `${family.name}: ${labelOf(family, frame)}`)];
   $('detail').replaceChildren(
@@ -61,7 +63,7 @@ function drawDetail() {
       el('p', { class: 'steps' },
         button('← Previous', () => move(-1), { class: 'plain', 'data-keep': 'previous', disabled: place === 0 }),
         button('Next →', () => move(1), { class: 'plain', 'data-keep': 'next', disabled: place === found.length - 1 }))),
-    ...[saidOf(run)].flat(), views, el('h4', null, 'Plans'), plansTable(), el('h4', null, 'Speed and curvature, step by step'), actionsTable(), ...toolsSection(run), ...answersOf(run),
+    ...[saidOf(run)].flat(), views, el('h4', null, 'Plans'), plansTable(), el('h4', null, 'Speed and curvature, step by step'), actionsTable(), ...toolsSection(run), ...answersSection(run),
     el('p', { class: 'note token' }, `${opened.image ? `${opened.image} · ` : ''}${frames.tokens[frame]}`));
   if (held) $('detail').querySelector(`[data-keep="${held}"]`)?.focus({ preventScroll: true });
 }
@@ -96,14 +98,6 @@ function actionsTable() {
     el('tbody', null, row('speed, m/s', 0, 2), row('curvature, 1/m', 1, 3))));
 }
 
-function promptText(stage, texts) {
-  if (stage.prompt === null) return null;
-  if (typeof stage.prompt === 'string') return stage.prompt;
-  const answers = texts.map((other) => other.response ?? '');
-  const fillings = [...opened.lists, ...answers];
-  return data.templates[stage.prompt].map((piece) => (typeof piece === 'number' ? fillings[piece] : piece)).join('');
-}
-
 /** A text with its marked places; places do not overlap and are in order. */
 function marked(text, places) {
   const pieces = [];
@@ -121,22 +115,4 @@ function saidOf(run) {
   if (!stage) return [];
   const [start, end] = stage.marks[0];
   return el('blockquote', { class: 'said' }, el('mark', null, stage.response.slice(start, end).trim()), stage.read ? el('p', { class: 'note' }, stage.read) : null);
-}
-
-function answersOf(run) {
-  const texts = opened.texts[run];
-  if (!texts) return [];
-  return [el('h4', null, `What ${runs[run].name} said`), ...texts.map((stage) => {
-    const usage = stage.usage ? `${grouped(stage.usage[0])} tokens in, ${grouped(stage.usage[1])} out${stage.usage[2] ? `, ${grouped(stage.usage[2])} of them reasoning` : ''}` : '';
-    const facts = [stage.outcome === 'ok' ? '' : kindText(stage.outcome), known(stage.latency) ? `${fixed(stage.latency, 1)} s` : '', usage, stage.attempts > 1 ? `${stage.attempts} attempts` : '', stage.cached ? 'from the cache' : ''];
-    const prompt = promptText(stage, texts);
-    return el('section', { class: 'stage', 'data-stage': stage.stage },
-      el('h5', null, spaced(stage.stage), el('small', null, facts.filter(Boolean).join(' · '))),
-      stage.response === null ? el('p', { class: 'note' }, 'No answer came back.') : el('pre', { class: 'wrapped' }, stage.response ? marked(stage.response, stage.marks) : '(an empty answer)'),
-      stage.read ? el('p', { class: 'note read' }, stage.read) : null,
-      stage.error ? el('pre', { class: 'wrapped failed' }, stage.error) : null,
-      prompt === null
-        ? el('p', { class: 'note' }, 'The prompt is left out of the report; it is in the run’s frames.jsonl.')
-        : el('details', null, el('summary', null, 'Prompt'), el('pre', { class: 'wrapped' }, prompt)));
-  })];
 }

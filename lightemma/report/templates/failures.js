@@ -4,7 +4,7 @@ const errorRows = tableRows('errors').filter((row) => row.outcome !== 'ok');
 const errorKinds = [...new Set(errorRows.map((row) => row.outcome))]
   .map((kind) => ({ kind, frames: errorRows.filter((row) => row.outcome === kind).reduce((sum, row) => sum + row.frames, 0) }))
   .sort((a, b) => b.frames - a.frames)
-  .map(({ kind }, place) => ({ kind, color: `var(--c${place % 8})`, hatched: kind.startsWith('call:') || place > 7 }));
+  .map(({ kind }, place) => ({ kind, color: `var(--c${place % COLORS})`, hatched: kind.startsWith('call:') || place >= COLORS }));
 const kindText = (kind) => spaced(kind.replace('format:', 'format: ').replace('call:', 'call: ').replace('ok:implausible', 'scored, but beyond physics'));
 const shortKind = (kind) => (kind === 'ok:implausible' ? 'beyond physics' : kindText(kind));
 let chosenKind = errorKinds[0]?.kind;
@@ -17,15 +17,23 @@ function drawFailures() {
   }
   const failing = runs.filter((run) => errorRows.some((row) => row.run === run.name));
   const width = Math.max(300, figure.clientWidth), narrow = width < 600;
-  const height = narrow ? 44 : 28, plot = frameOf(width, 40 + failing.length * height, { left: narrow ? 8 : 170, right: 56, top: 8, bottom: 24 }, 'Share of failed frames, a bar per run');
+  const most = narrow ? Math.floor((width - 20) / 7) : 30;
+  const lines = Math.max(...failing.map((run) => nameLines(run.name, most).length));
+  const height = narrow ? 30 + 14 * lines : Math.max(28, 8 + 14 * lines);
+  const left = narrow ? 8 : Math.max(120, 20 + 6.9 * Math.max(...failing.map((run) => Math.min(most, run.name.length))));
+  const plot = frameOf(width, 60 + failing.length * height, { left, right: 62, top: 8, bottom: 46 }, 'Share of failed frames, a bar per run');
   const totals = failing.map((run) => errorRows.filter((row) => row.run === run.name).reduce((sum, row) => sum + row.share, 0));
-  const most = Math.max(...totals);
-  const x = (share) => plot.left + (share / most) * (plot.right - plot.left);
+  const marks = ticks(0, Math.max(...totals), narrow ? 4 : 8);
+  const end = Math.max(Math.max(...totals), marks.at(-1));
+  const x = (share) => plot.left + (share / end) * (plot.right - plot.left);
+  for (const mark of marks) plot.drawing.append(svg('line', { x1: x(mark), x2: x(mark), y1: plot.top, y2: plot.bottom, stroke: 'var(--rule)' }));
+  axisX(plot, marks.map((mark) => [mark, `${+(100 * mark).toPrecision(6)} %`]), x, 'share of the run’s frames');
   plot.drawing.append(svg('defs', null, svg('pattern', { id: 'hatch', width: 6, height: 6, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)' },
     svg('line', { x1: 0, x2: 0, y1: 0, y2: 6, stroke: 'var(--page)', 'stroke-width': 3 }))));
   failing.forEach((run, place) => {
-    const top = plot.top + place * height + (narrow ? 18 : 4), tall = narrow ? 18 : height - 8;
-    plot.drawing.append(svg('text', narrow ? { x: plot.left, y: top - 5 } : { x: plot.left - 10, y: top + 14, 'text-anchor': 'end' }, run.name));
+    const tall = 18, top = plot.top + place * height + (narrow ? 4 + 14 * lines : (height - tall) / 2);
+    plot.drawing.append(narrow ? nameText(run.name, most, { x: plot.left, y: top - 5 - 13 * (nameLines(run.name, most).length - 1) }, false)
+      : nameText(run.name, most, { x: plot.left - 10, y: top + 13, 'text-anchor': 'end' }));
     let sum = 0;
     for (const { kind, color, hatched } of errorKinds) {
       const row = errorRows.find((candidate) => candidate.run === run.name && candidate.outcome === kind);
@@ -36,7 +44,7 @@ function drawFailures() {
       if (hatched) plot.drawing.append(svg('rect', { ...box, fill: 'url(#hatch)', opacity: 0.6, 'pointer-events': 'none' }));
       sum += row.share;
     }
-    plot.drawing.append(svg('text', { x: x(sum) + 6, y: top + 14 }, percent(sum)));
+    plot.drawing.append(svg('text', { x: x(sum) + 6, y: top + 13, class: 'pick', onclick: () => showFrames({ run: run.name, outcome: 'failed' }, true) }, percent(sum), svg('title', null, `the failed frames of ${run.name}`)));
   });
   caption(figure, plot.drawing, 'Frames without a good plan', 'Share of each run’s frames, by kind. Choose a kind to read such answers.');
   drawExamples();
@@ -57,6 +65,7 @@ function drawExamples() {
     el('p', null, el('b', null, run.name), ` ${spaced(stage)}, ${frameName(frame)} `, button('open', () => openFrame(frame, run.number, { jump: true }), { class: 'plain' })),
     el('pre', { class: 'wrapped' }, text || '(no text)')));
   const empty = el('p', { class: 'note' }, 'The texts of these answers are not in the report.');
-  $('examples').replaceChildren(tabs, ...(list.length ? [el('div', { class: 'example-list' }, list)] : [empty]));
+  const behind = button('Show these frames', () => showFrames({ outcome: chosenKind }, true), { class: 'plain' });
+  $('examples').replaceChildren(tabs, el('p', { class: 'buttons' }, behind), ...(list.length ? [el('div', { class: 'example-list' }, list)] : [empty]));
   if (held) [...tabs.children].find((child) => child.dataset.kindButton === held)?.focus();
 }

@@ -30,16 +30,6 @@ function startOpening() {
   $('foot').textContent = `Written by lightemma ${data.version}. ${place}${left}`;
 }
 
-/** Opens the frame that the address names. */
-function followAddress() {
-  const wanted = new URLSearchParams(location.hash.slice(1));
-  if (!wanted.has('frame')) return;
-  const frame = frames.tokens.indexOf(wanted.get('frame'));
-  const run = runNamed.get(wanted.get('run') ?? '')?.number ?? runs[0].number;
-  if (frame < 0) $('detail').replaceChildren(el('p', { class: 'warning', role: 'alert' }, 'The frame in the address is not in this report.'));
-  else if (!chosen || chosen.frame !== frame || chosen.run !== run) openFrame(frame, run, { jump: true });
-}
-
 startTheme();
 startOpening();
 startQuestions();
@@ -49,13 +39,18 @@ startStrata();
 drawFailures();
 startBrowser();
 startProtocol();
-addEventListener('hashchange', followAddress);
-followAddress();
+startLarge();
+startPlayer();
+startAddress();
 addEventListener('beforeprint', () => document.querySelectorAll('#all-tables details').forEach((holder) => { if (holder.childElementCount > 1) holder.open = true; }));
 new IntersectionObserver((seen, observer) => {
   if (!seen.some((entry) => entry.isIntersecting)) return;
   observer.disconnect();
-  if (!chosen && found.length) openFrame(Math.floor(found[0] / runs.length), found[0] % runs.length, { quiet: true });
+  readAhead();
+  if (chosen || !found.length) return;
+  // Of the first frame a model's row, where there is one: it has words to read.
+  const first = found.slice(0, runs.length).find((row) => Math.floor(row / runs.length) === Math.floor(found[0] / runs.length) && runs[row % runs.length].kind === 'model') ?? found[0];
+  openFrame(Math.floor(first / runs.length), first % runs.length, { quiet: true });
 }).observe($('list'));
 document.documentElement.dataset.ready = 'yes';
 performance.mark('ready');

@@ -12,6 +12,42 @@ function cellText(value, column) {
   return fixed(value, column.endsWith('tokens') ? 1 : 4);
 }
 
+/** The filters that show the frames behind a row of a table; null where the row is not about frames of a run. */
+function framesOfRow(columns, row) {
+  const cell = (name) => row[columns.indexOf(name)];
+  const run = runNamed.get(cell('run'));
+  if (!run) return null;
+  const filters = { run: run.name };
+  const stratum = cell('stratum');
+  if (typeof stratum === 'string' && stratum.includes(': ')) {
+    const cut = stratum.indexOf(': '), family = stratum.slice(0, cut);
+    if (family === 'scene' || frames.families.some((one) => one.name === family)) filters[family] = stratum.slice(cut + 2);
+    else return null;
+  }
+  if (frames.outcomes.includes(cell('outcome'))) filters.outcome = cell('outcome');
+  if (frames.scenes.includes(cell('scene'))) filters.scene = cell('scene');
+  if (frames.tokens.includes(cell('sample_token'))) filters.text = cell('sample_token');
+  return filters;
+}
+
+/** Two of the prompt sets word by word. */
+function promptComparison() {
+  const sets = Object.keys(data.prompts);
+  if (sets.length < 2) return null;
+  const chosenSets = [sets[0], sets[1]];
+  const result = el('div');
+  const draw = () => {
+    const [before, after] = chosenSets.map((name) => data.prompts[name]);
+    result.replaceChildren(...[...new Set([...before, ...after].map((stage) => stage.stage))].map((name) => {
+      const texts = [before, after].map((stages) => stages.find((stage) => stage.stage === name)?.prompt ?? '');
+      return el('section', { class: 'stage' }, el('h5', null, spaced(name)), differenceView(texts[0], texts[1], chosenSets.map((one) => `only ${one}`)));
+    }));
+  };
+  const pick = (place) => el('select', { 'aria-label': place ? 'and' : 'Compare', onchange: (event) => { chosenSets[place] = sets[event.target.selectedIndex]; draw(); } }, sets.map((name) => el('option', { selected: name === chosenSets[place] }, name)));
+  const holder = el('details', { ontoggle: () => { if (!result.childElementCount) draw(); } }, el('summary', null, 'How prompts differ'), el('p', { class: 'picks' }, pick(0), pick(1)), result);
+  return holder;
+}
+
 /** A table drawn when it is first opened: some have thousands of cells that are seldom looked at. */
 function tableDetails(name) {
   const table = data.tables[name];
@@ -19,12 +55,17 @@ function tableDetails(name) {
     if (holder.childElementCount > 1) return;
     const explained = table.columns.map((column, place) => [spaced(column), table.about[place]]).filter(([, about]) => about);
     const texts = table.columns.map((_, place) => table.rows.every((row) => row[place] === null || typeof row[place] === 'string'));
+    const opens = (row) => {
+      const filters = framesOfRow(table.columns, row);
+      return filters ? button('frames', () => showFrames(filters, true), { class: 'opens', title: 'the frames behind this row' }) : null;
+    };
+    const linked = table.rows.some((row) => framesOfRow(table.columns, row));
     holder.append(
       el('p', { class: 'note' }, table.caption, ' ', csvButton(name)),
       explained.length ? el('details', { class: 'columns' }, el('summary', null, 'What the columns are'), definitions(explained)) : null,
       scroller(name, el('table', { class: 'data small' },
-        el('thead', null, el('tr', null, table.columns.map((column, place) => el('th', { scope: 'col', class: texts[place] ? 'left' : null, title: table.about[place] || null }, spaced(column))))),
-        el('tbody', null, table.rows.map((row) => el('tr', null, row.map((value, place) => el('td', { class: texts[place] ? 'left' : null }, cellText(value, table.columns[place])))))))));
+        el('thead', null, el('tr', null, table.columns.map((column, place) => el('th', { scope: 'col', class: texts[place] ? 'left' : null, title: table.about[place] || null }, spaced(column))), linked ? el('th', { scope: 'col', class: 'left' }, 'behind it') : null)),
+        el('tbody', null, table.rows.map((row) => el('tr', null, row.map((value, place) => el('td', { class: texts[place] ? 'left' : null }, cellText(value, table.columns[place]))), linked ? el('td', { class: 'left' }, opens(row)) : null))))));
   };
   const holder = el('details', { 'data-table': name, ontoggle: build }, el('summary', null, spaced(name), el('small', null, ` ${grouped(table.rows.length)} rows`)));
   if (table.rows.length <= 80 && table.columns.length <= 13) addEventListener('beforeprint', build);
@@ -41,6 +82,6 @@ function startProtocol() {
     el('h3', null, 'Runs'),
     runs.map((run) => el('details', null, el('summary', null, swatch(run), ` ${run.name}`), definitions(run.facts),
       run.manifest ? el('details', null, el('summary', null, 'manifest.json'), el('pre', { class: 'wrapped' }, run.manifest)) : null)),
-    said.length ? el('h3', null, 'Prompts') : null, said]);
+    said.length ? el('h3', null, 'Prompts') : null, said, promptComparison()]);
   $('all-tables').append(...Object.keys(data.tables).map(tableDetails));
 }

@@ -10,12 +10,12 @@ const QUESTIONS = [
 function answerCell(cell, name, question) {
   if (!cell.value) {
     const command = cell.missing.startsWith('lightemma ');
-    return el('td', { class: 'left missing', title: cell.about }, command ? ['run ', el('code', null, cell.missing)] : cell.missing);
+    return el('td', { class: 'left missing', title: cell.about, 'data-question': question }, command ? ['run ', el('code', null, cell.missing)] : cell.missing);
   }
   const opens = Object.keys(cell.frames).length > 0;
   const act = () => (opens ? showFrames(cell.frames, true) : openTable(cell.table));
   const about = `${name}: ${question} ${cell.value} ${cell.detail}. ${cell.about} ${opens ? 'Choose to see the frames.' : 'Choose to see the table.'}`;
-  return el('td', { class: `left answer ${cell.tone}` },
+  return el('td', { class: `left answer ${cell.tone}`, 'data-question': question },
     button([el('b', null, cell.value), ' ', el('small', null, cell.detail)], act, { title: about, 'aria-label': about }));
 }
 
@@ -34,7 +34,7 @@ function startQuestions() {
     el('thead', null, el('tr', null, el('th', { scope: 'col', class: 'left' }, 'Model'),
       QUESTIONS.map(([, title, about]) => el('th', { scope: 'col', class: 'left' }, title, el('small', null, about))))),
     el('tbody', null, data.questions.map((row) => el('tr', { 'data-run': row.run },
-      el('th', { scope: 'row' }, el('span', { class: 'name' }, swatch(runNamed.get(row.run)), row.run)),
+      el('th', { scope: 'row' }, el('span', { class: 'name' }, swatch(runNamed.get(row.run)), el('span', { class: 'whole' }, row.run))),
       QUESTIONS.map(([key, title]) => answerCell(row[key], row.run, title))))));
   $('answers-note').textContent = 'An answer opens its frames: those where the words are wrong, where the plan does not follow them, and where most is lost to the formula; '
     + 'the sentence that was read is marked there. Blue is better than the formula, orange worse, where significant (Holm over the models, 8 scenes or more). '

@@ -64,7 +64,7 @@ function drawHeat() {
 function startStrata() {
   if (!strataFamilies.length) { $('strata').remove(); return; }
   state.family = strataFamilies[0];
-  choices($('families'), 'family', strataFamilies.map((name) => [name, name]), state.family, (family) => { state.family = family; drawHeat(); });
+  choices($('families'), 'family', strataFamilies.map((name) => [name, name]), state.family, (family) => { state.family = family; drawHeat(); writeAddress(); });
   whenChanged(drawHeat);
   drawHeat();
 }

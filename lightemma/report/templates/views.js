@@ -34,16 +34,17 @@ function pictureView(picture, frame) {
     el('figcaption', null, 'Front camera, paths laid on the road plane.'));
 }
 
-function birdView(found, tall) {
+function birdView(found, tall, room = tall ? 460 : 340) {
   const paths = pathOrder().filter((run) => found.plans[run.number]).map((run) => [run, [[0, 0], ...found.plans[run.number].path]]);
   const truth = [[0, 0], ...found.truth];
-  const ahead = Math.max(6, ...truth.map(([x]) => x)), aside = Math.max(3, ...truth.map(([, y]) => Math.abs(y)));
+  const span = playing && playSpan ? playSpan : { ahead: 6, aside: 3 };
+  const ahead = Math.max(span.ahead, ...truth.map(([x]) => x)), aside = Math.max(span.aside, ...truth.map(([, y]) => Math.abs(y)));
   // A plan may be anywhere; the recorded path decides how much of the world is shown.
   const within = (points) => points.filter(([x, y]) => known(x) && known(y) && x < 2 * ahead + 10 && Math.abs(y) < 2 * aside + 6);
-  const seen = [...truth, ...paths.flatMap(([, points]) => within(points))];
+  const seen = playing && playSpan ? [[ahead, aside], [ahead, -aside]] : [...truth, ...paths.flatMap(([, points]) => within(points))];
   const top = Math.max(...seen.map(([x]) => x)) + 2, bottom = Math.min(-4, ...seen.map(([x]) => x)) - 1;
   const side = Math.max(5, ...seen.map(([, y]) => Math.abs(y))) + 1.5;
-  const height = tall ? 460 : 340, scale = Math.min(height / (top - bottom), (tall ? 420 : 300) / (2 * side));
+  const height = room, scale = Math.min(height / (top - bottom), Math.max(tall ? 420 : 300, 0.8 * room) / (2 * side));
   const width = Math.max(200, 2 * side * scale), long = (top - bottom) * scale;
   const px = ([x, y]) => [+(width / 2 - y * scale).toFixed(1), +((top - x) * scale).toFixed(1)];
   const drawing = svg('svg', { viewBox: `0 0 ${width} ${long}`, class: 'bird', width, height: long, role: 'img', 'aria-label': 'Planned and recorded paths from above' });
