@@ -24,7 +24,10 @@ from tests.shared_data import PUBLISHED, SHARED, needs_shared
 
 REAL = SHARED / "real-scenes"
 READY = "document.documentElement.dataset.ready === 'yes'"
-CELLS = "[...document.querySelectorAll('#summary tbody:not(.apart) tr')].map((row) => row.querySelector('[data-column=\"{}\"]').innerText)"
+CELLS = (
+    "[...document.querySelectorAll('#summary tbody:not(.apart) tr')]"
+    ".map((row) => row.querySelector('[data-column=\"{}\"]').innerText)"
+)
 RUN_NAMES = "[...document.querySelectorAll('#summary tbody tr[data-run]')].map((row) => row.dataset.run)"
 COUNT = "Number(document.getElementById('count').textContent.split(' ')[0].replace(',', ''))"
 
@@ -106,7 +109,8 @@ def test_a_link_shows_what_its_sender_saw(tab, page):
 
 def test_an_address_that_names_what_is_not_there_opens_the_page_as_it_is(tab, page):
     tab.open("about:blank")
-    odd = "#convention=no&sort=__proto__&order=constructor&only-run=x&only-words=y&hide=z&beside=q&strata=w&at=nowhere&only-say=%5B(x"
+    odd = "#convention=no&sort=__proto__&order=constructor&only-run=x&only-words=y&hide=z&beside=q&strata=w&at=nowhere"
+    odd += "&only-say=%5B(x"
     tab.open(f"{page.as_uri()}{odd}", READY)
     tab.waiting_for(lambda: tab.evaluate("document.getElementById('count').textContent.includes('searching')"), False)
     assert tab.evaluate("document.querySelector('#conventions input:checked').value") == "lightemma"
@@ -148,7 +152,10 @@ def test_numbers_open_the_frames_behind_them(tab):
 def test_two_models_words_are_next_to_each_other_with_what_differs_in_their_prompts(tab):
     tab.evaluate("location.hash = '#frame=scene-0003%2F1&run=keen'")
     tab.wait("document.querySelectorAll('[data-stage=action]').length === 2")
-    sides = "[...document.querySelectorAll('[data-stage=action]')].map((one) => [one.dataset.run, one.getBoundingClientRect().top])"
+    sides = (
+        "[...document.querySelectorAll('[data-stage=action]')]"
+        ".map((one) => [one.dataset.run, one.getBoundingClientRect().top])"
+    )
     (keen, top), (odd, other) = tab.evaluate(sides)
     assert (keen, odd) == ("keen", "odd")
     assert top == other

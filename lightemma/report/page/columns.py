@@ -32,8 +32,8 @@ def frame_columns(study: Study) -> dict[str, Any]:
     """What the page knows of every frame without opening its scene's data.
 
     Arrays are base64 of little-endian numbers: ``scene`` uint16, ``speed`` float32, codes uint8 (255: none), ``outcome``
-    uint8 per run, ``words`` uint8 per run (bits, see ``JUDGED``), ``seconds`` float32 per run (NaN where unknown; None where all
-    are), ``errors`` float32 per run and convention (metres; NaN without a plan).
+    uint8 per run, ``words`` uint8 per run (bits, see ``JUDGED``), ``seconds`` float32 per run (NaN where unknown; None
+    where all are), ``errors`` float32 per run and convention (metres; NaN without a plan).
     """
     runs = study.runs
     first = runs[0]

@@ -2,7 +2,7 @@
 
 // A row is as tall as the longest name needs, so that every name is whole.
 const ROW_LINES = Math.max(...runs.map((run) => nameLines(run.name, 46).length));
-const STACKED = runs.some((run) => run.name.length > 20);
+const STACKED = runs.some((run) => run.name.length > 10);
 const ROW = STACKED ? 28 + 17 * ROW_LINES : 30;
 const NO_FILTER = { run: '', outcome: '', words: '', end: '', shared: '', scene: '', from: '', to: '', text: '', say: '', in: '', order: 'scene' };
 const noFilter = () => ({ ...NO_FILTER, ...Object.fromEntries(frames.families.map((family) => [family.name, ''])) });
