@@ -6,22 +6,41 @@ import base64
 import hashlib
 import html
 import re
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 from lightemma.report.page.escape import page_json
 
-#: The script's parts, in the order of the page.
-SCRIPTS = (
-    "core.js", "csv.js", "diff.js", "questions.js", "comparison.js", "charts.js", "strata.js", "failures.js", "index.js",
-    "search.js", "browser.js", "views.js", "tools.js", "large.js", "play.js", "beside.js", "detail.js", "protocol.js",
-    "address.js", "page.js",
-)  # fmt: skip
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a page is made from.
+
+    Attributes:
+        page: its HTML template.
+        scripts: the script's parts, in the order of the page.
+    """
+
+    page: str
+    scripts: tuple[str, ...]
+
+
+#: The page of a comparison of runs over frames.
+COMPARISON = Layout("page.html", (
+    "core.js", "csv.js", "diff.js", "plot.js", "questions.js", "comparison.js", "charts.js", "strata.js", "failures.js",
+    "index.js", "search.js", "browser.js", "views.js", "tools.js", "large.js", "play.js", "beside.js", "detail.js",
+    "tables.js", "protocol.js", "address.js", "page.js",
+))  # fmt: skip
+#: The page of drives in a world.
+DRIVES = Layout("drives.html", (
+    "core.js", "csv.js", "plot.js", "tables.js", "drives.js", "scenarios.js", "episodes.js", "replay.js", "drives_page.js",
+))  # fmt: skip
 
 _PLACE = re.compile(rb"\{\{(\w+)\}\}")
 
 
-def document(title: str, data: dict[str, Any], scene_files: bool) -> bytes:
+def document(title: str, data: dict[str, Any], scene_files: bool, layout: Layout = COMPARISON) -> bytes:
     """The page's bytes.
 
     Its content security policy lets nothing load but this very script and style (by their hashes), pictures inside the
@@ -31,9 +50,10 @@ def document(title: str, data: dict[str, Any], scene_files: bool) -> bytes:
         title: of the page.
         data: all the script works on.
         scene_files: whether frames are in files next to the page.
+        layout: which page.
     """
     style = _template("page.css")
-    script = b"'use strict';\n(() => {\n" + b"\n".join(_template(name) for name in SCRIPTS) + b"})();\n"
+    script = b"'use strict';\n(() => {\n" + b"\n".join(_template(name) for name in layout.scripts) + b"})();\n"
     sources = [_hash(script)] + (["'self'", "file:"] if scene_files else [])
     policy = (
         f"default-src 'none'; script-src {' '.join(sources)}; style-src {_hash(style)}; img-src data:; "
@@ -47,7 +67,7 @@ def document(title: str, data: dict[str, Any], scene_files: bool) -> bytes:
         b"data": page_json(data),
     }
     # One pass: what is filled in is never searched for places.
-    return _PLACE.sub(lambda place: values[place.group(1)], _template("page.html"))
+    return _PLACE.sub(lambda place: values[place.group(1)], _template(layout.page))
 
 
 def _template(name: str) -> bytes:

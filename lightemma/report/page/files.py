@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,12 @@ from lightemma.errors import UserError
 from lightemma.evaluation.comparison import Comparison
 from lightemma.evaluation.headline import headline
 from lightemma.evaluation.study import Study
-from lightemma.files import clear_drafts, write_whole
+from lightemma.files import write_whole
 from lightemma.frame import Frame
 from lightemma.report.page.chosen import chosen_frames
 from lightemma.report.page.columns import frame_columns
+from lightemma.report.page.data_folder import CALL, SEARCH_CALL, clear_data, plain_name, write_data_file
 from lightemma.report.page.document import document
-from lightemma.report.page.escape import page_json
 from lightemma.report.page.questions import question_rows
 from lightemma.report.page.scenes import SceneData
 from lightemma.report.page.search import SearchTexts
@@ -43,10 +42,6 @@ FOLDER_PICTURES = 240
 
 #: Width of a picture in a folder; there is more room than in a page.
 FOLDER_WIDTH = 800
-
-#: How files of scenes and of texts begin; only such files are removed when a report is written over an older one.
-CALL = b"lightemmaScene("
-SEARCH_CALL = b"lightemmaSearch("
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +99,11 @@ def write_report(
     folder = out.with_name(f"{out.stem}_data")
     if in_folder:
         scenes.picture_width = FOLDER_WIDTH
-        scenes.search = SearchTexts(lambda number, packed: _search_file(folder, number, report, packed))
+        scenes.search = SearchTexts(
+            lambda number, packed: write_data_file(
+                folder, f"search-{number + 1:04d}", SEARCH_CALL, [report, number, base64.b64encode(packed).decode()]
+            )
+        )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         files, inside, pictures = _scene_files(scenes, folder if in_folder else None, report)
@@ -133,7 +132,7 @@ def write_report(
         page = document(data["title"], data, in_folder)
         write_whole(out, page)
         # Last, so that the older page has its files until it is replaced.
-        _clear(folder, {*files, *(part["file"] for part in search["parts"])} if search else set())
+        clear_data(folder, {*files, *(part["file"] for part in search["parts"])} if search else set())
     except OSError as error:
         raise UserError(
             f"The report cannot be written to '{out}' ({error.strerror or error}); give another --out."
@@ -193,41 +192,6 @@ def _scene_files(scenes: SceneData, folder: Path | None, report: str) -> tuple[l
         if folder is None:
             inside.append(msgspec.Raw(msgspec.json.encode(data)))
             continue
-        folder.mkdir(exist_ok=True)
-        # A scene's name comes from the data and may be anything.
-        plain = re.sub(r"[^A-Za-z0-9-]+", "-", scene).strip("-")[:40]
-        name = f"{number + 1:04d}-{plain}.js" if plain else f"{number + 1:04d}.js"
-        start = CALL + page_json(report) + b"," + str(number).encode() + b","
-        write_whole(folder / name, start + page_json(data) + b");\n")
-        names.append(name)
+        stem = f"{number + 1:04d}-{plain_name(scene)}".rstrip("-")
+        names.append(write_data_file(folder, stem, CALL, [report, number, data]))
     return names, inside, pictures
-
-
-def _search_file(folder: Path, number: int, report: str, packed: bytes) -> str:
-    """Writes a part of the texts that are searched; its file's name."""
-    name = f"search-{number + 1:04d}.js"
-    folder.mkdir(exist_ok=True)
-    start = SEARCH_CALL + page_json(report) + b"," + str(number).encode() + b',"'
-    write_whole(folder / name, start + base64.b64encode(packed) + b'");\n')
-    return name
-
-
-def _clear(folder: Path, keep: set[str]) -> None:
-    """Removes the scene files of an older report under the same name, and nothing else.
-
-    Args:
-        folder: next to the page.
-        keep: names of the present report's files.
-    """
-    if not folder.is_dir():
-        return
-    clear_drafts(folder)
-    for path in folder.glob("*.js"):
-        if path.name in keep:
-            continue
-        with path.open("rb") as file:
-            ours = file.read(len(SEARCH_CALL)).startswith((CALL, SEARCH_CALL))
-        if ours:
-            path.unlink()
-    if not any(folder.iterdir()):
-        folder.rmdir()

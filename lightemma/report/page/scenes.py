@@ -16,8 +16,9 @@ from lightemma.frame import FloatArray, Frame
 from lightemma.report.camera_view import paths_in_picture
 from lightemma.report.page.prompts import PromptTemplates
 from lightemma.report.page.search import SearchTexts
+from lightemma.report.page.stages import shown_stages
 from lightemma.report.page.tools import shown_tools
-from lightemma.report.page.words import Words, read_words, shown_words
+from lightemma.report.page.words import read_words
 from lightemma.report.thumbnails import WIDTH, make_thumbnail
 from lightemma.run_folder.records import OK
 from lightemma.run_folder.texts import FrameText, FrameTexts
@@ -82,7 +83,9 @@ class SceneData:
         for index, run in enumerate(self.runs):
             text = texts.get(run.name)
             if text is not None and text.calls:
-                said[index] = self._stages(text, lists, read_words(self.ledgers.get(run.name), number))
+                said[index] = shown_stages(
+                    text.calls, lists, self.templates, read_words(self.ledgers.get(run.name), number)
+                )
                 self._note(index, outcomes[index][number], text, number)
             if self.search is not None and run.name in self.texts:
                 self.search.add(index, said.get(index, ()))
@@ -107,26 +110,6 @@ class SceneData:
             "tools": tools,
             "picture": self._picture(number),
         }
-
-    def _stages(self, text: FrameText, lists: list[str], words: Mapping[str, Words]) -> list[dict[str, Any]]:
-        answers = [stage.response for stage in text.calls]
-        found = []
-        for place, stage in enumerate(text.calls):
-            found.append(
-                {
-                    "stage": stage.stage,
-                    "outcome": stage.outcome,
-                    "prompt": self.templates.add(stage.prompt, [*lists, *answers[:place]]),
-                    "response": stage.response,
-                    "latency": None if stage.cached else stage.latency_s,
-                    "usage": stage.usage and [stage.usage.input, stage.usage.output, stage.usage.reasoning],
-                    "attempts": stage.attempts,
-                    "cached": stage.cached,
-                    "error": stage.error,
-                    **shown_words(words.get(stage.stage), stage.response),
-                }
-            )
-        return found
 
     def _note(self, index: int, outcome: str, text: FrameText, number: int) -> None:
         """Keeps an example of a failure, and of a whole set of prompts."""

@@ -1,33 +1,5 @@
 // Charts: growth of the error over the horizon, and accuracy against seconds and dollars.
 
-/** Round steps for an axis. */
-function ticks(low, high, wanted) {
-  const raw = (high - low) / Math.max(1, wanted);
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= raw);
-  const found = [];
-  for (let value = Math.ceil(low / step - 1e-9) * step; value <= high + step * 1e-6; value += step) found.push(+value.toPrecision(10));
-  return found;
-}
-
-/** The largest value worth the height: one run far off must not flatten the others. */
-function ceiling(values, ends = []) {
-  const sorted = values.filter(known).sort((a, b) => a - b);
-  if (!sorted.length) return 1;
-  const most = 2.5 * sorted[Math.floor((sorted.length - 1) / 2)];
-  return Math.max(...[...sorted, ...ends].filter((value) => value <= most)) * 1.04 || 1; // plans without any error
-}
-
-/** Moves labels apart, top to bottom. */
-function spread(labels, gap, bottom) {
-  labels.sort((a, b) => a.y - b.y);
-  labels.forEach((label, place) => { if (place) label.y = Math.max(label.y, labels[place - 1].y + gap); });
-  for (let place = labels.length - 1; place >= 0; place--) {
-    const limit = place === labels.length - 1 ? bottom : labels[place + 1].y - gap;
-    labels[place].y = Math.min(labels[place].y, limit);
-  }
-}
-
 const GROWTH = {
   lightemma: 'The error of each step, from 0.5 s on; LightEMMA’s numbers at 1, 2 and 3 s are means of the two steps that end there.',
   endpoint: 'The error of each step, from 0.5 s on, which is what the endpoint convention shows at 1, 2 and 3 s.',
@@ -35,31 +7,6 @@ const GROWTH = {
 };
 
 const shownRuns = () => runs.filter((run) => !state.hidden.has(run.name));
-
-function frameOf(width, height, edges, name) {
-  const drawing = svg('svg', { class: 'chart', viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': name });
-  const inside = { left: edges.left, right: width - edges.right, top: edges.top, bottom: height - edges.bottom };
-  return { drawing, ...inside };
-}
-
-function axisY(plot, values, at, label) {
-  for (const value of values) {
-    plot.drawing.append(
-      svg('line', { x1: plot.left, x2: plot.right, y1: at(value), y2: at(value), stroke: 'var(--rule)' }),
-      svg('text', { x: plot.left - 8, y: at(value) + 4, 'text-anchor': 'end' }, String(value)));
-  }
-  plot.drawing.append(svg('text', { x: plot.left - 8, y: plot.top - 12, class: 'axis' }, label));
-}
-
-function axisX(plot, values, at, label) {
-  plot.drawing.append(svg('line', { x1: plot.left, x2: plot.right, y1: plot.bottom, y2: plot.bottom, stroke: 'var(--rule-strong)' }));
-  for (const [value, text] of values) {
-    plot.drawing.append(
-      svg('line', { x1: at(value), x2: at(value), y1: plot.bottom, y2: plot.bottom + 4, stroke: 'var(--rule-strong)' }),
-      svg('text', { x: at(value), y: plot.bottom + 18, 'text-anchor': 'middle' }, text));
-  }
-  plot.drawing.append(svg('text', { x: (plot.left + plot.right) / 2, y: plot.bottom + 36, 'text-anchor': 'middle', class: 'axis' }, label));
-}
 
 function drawHorizon() {
   const figure = $('horizon-chart');
@@ -142,34 +89,6 @@ function drawScatter(figure, key, title, label, factor, note) {
   placeLabels(plot, labels);
   caption(figure, plot.drawing, title, 'Lower is better; further left is cheaper. The dashed line is the baseline, which asks no model.');
 }
-
-/** Puts each name where it covers neither a point nor another name. */
-function placeLabels(plot, labels) {
-  const taken = labels.map((label) => ({ left: label.x - 7, right: label.x + 7, top: label.y - 7, bottom: label.y + 7 }));
-  for (const label of labels) {
-    const width = 6.9 * label.text.length;
-    const places = [[10, 4], [-10 - width, 4], [-width / 2, -11], [-width / 2, 20], [10, 18], [10, -10], [-10 - width, 18], [-10 - width, -10], [-width / 2, 34], [-width / 2, -25]];
-    const boxes = places.map(([dx, dy]) => ({ left: label.x + dx, right: label.x + dx + width, top: label.y + dy - 11, bottom: label.y + dy + 3 }));
-    const free = boxes.find((box) => box.left >= plot.left && box.right <= plot.right && box.top >= plot.top - 22 && box.bottom <= plot.bottom
-      && !taken.some((other) => box.left < other.right && box.right > other.left && box.top < other.bottom && box.bottom > other.top));
-    if (!free) continue; // its marker has a tooltip, and the legend names it
-    taken.push(free);
-    plot.drawing.append(svg('text', { x: free.left, y: free.bottom - 3, class: 'label' }, label.text));
-  }
-}
-
-function logTicks(low, high) {
-  const found = [];
-  for (let power = Math.floor(low); power <= Math.ceil(high); power++) {
-    for (const factor of high - low > 1.6 ? [1] : [1, 2, 5]) {
-      const value = factor * 10 ** power;
-      if (Math.log10(value) >= low && Math.log10(value) <= high) found.push([value, String(+value.toPrecision(2))]);
-    }
-  }
-  return found;
-}
-
-const caption = (figure, drawing, title, text) => figure.replaceChildren(el('figcaption', null, el('b', null, title), ` ${text}`), drawing);
 
 function drawLegend() {
   const held = document.activeElement?.dataset?.legend;
