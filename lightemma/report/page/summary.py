@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from lightemma.evaluation.comparison import Comparison
 from lightemma.evaluation.scores import RunScores
 from lightemma.evaluation.study import Study, asks_a_model
-from lightemma.evaluation.tables.base import explanations
+from lightemma.evaluation.tables.base import TableSet, explanations
+from lightemma.run_folder.manifest import Manifest
 
 #: Data that were not recorded on a road.
 SYNTHETIC = ("demo",)
@@ -33,7 +33,7 @@ def run_entries(study: Study) -> list[dict[str, Any]]:
     return found
 
 
-def page_tables(comparison: Comparison) -> dict[str, dict[str, Any]]:
+def page_tables(comparison: TableSet[Any]) -> dict[str, dict[str, Any]]:
     """Every table that has rows: its caption, its columns with what each means, and its rows, a list each."""
     found = {}
     for name, built in comparison.tables.items():
@@ -85,9 +85,13 @@ def _source(data: Any) -> str:
 
 def _facts(run: RunScores) -> list[tuple[str, str]]:
     """The lines of a manifest that decide a run's numbers."""
-    manifest = run.manifest
-    if manifest is None:
+    if run.manifest is None:
         return [("planner", run.planner), ("source", "computed from the other runs' recorded motion")]
+    return manifest_facts(run.manifest)
+
+
+def manifest_facts(manifest: Manifest) -> list[tuple[str, str]]:
+    """The lines of a manifest that decide a run's numbers: name and text of each."""
     data, model, prompts = manifest.data, manifest.model, manifest.prompts
     pairs = []
     for role, one in manifest.models.items():
