@@ -25,6 +25,7 @@ from lightemma.closed_loop.world_checks import (
     car_of,
     checked_observation,
     checked_replay,
+    ground_of,
     history_of,
     info_of,
     is_over,
@@ -278,7 +279,8 @@ class Episode:
 
     def replay(self) -> Replay:
         """The replay so far."""
-        return checked_replay(self._world, Replay(list(self._actors.values()), self._replay, self._camera))
+        ground = ground_of(self._world)
+        return checked_replay(self._world, Replay(list(self._actors.values()), self._replay, self._camera, ground))
 
     def _history(self) -> EgoHistory:
         """The last eight poses, half a second apart; before the start, interpolated between the known poses."""

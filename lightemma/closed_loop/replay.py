@@ -66,18 +66,32 @@ class CameraEntry(msgspec.Struct, frozen=True):
         return Camera(np.array(self.intrinsic), np.array(self.rotation), np.array(self.translation), self.size)
 
 
-class Replay(msgspec.Struct, frozen=True):
+class ReplayGround(msgspec.Struct, frozen=True):
+    """What stands still around an episode, from above.
+
+    Attributes:
+        streets: polygons of x, y in metres; they may overlap.
+        lights: number, x, y in metres of each signal head.
+    """
+
+    streets: list[list[tuple[float, float]]] = []
+    lights: list[tuple[int, float, float]] = []
+
+
+class Replay(msgspec.Struct, frozen=True, omit_defaults=True):
     """The replay of one episode.
 
     Attributes:
         actors: all of the episode.
         steps: every half second, and the end.
         camera: the front camera; None in files of version 0.1.
+        ground: streets and lights; None where the world shows none, and in older files.
     """
 
     actors: list[ActorEntry] = []
     steps: list[ReplayStep] = []
     camera: CameraEntry | None = None
+    ground: ReplayGround | None = None
 
 
 def replay_path(folder: Path, episode: str) -> Path:

@@ -97,7 +97,7 @@ class RollOut:
         replay = self._episode.replay()
         begin = replay.steps[0].time - self._number * SLOT * LIGHTEMMA.dt
         steps = [msgspec.structs.replace(one, time=round(one.time - begin, 3)) for one in replay.steps]
-        return Replay(replay.actors, steps, replay.camera)
+        return Replay(replay.actors, steps, replay.camera, replay.ground)
 
     def _place(self) -> tuple[float, float]:
         pose = self.world.car.pose
@@ -173,4 +173,4 @@ class TwoStageEpisode:
             for actor in replay.actors:
                 actors.setdefault(actor.number, actor)
             steps += replay.steps
-        return Replay(list(actors.values()), steps, self._replays[0].camera)
+        return Replay(list(actors.values()), steps, self._replays[0].camera, self._replays[0].ground)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from lightemma.closed_loop.records import EpisodeOutcome
-from lightemma.closed_loop.replay import ActorEntry, ReplayStep
+from lightemma.closed_loop.replay import ActorEntry, ReplayGround, ReplayStep
 from lightemma.closed_loop.world_info import WorldInfo
 from lightemma.errors import UserError
 from lightemma.frame import Camera, FloatArray, Picture, Pose
@@ -166,6 +166,10 @@ class World(ABC):
     def actors(self) -> Sequence[ActorEntry]:
         """The road users of the replay that are there now."""
         return ()
+
+    def ground(self) -> ReplayGround | None:
+        """Streets and signal heads for the replay, read once at its end; None where there are none to show."""
+        return None
 
     def copy(self) -> Self:
         """A world in the same state that goes on independently of this one; it need not draw pictures."""

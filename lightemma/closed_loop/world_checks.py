@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from lightemma.closed_loop.records import EpisodeOutcome
-from lightemma.closed_loop.replay import ActorEntry, Replay, ReplayStep
+from lightemma.closed_loop.replay import ActorEntry, Replay, ReplayGround, ReplayStep
 from lightemma.closed_loop.world import CarState, ExpertLabel, ExpertWords, Observation, World
 from lightemma.closed_loop.world_info import EXPERT, JUDGED, SOMETIMES_NONE, WorldInfo
 from lightemma.errors import UserError
@@ -222,8 +222,8 @@ def checked_replay(world: World, replay: Replay) -> Replay:
     _plain(
         world,
         replay,
-        wrong="its replay_step() or actors() hold something of a wrong type",
-        endless="its replay_step() or actors() hold a number that is not finite",
+        wrong="its replay_step(), actors() or ground() hold something of a wrong type",
+        endless="its replay_step(), actors() or ground() hold a number that is not finite",
     )
     return replay
 
@@ -234,6 +234,14 @@ def replay_step_of(world: World) -> ReplayStep | None:
     if step is not None and not isinstance(step, ReplayStep):
         raise broken(world, f"replay_step() gives {type(step).__name__}; it must give a ReplayStep or None")
     return step
+
+
+def ground_of(world: World) -> ReplayGround | None:
+    """Streets and lights of the replay."""
+    ground: Any = world.ground()
+    if ground is not None and not isinstance(ground, ReplayGround):
+        raise broken(world, f"ground() gives {type(ground).__name__}; it must give a ReplayGround or None")
+    return ground
 
 
 def actors_of(world: World) -> list[ActorEntry]:

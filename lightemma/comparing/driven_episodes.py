@@ -126,6 +126,8 @@ def _stored(folder: Path, name: str) -> tuple[Replay | None, str]:
 def _replay(replay: Replay) -> dict[str, Any]:
     """A replay to the centimetre: [number, kind, length, width] and, a step, [seconds, car, others, colours of lights]."""
     return {
+        "streets": replay.ground.streets if replay.ground else [],
+        "lights": replay.ground.lights if replay.ground else [],
         "actors": [[one.number, one.kind, one.length, one.width] for one in replay.actors],
         "steps": [
             [

@@ -15,7 +15,7 @@ from lightemma.closed_loop.noisy_expert import NoisyExpertDriver
 from lightemma.closed_loop.plan_follower import TICKS_PER_ACTION, TICKS_PER_S
 from lightemma.closed_loop.privileged import ExpertDriver, PrivilegedDriver, RandomDriver, WorldPlan
 from lightemma.closed_loop.records import Crash, End, EpisodeOutcome, Infraction, Met, Struck
-from lightemma.closed_loop.replay import ActorEntry, ReplayStep
+from lightemma.closed_loop.replay import ActorEntry, ReplayGround, ReplayStep
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, parse_seeds
 from lightemma.closed_loop.world import CarState, ExpertLabel, ExpertWords, Observation, World
 from lightemma.closed_loop.world_factory import EpisodeChoice, Prepared, WorldFactory
@@ -232,6 +232,13 @@ class CityWorld(World):
     def actors(self) -> Sequence[ActorEntry]:
         """All road users and things of this moment."""
         return [ActorEntry(one.number, one.kind, one.length, one.width) for one in self._state_now().actors]
+
+    def ground(self) -> ReplayGround:
+        """The carriageway to the decimetre, and where signal heads stand."""
+        return ReplayGround(
+            streets=[[(round(x, 1), round(y, 1)) for x, y in ring.tolist()] for ring in self.simulation.city.drivable],
+            lights=[(one.number, round(one.pose.x, 1), round(one.pose.y, 1)) for one in self._state_now().signals],
+        )
 
     def copy(self) -> CityWorld:
         """The same state, to go on independently; it draws no pictures."""
