@@ -33,6 +33,7 @@ from lightemma.cli import (
     simulate,
     study,
     video,
+    view,
     worldmodel,
 )
 from lightemma.cli.grouped_help import CONTEXT, GroupedCommand, WholeGroup
@@ -93,6 +94,7 @@ _add(_DRIVE, "estimate", estimate.estimate)
 _add(_SHOW, "runs", runs.runs)
 _add(_SHOW, "compare", compare.compare)
 _add(_SHOW, "report", report.report)
+_add(_SHOW, "view", view.view)
 _add_group(_SHOW, "plot", plot.app)
 _add(_SHOW, "video", video.video)
 _add(_SHOW, "show", show_frame.show_frame)

@@ -29,7 +29,12 @@ MOST_PICTURES = 6_000
 
 
 def write_driving_page(
-    folders: Sequence[Path], out: Path, *, title: str | None = None, max_pictures: int | None = None
+    folders: Sequence[Path],
+    out: Path,
+    *,
+    title: str | None = None,
+    max_pictures: int | None = None,
+    live: int | None = None,
 ) -> ReportFiles:
     """Writes closed-loop runs of one world as a page, with a folder of episodes next to it.
 
@@ -41,6 +46,7 @@ def write_driving_page(
         out: the page, ``.html``; written over.
         title: of the page.
         max_pictures: how many pictures at the most; 0 for none.
+        live: number of the page among those that ``lightemma view`` serves in turn; None for a page in a file.
 
     Returns:
         What was written; ``frames`` counts decisions.
@@ -74,9 +80,10 @@ def write_driving_page(
             "report": report,
             "folder": folder.name,
             "files": files,
+            "live": live,
             "templates": episodes.templates.templates,
         }
-        page = document(data["title"], data, True, DRIVES)
+        page = document(data["title"], data, True, DRIVES, live=live is not None)
         write_whole(out, page)
         kept = {name for its in files.values() for name in its.values()}
         clear_data(folder, kept)

@@ -37,10 +37,15 @@ DRIVES = Layout("drives.html", (
     "core.js", "csv.js", "plot.js", "tables.js", "drives.js", "scenarios.js", "episodes.js", "replay.js", "drives_page.js",
 ))  # fmt: skip
 
+#: What a page has besides where it is served while runs go on.
+LIVE = ("live.js",)
+
 _PLACE = re.compile(rb"\{\{(\w+)\}\}")
 
 
-def document(title: str, data: dict[str, Any], scene_files: bool, layout: Layout = COMPARISON) -> bytes:
+def document(
+    title: str, data: dict[str, Any], scene_files: bool, layout: Layout = COMPARISON, *, live: bool = False
+) -> bytes:
     """The page's bytes.
 
     Its content security policy lets nothing load but this very script and style (by their hashes), pictures inside the
@@ -51,12 +56,19 @@ def document(title: str, data: dict[str, Any], scene_files: bool, layout: Layout
         data: all the script works on.
         scene_files: whether frames are in files next to the page.
         layout: which page.
+        live: whether ``lightemma view`` serves it: it may then ask the server that it is from how far its runs are, and
+            nobody else. A page in a file may ask nobody.
     """
     style = _template("page.css")
-    script = b"'use strict';\n(() => {\n" + b"\n".join(_template(name) for name in layout.scripts) + b"})();\n"
+    script = (
+        b"'use strict';\n(() => {\n"
+        + b"\n".join(_template(name) for name in layout.scripts + (LIVE if live else ()))
+        + b"})();\n"
+    )
     sources = [_hash(script)] + (["'self'", "file:"] if scene_files else [])
+    asked = "connect-src 'self'; " if live else ""
     policy = (
-        f"default-src 'none'; script-src {' '.join(sources)}; style-src {_hash(style)}; img-src data:; "
+        f"default-src 'none'; script-src {' '.join(sources)}; style-src {_hash(style)}; img-src data:; {asked}"
         "base-uri 'none'; form-action 'none'"
     )
     values = {

@@ -66,7 +66,12 @@ class ReportFiles:
 
 
 def write_report(
-    comparison: Comparison, out: Path, *, title: str | None = None, max_thumbnails: int | None = None
+    comparison: Comparison,
+    out: Path,
+    *,
+    title: str | None = None,
+    max_thumbnails: int | None = None,
+    live: int | None = None,
 ) -> ReportFiles:
     """Writes a comparison as one self-contained HTML page.
 
@@ -82,6 +87,7 @@ def write_report(
         out: the page, ``.html``; written over.
         title: of the page.
         max_thumbnails: how many pictures at the most; 60 inside a page, 240 in a folder if left out.
+        live: number of the page among those that ``lightemma view`` serves in turn; None for a page in a file.
 
     Returns:
         What was written.
@@ -128,8 +134,9 @@ def write_report(
             "prompts": scenes.prompts,
             "pictures": pictures,
             "search": search,
+            "live": live,
         }
-        page = document(data["title"], data, in_folder)
+        page = document(data["title"], data, in_folder, live=live is not None)
         write_whole(out, page)
         # Last, so that the older page has its files until it is replaced.
         clear_data(folder, {*files, *(part["file"] for part in search["parts"])} if search else set())
