@@ -14,13 +14,13 @@ NUSCENES_ENV ?= .venv-nuscenes
 EXTRAS ?= openai,anthropic,google,argoverse2,video,sim,ray,tiny,experts,distill
 TORCH ?= torch==2.13.0
 comma := ,
-WITH := dev$(addprefix $(comma),$(EXTRAS))$(if $(TORCH),$(comma)local)
+WITH := dev,docs$(addprefix $(comma),$(EXTRAS))$(if $(TORCH),$(comma)local)
 
 # The versions that everything below is installed with, for Python 3.11 to 3.13 on Linux and macOS; make lock renews them.
 LOCK := constraints.txt
 LOCKED = $(BIN)/python -m pip install --quiet --constraint $(LOCK) --build-constraint $(LOCK)
 
-.PHONY: install demo test test-quick test-latest test-lowest test-nuscenes test-full check lock dist bench vllm clean
+.PHONY: install demo test test-quick test-latest test-lowest test-nuscenes test-full check docs lock dist bench vllm clean
 
 install: $(STAMP)
 
@@ -85,13 +85,19 @@ check: $(TESTS)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_imports.py
+	$(MAKE) --no-print-directory docs
+
+# The site in site/. A link that leads nowhere, to a page or to a heading, is an error.
+docs: $(TESTS)
+	$(BIN)/python scripts/write_reference.py docs/reference
+	$(BIN)/zensical build --clean --strict
 
 # The newest versions that go together on every Python from 3.11 on, one of each, and torch as named above. Local builds stay out.
 lock: | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --upgrade uv
 	printf '%s\n' $(TORCH) | env -u UV_FIND_LINKS $(BIN)/uv pip compile --quiet --upgrade --universal --fork-strategy fewest \
 		--python-version 3.11 --custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links \
-		--extra all --extra atari --extra dev --group lock --constraint - --output-file $(LOCK) pyproject.toml
+		--extra all --extra atari --extra dev --extra docs --group lock --constraint - --output-file $(LOCK) pyproject.toml
 
 # What is released: the sources, and the wheel built from them.
 dist: | $(BIN)/python
@@ -111,4 +117,4 @@ bench: $(TESTS) $(NUSCENES_ENV)/.installed
 	$(BIN)/python scripts/bench_ray.py
 
 clean:
-	rm -rf $(VENV) $(VLLM_ENV) $(LATEST_ENV) $(LOWEST_ENV) $(NUSCENES_ENV) demo-out build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VLLM_ENV) $(LATEST_ENV) $(LOWEST_ENV) $(NUSCENES_ENV) demo-out build dist site docs/reference .mypy_cache .ruff_cache .pytest_cache

@@ -45,4 +45,4 @@ def test_what_is_named_is_locked_within_its_bounds(named):
 def test_all_is_every_extra_but_the_tools_and_what_has_a_licence_of_its_own():
     (everything,) = EXTRAS["all"]
     # ale-py, for Atari, is under GPL-2.0.
-    assert Requirement(everything).extras == set(EXTRAS) - {"all", "dev", "nuscenes", "atari"}
+    assert Requirement(everything).extras == set(EXTRAS) - {"all", "dev", "docs", "nuscenes", "atari"}

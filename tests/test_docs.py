@@ -4,23 +4,30 @@ import csv
 import json
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer.main
 import yaml
 
+from lightemma.cli.app import app
+from lightemma.closed_loop.records import read_episodes
 from lightemma.data.source_kinds import SOURCES
 from lightemma.experts.hf_model import HfFile
 from lightemma.experts.http_service import ServiceFile
 from lightemma.experts.mcp_tool import McpFile
 from lightemma.experts.registry import EXPERTS
+from lightemma.failures import FAILURES
 from lightemma.parsing import KINDS
 from lightemma.planners.expert_tools import ExpertTools
 from lightemma.planners.registry import PLANNERS
 from lightemma.run_folder.store import read_frames
+from scripts.run_doc_commands import run_page
 from tests.conftest import STEADY_TEXT, make_frames, run_at, steady_run
+from tests.fake_providers.running import FakeProviders
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -149,3 +156,99 @@ def test_links_and_paths_lead_somewhere(page):
     assert all((page.parent / target).exists() for target in targets)
     named = re.findall(r"`((?:docs|configs|scripts|tests)/[\w./-]+\.\w+)`", text)
     assert all((ROOT / name).exists() for name in named)
+
+
+NAV = re.findall(r'= "([\w/-]+\.md)"', (ROOT / "zensical.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory) -> Path:
+    """The pages that are written from the code."""
+    folder = tmp_path_factory.mktemp("site") / "reference"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["write_reference.py", str(folder)])
+        runpy.run_path(str(ROOT / "scripts" / "write_reference.py"), run_name="__main__")
+    return folder
+
+
+def test_every_page_is_in_the_site_once(reference):
+    written = {f"reference/{path.name}" for path in reference.iterdir()}
+    assert sorted(NAV) == sorted({path.name for path in DOCS.glob("*.md")} | written)
+
+
+def test_the_reference_has_every_command_key_table_and_class(reference):
+    text = {path.stem: path.read_text(encoding="utf-8") for path in reference.iterdir()}
+    commands = [line for line in text["commands"].splitlines() if line.startswith("## ")]
+    assert {"## lightemma run", "## lightemma simulate data", "## lightemma worldmodel train"} <= set(commands)
+    assert "| `same_weights_as` |" in text["yaml"]
+    assert "| [summary](../metrics.md#summary) | One row per run on its own ok frames. |" in text["tables"]
+    assert "from lightemma import load_run" in text["python"]
+    assert text["errors"].count("\n- ") > 400
+    for link, anchor in re.findall(r"\]\(\.\./([\w-]+\.md)(?:#(\w+))?\)", "\n".join(text.values())):
+        page = (DOCS / link).read_text(encoding="utf-8")
+        assert f"### {anchor}\n" in page or not anchor
+
+
+def test_explained_sentences_are_those_of_the_code(reference):
+    """A sentence that the program no longer says is not explained any more."""
+    page = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+    explained = [line.strip("*") for line in page.splitlines() if re.fullmatch(r"\*\*.+\*\*", line)]
+    said = (reference / "errors.md").read_text(encoding="utf-8").replace("\\", "")
+    assert len(explained) > 20
+    assert [sentence for sentence in explained if f"- {sentence}\n" not in said] == []
+    outcomes = set(re.findall(r"`call:(\w+)`", page))
+    assert outcomes <= set(FAILURES)
+
+
+def test_the_first_hour_is_walked(cli, here):
+    page = (DOCS / "first-hour.md").read_text(encoding="utf-8")
+    walked = []
+
+    def run(arguments: list[str]) -> str:
+        if arguments[1] == "show":
+            frame = read_frames(here / "results" / "tiny-driver")[0].sample_token
+            arguments = [*arguments[:-1], frame]
+        done = cli(*arguments[1:])
+        assert done.status == 0, (arguments, done.err)
+        walked.append(arguments[1])
+        return done.out
+
+    with FakeProviders() as server:
+        page = page.replace("http://localhost:8000/v1", server.openai_address)
+        text = run_page(page.replace("--stride 4", "--stride 16"), run, here)
+    assert walked == ["run", "run", "ask", "estimate", "run", "compare", "report", "show"]
+    assert (here / "tables" / "paper.tex").is_file()
+    assert (here / "report.html").stat().st_size > 100_000
+    assert text.count("$ lightemma") == len(walked)
+
+
+def test_the_recipe_of_a_scenario_is_driven(cli, here):
+    (example,) = blocks("recipes.md", "python")
+    (here / "my_scenario.py").write_text(example)
+    done = cli("drive", "--scenarios", "my_scenario:SCENARIO", "--seeds", "1", "--planner", "constant-action")
+    assert done.status == 0, done.err
+    (manifest,) = (here / "results").rglob("manifest.json")
+    (episode,) = read_episodes(manifest.parent).values()
+    assert episode.scenario == "hay-bale"
+
+
+def shown_commands() -> list[tuple[str, str]]:
+    """Every command that a page shows: page and command, without what stands for something else."""
+    found = []
+    for page in [*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        for line in re.findall(r"^(?: {4,}|\$ )(?:PYTHONPATH=\S+ )?(lightemma .*)$", text, re.MULTILINE):
+            found.append((page.name, re.sub(r"\s{2,}\S.*$| #.*$", "", line) if "  " in line else line))
+    return found
+
+
+@pytest.mark.parametrize(("page", "line"), shown_commands(), ids=lambda value: value[:60])
+def test_a_shown_command_is_one(page, line):
+    """It is parsed as typed, with its options, their kinds and choices; nothing is run."""
+    words = shlex.split(line, comments=True)[1:]
+    command = typer.main.get_command(app)
+    context = command.make_context("lightemma", words, resilient_parsing=False)
+    while hasattr(command, "commands"):
+        name, command, rest = command.resolve_command(context, context._protected_args + context.args)
+        context = command.make_context(name, rest, parent=context)
+    assert context.command_path.startswith("lightemma ")
