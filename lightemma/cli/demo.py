@@ -14,6 +14,7 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the
     """Run the tiny driver, a scripted driver and the baselines over the embedded drives, compare, and write the report."""
     from lightemma.backends.base import Backend
     from lightemma.backends.tiny_driver import MODEL, can_run
+    from lightemma.cli.live import choose_style
     from lightemma.cli.report import show_report_files
     from lightemma.cli.running import drive_runs
     from lightemma.cli.show import show_notes, show_summary
@@ -46,7 +47,15 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the
         by_data=True,
     )
     remember_source(runs.results, source.info, "demo")
-    drive_runs(runs, "quiet")
+    echo(
+        f"The demo drives {runs.work.size} frames of {len(source.scene_names)} made-up scenes with {len(runs.jobs)} drivers; "
+        "it needs no key and no GPU, and some seconds."
+    )
+    drive_runs(
+        runs,
+        choose_style(quiet=False, json_log=False),
+        remarks={NAME: "with the failures and misformed answers that are written into it"},
+    )
     comparison = load_and_compare([runs.folder(job) for job in runs.jobs], source=source)
     files = write_all(
         comparison, out / "report", ReportSettings(title="The embedded demo drives", figures=False), "demo"

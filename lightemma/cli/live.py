@@ -145,7 +145,7 @@ def line(numbers: dict[str, Any]) -> str:
     ]
     if numbers["kept"] + numbers["done"] < numbers["frames"] and numbers["seconds_left"] is not None:
         parts.append(f"{duration(numbers['seconds_left'])} left")
-    parts.append(rate(numbers["done_per_second"]))
+    parts += [speed] if (speed := rate(numbers["done_per_second"])) else []
     if numbers["dollars"] is not None:
         parts.append(dollars(numbers["dollars"]))
     if numbers["unit"] == "episodes":

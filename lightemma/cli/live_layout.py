@@ -105,15 +105,23 @@ def bar(share: float, width: int) -> str:
 
 
 def shortened(name: str, width: int) -> str:
-    """A name in at most ``width`` characters: its middle is left out, since beginning and end tell runs apart."""
+    """A name in at most ``width`` columns: its middle is left out, since beginning and end tell runs apart."""
     if _cells(name) <= width:
         return name
-    head = (width - 1 + 1) // 2
-    return f"{name[:head]}…{name[len(name) - (width - 1 - head) :]}" if width > 1 else name[:width]
+    head = _cut(name, width // 2)
+    return f"{head}…{_cut(name[::-1], width - 1 - _cells(head))[::-1]}"
+
+
+def _cut(text: str, width: int) -> str:
+    while _cells(text) > width:
+        text = text[:-1]
+    return text
 
 
 def rate(per_second: float) -> str:
-    """A rate in the unit in which it is at least one, as far as there is one."""
+    """A rate in the unit in which it is at least one, as far as there is one; nothing before the first is done."""
+    if per_second <= 0.0:
+        return ""
     for factor, unit in ((1.0, "s"), (60.0, "min"), (3600.0, "h")):
         value = per_second * factor
         if value >= 1.0 or unit == "h":

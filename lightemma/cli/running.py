@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +36,17 @@ def placed_backends(options: SessionOptions) -> Iterator[BackendMaker]:
         yield backends
 
 
-def drive_runs(session: Session[Any], style: Style, spending: Spending | None = None) -> list[RunOutcome]:
-    """Drives all runs of a session concurrently, shows their progress, and prints how each ended."""
+def drive_runs(
+    session: Session[Any], style: Style, spending: Spending | None = None, remarks: Mapping[str, str] | None = None
+) -> list[RunOutcome]:
+    """Drives all runs of a session concurrently, shows their progress, and prints how each ended.
+
+    Args:
+        session: the runs.
+        style: how progress is shown.
+        spending: how they may use their providers.
+        remarks: name of a run -> what is said in place of how its frames ended, where that was meant to be so.
+    """
     from lightemma.cli.live import LiveView
 
     session.check = check_ready
@@ -45,7 +54,9 @@ def drive_runs(session: Session[Any], style: Style, spending: Spending | None = 
     with view.showing():
         outcomes = session.run(spending, watch=view.add)
     for job, outcome in zip(session.jobs, outcomes, strict=True):
-        echo(f"{job.name}: {ending(outcome, session.work.unit)} -> {session.folder(job)}")
+        remark = (remarks or {}).get(job.name)
+        ended = f"{outcome.total} {session.work.unit}, {remark}" if remark else ending(outcome, session.work.unit)
+        echo(f"{job.name}: {ended} -> {session.folder(job)}")
     return outcomes
 
 

@@ -216,7 +216,9 @@ def group_runs(folders: Iterable[Path], *, shared_frames: bool = False) -> Group
             sorted_out.append([run])
         else:
             place.append(run)
-    sorted_out.sort(key=lambda group: (group[0].closed, -len(group), -group[0].manifest.data.frames))
+    sorted_out.sort(
+        key=lambda group: (group[0].closed, -len(group), 0 if group[0].closed else -group[0].manifest.data.frames)
+    )
     for run in begun:
         if run.manifest.probe is not None:
             home = next((group for group in sorted_out if _is_probe_of(run, group)), None)

@@ -13,6 +13,7 @@ from lightemma.comparing.frame_view import frame_view, open_context
 from lightemma.comparing.load import load_and_compare
 from lightemma.data.pictures import picture_pixels
 from lightemma.protocol import LIGHTEMMA
+from lightemma.run_folder.places import runs_under
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import open_runs
@@ -56,15 +57,15 @@ def test_a_model_is_driven_and_then_probed_and_the_price_comes_first(elsewhere, 
     first, second = ended.out.splitlines()[:2]
     assert first == "Price: 3 runs, 56 calls, no dollars.", "8 frames: three calls, three calls, and one"
     assert second.startswith("PlantedModel: 8 frames")
-    assert {path.name for path in Path("results").iterdir() if (path / "manifest.json").exists()} == {
+    assert {path.name for path in runs_under(Path("results"))} == {
         "PlantedModel",
         "PlantedModel+probe-grey",
         "PlantedModel+probe-opposite-words",
     }
-    entry = read_manifest(Path("results/PlantedModel+probe-grey")).probe
+    entry = read_manifest(run_at("results/PlantedModel+probe-grey")).probe
     assert (entry.name, entry.of, entry.law.measure) == ("grey", "PlantedModel", "moves")
     assert entry.settings == {"level": 128}
-    assert read_manifest(Path("results/PlantedModel")).probe is None
+    assert read_manifest(run_at("results/PlantedModel")).probe is None
     assert "opposite-words" in Path("tables/probes.csv").read_text()
 
 
