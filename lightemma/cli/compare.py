@@ -39,7 +39,7 @@ def compare(
     chosen = choose_group(runs, group, shared_frames=shared_frames)
     for note in chosen.notes:
         echo(note, err=True)
-    if all(run.closed for run in chosen.group.runs):
+    if chosen.group.closed:
         given = {
             "--data": data,
             "--convention": convention != "lightemma",

@@ -46,7 +46,9 @@ def drive(
         drives.folder(job) for job, outcome in zip(drives.jobs, outcomes, strict=True) if outcome.kept + outcome.done
     ]
     if driven:
-        write_driving_tables(driven, tables or session.out / "reports" / "drive")
+        folder = tables or session.out / "reports" / "drive"
+        write_driving_tables(driven, folder)
+        write_driving_pages(driven, folder / "drive.html")
     raise typer.Exit(exit_status(outcomes))
 
 
@@ -87,6 +89,23 @@ def write_driving_tables(folders: Sequence[Path], out: Path) -> None:
         agreement = agreement_of(runs)
         write_tables(agreement, out)
         show_agreement(agreement)
+
+
+def write_driving_pages(
+    folders: Sequence[Path], page: Path, *, title: str | None = None, max_pictures: int | None = None
+) -> None:
+    """Writes the page of closed-loop runs, and prints where it is; runs of other worlds and rules have pages next to it."""
+    from lightemma.cli.report import show_report_files
+    from lightemma.cli.steps_shown import showing_steps
+    from lightemma.comparing.driving_page import write_driving_page
+    from lightemma.comparing.groups import group_runs
+
+    groups = group_runs(folders).closed
+    for number, group in enumerate(groups):
+        place = page if number == 0 else page.with_name(f"{page.stem}-{group.name}{page.suffix}")
+        with showing_steps():
+            files = write_driving_page(group.folders, place, title=title, max_pictures=max_pictures)
+        show_report_files(files)
 
 
 def places_of_worlds(worlds: Sequence[str], out: Path) -> dict[str, Path]:

@@ -33,7 +33,12 @@ def report(
     resamples: options.Resamples = 10_000,
     seed: options.Seed = 20_250_501,
 ) -> None:
-    """Write runs as one self-contained HTML page: result, tables, charts, and a browser of frames with prompts and answers."""
+    """Write runs as one self-contained HTML page: result, tables, charts, and a browser of frames with prompts and answers.
+
+    Of the runs in a folder, those that can be compared are shown: the largest group, or --group. Closed-loop runs have their
+    own page next to it, with every episode to watch.
+    """
+    from lightemma.cli.drive import write_driving_pages
     from lightemma.cli.show import show_notes
     from lightemma.cli.steps_shown import showing_steps
     from lightemma.comparing.groups import choose_group
@@ -46,6 +51,10 @@ def report(
     chosen = choose_group(runs, group, shared_frames=shared_frames)
     for note in chosen.notes:
         echo(note, err=True)
+    if chosen.group.closed:
+        others = [folder for one in chosen.closed if one is not chosen.group for folder in one.folders]
+        write_driving_pages([*chosen.group.folders, *others], out, title=title, max_pictures=thumbnails)
+        return
     with showing_steps():
         comparison = load_and_compare(
             chosen.group.folders,
@@ -64,6 +73,9 @@ def report(
         files = write_report(comparison, out, title=title, max_thumbnails=thumbnails)
     show_notes(comparison)
     show_report_files(files)
+    if chosen.closed:
+        folders = [folder for one in chosen.closed for folder in one.folders]
+        write_driving_pages(folders, out.with_name(f"{out.stem}-closed-loop{out.suffix}"), max_pictures=thumbnails)
 
 
 def show_report_files(files: ReportFiles) -> None:

@@ -98,7 +98,7 @@ def show(
         table = Table(title=cell(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="")
         kept, first = columns, 0
     else:
-        screen.width = width
+        screen.size = (width, 25)  # a dumb terminal has a width too, which rich does not believe
         screen.print(Text(wrapped(plain(title), width)))
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
         kept, first = fitting(widths, columns[:1:-1] if dropped is None else dropped, width)

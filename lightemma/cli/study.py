@@ -65,7 +65,7 @@ def study(
         if benchmark.loop == "open":
             outcomes = _study_frames(benchmark, session, backends, folder, name, choices)
         else:
-            outcomes = _study_world(benchmark, session, backends, folder, resamples, seed)
+            outcomes = _study_world(benchmark, session, backends, folder, name)
     raise typer.Exit(exit_status(outcomes))
 
 
@@ -114,11 +114,10 @@ def _study_world(
     session: options.SessionOptions,
     backends: BackendMaker,
     folder: Path,
-    resamples: int,
-    seed: int,
+    name: str,
 ) -> list[RunOutcome]:
-    """Drives in a world; writes the closed-loop tables. There is no page for worlds."""
-    from lightemma.cli.drive import write_driving_tables
+    """Drives in a world; writes the closed-loop tables and page."""
+    from lightemma.cli.drive import write_driving_pages, write_driving_tables
     from lightemma.closed_loop.set_up import open_drives
 
     drives, note = open_drives(benchmark, session.out, backends, by_data=True)
@@ -128,7 +127,9 @@ def _study_world(
     manifest = drives.work.manifest(drives.jobs[0], dict.fromkeys(drives.jobs[0].backends))
     _check_same_rules(others, manifest.data)
     outcomes = _driven(drives, session)
-    write_driving_tables([*map(drives.folder, drives.jobs), *others], folder / "tables")
+    folders = [*map(drives.folder, drives.jobs), *others]
+    write_driving_tables(folders, folder / "tables")
+    write_driving_pages(folders, folder / f"{name}.html", title=benchmark.report.title)
     return outcomes
 
 

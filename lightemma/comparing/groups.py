@@ -85,8 +85,8 @@ class Group:
 
     @property
     def closed(self) -> bool:
-        """Whether these are closed-loop runs, whose tables and page are of another kind."""
-        return self.runs[0].closed
+        """Whether all are closed-loop runs, whose tables and page are of another kind."""
+        return all(run.closed for run in self.runs)
 
     @property
     def folders(self) -> list[Path]:

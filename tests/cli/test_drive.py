@@ -14,7 +14,7 @@ from lightemma.closed_loop.records import read_episodes
 from lightemma.closed_loop.replay import read_replay
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.simulation.render import RenderError
-from tests.conftest import Cli
+from tests.conftest import Cli, make_frames, steady_run
 
 
 @pytest.fixture
@@ -34,7 +34,9 @@ def test_drives_and_prints_the_folders(drive):
         "drive-stop: 2 episodes -> out/city/drive-stop",
         "drive-expert: 2 episodes -> out/city/drive-expert",
     ]
-    assert lines[-1] == "Tables: out/reports/drive"
+    assert "Tables: out/reports/drive" in lines
+    assert lines[-1].startswith("Report: out/reports/drive/drive.html (")
+    assert Path("out/reports/drive/drive.html").is_file()
     assert "driving score" in ended.out
     with Path("out/reports/drive/closed_loop.csv").open(newline="") as file:
         stop, expert = csv.DictReader(file)
@@ -194,9 +196,13 @@ def test_closed_loop_runs_are_compared_only_with_each_other(elsewhere, cli):
     assert (ended.status, ended.err) == (0, "")
     with Path("tables/closed_loop.csv").open(newline="") as file:
         assert {row["run"] for row in csv.DictReader(file)} == {"drive-stop", "drive-expert"}
-    ended = cli("report", "out/city/drive-stop", "--out", "page.html")
-    assert ended.status == 2
-    assert "'drive-stop' is a closed-loop run" in ended.err
+    assert cli("report", "out/city/drive-stop", "--out", "page.html").out.startswith("Report: page.html (")
+    steady_run(Path("out"), "steady", make_frames(), 5.0)
+    for command in (("report", "--out", "both.html"), ("compare", "--out", "both")):
+        for runs in (("out/city/drive-stop", "out/steady"), ("out/steady", "out/city/drive-stop")):
+            ended = cli(*command, *runs)
+            assert ended.status == 2
+            assert "'drive-stop' is a closed-loop run" in ended.err
 
 
 def test_a_driven_episode_can_be_watched(elsewhere, cli):
@@ -258,7 +264,8 @@ def test_one_file_is_driven_and_studied(elsewhere, cli):
     ended = cli("study", "mine.yaml", "--quiet")
     assert (ended.status, ended.err) == (0, "")
     assert "drive-stop+replan-6: 1 episodes, 1 already done -> results/city/drive-stop+replan-6\n" in ended.out
-    assert ended.out.splitlines()[-1] == "Tables: results/reports/mine/tables"
+    assert ended.out.splitlines()[-1].startswith("Report: results/reports/mine/mine.html (")
+    assert "Tables: results/reports/mine/tables" in ended.out.splitlines()
     with Path("results/reports/mine/tables/closed_loop.csv").open(newline="") as file:
         names = [row["run"] for row in csv.DictReader(file)]
     # A planner that is given pictures is measured by the best of those that see nothing.

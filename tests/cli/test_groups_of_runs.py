@@ -65,7 +65,7 @@ def test_one_demo_and_one_drive_among_runs_do_not_stop_compare_report_and_plot(p
     assert runs_in("t/summary.csv") == ["constant-action", "stop"]
     assert runs_in("t/closed-loop/closed_loop.csv") == ["drive-stop+replan-6"]
     assert cli("compare", "results", "--out", "u", "--group", "2", "--resamples", "100").err == ""
-    assert runs_in("u/summary.csv") == ["a", "b"]
+    assert runs_in("u/summary.csv") == ["a", "b", "constant-action"]
     assert cli("compare", "results", "--out", "v", "--group", "city").status == 0
     assert runs_in("v/closed_loop.csv") == ["drive-stop+replan-6"]
     assert "4 groups: " in cli("report", "results", "--out", "page.html", "--resamples", "100").err

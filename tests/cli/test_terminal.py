@@ -16,7 +16,7 @@ WIDTHS = [60, 80, 100, 160]
 @pytest.fixture
 def results(elsewhere):
     place = elsewhere / "results"
-    for name, speed in (("constant-action", 5.0), ("gpt-4o", 5.4), (LONG, 6.0)):
+    for name, speed in (("claude", 5.2), ("gpt-4o", 5.4), (LONG, 6.0)):
         steady_run(place / "made-up", name, FRAMES, speed)
     steady_run(place / "made-up", "short", FRAMES[:2], 5.0)
     return place
