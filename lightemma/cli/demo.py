@@ -15,7 +15,7 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the
     from lightemma.backends.base import Backend
     from lightemma.backends.tiny_driver import MODEL, can_run
     from lightemma.cli.live import choose_style
-    from lightemma.cli.report import show_report_files
+    from lightemma.cli.pages import show_report_files
     from lightemma.cli.running import drive_runs
     from lightemma.cli.show import show_notes, show_summary
     from lightemma.cli.study import write_all

@@ -34,6 +34,7 @@ def drive(
     In addition to the planners of `lightemma run`, drivers that know the world's state can drive: expert, idm and random
     in the city.
     """
+    from lightemma.cli.pages import write_driving_pages
     from lightemma.cli.running import drive_runs, exit_status, placed_backends
     from lightemma.closed_loop.set_up import open_drives
 
@@ -89,23 +90,6 @@ def write_driving_tables(folders: Sequence[Path], out: Path) -> None:
         agreement = agreement_of(runs)
         write_tables(agreement, out)
         show_agreement(agreement)
-
-
-def write_driving_pages(
-    folders: Sequence[Path], page: Path, *, title: str | None = None, max_pictures: int | None = None
-) -> None:
-    """Writes the page of closed-loop runs, and prints where it is; runs of other worlds and rules have pages next to it."""
-    from lightemma.cli.report import show_report_files
-    from lightemma.cli.steps_shown import showing_steps
-    from lightemma.comparing.driving_page import write_driving_page
-    from lightemma.comparing.groups import group_runs
-
-    groups = group_runs(folders).closed
-    for number, group in enumerate(groups):
-        place = page if number == 0 else page.with_name(f"{page.stem}-{group.name}{page.suffix}")
-        with showing_steps():
-            files = write_driving_page(group.folders, place, title=title, max_pictures=max_pictures)
-        show_report_files(files)
 
 
 def places_of_worlds(worlds: Sequence[str], out: Path) -> dict[str, Path]:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from lightemma.cli import options
 from lightemma.cli.output import echo
-
-if TYPE_CHECKING:
-    from lightemma.report.page import ReportFiles
 
 
 def report(
@@ -38,7 +35,7 @@ def report(
     Of the runs in a folder, those that can be compared are shown: the largest group, or --group. Closed-loop runs have their
     own page next to it, with every episode to watch.
     """
-    from lightemma.cli.drive import write_driving_pages
+    from lightemma.cli.pages import show_report_files, write_driving_pages
     from lightemma.cli.show import show_notes
     from lightemma.cli.steps_shown import showing_steps
     from lightemma.comparing.groups import choose_group
@@ -76,13 +73,3 @@ def report(
     if chosen.closed:
         folders = [folder for one in chosen.closed for folder in one.folders]
         write_driving_pages(folders, out.with_name(f"{out.stem}-closed-loop{out.suffix}"), max_pictures=thumbnails)
-
-
-def show_report_files(files: ReportFiles) -> None:
-    """Prints a report's path and size."""
-    folder = f" and {files.folder} ({_megabytes(files.folder_bytes)}), which belongs to it" if files.folder else ""
-    echo(f"Report: {files.page} ({_megabytes(files.page_bytes)}){folder}; open it in a browser")
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"

@@ -78,7 +78,7 @@ def _study_frames(
     choices: Choices,
 ) -> list[RunOutcome]:
     """Drives recorded frames; writes tables, figures and page."""
-    from lightemma.cli.report import show_report_files
+    from lightemma.cli.pages import show_report_files
     from lightemma.cli.show import show_notes, show_summary
     from lightemma.comparing.joining import check_joining
     from lightemma.comparing.load import compare_loaded
@@ -117,7 +117,8 @@ def _study_world(
     name: str,
 ) -> list[RunOutcome]:
     """Drives in a world; writes the closed-loop tables and page."""
-    from lightemma.cli.drive import write_driving_pages, write_driving_tables
+    from lightemma.cli.drive import write_driving_tables
+    from lightemma.cli.pages import write_driving_pages
     from lightemma.closed_loop.set_up import open_drives
 
     drives, note = open_drives(benchmark, session.out, backends, by_data=True)
