@@ -147,6 +147,7 @@ def collect(wanted: Collection, say: Callable[[str], None]) -> int:
     known = set(there)
     todo = [(drive, wanted.places[drive.scenario]) for drive in wanted.drives if drive not in known]
     done, new, drawn, spent = len(there), 0, 0, 0.0
+    began = time.monotonic()
     made = (
         _in_processes(settings, todo, wanted.workers) if wanted.workers > 1 and len(todo) > 1 else _here(settings, todo)
     )
@@ -154,7 +155,8 @@ def collect(wanted: Collection, say: Callable[[str], None]) -> int:
         for drive, effort in made:
             done, new = done + 1, new + 1
             drawn, spent = drawn + effort.pictures, spent + effort.processor_s
-            say(f"{done}/{total} {drive.name}: {effort.seconds:.1f} s")
+            driven = done - len(there)
+            say(f"{done}/{total} scenes, {drive.name}: {effort.seconds:.1f} s{_left(began, driven, total - done)}")
             if new >= NEW_SHARE * done:
                 new, _ = 0, writer.write_tables()
     finally:
@@ -163,6 +165,12 @@ def collect(wanted: Collection, say: Callable[[str], None]) -> int:
         what = "pictures" if wanted.pictures else "moments"
         say(f"{drawn} {what} in {spent:.0f} s of processor time: {drawn / max(spent, 1e-9):.0f} a second")
     return count
+
+
+def _left(began: float, done: int, left: int) -> str:
+    """The time that the other scenes will take, where it is worth saying."""
+    seconds = (time.monotonic() - began) / max(done, 1) * left
+    return "" if seconds < 60 else f", about {seconds / 60:.0f} min left"
 
 
 def _decided(wanted: Collection, say: Callable[[str], None]) -> str:
