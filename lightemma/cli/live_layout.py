@@ -33,7 +33,7 @@ _ALWAYS = (
     Column("done", lambda one: f"{one['kept'] + one['done']}/{one['frames']}"),
     Column("failed", lambda one: str(one["failed"])),
     Column("left", lambda one: "" if _is_over(one) else duration(one["seconds_left"])),
-    Column("rate", lambda one: rate(one["done_per_second"])),
+    Column("rate", lambda one: "" if _is_over(one) else rate(one["done_per_second"])),
 )
 _DOLLARS = Column("spent", lambda one: dollars(one["dollars"]))
 #: Shown where there is room, the first one first.

@@ -22,8 +22,9 @@ def results(elsewhere):
     return place
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
+@pytest.mark.parametrize(
+    ("term", "width"), [*(("xterm-256color", width) for width in WIDTHS), ("dumb", 60), ("dumb", 160)]
+)
 def test_compare_fits_and_keeps_name_and_l2(results, cli, pty, monkeypatch, width, term):
     monkeypatch.setenv("TERM", term)
     with pty(width) as shown:

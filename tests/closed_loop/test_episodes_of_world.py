@@ -217,10 +217,24 @@ def test_in_real_time_latency_costs_progress(tmp_path):
     assert slow.outcome.time_s > quick.outcome.time_s
 
 
+def test_a_drive_grows_by_episodes_and_keeps_those_that_are_not_asked_for(tmp_path):
+    def driven(*seeds: int):
+        (outcome,) = tour(tmp_path, ["constant-action"], scenarios=["open"], seeds=list(seeds)).run()
+        folder = tmp_path / "drive-constant-action"
+        data = read_manifest(folder).data
+        episodes = read_episodes(folder)
+        assert data.frames == sum(one.decisions for one in episodes)
+        assert json.loads((folder / "drive.json").read_text())["episodes"] == [one.name for one in episodes]
+        return outcome.done, outcome.kept, data.scenes, len(episodes)
+
+    assert driven(0) == (1, 0, 1, 1)
+    assert driven(0, 1) == (1, 1, 2, 2)
+    assert driven(0) == (0, 1, 2, 2)
+    with pytest.raises(UserError, match=r"other frames \(1 of its 2 are among the 2 of this command\)"):
+        driven(1, 2)
+
+
 def test_other_rules_make_another_run(tmp_path):
-    tour(tmp_path, ["constant-action"], scenarios=["open"], seeds=[0]).run()
-    with pytest.raises(UserError, match="holds a run with other frames"):
-        tour(tmp_path, ["constant-action"], scenarios=["open"], seeds=[0, 1]).run()
     tour(tmp_path, ["constant-action"], rules=LoopRules(replan=2, car_limits=False)).run()
     assert (tmp_path / "drive-constant-action+replan-2+no-limits").is_dir()
 
