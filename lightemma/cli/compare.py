@@ -9,6 +9,7 @@ import typer
 
 from lightemma.cli import options
 from lightemma.cli.output import echo
+from lightemma.outside_text import one_line
 
 
 def compare(
@@ -38,7 +39,7 @@ def compare(
 
     chosen = choose_group(runs, group, shared_frames=shared_frames)
     for note in chosen.notes:
-        echo(note, err=True)
+        echo(one_line(note), err=True)
     if chosen.group.closed:
         given = {
             "--data": data,

@@ -91,7 +91,7 @@ def charts(
         check_format(Path(f"figure.{kind}"))
     chosen = choose_group(runs, group, shared_frames=shared_frames)
     for note in chosen.notes:
-        echo(note, err=True)
+        echo(one_line(note), err=True)
     with showing_steps():
         comparison = load_and_compare(
             chosen.group.folders,

@@ -9,6 +9,7 @@ import typer
 
 from lightemma.cli import options
 from lightemma.cli.output import echo
+from lightemma.outside_text import one_line
 
 
 def report(
@@ -47,7 +48,7 @@ def report(
         raise UserError(f"--out is '{out}', which is not a page; give a file that ends in .html.")
     chosen = choose_group(runs, group, shared_frames=shared_frames)
     for note in chosen.notes:
-        echo(note, err=True)
+        echo(one_line(note), err=True)
     if chosen.group.closed:
         others = [folder for one in chosen.closed if one is not chosen.group for folder in one.folders]
         write_driving_pages([*chosen.group.folders, *others], out, title=title, max_pictures=thumbnails)

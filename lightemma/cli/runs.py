@@ -9,6 +9,7 @@ import typer
 
 from lightemma.cli import options
 from lightemma.cli.output import echo
+from lightemma.outside_text import one_line
 
 if TYPE_CHECKING:
     from lightemma.comparing.groups import Group, StoredRun
@@ -39,6 +40,8 @@ def runs(
         )
     for title, rows in shown:
         show(rows, title, text_columns=("run", "planner", "model", "last session", "in"), dropped=_DROPPED)
+    for sentence in groups.unreadable:
+        echo(one_line(sentence), err=True)
     if len(groups.all) > 1:
         echo(f"compare, report and plot show {groups.largest.name}; --group NAME shows another.")
 

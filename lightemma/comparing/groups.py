@@ -110,10 +110,12 @@ class Groups:
     Attributes:
         all: the groups: recorded data before worlds, more runs and more frames first.
         unfinished: the runs that cannot be compared yet.
+        unreadable: a sentence for each folder whose manifest is broken, or is none of a run.
     """
 
     all: Sequence[Group]
     unfinished: Sequence[StoredRun] = ()
+    unreadable: Sequence[str] = ()
 
     @property
     def largest(self) -> Group:
@@ -172,7 +174,7 @@ def choose_group(paths: Sequence[Path], group: str | None = None, *, shared_fram
         return Chosen(Group("", [_stored(folder) for folder in find_runs(paths)]))
     groups = group_runs(find_runs(paths), shared_frames=shared_frames)
     left_out = [f"{run.name} has {run.reached}" for run in groups.unfinished]
-    notes = []
+    notes = list(groups.unreadable)
     if left_out:
         over = "" if shared_frames else ", or compare over the frames that all have with --shared-frames"
         notes.append(f"Left out: {'; '.join(left_out)}. The same command that began a run finishes it{over}.")
@@ -202,9 +204,9 @@ def group_runs(folders: Iterable[Path], *, shared_frames: bool = False) -> Group
         shared_frames: runs belong together if all of them have a frame in common.
 
     Raises:
-        UserError: if a manifest is broken.
+        UserError: if no manifest can be read.
     """
-    runs = [_stored(folder) for folder in folders]
+    runs, unreadable = _readable(folders)
     begun = [run for run in runs if run.finished or (shared_frames and not run.closed and run.tokens)]
     if not begun:
         begun = runs  # the error about the first says what is missing
@@ -228,7 +230,19 @@ def group_runs(folders: Iterable[Path], *, shared_frames: bool = False) -> Group
                 home.append(run)
     named = _named(sorted_out, shared_frames=shared_frames)
     kept = {run.folder for run in begun}
-    return Groups(_with_parts(named), [run for run in runs if run.folder not in kept])
+    return Groups(_with_parts(named), [run for run in runs if run.folder not in kept], unreadable)
+
+
+def _readable(folders: Iterable[Path]) -> tuple[list[StoredRun], list[str]]:
+    found, errors = list[StoredRun](), list[UserError]()
+    for folder in folders:
+        try:
+            found.append(_stored(folder))
+        except UserError as error:
+            errors.append(error)
+    if errors and not found:
+        raise errors[0]
+    return found, [f"Left out: {error}" for error in errors]
 
 
 def _stored(folder: Path) -> StoredRun:

@@ -133,6 +133,17 @@ def test_what_is_not_finished_is_left_out_and_said(results):
     assert choose_group([results], shared_frames=True).group.frames == 2
 
 
+def test_a_folder_with_another_manifest_is_left_out_and_named(results):
+    (results / "other" / "student").mkdir()
+    (results / "other" / "student" / "manifest.json").write_text('{"weights": 3}')
+    chosen = choose_group([results])
+    assert [run.name for run in chosen.group.runs] == ["x", "y", "z"]
+    assert chosen.notes[0].startswith("Left out: '")
+    assert "is not a run's manifest" in chosen.notes[0]
+    with pytest.raises(UserError, match="is not a run's manifest"):
+        choose_group([results / "other" / "student"])
+
+
 def test_a_folder_of_nothing_but_begun_runs_is_shown_as_it_is(tmp_path):
     steady_run(tmp_path, "half", FRAMES[:3], 5.0)
     change(tmp_path / "half", data=make_manifest("half", FRAMES).data)
