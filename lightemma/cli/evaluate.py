@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lightemma.cli.output import echo
+from lightemma.outside_text import one_line
 
 
 def evaluate(
@@ -28,8 +29,13 @@ def evaluate(
     from lightemma.evaluation.tables.summary import Summary
     from lightemma.report.frame_scores import write_frame_scores
     from lightemma.run_folder.places import find_runs
+    from lightemma.run_folder.store import read_outcomes
 
-    for folder in find_runs(runs):
+    folders = find_runs(runs)
+    for folder in folders:
+        if len(folders) > 1 and not read_outcomes(folder):
+            echo(one_line(f"{folder.name} has no frames yet and is left out."), err=True)
+            continue
         scores = load_scores(folder, parser)
         path = write_frame_scores(scores, folder)
         study = make_study([on_its_own(scores)], shared_only=True)

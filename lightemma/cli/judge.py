@@ -23,12 +23,14 @@ def judge(
     The readings are stored beside each run (judgments-MODEL.jsonl); texts that were judged before are not sent again.
     Exit status 1 if a call failed.
     """
+    from lightemma.cli.steps_shown import showing_steps
     from lightemma.run_folder.places import find_runs
     from lightemma.sessions.judging import judge_runs
     from lightemma.sessions.models import make_backend
 
     backend = make_backend(model)
-    judged = judge_runs(find_runs(runs), backend, stride, max_cost)
+    with showing_steps():
+        judged = judge_runs(find_runs(runs), backend, stride, max_cost)
     spent = "" if judged.dollars is None else f", ${judged.dollars:.4f}"
     echo(
         f"{backend.config.name}: {judged.asked:,} texts asked{spent}, {judged.kept:,} judged before, {judged.unread:,} answers "

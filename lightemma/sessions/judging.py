@@ -23,6 +23,7 @@ from lightemma.calls.prices import resolve_price
 from lightemma.errors import UserError
 from lightemma.run_folder.judgments import FIELDS, Judgment, append_judgment, checked_labels, digest, read_judgments
 from lightemma.run_folder.texts import stage_texts
+from lightemma.steps import counted
 
 #: Longest text that is sent.
 LONGEST_TEXT = 8_000
@@ -117,7 +118,8 @@ async def _judge(folders: Sequence[Path], backend: Backend, stride: int, max_cos
 
     try:
         with cancelling_on_interrupt(ending):
-            await run_concurrently(_unjudged(folders, backend.config.name, stride, judged), one, context)
+            texts = _unjudged(folders, backend.config.name, stride, judged)
+            await run_concurrently(counted(texts, f"{backend.config.name} reads", "texts"), one, context)
     finally:
         await backend.aclose()
     judged.stopped, judged.dollars = ending.reason, monitor.dollars

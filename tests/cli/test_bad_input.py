@@ -193,6 +193,9 @@ def test_an_empty_run_is_named(place, cli):
     (place / "results" / "b" / "frames.jsonl").unlink()
     for arguments in (("compare", "results/a", "results/b", "--out", "tables"), ("evaluate", "results/b")):
         assert re.search(r"The run '.*results/b' has no frames yet", sentence(cli, *arguments))
+    ended = cli("evaluate", "results")
+    assert (ended.status, ended.err) == (0, "b has no frames yet and is left out.\n")
+    assert "a: 5 frames, 0 not ok" in ended.out
 
 
 def test_a_run_is_not_resumed_under_another_setting(place, cli):
