@@ -84,7 +84,7 @@ function makeBird(episode, replay) {
   const driven = svg('path', { ...thin, stroke: 'var(--accent)', 'stroke-width': 3, opacity: 0.75 });
   const plan = svg('path', { ...thin, class: 'plan', stroke: 'var(--c1)', 'stroke-width': 2.5, 'stroke-dasharray': '5 3' });
   const others = svg('g');
-  const car = svg('g', null, svg('rect', { x: CAR.back, y: -CAR.half, width: CAR.front - CAR.back, height: 2 * CAR.half, rx: 0.4, fill: 'var(--accent)' }), svg('path', { d: `M${CAR.front - 1.2} -0.7L${CAR.front - 0.3} 0L${CAR.front - 1.2} 0.7Z`, fill: 'var(--page)' }));
+  const car = svg('g', { class: 'ego' }, svg('rect', { x: CAR.back, y: -CAR.half, width: CAR.front - CAR.back, height: 2 * CAR.half, rx: 0.4, fill: 'var(--accent)' }), svg('path', { d: `M${CAR.front - 1.2} -0.7L${CAR.front - 0.3} 0L${CAR.front - 1.2} 0.7Z`, fill: 'var(--page)' }));
   const world = svg('g', null,
     svg('rect', { ...box, fill: `url(#${id})` }),
     (replay.streets ?? []).map((ring) => svg('path', { d: `M${pointsOf(ring)}Z`, class: 'street' })),
