@@ -13,6 +13,7 @@ import pytest
 
 from lightemma.backends.base import Backend, Completion
 from lightemma.backends.config import Limits, ModelConfig
+from lightemma.cli.report import report
 from lightemma.closed_loop.records import EPISODES, Infraction, read_episodes
 from lightemma.closed_loop.replay import REPLAYS, ReplayGround, read_replay, write_replay
 from lightemma.closed_loop.set_up import open_drives
@@ -215,3 +216,9 @@ def test_runs_of_several_worlds_have_no_common_page(folders, tmp_path, monkeypat
     monkeypatch.setattr("lightemma.comparing.driving_page.load_driven", lambda _: next(found))
     with pytest.raises(UserError, match="in 2 worlds"):
         write_driving_page(folders, tmp_path / "e.html")
+
+
+def test_the_report_command_writes_the_page_of_closed_loop_runs(folders, tmp_path, capsys):
+    report(folders, tmp_path / "mine.html", title="Mine", thumbnails=0)
+    assert page_data(tmp_path / "mine.html")["title"] == "Mine"
+    assert "mine_data" in capsys.readouterr().out
