@@ -210,7 +210,13 @@ class Chromium:
     def appearance(self, scheme: str = "light", media: str = "") -> None:
         """Says how the system likes its colours, and whether the page is being printed."""
         self.send(
-            "Emulation.setEmulatedMedia", media=media, features=[{"name": "prefers-color-scheme", "value": scheme}]
+            "Emulation.setEmulatedMedia",
+            media=media,
+            features=[
+                {"name": "prefers-color-scheme", "value": scheme},
+                # A page that is still scrolling moves what is clicked.
+                {"name": "prefers-reduced-motion", "value": "reduce"},
+            ],
         )
 
     def screenshot(self, path: Path, whole: bool = False) -> None:

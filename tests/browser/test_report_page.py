@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+import msgspec
 import pytest
 
 from lightemma.data.published import PublishedArchive, PublishedSource, frame_record
@@ -17,9 +18,9 @@ from lightemma.evaluation.tables.paired import PairedRow
 from lightemma.evaluation.tables.summary import SummaryRow
 from lightemma.planners.baselines import ConstantAction, DampedAcceleration
 from lightemma.report.page import files, write_report
-from tests.conftest import make_manifest, make_record, write_run
+from tests.conftest import make_frame, make_manifest, make_record, write_run
 from tests.evaluation.reasoning.word_runs import Word, word_run
-from tests.report.page_runs import HOSTILE, Made, make_runs
+from tests.report.page_runs import HOSTILE, Made, make_runs, model_records
 from tests.shared_data import PUBLISHED, SHARED, needs_shared
 
 REAL = SHARED / "real-scenes"
@@ -165,6 +166,38 @@ def test_two_models_words_are_next_to_each_other_with_what_differs_in_their_prom
     tab.waiting_for(lambda: "beside=none" in tab.evaluate("location.hash"), True)
     tab.click('[data-beside="odd"]')
     assert tab.evaluate("document.querySelectorAll('[data-stage=action]').length") == 2
+
+
+def test_what_differs_in_two_prompts_is_shown_word_by_word(chromium, tmp_path):
+    frames = [make_frame(f"scene-{scene:04d}", 0) for scene in range(8)]
+    folders = {}
+    for name, asked in (
+        ("one", "Look at the road. Keep left."),
+        ("two", "Look at the wet road. Keep left, <b>always</b>."),
+    ):
+        records = [
+            msgspec.structs.replace(
+                record, calls=[msgspec.structs.replace(record.calls[0], prompt=asked), *record.calls[1:]]
+            )
+            for record in model_records(frames, 5.0)
+        ]
+        folders[name] = write_run(tmp_path / "results", make_manifest(name, frames), records)
+    runs = [load_scores(folder) for folder in folders.values()]
+    page = write_report(compare_runs(runs, folders=folders, resamples=100), tmp_path / "page.html").page
+    chromium.open(page, READY)
+    chromium.evaluate("location.hash = '#frame=scene-0003%2F0&run=one'")
+    chromium.wait("document.querySelectorAll('[data-stage=scene]').length === 2")
+    chromium.evaluate("document.querySelector('.columns + details').open = true")
+    chromium.wait("document.querySelector('pre.difference')")
+    without = (
+        "[...document.querySelector('pre.difference').childNodes]"
+        ".map((one) => (one.nodeName === '{}' ? '' : one.textContent)).join('')"
+    )
+    assert chromium.evaluate(without.format("INS")) == "Look at the road. Keep left."
+    assert chromium.evaluate(without.format("DEL")) == "Look at the wet road. Keep left, <b>always</b>."
+    assert chromium.evaluate("document.querySelector('pre.difference ins').textContent").strip() == "wet"
+    assert chromium.evaluate("document.querySelectorAll('pre.difference b').length") == 0
+    assert chromium.problems == []
 
 
 def test_a_scene_plays_to_its_end_and_a_picture_opens_large(tab):

@@ -8,8 +8,9 @@ import hashlib
 import html
 import json
 import re
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,8 +24,10 @@ from lightemma.report.page import files, search, write_report
 from lightemma.report.page.chosen import chosen_frames
 from lightemma.report.page.escape import page_json
 from lightemma.report.page.prompts import PromptTemplates
+from lightemma.report.page.summary import told_of
 from lightemma.report.page.views import horizon_curves, view_rows
 from lightemma.report.thumbnails import make_thumbnail
+from lightemma.run_folder.inputs import RECORDED_FUTURE, ROUTE, InputsEntry
 from tests.report.page_runs import HOSTILE, make_runs, picture
 
 examples = settings(max_examples=100, deadline=None, derandomize=True)
@@ -130,6 +133,20 @@ def test_switched_numbers_are_those_of_the_tables(made):
     for row in views["cumulative"]["own"]:
         at_whole = [point[1] for point in curves["cumulative"]["own"][row.run][1::2]]
         np.testing.assert_allclose(at_whole, [row.l2_1s, row.l2_2s, row.l2_3s])
+
+
+def test_runs_that_were_told_the_truth_or_the_future_say_so(made):
+    run = made.runs[0]
+
+    def told(**inputs):
+        manifest = msgspec.structs.replace(run.manifest, inputs=InputsEntry(**inputs))
+        return told_of(replace(run, manifest=manifest))
+
+    assert told() == told(experts="all") == told(experts="lying") == ""
+    assert told(experts="oracle") == "oracle"
+    assert told(command=RECORDED_FUTURE) == "told the future"
+    assert told(command=ROUTE) == ""
+    assert told_of(baseline_scores(run)) == ""
 
 
 def test_a_small_report_is_one_file_with_every_word(made, tmp_path):

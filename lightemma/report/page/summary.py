@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from lightemma.evaluation.scores import RunScores
+from lightemma.evaluation.expert_fellows import mode_of
+from lightemma.evaluation.scores import RunScores, leaks_future
 from lightemma.evaluation.study import Study, asks_a_model
 from lightemma.evaluation.tables.base import TableSet, explanations
 from lightemma.run_folder.manifest import Manifest
@@ -25,12 +26,20 @@ def run_entries(study: Study) -> list[dict[str, Any]]:
             {
                 "name": run.name,
                 "kind": "baseline" if run is study.baseline else "model" if asks_a_model(run) else "formula",
+                "told": told_of(run),
                 "planner": run.planner,
                 "manifest": None if manifest is None else msgspec.json.format(msgspec.json.encode(manifest)).decode(),
                 "facts": _facts(run),
             }
         )
     return found
+
+
+def told_of(run: RunScores) -> str:
+    """What a run was told that its rivals were not: the truth by oracles, or something of the future; empty for none."""
+    if mode_of(run) == "oracle":
+        return "oracle"
+    return "told the future" if leaks_future(run) else ""
 
 
 def page_tables(comparison: TableSet[Any]) -> dict[str, dict[str, Any]]:

@@ -30,7 +30,7 @@ const COLUMNS = [
 function nameCell(row) {
   const run = lookOf(row.run);
   return el('span', { class: 'name' }, swatch(run), el('span', { class: 'whole' }, run.name),
-    KINDS[run.kind] ? el('span', { class: 'tag' }, KINDS[run.kind]) : null);
+    KINDS[run.kind] || run.told ? el('span', { class: 'tag' }, run.told || KINDS[run.kind]) : null);
 }
 
 function rankText(rank) {
@@ -93,12 +93,20 @@ function compareCells(first, second) {
   return sorting.falling ? -order : order;
 }
 
+/** Why some rows stand apart. */
+function apartWords(rows) {
+  const told = rows.some((row) => runNamed.has(row.run)), made = rows.some((row) => !runNamed.has(row.run));
+  const reasons = [told ? 'told the truth by oracles, or the future' : '', made ? 'made from the plans of all models, or from what the car really did' : ''].filter(Boolean);
+  return `Not to be ranked: ${reasons.join('; ')}`;
+}
+
 function drawSummary() {
   const rows = summaryRows();
   const columns = COLUMNS.filter((column) => rows.some((row) => known(column.value(row)) || typeof column.value(row) === 'string'));
   const chosen = columns.find((column) => column.key === sorting.key) || columns[0];
-  const sorted = [...rows].sort((a, b) => compareCells(chosen.value(a), chosen.value(b)));
-  const apart = referenceRows();
+  // Runs that were told what no camera shows, or the future, are no rivals of the others.
+  const sorted = rows.filter((row) => !runNamed.get(row.run)?.told).sort((a, b) => compareCells(chosen.value(a), chosen.value(b)));
+  const apart = [...rows.filter((row) => runNamed.get(row.run)?.told), ...referenceRows()];
   const axis = forestAxis(rows);
   const held = document.activeElement?.dataset?.sort;
   const head = columns.map((column) => {
@@ -113,7 +121,7 @@ function drawSummary() {
   const body = [el('tbody', null, sorted.map(lineOfRow))];
   if (apart.length) {
     body.push(el('tbody', { class: 'apart' },
-      el('tr', { class: 'apart-head' }, el('th', { scope: 'rowgroup', colspan: columns.length }, 'No drivers: made from the plans of all models, or from what the car really did')),
+      el('tr', { class: 'apart-head' }, el('th', { scope: 'rowgroup', colspan: columns.length }, apartWords(apart))),
       apart.map(lineOfRow)));
   }
   $('summary').replaceChildren(

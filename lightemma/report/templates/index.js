@@ -42,8 +42,11 @@ function spreadOf(frame) {
 // Plans beyond physics come last among the worst: they say nothing about driving, and have a filter of their own.
 const last = beyondPhysics < 0 ? '' : ', beyond physics last';
 const sensible = (key) => (run, frame) => (frames.runs[run].outcome[frame] === beyondPhysics ? 1e30 : key(run, frame));
+// Always the same draw, so that a link shows the same frames: a frame's number, scattered (Knuth's multiplicative hashing).
+const scattered = (run, frame) => Math.imul(frame + 1, 2654435761) >>> 0;
 const ORDERS = {
   scene: ['in order of scenes', null],
+  random: ['at random', scattered],
   apart: ['where models differ most', (run, frame) => -spreadOf(frame)],
   worst: [`worst first${last}`, sensible((run, frame) => -errorOf(run, frame))],
   best: ['best first', errorOf],
