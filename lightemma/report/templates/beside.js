@@ -67,7 +67,7 @@ function stageView(run, stage) {
   const facts = [stage.outcome === 'ok' ? '' : kindText(stage.outcome), known(stage.latency) ? `${fixed(stage.latency, 1)} s` : '', usage, stage.attempts > 1 ? `${stage.attempts} attempts` : '', stage.cached ? 'from the cache' : ''];
   const prompt = promptText(stage, texts);
   return el('section', { class: 'stage', 'data-stage': stage.stage, 'data-run': run.name },
-    el('h5', null, el('span', { class: 'name' }, swatch(run), el('span', { class: 'whole' }, run.name)), el('small', null, facts.filter(Boolean).join(' · '))),
+    el('h5', null, el('span', { class: 'name' }, swatch(run), wholeName(run.name)), el('small', null, facts.filter(Boolean).join(' · '))),
     stage.response === null ? el('p', { class: 'note' }, 'No answer came back.') : el('pre', { class: 'wrapped', tabindex: 0 }, stage.response ? marked(stage.response, withHits(stage.response, stage.marks, 'answers')) : '(an empty answer)'),
     stage.read ? el('p', { class: 'note read' }, stage.read) : null,
     stage.error ? el('pre', { class: 'wrapped failed' }, stage.error) : null,

@@ -29,7 +29,7 @@ const COLUMNS = [
 
 function nameCell(row) {
   const run = lookOf(row.run);
-  return el('span', { class: 'name' }, swatch(run), el('span', { class: 'whole' }, run.name),
+  return el('span', { class: 'name' }, swatch(run), wholeName(run.name),
     KINDS[run.kind] || run.told ? el('span', { class: 'tag' }, run.told || KINDS[run.kind]) : null);
 }
 

@@ -129,6 +129,9 @@ function nameText(name, most, attributes, middle = true) {
     svg('tspan', { x: attributes.x, dy: place ? 13 : middle ? -6.5 * (lines.length - 1) : 0 }, line)));
 }
 
+/** A name that is broken between its parts first, where there is no room for it. */
+const wholeName = (name) => el('span', { class: 'whole' }, name.split(/(?<=[+_.])/).flatMap((part, place) => (place ? [el('wbr'), part] : [part])));
+
 /** Radio buttons in a fieldset that is already there. */
 function choices(fieldset, name, options, chosen, action) {
   fieldset.querySelectorAll('label').forEach((label) => label.remove());

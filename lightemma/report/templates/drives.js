@@ -3,7 +3,7 @@
 const SCORES = tableRows('closed_loop');
 const share = (key, label, filter) => ({ key, label, show: (row) => shareCell(row, key), value: (row) => row[key], opens: filter });
 const SCORE_COLUMNS = [
-  { key: 'run', label: 'Driver', value: (row) => row.run, show: (row) => el('span', { class: 'name' }, swatch(lookOf(row.run)), el('span', { class: 'whole' }, row.run), row.kind ? el('span', { class: 'tag' }, row.kind) : null) },
+  { key: 'run', label: 'Driver', value: (row) => row.run, show: (row) => el('span', { class: 'name' }, swatch(lookOf(row.run)), wholeName(row.run), row.kind ? el('span', { class: 'tag' }, row.kind) : null) },
   { key: 'episodes', label: 'Episodes', value: (row) => row.episodes, show: (row) => grouped(row.episodes), opens: {} },
   { key: 'driving_score', label: 'Driving score, 0 to 100', value: (row) => row.driving_score, show: scoreCell, wide: true, opens: { order: 'score' } },
   share('success_rate', 'Success', { success: 'yes' }),

@@ -53,8 +53,8 @@ function drawEpisodes() {
   $('list').replaceChildren(...foundEpisodes.slice(0, shownEpisodes).map((one, place) => {
     const on = watched && watched.episode === one.name && watched.runs.includes(one.run);
     return el('div', { class: 'drive', role: 'option', id: `drive-${place}`, 'aria-selected': String(on), onclick: () => watchEpisode(one.name, one.run, { jump: true }) },
-      el('span', { class: 'who' }, swatch(runs[one.run]), el('span', { class: 'whole' }, runs[one.run].name)),
-      el('span', { class: 'whole' }, one.name),
+      el('span', { class: 'who' }, swatch(runs[one.run]), wholeName(runs[one.run].name)),
+      wholeName(one.name),
       el('b', null, fixed(one.score, 0)),
       timelineOf(one),
       el('span', { class: one.success ? 'gain-text' : '' }, `${one.end}, ${fixed(one.time, 1)} s`));

@@ -34,7 +34,7 @@ function startQuestions() {
     el('thead', null, el('tr', null, el('th', { scope: 'col', class: 'left' }, 'Model'),
       QUESTIONS.map(([, title, about]) => el('th', { scope: 'col', class: 'left' }, title, el('small', null, about))))),
     el('tbody', null, data.questions.map((row) => el('tr', { 'data-run': row.run },
-      el('th', { scope: 'row' }, el('span', { class: 'name' }, swatch(runNamed.get(row.run)), el('span', { class: 'whole' }, row.run))),
+      el('th', { scope: 'row' }, el('span', { class: 'name' }, swatch(runNamed.get(row.run)), wholeName(row.run))),
       QUESTIONS.map(([key, title]) => answerCell(row[key], row.run, title))))));
   $('answers-note').textContent = 'An answer opens its frames: those where the words are wrong, where the plan does not follow them, and where most is lost to the formula; '
     + 'the sentence that was read is marked there. Blue is better than the formula, orange worse, where significant (Holm over the models, 8 scenes or more). '

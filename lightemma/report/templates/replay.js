@@ -168,7 +168,7 @@ function makePane(number, name, episode) {
   const hasPictures = episode.decisions.some((decision) => decision.picture);
   let shown = null;
   const element = el('article', { class: 'pane', 'data-run': run.name },
-    el('h3', null, el('span', { class: 'name' }, swatch(run), el('span', { class: 'whole' }, run.name))),
+    el('h3', null, el('span', { class: 'name' }, swatch(run), wholeName(run.name))),
     el('p', { class: 'note' }, `score ${fixed(entry.score, 1)} · ${entry.end} after ${fixed(entry.time, 1)} s · ${grouped(entry.decisions)} decisions`, parts.length ? ` · below 1: ${parts.join(', ')}` : ''),
     faults.length ? el('p', { class: 'buttons' }, faults) : el('p', { class: 'note' }, 'No fault was noted.'),
     bird ? bird.drawing : el('p', { class: 'note' }, episode.damaged || 'No replay is stored of this episode.'),
