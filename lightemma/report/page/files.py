@@ -37,8 +37,8 @@ SINGLE_FILE = 2_500_000
 #: Bytes that a frame of a run takes in addition to its answers.
 FRAME_BYTES = 450
 #: Pictures in a page, and in the folder next to it, unless the caller says otherwise.
-PAGE_PICTURES = 60
-FOLDER_PICTURES = 240
+PAGE_PICTURES = 240
+FOLDER_PICTURES = 600
 
 #: Width of a picture in a folder; there is more room than in a page.
 FOLDER_WIDTH = 800
@@ -86,7 +86,7 @@ def write_report(
         comparison: with its study.
         out: the page, ``.html``; written over.
         title: of the page.
-        max_thumbnails: how many pictures at the most; 60 inside a page, 240 in a folder if left out.
+        max_thumbnails: how many pictures at the most; 240 inside a page, 600 in a folder if left out.
         live: number of the page among those that ``lightemma view`` serves in turn; None for a page in a file.
 
     Returns:

@@ -54,7 +54,7 @@ function drawDetail() {
   const held = document.activeElement?.dataset?.keep;
   const place = placeOf(frame, run);
   const views = el('div', { class: 'views' });
-  const drawViews = () => views.replaceChildren(...[opened.picture && enlargeable(pictureView(opened.picture, frame), 'picture'), enlargeable(birdView(opened, !opened.picture), 'bird'), pathToggles(opened, drawViews)].filter(Boolean));
+  const drawViews = () => views.replaceChildren(...[opened.picture ? enlargeable(pictureView(opened.picture, frame), 'picture') : playing && playSpan?.pictures ? noPicture() : null, enlargeable(birdView(opened, !opened.picture && !playSpan?.pictures), 'bird'), pathToggles(opened, drawViews)].filter(Boolean));
   drawViews();
   const facts = [`speed ${fixed(frames.speed[frame], 1)} m/s`, ...frames.families.filter((family) => family.name !== 'speed').map((family) => labelOf(family, frame) && `${family.name}: ${labelOf(family, frame)}`)];
   $('detail').replaceChildren(

@@ -22,15 +22,18 @@ const framesOfScene = (() => {
 /** Metres ahead and to the side that hold every recorded path of the open scene: one scale while it plays. */
 async function spanOfScene() {
   const scene = await loadScene(frames.scene[chosen.frame]);
-  let ahead = 6, aside = 3;
+  let ahead = 6, aside = 3, pictures = false;
   for (const frame of Object.values(scene.frames)) {
+    pictures ||= frame.picture !== null;
     for (const [x, y] of frame.truth) {
       if (x > ahead) ahead = x;
       if (Math.abs(y) > aside) aside = Math.abs(y);
     }
   }
-  return { ahead, aside };
+  return { ahead, aside, pictures };
 }
+/** In place of a picture, so that nothing jumps while a scene plays. */
+const noPicture = () => el('figure', { class: 'picture' }, el('div', { class: 'stack no-picture' }), el('figcaption', null, 'No picture of this frame is in the report.'));
 let playSpan = null; // while a scene plays
 
 function stopPlaying() {
