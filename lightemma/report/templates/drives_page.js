@@ -78,11 +78,14 @@ document.querySelectorAll('nav a, a.skip').forEach((link) => link.addEventListen
   document.getElementById(wantedSection)?.focus({ preventScroll: true });
   writeAddress();
 }));
+if (data.two_stage) document.querySelector('.brand span').textContent = 'two-stage drive';
 $('headline').textContent = data.headline;
 $('line').textContent = data.where;
 $('foot').textContent = `Written by lightemma ${data.version}. Replays, pictures and words are in the folder “${data.folder}” next to this file; keep them together.`;
 fill($('protocol-body'), null, [
-  el('p', null, 'A driver is asked again and again what to do from where its own driving has led. An episode is one drive in one situation; its driving score is the product of its progress and the factors of its faults, times 100.'),
+  el('p', null, data.two_stage
+    ? 'A two-stage drive is no closed loop: single plans are driven, first from where the expert was and then from starts beside it. The score of an episode is made of theirs.'
+    : 'A driver is asked again and again what to do from where its own driving has led. An episode is one drive in one situation; its driving score is the product of its progress and the factors of its faults, times 100.'),
   el('h3', null, 'Runs'),
   runs.map((run) => el('details', null, el('summary', null, swatch(run), ` ${run.name}`), definitions(run.facts), el('details', null, el('summary', null, 'manifest.json'), el('pre', { class: 'wrapped' }, run.manifest))))]);
 $('all-tables').append(...Object.keys(data.tables).map(tableDetails));

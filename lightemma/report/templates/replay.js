@@ -152,7 +152,7 @@ function pictureOf(decision, name) {
   const drawing = svg('svg', { viewBox: `0 0 ${width} ${height}`, class: 'paths', 'aria-hidden': 'true' });
   for (const [pieces, color, dash, wide] of [[expert, '#ffffff', '', 5], [plan, 'var(--c1)', '5 3', 2.6]]) {
     for (const piece of pieces ?? []) {
-      drawing.append(svg('path', { d: `M${pointsOf(piece)}`, fill: 'none', stroke: color, 'stroke-width': wide, 'stroke-dasharray': dash, opacity: wide > 3 ? 0.45 : 1 }));
+      drawing.append(svg('path', { d: `M${pointsOf(piece)}`, fill: 'none', stroke: color, 'stroke-width': wide, 'vector-effect': 'non-scaling-stroke', 'stroke-dasharray': dash, opacity: wide > 3 ? 0.45 : 1 }));
     }
   }
   return [el('img', { src, width, height, alt: `What the driver saw, ${name}, ${fixed(decision.time, 1)} s` }), drawing];
