@@ -71,5 +71,5 @@ def _check_open_loop(runs: Sequence[RunScores]) -> None:
     if drove:
         raise UserError(
             f"'{drove[0]}' is a closed-loop run: its car went where it drove, so that no two such runs have the same frames; "
-            "compare closed-loop runs among themselves with `lightemma compare`, and watch one with `lightemma video`."
+            "compare closed-loop runs among themselves with `lightemma compare`, and watch them with `lightemma report`."
         )
