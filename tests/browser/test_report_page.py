@@ -148,6 +148,11 @@ def test_numbers_open_the_frames_behind_them(tab):
     share = float(column(tab, "miss")[tab.evaluate(RUN_NAMES).index("odd")].split()[0])
     assert tab.evaluate(COUNT) == round(share / 100 * 15)
     assert tab.evaluate("document.querySelectorAll('#summary tr.reference button').length") == 0
+    tab.click("#reset")
+    tab.evaluate("document.querySelector('#failure-chart [data-kind]').focus()")
+    tab.press("Enter")
+    assert tab.evaluate(COUNT) == 3
+    assert tab.evaluate("document.getElementById('filter-outcome').value").startswith("format:")
 
 
 def test_two_models_words_are_next_to_each_other_with_what_differs_in_their_prompts(tab):

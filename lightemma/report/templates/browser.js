@@ -36,7 +36,7 @@ function buildFilters() {
     entry('say', 'Words in answers or prompts', { type: 'search', autocomplete: 'off', spellcheck: 'false', onfocus: readAhead }),
     select('in', 'Searched', [['', 'answers'], ['prompts', 'prompts’ wording'], ['both', 'both']]),
     select('run', 'Run', [['', 'all'], ...runs.map((run) => [run.name, run.name])]),
-    select('outcome', 'Outcome', [['', 'all'], ['scored', 'scored'], ['failed', 'any failure'], ['format', 'any format error'], ['call', 'any call error'], ...kinds]),
+    select('outcome', 'Outcome', [['', 'all'], ['scored', 'scored'], ['failed', 'any failure'], ['bad', 'any failure, or beyond physics'], ['format', 'any format error'], ['call', 'any call error'], ...kinds]),
     hasWords ? select('words', 'Words', [['', 'all'], ...Object.entries(WORDS).map(([value, [text]]) => [value, text])]) : null,
     frames.families.map((family) => select(family.name, family.name[0].toUpperCase() + family.name.slice(1), [['', 'all'], ...family.labels.map((label) => [label, label])])),
     frames.families.some((family) => family.name === 'scene') ? null : select('scene', 'Scene', [['', 'all'], ...frames.scenes.map((name) => [name, name])]),

@@ -21,7 +21,7 @@ function drawFailures() {
   const lines = Math.max(...failing.map((run) => nameLines(run.name, most).length));
   const height = narrow ? 30 + 14 * lines : Math.max(28, 8 + 14 * lines);
   const left = narrow ? 8 : Math.max(120, 20 + 6.9 * Math.max(...failing.map((run) => Math.min(most, run.name.length))));
-  const plot = frameOf(width, 60 + failing.length * height, { left, right: 62, top: 8, bottom: 46 }, 'Share of failed frames, a bar per run');
+  const plot = frameOf(width, 60 + failing.length * height, { left, right: 62, top: 8, bottom: 46 }, 'Share of failed frames, a bar per run', 'group');
   const totals = failing.map((run) => errorRows.filter((row) => row.run === run.name).reduce((sum, row) => sum + row.share, 0));
   const marks = ticks(0, Math.max(...totals), narrow ? 4 : 8);
   const end = Math.max(Math.max(...totals), marks.at(-1));
@@ -40,13 +40,13 @@ function drawFailures() {
       if (!row) continue;
       const box = { x: x(sum), y: top, width: Math.max(0.5, x(sum + row.share) - x(sum) - 1), height: tall };
       const about = `${run.name}, ${kindText(kind)}: ${grouped(row.frames)} frames, ${percent(row.share)}`;
-      plot.drawing.append(svg('rect', { ...box, fill: color, class: 'pick', 'data-kind': kind, onclick: () => chooseKind(kind) }, svg('title', null, about)));
+      plot.drawing.append(pickable(svg('rect', { ...box, fill: color, 'data-kind': kind }, svg('title', null, about)), `${about}; choose to see them`, () => showFrames({ run: run.name, outcome: kind }, true)));
       if (hatched) plot.drawing.append(svg('rect', { ...box, fill: 'url(#hatch)', opacity: 0.6, 'pointer-events': 'none' }));
       sum += row.share;
     }
-    plot.drawing.append(svg('text', { x: x(sum) + 6, y: top + 13, class: 'pick', onclick: () => showFrames({ run: run.name, outcome: 'failed' }, true) }, percent(sum), svg('title', null, `the failed frames of ${run.name}`)));
+    plot.drawing.append(pickable(svg('text', { x: x(sum) + 6, y: top + 13 }, percent(sum)), `${percent(sum)}: the frames of ${run.name} without a good plan`, () => showFrames({ run: run.name, outcome: 'bad' }, true)));
   });
-  caption(figure, plot.drawing, 'Frames without a good plan', 'Share of each run’s frames, by kind. Choose a kind to read such answers.');
+  caption(figure, plot.drawing, 'Frames without a good plan', 'Share of each run’s frames, by kind. Choose a part of a bar to see its frames, or a kind below to read such answers.');
   drawExamples();
 }
 

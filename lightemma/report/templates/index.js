@@ -79,6 +79,7 @@ const sharedFrames = (() => {
 function outcomeTest(wanted) {
   return frames.outcomes.map((name) => {
     if (!wanted || wanted === name) return true;
+    if (wanted === 'bad') return name !== 'ok';
     return wanted === 'failed' ? !name.startsWith('ok') : wanted === 'scored' ? name.startsWith('ok') : name.startsWith(`${wanted}:`);
   });
 }

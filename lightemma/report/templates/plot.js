@@ -1,5 +1,11 @@
 // What drawings are made of: axes, round steps, captions, labels that do not lie on each other.
 
+/** Makes a part of a drawing a button, for mouse and keyboard. */
+function pickable(node, about, action) {
+  const press = (event) => { if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); action(); } };
+  return fill(node, { class: 'pick', tabindex: 0, role: 'button', 'aria-label': about, onclick: action, onkeydown: press }, []);
+}
+
 /** Round steps for an axis. */
 function ticks(low, high, wanted) {
   const raw = (high - low) / Math.max(1, wanted);
@@ -28,8 +34,9 @@ function spread(labels, gap, bottom) {
   }
 }
 
-function frameOf(width, height, edges, name) {
-  const drawing = svg('svg', { class: 'chart', viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': name });
+/** An empty drawing with edges; one that has buttons in it is a `group`. */
+function frameOf(width, height, edges, name, role = 'img') {
+  const drawing = svg('svg', { class: 'chart', viewBox: `0 0 ${width} ${height}`, role, 'aria-label': name });
   const inside = { left: edges.left, right: width - edges.right, top: edges.top, bottom: height - edges.bottom };
   return { drawing, ...inside };
 }

@@ -14,7 +14,7 @@ function drawScenarios() {
   const step = 15, pad = narrow ? 26 : 12;
   const heights = data.scenarios.map((row) => pad + step * Math.max(1, shown.filter((run) => row.runs[run.number]).length));
   const left = narrow ? 8 : 20 + 6.9 * Math.max(...data.scenarios.map((row) => row.scenario.length));
-  const plot = frameOf(width, 66 + heights.reduce((sum, height) => sum + height, 0), { left, right: narrow ? 14 : 120, top: 20, bottom: 46 }, 'Driving score by scenario, a row per driver');
+  const plot = frameOf(width, 66 + heights.reduce((sum, height) => sum + height, 0), { left, right: narrow ? 14 : 120, top: 20, bottom: 46 }, 'Driving score by scenario, a row per driver', 'group');
   const x = (value) => plot.left + (plot.right - plot.left) * value / 100;
   for (const value of [0, 25, 50, 75, 100]) plot.drawing.append(svg('line', { x1: x(value), x2: x(value), y1: plot.top, y2: plot.bottom, stroke: 'var(--rule)' }));
   axisX(plot, [0, 25, 50, 75, 100].map((value) => [value, String(value)]), x, 'driving score');
@@ -30,12 +30,12 @@ function drawScenarios() {
       const ends = Object.entries(found.ends).map(([end, count]) => `${count} ${end}`).join(', ');
       const interval = known(found.low) ? ` [${fixed(found.low, 0)}, ${fixed(found.high, 0)}]` : '';
       const about = `${run.name}, ${row.scenario}: ${fixed(found.score, 1)}${interval}, ${grouped(found.episodes)} episodes (${ends}); choose to see them`;
-      const group = svg('g', { class: 'pick', 'data-scenario': row.scenario, 'data-run': run.name, onclick: () => showEpisodes({ scenario: row.scenario, run: run.name }) }, svg('title', null, about),
+      const group = svg('g', { 'data-scenario': row.scenario, 'data-run': run.name }, svg('title', null, about),
         svg('rect', { x: plot.left, y: y - step / 2, width: plot.right - plot.left, height: step, fill: 'transparent' }));
       if (known(found.low)) group.append(svg('line', { x1: x(found.low), x2: x(found.high), y1: y, y2: y, stroke: run.color, 'stroke-width': 2 }));
       if (known(found.score)) group.append(marker(run, x(found.score), y, 4));
       if (!narrow) group.append(svg('text', { x: plot.right + 10, y: y + 4 }, `${fixed(found.score, 0)} · ${found.success} of ${found.episodes}`));
-      plot.drawing.append(group);
+      plot.drawing.append(pickable(group, about, () => showEpisodes({ scenario: row.scenario, run: run.name })));
       y += step;
     }
     top += heights[place];
