@@ -121,6 +121,7 @@ def test_names_of_runs_become_text_and_plain_addresses(results, tmp_path):
     assert headers["Content-Security-Policy"].startswith("default-src 'none'")
 
 
+@pytest.mark.slow  # an open page asks every three seconds, and waits until nobody has touched it for eight
 def test_a_page_shows_what_a_run_adds_while_it_goes_on(chromium, results, tmp_path):
     folder, going, lines = results
     with served(folder, tmp_path / "work") as (pages, server):
