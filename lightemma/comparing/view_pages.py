@@ -208,9 +208,10 @@ class Pages:
                 self._write(entry, out, number)
             made.page = out
             _forget(self.work / place, number - 2)
-        except (UserError, OSError, ValueError) as error:
+        except Exception as error:  # whatever a plug-in raises: the other pages go on
             log.warning("the page of %s cannot be made: %s", entry.name, error)
-            made.error, made.page = str(error), before.page if before else None
+            said = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            made.error, made.page = said, before.page if before else None
         made.seconds, made.ended = time.monotonic() - started, time.monotonic()
         with self._lock:
             self._made[entry.name] = made

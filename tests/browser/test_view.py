@@ -110,6 +110,25 @@ def test_only_this_machines_browser_is_answered_and_only_with_pages(results, tmp
             make_view_server(pages, server.server_port)
 
 
+def test_a_page_that_cannot_be_made_says_why(results, tmp_path, monkeypatch):
+    folder, _, _ = results
+
+    def broken(*_, **__):
+        raise KeyError(HOSTILE[1])
+
+    monkeypatch.setattr("lightemma.comparing.view_pages.load_and_compare", broken)
+    pages = Pages([folder], tmp_path / "work")
+    entry = pages.all()[0]
+    until = time.monotonic() + 20
+    while not pages.state(entry)["error"]:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    status, _, body, _ = respond(pages, f"/{entry.name}/")
+    assert status == 200
+    assert b"KeyError" in body
+    assert b"<script" not in body
+
+
 def test_names_of_runs_become_text_and_plain_addresses(results, tmp_path):
     folder, _, _ = results
     pages = Pages(
