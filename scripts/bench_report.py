@@ -75,12 +75,12 @@ def make_runs(results: Path) -> None:
 
 #: Types into the search box, and waits until the last row is found.
 SEARCH = """(async () => {
-  const box = document.getElementById('filter-say'), begun = performance.now();
-  box.value = '%s';
+  const word = '%s', box = document.getElementById('filter-say'), begun = performance.now();
+  box.value = word;
   box.dispatchEvent(new Event('input'));
   const count = document.getElementById('count');
-  const pause = () => new Promise((go) => setTimeout(go, 10));
-  while (!document.querySelector('#rows .snippet') || count.textContent.includes('searching')) await pause();
+  const shown = () => document.querySelector('#rows .snippet mark')?.textContent.toLowerCase() === word;
+  while (!shown() || count.textContent.includes('searching')) await new Promise((go) => setTimeout(go, 10));
   return [(performance.now() - begun) / 1000, count.textContent];
 })()"""
 

@@ -129,7 +129,7 @@ async function searchTexts(query, where) {
   const pattern = patternOf(query);
   if (where !== 'answers') searchTemplates(pattern, mine);
   let shown = performance.now();
-  // Three parts are read at a time; the order in which they come does not matter.
+  // Several parts are read at a time; the order in which they come does not matter.
   const waiting = [...parts];
   const worker = async () => {
     for (let part = waiting.shift(); part && hits === mine; part = waiting.shift()) {
@@ -142,7 +142,7 @@ async function searchTexts(query, where) {
       if (performance.now() - shown > 250) { shown = performance.now(); refresh(true); }
     }
   };
-  await Promise.all([worker(), worker(), worker()]);
+  await Promise.all(Array.from({ length: 8 }, worker));
   if (hits !== mine) return;
   mine.seconds = (performance.now() - mine.started) / 1000;
   refresh();
