@@ -86,7 +86,7 @@ function drawScatter(figure, key, title, label, factor, note) {
     plot.drawing.append(fill(drawn, { class: 'pick', onclick: () => showFrames({ run: point.run.name }, true) }, []));
     labels.push({ ...at, text: clipped ? `${point.run.name} ${fixed(point.y, 1)} m ↑` : point.run.name });
   }
-  placeLabels(plot, labels);
+  placeLabels(plot, labels, [{ left: plot.right - 6.9 * baseline.name.length, right: plot.right, top: y(level) + 4, bottom: y(level) + 18 }]);
   caption(figure, plot.drawing, title, 'Lower is better; further left is cheaper. The dashed line is the baseline, which asks no model.');
 }
 

@@ -61,8 +61,9 @@ function axisX(plot, values, at, label) {
 }
 
 /** Puts each name where it covers neither a point nor another name. */
-function placeLabels(plot, labels) {
+function placeLabels(plot, labels, others = []) {
   const taken = labels.map((label) => ({ left: label.x - 7, right: label.x + 7, top: label.y - 7, bottom: label.y + 7 }));
+  taken.push(...others);
   for (const label of labels) {
     const width = 6.9 * label.text.length;
     const places = [[10, 4], [-10 - width, 4], [-width / 2, -11], [-width / 2, 20], [10, 18], [10, -10], [-10 - width, 18], [-10 - width, -10], [-width / 2, 34], [-width / 2, -25]];
