@@ -33,8 +33,8 @@ class SeenThing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         distance: metres from the bumper to the nearest point of its box on the ground.
         speed: m/s along its heading.
         visible_share: 0 … 1 of it as seen from the camera that is in the picture and not hidden.
-        brake_lights: whether they are on; None where its rear is turned away, or nobody knows.
-        indicator: which indicator is on; None where nobody knows.
+        brake_lights: whether they are on; None where its rear is turned away, or it is unknown.
+        indicator: which indicator is on; None where it is unknown.
     """
 
     number: int
@@ -112,7 +112,7 @@ class PrivilegedFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             without a junction ahead.
         light: the colour of the light at the next line on the route with lights, seen or not; None where there is none.
         light_distance: metres from the bumper to that line.
-        light_changes_in: seconds until it changes; None where nobody knows, because an incident decides.
+        light_changes_in: seconds until it changes; None where it is unknown, because an incident decides.
         stop_line: metres from the bumper to the next line to stop at, seen or not.
         goal: metres of route left.
     """

@@ -228,7 +228,7 @@ def test_the_recipe_of_a_scenario_is_driven(cli, here):
     done = cli("drive", "--scenarios", "my_scenario:SCENARIO", "--seeds", "1", "--planner", "constant-action")
     assert done.status == 0, done.err
     (manifest,) = (here / "results").rglob("manifest.json")
-    (episode,) = read_episodes(manifest.parent).values()
+    (episode,) = read_episodes(manifest.parent)
     assert episode.scenario == "hay-bale"
 
 

@@ -84,7 +84,7 @@ def collect(
 def train(
     recipe: Annotated[str, typer.Argument(help="A recipe: a name in configs/distill, or the path of such a YAML.")],
     data: Annotated[list[Path], typer.Option("--data", help="Folder that `lightemma distill collect` wrote.")],
-    out: Annotated[Path, typer.Option(help="Folder of the training; goes on with one that is not finished.")],
+    out: Annotated[Path, typer.Option(help="Folder of the training; continues one that is not finished.")],
     stages: Annotated[
         str | None,
         typer.Option(

@@ -98,7 +98,7 @@ def run_experts(
     runs = asyncio.run(times())
     for place, one in enumerate(runs[-1]):
         seconds = sorted(run[place].seconds for run in runs)[len(runs) // 2]
-        echo(f"{one.task.id}. {one.task.task} by {one.expert or 'nobody'}: {one.outcome}, {seconds:.3f} s")
+        echo(f"{one.task.id}. {one.task.task} by {one.expert or 'no expert'}: {one.outcome}, {seconds:.3f} s")
         for name, text in one.task.args.items():
             echo(f"    {name}: {text}")
         if one.found is None:

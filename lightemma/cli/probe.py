@@ -217,7 +217,7 @@ def _agreed(price: Price, session: options.SessionOptions, *, yes: bool) -> bool
     """Says the price, and asks where it is not nothing.
 
     Raises:
-        UserError: if nobody can be asked.
+        UserError: if there is no model to ask.
     """
     import sys
 

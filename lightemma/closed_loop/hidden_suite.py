@@ -50,7 +50,7 @@ class HiddenSuite:
             raise UserError(f"The key file '{path}' cannot be read ({reason}).", "hidden_suite") from error
         if len(key) < SHORTEST:
             raise UserError(
-                f"The key in '{path}' has {len(key)} characters; write {SHORTEST} or more that nobody can guess.",
+                f"The key in '{path}' has {len(key)} characters; write {SHORTEST} or more that cannot be guessed.",
                 "hidden_suite",
             )
         return cls(key, _hash("key", key)[:12])

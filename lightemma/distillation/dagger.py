@@ -191,5 +191,5 @@ def _drive(
     session, _ = open_drives(benchmark, results, workers=settings.workers)
     (outcome,) = session.run()
     if outcome.stopped:
-        raise UserError(f"The drive '{name}' stopped ({outcome.stopped}); the same command goes on from there.")
+        raise UserError(f"The drive '{name}' stopped ({outcome.stopped}); the same command resumes there.")
     return results / session.jobs[0].name

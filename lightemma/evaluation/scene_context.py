@@ -12,7 +12,7 @@ from lightemma.scene_facts import SceneFacts
 #: Finds a frame, with its camera and picture, by scene name and sample token; None where there is none.
 FrameFinder = Callable[[str, str], Frame | None]
 
-NO_AGENTS = "Nobody wrote down who was around these frames, so collisions are unknown."
+NO_AGENTS = "The data do not say who was around these frames, so collisions are unknown."
 NO_MAPS = "There is no map under these scenes, so leaving the road is unknown."
 
 

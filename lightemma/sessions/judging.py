@@ -49,7 +49,7 @@ _QUESTIONS = {"intent": _INTENT, "scene": _SCENE}
 
 @dataclass
 class Judged:
-    """What came of it.
+    """How it ended.
 
     Attributes:
         asked: texts that were sent.

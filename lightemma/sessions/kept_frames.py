@@ -77,7 +77,7 @@ def changes_since(folder: Path, frames: Iterable[Frame], pictures: int) -> Chang
 
 
 def refuse_changes(folder: Path, frames: Iterable[Frame], pictures: int) -> None:
-    """Refuses to go on with a run under whose frames the data has changed.
+    """Refuses to resume a run under whose frames the data has changed.
 
     Raises:
         UserError: if it has; it names the first frames.

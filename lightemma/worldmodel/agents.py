@@ -48,7 +48,7 @@ def train_agent(
     say: Say,
     sampler_steps: int | None = None,
 ) -> ActorCritic:
-    """Lets an agent learn to keep its lane in a trained world, or goes on with it.
+    """Lets an agent learn to keep its lane in a trained world, or continues it.
 
     Args:
         checkpoint: the world; it must have a reward and end model.

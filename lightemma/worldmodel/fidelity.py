@@ -50,9 +50,9 @@ class Fidelity:
         speed_slope: of the speed that is read over that which was commanded.
         curvature_slope: of the curvature.
         own_speed_slope: the same on recorded held-out pictures: the best that can be expected.
-        own_curvature_slope: likewise.
+        own_curvature_slope: the same.
         own_speed_error: mean absolute error of the net on recorded held-out pictures, m/s.
-        own_turn_error: likewise, radians per second.
+        own_turn_error: the same, radians per second.
     """
 
     steering: Share

@@ -64,7 +64,7 @@ class Fit:
 
 
 def fit(module: nn.Module, loss_of: Callable[[int], Tensor], plan: Fit, path: Path, say: Say) -> list[float]:
-    """Fits a module, or goes on with it.
+    """Fits a module, or continues it.
 
     Args:
         module: on the plan's device.
@@ -116,7 +116,7 @@ def fit(module: nn.Module, loss_of: Callable[[int], Tensor], plan: Fit, path: Pa
 
 
 def _resumed(module: nn.Module, optimizer: Any, plan: Fit, path: Path) -> int:
-    """The step to go on with; 0 where there is nothing to go on with."""
+    """The step to continue at; 0 where there is nothing to continue."""
     if not path.exists():
         return 0
     state = read_state(path, plan.device)

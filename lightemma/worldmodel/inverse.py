@@ -65,7 +65,7 @@ class InverseDynamics(nn.Module):
 
 
 def train_inverse(clips: list[Clip], size: tuple[int, int], plan: Fit, path: Path, say: Say) -> InverseDynamics:
-    """Trains the net on recorded pictures, or goes on with it.
+    """Trains the net on recorded pictures, or continues it.
 
     Args:
         clips: to learn from.

@@ -76,7 +76,7 @@ class WorldTraining:
 
 
 def train_world(training: WorldTraining, say: Say) -> Checkpoint:
-    """Trains a world, or goes on with it.
+    """Trains a world, or continues it.
 
     Raises:
         UserError: if the data or a setting do not do.

@@ -56,7 +56,7 @@ class ExpertsRow:
         timed_out: share of the tasks that took too long
         rubbish: share of the tasks whose expert gave something that is no finding
         skipped: share of the tasks that waited for another one in vain
-        expert_seconds: seconds of all experts of a frame together, mean; they run side by side where they can
+        expert_seconds: seconds of all experts of a frame together, mean; they run concurrently where they can
         context: number of characters of findings that entered the prompts, mean
         told: number of frames with a plan where an expert found a reason to stop: a red light, or a leader that stands, within
             stopping distance
