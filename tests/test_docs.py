@@ -24,6 +24,7 @@ from lightemma.failures import FAILURES
 from lightemma.parsing import KINDS
 from lightemma.planners.expert_tools import ExpertTools
 from lightemma.planners.registry import PLANNERS
+from lightemma.run_folder.places import find_run
 from lightemma.run_folder.store import read_frames
 from scripts.run_doc_commands import run_page
 from tests.conftest import STEADY_TEXT, make_frames, run_at, steady_run
@@ -206,7 +207,7 @@ def test_the_first_hour_is_walked(cli, here):
 
     def run(arguments: list[str]) -> str:
         if arguments[1] == "show":
-            frame = read_frames(here / "results" / "tiny-driver")[0].sample_token
+            frame = read_frames(find_run(here / "results" / "tiny-driver"))[0].sample_token
             arguments = [*arguments[:-1], frame]
         done = cli(*arguments[1:])
         assert done.status == 0, (arguments, done.err)
