@@ -117,4 +117,4 @@ bench: $(TESTS) $(NUSCENES_ENV)/.installed
 	$(BIN)/python scripts/bench_ray.py
 
 clean:
-	rm -rf $(VENV) $(VLLM_ENV) $(LATEST_ENV) $(LOWEST_ENV) $(NUSCENES_ENV) demo-out build dist site docs/reference .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VLLM_ENV) $(LATEST_ENV) $(LOWEST_ENV) $(NUSCENES_ENV) demo-out build dist site docs/reference .cache .mypy_cache .ruff_cache .pytest_cache

@@ -61,6 +61,16 @@ def test_the_example_model_drives_as_class_and_as_yaml(cli, here):
         assert all(f'"actions":[[{speed},0.0]' in line and '"outcome":"ok"' in line for line in lines)
 
 
+def test_the_model_of_the_readme_drives(cli, here):
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len([line for line in example.splitlines() if line.strip() and not line.startswith("#")]) <= 5
+    (here / "my_model.py").write_text(example)
+    done = cli("run", "--data", "demo", "--model", "my_model:MyModel", "--limit", "2")
+    assert done.status == 0, done.err
+    frames = read_frames(find_run(here / "results" / "MyModel"))
+    assert [frame.outcome for frame in frames] == ["ok", "ok"]
+
+
 def test_the_example_source_is_driven_and_fills_every_table(cli, here):
     (example,) = blocks("data.md", "python")
     (here / "my_drives.py").write_text(example)

@@ -57,7 +57,7 @@ def document(
         scene_files: whether frames are in files next to the page.
         layout: which page.
         live: whether ``lightemma view`` serves it: it may then ask the server that it is from how far its runs are, and
-            nobody else. A page in a file may ask nobody.
+            nobody else. A page in a file may ask no server.
     """
     style = _template("page.css")
     script = (
