@@ -25,6 +25,8 @@ from lightemma.evaluation.metrics.displacement import check_convention
 from lightemma.evaluation.scores import RunScores, load_scores
 from lightemma.evaluation.statistics.bootstrap import RESAMPLES, SEED
 from lightemma.evaluation.tables.files import write_tables
+from lightemma.notebook_html import comparison_html, run_html
+from lightemma.outside_text import one_line
 from lightemma.report.page import ReportFiles, write_report
 from lightemma.run_folder.places import find_run
 from lightemma.run_folder.store import read_frames
@@ -33,7 +35,7 @@ from lightemma.run_folder.store import read_frames
 TEXT_COLUMNS = ("scene", "frame_index", "sample_token", "stage", "prompt", "response", "outcome", "error")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A stored run.
 
@@ -49,6 +51,13 @@ class Run:
     def name(self) -> str:
         """What the run is called."""
         return self.scores.name
+
+    def __repr__(self) -> str:
+        return f"<Run {one_line(self.name)}: {len(self.scores.tokens)} frames, {int(self.scores.ok.sum())} with a plan>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it."""
+        return run_html(self.scores)
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
@@ -106,6 +115,14 @@ class Tables:
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self.comparison.tables]
+
+    def __repr__(self) -> str:
+        runs = ", ".join(run.name for run in self.comparison.study.runs)
+        return f"<Tables of {self.comparison.frames} frames of {self.comparison.scenes} scenes: {one_line(runs)}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it."""
+        return comparison_html(self.comparison)
 
     def write(self, folder: str | PathLike[str]) -> list[Path]:
         """Writes every table as .csv, .md and .tex.

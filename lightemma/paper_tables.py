@@ -15,6 +15,8 @@ from lightemma.table_files import latex_text, markdown_text
 
 #: The files, without their suffix.
 PAPER = "paper"
+#: Where the best number is.
+ARROWS = {"low": "↓", "high": "↑"}
 #: Longer names are broken at their hyphens in LaTeX.
 LONGEST_NAME = 20
 #: The marks, and how LaTeX sets them.
@@ -40,12 +42,13 @@ class PaperColumn:
     @property
     def whole(self) -> str:
         """Heading, unit, and an arrow to where the best is."""
-        return " ".join(filter(None, (self.heading, self.under)))
+        unit = f"({self.unit})" if self.unit else ""
+        return " ".join(filter(None, (self.heading, unit, ARROWS.get(self.best, ""))))
 
     @property
     def under(self) -> str:
-        """Unit and arrow."""
-        return " ".join(filter(None, (self.unit, {"low": "↓", "high": "↑"}.get(self.best, ""))))
+        """What LaTeX prints under the heading: unit and arrow."""
+        return " ".join(filter(None, (self.unit, ARROWS.get(self.best, ""))))
 
 
 @dataclass(frozen=True, slots=True)

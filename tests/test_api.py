@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -98,7 +100,7 @@ def data_of(folder):
 def test_tables_write_what_they_show(imported, tmp_path):
     tables = lightemma.compare([imported])
     written = tables.write(str(tmp_path / "tables"))
-    assert len(written) == 3 * len(CONTRACT)
+    assert len(written) == 3 * len(CONTRACT) + len(("paper.md", "paper.tex", "tables.md"))
     for table in CONTRACT:
         back = pd.read_csv(tmp_path / "tables" / f"{table}.csv", keep_default_na=True, float_precision="round_trip")
         mine = getattr(tables, table).replace("", float("nan"))
@@ -123,3 +125,29 @@ def test_what_is_wrong_is_said_in_the_users_terms(tmp_path):
 def test_the_package_offers_no_other_names():
     with pytest.raises(AttributeError, match="no attribute 'load_runs'"):
         lightemma.load_runs  # noqa: B018
+
+
+def test_a_notebook_shows_runs_and_comparisons_and_makes_nothing_of_their_names(tmp_path):
+    name = "<script>alert(1)</script>"
+    folder = steady_run(tmp_path, "odd", make_frames(), 5.5)
+    run = lightemma.load_run(folder)
+    run = lightemma.Run(folder, replace(run.scores, name=name))
+    assert repr(run) == f"<Run {name}: 5 frames, 5 with a plan>"
+    for shown in (run._repr_html_(), lightemma.compare([run])._repr_html_()):
+        assert "&lt;script&gt;" in shown
+        assert "<script" not in shown
+        assert shown.count("<table>") == shown.count("</table>") == 1
+    assert "5 of 5, 2 scenes" in run._repr_html_()
+    assert "L2 endpoint" in run._repr_html_()
+    tables = lightemma.compare([run])
+    assert repr(tables) == f"<Tables of 5 frames of 2 scenes: {name}, constant-action>"
+    assert "<code>summary</code>" in tables._repr_html_()
+    assert "recorded actions" in tables._repr_html_()
+
+
+def test_a_run_without_a_plan_is_shown_too(tmp_path):
+    frames = make_frames()
+    failed = {frame.sample_token: "format:prose" for frame in frames}
+    shown = lightemma.load_run(steady_run(tmp_path, "none", frames, 5.5, failed))._repr_html_()
+    assert "0 of 5, 2 scenes" in shown
+    assert "nan" not in shown

@@ -27,6 +27,7 @@ from lightemma.planners.registry import PLANNERS
 from lightemma.run_folder.places import find_run
 from lightemma.run_folder.store import read_frames
 from scripts.run_doc_commands import run_page
+from scripts.write_notebook import CELLS, executed
 from tests.conftest import STEADY_TEXT, make_frames, run_at, steady_run
 from tests.fake_providers.running import FakeProviders
 
@@ -132,6 +133,22 @@ def test_the_notebook_page_runs(cli, here):
     assert (here / "tables" / "summary.csv").is_file()
 
 
+def test_the_example_notebook_runs_and_is_what_is_shown(cli, here):
+    pytest.importorskip("onnxruntime", reason="the tiny driver needs its extra")
+    for who in ("--planner=constant-action,damped-acceleration", "--model=tiny-driver"):
+        done = cli("run", "--data", "demo", "--stride", "16", who)
+        assert done.status == 0, done.err
+    shown = json.loads((DOCS / "example.ipynb").read_text(encoding="utf-8"))
+    made = executed(CELLS)
+    assert [cell["source"] for cell in shown["cells"]] == [cell["source"] for cell in made["cells"]]
+    assert [[sorted(one) for one in cell.get("outputs", [])] for cell in shown["cells"]] == [
+        [sorted(one) for one in cell.get("outputs", [])] for cell in made["cells"]
+    ]
+    assert "<table>" in json.dumps(made)
+    assert (here / "tables" / "paper.tex").is_file()
+    assert (here / "report.html").is_file()
+
+
 def test_pages_name_everything_there_is():
     parsing, protocol = ((DOCS / f"{name}.md").read_text(encoding="utf-8") for name in ("parsing", "protocol"))
     assert all(f"| `{kind}` |" in parsing for kind in KINDS)
@@ -212,6 +229,8 @@ def test_explained_sentences_are_those_of_the_code(reference):
 
 
 def test_the_first_hour_is_walked(cli, here):
+    pytest.importorskip("onnxruntime", reason="the tiny driver needs its extra")
+    pytest.importorskip("openai", reason="a server is asked by its extra")
     page = (DOCS / "first-hour.md").read_text(encoding="utf-8")
     walked = []
 

@@ -49,6 +49,7 @@ LAYERS = [
     {"report", "closed_loop", "preflight", "worldmodel"},
     {"comparing", "expert_bench"},
     {"distillation"},
+    {"notebook_html"},
     {"api", "cli", "__main__", "__version__"},
 ]
 # Beyond the layers: pieces of one layer that must not know each other.

@@ -42,7 +42,7 @@ def paper_table(study: Study, summary: Sequence[SummaryRow], references: Sequenc
             PaperColumn("3 s", "m", "low"),
             PaperColumn("Average", "m", "low"),
             PaperColumn("Miss", "%", "low"),
-            PaperColumn("Average L2 against", "constant-action, m"),
+            PaperColumn("Against constant-action", "m"),
         ],
         groups=[fair, told, [_reference(row, one) for row in references]],
         marks=MARKS,
