@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lightemma.backends.registry import REPLAY
+from lightemma.config_files import config_names
 from lightemma.data.data_locations import recall_source
 from lightemma.errors import UserError, near_names
 from lightemma.planners.registry import planners
@@ -158,6 +159,12 @@ def _models(target: Target) -> list[str]:
                 "models",
             )
         spec = entry.provider if ":" in entry.provider else entry.name
+        if spec == entry.name and spec not in config_names("models"):
+            raise UserError(
+                f"The run '{target.folder}' asked '{spec}', which is no model's name in configs/models; name its YAML with "
+                "`models`.",
+                "models",
+            )
         named.append(spec if len(target.manifest.models) == 1 else f"{role}={spec}")
     return named
 

@@ -239,6 +239,18 @@ def test_what_cannot_be_probed_is_refused_in_a_sentence(planted, cli, arguments,
     assert says in ended.err
 
 
+def test_the_model_of_a_yaml_is_named_again(planted, cli):
+    """A run knows its model's name, and not the place of its YAML."""
+    manifest = Path("results/PlantedModel/manifest.json")
+    kept = msgspec.json.decode(manifest.read_bytes())
+    (entry,) = kept["models"].values()
+    entry |= {"name": "my-server", "provider": "openai-compatible"}
+    manifest.write_bytes(msgspec.json.encode(kept))
+    ended = cli("probe", "results/PlantedModel", "--probes", "grey", *SPARE)
+    assert ended.status == 2
+    assert "asked 'my-server', which is no model's name in configs/models; name its YAML with --model." in ended.err
+
+
 def test_a_recording_cannot_be_asked_anything_else(planted, cli):
     assert cli("run", "--data", PICTURED, "--model", f"replay:{planted}", "--name", "again", "--quiet").status == 0
     ended = cli("probe", "results/again", "--probes", "grey", *SPARE)
