@@ -6,7 +6,7 @@ function cellText(value, column) {
   if (value === null || value === undefined) return '';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value !== 'number') return String(value);
-  if (column.startsWith('p_')) return value < 5e-5 ? '< 0.0001' : fixed(value, 4);
+  if (/(^|_)p_(value|holm)$/.test(column)) return value < 1e-4 ? '< 0.0001' : fixed(value, 4);
   if (Number.isInteger(value)) return grouped(value);
   if (column.includes('share') || column.includes('rate')) return percent(value, 2);
   return fixed(value, column.endsWith('tokens') ? 1 : 4);
