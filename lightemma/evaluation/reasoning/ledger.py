@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +23,15 @@ from lightemma.evaluation.reasoning.directions import (
     speed_now,
     trend_change,
 )  # fmt: skip
+from lightemma.evaluation.reasoning.kept_readings import Kept
 from lightemma.evaluation.reasoning.reader import Reader, checked_intent, checked_scene
 from lightemma.evaluation.reasoning.readings import IntentReading, SceneReading
 from lightemma.evaluation.scores import RunScores
 from lightemma.frame import FloatArray
 from lightemma.run_folder.records import STAGES
 from lightemma.run_folder.texts import stage_texts
+
+_R = TypeVar("_R")
 
 SCENE, INTENT, ACTION = STAGES
 #: Fewer words before a plan say nothing ("Here are the pairs:").
@@ -50,21 +54,43 @@ class ReadTexts:
     _intents: dict[str, IntentReading | None] = field(default_factory=dict)
     _scenes: dict[str, SceneReading | None] = field(default_factory=dict)
 
-    def intent(self, text: str | None) -> IntentReading | None:
-        """The reading of a statement; None without one."""
+    def read(
+        self, intents: Sequence[str | None], scenes: Sequence[str | None], folder: Path | None = None
+    ) -> tuple[list[IntentReading | None], list[SceneReading | None]]:
+        """The readings of a run's statements and descriptions; None of frames without any.
+
+        Args:
+            intents: of each frame.
+            scenes: of each frame.
+            folder: of the run, where readings are kept for the next time if the reader has a version.
+        """
+        version = self.reader.version
+        kept = None if folder is None or version is None else Kept(folder, f"{self.reader.name} {version}")
+        read_intents = [self._intent(text, kept) for text in intents]
+        read_scenes = [self._scene(text, kept) for text in scenes]
+        if kept is not None:
+            kept.keep(_of(self._intents, intents), _of(self._scenes, scenes))
+        return read_intents, read_scenes
+
+    def _intent(self, text: str | None, kept: Kept | None) -> IntentReading | None:
         if text is None or not text.strip():
             return None
         if text not in self._intents:
-            self._intents[text] = checked_intent(self.reader, text)
+            found = None if kept is None else kept.intent(text)
+            self._intents[text] = checked_intent(self.reader, text) if found is None else found
         return self._intents[text]
 
-    def scene(self, text: str | None) -> SceneReading | None:
-        """The reading of a description; None without one."""
+    def _scene(self, text: str | None, kept: Kept | None) -> SceneReading | None:
         if text is None or not text.strip():
             return None
         if text not in self._scenes:
-            self._scenes[text] = checked_scene(self.reader, text)
+            found = None if kept is None else kept.scene(text)
+            self._scenes[text] = checked_scene(self.reader, text) if found is None else found
         return self._scenes[text]
+
+
+def _of(readings: Mapping[str, _R], texts: Sequence[str | None]) -> dict[str, _R]:
+    return {text: readings[text] for text in texts if text is not None and text in readings}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +202,9 @@ def read_ledger(run: RunScores, folder: Path | None, texts: ReadTexts) -> Ledger
     """
     said, stage = ({}, INTENT) if folder is None else _said(folder)
     of_frames = [said.get(token, {}) for token in run.tokens]
-    intents = [texts.intent(found.get(INTENT)) for found in of_frames]
-    scenes = [texts.scene(found.get(SCENE)) for found in of_frames]
+    intents, scenes = texts.read(
+        [found.get(INTENT) for found in of_frames], [found.get(SCENE) for found in of_frames], folder
+    )
     speed = speed_now(run)
     return Ledger(
         intents=intents,

@@ -29,9 +29,12 @@ class Reader(ABC):
 
     Attributes:
         name: small letters, digits and hyphens; printed beside the numbers.
+        version: where it is not None, readings are kept beside each run for the next time, and must change with everything that
+            the readings depend on.
     """
 
     name: str
+    version: str | None = None
 
     @abstractmethod
     def read_intent(self, text: str) -> IntentReading | None:

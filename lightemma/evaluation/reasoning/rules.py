@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 
 from lightemma.evaluation.reasoning import lateral, longitudinal, stated_speed
 from lightemma.evaluation.reasoning.claims import read_claims
@@ -19,6 +23,9 @@ class RuleReader(Reader):
     """Reads by the rules of docs/reasoning.md."""
 
     name = "rules"
+
+    def __init__(self) -> None:
+        self.version = _version()
 
     def read_intent(self, text: str) -> IntentReading:
         """What a statement says should be done."""
@@ -59,3 +66,14 @@ def _notes(mentions: Sequence[Mention]) -> tuple[Note, ...]:
         "alternative": len(firm) > 1,
     }
     return tuple(note for note, there in found.items() if there)
+
+
+@cache
+def _version() -> str | None:
+    """A digest of the rules themselves; None where their files cannot be read, as in an archive."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    try:
+        found = hashlib.sha256(b"\0".join(path.read_bytes() for path in files) + sys.version.encode())
+    except OSError:
+        return None
+    return found.hexdigest() if files else None
