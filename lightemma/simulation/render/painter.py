@@ -255,7 +255,7 @@ class PainterRenderer(Renderer):
 
     def _things(self, city: City, state: WorldState, eye: Eye, edges: FloatArray) -> list[Placed]:
         """Everything that moves and is near enough, or its glow is, the nearest in fine shapes."""
-        poses = [one.pose for one in (*state.actors, *state.signals)]
+        poses = [actor.pose for actor in state.actors] + [signal.pose for signal in state.signals]
         points = np.array([(pose.x, pose.y, 0.0) for pose in poses]).reshape(-1, 3).T
         far = np.hypot(points[0] - eye.ego.x, points[1] - eye.ego.y)
         kept = np.flatnonzero((far < _FARTHEST) & (beside(edges, eye, points) <= _HALO_REACH + 1.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class Canvas:
             self._paint_faces(canvas, view, street)
         spots = canvas.reduce(self._fine)
         flat = spots.getchannel(3)
-        self._image: Image.Image = spots.convert("RGB")
+        self._image = spots.convert("RGB")
         if self._look.lamps > 0:
             self._light_pools(lamps, flat)
         haze, sky = self._behind.haze, self._behind.sky
@@ -66,13 +66,11 @@ class Canvas:
         return np.asarray(self._image)
 
     def _paint_faces(self, canvas: Image, view: View, street: FloatArray | None) -> None:
-        from PIL import Image
-
         layers = view.faces.layers[view.order]
         shady = int(np.searchsorted(layers, int(Layer.SHADOW), side="left"))
         stands = int(np.searchsorted(layers, int(Layer.SHADOW), side="right"))
         inks = _inks(as_bytes(lit(view, self._eye, self._look, street)), stands)
-        solid, thin = Image.core.draw(canvas.im, 0), Image.core.draw(canvas.im, 1)
+        solid, thin = _drawn_on(canvas, blend=False), _drawn_on(canvas, blend=True)
         paint_polygons(solid, view, self._camera, inks[:shady])
         shade: int = thin.draw_ink((0, 0, 0, 48))
         paint_polygons(thin, view, self._camera, [shade] * (stands - shady), shady)
@@ -130,7 +128,8 @@ class Canvas:
     def _brighter(self, gains: tuple[float, float, float], box: tuple[int, int, int, int]) -> Image:
         """A part of the picture with its red, green and blue multiplied."""
         levels = [min(int(level * gain), 255) for gain in gains for level in range(256)]
-        return self._image.crop(box).point(levels)
+        brighter: Image = self._image.crop(box).point(levels)
+        return brighter
 
     def _glow(self, groups: list[PlacedHalos]) -> None:
         """Rings of light around lamps, and their streaks on a wet road."""
@@ -174,6 +173,13 @@ class Canvas:
                 reach = radius * share
                 bounds = (column - reach, row - reach, column + reach, row + reach)
                 ellipse(bounds, ink((*tint, min(int(alpha * bright), 255))), 1)
+
+
+def _drawn_on(canvas: Image, *, blend: bool) -> Any:
+    """What Pillow's ``ImageDraw`` draws with, on a canvas whose fourth byte it would take for something else."""
+    from PIL import Image as Pictures
+
+    return cast("Any", Pictures).core.draw(canvas.im, int(blend))
 
 
 def _inks(colours: Pixels, stands: int) -> list[int]:

@@ -61,47 +61,56 @@ class Faces:
     @property
     def planes(self) -> FloatArray:
         """(f,) metres: the normal times any corner."""
-        return self.values[9]
+        planes: FloatArray = self.values[9]
+        return planes
 
     @property
     def reach(self) -> FloatArray:
         """(f,) metres from the anchor to the farthest corner."""
-        return self.values[10]
+        reach: FloatArray = self.values[10]
+        return reach
 
     @property
     def glows(self) -> FloatArray:
         """(f,) emitted light."""
-        return self.values[11]
+        glows: FloatArray = self.values[11]
+        return glows
 
     @property
     def counts(self) -> IntArray:
         """(f,) corners."""
-        return self.kinds[0]
+        counts: IntArray = self.kinds[0]
+        return counts
 
     @property
     def surfaces(self) -> IntArray:
         """(f,) values of ``Surface``."""
-        return self.kinds[1]
+        surfaces: IntArray = self.kinds[1]
+        return surfaces
 
     @property
     def layers(self) -> IntArray:
         """(f,) values of ``Layer``."""
-        return self.kinds[2]
+        layers: IntArray = self.kinds[2]
+        return layers
 
     @property
     def solid(self) -> BoolArray:
         """(f,) whether it is unseen from behind."""
-        return self.flags[0]
+        solid: BoolArray = self.flags[0]
+        return solid
 
     @property
     def turning(self) -> BoolArray:
         """(f,) whether the face always turns to the camera."""
-        return self.flags[1]
+        turning: BoolArray = self.flags[1]
+        return turning
 
     @property
     def joined(self) -> BoolArray:
         """(f,) whether the next face goes on where this one ends, in its plane, as bays of a wall do."""
-        return self.flags[2]
+        joined: BoolArray = self.flags[2]
+        return joined
 
     def rows(self, chosen: IntArray) -> IntArray:
         """(w,) indices of the corners of these (v,) faces, one face after the other."""

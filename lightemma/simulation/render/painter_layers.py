@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from itertools import repeat
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +16,6 @@ from lightemma.simulation.render.meshes.mesh import IntArray, Mesh
 from lightemma.simulation.render.painter_faces import Eye, Faces, eye_of, faces_of
 from lightemma.simulation.render.painter_hidden import Covered
 from lightemma.simulation.render.painter_view import View, cut_to_view, view_of
-
-if TYPE_CHECKING:
-    from PIL.ImageDraw import ImageDraw
 
 _FINE = 3
 """Spots painted per pixel along each side; the middle one counts, because a polygon is painted with its whole outline."""
@@ -85,8 +82,16 @@ def _painted(view: View, camera: Camera) -> IntArray:
     return faces
 
 
-def paint_polygons(draw: ImageDraw, view: View, camera: Camera, inks: Sequence[int], first: int = 0) -> None:
-    """Paints faces of a view, one ink each, beginning with the ``first`` in the order of painting."""
+def paint_polygons(draw: Any, view: View, camera: Camera, inks: Sequence[int], first: int = 0) -> None:
+    """Paints faces of a view, one ink each, beginning with the ``first`` in the order of painting.
+
+    Args:
+        draw: what Pillow's ``ImageDraw`` draws with.
+        view: the faces.
+        camera: the camera.
+        inks: one of each, as Pillow has them.
+        first: where they begin.
+    """
     chosen = view.order[first : first + len(inks)]
     starts, counts = view.faces.starts[chosen], view.faces.counts[chosen]
     # Pillow reads single precision from memory; `ImageDraw.polygon` would take as long to look at the colour as to paint.

@@ -21,7 +21,7 @@ from lightemma.simulation.render.meshes.posts import lamp_post_shape, signal_sha
 from lightemma.simulation.render.meshes.shapes import Halo, Outfit, Shape, outfit_of
 from lightemma.simulation.render.meshes.signs import sign_mesh
 from lightemma.simulation.render.palettes import Look
-from lightemma.simulation.state import ActorState, City, SignalColour, WorldState
+from lightemma.simulation.state import ActorState, City, SignalColour, SignalState, WorldState
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def placed_things(
         kept: the numbers of those that are wanted; all if left out.
     """
     lamps = look.lamps > 0 or look.wet > 0
-    things = [*state.actors, *state.signals]
+    things: list[ActorState | SignalState] = [*state.actors, *state.signals]
     numbers = range(len(things)) if kept is None else kept
     points = np.array([(things[at].pose.x, things[at].pose.y) for at in numbers]).reshape(-1, 2)
     placed = []
