@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-#: (height, width, 3) red, green, blue.
-PixelArray = npt.NDArray[np.uint8]
+    FloatArray = npt.NDArray[np.float64]
+    #: (height, width, 3) red, green, blue.
+    PixelArray = npt.NDArray[np.uint8]
+else:
+    # Commands that compute nothing start without NumPy.
+    FloatArray = PixelArray = Any
 #: A change to a picture: pixels to pixels, perhaps of another size. The same for the same pixels.
 PictureChange = Callable[[PixelArray], PixelArray]
 

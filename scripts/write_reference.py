@@ -80,12 +80,12 @@ CLASSES: dict[str, tuple[Any, ...]] = {
 
 def commands() -> Iterator[str]:
     """Every command's help, as a terminal of 100 columns shows it."""
-    from lightemma.cli.app import app
+    from lightemma.cli.app import made
 
     yield "# Commands"
     yield ""
     yield "What `lightemma COMMAND --help` prints. Errors are one sentence; `--debug` shows where they come from."
-    yield from _command(typer.main.get_command(app), "lightemma", None)
+    yield from _command(typer.main.get_command(made()), "lightemma", None)
 
 
 def _command(command: Any, name: str, parent: Any) -> Iterator[str]:

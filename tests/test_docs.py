@@ -13,7 +13,7 @@ import pytest
 import typer.main
 import yaml
 
-from lightemma.cli.app import app
+from lightemma.cli.app import made
 from lightemma.closed_loop.records import read_episodes
 from lightemma.data.source_kinds import SOURCES
 from lightemma.experts.hf_model import HfFile
@@ -276,7 +276,7 @@ def shown_commands() -> list[tuple[str, str]]:
 def test_a_shown_command_is_one(page, line):
     """It is parsed as typed, with its options, their kinds and choices; nothing is run."""
     words = shlex.split(line, comments=True)[1:]
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(made())
     context = command.make_context("lightemma", words, resilient_parsing=False)
     while hasattr(command, "commands"):
         name, command, rest = command.resolve_command(context, context._protected_args + context.args)

@@ -167,16 +167,3 @@ def test_evaluation_never_loads_planners_or_backends():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_help_loads_nothing_heavy():
-    code = (
-        "import sys; sys.argv = ['lightemma', '--help']\n"
-        "from lightemma.cli import main\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        f"print(sorted({HEAVY!r} & {{name.split('.')[0] for name in sys.modules}}), file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "[]"
-    assert "compare" in done.stdout

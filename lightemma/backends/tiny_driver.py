@@ -7,19 +7,22 @@ import importlib.util
 import json
 import threading
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
 from lightemma.backends.base import Backend, CallError, Completion, Request, refuse_regex
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
-from lightemma.backends.tiny.engine import SHIPPED, TinyEngine
 from lightemma.backends.tiny.reading import IMAGES, Question, read_question
+from lightemma.backends.tiny.shipped import SHIPPED
 from lightemma.backends.tiny.vocabulary import VOCABULARY
 from lightemma.backends.token_rules import picture_rule
 from lightemma.errors import UserError
 from lightemma.run_folder.records import Usage
+
+if TYPE_CHECKING:
+    from lightemma.backends.tiny.engine import TinyEngine
 
 #: The package's own model, as ``--model`` names it.
 MODEL = "tiny-driver"
@@ -103,6 +106,8 @@ class TinyDriverBackend(Backend):
     def _loaded(self) -> TinyEngine:
         with self._lock:
             if self._engine is None:
+                from lightemma.backends.tiny.engine import TinyEngine  # which needs NumPy
+
                 self._engine = TinyEngine(self._folder, self.options.threads)
             return self._engine
 

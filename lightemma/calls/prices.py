@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time
-from typing import TYPE_CHECKING
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.registry import facts_of, price_lists
@@ -16,6 +20,31 @@ if TYPE_CHECKING:
     from genai_prices.types import ModelPrice, PriceCalculation, TieredPrices
 
 _BATCH = {"processing": "batch"}
+#: The client by which genai-prices would fetch newer prices, which it is never asked to.
+_CLIENT = "httpx2"
+
+
+class _Later(ModuleType):
+    """Stands for a package until something of it is used."""
+
+    def __getattr__(self, name: str) -> Any:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(import_module(self.__name__), name)
+
+
+@cache
+def _genai_prices() -> Any:
+    """The package, without its client: that takes as long to import as everything else that lists models."""
+    if _CLIENT in sys.modules:
+        return import_module("genai_prices")
+    later = _Later(_CLIENT)
+    sys.modules[_CLIENT] = later
+    try:
+        return import_module("genai_prices")
+    finally:
+        if sys.modules.get(_CLIENT) is later:
+            del sys.modules[_CLIENT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +123,7 @@ def recorded_price(model: str, at: datetime) -> ResolvedPrice | None:
     Returns:
         The price, or None for models that no maker sells.
     """
-    import genai_prices
-
+    genai_prices = _genai_prices()
     usage = genai_prices.Usage(input_tokens=0, output_tokens=0)
     # Makers that sell their models themselves; weights that many providers serve have no one price.
     for maker in price_lists():
@@ -117,8 +145,7 @@ def cost(price: ResolvedPrice, usage: Usage) -> float:
 
 def table_version() -> str:
     """Name and version of the price table, such as ``genai-prices 0.2.3``."""
-    import genai_prices
-
+    genai_prices = _genai_prices()
     return f"genai-prices {genai_prices.__version__}"
 
 
@@ -127,27 +154,16 @@ def _look_up(config: ModelConfig, at: datetime, context: dict[str, str] | None) 
     facts = facts_of(config.provider)
     if facts.price_list is None and not (facts.any_server and config.base_url):
         return None
-    import genai_prices
-
+    genai_prices = _genai_prices()
     usage = genai_prices.Usage(input_tokens=0, output_tokens=0)
+    where = {"provider_api_url": config.base_url} if config.base_url else {"provider_id": facts.price_list}
     try:
-        if config.base_url:
-            return genai_prices.calc_price(
-                usage,
-                config.model,
-                provider_api_url=config.base_url,
-                genai_request_timestamp=at,
-                price_context=context,
-            )
-        return genai_prices.calc_price(
-            usage,
-            config.model,
-            provider_id=facts.price_list,
-            genai_request_timestamp=at,
-            price_context=context,
+        found: PriceCalculation = genai_prices.calc_price(
+            usage, config.model, genai_request_timestamp=at, price_context=context, **where
         )
     except LookupError:
         return None
+    return found
 
 
 def _batch_prices(config: ModelConfig, at: datetime, found: PriceCalculation) -> ModelPrice | None:

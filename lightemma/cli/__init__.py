@@ -38,13 +38,14 @@ def _run() -> None:
     remember_environment(os.environ)
     from typer import Abort
 
-    from lightemma.cli.app import app
-    from lightemma.cli.options import in_options
+    from lightemma.cli.app import made
 
     try:
         # In its standalone mode typer hides interrupts and prints errors over several lines.
-        status = app(arguments, prog_name="lightemma", standalone_mode=False)
+        status = made(arguments[0] if arguments else None)(arguments, prog_name="lightemma", standalone_mode=False)
     except UserError as error:
+        from lightemma.cli.options import in_options
+
         if debug:
             sys.excepthook = _hook(2, in_options(str(error), error.parameters))
             raise

@@ -2,54 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from lightemma import __version__
-from lightemma.cli import (
-    ask,
-    compare,
-    demo,
-    distill,
-    doctor,
-    drive,
-    estimate,
-    evaluate,
-    experts,
-    import_archives,
-    judge,
-    models,
-    planners,
-    plot,
-    probe,
-    prompts,
-    report,
-    run,
-    runs,
-    serve,
-    show_frame,
-    simulate,
-    study,
-    video,
-    view,
-    worldmodel,
-)
 from lightemma.cli.grouped_help import CONTEXT, GroupedCommand, WholeGroup
 from lightemma.cli.output import echo
-
-app = typer.Typer(
-    name="lightemma",
-    help="How well does a vision-language model drive, zero-shot? A benchmark on nuScenes front-camera pictures.",
-    epilog="Errors are one sentence; add --debug to see where they come from.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    add_completion=False,
-    cls=WholeGroup,
-    context_settings=CONTEXT,
-)
 
 
 def _version(wanted: bool) -> None:
@@ -58,7 +18,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
@@ -76,38 +35,58 @@ _DRIVE, _SHOW, _CLOSED, _MODELS, _TRAIN = (
     "Train",
 )
 
+#: Command -> its heading, and module and function; or the module's ``app``, a group of commands.
+COMMANDS = {
+    "demo": (_DRIVE, "demo:demo"),
+    "run": (_DRIVE, "run:run"),
+    "study": (_DRIVE, "study:study"),
+    "probe": (_DRIVE, "probe:probe"),
+    "import": (_DRIVE, "import_archives:import_archives"),
+    "estimate": (_DRIVE, "estimate:estimate"),
+    "runs": (_SHOW, "runs:runs"),
+    "compare": (_SHOW, "compare:compare"),
+    "report": (_SHOW, "report:report"),
+    "view": (_SHOW, "view:view"),
+    "plot": (_SHOW, "plot:app"),
+    "video": (_SHOW, "video:video"),
+    "show": (_SHOW, "show_frame:show_frame"),
+    "evaluate": (_SHOW, "evaluate:evaluate"),
+    "judge": (_SHOW, "judge:judge"),
+    "drive": (_CLOSED, "drive:drive"),
+    "simulate": (_CLOSED, "simulate:app"),
+    "worldmodel": (_CLOSED, "worldmodel:app"),
+    "models": (_MODELS, "models:models"),
+    "planners": (_MODELS, "planners:planners"),
+    "experts": (_MODELS, "experts:app"),
+    "prompts": (_MODELS, "prompts:app"),
+    "ask": (_MODELS, "ask:ask"),
+    "serve": (_MODELS, "serve:serve"),
+    "doctor": (_MODELS, "doctor:doctor"),
+    "distill": (_TRAIN, "distill:app"),
+}
 
-def _add(heading: str, name: str, command: Callable[..., None]) -> None:
-    app.command(name, cls=GroupedCommand, rich_help_panel=heading)(command)
 
-
-def _add_group(heading: str, name: str, group: typer.Typer) -> None:
-    app.add_typer(group, name=name, cls=WholeGroup, rich_help_panel=heading)
-
-
-_add(_DRIVE, "demo", demo.demo)
-_add(_DRIVE, "run", run.run)
-_add(_DRIVE, "study", study.study)
-_add(_DRIVE, "probe", probe.probe)
-_add(_DRIVE, "import", import_archives.import_archives)
-_add(_DRIVE, "estimate", estimate.estimate)
-_add(_SHOW, "runs", runs.runs)
-_add(_SHOW, "compare", compare.compare)
-_add(_SHOW, "report", report.report)
-_add(_SHOW, "view", view.view)
-_add_group(_SHOW, "plot", plot.app)
-_add(_SHOW, "video", video.video)
-_add(_SHOW, "show", show_frame.show_frame)
-_add(_SHOW, "evaluate", evaluate.evaluate)
-_add(_SHOW, "judge", judge.judge)
-_add(_CLOSED, "drive", drive.drive)
-_add_group(_CLOSED, "simulate", simulate.app)
-_add_group(_CLOSED, "worldmodel", worldmodel.app)
-_add(_MODELS, "models", models.models)
-_add(_MODELS, "planners", planners.planners)
-_add_group(_MODELS, "experts", experts.app)
-_add_group(_MODELS, "prompts", prompts.app)
-_add(_MODELS, "ask", ask.ask)
-_add(_MODELS, "serve", serve.serve)
-_add(_MODELS, "doctor", doctor.doctor)
-_add_group(_TRAIN, "distill", distill.app)
+def made(only: str | None = None) -> typer.Typer:
+    """The application with all commands, or with one of them: a command starts without what the others import."""
+    app = typer.Typer(
+        name="lightemma",
+        help="How well does a vision-language model drive, zero-shot? A benchmark on nuScenes front-camera pictures.",
+        epilog="Errors are one sentence; add --debug to see where they come from.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        add_completion=False,
+        cls=WholeGroup,
+        context_settings=CONTEXT,
+    )
+    app.callback()(_options)
+    for name, (heading, place) in COMMANDS.items():
+        if only in COMMANDS and only != name:
+            continue
+        module, _, function = place.partition(":")
+        command = getattr(import_module(f"lightemma.cli.{module}"), function)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, cls=WholeGroup, rich_help_panel=heading)
+        else:
+            app.command(name, cls=GroupedCommand, rich_help_panel=heading)(command)
+    return app

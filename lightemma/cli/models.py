@@ -97,9 +97,9 @@ def _print_options(provider: str) -> None:
 
 
 def _list(now: datetime) -> None:
+    from lightemma.backends.known_configs import known_configs
     from lightemma.calls.prices import resolve_price, table_version
     from lightemma.cli.show import show
-    from lightemma.preflight.doctor import known_configs
     from lightemma.preflight.readiness import readiness, retirement
 
     configs, wrong = known_configs()
@@ -126,8 +126,8 @@ def _list(now: datetime) -> None:
         show(rows, title, text_columns=set(rows[0]) - _NUMBERS, dropped=_DROPPED)
     else:
         echo("There is no configs/models here.")
-    for finding in wrong:
-        echo(f"Left out: {finding.detail}")
+    for one in wrong:
+        echo(f"Left out: {one.why}")
     echo(
         "`lightemma models NAME` prints one in full; --model also takes a YAML, replay:ARCHIVE|RUN, or package.module:Class."
     )

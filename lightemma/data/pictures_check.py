@@ -15,8 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from lightemma.data.pictures import MAX_BYTES, MAX_MEGAPIXELS, PICTURE_FORMATS, PicturePolicy, load_picture
 from lightemma.errors import UserError
 from lightemma.files import open_regular
@@ -84,6 +82,8 @@ def described(faults: Sequence[PictureFault]) -> str:
 
 def picture_fault(path: Path) -> str:
     """What is wrong with a picture's file, as a clause; empty if it looks whole."""
+    from PIL import Image
+
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size

@@ -19,10 +19,10 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion
 
+from lightemma.backends import known_configs as known
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.registry import PROVIDERS, config_of, facts_of, key_variable
 from lightemma.calls.cache import FILE as CACHE_FILE
-from lightemma.config_files import config_names, load_config
 from lightemma.data.pictures_check import PictureFault, PicturesCheck, described
 from lightemma.data.sources import open_source
 from lightemma.errors import UserError
@@ -217,13 +217,8 @@ def check_cache(results: Path) -> Finding:
 
 def known_configs() -> tuple[dict[str, ModelConfig], list[Finding]]:
     """All models in configs/models by name, and a finding for each YAML that is wrong."""
-    configs, wrong = {}, []
-    for name, path in config_names("models").items():
-        try:
-            configs[name] = load_config(path, ModelConfig)
-        except UserError as error:
-            wrong.append(Finding(f"model {name}", "warning", str(error), f"edit {path}"))
-    return configs, wrong
+    configs, wrong = known.known_configs()
+    return configs, [Finding(f"model {one.name}", "warning", one.why, f"edit {one.path}") for one in wrong]
 
 
 def check_models(configs: Iterable[ModelConfig], ready: Callable[[ModelConfig], Readiness]) -> Finding:

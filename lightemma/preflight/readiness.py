@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -46,6 +47,7 @@ class Readiness:
     next: str = ""
 
 
+@cache
 def installed_version(name: str) -> str | None:
     """The version of an installed distribution, or None; nothing is imported."""
     try:

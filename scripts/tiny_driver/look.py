@@ -9,9 +9,10 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
-from lightemma.backends.tiny.engine import SHIPPED, TinyEngine
+from lightemma.backends.tiny.engine import TinyEngine
 from lightemma.backends.tiny.pixels import pixels
 from lightemma.backends.tiny.reading import Question
+from lightemma.backends.tiny.shipped import SHIPPED
 from lightemma.backends.tiny.vocabulary import VOCABULARY
 from lightemma.frame import Frame
 from lightemma.parsing import parse_answer

@@ -7,15 +7,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lightemma.backends.tiny import vocabulary as words
+from lightemma.backends.tiny.shipped import SHIPPED
 
-#: The weights that come with the package.
-SHIPPED: Final = Path(__file__).parent / "weights"
 #: Pictures whose tokens are kept: all stages of a frame ask about the same.
 _KEPT = 8
 
