@@ -34,7 +34,7 @@ from lightemma.errors import UserError
 from lightemma.files import digest_of, private_folder, read_whole, write_whole
 from lightemma.frame import Frame
 from lightemma.label_rows import Pair
-from lightemma.run_folder.store import FRAMES, read_manifest
+from lightemma.run_folder.store import frames_file, read_manifest
 from lightemma.sessions.views import picture_paths
 
 MANIFEST: Final = "distillation.json"
@@ -376,7 +376,7 @@ def _count(part: str, rows: _Rows) -> PartCount:
 def _source(place: Path) -> dict[str, str]:
     if (place / SIMULATED).is_file():
         return {"name": place.resolve().name, "kind": "drives", "sha256": digest_of(place / SIMULATED)}
-    frames = place / FRAMES
+    frames = frames_file(place)
     digest = digest_of(frames) if frames.is_file() else ""
     return {"name": place.resolve().name, "kind": read_manifest(place).data.source, "sha256": digest}
 

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -219,6 +220,7 @@ class RunWriter:
         names: sample tokens, or names of episodes, that the run is to cover; with them, an existing run over fewer of them
             grows, and one over more stays as it is. None refuses an existing run over others.
         recorded: what the run has of these; its frames if None.
+        packs: whether the frames of a run that has ended are packed on leaving, where that is worth it.
 
     Raises:
         UserError: if the folder cannot be written or holds another run.
@@ -230,18 +232,19 @@ class RunWriter:
         manifest: Manifest,
         names: Collection[str] | None = None,
         recorded: Collection[str] | None = None,
+        *,
+        packs: bool = False,
     ) -> None:
         self.folder = folder
+        self._packs = packs
+        self._file: FileIO | None = None
         try:
             private_folder(folder)
             if is_run(folder):
                 manifest = self._go_on(manifest, names, recorded)
             write_manifest(folder, manifest)
-            _unpack_frames(folder)
-            self._mend()
-            # Unbuffered: a line that did not fit on the disk must not come back when the file is closed.
-            private_file(folder / FRAMES)
-            self._file = (folder / FRAMES).open("ab", buffering=0)
+            if frames_file(folder).name == FRAMES:
+                self._file = self._open()
         except OSError as error:
             raise UserError(
                 f"The run folder '{folder}' cannot be written ({error.strerror}); give another place with `results`.",
@@ -249,6 +252,14 @@ class RunWriter:
             ) from error
         self.manifest = manifest
         self._packer = PromptPacker(folder)
+
+    def _open(self) -> FileIO:
+        """The frames, to be added to; a packed run is unpacked only if something is."""
+        _unpack_frames(self.folder)
+        self._mend()
+        private_file(self.folder / FRAMES)
+        # Unbuffered: a line that did not fit on the disk must not come back when the file is closed.
+        return (self.folder / FRAMES).open("ab", buffering=0)
 
     def _go_on(self, manifest: Manifest, names: Collection[str] | None, recorded: Collection[str] | None) -> Manifest:
         existing = read_manifest(self.folder)
@@ -306,8 +317,9 @@ class RunWriter:
         """
         try:
             line = memoryview(_ENCODER.encode(self._packer.packed(record)) + b"\n")
+            file = self._file = self._file or self._open()
             while line:
-                line = line[self._file.write(line) :]
+                line = line[file.write(line) :]
         except OSError as error:
             raise self._not_written(FRAMES, error) from error
         except PromptsDamagedError as error:
@@ -338,4 +350,7 @@ class RunWriter:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+            if self._packs and kind is None and self.manifest.ended:
+                pack_frames(self.folder)

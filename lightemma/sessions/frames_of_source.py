@@ -123,7 +123,7 @@ class FramesOfSource:
 
     def open_writer(self, folder: Path, manifest: Manifest) -> RunWriter:
         """Opens a new or an existing run folder; a run over fewer of these frames grows."""
-        return RunWriter(folder, manifest, self.chosen.tokens)
+        return RunWriter(folder, manifest, self.chosen.tokens, packs=True)
 
     def opened(self) -> AbstractContextManager[object]:
         """Does nothing: frames need no open resources."""

@@ -84,7 +84,7 @@ class ProbedWork(FramesOfSource):
     def open_writer(self, folder: Path, manifest: Manifest) -> RunWriter:
         """Opens a new or an existing run folder; a probe's run over fewer frames grows."""
         changed = self.sets[manifest.run]
-        return RunWriter(folder, manifest, [frame.sample_token for frame in changed.frames])
+        return RunWriter(folder, manifest, [frame.sample_token for frame in changed.frames], packs=True)
 
     async def drive(self, run: Run) -> RunOutcome:
         """Drives one probe over the frames that are not finished yet.

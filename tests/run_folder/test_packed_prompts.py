@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from contextlib import suppress
 
 import msgspec
 import pytest
@@ -123,6 +124,31 @@ def test_packed_frames_are_read_and_added_to_as_plain_ones(tmp_path):
 
 
 @pytest.mark.usefixtures("everything_is_worth_packing")
+def test_a_run_that_has_ended_is_packed_and_stays_so_until_something_is_added(tmp_path):
+    folder, records = tmp_path / "r", [record(place) for place in range(3)]
+    packed, whole = folder / "frames.jsonl.gz", folder / "frames.jsonl"
+
+    def session(new, ended):
+        with RunWriter(folder, make_manifest("vlm", FRAMES), packs=True) as writer:
+            for one in new:
+                writer.append(one)
+            writer.finish(msgspec.structs.replace(writer.manifest, ended=ended))
+
+    session(records[:1], None)
+    assert (packed.exists(), whole.exists()) == (False, True), "it goes on"
+    session(records[1:2], "2026-01-01T00:00:00+00:00")
+    assert (packed.exists(), whole.exists()) == (True, False)
+    before = packed.stat().st_mtime_ns
+    session([], "2026-01-01T00:00:00+00:00")
+    assert packed.stat().st_mtime_ns == before, "nothing was added"
+    with suppress(KeyError), RunWriter(folder, make_manifest("vlm", FRAMES), packs=True) as writer:
+        writer.append(records[2])
+        raise KeyError
+    assert (packed.exists(), whole.exists()) == (False, True), "it was interrupted"
+    assert plain(read_frames(folder)) == plain(records)
+
+
+@pytest.mark.usefixtures("everything_is_worth_packing")
 def test_of_both_files_the_plain_one_counts(tmp_path):
     # As a program that ends between writing one and removing the other leaves them.
     folder = tmp_path / "r"
@@ -146,7 +172,7 @@ def test_a_damaged_packed_file_is_one_sentence(tmp_path, damage):
     pack_frames(folder)
     path = folder / "frames.jsonl.gz"
     path.write_bytes(damage(path.read_bytes()))
-    for read in (read_frames, read_numbers, FrameTexts, lambda folder: written(folder, [])):
+    for read in (read_frames, read_numbers, FrameTexts, lambda folder: written(folder, [record(9)])):
         with pytest.raises(UserError, match=r"cannot be read|cannot be written"):
             read(folder)
 
