@@ -15,11 +15,13 @@ from lightemma.backends.base import Backend, CallError, Completion, Request, ref
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
 from lightemma.backends.local.batching import Answer, Batcher, BatchLimits
+from lightemma.backends.local.continuous import ContinuousRunner
 from lightemma.backends.local.generation import BatchRunner, BatchWork, Sampling
-from lightemma.backends.local.inputs import PreparedCall, RequestEncoder
+from lightemma.backends.local.inputs import PreparedCall
 from lightemma.backends.local.loading import LoadedModel, check_packages, load_model
 from lightemma.backends.local.memory import free_memory
 from lightemma.backends.local.options import LocalOptions
+from lightemma.backends.local.preparation import Preparation, threads
 from lightemma.backends.thinking import without_thinking
 from lightemma.backends.token_rules import OPEN_WEIGHTS
 from lightemma.errors import UserError
@@ -44,9 +46,18 @@ class _Engine:
         kept = options.cached_pictures if options.reuse_pictures else 0
         sampling = Sampling(config.max_output_tokens, config.seed)
         self.name = loaded.name
-        self.encoder = RequestEncoder(loaded.processor, loaded.model.config, kept)
+        self.preparation = Preparation(loaded.processor, loaded.model.config, kept, threads())
         self.runner = BatchRunner(loaded, sampling, limits, kept)
-        self.batcher = Batcher(self.runner, limits)
+        self.continuous: ContinuousRunner | None = None
+        if options.batching == "continuous":
+            self.continuous = ContinuousRunner(loaded, sampling, limits, self.runner, options.reuse_prompts)
+            if not self.continuous.active:
+                _LOG.info("%s is answered in static batches: %s", self.name, self.continuous.reason)
+                self.continuous = None
+        if self.continuous:
+            self.batcher = Batcher(self.continuous, limits, eager=True)
+        else:
+            self.batcher = Batcher(lambda tickets, more: self.runner(tickets), limits)
         self.device = str(loaded.model.device)
         self.tokenizer = getattr(loaded.processor, "tokenizer", loaded.processor)
 
@@ -55,7 +66,7 @@ class _Engine:
         work = self.runner.work
         if work:
             _LOG.info(
-                "%s answered %d calls in %d batches: %.1f s of %s, %d input and %d output tokens",
+                "%s answered %d calls in %d batches: %.1f s of %s, %d input and %d output tokens, %.0f %% of the places used",
                 self.name,
                 sum(batch.calls for batch in work),
                 len(work),
@@ -63,7 +74,11 @@ class _Engine:
                 self.device,
                 sum(batch.input_tokens for batch in work),
                 sum(batch.output_tokens for batch in work),
+                100 * used_places(work),
             )
+            if self.continuous and self.continuous.readings.asked:
+                readings = self.continuous.readings
+                _LOG.info("%d of %d input tokens were read for an earlier stage", readings.found, readings.asked)
 
 
 class TransformersBackend(Backend):
@@ -73,8 +88,8 @@ class TransformersBackend(Backend):
     and encoded once for all its stages. Neither changes a greedy answer, except for rounding in 16-bit formats.
     Several samples of one call are rows of a batch: the call is prepared once, and each row reads the prompt.
 
-    The model is loaded with the first call and freed by ``aclose``. Two threads do the work, one preparing calls and one
-    running the model; any number of event loops may ask.
+    The model is loaded with the first call and freed by ``aclose``. Some threads prepare calls and one runs the model; any
+    number of event loops may ask.
 
     ``Usage.input`` counts the tokens the model consumes, with pictures and without padding. For Llama-3.2-Vision, which
     reads pictures apart from the text, these are the tokens of the text and the patches of the pictures' tiles.
@@ -113,8 +128,9 @@ class TransformersBackend(Backend):
         self._engine: _Engine | None = None
         self._failure: UserError | None = None
         self._gpu_count = 0
-        # One thread: tokenizers are not safe to share, and the first call must load the model only once.
-        self._preparer = _one_thread()
+        # One thread: the first call must load the model only once.
+        self._loader = _one_thread()
+        self._preparers = _threads()
 
     @property
     def work(self) -> Sequence[BatchWork]:
@@ -136,13 +152,14 @@ class TransformersBackend(Backend):
         """
         refuse_regex(request)
         loop = asyncio.get_running_loop()
-        engine = await loop.run_in_executor(self._preparer, self._ready)
+        engine = await loop.run_in_executor(self._loader, self._ready)
         started = time.perf_counter()
         with engine.batcher.expecting():
-            call = await loop.run_in_executor(self._preparer, engine.encoder.encode, request)
+            call = await loop.run_in_executor(self._preparers, engine.preparation.encode, request)
             temperature = request.temperature_of(self.config)
             samples = range(request.sample, request.sample + min(request.samples, self.several_answers))
-            tickets = [engine.batcher.submit(call, temperature, sample) for sample in samples]
+            limit = self.output_limit(request)
+            tickets = [engine.batcher.submit(call, temperature, sample, limit) for sample in samples]
         try:
             answers = await asyncio.gather(*(asyncio.wrap_future(ticket.future) for ticket in tickets))
         except (asyncio.CancelledError, CallError):
@@ -160,11 +177,17 @@ class TransformersBackend(Backend):
         """
         return load_model(self.config, self.options)
 
+    def output_limit(self, request: Request) -> int:
+        """Tokens of the longest answer to a request, no more than ``max_output_tokens``. Subclasses may override it."""
+        return self.config.max_output_tokens
+
     async def aclose(self) -> None:
         """Stop the threads and free the model; calls in progress fail. A later call loads it again."""
-        preparer, self._preparer = self._preparer, _one_thread()
-        await asyncio.get_running_loop().run_in_executor(preparer, self._close)
-        preparer.shutdown()
+        loader, self._loader = self._loader, _one_thread()
+        preparers, self._preparers = self._preparers, _threads()
+        await asyncio.get_running_loop().run_in_executor(loader, self._close)
+        loader.shutdown()
+        preparers.shutdown(wait=False)
 
     def _ready(self) -> _Engine:
         if self._failure:
@@ -219,5 +242,14 @@ class TransformersBackend(Backend):
         )
 
 
+def used_places(work: Sequence[BatchWork]) -> float:
+    """Share of the decoding places that wrote a token which an answer has; the rest belongs to answers that had ended."""
+    return sum(batch.output_tokens for batch in work) / max(1, sum(batch.places for batch in work))
+
+
 def _one_thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, thread_name_prefix="lightemma-prepare")
+    return ThreadPoolExecutor(1, thread_name_prefix="lightemma-load")
+
+
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads(), thread_name_prefix="lightemma-prepare")

@@ -71,7 +71,7 @@ def folder(tmp_path_factory):
 
 
 def config(model, tokens=LENGTH, temperature=0.0, seed=None, **options):
-    options = {"device_map": "cpu", "dtype": "float32", **options}
+    options = {"device_map": "cpu", "dtype": "float32", "batching": "static", **options}
     return ModelConfig(
         name="tiny",
         provider="transformers",
@@ -117,7 +117,7 @@ class Asked:
                     self.answers = [await backend.generate(each) for each in requests]
                 self.work = list(backend.work)
                 engine = backend._engine
-                self.pixels, self.vision = engine.encoder.pixels, engine.runner.vision
+                self.pixels, self.vision = engine.preparation.pixels, engine.runner.vision
             finally:
                 await backend.aclose()
 
@@ -302,8 +302,8 @@ def test_signs_of_thinking_that_are_special_tokens_stay_until_they_are_parted():
     settings = transformers.GenerationConfig(pad_token_id=0, eos_token_id=5)
     loaded = SimpleNamespace(model=SimpleNamespace(generation_config=settings), processor=tokenizer)
     runner = BatchRunner(loaded, Sampling(8, None), BatchLimits(1, 100, 8, 0.0), 0)
-    assert runner._answer([1, 2, 3, 4, 5, 0], 1.0).text == "[THINK]hm[/THINK]yes"
-    assert runner._answer([2, 4, 5, 0], 1.0).text == "hmyes"
+    assert runner.answer([1, 2, 3, 4, 5, 0], 1.0).text == "[THINK]hm[/THINK]yes"
+    assert runner.answer([2, 4, 5, 0], 1.0).text == "hmyes"
 
 
 # --- sampling -----------------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ class Ticket:
         call: the call.
         temperature: of its answer; None or 0 takes the likeliest token.
         sample: which of several answers to the call.
+        limit: tokens of its longest answer; None for that of all calls.
         future: its answer, later.
         arrived: when it arrived, by ``time.monotonic``.
     """
@@ -49,6 +50,7 @@ class Ticket:
     call: PreparedCall
     temperature: float | None = None
     sample: int = 0
+    limit: int | None = None
     future: Future[Answer] = field(default_factory=Future)
     arrived: float = field(default_factory=time.monotonic)
     _abandoned: bool = False
@@ -134,16 +136,25 @@ class Batcher:
     ``limits.wait_s`` for others, counted from its oldest call or the end of the batch before, whichever is later.
 
     Args:
-        run: answers a batch; sets every ticket's future and raises nothing.
+        run: answers a batch, and the calls that it takes in meanwhile with ``more``, which is given those that it is
+            answering; sets every ticket's future and raises nothing.
         limits: of a batch; read again for each.
+        eager: whether a batch begins with the first call that waits, since others can join it later.
     """
 
-    def __init__(self, run: Callable[[Sequence[Ticket]], None], limits: BatchLimits) -> None:
+    def __init__(
+        self,
+        run: Callable[[Sequence[Ticket], Callable[[Sequence[PreparedCall]], list[Ticket]]], None],
+        limits: BatchLimits,
+        *,
+        eager: bool = False,
+    ) -> None:
         self._run = run
         self._limits = limits
+        self._eager = eager
         self._changed = threading.Condition()
         self._waiting: list[Ticket] = []
-        self._running: Sequence[Ticket] = ()
+        self._running: list[Ticket] = []
         self._expected = 0
         self._idle_since = 0.0
         self._closed = False
@@ -163,9 +174,11 @@ class Batcher:
                 self._expected -= 1
                 self._changed.notify()
 
-    def submit(self, call: PreparedCall, temperature: float | None = None, sample: int = 0) -> Ticket:
+    def submit(
+        self, call: PreparedCall, temperature: float | None = None, sample: int = 0, limit: int | None = None
+    ) -> Ticket:
         """Puts a call into the queue; the arguments are those of its ``Ticket``."""
-        ticket = Ticket(call, temperature, sample)
+        ticket = Ticket(call, temperature, sample, limit)
         with self._changed:
             if self._closed:
                 ticket.fail("server_error", "the model was closed")
@@ -182,16 +195,33 @@ class Batcher:
             self._changed.notify()
         self._thread.join()
 
+    def more(self, running: Sequence[PreparedCall]) -> list[Ticket]:
+        """Takes waiting calls, oldest first, that fit beside those that are being answered; waits for none."""
+        taken: list[Ticket] = []
+        with self._changed:
+            self._waiting = [ticket for ticket in self._waiting if not ticket.abandoned]
+            calls = list(running)
+            for ticket in list(self._waiting):
+                if self._closed or not self._limits.allow([*calls, ticket.call]):
+                    break
+                self._waiting.remove(ticket)
+                if ticket.future.set_running_or_notify_cancel():
+                    taken.append(ticket)
+                    calls.append(ticket.call)
+            # Those that have an answer are let go: their pictures are large.
+            self._running = [ticket for ticket in self._running if not ticket.future.done()] + taken
+        return taken
+
     def _work(self) -> None:
         while batch := self._next():
             try:
-                self._run(batch)
+                self._run(batch, self.more)
             except BaseException as error:
                 _LOG.exception("a batch of %d calls failed", len(batch))
                 for ticket in batch:
                     ticket.fail("server_error", f"{type(error).__name__}: {error}")
             with self._changed:
-                self._running = ()
+                batch, self._running = self._running, []
                 self._idle_since = time.monotonic()
             for ticket in batch:
                 ticket.fail("server_error", "the model gave no answer")
@@ -209,7 +239,7 @@ class Batcher:
                 batch, full = choose(self._waiting, self._limits)
                 due = max(self._waiting[0].arrived, self._idle_since) + self._limits.wait_s
                 left = due - time.monotonic()
-                if full or (not self._expected and left <= 0):
+                if full or self._eager or (not self._expected and left <= 0):
                     self._waiting = [ticket for ticket in self._waiting if ticket not in batch]
                     # From here on a caller cancels with abandon(): the future can no longer be cancelled.
                     self._running = [ticket for ticket in batch if ticket.future.set_running_or_notify_cancel()]

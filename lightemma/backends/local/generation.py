@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from lightemma.backends.local.inputs import PreparedCall, collate, shortened
 from lightemma.backends.local.loading import LoadedModel, transformers_package
 from lightemma.backends.local.memory import free_memory, is_out_of_memory
 from lightemma.backends.local.pictures import VisionReuse
-from lightemma.backends.local.sampling import Abandonment, GumbelNoise, RepetitionPenalty, row_seed
+from lightemma.backends.local.sampling import Endings, GumbelNoise, RepetitionPenalty, row_seed
 from lightemma.thinking import is_sign
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class BatchWork:
         input_tokens: of all calls, padding left out.
         output_tokens: of all calls, padding left out.
         seconds: of the device, from putting the batch together to the last token.
+        places: tokens that could have been written: rows times steps, those of rows that had ended included.
+        steps: of the model after the first token, whatever the number of rows.
     """
 
     calls: int
@@ -53,6 +55,8 @@ class BatchWork:
     input_tokens: int
     output_tokens: int
     seconds: float
+    places: int = 0
+    steps: int = 0
 
 
 class BatchRunner:
@@ -67,6 +71,9 @@ class BatchRunner:
     Attributes:
         work: of every batch, in order.
         vision: the reuse of encoded pictures, or None.
+        penalty: the model's repetition penalty; 1 for none.
+        ends: tokens that end an answer.
+        padding: the token that fills shorter inputs up.
     """
 
     def __init__(self, loaded: LoadedModel, sampling: Sampling, limits: BatchLimits, cached_pictures: int) -> None:
@@ -80,14 +87,14 @@ class BatchRunner:
         self._hidden = frozenset(special) - self._signs
         self._sampling = sampling
         self._limits = limits
-        self._penalty, self._ends = _settle(loaded.model.generation_config)
+        self.penalty, self.ends = _settle(loaded.model.generation_config)
         padding = loaded.model.generation_config.pad_token_id
         if padding is None:
             padding = self._tokenizer.pad_token_id
         if padding is None:
-            padding = min(self._ends, default=0)
-        self._padding = int(padding)
-        self._model.generation_config.pad_token_id = self._padding
+            padding = min(self.ends, default=0)
+        self.padding = int(padding)
+        self._model.generation_config.pad_token_id = self.padding
 
     def __call__(self, tickets: Sequence[Ticket]) -> None:
         """Answers the tickets; those whose call fails get a ``server_error``."""
@@ -118,26 +125,23 @@ class BatchRunner:
         self(tickets[half:])
 
     def _answers(self, tickets: Sequence[Ticket]) -> list[Answer]:
-        import torch
-
         calls = [ticket.call for ticket in tickets]
         started = time.perf_counter()
-        inputs = {name: self._placed(value) for name, value in collate(calls, self._padding).items()}
-        width = inputs["input_ids"].shape[1]
-        if hasattr(getattr(self._model, "model", None), "rope_deltas"):
-            # Qwen keeps the last batch's picture positions, which a batch without pictures would wrongly use.
-            self._model.model.rope_deltas = None
-        with torch.inference_mode():
-            if self.vision:
-                with self.vision.of(calls):
-                    output = self._generate(inputs, tickets)
-            else:
-                output = self._generate(inputs, tickets)
-            rows = output[:, width:].tolist()
+        output = self._with_pictures(calls, lambda inputs: self._generate(inputs, tickets))
+        width = max(call.length for call in calls)
+        rows = output[:, width:].tolist()
         seconds = time.perf_counter() - started
-        answers = [self._answer(row, seconds / len(rows)) for row in rows]
+        answers = [
+            self.answer(row, seconds / len(rows), self.limit(ticket)) for row, ticket in zip(rows, tickets, strict=True)
+        ]
         done = BatchWork(
-            len(calls), width, sum(call.tokens for call in calls), sum(answer.tokens for answer in answers), seconds
+            len(calls),
+            width,
+            sum(call.tokens for call in calls),
+            sum(answer.tokens for answer in answers),
+            seconds,
+            output[:, width:].numel(),
+            output.shape[1] - width - 1,
         )
         self.work.append(done)
         _LOG.debug("%s", done)
@@ -145,34 +149,68 @@ class BatchRunner:
 
     def _generate(self, inputs: dict[str, Any], tickets: Sequence[Ticket]) -> torch.Tensor:
         transformers = transformers_package()
+        limits = [self.limit(ticket) for ticket in tickets]
         steps: list[Any] = []
-        if self._penalty != 1.0:
-            steps.append(RepetitionPenalty(self._penalty, inputs["attention_mask"]))
+        if self.penalty != 1.0:
+            steps.append(RepetitionPenalty(self.penalty, inputs["attention_mask"]))
         temperatures = [ticket.temperature or 0.0 for ticket in tickets]
         if any(temperatures):
-            seeds = [self._seed(ticket) for ticket in tickets]
+            seeds = [self.seed(ticket) for ticket in tickets]
             steps.append(GumbelNoise(temperatures, seeds, inputs["input_ids"].device))
         output: torch.Tensor = self._model.generate(
             **inputs,
-            max_new_tokens=self._sampling.max_output_tokens,
+            max_new_tokens=max(limits),
             logits_processor=transformers.LogitsProcessorList(steps),
-            stopping_criteria=transformers.StoppingCriteriaList([Abandonment(tickets)]),
+            stopping_criteria=transformers.StoppingCriteriaList(
+                [Endings(tickets, limits, inputs["input_ids"].shape[1])]
+            ),
         )
         return output
 
-    def _seed(self, ticket: Ticket) -> int:
+    def limit(self, ticket: Ticket) -> int:
+        """Tokens of the longest answer to a call."""
+        return self._sampling.max_output_tokens if ticket.limit is None else ticket.limit
+
+    def scores(self, call: PreparedCall, tokens: int) -> list[torch.Tensor]:
+        """Scores of an answer's first tokens, (1, vocabulary) each, as ``generate`` sees them before any step of ours."""
+        output = self._with_pictures(
+            [call],
+            lambda inputs: self._model.generate(
+                **inputs, max_new_tokens=tokens, output_logits=True, return_dict_in_generate=True
+            ),
+        )
+        return list(output.logits)
+
+    def _with_pictures(self, calls: Sequence[PreparedCall], ask: Callable[[dict[str, Any]], Any]) -> Any:
+        """Asks the model about a batch of calls, their pictures encoded once."""
+        import torch
+
+        inputs = {name: self.placed(value) for name, value in collate(calls, self.padding).items()}
+        if hasattr(getattr(self._model, "model", None), "rope_deltas"):
+            # Qwen keeps the last batch's picture positions, which a batch without pictures would wrongly use.
+            self._model.model.rope_deltas = None
+        with torch.inference_mode():
+            if not self.vision:
+                return ask(inputs)
+            with self.vision.of(calls):
+                return ask(inputs)
+
+    def seed(self, ticket: Ticket) -> int:
+        """Of a call's random stream."""
         if self._sampling.seed is None:
             return secrets.randbits(48)
         call = ticket.call
         return row_seed(self._sampling.seed, call.inputs["input_ids"][0].tolist(), call.pictures, ticket.sample)
 
-    def _placed(self, tensor: torch.Tensor) -> torch.Tensor:
+    def placed(self, tensor: torch.Tensor) -> torch.Tensor:
         """On the model's device; pixels in the model's number format."""
         dtype = self._model.dtype if tensor.is_floating_point() else None
         return tensor.to(device=self._model.device, dtype=dtype)
 
-    def _answer(self, row: list[int], seconds: float) -> Answer:
-        end = next((place for place, token in enumerate(row) if token in self._ends), None)
+    def answer(self, row: list[int], seconds: float, limit: int | None = None) -> Answer:
+        """An answer by its tokens; what follows its end, or its limit, is left out."""
+        row = row[:limit]
+        end = next((place for place, token in enumerate(row) if token in self.ends), None)
         tokens = row if end is None else row[: end + 1]
         plain = not self._signs.intersection(tokens)
         # Signs of thinking must stay until that is parted from the answer; in some families they are special tokens.

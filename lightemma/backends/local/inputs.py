@@ -64,14 +64,20 @@ class RequestEncoder:
         processor: of the model.
         model_config: of the model, for settings that the processor does not have.
         cached_pictures: how many sets of processed pictures are kept; 0 for none.
+        shared: the cache of another encoder, in place of one of its own.
     """
 
-    def __init__(self, processor: Any, model_config: Any, cached_pictures: int) -> None:
+    def __init__(
+        self, processor: Any, model_config: Any, cached_pictures: int, shared: PixelReuse | None = None
+    ) -> None:
         self._processor = processor
         self._tokenizer = getattr(processor, "tokenizer", processor)
         self._config = model_config
         image_processor = getattr(processor, "image_processor", None)
-        self.pixels = PixelReuse(image_processor, cached_pictures) if cached_pictures and image_processor else None
+        self.pixels: PixelReuse | None = None
+        if cached_pictures and image_processor:
+            self.pixels = shared or PixelReuse(cached_pictures)
+            self.pixels.attach(image_processor)
 
     def encode(self, request: Request) -> PreparedCall:
         """One request as tensors.

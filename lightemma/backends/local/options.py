@@ -22,6 +22,18 @@ class LocalOptions(Backend.Options):
     attention: Literal["sdpa", "eager", "flash_attention_2"] | None = Field(
         default=None, description="attention code; left out: the fastest that the model allows without extra packages"
     )
+    batching: Literal["continuous", "static"] = Field(
+        default="continuous",
+        exclude=True,
+        description="continuous: an answer that ends gives its place to the next call at once, where the model allows it; "
+        "static: a batch ends with its longest answer",
+    )
+    reuse_prompts: bool = Field(
+        default=True,
+        exclude=True,
+        description="continuous batches only: a frame's stages read what their prompts have in common once; the readings kept "
+        "take as much memory as max_batch_tokens at most",
+    )
     max_batch: int = Field(default=8, ge=1, description="most calls answered together")
     max_batch_tokens: int = Field(
         default=32_768,

@@ -6,6 +6,7 @@ import copy
 import functools
 import inspect
 import logging
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -68,47 +69,68 @@ class LeastRecentlyUsed(Generic[K, V]):
         self._entries.clear()
 
 
-class PixelReuse:
-    """Caches the results of an image processor: decoding, resizing and normalising happen once.
+class _Once:
+    """A value that one thread makes while others wait for it."""
 
-    It replaces the processor's ``preprocess``, which is called for every picture.
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made = False
+        self._value: Any = None
+
+    def get(self, make: Callable[[], Any]) -> Any:
+        """The value; made if no one has yet."""
+        with self._lock:
+            if not self._made:
+                self._value, self._made = make(), True
+            return self._value
+
+
+class PixelReuse:
+    """Caches the results of image processors: decoding, resizing and normalising happen once, whichever thread asks.
+
+    It replaces the processors' ``preprocess``, which is called for every picture.
 
     Args:
-        image_processor: of the model's processor.
         size: how many sets of pictures are kept.
 
     Attributes:
         made: how often pictures were processed.
     """
 
-    def __init__(self, image_processor: Any, size: int) -> None:
+    def __init__(self, size: int) -> None:
         self.made = 0
-        self._pictures: tuple[str, ...] = ()
-        self._kept: LeastRecentlyUsed[Hashable, Any] = LeastRecentlyUsed(size)
-        self._original = getattr(image_processor, "preprocess", None)
-        if self._original is not None:
-            image_processor.preprocess = self._preprocess
+        self._now = threading.local()
+        self._lock = threading.Lock()
+        self._kept: LeastRecentlyUsed[Hashable, _Once] = LeastRecentlyUsed(size)
+
+    def attach(self, image_processor: Any) -> None:
+        """Puts itself before an image processor of the model; all that are attached give the same results."""
+        original = getattr(image_processor, "preprocess", None)
+        if original is not None:
+            image_processor.preprocess = functools.partial(self._preprocess, original)
 
     @contextmanager
     def of(self, pictures: tuple[str, ...]) -> Iterator[None]:
-        """Sets which pictures are processed inside the block, by their digests."""
-        self._pictures = pictures
+        """Sets which pictures this thread processes inside the block, by their digests."""
+        self._now.pictures = pictures
         try:
             yield
         finally:
-            self._pictures = ()
+            self._now.pictures = ()
 
-    def _preprocess(self, images: Any, *args: Any, **kwargs: Any) -> Any:
+    def _preprocess(self, original: Callable[..., Any], images: Any, *args: Any, **kwargs: Any) -> Any:
         def make() -> Any:
             self.made += 1
-            assert self._original is not None
-            return self._original(images, *args, **kwargs)
+            return original(images, *args, **kwargs)
 
-        if not self._pictures:
+        pictures = getattr(self._now, "pictures", ())
+        if not pictures:
             return make()
-        key = (self._pictures, repr(args), repr(sorted(kwargs.items())))
+        key = (pictures, repr(args), repr(sorted(kwargs.items())))
+        with self._lock:
+            once = self._kept.get(key, _Once)
         # A copy, since processors remove entries from what they are given.
-        return copy.copy(self._kept.get(key, make))
+        return copy.copy(once.get(make))
 
 
 class VisionReuse:

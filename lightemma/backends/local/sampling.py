@@ -78,21 +78,27 @@ class GumbelNoise:
         return torch.where(self._drawn, scores / self._scales - noise.log(), scores)
 
 
-class Abandonment:
-    """Ends rows whose caller no longer waits; the batch ends with its last row.
+class Endings:
+    """Ends rows whose caller no longer waits or whose answer is as long as it may be; the batch ends with its last row.
 
     Args:
         rows: the calls of the batch.
+        limits: tokens of each row's longest answer.
+        width: tokens of the prompts, padding included.
     """
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Row], limits: Sequence[int], width: int) -> None:
         self._rows = rows
+        self._limits = limits
+        self._width = width
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
         """Which rows end here, (rows,) booleans."""
         import torch
 
-        return torch.tensor([row.abandoned for row in self._rows], device=input_ids.device)
+        written = input_ids.shape[1] - self._width
+        ended = [row.abandoned or written >= limit for row, limit in zip(self._rows, self._limits, strict=True)]
+        return torch.tensor(ended, device=input_ids.device)
 
 
 def row_seed(seed: int, token_ids: Sequence[int], pictures: Sequence[str], sample: int = 0) -> int:

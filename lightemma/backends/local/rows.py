@@ -1,0 +1,211 @@
+"""The rows of a continuous batch: what each reads and has written, and their joint cache of keys and values."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lightemma.backends.local.batching import Ticket
+
+if TYPE_CHECKING:
+    import torch
+
+#: Keys and values of one layer, each (rows, heads, tokens, size of a head).
+Pair = tuple["torch.Tensor", "torch.Tensor"]
+
+
+@dataclass(eq=False)
+class Row:
+    """One call that is being answered.
+
+    Attributes:
+        ticket: the call.
+        prompt: its tokens.
+        position: of the next token, (…, 1, 1), as the model counts them.
+        noise: the row's random stream and temperature; None takes the likeliest token.
+        seen: which tokens of the vocabulary occurred, (vocabulary,), where the model has a repetition penalty.
+        written: tokens of the answer so far.
+        seconds: the row's share of the device's time so far.
+    """
+
+    ticket: Ticket
+    prompt: list[int]
+    position: torch.Tensor
+    noise: tuple[torch.Generator, float] | None = None
+    seen: torch.Tensor | None = None
+    written: list[int] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass
+class Cache:
+    """What the rows' tokens left in every layer. Rows end at the same column; a column may be unused in some rows.
+
+    Attributes:
+        layers: keys and values.
+        mask: (rows, columns), 1 where a row has a token.
+    """
+
+    layers: list[Pair]
+    mask: torch.Tensor
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.mask.shape[1])
+
+    def kept(self, places: Sequence[int]) -> Cache:
+        """Only these rows, without columns that none of them uses at the beginning."""
+        import torch
+
+        chosen = torch.tensor(list(places), device=self.mask.device)
+        mask = self.mask.index_select(0, chosen)
+        first = int(mask.any(0).int().argmax())
+        layers = [
+            (keys.index_select(0, chosen)[:, :, first:], values.index_select(0, chosen)[:, :, first:])
+            for keys, values in self.layers
+        ]
+        return Cache(layers, mask[:, first:])
+
+    def joined(self, other: Cache) -> Cache:
+        """These rows and then the other's, the shorter ones filled up at the beginning."""
+        import torch
+
+        width = max(self.width, other.width)
+        layers = [
+            (
+                torch.cat([_wider(keys, width), _wider(more, width)]),
+                torch.cat([_wider(values, width), _wider(most, width)]),
+            )
+            for (keys, values), (more, most) in zip(self.layers, other.layers, strict=True)
+        ]
+        mask = torch.cat([_wider(self.mask[:, None, :, None], width), _wider(other.mask[:, None, :, None], width)])
+        return Cache(layers, mask[:, 0, :, 0])
+
+    def of_row(self, place: int) -> list[Pair]:
+        """A copy of one row's keys and values, (1, heads, its tokens, size), without unused columns."""
+        used = self.mask[place].bool()
+        return [
+            (keys[place : place + 1, :, used].clone(), values[place : place + 1, :, used].clone())
+            for keys, values in self.layers
+        ]
+
+
+def side_by_side(beginnings: Sequence[list[Pair]]) -> Cache:
+    """Rows of different lengths, (1, heads, tokens, size) each, as one cache."""
+    import torch
+
+    lengths = [layers[0][0].shape[2] for layers in beginnings]
+    width = max(lengths)
+    layers = [
+        (
+            torch.cat([_wider(row[layer][0], width) for row in beginnings]),
+            torch.cat([_wider(row[layer][1], width) for row in beginnings]),
+        )
+        for layer in range(len(beginnings[0]))
+    ]
+    device = layers[0][0].device
+    columns = torch.arange(width, device=device)
+    missing = torch.tensor([width - length for length in lengths], device=device)
+    return Cache(layers, (columns[None] >= missing[:, None]).long())
+
+
+def _wider(tensor: torch.Tensor, width: int) -> torch.Tensor:
+    """Zeros before the third dimension, up to ``width``."""
+    import torch
+
+    missing = width - tensor.shape[2]
+    if not missing:
+        return tensor
+    return torch.cat([tensor.new_zeros((*tensor.shape[:2], missing, tensor.shape[3])), tensor], dim=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the model read and wrote in one call about pictures: tokens, and their keys and values."""
+
+    tokens: list[int]
+    layers: list[Pair]
+
+    def common(self, tokens: Sequence[int]) -> int:
+        """With how many of these tokens it begins, at most all but the last: something must be left to be read."""
+        most = min(len(self.tokens), len(tokens) - 1)
+        return next((place for place in range(most) if self.tokens[place] != tokens[place]), most)
+
+    def beginning(self, length: int) -> list[Pair]:
+        """Keys and values of the first tokens."""
+        return [(keys[:, :, :length], values[:, :, :length]) for keys, values in self.layers]
+
+
+class Readings:
+    """The newest reading of each frame, so that its next stage reads only what differs.
+
+    Args:
+        tokens: most tokens that are kept, of all frames together.
+
+    Attributes:
+        asked: input tokens of calls about pictures.
+        found: those of them that were read before.
+    """
+
+    def __init__(self, tokens: int) -> None:
+        self.asked = 0
+        self.found = 0
+        self._most = tokens
+        self._held = 0
+        self._kept: OrderedDict[tuple[str, ...], Reading] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def find(self, pictures: tuple[str, ...], tokens: Sequence[int], picture_end: int) -> list[Pair]:
+        """Keys and values of the beginning of a prompt, or none: a part of the pictures is of no use.
+
+        Args:
+            pictures: the call's.
+            tokens: of its prompt.
+            picture_end: how many tokens there are up to the end of the last picture.
+        """
+        self.asked += len(tokens)
+        reading = self._kept.get(pictures)
+        length = reading.common(tokens) if reading else 0
+        if reading is None or length < picture_end:
+            return []
+        self._kept.move_to_end(pictures)
+        self.found += length
+        return reading.beginning(length)
+
+    def keep(self, pictures: tuple[str, ...], tokens: list[int], layers: list[Pair]) -> None:
+        """Keeps a reading in place of the frame's last one."""
+        self._drop(self._kept.pop(pictures, None))
+        self._kept[pictures] = Reading(tokens, layers)
+        self._held += len(tokens)
+        while self._held > self._most:
+            self._drop(self._kept.popitem(last=False)[1])
+
+    def clear(self) -> None:
+        """Frees their memory."""
+        self._kept.clear()
+        self._held = 0
+
+    def _drop(self, reading: Reading | None) -> None:
+        if reading is not None:
+            self._held -= len(reading.tokens)
+
+
+def as_model_cache(cache: Cache | None, config: Any) -> Any:
+    """The cache as transformers has it, empty if there is none yet; the tensors are shared, not copied."""
+    from lightemma.backends.local.loading import transformers_package
+
+    made = transformers_package().DynamicCache(config=config)
+    for layer, (keys, values) in zip(made.layers, cache.layers if cache else (), strict=False):
+        layer.update(keys[:, :, :0], values[:, :, :0])
+        layer.keys, layer.values = keys, values
+    return made
+
+
+def from_model_cache(cache: Any, mask: torch.Tensor) -> Cache:
+    """The rows' keys and values as the model left them."""
+    return Cache([(layer.keys, layer.values) for layer in cache.layers], mask)
