@@ -13,8 +13,10 @@ pytest.importorskip("transformers")
 
 from lightemma.backends.local.batching import BatchLimits  # noqa: E402
 from lightemma.backends.local.continuous import ContinuousRunner  # noqa: E402
+from lightemma.backends.local.faster import vllm_offer  # noqa: E402
 from lightemma.backends.local.generation import BatchRunner, Sampling  # noqa: E402
-from lightemma.backends.local.loading import LoadedModel  # noqa: E402
+from lightemma.backends.local.loading import LoadedModel, load_model  # noqa: E402
+from lightemma.backends.local.options import LocalOptions  # noqa: E402
 from lightemma.backends.local.rows import Cache, Readings, side_by_side  # noqa: E402
 from lightemma.backends.transformers import TransformersBackend, used_places  # noqa: E402
 from tests.backends import tiny_models  # noqa: E402
@@ -322,3 +324,26 @@ def test_threads_share_one_picture(folder):
         assert set(call.inputs) == set(alone.inputs)
         assert all(torch.equal(value, alone.inputs[name]) for name, value in call.inputs.items())
     asyncio.run(backend.aclose())
+
+
+# --- the faster way ------------------------------------------------------------------------------------------------
+
+
+def test_vllm_is_offered_where_it_serves_the_model_and_a_gpu_is_there(tmp_path):
+    def nowhere(name):
+        return None
+
+    offer = vllm_offer("mine", "qwen2_5_vl", gpu=True, environment=tmp_path / "none", importable=nowhere)
+    assert "'mine'" in offer
+    assert "`provider: vllm`" in offer
+    assert "make_vllm_env.py --gpu" in offer
+    assert "make_vllm_env" not in vllm_offer("mine", "qwen2_5_vl", gpu=True, environment=tmp_path, importable=nowhere)
+    assert vllm_offer("mine", "qwen2_5_vl", gpu=False) == ""
+    assert vllm_offer("mine", "mllama", gpu=True) == ""
+    assert vllm_offer("mine", "deepseek_vl", gpu=True) == ""
+
+
+def test_loading_says_so_once(folder, monkeypatch, caplog):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    load_model(config(folder("llava")), LocalOptions(device_map="cpu"))
+    assert caplog.text.count("provider: vllm") == 1

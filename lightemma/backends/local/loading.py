@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lightemma.backends.config import ModelConfig
+from lightemma.backends.local.faster import vllm_offer
 from lightemma.backends.local.inputs import shortened
 from lightemma.backends.local.memory import is_out_of_memory
 from lightemma.backends.local.options import LocalOptions
@@ -97,6 +98,8 @@ def _load(config: ModelConfig, options: LocalOptions) -> LoadedModel:
     )
     if not device_map and torch.cuda.is_available():
         _LOG.warning("Model '%s' runs on the CPU; install accelerate or set device_map for the GPU.", config.name)
+    if offer := vllm_offer(config.name, settings.model_type, gpu=torch.cuda.is_available()):
+        _LOG.warning("%s", offer)
     model.eval()
     commit = getattr(model.config, "_commit_hash", None)
     name = f"{config.model}@{commit}" if commit else config.model
