@@ -134,13 +134,11 @@ class ContinuousRunner:
             model_cache,
             input_ids=torch.tensor([[row.written[-1]] for row in rows], device=device),
             attention_mask=mask,
-            position_ids=torch.cat([row.position for row in rows], dim=-2),
+            position_ids=_next_positions(rows, device),
         )
         sitting.cache = from_model_cache(model_cache, mask)
         sitting.places += len(rows)
         sitting.steps += 1
-        for row in rows:
-            row.position = row.position + 1
         self._write(rows, logits)
         for row in rows:
             row.seconds += (time.perf_counter() - started) / len(rows)
@@ -289,7 +287,7 @@ class ContinuousRunner:
         if self._batches.penalty != 1.0:
             seen = torch.zeros(logits.shape[-1], dtype=torch.bool, device=device)
             seen[torch.tensor(prompt, device=device)] = True
-        return Row(ticket, prompt, positions[..., -1:].to(device) + 1, noise, seen)
+        return Row(ticket, prompt, [last + 1 for last in positions[..., -1].flatten().tolist()], noise, seen)
 
     def _forward(self, cache: Any, **inputs: Any) -> torch.Tensor:
         """Scores of the token after the last, (rows, vocabulary)."""
@@ -391,6 +389,17 @@ def _collated_positions(
         last = own[..., -length:].to(device)
         rows.append(torch.cat([last.new_zeros((*last.shape[:-1], width - length)), last], dim=-1))
     return torch.cat(rows, dim=-2)
+
+
+def _next_positions(rows: Sequence[Row], device: Any) -> torch.Tensor:
+    """Positions of each row's newest token: (rows, 1), or (dimensions, rows, 1) where the model counts in several."""
+    import torch
+
+    numbers = [
+        [[row.start[dimension] + len(row.written) - 1] for row in rows] for dimension in range(len(rows[0].start))
+    ]
+    found = torch.tensor(numbers, device=device)
+    return found if len(numbers) > 1 else found[0]
 
 
 def _different(ours: torch.Tensor, theirs: torch.Tensor) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 Pair = tuple["torch.Tensor", "torch.Tensor"]
 
 
+#: Columns for which a cache takes room at once.
+_ROOM = 64
+
+
 @dataclass(eq=False)
 class Row:
     """One call that is being answered.
@@ -23,7 +28,7 @@ class Row:
     Attributes:
         ticket: the call.
         prompt: its tokens.
-        position: of the next token, (…, 1, 1), as the model counts them.
+        start: position of the answer's first token, a number for each dimension in which the model counts.
         noise: the row's random stream and temperature; None takes the likeliest token.
         seen: which tokens of the vocabulary occurred, (vocabulary,), where the model has a repetition penalty.
         written: tokens of the answer so far.
@@ -32,7 +37,7 @@ class Row:
 
     ticket: Ticket
     prompt: list[int]
-    position: torch.Tensor
+    start: list[int]
     noise: tuple[torch.Generator, float] | None = None
     seen: torch.Tensor | None = None
     written: list[int] = field(default_factory=list)
@@ -46,10 +51,12 @@ class Cache:
     Attributes:
         layers: keys and values.
         mask: (rows, columns), 1 where a row has a token.
+        grown: the same as the model has it, which has room for more tokens, or None.
     """
 
     layers: list[Pair]
     mask: torch.Tensor
+    grown: Any = None
 
     @property
     def width(self) -> int:
@@ -86,9 +93,9 @@ class Cache:
 
     def of_row(self, place: int) -> list[Pair]:
         """A copy of one row's keys and values, (1, heads, its tokens, size), without unused columns."""
-        used = self.mask[place].bool()
+        used = self.mask[place].nonzero().flatten()
         return [
-            (keys[place : place + 1, :, used].clone(), values[place : place + 1, :, used].clone())
+            (keys[place : place + 1].index_select(2, used), values[place : place + 1].index_select(2, used))
             for keys, values in self.layers
         ]
 
@@ -199,13 +206,54 @@ def as_model_cache(cache: Cache | None, config: Any) -> Any:
     """The cache as transformers has it, empty if there is none yet; the tensors are shared, not copied."""
     from lightemma.backends.local.loading import transformers_package
 
+    if cache is not None and cache.grown is not None:
+        return cache.grown
     made = transformers_package().DynamicCache(config=config)
+    roomy = _roomy_layer()
+    made.layers = [roomy() for _ in made.layers]
     for layer, (keys, values) in zip(made.layers, cache.layers if cache else (), strict=False):
-        layer.update(keys[:, :, :0], values[:, :, :0])
-        layer.keys, layer.values = keys, values
+        layer.begin(keys, values)
     return made
 
 
 def from_model_cache(cache: Any, mask: torch.Tensor) -> Cache:
     """The rows' keys and values as the model left them."""
-    return Cache([(layer.keys, layer.values) for layer in cache.layers], mask)
+    return Cache([(layer.keys, layer.values) for layer in cache.layers], mask, cache)
+
+
+@functools.cache
+def _roomy_layer() -> Any:
+    """The class of a layer's cache that takes room for several tokens at once: transformers' own copies all for each."""
+    from lightemma.backends.local.loading import transformers_package
+
+    class RoomyLayer(transformers_package().cache_utils.DynamicLayer):  # type: ignore[misc]
+        """Keys and values that lie at the beginning of a larger tensor."""
+
+        def begin(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+            """Takes what is there, without room."""
+            self.dtype, self.device, self.is_initialized = keys.dtype, keys.device, True
+            self.keys, self.values, self.whole = keys, values, (keys, values)
+
+        def update(
+            self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+        ) -> tuple[torch.Tensor, torch.Tensor]:
+            """Adds tokens, and gives all: (rows, heads, tokens, size) each."""
+            if not self.is_initialized:
+                self.begin(key_states, value_states)
+                return self.keys, self.values
+            begun, end = self.keys.shape[2], self.keys.shape[2] + key_states.shape[2]
+            if self.whole[0].shape[2] < end:
+                self.whole = _with_room(self.keys, end + _ROOM), _with_room(self.values, end + _ROOM)
+            self.whole[0][:, :, begun:end] = key_states
+            self.whole[1][:, :, begun:end] = value_states
+            self.keys, self.values = self.whole[0][:, :, :end], self.whole[1][:, :, :end]
+            return self.keys, self.values
+
+    return RoomyLayer
+
+
+def _with_room(tensor: torch.Tensor, width: int) -> torch.Tensor:
+    """The tensor at the beginning of one with more columns, which hold anything."""
+    wider = tensor.new_empty((*tensor.shape[:2], width, tensor.shape[3]))
+    wider[:, :, : tensor.shape[2]] = tensor
+    return wider
