@@ -185,7 +185,7 @@ class Timeline:
         }
 
 
-#: The passes so far, the last of which is being measured; the classes below are made by lightemma, by their names in the model's YAML.
+#: The passes so far, the last of which is being measured; lightemma makes the classes below by their names in the YAML.
 PASSES = [Timeline()]
 #: The weights in this process, made once.
 WEIGHTS: list[LoadedModel] = []
@@ -291,6 +291,7 @@ def main() -> None:
     parser.add_argument("--parts", default="vllm,local")
     parser.add_argument("--local-frames", type=int, default=48)
     parser.add_argument("--local-batch", type=int, default=32)
+    parser.add_argument("--no-single", action="store_true", help="leave one call at a time out")
     parser.add_argument("--data-only", action="store_true", help="write the frames and the model's folder only")
     parser.add_argument("--vllm-extra", default="", help="further arguments of the server, separated by blanks")
     options = parser.parse_args()
@@ -299,8 +300,11 @@ def main() -> None:
     bench = Bench(options.shape, options.work, options.out, options.deadline, options.frames, options.concurrency)
     options.work.mkdir(parents=True, exist_ok=True)
     begun = time.perf_counter()
-    sizes = write_frames(bench, sorted(options.pictures.glob("*.jpg")))
-    write_model(bench)
+    done = options.work / f"written-{bench.shape}-{bench.frames}"
+    if not done.exists():
+        done.write_text(str(write_frames(bench, sorted(options.pictures.glob("*.jpg")))), encoding="utf-8")
+        write_model(bench)
+    sizes = int(done.read_text(encoding="utf-8"))
     bench.tell("ready", seconds=round(time.perf_counter() - begun, 1), jpeg_bytes=sizes, gpu=gpu_memory())
     for part in () if options.data_only else options.parts.split(","):
         try:
@@ -494,8 +498,10 @@ def server(bench: Bench, options: argparse.Namespace, environment: dict[str, str
             dtype="bfloat16",
             max_model_len=8_192,
             gpu_memory_utilization=0.88,
-            limit_images=1,
+            limit_images=None,
             extra=[
+                "--limit-mm-per-prompt",
+                json.dumps({"image": 1, "video": 0}),
                 "--load-format",
                 "dummy",
                 "--max-num-seqs",
@@ -645,19 +651,21 @@ def local_part(bench: Bench, options: argparse.Namespace) -> None:
     batch, many = options.local_batch, options.local_frames
     room = {"max_batch": batch, "max_batch_tokens": 2_700 * batch, "cached_pictures": 4 * batch}
     ways: tuple[tuple[str, int, int, dict[str, Any]], ...] = (
-        ("one at a time, pictures anew", 2, 1, {"max_batch": 1, "reuse_pictures": False, "batching": "static"}),
+        ("one at a time, pictures anew", 1, 1, {"max_batch": 1, "reuse_pictures": False, "batching": "static"}),
         ("static batches", many, 2 * batch, {**room, "batching": "static"}),
+        ("continuous batches", many, 2 * batch, {**room, "batching": "continuous"}),
         (
-            "continuous batches, each stage reads all",
+            "continuous, each stage reads all",
             many,
             2 * batch,
             {**room, "batching": "continuous", "reuse_prompts": False},
         ),
-        ("continuous batches", many, 2 * batch, {**room, "batching": "continuous"}),
     )
     for place, (name, frames, concurrency, given) in enumerate(ways):
-        if bench.left < 25:
+        if bench.left < 15:
             break
+        if place == 0 and options.no_single:
+            continue
         if gpu:
             torch.cuda.reset_peak_memory_stats()
         model = {

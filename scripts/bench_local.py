@@ -147,10 +147,17 @@ def main() -> None:
     one_at_a_time(loaded, requests[:1], 2)  # warms up
     single = one_at_a_time(loaded, requests, arguments.tokens)
     print(single.line("one call at a time", frames))
-    batched, sizes = asyncio.run(in_batches(loaded, requests, arguments))
-    print(batched.line("batched, pictures once", frames), f" ({sum(sizes) / len(sizes):.1f} calls per batch)")
-    same = sum(one == other for one, other in zip(single.texts, batched.texts, strict=True))
-    print(f"ratio {single.seconds / batched.seconds:.2f}; {same} of {len(single.texts)} answers are the same")
+    for name, more in (
+        ("static batches", {"batching": "static"}),
+        ("continuous batches", {"batching": "continuous", "reuse_prompts": False}),
+        ("and shared readings", {"batching": "continuous"}),
+    ):
+        batched, told = asyncio.run(in_batches(loaded, requests, arguments, more))
+        print(batched.line(name, frames), f" {told}")
+        same = sum(one == other for one, other in zip(single.texts, batched.texts, strict=True))
+        print(
+            f"{'':<22} ratio {single.seconds / batched.seconds:.2f}; {same} of {len(single.texts)} answers are the same"
+        )
 
 
 def parse() -> argparse.Namespace:
@@ -250,6 +257,12 @@ def questions(frames: int, width: int, height: int) -> list[list[Request]]:
     return asked
 
 
+def answer_length(request: Request, longest: int) -> int:
+    """Tokens of an answer: between half of the longest and all, as real answers differ; the same for the same call."""
+    place = int.from_bytes(hashlib.sha256(f"{request.sample_token}/{request.stage}".encode()).digest()[:2], "big")
+    return longest // 2 + place % (longest - longest // 2 + 1)
+
+
 def one_at_a_time(loaded: LoadedModel, requests: list[list[Request]], tokens: int) -> Side:
     """Prepares everything again for each call."""
     import torch
@@ -268,7 +281,8 @@ def one_at_a_time(loaded: LoadedModel, requests: list[list[Request]], tokens: in
         text = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
         inputs = processor(text=[text], images=[image], return_tensors="pt").to(model.device, model.dtype)
         with torch.inference_mode():
-            output = model.generate(**inputs, max_new_tokens=tokens, do_sample=False)
+            limit = answer_length(request, tokens)
+            output = model.generate(**inputs, max_new_tokens=limit, do_sample=False)
         new = output[0, inputs["input_ids"].shape[1] :]
         texts.append(processor.decode(new, skip_special_tokens=True))
         input_tokens += inputs["input_ids"].shape[1]
@@ -277,9 +291,9 @@ def one_at_a_time(loaded: LoadedModel, requests: list[list[Request]], tokens: in
 
 
 async def in_batches(
-    loaded: LoadedModel, requests: list[list[Request]], arguments: argparse.Namespace
-) -> tuple[Side, list[int]]:
-    """Concurrent frames, the stages of each in order, through the backend."""
+    loaded: LoadedModel, requests: list[list[Request]], arguments: argparse.Namespace, more: dict[str, Any]
+) -> tuple[Side, str]:
+    """Concurrent frames, the stages of each in order, through the backend; and how its places were used."""
 
     class Loaded(TransformersBackend):
         """The backend over weights that are there already."""
@@ -287,11 +301,15 @@ async def in_batches(
         def load(self) -> LoadedModel:
             return loaded
 
+        def output_limit(self, request: Request) -> int:
+            return answer_length(request, arguments.tokens)
+
     options = {
         "max_batch": arguments.max_batch,
         "max_batch_tokens": arguments.max_batch_tokens,
         "reuse_pictures": not arguments.no_reuse,
         "cached_pictures": 3 * arguments.max_batch,
+        **more,
     }
     backend = Loaded(config("in-memory", max_output_tokens=arguments.tokens, options=options))
     places = asyncio.Semaphore(backend.config.limits.concurrency or 1)
@@ -303,7 +321,13 @@ async def in_batches(
     started = time.perf_counter()
     answers = [answer for frame in await asyncio.gather(*map(drive, requests)) for answer in frame]
     seconds = time.perf_counter() - started
-    sizes = [work.calls for work in backend.work]
+    steps = sum(work.steps for work in backend.work)
+    # The first token of each answer comes from reading the prompt.
+    useful = sum(work.output_tokens - work.calls for work in backend.work) / max(1, steps * arguments.max_batch)
+    told = f"{useful:.0%} of {steps} steps' places used"
+    readings = backend._engine.continuous.readings if backend._engine and backend._engine.continuous else None
+    if readings is not None and readings.asked:
+        told += f", {readings.found / readings.asked:.0%} of the input read before"
     await backend.aclose()
     side = Side(
         seconds,
@@ -311,7 +335,7 @@ async def in_batches(
         sum(answer.usage.output for answer in answers),
         [answer.text for answer in answers],
     )
-    return side, sizes
+    return side, told
 
 
 if __name__ == "__main__":
