@@ -1,0 +1,1 @@
+"""The pieces of `distillation_study.py`."""
