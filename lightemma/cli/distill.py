@@ -59,7 +59,9 @@ def collect(
     ] = None,
 ) -> None:
     """Write rows for training from what teachers answered, split by scene, with a manifest of where they come from."""
-    from lightemma.distillation.collect import CollectOptions, chosen, collect, summary
+    from lightemma.distillation.collect import collect
+    from lightemma.distillation.collect_options import CollectOptions, chosen
+    from lightemma.distillation.data_manifest import summary
     from lightemma.distillation.form import student_form
     from lightemma.distillation.partition import Partition
 

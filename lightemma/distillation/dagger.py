@@ -12,7 +12,8 @@ import numpy as np
 from lightemma.closed_loop.records import read_episodes
 from lightemma.closed_loop.set_up import open_drives
 from lightemma.closed_loop.spec import parse_seeds
-from lightemma.distillation.collect import CollectOptions, collect
+from lightemma.distillation.collect import collect
+from lightemma.distillation.collect_options import CollectOptions
 from lightemma.distillation.form import StudentForm
 from lightemma.distillation.partition import Partition
 from lightemma.distillation.recipe import DaggerSettings, Recipe

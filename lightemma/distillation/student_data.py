@@ -13,7 +13,7 @@ import numpy as np
 
 from lightemma.backends.base import Message, PicturePart, Request, TextPart
 from lightemma.data.pictures import PicturePolicy, load_picture
-from lightemma.distillation.collect import read_manifest_of
+from lightemma.distillation.data_manifest import read_manifest_of
 from lightemma.distillation.form import StudentForm, student_form
 from lightemma.distillation.partition import check_apart
 from lightemma.distillation.rows import DPO, SFT, DpoRow, PictureFile, SftRow, read_file

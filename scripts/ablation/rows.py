@@ -12,7 +12,9 @@ import msgspec
 from PIL import Image
 
 from ablation.student import SIZE, prompts
-from lightemma.distillation.collect import MANIFEST, CollectOptions, collect, read_manifest_of, summary
+from lightemma.distillation.collect import collect
+from lightemma.distillation.collect_options import CollectOptions
+from lightemma.distillation.data_manifest import MANIFEST, read_manifest_of, summary
 from lightemma.distillation.form import StudentForm
 from lightemma.distillation.rows import DPO, SFT, DpoRow, PictureFile, SftRow, read_file, write_rows
 from lightemma.distillation.sources import SIMULATED

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from lightemma.distillation.collect import MANIFEST, DataManifest, PartCount
+from lightemma.distillation.data_manifest import MANIFEST, DataManifest, PartCount
 from lightemma.distillation.form import StudentForm
 from lightemma.distillation.rows import CORRECTIONS, DPO, SFT, DpoRow, PictureFile, SftRow, write_rows
 from lightemma.files import digest_of

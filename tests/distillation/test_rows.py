@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from lightemma.distillation.cases import Candidate
-from lightemma.distillation.collect import CollectOptions, collect, read_manifest_of, summary
+from lightemma.distillation.collect import collect
+from lightemma.distillation.collect_options import CollectOptions
 from lightemma.distillation.critic import objections
+from lightemma.distillation.data_manifest import read_manifest_of, summary
 from lightemma.distillation.form import StudentForm, plain_words, student_form
 from lightemma.distillation.memory import remembered, with_memory
 from lightemma.distillation.partition import Partition, check_apart

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from lightemma.distillation.collect import MANIFEST
+from lightemma.distillation.data_manifest import MANIFEST
 from lightemma.distillation.form import StudentForm
 from lightemma.distillation.recipe import Recipe, changed, read_recipe
 from lightemma.distillation.rewards import NO_PLAN, Reward, contradicting, reward
