@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,15 @@ def train(given: argparse.Namespace) -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     results = (given.results or given.out) / given.name
     study = Study(rows, given.out, results, settings(given), given.deadline, given.test_frames)
+    if given.share:
+        study.data("expert")
+        seconds = study.time_steps()
+        # The steps of the first arms, those of a preference stage half as dear again, and 20 s of questions for each arm.
+        room = given.share * (given.deadline - time.time()) / len(given.seeds) - 20 * (len(CORE) + 1)
+        fit = max(60, min(int(room / seconds / (3 + 4 / 6 * 1.5)), 4000))
+        fitting = {**vars(given), "steps": fit, "dpo_steps": fit // 6, "grpo_steps": fit // 12}
+        study.settings = settings(argparse.Namespace(**fitting))
+        study.say(f"{seconds:.3f} s a step: {fit} steps of SFT")
     study.run((arm, seed) for seed in given.seeds for arm in CORE[: given.only])
     if given.more:
         study.run((arm, seed) for arm in MORE for seed in given.seeds)
@@ -109,6 +119,9 @@ def main() -> None:
     own.add_argument("--dpo-steps", type=int, default=120)
     own.add_argument("--grpo-steps", type=int, default=60)
     own.add_argument("--batch", type=int, default=64)
+    own.add_argument(
+        "--share", type=float, help="of the time to the deadline for the first arms; decides how many steps"
+    )
     own.add_argument("--test-frames", type=int, default=2000)
     own.add_argument("--device", default="auto")
     own.add_argument("--deadline", type=float, default=float("inf"), help="seconds since 1970")

@@ -22,10 +22,10 @@ from lightemma.distillation import student_data, validation
 from lightemma.distillation.cases import Candidate
 from lightemma.distillation.ranking import distance
 from lightemma.distillation.recipe import Recipe, StageName
-from lightemma.distillation.rows import DpoRow, SftRow
+from lightemma.distillation.rows import DpoRow, PictureFile, SftRow
 from lightemma.distillation.student_data import StudentData
 from lightemma.distillation.student_model import load_student
-from lightemma.distillation.train import StageResult, Training, evenly
+from lightemma.distillation.train import BestKeeper, StageResult, Training, evenly
 from lightemma.distillation.validation import answers
 
 STUDENT = "student: SFT and DPO"
@@ -70,6 +70,35 @@ KEPT = {STUDENT: "student", "the teacher's answers alone: SFT": "imitation"}
 WIDE = "its teacher by likelihoods, 1.5 times as wide: SFT"
 
 
+def keep_pixels() -> None:
+    """Keeps the rows' pictures, and what the image processor makes of them: most of the time of an update would go there."""
+    from transformers.image_processing_utils import BatchFeature
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    made, opened = CLIPImageProcessorPil.preprocess, student_data.opened
+    known: dict[int, Any] = {}
+
+    @functools.cache
+    def held(file: PictureFile) -> Any:
+        picture = opened(file)
+        known[id(picture)] = None
+        return picture
+
+    def kept(self: Any, images: Any, *args: Any, return_tensors: Any = None, **others: Any) -> Any:
+        flat = []
+        for one in images if isinstance(images, (list, tuple)) else [images]:
+            flat += one if isinstance(one, (list, tuple)) else [one]
+        if not all(id(one) in known for one in flat):
+            return made(self, images, *args, return_tensors=return_tensors, **others)
+        for one in flat:
+            if known[id(one)] is None:
+                known[id(one)] = made(self, [one], *args, return_tensors="np", **others)["pixel_values"][0]
+        return BatchFeature({"pixel_values": np.stack([known[id(one)] for one in flat])}, tensor_type=return_tensors)
+
+    student_data.opened = held
+    CLIPImageProcessorPil.preprocess = kept
+
+
 @dataclass
 class Study:
     """Trains and measures arms.
@@ -93,8 +122,8 @@ class Study:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # Small pictures are kept in the memory, and many answers are generated together.
-        student_data.opened = functools.cache(student_data.opened)  # type: ignore[misc]
+        # Small pictures are kept in the memory as the model reads them, and many answers are generated together.
+        keep_pixels()
         validation.BATCH = 256  # type: ignore[misc]
 
     def data(self, name: str) -> StudentData:
@@ -122,6 +151,30 @@ class Study:
                 self.say(f"{arm.name}, seed {seed}: {traceback.format_exc()}")
             self.seconds[arm.name] = time.time() - started
             self.say(f"{arm.name}, seed {seed}: {self.seconds[arm.name]:.0f} s")
+
+    def time_steps(self, count: int = 20) -> float:
+        """Seconds of an update, from a short training that is thrown away."""
+        times: list[float] = []
+        for row in self.data("expert").sft_of("train"):
+            student_data.prompt_example(row)  # pictures are read once
+        self.say("pictures are read")
+        short = self.recipe(("sft",), 0)
+        short = short.model_copy(update={"sft": short.sft.model_copy(update={"steps": count})})
+        frames = short.validation.model_copy(update={"every": count // 2, "frames": 1})
+        short = short.model_copy(update={"validation": frames})
+        training = Training(self.out / "timing", short, self.data("expert"), self.say)
+        look = BestKeeper.look
+
+        def noted(keeper: Any, model: Any, step: int) -> Any:
+            times.append(time.time())
+            return look(keeper, model, step)
+
+        BestKeeper.look = noted  # type: ignore[method-assign]
+        try:
+            training.run(["sft"])
+        finally:
+            BestKeeper.look = look  # type: ignore[method-assign]
+        return (times[2] - times[1]) / (count - count // 2)
 
     def one(self, arm: Arm, seed: int) -> None:
         """Trains and measures one arm."""
