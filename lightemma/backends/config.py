@@ -63,6 +63,10 @@ class ModelConfig(BaseModel):
     limits: Limits = Limits()
     price: Price | None = None
     context_tokens: int | None = Field(default=None, ge=1, description="longest input and output together")
+    taught_by: list[str] = Field(
+        default_factory=list,
+        description="runs, and `expert`, whose answers it learnt from; `lightemma distill train` writes it into its students",
+    )
     gpus: str | None = Field(
         default=None, description="least hardware to serve it, such as '1 x 24 GB'; open models only"
     )

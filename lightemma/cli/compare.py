@@ -26,6 +26,7 @@ def compare(
     table: options.MoreTables = None,
     reader: options.ReaderOption = "rules",
     judge: options.JudgeOption = None,
+    teacher: options.TeacherOption = None,
     resamples: options.Resamples = 10_000,
     seed: options.Seed = 20_250_501,
 ) -> None:
@@ -50,6 +51,7 @@ def compare(
             "--table": table,
             "--reader": reader != "rules",
             "--judge": judge,
+            "--teacher": teacher,
             "--resamples": resamples != 10_000,
             "--seed": seed != 20_250_501,
         }
@@ -77,6 +79,7 @@ def compare(
                 tables=table,
                 reader=reader,
                 judge=judge,
+                teacher=teacher,
             ),
         )
     write_tables(comparison, out)

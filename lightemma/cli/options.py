@@ -157,6 +157,15 @@ MoreTables = Annotated[
     ),
 ]
 
+TeacherOption = Annotated[
+    str | None,
+    typer.Option(
+        "--teacher",
+        help="Run whose students the others are; if left out, as the students' own records say.",
+        show_default=False,
+    ),
+]
+
 ReaderOption = Annotated[
     str,
     typer.Option(
@@ -185,6 +194,7 @@ def choices(
     tables: list[str] | None = None,
     reader: str = "rules",
     judge: str | None = None,
+    teacher: str | None = None,
 ) -> Choices:
     """How finished runs are compared, from the options above.
 
@@ -207,6 +217,7 @@ def choices(
         "tables": tables or (),
         "reader": reader,
         "judge": judge,
+        "teacher": teacher,
     }
 
 

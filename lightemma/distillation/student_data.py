@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,11 @@ class StudentData:
         data = cls(tuple(folders), forms[0], sft, dpo)
         data.check_pictures()
         return data
+
+    @property
+    def teachers(self) -> list[str]:
+        """Whose answers are learnt in the train part, the commonest first: names of runs, and ``expert``."""
+        return [name for name, _ in Counter(row.teacher for row in self.sft if row.part == "train").most_common()]
 
     def check_pictures(self) -> None:
         """Makes sure that every picture is there.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ def _save_processor(processor: Any, folder: Path) -> None:
     processor.save_pretrained(folder)
 
 
-def write_student_yaml(folder: Path, name: str, recipe: Recipe, note: str) -> Path:
+def write_student_yaml(folder: Path, name: str, recipe: Recipe, note: str, teachers: Sequence[str] = ()) -> Path:
     """Writes the YAML by which ``--model`` names a student.
 
     Args:
@@ -122,6 +123,7 @@ def write_student_yaml(folder: Path, name: str, recipe: Recipe, note: str) -> Pa
         name: of the student in tables.
         recipe: gives the longest answer.
         note: a comment: how it is asked.
+        teachers: whose answers it learnt from.
     """
     options: dict[str, Any] = {} if recipe.max_pixels is None else {"max_pixels": recipe.max_pixels}
     if recipe.device == "cpu":
@@ -133,6 +135,7 @@ def write_student_yaml(folder: Path, name: str, recipe: Recipe, note: str) -> Pa
         "max_output_tokens": recipe.max_answer_tokens,
         "temperature": 0.0,
         "options": options,
+        "taught_by": list(teachers),
     }
     path = folder / STUDENT
     write_whole(path, f"# {note}\n{yaml.safe_dump(values, sort_keys=False)}".encode())

@@ -116,7 +116,7 @@ class Training:
         if not whole.exists():
             whole.symlink_to(Path(last) / "model", target_is_directory=True)
         note = f"One call per frame: lightemma run --model {self.folder.name}/student.yaml {' '.join(self.data.form.options)}"
-        write_student_yaml(self.folder, self.folder.resolve().name, self.recipe, note)
+        write_student_yaml(self.folder, self.folder.resolve().name, self.recipe, note, self.data.teachers)
 
     def _check_same(self, stages: Sequence[StageName], start: str | None) -> None:
         """Refuses a folder that holds a training with other settings or other rows."""

@@ -36,6 +36,7 @@ class Choices(TypedDict, total=False):
         tables: further tables, as ``package.module:Class`` or by the name of an installed package's.
         reader: what reads the models' words: ``rules``, an installed package's, or ``package.module:Class``.
         judge: name of the model whose stored judgments are read instead; None for the reader.
+        teacher: name of the run whose students the others are, for the table ``students``.
     """
 
     convention: Convention
@@ -45,6 +46,7 @@ class Choices(TypedDict, total=False):
     tables: Sequence[str]
     reader: str
     judge: str | None
+    teacher: str | None
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ def compare_runs(
     tables: Sequence[str] = (),
     reader: str = RULES,
     judge: str | None = None,
+    teacher: str | None = None,
 ) -> Comparison:
     """Compares runs over the same frames.
 
@@ -108,6 +111,7 @@ def compare_runs(
         tables: further tables, as ``package.module:Class`` or by the name of an installed package's.
         reader: what reads the models' words.
         judge: name of the model whose stored judgments are read instead; None for the reader.
+        teacher: name of the run whose students the others are, for the table ``students``.
 
     Raises:
         UserError: if the runs cannot be compared, two have the same name, one of ``tables`` or the reader cannot be used, or
@@ -123,6 +127,7 @@ def compare_runs(
         context=context,
         folders=folders,
         reader=find_reader(reader) if judge is None else JudgeReader(judge, (folders or {}).values()),
+        teacher=teacher,
     )
     built: dict[str, BuiltTable[Any]] = {
         table.name: build(table, study) for table in counted(TABLES, "comparing", "tables")

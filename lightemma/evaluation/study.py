@@ -69,6 +69,7 @@ class Study:
         probed: the runs of probes, each beside its untouched run; never among ``runs``.
         alone: names of the runs of probes whose untouched run is not compared.
         reader: what reads the texts in those folders.
+        teacher: name of the run whose students the others are; None where nobody named one.
     """
 
     runs: Sequence[RunScores]
@@ -84,6 +85,7 @@ class Study:
     probed: Sequence[ProbedRun] = ()
     alone: Sequence[str] = ()
     reader: Reader = field(default_factory=RuleReader)
+    teacher: str | None = None
 
     @property
     def others(self) -> list[RunScores]:
@@ -223,6 +225,7 @@ def make_study(
     context: SceneContext | None = None,
     folders: Mapping[str, Path] | None = None,
     reader: Reader | None = None,
+    teacher: str | None = None,
 ) -> Study:
     """Checks that runs can be compared, cuts them to common frames if wanted, and adds the baseline where it is missing.
 
@@ -236,9 +239,10 @@ def make_study(
         context: what the data says in addition to the recorded drive; nothing if None.
         folders: run name to its folder.
         reader: what reads the texts in those folders; the rules if None.
+        teacher: name of the run whose students the others are.
 
     Raises:
-        UserError: if the runs cannot be compared, or two have the same name.
+        UserError: if the runs cannot be compared, two have the same name, or none is called as the teacher.
     """
     if not runs:
         raise UserError("There is no run to compare; name at least one.")
@@ -253,6 +257,10 @@ def make_study(
     if baseline is None:
         baseline = baseline_scores(runs[0])
         runs = [*runs, baseline]
+    if teacher is not None and teacher not in {run.name for run in runs}:
+        raise UserError(
+            f"No run is called '{teacher}'; the teacher is one of {', '.join(run.name for run in runs)}.", "teacher"
+        )
     codes = {scene: code for code, scene in enumerate(dict.fromkeys(baseline.scenes))}
     scene_codes = np.array([codes[scene] for scene in baseline.scenes], dtype=np.int64)
     return Study(
@@ -269,6 +277,7 @@ def make_study(
         probed=probed,
         alone=alone,
         reader=reader or RuleReader(),
+        teacher=teacher,
     )
 
 

@@ -47,7 +47,7 @@ class DataEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
 
 
 class ModelEntry(msgspec.Struct, frozen=True):
-    """Which model, how it was asked, and what it costs per million tokens if its YAML says so."""
+    """Which model, how it was asked, whose answers it learnt from, and what a million tokens costs if its YAML says so."""
 
     name: str
     provider: str
@@ -56,6 +56,7 @@ class ModelEntry(msgspec.Struct, frozen=True):
     answered_as: str | None = None
     parameters: dict[str, Any] = {}
     price: dict[str, float | None] | None = None
+    taught_by: tuple[str, ...] = ()
 
 
 class PlannerEntry(msgspec.Struct, frozen=True):

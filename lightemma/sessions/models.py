@@ -51,6 +51,7 @@ def model_entry(backend: Backend, price: ResolvedPrice | None = None) -> ModelEn
         revision=config.revision,
         parameters=parameters,
         price=price.as_dict() if price else config.price.model_dump() if config.price else None,
+        taught_by=tuple(config.taught_by),
     )
 
 

@@ -1,4 +1,4 @@
-"""students: what a student that answers in fewer calls costs and is worth beside its teacher."""
+"""students: what a student costs and is worth beside its teacher."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from lightemma.evaluation.statistics.means import column_means, mean
 from lightemma.evaluation.statistics.shares import few_events
 from lightemma.evaluation.study import Study
 from lightemma.evaluation.tables.base import Table
+from lightemma.evaluation.teachers import Taught, calls_of, taught, without_teacher
 from lightemma.frame import FloatArray
 from lightemma.run_folder.records import is_format_error
 
 
 @dataclass(frozen=True, slots=True)
 class StudentRow:
-    """One run that asks its model less often than the teacher, which is the run with the most calls per frame.
+    """One run beside its teacher.
 
     Attributes:
         run: name of the run
-        teacher: name of the run with the most calls per frame; of several the first
+        teacher: name of the teacher's run
+        known: how the teacher is known: `named` by `--teacher`, `recorded` with the student's model, or the `same model`
+            asked by more calls per frame
         frames: number of frames with a plan of both
         scenes: number of scenes they come from
         calls: number of calls per frame
@@ -40,8 +43,14 @@ class StudentRow:
         diff_low: metres, lower end of its scene-clustered 95 % interval
         diff_high: metres, upper end
         diff_lightemma: metres, the difference by the convention `lightemma`
+        diff_lightemma_low: metres, lower end of its scene-clustered 95 % interval
+        diff_lightemma_high: metres, upper end
         diff_endpoint: metres, by the convention `endpoint`
+        diff_endpoint_low: metres, lower end
+        diff_endpoint_high: metres, upper end
         diff_cumulative: metres, by the convention `cumulative`
+        diff_cumulative_low: metres, lower end
+        diff_cumulative_high: metres, upper end
         format_errors: share of the frames where the run answered outside the format
         format_errors_low: share, lower end of its scene-clustered 95 % interval (Korn & Graubard)
         format_errors_high: share, upper end
@@ -53,6 +62,7 @@ class StudentRow:
 
     run: str
     teacher: str
+    known: str
     frames: int
     scenes: int
     calls: float
@@ -70,8 +80,14 @@ class StudentRow:
     diff_low: float
     diff_high: float
     diff_lightemma: float
+    diff_lightemma_low: float
+    diff_lightemma_high: float
     diff_endpoint: float
+    diff_endpoint_low: float
+    diff_endpoint_high: float
     diff_cumulative: float
+    diff_cumulative_low: float
+    diff_cumulative_high: float
     format_errors: float
     format_errors_low: float
     format_errors_high: float
@@ -82,10 +98,11 @@ class StudentRow:
 
 
 class Students(Table[StudentRow]):
-    """Runs that ask their model less often than the run with the most calls per frame, beside that one.
+    """Runs beside the run of their teacher: the one that `--teacher` names, or one whose answers the student's model learnt
+    from (`taught_by` in its YAML, which `lightemma distill train` writes), or the same model asked by more calls per frame.
 
-    The strata, conventions and probes of both are in the tables of these names, closed-loop scores and blind twins in those of
-    `lightemma drive`.
+    A run whose teacher is not known, or not compared, has no row. Strata, probes, memory and closed-loop scores of the two
+    stand together in the table of `lightemma distill compare`.
     """
 
     name = "students"
@@ -99,36 +116,35 @@ class Students(Table[StudentRow]):
 
     def caption(self, study: Study) -> str:
         """What the numbers are."""
-        return f"Runs with fewer calls per frame beside their teacher, on frames of both. L2 convention: {study.convention}."
+        away = [f"{name} ({', '.join(teachers)})" for name, teachers in without_teacher(study)]
+        missing = f" Whose teachers are not compared: {'; '.join(away)}." if away else ""
+        return f"Runs beside their teacher, on frames of both. L2 convention: {study.convention}.{missing}"
 
     def build(self, study: Study) -> list[StudentRow]:
-        """One row per run with fewer calls than the teacher."""
-        asked = [(run, mean(run.calls[run.ok])) for run in study.models if run.ok.any()]
-        if not asked:
-            return []
-        teacher, most = max(asked, key=lambda one: one[1])
-        # Half a call: a dialogue that is summarised once in a while is no teacher of the same planner without.
-        return [self._row(study, run, calls, teacher, most) for run, calls in asked if calls < most - 0.5]
+        """One row per run whose teacher is among the runs."""
+        return [self._row(study, one) for one in taught(study)]
 
-    def _row(self, study: Study, run: RunScores, calls: float, teacher: RunScores, most: float) -> StudentRow:
+    def _row(self, study: Study, one: Taught) -> StudentRow:
+        run, teacher = one.student, one.teacher
         both = run.ok & teacher.ok
         columns = [np.where(both, study.averages[run.name] - study.averages[teacher.name], np.nan)]
         columns += [
-            np.where(both, l2(run.errors, one)[:, 3] - l2(teacher.errors, one)[:, 3], np.nan) for one in CONVENTIONS
+            np.where(both, l2(run.errors, name)[:, 3] - l2(teacher.errors, name)[:, 3], np.nan) for name in CONVENTIONS
         ]
         diff, *by_convention = study.intervals(np.column_stack(columns))
-        conventions = dict(zip(CONVENTIONS, (one.mean for one in by_convention), strict=True))
-        wrong = [np.array([float(is_format_error(outcome)) for outcome in one.outcomes]) for one in (run, teacher)]
+        by = dict(zip(CONVENTIONS, by_convention, strict=True))
+        wrong = [np.array([float(is_format_error(outcome)) for outcome in its.outcomes]) for its in (run, teacher)]
         errors, teacher_errors = study.shares(np.column_stack(wrong))
         own, its = column_means(run.usage[both]), column_means(teacher.usage[both])
         seconds, teacher_seconds = mean(run.latency[both]), mean(teacher.latency[both])
         return StudentRow(
             run=run.name,
             teacher=teacher.name,
+            known=one.known,
             frames=int(both.sum()),
             scenes=diff.scenes,
-            calls=calls,
-            teacher_calls=most,
+            calls=calls_of(run),
+            teacher_calls=calls_of(teacher),
             input_tokens=own[0],
             teacher_input_tokens=its[0],
             output_tokens=own[2],
@@ -141,9 +157,15 @@ class Students(Table[StudentRow]):
             diff=diff.mean,
             diff_low=diff.low,
             diff_high=diff.high,
-            diff_lightemma=conventions["lightemma"],
-            diff_endpoint=conventions["endpoint"],
-            diff_cumulative=conventions["cumulative"],
+            diff_lightemma=by["lightemma"].mean,
+            diff_lightemma_low=by["lightemma"].low,
+            diff_lightemma_high=by["lightemma"].high,
+            diff_endpoint=by["endpoint"].mean,
+            diff_endpoint_low=by["endpoint"].low,
+            diff_endpoint_high=by["endpoint"].high,
+            diff_cumulative=by["cumulative"].mean,
+            diff_cumulative_low=by["cumulative"].low,
+            diff_cumulative_high=by["cumulative"].high,
             format_errors=errors.share,
             format_errors_low=errors.low,
             format_errors_high=errors.high,
