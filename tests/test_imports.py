@@ -28,6 +28,7 @@ LAYERS = [
         "observed_facts",
         "outside_text",
         "paper_tables",
+        "peak_memory",
         "plugins",
         "process_identity",
         "protocol",

@@ -325,6 +325,11 @@ class Backend(ABC):
         return frozenset()
 
     @property
+    def in_this_process(self) -> bool:
+        """Whether the model's weights are in the memory of this process, so that a run can record how much it took."""
+        return False
+
+    @property
     def gpu_count(self) -> int:
         """How many GPUs of this machine the model holds; their time is the cost of an open model."""
         return 0

@@ -75,6 +75,11 @@ class TinyDriverBackend(Backend):
         self._engine: TinyEngine | None = None
         self._lock = threading.Lock()
 
+    @property
+    def in_this_process(self) -> bool:
+        """Its weights are loaded here."""
+        return True
+
     async def generate(self, request: Request) -> Completion:
         """Answers greedily.
 

@@ -138,6 +138,11 @@ class TransformersBackend(Backend):
         return self._engine.runner.work if self._engine else ()
 
     @property
+    def in_this_process(self) -> bool:
+        """Its weights are loaded here."""
+        return True
+
+    @property
     def gpu_count(self) -> int:
         """GPUs that hold the weights; known once the model is loaded, and kept when it is freed."""
         return self._gpu_count

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lightemma.cli import options
 from lightemma.cli.output import echo
 
 app = typer.Typer(
@@ -65,7 +66,7 @@ def collect(
     from lightemma.distillation.form import student_form
     from lightemma.distillation.partition import Partition
 
-    options = CollectOptions(
+    wanted = CollectOptions(
         student_form(reasoning=reasoning, command=command, pictures=pictures, history=history, prompts=prompts),
         chosen(rank, ("l2", "rollout"), "rank"),  # type: ignore[arg-type]
         margin,
@@ -77,7 +78,7 @@ def collect(
         Partition(frozenset(name.strip() for name in held_out.split(",") if name.strip()), first_seed),
         data,
     )
-    for line in summary(collect(places, out, options)):
+    for line in summary(collect(places, out, wanted)):
         echo(line)
     echo(f"Rows: {out}")
 
@@ -118,6 +119,28 @@ def train(
         rounds(out, wanted, rows, dagger, echo)
         last = student_of(out, dagger)
     echo(f"Drive it: lightemma drive --model {last / STUDENT} {' '.join(rows.form.options)}")
+
+
+@app.command("compare")
+def compare(
+    places: Annotated[
+        list[Path],
+        typer.Argument(help="Runs of teacher and student over the same frames, of probes too, and drives of both."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the table (.csv, .md, .tex).")],
+    teacher: options.TeacherOption = None,
+    data: options.DataOption = None,
+    shared_frames: options.SharedFrames = False,
+) -> None:
+    """Write one table of students beside their teachers: cost, L2 by convention and stratum, format, words, probes, driving."""
+    from lightemma.distillation.side_by_side import side_by_side
+    from lightemma.evaluation.tables.files import write_tables
+
+    tables = side_by_side(places, teacher, data, shared=shared_frames)
+    for path in write_tables(tables, out):
+        if path.suffix == ".md":
+            echo(path.read_text("utf-8"))
+    echo(f"Table: {out}")
 
 
 @app.command("memory")

@@ -130,6 +130,25 @@ class ConcurrencyEntry(msgspec.Struct, frozen=True):
     levels: tuple[tuple[float, int], ...] = ()
 
 
+class MemoryEntry(msgspec.Struct, frozen=True):
+    """Memory of the process that ran the models itself, the harness in it.
+
+    Attributes:
+        process_bytes: in the memory at the most while the run was driven, what earlier runs left there in it.
+        gpu_bytes: of GPUs at the most, as torch counts its own tensors; None without.
+    """
+
+    process_bytes: int | None = None
+    gpu_bytes: int | None = None
+
+    def with_more(self, other: MemoryEntry | None) -> MemoryEntry:
+        """The larger ones of two sessions."""
+        if other is None:
+            return self
+        pairs = [(self.process_bytes, other.process_bytes), (self.gpu_bytes, other.gpu_bytes)]
+        return MemoryEntry(*(max((one for one in pair if one is not None), default=None) for pair in pairs))
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """manifest.json of one run.
 
@@ -145,6 +164,7 @@ class Manifest(msgspec.Struct, frozen=True):
         inputs: what the planner was told of each frame; None in files of 0.1, see ``known_inputs``.
         price_table: where the prices come from.
         gpu_seconds: of this machine's GPUs.
+        memory: of a run whose models ran in the process that drove it; None for all others.
         calls: recorded calls, once the run has been driven; None in files of 0.1.
         cached_calls: of these, answered from the response cache: asked by another run, or by an earlier session of this one.
         concurrency: of each session and model that was asked, the newest 50 of them.
@@ -171,6 +191,7 @@ class Manifest(msgspec.Struct, frozen=True):
     inputs: InputsEntry | None = None
     price_table: str | None = None
     gpu_seconds: float | None = None
+    memory: MemoryEntry | None = None
     calls: int | None = None
     cached_calls: int | None = None
     concurrency: tuple[ConcurrencyEntry, ...] = ()

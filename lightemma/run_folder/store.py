@@ -286,7 +286,11 @@ class RunWriter:
         now = {role: entry.answered_as or before.get(role) for role, entry in manifest.models.items()}
         manifest = manifest.answered_by(now)
         return msgspec.structs.replace(
-            manifest, started=existing.started, gpu_seconds=existing.gpu_seconds, concurrency=existing.concurrency
+            manifest,
+            started=existing.started,
+            gpu_seconds=existing.gpu_seconds,
+            memory=existing.memory,
+            concurrency=existing.concurrency,
         )
 
     def _mend(self) -> None:

@@ -31,8 +31,9 @@ from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
 from lightemma.calls.prices import ResolvedPrice, resolve_price
 from lightemma.errors import UserError
+from lightemma.peak_memory import gpu_peak, process_peak, start_counting
 from lightemma.run_folder.lock import RunLock
-from lightemma.run_folder.manifest import Manifest, now
+from lightemma.run_folder.manifest import Manifest, MemoryEntry, now
 from lightemma.run_folder.places import run_place
 from lightemma.run_folder.records import FrameRecord
 from lightemma.run_folder.store import RunWriter, count_calls
@@ -163,6 +164,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self._gpu_seconds_before = self.writer.manifest.gpu_seconds
+        start_counting()
         limits = {role: one.limits for role, one in zip(self.calls, self.contexts, strict=False)}
         self._concurrency = SessionConcurrency(self.writer.manifest.concurrency, limits)
 
@@ -193,6 +195,14 @@ class Run:
             return self._gpu_seconds_before
         return (self._gpu_seconds_before or 0.0) + (time.monotonic() - self.begun) * gpus
 
+    @property
+    def memory(self) -> MemoryEntry | None:
+        """At the most, of all sessions up to now; None unless every model runs in this process, where it can be measured."""
+        before = self.writer.manifest.memory
+        if not self.job.models or not all(backend.in_this_process for backend in self.job.models):
+            return before
+        return MemoryEntry(process_peak(), gpu_peak()).with_more(before)
+
     def _names(self) -> dict[str, str | None]:
         """Role -> the model that answered, as its provider names it."""
         return {role: call.answered_as for role, call in (self.answering or self.calls).items()}
@@ -201,7 +211,9 @@ class Run:
         """The manifest with the models that answered and the GPU time, as far as they are known now."""
         manifest = self.writer.manifest.answered_by(self._names())
         concurrency = self._concurrency.entries()
-        return msgspec.structs.replace(manifest, gpu_seconds=self.gpu_seconds, concurrency=concurrency)
+        return msgspec.structs.replace(
+            manifest, gpu_seconds=self.gpu_seconds, memory=self.memory, concurrency=concurrency
+        )
 
     def outcome(
         self,
