@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from lightemma.distillation.cases import EXPERT
 from lightemma.distillation.rows import CorrectionRow
 from lightemma.errors import UserError
 from lightemma.prompts.sets import PromptSet
@@ -20,10 +21,10 @@ def remembered(corrections: Iterable[CorrectionRow], most: int) -> list[str]:
 
     Args:
         corrections: of all parts; only those of the train part are remembered, since what was wrong on scenes of the test
-            must not be told to anybody who is tested there.
+            must not be told to anybody who is tested there; and none of the expert, whom no prompt asks.
         most: how many.
     """
-    known = [one for one in corrections if one.part == "train"]
+    known = [one for one in corrections if one.part == "train" and one.teacher != EXPERT]
     first: dict[str, str] = {}
     for one in known:
         first.setdefault(one.kind, one.sentence)

@@ -70,6 +70,7 @@ def preferences(
     most: int,
     by: str = "l2",
     objections: Sequence[str] = (),
+    written: Sequence[str] = (),
 ) -> Preferences:
     """Pairs of answers to one question: the best against the others.
 
@@ -82,6 +83,8 @@ def preferences(
         most: pairs that are kept.
         by: what the costs are, ``l2`` or ``rollout``.
         objections: kind of the critic's objection to each answer, empty for none; may be left out altogether.
+        written: each answer as the student would write it, in so many digits; those that are the same to the letter are a tie,
+            whatever their costs. May be left out.
     """
     against = list(objections) or [""] * len(costs)
     ranked = sorted(
@@ -95,6 +98,9 @@ def preferences(
     for place, cost in enumerate(costs):
         if place == best:
             continue
+        if written and written[place] == written[best]:
+            ties += 1
+            continue
         if cost is None or not np.isfinite(cost):
             found.append(Preference(best, place, UNPARSABLE, None))
         elif against[place]:
@@ -102,7 +108,7 @@ def preferences(
                 found.append(Preference(best, place, f"{CONTRADICTS}:{against[place]}", round(cost - least, 6)))
             else:
                 unpaired += 1
-        elif cost - least < margin or cost == least:
+        elif round(cost - least, 9) < margin or cost == least:
             ties += 1
         else:
             found.append(Preference(best, place, by, round(cost - least, 6)))

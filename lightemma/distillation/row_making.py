@@ -78,6 +78,12 @@ def add_rows(case: Case, options: CollectOptions, rows: Rows, digests: dict[Path
         "truth": truth,
     }
     answers = [one for one in case.answers if not (one.knows and options.learn == "best")]
+    # Another parser than the student's may have refused what the student's reads: no example of an answer without a plan.
+    refused = [
+        one for one in answers if one.actions is None and form.read(form.unreadable(one.text)).actions is not None
+    ]
+    rows.left_out["an answer that was refused but reads as a plan"] += len(refused)
+    answers = [one for one in answers if all(one is not other for other in refused)]
     against = [_first_objection(one, case, options) for one in answers]
     for one, objection in zip(answers, against, strict=True):
         if objection is not None:
@@ -93,7 +99,12 @@ def add_rows(case: Case, options: CollectOptions, rows: Rows, digests: dict[Path
             )
     costs = _costs(case, answers, options)
     ranked = preferences(
-        costs, options.margin, options.pairs, options.rank, [one.kind if one else "" for one in against]
+        costs,
+        options.margin,
+        options.pairs,
+        options.rank,
+        [one.kind if one else "" for one in against],
+        [_written(one, form) for one in answers],
     )
     rows.ties += ranked.ties
     rows.left_out["rejected answers without a better one"] += ranked.unpaired
@@ -115,7 +126,10 @@ def _add_sft(
         if cost is not None and objection is None and one.actions is not None
     ]
     if not usable:
-        rows.left_out["no teacher has a plan"] += 1
+        contradicted = any(cost is not None and objection for cost, objection in zip(costs, against, strict=True))
+        rows.left_out[
+            "every plan or its words contradict what is seen" if contradicted else "no teacher has a plan"
+        ] += 1
         return
     best = answers[min(usable)[2]]
     if options.form.reasoning and not best.words.strip():
@@ -126,18 +140,19 @@ def _add_sft(
     rows.sft.append(SftRow(**shared, completion=options.form.answer(best.actions, best.words), teacher=best.teacher))
 
 
+def _written(one: Candidate, form: StudentForm) -> str:
+    """An answer as the student would write it."""
+    if one.actions is None:
+        return form.unreadable(one.text, one.words)
+    return form.answer(one.actions, one.words)
+
+
 def _dpo_row(one: Preference, answers: Sequence[Candidate], form: StudentForm, shared: dict[str, Any]) -> DpoRow:
     better, worse = answers[one.chosen], answers[one.rejected]
-    assert better.actions is not None, "chosen so"
-    rejected = (
-        form.answer(worse.actions, worse.words)
-        if worse.actions is not None
-        else form.unreadable(worse.text, worse.words)
-    )
     return DpoRow(
         **shared,
-        chosen=form.answer(better.actions, better.words),
-        rejected=rejected,
+        chosen=_written(better, form),
+        rejected=_written(worse, form),
         reason=one.reason,
         margin=one.margin,
         teachers=(better.teacher, worse.teacher),
@@ -153,8 +168,9 @@ def _costs(case: Case, answers: Sequence[Candidate], options: CollectOptions) ->
 
 
 def _first_objection(one: Candidate, case: Case, options: CollectOptions) -> Objection | None:
-    # The expert's label is the truth that others are measured by.
-    found = objections(one, case.facts) if options.critic and not one.knows else []
+    # The expert's words are always judged where they are learnt: it knows more than is seen.
+    judged = options.form.reasoning if one.knows else options.critic
+    found = objections(one, case.facts) if judged else []
     return found[0] if found else None
 
 

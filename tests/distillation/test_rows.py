@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
-from lightemma.distillation.cases import Candidate
+from lightemma.distillation.cases import EXPERT, Candidate, Case
 from lightemma.distillation.collect import collect
 from lightemma.distillation.collect_options import CollectOptions
 from lightemma.distillation.critic import objections
@@ -17,15 +19,16 @@ from lightemma.distillation.form import StudentForm, plain_words, student_form
 from lightemma.distillation.memory import remembered, with_memory
 from lightemma.distillation.partition import Partition, check_apart
 from lightemma.distillation.ranking import distance, preferences
+from lightemma.distillation.row_making import Rows, add_rows
 from lightemma.distillation.rows import CORRECTIONS, DPO, SFT, CorrectionRow, DpoRow, SftRow, read_file
 from lightemma.errors import UserError
 from lightemma.kinematics import integrate
 from lightemma.label_rows import FACTS, FactsRow, encoded
-from lightemma.observed_facts import ObservedFacts, PrivilegedFacts, SeenLeader, SeenLight
+from lightemma.observed_facts import ObservedFacts, PrivilegedFacts, SeenLeader, SeenLight, SeenThing
 from lightemma.prompts.sets import load_prompts
 from lightemma.run_folder.records import LabelRecord, WordsRecord
 from tests.conftest import steady
-from tests.distillation.kit import frame, planted
+from tests.distillation.kit import frame, planted, road
 
 TRUTH = integrate(steady(5.0))
 RED = ObservedFacts(
@@ -55,6 +58,16 @@ class TestRanking:
         found = preferences([0.30, 0.35, 0.30, 2.0], 0.1, 9)
         assert [(one.chosen, one.rejected) for one in found.kept] == [(0, 3)]
         assert found.ties == 2
+
+    @pytest.mark.parametrize("costs", [[0.2, 0.3], [0.3, 0.4], [0.7, 0.8]])
+    def test_a_difference_of_just_the_margin_is_no_tie_however_it_is_rounded(self, costs):
+        assert preferences(costs, 0.1, 9).ties == 0
+        assert preferences([costs[0], costs[1] - 0.001], 0.1, 9).ties == 1
+
+    def test_answers_that_are_written_the_same_are_a_tie_whatever_they_cost(self):
+        found = preferences([0.2, 0.6, 0.9], 0.1, 9, written=["[a]", "[a]", "[b]"])
+        assert [(one.chosen, one.rejected) for one in found.kept] == [(0, 2)]
+        assert found.ties == 1
 
     def test_equals_are_a_tie_at_any_margin(self):
         assert preferences([1.0, 1.0], 0.0, 9).ties == 1
@@ -137,6 +150,57 @@ class TestTheCritic:
         assert [one.kind for one in objections(Candidate("a", steady(5.0)), facts)] == ["leader"]
         assert not objections(Candidate("a", steady(3.9)), facts)
 
+    @pytest.mark.parametrize(
+        ("place", "speed", "struck"),
+        [
+            ((12.0, 0.0), 0.0, True),
+            ((12.0, 0.5), 0.0, True),
+            ((12.0, 3.2), 0.0, False),  # beside the way
+            ((-6.0, 0.0), 0.0, False),  # behind
+            ((12.0, 0.0), 6.0, False),  # it drives away faster
+            ((30.0, 0.0), 0.0, False),  # farther than 3 s
+        ],
+    )
+    def test_what_is_ahead_is_a_box_and_not_a_distance_alone(self, place, speed, struck):
+        car = thing("car", place, speed)
+        facts = ObservedFacts(things=(car,), leader=SeenLeader(number=1, gap=place[0] - 5.6, speed=speed))
+        assert [one.kind for one in objections(Candidate("a", steady(5.0)), facts)] == ["leader"] * struck
+
+    def test_a_plan_that_leads_past_what_is_ahead_is_right(self):
+        car = thing("car", (16.0, -1.0), 0.0)
+        facts = ObservedFacts(things=(car,), leader=SeenLeader(number=1, gap=10.4, speed=0.0))
+        past = np.column_stack([np.full(6, 6.0), [0.06, 0.06, -0.06, -0.06, 0.0, 0.0]])
+        assert not objections(Candidate("a", past), facts)
+        assert objections(Candidate("a", past * [1.0, -1.0]), facts)
+
+    @pytest.mark.parametrize(
+        ("y", "speed", "struck"),
+        [(0.0, 0.0, True), (-2.5, 1.0, True), (-9.0, 1.0, False), (3.5, 1.0, False), (3.5, 0.0, False)],
+    )
+    @pytest.mark.parametrize("kind", ["pedestrian", "cyclist"])
+    def test_driving_into_a_person_where_it_will_be(self, kind, y, speed, struck):
+        walker = thing(kind, (14.0, y), speed, heading=np.pi / 2, size=(0.6, 0.6))
+        found = objections(Candidate("a", steady(5.0)), ObservedFacts(things=(walker,)))
+        assert [one.kind for one in found] == ["person"] * struck
+
+    @pytest.mark.parametrize(
+        ("colour", "said", "kinds"),
+        [
+            (None, "The traffic light ahead is red.", {"says-red"}),
+            (None, "The traffic light ahead is green.", {"says-green"}),
+            (None, "I see no traffic light.", set()),
+            ("amber", "The traffic light ahead is red.", set()),
+            ("green", "The traffic light ahead is green.", set()),
+        ],
+    )
+    def test_the_colour_of_a_light_that_is_not_seen(self, colour, said, kinds):
+        light = None if colour is None else msgspec.structs.replace(RED.light, colour=colour)
+        assert {one.kind for one in objections(Candidate("a", steady(0.0), said), ObservedFacts(light=light))} == kinds
+
+    def test_of_the_expert_only_the_words_are_judged(self):
+        expert = Candidate("expert", steady(5.0), "The traffic light ahead is green.", knows=True)
+        assert [one.kind for one in objections(expert, RED)] == ["says-green"]
+
     def test_words_that_say_what_is_not_there(self):
         said = "The traffic light ahead is green. A pedestrian is crossing the road. There is a car ahead in my lane."
         found = objections(Candidate("a", steady(0.0), said), msgspec.structs.replace(RED, leader=None))
@@ -144,6 +208,61 @@ class TestTheCritic:
 
     def test_nothing_is_held_against_anybody_where_nothing_is_known(self):
         assert objections(Candidate("a", steady(30.0), "The light is green."), None) == []
+
+
+def thing(kind: str, place, speed: float, heading: float = 0.0, size=(4.0, 1.8)) -> SeenThing:
+    box = (*place, 0.8, *size, 1.6, heading)
+    return SeenThing(
+        number=1, kind=kind, box_2d=(0, 0, 1, 1), box_3d=box, distance=abs(place[0]), speed=speed, visible_share=1.0
+    )
+
+
+class TestTheRowsOfAFrame:
+    """One frame with planted answers."""
+
+    @pytest.fixture
+    def case(self, tmp_path):
+        def made(*answers, facts=None):
+            shown = replace(frame(), image_path=Path(road(tmp_path, 0, 1).path))
+            own = [one for one in answers if one.knows]
+            others = [one for one in answers if not one.knows]
+            return Case(shown, "city 1", "train", TRUTH, own[0] if own else None, facts, candidates=others)
+
+        return made
+
+    def test_what_only_another_parser_refused_is_no_example_of_an_answer_without_a_plan(self, case):
+        readable = "[(5.0, 0.0), (5.0, 0.0), (5.0, 0.0), (5.0, 0.0), (5.0, 0.0), (5.0, 0.0)]"
+        answers = [
+            Candidate("a", steady(5.0)),
+            Candidate("b", None, text=readable),
+            Candidate("c", None, text="I wait."),
+        ]
+        rows = Rows()
+        add_rows(case(*answers), CollectOptions(), rows, {})
+        assert [(one.teachers, one.reason) for one in rows.dpo] == [(("a", "c"), "unparsable")]
+        assert rows.left_out["an answer that was refused but reads as a plan"] == 1
+
+    def test_two_plans_of_the_same_digits_are_no_pair(self, case):
+        rows = Rows()
+        add_rows(case(Candidate("a", steady(4.96)), Candidate("b", steady(5.04))), CollectOptions(margin=0.0), rows, {})
+        assert rows.dpo == []
+        assert rows.ties == 1
+
+    @pytest.mark.parametrize(("reasoning", "teachers"), [(False, ["expert"]), (True, ["a"])])
+    def test_words_of_an_expert_about_what_is_not_seen_are_not_learnt(self, case, reasoning, teachers):
+        expert = Candidate("expert", steady(5.0), "The traffic light ahead is green. I keep my speed.", knows=True)
+        other = Candidate("a", steady(5.5), "The road is straight. I keep my speed.")
+        rows = Rows()
+        options = CollectOptions(StudentForm(reasoning=reasoning))
+        add_rows(case(expert, other, facts=ObservedFacts()), options, rows, {})
+        assert [row.teacher for row in rows.sft] == teachers
+        assert not reasoning or "light" not in rows.sft[0].completion
+
+    def test_a_frame_whose_every_answer_contradicts_what_is_seen_is_counted_as_that(self, case):
+        rows = Rows()
+        add_rows(case(Candidate("a", steady(5.0)), facts=RED), CollectOptions(critic=True), rows, {})
+        assert rows.sft == []
+        assert rows.left_out["every plan or its words contradict what is seen"] == 1
 
 
 class TestTheForm:
@@ -382,6 +501,8 @@ class TestTheMemory:
 
     def test_nothing_of_the_test_part_is_told(self):
         assert remembered([*self.rows("leader", part="test"), *self.rows("leader", part="validation")], 5) == []
+        experts = [msgspec.structs.replace(one, teacher=EXPERT) for one in self.rows("says-red")]
+        assert remembered(experts, 5) == []
 
     def test_the_deciding_stages_are_told(self):
         plain = load_prompts("three-stage")
