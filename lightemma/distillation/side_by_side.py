@@ -26,8 +26,9 @@ from lightemma.evaluation.tables.base import BuiltTable, TableOf, TableSet
 from lightemma.evaluation.teachers import Taught, model_of, taught
 from lightemma.frame import FloatArray
 from lightemma.run_folder.manifest import Manifest
+from lightemma.run_folder.places import find_runs
 from lightemma.run_folder.records import is_format_error
-from lightemma.run_folder.store import find_runs, read_manifest
+from lightemma.run_folder.store import read_manifest
 
 NAN = math.nan
 ALL = "all"
@@ -124,17 +125,16 @@ class SideBySide(TableOf[Comparison, SideRow]):
                 if {row.run, row.reference} != {own, its}:
                     continue
                 sign, ends = (1.0, (row.ci_low, row.ci_high)) if row.run == own else (-1.0, (-row.ci_high, -row.ci_low))
-                values = [(rows[name].driving_score, rows[name].ci_low, rows[name].ci_high) for name in (own, its)]
-                yield _row(
-                    pair, "driving score", "score", *values, (sign * row.diff, *ends), (row.episodes, row.clusters)
-                )
+                mine, theirs = ((one.driving_score, one.ci_low, one.ci_high) for one in (rows[own], rows[its]))
+                counted = (row.episodes, row.clusters)
+                yield _row(pair, "driving score", "score", (mine, theirs, (sign * row.diff, *ends)), counted)
             for measure, column in _DRIVING:
                 columns = (column, f"{column}_ci_low", f"{column}_ci_high")
-                both = [[float(getattr(rows[name], one)) for one in columns] for name in (own, its)]
-                if not all(math.isnan(one[0]) for one in both):
-                    gap = (both[0][0] - both[1][0], NAN, NAN)
+                first, second = ([float(getattr(rows[name], one)) for one in columns] for name in (own, its))
+                if not (math.isnan(first[0]) and math.isnan(second[0])):
                     unit = "score" if column == "above_twin" else "share"
-                    yield _row(pair, measure, unit, *both, gap, (min(rows[own].episodes, rows[its].episodes), 0))
+                    counted = (min(rows[own].episodes, rows[its].episodes), 0)
+                    yield _row(pair, measure, unit, (first, second, _alone(first[0] - second[0])), counted)
 
 
 def side_by_side(
@@ -169,18 +169,27 @@ def side_by_side(
     return TableSet(comparison, {table.name: BuiltTable(table, table.build(comparison), table.caption(comparison))})
 
 
+#: A value, and the ends of its interval.
+_Ends = Sequence[float]
+
+
 def _row(
-    pair: Taught,
-    measure: str,
-    unit: str,
-    value: Sequence[float],
-    its: Sequence[float],
-    diff: Sequence[float],
-    cases: tuple[int, int],
-    part: str = ALL,
+    pair: Taught, measure: str, unit: str, ends: tuple[_Ends, _Ends, _Ends], cases: tuple[int, int], part: str = ALL
 ) -> SideRow:
+    """A row.
+
+    Args:
+        pair: student and teacher.
+        measure: what.
+        unit: of all.
+        ends: the student's, the teacher's, and those of the difference.
+        cases: frames or episodes, and scenes or scenarios.
+        part: of the frames, or a probe.
+    """
+    (value, low, high), (its, its_low, its_high), (diff, diff_low, diff_high) = ends
     return SideRow(
-        pair.student.name, pair.teacher.name, pair.known, measure, part, unit, *value, *its, *diff, *cases
+        pair.student.name, pair.teacher.name, pair.known, measure, part, unit, value, low, high, its, its_low, its_high,
+        diff, diff_low, diff_high, *cases,
     )  # fmt: skip
 
 
@@ -196,11 +205,11 @@ def _costs(study: Study, pair: Taught) -> Iterator[SideRow]:
     ]
     for measure, unit, own, its in columns:
         (gap,) = study.intervals(np.where(both, own - its, NAN)[:, None])
-        yield _row(pair, measure, unit, _alone(mean(own[both])), _alone(mean(its[both])), _ends(gap), counted)
+        yield _row(pair, measure, unit, (_alone(mean(own[both])), _alone(mean(its[both])), _ends(gap)), counted)
     for measure, name in (("memory of the process", "process_bytes"), ("memory of GPUs", "gpu_bytes")):
-        peaks = [_megabytes(one.manifest, name) for one in (run, teacher)]
-        if not all(math.isnan(peak) for peak in peaks):
-            yield _row(pair, measure, "MB", _alone(peaks[0]), _alone(peaks[1]), _alone(peaks[0] - peaks[1]), counted)
+        first, second = (_megabytes(one.manifest, name) for one in (run, teacher))
+        if not (math.isnan(first) and math.isnan(second)):
+            yield _row(pair, measure, "MB", (_alone(first), _alone(second), _alone(first - second)), counted)
 
 
 def _errors(study: Study, pair: Taught) -> Iterator[SideRow]:
@@ -216,8 +225,10 @@ def _errors(study: Study, pair: Taught) -> Iterator[SideRow]:
     for measure, part, frames, mine, theirs in wanted:
         if not frames.any():
             continue
-        ends = study.intervals(np.column_stack([np.where(frames, one, NAN) for one in (mine, theirs, mine - theirs)]))
-        yield _row(pair, measure, "m", *map(_ends, ends), (int(frames.sum()), ends[2].scenes), part)
+        columns = [np.where(frames, one, NAN) for one in (mine, theirs, mine - theirs)]
+        first, second, gap = study.intervals(np.column_stack(columns))
+        ends = (_ends(first), _ends(second), _ends(gap))
+        yield _row(pair, measure, "m", ends, (int(frames.sum()), gap.scenes), part)
     wrong = [np.array([float(is_format_error(outcome)) for outcome in one.outcomes]) for one in (run, teacher)]
     yield _share(study, pair, "format errors", *wrong)
     followed = [_followed(study, one) for one in (run, teacher)]
@@ -226,10 +237,10 @@ def _errors(study: Study, pair: Taught) -> Iterator[SideRow]:
 
 
 def _share(study: Study, pair: Taught, measure: str, own: FloatArray, its: FloatArray) -> SideRow:
-    shares = study.shares(np.column_stack([own, its]))
+    mine, theirs = ((one.share, one.low, one.high) for one in study.shares(np.column_stack([own, its])))
     (gap,) = study.intervals((own - its)[:, None])
     cases = (int((~np.isnan(own - its)).sum()), gap.scenes)
-    return _row(pair, measure, "share", *((one.share, one.low, one.high) for one in shares), _ends(gap), cases)
+    return _row(pair, measure, "share", (mine, theirs, _ends(gap)), cases)
 
 
 def _probes(comparison: Comparison, pair: Taught) -> Iterator[SideRow]:
@@ -237,12 +248,11 @@ def _probes(comparison: Comparison, pair: Taught) -> Iterator[SideRow]:
     for (name, probe, measure), own in rows.items():
         its = rows.get((pair.teacher.name, probe, measure))
         if name == pair.student.name and its is not None:
-            values = [(one.effect, one.effect_low, one.effect_high) for one in (own, its)]
             cases = (min(own.frames, its.frames), min(own.scenes, its.scenes))
-            yield _row(pair, f"probe: {measure}", own.unit, *values, (own.effect - its.effect, NAN, NAN), cases, probe)
-            change = [(one.l2_change, one.l2_change_low, one.l2_change_high) for one in (own, its)]
-            gap = (own.l2_change - its.l2_change, NAN, NAN)
-            yield _row(pair, "probe: change of L2", "m", *change, gap, cases, probe)
+            mine, theirs = ((one.effect, one.effect_low, one.effect_high) for one in (own, its))
+            yield _row(pair, f"probe: {measure}", own.unit, (mine, theirs, _alone(mine[0] - theirs[0])), cases, probe)
+            mine, theirs = ((one.l2_change, one.l2_change_low, one.l2_change_high) for one in (own, its))
+            yield _row(pair, "probe: change of L2", "m", (mine, theirs, _alone(mine[0] - theirs[0])), cases, probe)
 
 
 def _driven_as(results: ClosedLoopResults, run: RunScores) -> str | None:

@@ -19,7 +19,8 @@ from lightemma.distillation.form import StudentForm
 from lightemma.distillation.rows import DPO, SFT, DpoRow, PictureFile, SftRow, read_file, write_rows
 from lightemma.distillation.sources import SIMULATED
 from lightemma.files import digest_of
-from lightemma.run_folder.store import find_runs, read_frames, read_manifest
+from lightemma.run_folder.places import find_runs
+from lightemma.run_folder.store import read_frames, read_manifest
 
 PICTURES = "pictures.tar"
 #: Data set -> how it differs: whose answers are learnt.
