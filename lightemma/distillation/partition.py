@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from lightemma.distillation.rows import DpoRow, SftRow
 from lightemma.errors import UserError
 from lightemma.simulation.dataset.split import TEST_DIGIT, VALIDATION_DIGIT, Part, split_of
+from lightemma.simulation.scenarios import SCENARIOS
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
@@ -19,7 +20,8 @@ class Partition:
     """How scenes are split.
 
     Attributes:
-        held_out: scenarios, recorded scenes or places that are for the test only.
+        held_out: scenarios, recorded scenes or places that are for the test only; of a scenario also its twins, which share its
+            streets.
         first_seed: simulated seeds below this are for the test only, such as those of the public suite.
     """
 
@@ -34,10 +36,11 @@ class Partition:
             seed: of everything random in it.
             family: the scenario whose streets it shares.
         """
-        held = scenario in self.held_out or family in self.held_out
+        streets = family or _family(scenario)
+        held = bool({scenario, streets, _family(scenario)} & {*self.held_out, *map(_family, self.held_out)})
         part: Part = "test" if held or seed < self.first_seed else split_of(scenario, seed)
-        # A scenario that is held out is a test of its own: its seed's other scenarios may be learnt from.
-        return part, f"city {scenario} {seed}" if held else f"city {seed}"
+        # A family that is held out is a test of its own: its seed's other scenarios, in other streets, may be learnt from.
+        return part, f"city {streets} {seed}" if held else f"city {seed}"
 
     def recorded(self, scene: str, location: str = "") -> tuple[Part, str]:
         """The part of a recorded scene, drawn from its name: a tenth validation, a tenth test; and its group, the scene."""
@@ -46,6 +49,12 @@ class Partition:
         digit = int(hashlib.sha256(f"lightemma distillation/{scene}".encode()).hexdigest()[:8], 16) % 10
         part: Part = {VALIDATION_DIGIT: "validation", TEST_DIGIT: "test"}.get(digit, "train")  # type: ignore[assignment]
         return part, f"scene {scene}"
+
+
+def _family(scenario: str) -> str:
+    """The name of the streets that a scenario shares with its twins; its own where it is none of the package's."""
+    own = SCENARIOS.get(scenario)
+    return scenario if own is None else own.family or own.name
 
 
 def check_apart(rows: Iterable[SftRow | DpoRow], towns: Iterable[tuple[str, Part]] = ()) -> None:

@@ -27,6 +27,7 @@ from lightemma.label_rows import FACTS, FactsRow, encoded
 from lightemma.observed_facts import ObservedFacts, PrivilegedFacts, SeenLeader, SeenLight, SeenThing
 from lightemma.prompts.sets import load_prompts
 from lightemma.run_folder.records import LabelRecord, WordsRecord
+from lightemma.simulation.scenarios import SCENARIOS
 from tests.conftest import steady
 from tests.distillation.kit import frame, planted, road
 
@@ -107,6 +108,23 @@ class TestTheSplit:
             "test", "test", "train",
         ]  # fmt: skip
         assert split.simulated("straight-on", 101, family="bend")[0] == "test"
+
+    @pytest.mark.parametrize("held", ["red-light", "green-light"])
+    @pytest.mark.parametrize("family", ["", "red-light"])
+    def test_twins_of_a_held_out_scenario_share_its_streets_and_are_for_the_test_too(self, held, family):
+        split = Partition(frozenset({held}))
+        parts = {split.simulated(name, 105, family) for name in ("red-light", "green-light")}
+        assert parts == {("test", "city red-light 105")}
+        assert split.simulated("bend", 105) == ("train", "city 105")
+
+    @pytest.mark.parametrize("held", ["t-junction-left", "roundabout-free", "cut-in"])
+    def test_of_every_family_all_or_none_are_held_out(self, held):
+        split = Partition(frozenset({held}))
+        families = {}
+        for scenario in SCENARIOS.values():
+            families.setdefault(scenario.family or scenario.name, set()).add(split.simulated(scenario.name, 105)[0])
+        assert all(len(parts) == 1 for parts in families.values())
+        assert sum(parts == {"test"} for parts in families.values()) == 1
 
     def test_recorded_scenes_are_split_by_their_name(self):
         split = Partition(frozenset({"boston-seaport"}))
