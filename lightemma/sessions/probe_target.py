@@ -11,7 +11,7 @@ from lightemma.backends.registry import REPLAY
 from lightemma.config_files import config_names
 from lightemma.data.data_locations import recall_source
 from lightemma.errors import UserError, near_names
-from lightemma.planners.registry import planners
+from lightemma.planners.registry import options_known, planner_class, planners
 from lightemma.probes.base import Stored
 from lightemma.run_folder.manifest import Manifest
 from lightemma.run_folder.records import OK, FrameRecord, Stage, is_call_error
@@ -90,12 +90,11 @@ def settings_of(target: Target, given: Mapping[str, Any]) -> dict[str, Any]:
     name = planner_named(entry.name) if "planners" not in given else None
     if name is not None:
         values["planners"] = [name]
-        if name == "chain-of-thought":
-            values["dialogue"] = bool(style.get("dialogue"))
-            values["answer"] = style.get("answer", "free")
-            values["pictures"] = {"count": style.get("frames", 1)}
-        else:
-            values["planner_options"] = dict(style)
+        # Planners that ask a model note how they ask beside their options.
+        values["dialogue"] = bool(style.get("dialogue"))
+        values["answer"] = style.get("answer", "free")
+        values["pictures"] = {"count": style.get("frames", 1)}
+        values["planner_options"] = options_known(planner_class(name), style)
     elif "planners" not in given:
         raise UserError(
             f"The run '{target.folder}' was driven by '{entry.name}', which is no planner's name here; name its class with "

@@ -159,6 +159,18 @@ def test_a_formula_is_probed_like_a_model(elsewhere, cli):
     assert (mirror.effect, mirror.violation) == (0.0, 0.0)
 
 
+@pytest.mark.parametrize(("planner", "options"), [("single-call", {"reasoning": False}), ("single-call", {})])
+def test_a_finished_run_of_any_planner_is_probed_as_it_was_asked(elsewhere, cli, planner, options):
+    benchmark = Benchmark(data=PICTURED, models=[scripted("one")], planners=[planner], planner_options=options)
+    (run,) = open_runs(benchmark, Path("results")).jobs
+    open_runs(benchmark, Path("results")).run()
+    folder = next(Path("results").rglob(f"{run.name}/manifest.json")).parent
+    ended = cli("probe", str(folder), "--probes", "grey", "--model", "./one.yaml", *SPARE)
+    assert ended.status == 0, ended.err
+    (probed,) = [read_manifest(path.parent) for path in Path("results").rglob("*+probe-grey/manifest.json")]
+    assert probed.planner == read_manifest(folder).planner
+
+
 def test_other_wordings_are_runs_with_other_prompts(elsewhere, cli):
     model = scripted("vlm")
     ended = cli("probe", model, "--data", PICTURED, "--probes", "paraphrase", *SPARE)
