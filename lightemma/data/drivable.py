@@ -31,7 +31,8 @@ class DrivableFile(msgspec.Struct, forbid_unknown_fields=True):
 
     Attributes:
         drivable: rings whose union is drivable ground.
-        lanes: one ring per lane, as long as the drive; what a car drives along without changing lanes is one lane.
+        lanes: one ring per lane, as long as the drive; what a car drives along without changing lanes is one lane. Those that
+            ``lightemma simulate data`` writes begin with the lane's left border, as it runs, and go back along the right one.
     """
 
     drivable: list[_Ring]
@@ -80,6 +81,13 @@ class DrivableArea:
         point, lane = self._lanes.query(shapely.points(np.asarray(points)[known]), predicate="intersects")
         pairs: IntArray = np.column_stack([known[point], lane]).astype(np.int64)
         return pairs
+
+    def lane_ring(self, lane: int) -> FloatArray:
+        """(c, 2) metres, the corners of a lane, by the number that ``lanes_at`` gives it, without a last that is the first."""
+        import shapely
+
+        corners: FloatArray = shapely.get_coordinates(shapely.get_exterior_ring(self._lanes.geometries[lane]))[:-1]
+        return corners
 
 
 class DrivableMaps:

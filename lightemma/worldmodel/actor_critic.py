@@ -47,12 +47,15 @@ class Learning:
         trace: lambda.
         entropy: weight of the entropy.
         horizon: imagined steps of one update.
+        scaled: whether advantages are divided by their standard deviation in a batch, so that ``entropy`` means the same
+            whatever rewards are worth; the published agent does not.
     """
 
     discount: float = 0.985
     trace: float = 0.95
     entropy: float = 0.001
     horizon: int = 15
+    scaled: bool = False
 
 
 class ActorCritic(nn.Module):
@@ -112,7 +115,7 @@ def lambda_returns(rewards: Tensor, ends: Tensor, values: Tensor, last: Tensor, 
 
 
 def imagined_loss(
-    agent: ActorCritic, dream: Dream, seed: int, learning: Learning, note: Callable[[float], None] = lambda _: None
+    agent: ActorCritic, dream: Dream, seed: int, learning: Learning, note: Callable[[Tensor], None] = lambda _: None
 ) -> Tensor:
     """The loss of one imagined stretch: policy, value and entropy.
 
@@ -123,15 +126,15 @@ def imagined_loss(
         learning: how.
         note: is told the mean reward of a step.
     """
-    random = torch.Generator().manual_seed(seed)
     pictures = dream.begin(seed)
+    random = torch.Generator(pictures.device).manual_seed(seed)
     memory: Memory | None = None
     alive = torch.ones(len(pictures), device=pictures.device)
     rewards, ends, values, likelihoods, entropies, counted = [], [], [], [], [], []
     for _ in range(learning.horizon):
         logits, value, memory = agent(pictures, memory)
-        policy = Categorical(logits=logits.float())
-        choice = torch.multinomial(policy.probs.detach().cpu(), 1, generator=random)[:, 0].to(logits.device)
+        policy = Categorical(logits=logits.float(), validate_args=False)
+        choice = torch.multinomial(policy.probs.detach(), 1, generator=random)[:, 0]
         pictures, reward, end = dream.step(choice)
         likelihoods.append(policy.log_prob(choice))
         entropies.append(policy.entropy())
@@ -145,8 +148,11 @@ def imagined_loss(
     known, weight = torch.stack(values), torch.stack(counted)
     with torch.no_grad():
         returns = lambda_returns(torch.stack(rewards), torch.stack(ends), known, last, learning)
-    note(float(torch.stack(rewards).sum() / weight.sum()))
+    note(torch.stack(rewards).sum() / weight.sum())
     advantage = returns - known.detach()
+    if learning.scaled:
+        spread = ((advantage**2 * weight).sum() / weight.sum()).sqrt()
+        advantage = advantage / spread.clamp(min=1e-3)
     of_policy = -(torch.stack(likelihoods) * advantage + learning.entropy * torch.stack(entropies))
     of_value = functional.mse_loss(known, returns, reduction="none")
     return ((of_policy + of_value) * weight).sum() / weight.sum()

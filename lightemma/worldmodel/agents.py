@@ -76,7 +76,7 @@ def train_agent(
         Sampler(sampler_steps or card.sampler_steps),
         plan.device,
     )
-    rewards: list[float] = []
+    rewards: list[Tensor] = []
 
     def loss(step: int) -> Tensor:
         return imagined_loss(agent, dream, plan.seed * 1_000_003 + step, learning, rewards.append)

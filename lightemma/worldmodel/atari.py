@@ -260,7 +260,7 @@ def run_atari(plan: AtariPlan, out: Path, device: str, say: Say) -> dict[str, Fl
         choices = torch.arange(game.count, dtype=torch.float32)[:, None]
         dream = ImaginedDrives(denoiser, reward_end, clips, choices, plan.batch, Sampler(), device)
         learning = Learning(horizon=plan.horizon)
-        rewards: list[float] = []
+        rewards: list[Tensor] = []
         slow = Fit(steps, plan.batch, 1e-4, plan.seed, every=max(1, plan.updates // 2), device=device, fall=False)
 
         def loss(step: int, dream: Any = dream, learning: Learning = learning, note: Any = rewards.append) -> Tensor:

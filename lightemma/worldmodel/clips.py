@@ -21,6 +21,7 @@ from lightemma.errors import UserError
 from lightemma.frame import Camera, FloatArray
 from lightemma.kinematics import yaw_from_quaternion
 from lightemma.simulation.dataset.split import Part
+from lightemma.worldmodel.lanes import keeps_lane
 
 ByteArray = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
@@ -38,7 +39,7 @@ class Clip:
         actions: (n - 1, 3) mean speed (m/s), curvature (1/m) and seconds from each picture to the next.
         poses: (n, 3) x, y (metres), heading (radians) of the rear axle in the world.
         off_road: (n,) whether a corner of the car is off the carriageway; None where no map says so.
-        in_lane: (n,) whether the car's middle is in the lane in which the clip began; None without a map.
+        in_lane: (n,) whether the car keeps a lane, see ``lanes.keeps_lane``; None without a map.
         camera: the front camera, at the pictures' size; None where unknown.
     """
 
@@ -69,6 +70,7 @@ def load_clips(
     source = open_source(spec, Path("results"))
     drives = _driven(source, dt, part, limit)
     maps = source.maps()
+    simulated = isinstance(source, NuScenesSource) and _is_simulated(source)
     clips = []
     for name, files, times, poses, curvatures, camera in drives:
         ground = maps(name) if callable(maps) else None
@@ -78,7 +80,7 @@ def load_clips(
             pairs = actions_between(poses[run], times[run], curvatures[run])
             actions = np.column_stack([pairs, np.diff(times[run])])
             pictures = np.stack([read_picture(files[one], size) for one in run])
-            off_road, in_lane = judged(poses[run], ground)
+            off_road, in_lane = judged(poses[run], ground, directed=simulated)
             clips.append(Clip(name, pictures, actions, poses[run], off_road, in_lane, scaled_camera(camera, size)))
     if not clips:
         kind = f" for {part} (the last digit of a seed decides)" if part else ""
@@ -89,10 +91,14 @@ def load_clips(
 _Drive = tuple[str, Sequence[Path], FloatArray, FloatArray, FloatArray, Camera | None]
 
 
+def _is_simulated(source: NuScenesSource) -> bool:
+    return (source.root / "simulation.json").exists()
+
+
 def _driven(source: FrameSource, dt: float, part: Part | None, limit: int | None) -> Iterator[_Drive]:
     """Name, files, seconds, poses, curvatures where the car stands, and camera of each scene, thinned to the time step."""
     if isinstance(source, NuScenesSource):
-        if (source.root / "simulation.json").exists():
+        if _is_simulated(source):
             yield from islice(_collected(source, dt, part), limit)
             return
         index = source.index
@@ -154,18 +160,15 @@ def _runs(times: FloatArray, dt: float) -> Iterator[list[int]]:
         yield list(range(first, last))
 
 
-def judged(poses: FloatArray, ground: GroundMap | None) -> tuple[BoolArray | None, BoolArray | None]:
-    """Whether the car is off the road, and in the lane in which it began, at each pose; None without a map."""
+def judged(poses: FloatArray, ground: GroundMap | None, *, directed: bool) -> tuple[BoolArray | None, BoolArray | None]:
+    """Whether the car is off the road, and whether it keeps a lane, at each pose; None without a map."""
     if ground is None:
         return None, None
     heading = poses[:, 2]
     middle = poses[:, :2] + CAR_AHEAD * np.column_stack([np.cos(heading), np.sin(heading)])
     boxes = corners(middle, heading, np.array([CAR_LENGTH, CAR_WIDTH]))
     off_road: BoolArray = ~np.all(ground.contains(boxes.reshape(-1, 2)).reshape(-1, 4), axis=1)
-    pairs = ground.lanes_at(middle)
-    lanes = [set(pairs[pairs[:, 0] == number, 1].tolist()) for number in range(len(poses))]
-    first = next((one for one in lanes if one), set())
-    return off_road, np.array([bool(one & first) for one in lanes], dtype=np.bool_)
+    return off_road, keeps_lane(middle, heading, ground, directed)
 
 
 def read_picture(path: Path, size: tuple[int, int]) -> ByteArray:

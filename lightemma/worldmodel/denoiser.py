@@ -90,7 +90,9 @@ class Denoiser(nn.Module):
         output = self.run(scalings.c_in(sigma).reshape(-1, 1, 1, 1) * noisy, scalings.c_noise(sigma), past, actions)
         return functional.mse_loss(output.float(), scalings.target(clean, noisy, sigma))
 
-    def draw(self, past: Tensor, actions: Tensor, sampler: Sampler, noise: Tensor) -> Tensor:
+    def draw(
+        self, past: Tensor, actions: Tensor, sampler: Sampler, noise: Tensor, sigmas: Tensor | None = None
+    ) -> Tensor:
         """The picture after the last action, one of 256 levels per colour (as recorded pictures are), without gradients.
 
         Args:
@@ -98,6 +100,7 @@ class Denoiser(nn.Module):
             actions: (n, past, a).
             sampler: with its number of steps.
             noise: (n, 3, h, w) of unit variance.
+            sigmas: of the sampler, where they are on the device already.
 
         Returns:
             (n, 3, h, w).
@@ -106,12 +109,13 @@ class Denoiser(nn.Module):
             if self.shape.kind == "ddpm":
                 drawn = self._twin_draw(past, actions, sampler.steps, noise)
             else:
-                drawn = sampler.draw(lambda x, sigma: self.denoise(x, sigma, past, actions), noise)
+                drawn = sampler.draw(lambda x, sigma: self.denoise(x, sigma, past, actions), noise, sigmas)
             return in_levels(drawn)
 
     def _twin_loss(self, clean: Tensor, past: Tensor, actions: Tensor, generator: torch.Generator | None) -> Tensor:
         """The twin learns the noise itself (Ho et al., 2020, equation 14)."""
-        time = torch.randint(0, self.shape.times, (len(clean),), generator=generator).to(clean.device)
+        where = None if generator is None else generator.device
+        time = torch.randint(0, self.shape.times, (len(clean),), generator=generator, device=where).to(clean.device)
         noise, _ = noise_like(clean, 0.0, generator)
         kept = self.kept[time].reshape(-1, 1, 1, 1)
         noisy = kept.sqrt() * clean + (1.0 - kept).sqrt() * noise

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from lightemma.worldmodel.denoiser import Denoiser, from_bytes
 from lightemma.worldmodel.edm import Sampler
+from lightemma.worldmodel.graphs import Drawing
 from lightemma.worldmodel.reward_end import Memory, RewardEnd
-from lightemma.worldmodel.windows import Recorded, Windows
+from lightemma.worldmodel.windows import BoolArray, Recorded, Windows
 
 
 class ImaginedDrives:
@@ -25,6 +25,7 @@ class ImaginedDrives:
         batch: drives at a time.
         sampler: with its number of steps.
         device: of all of it.
+        last: for each clip, (n,) whether a drive may begin at that picture; None lets it begin at any.
     """
 
     def __init__(
@@ -36,11 +37,14 @@ class ImaginedDrives:
         batch: int,
         sampler: Sampler,
         device: str = "cpu",
+        last: Sequence[BoolArray] | None = None,
     ) -> None:
-        self._denoiser, self._reward_end, self._sampler = denoiser, reward_end, sampler
-        self._windows = Windows(clips, denoiser.shape.past)
+        self._reward_end = reward_end
+        self._windows = Windows(clips, denoiser.shape.past, device=device, last=last)
+        height, width = clips[0].pictures.shape[1:3]
+        self._draw = Drawing(denoiser, sampler, batch, (width, height), device)
         self._actions, self._batch, self._device = actions.to(device), batch, device
-        self._random = torch.Generator()
+        self._random = torch.Generator(device)
         self._past: Tensor = torch.empty(0)
         self._done: Tensor = torch.empty(0)
         self._memory: Memory | None = None
@@ -58,18 +62,18 @@ class ImaginedDrives:
         """(n,) choices to what is seen then, what it is worth, and whether it was the end."""
         acted = self._actions[choices][:, None]
         done = torch.cat([self._done, acted], dim=1)
-        noise = torch.randn(self._past[:, 0].shape, generator=self._random).to(self._device)
-        drawn = self._denoiser.draw(self._past, done, self._sampler, noise)
+        noise = torch.randn(self._past[:, 0].shape, generator=self._random, device=self._device)
+        drawn = self._draw(self._past, done, noise)
         with torch.no_grad():
             reward, end, self._memory = self._reward_end(
                 torch.stack([self._past[:, -1], drawn], dim=1), acted, self._memory
             )
         # Drawn, as the published agent does it, and not the likeliest: what is uncertain is then worth its mean.
-        said = torch.multinomial(reward[:, 0].softmax(-1).cpu(), 1, generator=self._random)[:, 0] - 1
-        over = torch.multinomial(end[:, 0].softmax(-1).cpu(), 1, generator=self._random)[:, 0]
+        said = torch.multinomial(reward[:, 0].softmax(-1), 1, generator=self._random)[:, 0] - 1
+        over = torch.multinomial(end[:, 0].softmax(-1), 1, generator=self._random)[:, 0]
         self._past = torch.cat([self._past[:, 1:], drawn[:, None]], dim=1)
         self._done = done[:, 1:]
-        return drawn, said.float().to(self._device), over.float().to(self._device)
+        return drawn, said.float(), over.float()
 
 
 def driving_choices(speed: float, curvatures: Sequence[float], dt: float) -> Tensor:
@@ -77,6 +81,6 @@ def driving_choices(speed: float, curvatures: Sequence[float], dt: float) -> Ten
     return torch.tensor([[speed, curvature, dt] for curvature in curvatures], dtype=torch.float32)
 
 
-def mean_reward(values: Sequence[float], last: int = 20) -> float:
+def mean_reward(values: Sequence[Tensor], last: int = 20) -> float:
     """Mean of the last values, for lines of progress; NaN without any."""
-    return float(np.mean(values[-last:])) if values else float("nan")
+    return float(torch.stack(list(values[-last:])).mean()) if values else float("nan")

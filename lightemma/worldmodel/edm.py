@@ -82,7 +82,7 @@ class NoiseLevels:
 
     def draw(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """(count,) sigmas."""
-        drawn = torch.randn(count, generator=generator) * self.spread + self.mean
+        drawn = torch.randn(count, generator=generator, device=_place(generator)) * self.spread + self.mean
         return drawn.exp().clamp(self.least, self.most)
 
 
@@ -106,17 +106,18 @@ class Sampler:
         """(steps + 1,) falling noise levels, the last 0 (EDM, equation 5)."""
         return karras_sigmas(self.steps, self.least, self.most, self.rho)
 
-    def draw(self, denoise: Denoise, noise: Tensor) -> Tensor:
+    def draw(self, denoise: Denoise, noise: Tensor, sigmas: Tensor | None = None) -> Tensor:
         """Pictures drawn from noise.
 
         Args:
             denoise: of the model, with whatever it is conditioned on bound.
             noise: (n, c, h, w) of unit variance.
+            sigmas: ``sigmas()`` on the noise's device, where it is there already.
 
         Returns:
             (n, c, h, w).
         """
-        sigmas = self.sigmas().to(noise.device)
+        sigmas = self.sigmas().to(noise.device) if sigmas is None else sigmas
         x = noise * sigmas[0]
         for now, then in pairwise(sigmas):
             clean = denoise(x, now.expand(len(x)))
@@ -137,12 +138,16 @@ def noise_like(pictures: Tensor, offset: float, generator: torch.Generator | Non
     Args:
         pictures: (n, c, h, w), whose shape and device are taken.
         offset: see ``Preconditioner``.
-        generator: of random numbers on the processor; None takes the global one.
+        generator: of random numbers, on the processor or on the pictures' device; None takes the processor's global one.
     """
     n, c, h, w = pictures.shape
-    own = torch.randn((n, c, h, w), generator=generator).to(pictures.device)
-    shared = torch.randn((n, c, 1, 1), generator=generator).to(pictures.device) * offset
+    own = torch.randn((n, c, h, w), generator=generator, device=_place(generator)).to(pictures.device)
+    shared = torch.randn((n, c, 1, 1), generator=generator, device=_place(generator)).to(pictures.device) * offset
     return own, shared
+
+
+def _place(generator: torch.Generator | None) -> torch.device | None:
+    return None if generator is None else generator.device
 
 
 def _column(sigma: Tensor) -> Tensor:

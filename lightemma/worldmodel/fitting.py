@@ -59,8 +59,8 @@ class Fit:
         return torch.autocast(self.device, dtype=torch.bfloat16) if self.half else nullcontext()
 
     def generator(self, step: int) -> torch.Generator:
-        """Random numbers of a step, the same after a resume."""
-        return torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        """Random numbers of a step on the device, the same after a resume."""
+        return torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + step)
 
 
 def fit(module: nn.Module, loss_of: Callable[[int], Tensor], plan: Fit, path: Path, say: Say) -> list[float]:
@@ -85,7 +85,7 @@ def fit(module: nn.Module, loss_of: Callable[[int], Tensor], plan: Fit, path: Pa
         say(f"{path.stem}: goes on at step {first} of {plan.steps}")
     module.train()
     losses: list[float] = []
-    run: list[float] = []
+    run: list[Tensor] = []
     since, started = time.perf_counter(), first
     for step in range(first, plan.steps):
         for group in optimizer.param_groups:
@@ -96,10 +96,10 @@ def fit(module: nn.Module, loss_of: Callable[[int], Tensor], plan: Fit, path: Pa
         loss.backward()
         nn.utils.clip_grad_norm_(module.parameters(), _CLIP)
         optimizer.step()
-        run.append(float(loss.detach()))
+        run.append(loss.detach())  # a number only when it is said: to ask for it would wait for the GPU
         done = step + 1
         if done % plan.every == 0 or done == plan.steps:
-            mean = sum(run) / len(run)
+            mean = float(torch.stack(run).mean())
             losses.append(mean)
             run = []
             pace = (time.perf_counter() - since) / (done - started)

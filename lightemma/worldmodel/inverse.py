@@ -19,7 +19,7 @@ from lightemma.worldmodel.clips import ByteArray, Clip
 from lightemma.worldmodel.denoiser import from_bytes
 from lightemma.worldmodel.eyes import Eye
 from lightemma.worldmodel.fitting import Fit, Say, fit
-from lightemma.worldmodel.windows import Windows
+from lightemma.worldmodel.windows import TEMPO, Windows
 
 #: m/s and rad/s that are 1 at the output.
 _SPEED, _TURN = 10.0, 0.5
@@ -76,13 +76,13 @@ def train_inverse(clips: list[Clip], size: tuple[int, int], plan: Fit, path: Pat
     """
     torch.manual_seed(plan.seed)
     net = InverseDynamics(size).to(plan.device)
-    windows = Windows(clips, 2, mirror=True)
+    windows = Windows(clips, 2, mirror=True, tempo=TEMPO, device=plan.device)
 
     def loss(step: int) -> Tensor:
         window = windows.draw(plan.batch, (plan.seed, 3, step))
         pictures = from_bytes(window.pictures.to(plan.device))
         # A little noise, so that no trace of how a picture was made is what it reads by.
-        pictures = pictures + 0.05 * torch.randn(pictures.shape, generator=plan.generator(step)).to(plan.device)
+        pictures = pictures + 0.05 * torch.randn(pictures.shape, generator=plan.generator(step), device=plan.device)
         speed, curvature, _ = window.actions[:, 0].to(plan.device).unbind(-1)
         truth = torch.stack([speed / _SPEED, speed * curvature / _TURN], dim=1)
         return functional.huber_loss(net(pictures[:, 0], pictures[:, 1]), truth, delta=0.2)

@@ -44,7 +44,7 @@ class RoadLoss:
 
     def __init__(self, model: RewardEnd, clips: list[Clip], plan: Fit) -> None:
         self._model, self._plan = model, plan
-        self._windows = Windows(clips, LENGTH + 1, mirror=True)
+        self._windows = Windows(clips, LENGTH + 1, mirror=True, device=plan.device)
         self._labels = [labels_of(clip) for clip in clips]
 
     def __call__(self, step: int) -> Tensor:

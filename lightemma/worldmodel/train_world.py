@@ -29,7 +29,7 @@ from lightemma.worldmodel.starts import starts_of, write_starts
 from lightemma.worldmodel.training import DenoiserLoss, Hardening
 from lightemma.worldmodel.unet import PUBLISHED, NetworkShape, count_parameters
 from lightemma.worldmodel.weights import load_into, read_state, write_state
-from lightemma.worldmodel.windows import Windows
+from lightemma.worldmodel.windows import TEMPO, Windows
 
 #: Sizes of the network by name.
 NETWORKS = {
@@ -58,6 +58,8 @@ class WorldTraining:
         road_steps: of the reward and end model; 0 trains none.
         mirror: whether half of the examples are mirrored.
         hardening: of past pictures.
+        tempo: share of the examples that are replayed in another tempo, see ``Windows``.
+        compiled: whether the network is compiled first, which pays on a GPU.
         begin: a checkpoint whose denoiser is trained further (fine-tuning); None begins anew.
     """
 
@@ -72,6 +74,8 @@ class WorldTraining:
     road_steps: int = 0
     mirror: bool = True
     hardening: Hardening = field(default_factory=Hardening)
+    tempo: float = TEMPO
+    compiled: bool = False
     begin: Path | None = None
 
 
@@ -99,8 +103,10 @@ def train_world(training: WorldTraining, say: Say) -> Checkpoint:
     shape = DenoiserShape(kind=training.kind, network=network)
     denoiser = _denoiser(training, shape)
     say(f"denoiser with {count_parameters(denoiser) / 1e6:.2f} million parameters on {training.fit.device}")
-    windows = Windows(clips, shape.past + 2, mirror=training.mirror)
+    windows = Windows(clips, shape.past + 2, mirror=training.mirror, tempo=training.tempo, device=training.fit.device)
     loss = DenoiserLoss(denoiser, windows, training.fit, training.hardening)
+    if training.compiled:
+        denoiser.network.compile()
     fit(denoiser, loss, training.fit, training.out / "denoiser.training.pt", say)
     write_state(training.out / DENOISER, denoiser.state_dict())
     road = _road(training, clips, say)

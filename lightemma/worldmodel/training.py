@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from lightemma.worldmodel.denoiser import Denoiser, from_bytes
@@ -53,16 +54,17 @@ class DenoiserLoss:
         pictures = from_bytes(window.pictures.to(plan.device))
         actions = window.actions.to(plan.device)
         past = self._noisy(pictures[:, :count], random)
-        if float(torch.rand((), generator=random)) >= self._hardening.recovery:
+        if np.random.default_rng((plan.seed, step, 1)).random() >= self._hardening.recovery:
             return self._denoiser.loss(pictures[:, count], past, actions[:, :count], random)
-        noise = torch.randn(pictures[:, 0].shape, generator=random).to(plan.device)
+        noise = torch.randn(pictures[:, 0].shape, generator=random, device=plan.device)
         own = self._denoiser.draw(past, actions[:, :count], Sampler(steps=1), noise)
         later = torch.cat([past[:, 1:], own[:, None]], dim=1)
         return self._denoiser.loss(pictures[:, count + 1], later, actions[:, 1 : count + 1], random)
 
     def _noisy(self, past: Tensor, random: torch.Generator) -> Tensor:
         """Past pictures, half of the examples with noise that the model is not told of."""
-        size = (len(past), 1, 1, 1, 1)
-        much = torch.rand(size, generator=random) * self._hardening.noise * (torch.rand(size, generator=random) < 0.5)
-        noise = torch.randn(past.shape, generator=random)
+        size, where = (len(past), 1, 1, 1, 1), random.device
+        half = torch.rand(size, generator=random, device=where) < 0.5
+        much = torch.rand(size, generator=random, device=where) * self._hardening.noise * half
+        noise = torch.randn(past.shape, generator=random, device=where)
         return past + (noise * much).to(past.device)

@@ -50,7 +50,7 @@ def test_an_agent_learns_what_pays():
     optimizer = torch.optim.AdamW(agent.parameters(), 1e-2)
     means = []
     for seed in range(25):
-        loss = imagined_loss(agent, Brightness(), seed, Learning(horizon=5), means.append)
+        loss = imagined_loss(agent, Brightness(), seed, Learning(horizon=5), lambda mean: means.append(float(mean)))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
