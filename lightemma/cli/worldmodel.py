@@ -45,6 +45,10 @@ def train(
     begin: Annotated[
         Path | None, typer.Option(help="A trained world that is trained further on this data.", show_default=False)
     ] = None,
+    tempo: Annotated[
+        float, typer.Option(help="Share of the examples that are replayed slower or faster.", min=0.0, max=1.0)
+    ] = 0.5,
+    compiled: Annotated[bool, typer.Option("--compile", help="Compile the network first (torch.compile).")] = False,
     every: Annotated[int, typer.Option(help="Steps between two checkpoints.", min=1)] = 250,
     device: Device = "auto",
 ) -> None:
@@ -69,6 +73,8 @@ def train(
         "edm" if kind == "edm" else "ddpm",
         road_steps,
         mirror,
+        tempo=tempo,
+        compiled=compiled,
         begin=begin,
     )
     trained = train_world(training, echo)
@@ -176,10 +182,16 @@ def agent(
     batch: Annotated[int, typer.Option(help="Imagined drives of an update.", min=1)] = 16,
     horizon: Annotated[int, typer.Option(help="Imagined steps of an update.", min=1)] = 15,
     rate: Annotated[float, typer.Option(help="Learning rate.", min=0.0)] = 3e-4,
+    entropy: Annotated[float, typer.Option(help="Weight of the entropy.", min=0.0)] = 0.01,
     sampler_steps: Annotated[
         int | None, typer.Option(help="Network evaluations of an imagined picture.", min=1, show_default=False)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, starts and choices.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of weights, starts and choices.", min=0)] = 0,
+    agents: Annotated[int, typer.Option(help="Agents with seeds that follow each other.", min=1)] = 1,
+    seconds: Annotated[float, typer.Option(help="Of a drive of the test; 0 leaves it out.", min=0.0)] = 12.0,
+    perturb: Annotated[
+        bool, typer.Option("--perturb", help="Test from starts beside the lane's middle, turned.")
+    ] = False,
     scenarios: Annotated[str, typer.Option(help="Of the simulator, for the test.")] = "cruise,bend",
     seeds: Annotated[
         str, typer.Option(help="Of the simulator, for the test; none that the world was trained on.")
@@ -188,11 +200,13 @@ def agent(
 ) -> None:
     """Let an agent learn to keep its lane in imagination alone, and test it in the simulator beside simple rivals."""
     _need_torch()
+    from dataclasses import replace
+
     from lightemma.closed_loop.spec import parse_seeds
     from lightemma.closed_loop.world_factory import EpisodeChoice
     from lightemma.closed_loop.worlds.city import CityFactory
-    from lightemma.worldmodel.actor_critic import Learning
-    from lightemma.worldmodel.agents import agent_steers, constant_steers, keep_lane, random_steers, train_agent
+    from lightemma.worldmodel.agents import LEARNING, train_agent
+    from lightemma.worldmodel.agents_tried import try_agents, words_of_kept
     from lightemma.worldmodel.checkpoint import Checkpoint
     from lightemma.worldmodel.fitting import Fit
     from lightemma.worldmodel.train_world import clips_of
@@ -203,20 +217,16 @@ def agent(
     card = checkpoint.card
     clips = clips_of(tuple(data), card.size, card.dt, "train")
     where = _device(device)
-    plan = Fit(steps, batch, rate, seed, every=max(1, steps // 10), device=where, half=False, fall=False)
-    learned = train_agent(checkpoint, clips, plan, Learning(horizon=horizon), echo, sampler_steps).cpu()
-    echo(f"In the simulator, {len(specs)} drives of 12 s at 5 m/s ({scenarios}; seeds {seeds}):")
-    for name, begin in (
-        ("agent", agent_steers(learned)),
-        ("random", random_steers),
-        ("straight on", constant_steers(0.0)),
-        ("always left", constant_steers(0.015)),
-        ("always right", constant_steers(-0.015)),
-    ):
-        kept = keep_lane(name, begin, specs, card.size)
-        echo(
-            f"{name:14} in its lane {kept.in_lane.mean():.0%} of the time, {kept.metres.mean():.1f} m before it left it"
-        )
+    learned = {}
+    for one in range(seed, seed + agents):
+        plan = Fit(steps, batch, rate, one, every=max(1, steps // 10), device=where, half=False, fall=False)
+        learning = replace(LEARNING, horizon=horizon, entropy=entropy)
+        learned[f"agent of seed {one}"] = train_agent(checkpoint, clips, plan, learning, echo, sampler_steps).cpu()
+    if seconds:
+        how = ", disturbed starts" if perturb else ""
+        echo(f"In the simulator, {len(specs)} drives of {seconds:g} s at 5 m/s ({scenarios}; seeds {seeds}{how}):")
+        for line in words_of_kept(try_agents(learned, specs, card.size, seconds, disturbed=perturb)):
+            echo(line)
 
 
 @app.command("atari")
@@ -225,26 +235,49 @@ def atari(
     out: Annotated[Path, typer.Option(help="Folder; a run that was stopped goes on, its play is played again.")],
     epochs: Annotated[int, typer.Option(help="Rounds of playing and learning.", min=1)] = 2,
     play: Annotated[int, typer.Option(help="Steps played in a round.", min=100)] = 2000,
-    updates: Annotated[int, typer.Option(help="Steps of learning of each model in a round.", min=1)] = 400,
+    updates: Annotated[int, typer.Option(help="Steps of learning of the world in a round.", min=1)] = 400,
+    agent_updates: Annotated[int, typer.Option(help="Steps of learning of the agent in a round.", min=1)] = 400,
     network: Annotated[str, typer.Option(help="Size of the denoiser: tiny, small, medium or published.")] = "small",
-    batch: Annotated[int, typer.Option(help="Examples of a step.", min=1)] = 32,
+    batch: Annotated[int, typer.Option(help="Examples of a step of the world.", min=1)] = 32,
+    dreams: Annotated[int, typer.Option(help="Imagined games of an update of the agent.", min=1)] = 32,
     seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
-    episodes: Annotated[int, typer.Option(help="Games of the test.", min=1)] = 10,
+    minutes: Annotated[
+        float, typer.Option(help="No round is begun that would probably end later; 0 begins all.", min=0.0)
+    ] = 0.0,
+    only_test: Annotated[bool, typer.Option("--only-test", help="Test the agent that is there.")] = False,
+    episodes: Annotated[int, typer.Option(help="Games of the test; 0 leaves it out.", min=0)] = 10,
     longest: Annotated[int, typer.Option(help="Most steps of a game of the test.", min=100)] = 27_000,
     device: Device = "auto",
 ) -> None:
     """Run DIAMOND's own task at a reduced size: learn a game, learn to play in imagination, test in the true game."""
     _need_torch()
     from lightemma.errors import UserError, near_names
-    from lightemma.worldmodel.atari import AtariPlan, run_atari
+    from lightemma.worldmodel.atari_run import AtariPlan, train_atari, try_atari
     from lightemma.worldmodel.hns import PLAYERS
     from lightemma.worldmodel.train_world import NETWORKS
 
     if network not in NETWORKS:
         raise UserError(f"There is no network '{network}'; {near_names(network, NETWORKS)}", "network")
-    plan = AtariPlan(game, epochs, play, updates, network, batch, seed=seed, episodes=episodes, longest=longest)
-    found = run_atari(plan, out, _device(device), echo)
-    for name, points in found.items():
+    plan = AtariPlan(
+        game,
+        epochs,
+        play,
+        updates,
+        agent_updates,
+        network,
+        batch,
+        dreams,
+        seed=seed,
+        episodes=episodes,
+        longest=longest,
+        minutes=minutes,
+    )
+    if not only_test:
+        steps = train_atari(plan, out, _device(device), echo)
+        echo(f"A reduced run: {steps} steps played with seed {seed}, not the 100,000 of Atari 100k.")
+    if not episodes:
+        return
+    for name, points in try_atari(plan, out).items():
         normal = ""
         if game in PLAYERS:
             random, human = PLAYERS[game]
@@ -252,7 +285,6 @@ def atari(
         echo(
             f"{name:10} {points.mean():8.1f} points (standard deviation {points.std():.1f}, {len(points)} games){normal}"
         )
-    echo(f"A reduced run: {epochs * play} steps played with seed {seed}, not the 100,000 of Atari 100k.")
 
 
 @app.command("hns")

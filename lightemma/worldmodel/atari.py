@@ -7,30 +7,21 @@ sign, a lost life ends an episode of the training and the whole game one of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
-from torch import Tensor
 
 from lightemma.errors import UserError, near_names
 from lightemma.frame import FloatArray
-from lightemma.worldmodel.actions import ActionSpace
-from lightemma.worldmodel.actor_critic import ActorCritic, AgentShape, Learning, imagined_loss
+from lightemma.worldmodel.actor_critic import ActorCritic
 from lightemma.worldmodel.clips import ByteArray
-from lightemma.worldmodel.denoiser import Denoiser, DenoiserShape, from_bytes
-from lightemma.worldmodel.dreams import ImaginedDrives, mean_reward
-from lightemma.worldmodel.edm import Sampler
-from lightemma.worldmodel.fitting import Fit, Say, fit
-from lightemma.worldmodel.reward_end import UNKNOWN, Memory, RewardEnd, RewardEndShape
-from lightemma.worldmodel.train_world import NETWORKS
-from lightemma.worldmodel.training import DenoiserLoss, Hardening
-from lightemma.worldmodel.windows import Windows
+from lightemma.worldmodel.denoiser import from_bytes
+from lightemma.worldmodel.reward_end import Memory
 
 IntArray = npt.NDArray[np.int64]
 SIZE = (64, 64)
@@ -198,102 +189,6 @@ def agent_player(agent: ActorCritic, epsilon: float, seed: int, greedy: bool = F
         return play
 
     return begin
-
-
-@dataclass(frozen=True, slots=True)
-class AtariPlan:
-    """A reduced run of DIAMOND.
-
-    Attributes:
-        game: its name.
-        epochs: rounds of playing and learning.
-        play: steps of playing in a round, the first by random actions.
-        updates: steps of learning of each model in a round.
-        network: size of the denoiser.
-        batch: examples of a step.
-        horizon: imagined steps of an update of the agent.
-        seed: of everything.
-        episodes: games of the test.
-        longest: most steps of a game of the test.
-    """
-
-    game: str
-    epochs: int = 2
-    play: int = 2000
-    updates: int = 400
-    network: str = "small"
-    batch: int = 32
-    horizon: int = 15
-    seed: int = 0
-    episodes: int = 10
-    longest: int = LONGEST
-
-
-def run_atari(plan: AtariPlan, out: Path, device: str, say: Say) -> dict[str, FloatArray]:
-    """Plays, learns the game, learns to play in imagination, and again; then tests the agent in the true game.
-
-    Returns:
-        Points of whole games, by who played: agent, random, and the best constant action.
-
-    Raises:
-        UserError: if there is no such game.
-    """
-    game = AtariGame(plan.game, plan.seed)
-    space = ActionSpace(game.count)
-    torch.manual_seed(plan.seed)
-    denoiser = Denoiser(DenoiserShape(actions=space, network=NETWORKS[plan.network]))
-    denoiser = denoiser.to(device).to(memory_format=torch.channels_last)
-    reward_end = RewardEnd(RewardEndShape(SIZE, space, (32, 32, 64), memory=128, patch=2)).to(device)
-    agent = ActorCritic(AgentShape(SIZE, game.count, (32, 32, 64), 128, patch=2)).to(device)
-    clips: list[GameClip] = []
-    for epoch in range(1, plan.epochs + 1):
-        player = random_player(game.count, plan.seed) if epoch == 1 else agent_player(agent, 0.05, plan.seed + epoch)
-        clips += collect(game, player, plan.play)
-        points = sum(int((one.rewards > 0).sum()) for one in clips)
-        say(f"round {epoch}: {sum(len(one.actions) for one in clips)} steps played, {points} of them rewarded")
-        steps = plan.updates * epoch
-        past = denoiser.shape.past
-        one = Fit(steps, plan.batch, 3e-4, plan.seed, every=max(1, plan.updates // 2), device=device, fall=False)
-        windows = Windows(clips, past + 2)
-        fit(denoiser, DenoiserLoss(denoiser, windows, one, Hardening()), one, out / "denoiser.training.pt", say)
-        fit(reward_end, _game_loss(reward_end, clips, one), one, out / "reward_end.training.pt", say)
-        choices = torch.arange(game.count, dtype=torch.float32)[:, None]
-        dream = ImaginedDrives(denoiser, reward_end, clips, choices, plan.batch, Sampler(), device)
-        learning = Learning(horizon=plan.horizon)
-        rewards: list[Tensor] = []
-        slow = Fit(steps, plan.batch, 1e-4, plan.seed, every=max(1, plan.updates // 2), device=device, fall=False)
-
-        def loss(step: int, dream: Any = dream, learning: Learning = learning, note: Any = rewards.append) -> Tensor:
-            return imagined_loss(agent, dream, plan.seed * 1_000_003 + step, learning, note)
-
-        fit(agent, loss, slow, out / "agent.training.pt", say)
-        say(f"round {epoch}: imagined reward of a step {mean_reward(rewards):+.4f}")
-    agent.cpu().eval()
-    test = AtariGame(plan.game, plan.seed + 1000)
-    found = {"agent": returns(test, agent_player(agent, 0.0, plan.seed), plan.episodes, plan.longest)}
-    found["random"] = returns(test, random_player(test.count, plan.seed), plan.episodes, plan.longest)
-    constants = [returns(test, constant_player(action), 2, plan.longest) for action in range(test.count)]
-    best = int(np.argmax([one.mean() for one in constants]))
-    found["constant"] = returns(test, constant_player(best), plan.episodes, plan.longest)
-    return found
-
-
-def _game_loss(model: RewardEnd, clips: Sequence[GameClip], plan: Fit) -> Callable[[int], Tensor]:
-    length = 8
-    long = [one for one in clips if len(one.pictures) > length]
-    windows = Windows(long, length + 1)
-
-    def loss(step: int) -> Tensor:
-        window = windows.draw(plan.batch, (plan.seed, 1, step))
-        pairs = list(zip(window.clips.tolist(), window.starts.tolist(), strict=True))
-        rewards = np.stack([long[clip].rewards[start : start + length] for clip, start in pairs])
-        ends = np.stack([long[clip].ends[start : start + length] for clip, start in pairs])
-        assert not (ends == UNKNOWN).any()
-        pictures = from_bytes(window.pictures.to(plan.device))
-        targets = torch.from_numpy(rewards).to(plan.device), torch.from_numpy(ends).to(plan.device)
-        return model.loss(pictures, window.actions.to(plan.device), *targets)
-
-    return loss
 
 
 def _small(screen: ByteArray) -> ByteArray:

@@ -73,7 +73,7 @@ def check_world(checkpoint: Checkpoint, settings: CheckSettings, say: Say) -> di
     net = train_inverse(
         clips_of(settings.learn, card.size, card.dt, "train"),
         card.size,
-        Fit(settings.steps, rate=1e-3, every=max(1, settings.steps // 4)),
+        Fit(settings.steps, rate=1e-3, every=max(1, settings.steps // 4), device=settings.device),
         checkpoint.folder / "inverse.training.pt",
         say,
     )

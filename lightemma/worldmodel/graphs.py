@@ -1,4 +1,4 @@
-"""Drawing on a GPU as one recorded graph: a small network is slowed down by the starts of its many kernels, not by their work."""
+"""Drawing on a GPU as one recorded graph: it is the starts of its many kernels that slow a small network down."""
 
 from __future__ import annotations
 

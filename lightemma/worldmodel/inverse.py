@@ -73,6 +73,9 @@ def train_inverse(clips: list[Clip], size: tuple[int, int], plan: Fit, path: Pat
         plan: how.
         path: file of the training.
         say: is told of the progress.
+
+    Returns:
+        The net, on the processor.
     """
     torch.manual_seed(plan.seed)
     net = InverseDynamics(size).to(plan.device)
@@ -88,7 +91,7 @@ def train_inverse(clips: list[Clip], size: tuple[int, int], plan: Fit, path: Pat
         return functional.huber_loss(net(pictures[:, 0], pictures[:, 1]), truth, delta=0.2)
 
     fit(net, loss, plan, path, say)
-    return net.eval().requires_grad_(False)
+    return net.cpu().eval().requires_grad_(False)
 
 
 def slope(given: FloatArray, found: FloatArray) -> float:

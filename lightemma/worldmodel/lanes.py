@@ -10,8 +10,8 @@ from lightemma.data.drivable import DrivableArea
 from lightemma.frame import FloatArray
 
 BoolArray = npt.NDArray[np.bool_]
-#: Metres beside the car's middle, to either side, that must be in the lane with it: in a lane of the usual 3.5 m the car is then
-#: at most 1 m beside its middle line.
+#: Metres beside the car's middle, to either side, that must be in the lane with it: in a lane of the usual 3.5 m the car is
+#: then at most 1 m beside its middle line.
 BESIDE = 0.75
 #: Radians by which a car may be askew to its lane.
 ASKEW = np.radians(40.0)
@@ -36,10 +36,10 @@ def keeps_lane(middle: FloatArray, heading: FloatArray, ground: GroundMap, direc
     left, right = (_pairs(ground, middle + side) for side in (aside, -aside))
     kept = np.zeros(len(middle), dtype=np.bool_)
     for point, lane in sorted(left & right):
-        if not directed or not isinstance(ground, DrivableArea):
+        if kept[point] or not (directed and isinstance(ground, DrivableArea)):
             kept[point] = True
-        elif abs(_between(heading[point], _way(ground.lane_ring(lane), middle[point]))) <= ASKEW:
-            kept[point] = True
+            continue
+        kept[point] = abs(_between(heading[point], _way(ground.lane_ring(lane), middle[point]))) <= ASKEW
     return kept
 
 

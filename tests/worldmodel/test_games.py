@@ -69,15 +69,17 @@ def test_the_page_is_steered_by_its_own_requests_only():
 
 def test_a_game_is_played_learned_and_tested(tmp_path):
     pytest.importorskip("ale_py")
-    from lightemma.worldmodel.atari import AtariGame, AtariPlan, collect, random_player, run_atari
+    from lightemma.worldmodel.atari import AtariGame, collect, random_player
+    from lightemma.worldmodel.atari_run import AtariPlan, train_atari, try_atari
 
     game = AtariGame("Breakout", 0)
     clips = collect(game, random_player(game.count, 0), 200)
     assert sum(len(one.actions) for one in clips) == 200
     assert all(one.pictures.shape == (len(one.actions) + 1, 64, 64, 3) for one in clips)
     assert [int(one.ends.sum()) for one in clips[:-1]] == [1] * (len(clips) - 1), "a clip ends where a life does"
-    plan = AtariPlan("Breakout", 1, 60, 2, "tiny", 2, horizon=2, episodes=1, longest=20)
-    found = run_atari(plan, tmp_path, "cpu", lambda _: None)
+    plan = AtariPlan("Breakout", 2, 60, 2, 2, "tiny", 2, 2, horizon=2, episodes=1, longest=20)
+    assert train_atari(plan, tmp_path, "cpu", lambda _: None) == 120
+    found = try_atari(plan, tmp_path)
     assert set(found) == {"agent", "random", "constant"}
     with pytest.raises(UserError, match="no game 'Breakut'"):
         AtariGame("Breakut")
