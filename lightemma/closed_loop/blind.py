@@ -105,6 +105,16 @@ def drive_schedule(world: World, schedule: Schedule, replan: int = 1) -> Episode
     return world.outcome()
 
 
+class Crawl(PrivilegedDriver):
+    """Sees nothing and knows no route: 1 m/s straight on."""
+
+    name: ClassVar[str] = "crawl"
+
+    def begin(self, spec: EpisodeSpec) -> WorldPlan:
+        """Always the same plan; the world is not read."""
+        return lambda _: np.tile([1.0, 0.0], (LIGHTEMMA.plan_steps, 1))
+
+
 class BlindTimer(PrivilegedDriver):
     """Sees nothing and knows no route: 1.5 m/s straight on for 12 s, then 9 m/s."""
 

@@ -16,9 +16,9 @@ from lightemma.closed_loop.worlds.city import CityFactory
 from lightemma.errors import UserError
 from lightemma.protocol import LIGHTEMMA
 from lightemma.worldmodel.actor_critic import ActorCritic, AgentShape, Learning, imagined_loss
-from lightemma.worldmodel.against_city import pixels_of
 from lightemma.worldmodel.checkpoint import Checkpoint
 from lightemma.worldmodel.clips import ByteArray, Clip
+from lightemma.worldmodel.counterfactuals import pixels_of
 from lightemma.worldmodel.denoiser import from_bytes
 from lightemma.worldmodel.dreams import ImaginedDrives, driving_choices, mean_reward
 from lightemma.worldmodel.edm import Sampler

@@ -18,7 +18,7 @@ from lightemma.worldmodel.edm import Sampler
 from lightemma.worldmodel.fidelity import Fidelity, Horizon, Share, fidelity, horizon
 from lightemma.worldmodel.fitting import Fit, Say
 from lightemma.worldmodel.imagination import MANY, Imagination
-from lightemma.worldmodel.inverse import train_inverse
+from lightemma.worldmodel.inverse import InverseDynamics, train_inverse
 from lightemma.worldmodel.road_check import RoadCheck, check_road, check_road_imagined
 from lightemma.worldmodel.train_world import clips_of
 
@@ -100,7 +100,7 @@ def check_world(checkpoint: Checkpoint, settings: CheckSettings, say: Say) -> di
     )
     write_card(checkpoint.folder, trust)
     if settings.simulator:
-        _against_city(checkpoint.folder, settings, found, say)
+        _against_city(checkpoint.folder, settings, net, found, say)
     _write(checkpoint.folder / FOUND, found)
     return found
 
@@ -130,10 +130,11 @@ def _road(
     return imagined if recorded is not None else None
 
 
-def _against_city(folder: Path, settings: CheckSettings, found: dict[str, Any], say: Say) -> None:
+def _against_city(folder: Path, settings: CheckSettings, net: InverseDynamics, found: dict[str, Any], say: Say) -> None:
     from lightemma.closed_loop.worlds.imagined import ImaginedFactory
-    from lightemma.worldmodel.against_city import compare_scores, counterfactuals, exact_specs, exploit
+    from lightemma.worldmodel.against_city import compare_scores, exact_specs, exploit
     from lightemma.worldmodel.agreement import ranking
+    from lightemma.worldmodel.counterfactuals import counterfactuals, instrument_ceiling
 
     factory = ImaginedFactory(str(folder))
     specs = exact_specs(factory)[: settings.starts]
@@ -142,6 +143,13 @@ def _against_city(folder: Path, settings: CheckSettings, found: dict[str, Any], 
             "the simulator: no start is the beginning of one of its episodes; give expert drives without --perturb as --starts"
         )
         return
+    ceiling = instrument_ceiling(net, specs, factory.checkpoint.card.size)
+    found["ceiling"] = asdict(ceiling)
+    say(
+        f"instrument on the simulator's own pictures after the same changes, {len(specs)} starts: slope of speed "
+        f"{words(ceiling.speed_slope, False)}, of changes of speed {words(ceiling.speed_within, False)}, of curvature "
+        f"{words(ceiling.curvature_slope, False)}"
+    )
     seen = counterfactuals(factory, specs)
     found["counterfactuals"] = {
         "told_apart": asdict(_mean(seen.told_apart)),
@@ -206,8 +214,8 @@ def words_of_fidelity(found: Fidelity) -> list[str]:
         f"turn ±{found.own_turn_error:.3f} rad/s, slope of curvature {found.own_curvature_slope:.2f}",
         f"left and right told apart rightly in {words(found.steering)} of {found.steering.count} starts, faster and slower in "
         f"{words(found.speeding)}",
-        f"slope of recovered over commanded speed {words(found.speed_slope, False)}, curvature "
-        f"{words(found.curvature_slope, False)}",
+        f"slope of recovered over commanded speed {words(found.speed_slope, False)}, of changes of speed "
+        f"{words(found.speed_within, False)}, curvature {words(found.curvature_slope, False)}",
     ]
 
 

@@ -48,6 +48,8 @@ class Fidelity:
         steering: share of starts where left and right are told apart rightly.
         speeding: share of starts where faster and slower are.
         speed_slope: of the speed that is read over that which was commanded.
+        speed_within: the same of differences from each start's mean: how much of a change of speed is shown. What a picture
+            tells of the speed before does not help here.
         curvature_slope: of the curvature.
         own_speed_slope: the same on recorded held-out pictures: the best that can be expected.
         own_curvature_slope: the same.
@@ -58,6 +60,7 @@ class Fidelity:
     steering: Share
     speeding: Share
     speed_slope: Share
+    speed_within: Share
     curvature_slope: Share
     own_speed_slope: float
     own_curvature_slope: float
@@ -107,8 +110,9 @@ def fidelity(
     return Fidelity(
         steering=share(steering, of),
         speeding=share(speeding, of),
-        speed_slope=_slope_share(told_speed, speed, of),
-        curvature_slope=_slope_share(told_curvature, curvature, of),
+        speed_slope=slope_share(told_speed, speed, of),
+        speed_within=slope_share(within(told_speed), within(speed), of),
+        curvature_slope=slope_share(told_curvature, curvature, of),
         own_speed_slope=slope(own_speed, read_speed),
         own_curvature_slope=slope(
             (own_turn / np.maximum(own_speed, 0.1))[fast], (read_turn / np.maximum(own_speed, 0.1))[fast]
@@ -136,7 +140,14 @@ def share(values: FloatArray, scenes: npt.NDArray[Any]) -> Share:
     return Share(float(flat.mean()), low, high, len(flat))
 
 
-def _slope_share(given: FloatArray, found: FloatArray, scenes: npt.NDArray[Any]) -> Share:
+def within(values: FloatArray) -> FloatArray:
+    """Differences from the mean of each row."""
+    flat = values.reshape(len(values), -1)
+    found: FloatArray = flat - flat.mean(axis=1, keepdims=True)
+    return found
+
+
+def slope_share(given: FloatArray, found: FloatArray, scenes: npt.NDArray[Any]) -> Share:
     """A slope with its interval over scenes; ``given`` and ``found`` have one row for each start."""
     x, y = given.reshape(len(given), -1), found.reshape(len(found), -1)
     moments = np.stack([np.ones_like(x), x, y, x * x, x * y]).sum(axis=2)

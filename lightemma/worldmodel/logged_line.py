@@ -49,6 +49,12 @@ class LoggedLine:
         count = round(min(seconds / LIGHTEMMA.dt, len(self.log) - 1))
         return float(np.hypot(*np.diff(self.log[: count + 1, :2], axis=0).T).sum())
 
+    def curvature(self, along: float) -> float:
+        """1/m of the recorded way, some metres along it; 0 beyond its end."""
+        way = np.hypot(*np.diff(self.log[:, :2], axis=0).T)
+        row = int(np.searchsorted(np.cumsum(way), along))
+        return float(self.pairs(row * LIGHTEMMA.dt, 1)[0, 1]) if row < len(way) else 0.0
+
     def pairs(self, seconds: float, count: int = LIGHTEMMA.plan_steps) -> FloatArray:
         """(count, 2) mean speeds (m/s) and curvatures (1/m) of the recorded car from a time on; at its end it goes on so."""
         way = np.hypot(*np.diff(self.log[:, :2], axis=0).T)

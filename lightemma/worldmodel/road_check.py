@@ -50,13 +50,14 @@ def check_road(model: RewardEnd, clips: Sequence[Clip]) -> RoadCheck | None:
         clips: those without a map are left out.
     """
     said, true = [], []
+    where = next(model.parameters()).device
     with torch.no_grad():
         for clip in clips:
             if clip.off_road is None:
                 continue
-            pictures = from_bytes(torch.from_numpy(clip.pictures.copy()).permute(0, 3, 1, 2))
-            _, ends, _ = model(pictures[None], torch.from_numpy(clip.actions).float()[None])
-            said.append(ends[0].softmax(-1)[:, 1].double().numpy())
+            pictures = from_bytes(torch.from_numpy(clip.pictures.copy()).permute(0, 3, 1, 2).to(where))
+            _, ends, _ = model(pictures[None], torch.from_numpy(clip.actions).float()[None].to(where))
+            said.append(ends[0].softmax(-1)[:, 1].double().cpu().numpy())
             true.append(labels_of(clip)[1])
     return _judged(said, true)
 

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules  # noqa: E402
 from lightemma.closed_loop.worlds.city import CityFactory  # noqa: E402
 from lightemma.closed_loop.worlds.imagined import ImaginedFactory  # noqa: E402
-from lightemma.worldmodel.against_city import DRIVERS, compare_scores, exact_specs, exploit  # noqa: E402
+from lightemma.worldmodel.against_city import compare_scores, exact_specs, exploit  # noqa: E402
 from lightemma.worldmodel.agreement import rank_violation, ranking  # noqa: E402
 from lightemma.worldmodel.checkpoint import (  # noqa: E402
     DENOISER,
@@ -26,6 +26,7 @@ from lightemma.worldmodel.clips import Clip  # noqa: E402
 from lightemma.worldmodel.denoiser import Denoiser, DenoiserShape  # noqa: E402
 from lightemma.worldmodel.fidelity import fidelity, horizon  # noqa: E402
 from lightemma.worldmodel.inverse import Reading, slope  # noqa: E402
+from lightemma.worldmodel.rivals import DRIVERS  # noqa: E402
 from lightemma.worldmodel.road_check import area_under_curve, calibration_error, check_road_imagined  # noqa: E402
 from lightemma.worldmodel.rollouts import psnr  # noqa: E402
 from lightemma.worldmodel.starts import starts_of, write_starts  # noqa: E402

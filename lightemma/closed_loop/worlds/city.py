@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from lightemma.closed_loop.blind import BlindTimer, schedule_scores
+from lightemma.closed_loop.blind import BlindTimer, Crawl, schedule_scores
 from lightemma.closed_loop.comfort import harsh_seconds, standing_seconds
 from lightemma.closed_loop.noisy_expert import NoisyExpertDriver
 from lightemma.closed_loop.plan_follower import TICKS_PER_ACTION, TICKS_PER_S
@@ -411,7 +411,7 @@ class CityFactory(WorldFactory):
     name: ClassVar[str] = "city"
     drivers: ClassVar[Mapping[str, type[PrivilegedDriver]]] = {
         driver.name: driver
-        for driver in (CityExpertDriver, NoisyExpertDriver, IdmDriver, RandomDriver, BlindTimer, ImitatorDriver)
+        for driver in (CityExpertDriver, NoisyExpertDriver, IdmDriver, RandomDriver, BlindTimer, Crawl, ImitatorDriver)
     }
     #: Raised when scenarios are added, removed or changed.
     suite: ClassVar[str] = "suite 1"
