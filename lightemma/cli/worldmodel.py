@@ -136,6 +136,7 @@ def check(
         list[str], typer.Option(help="Recorded drives from which the inverse-dynamics net learns; none of --data.")
     ],
     steps: Annotated[int, typer.Option(help="Steps of its training.", min=1)] = 1500,
+    batch: Annotated[int, typer.Option(help="Examples of a step of it.", min=1)] = 32,
     simulator: Annotated[
         float, typer.Option(help="Seconds for which drivers are compared with the simulator; 0 leaves it out.", min=0.0)
     ] = 8.0,
@@ -147,7 +148,7 @@ def check(
     from lightemma.worldmodel.check import CheckSettings, check_world
     from lightemma.worldmodel.checkpoint import Checkpoint
 
-    settings = CheckSettings(tuple(data), tuple(learn), steps, simulator, starts, _device(device))
+    settings = CheckSettings(tuple(data), tuple(learn), steps, batch, simulator, starts, _device(device))
     check_world(Checkpoint(world), settings, echo)
 
 

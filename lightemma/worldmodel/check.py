@@ -39,6 +39,7 @@ class CheckSettings:
         data: held-out drives with varied actions.
         learn: recorded drives on which the inverse-dynamics net is trained; none of them is in ``data``.
         steps: of its training.
+        batch: examples of a step of it.
         simulator: seconds for which drivers are compared with the simulator; 0 leaves that out.
         starts: most starts of that.
         device: ``cpu`` or ``cuda``.
@@ -47,6 +48,7 @@ class CheckSettings:
     data: tuple[str, ...]
     learn: tuple[str, ...]
     steps: int = 1500
+    batch: int = 32
     simulator: float = 8.0
     starts: int = 10
     device: str = "cpu"
@@ -73,7 +75,7 @@ def check_world(checkpoint: Checkpoint, settings: CheckSettings, say: Say) -> di
     net = train_inverse(
         clips_of(settings.learn, card.size, card.dt, "train"),
         card.size,
-        Fit(settings.steps, rate=1e-3, every=max(1, settings.steps // 4), device=settings.device),
+        Fit(settings.steps, settings.batch, 1e-3, every=max(1, settings.steps // 4), device=settings.device),
         checkpoint.folder / "inverse.training.pt",
         say,
     )

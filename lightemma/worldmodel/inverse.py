@@ -46,7 +46,7 @@ class InverseDynamics(nn.Module):
         channels: of the convolutions.
     """
 
-    def __init__(self, size: tuple[int, int], channels: tuple[int, ...] = (16, 32, 32, 32)) -> None:
+    def __init__(self, size: tuple[int, int], channels: tuple[int, ...] = (32, 64, 64, 64)) -> None:
         super().__init__()
         self.eye = Eye(6, size, channels)
         self.head = nn.Sequential(nn.Linear(self.eye.features, 128), nn.SiLU(), nn.Linear(128, 2))
