@@ -12,7 +12,15 @@ torch = pytest.importorskip("torch")
 
 from lightemma.closed_loop.spec import EpisodeSpec  # noqa: E402
 from lightemma.errors import UserError  # noqa: E402
-from lightemma.worldmodel.agents import STEERING, agent_steers, constant_steers, keep_lane, new_agent  # noqa: E402
+from lightemma.worldmodel.agents import (  # noqa: E402
+    STEERING,
+    Kept,
+    agent_steers,
+    constant_steers,
+    keep_lane,
+    new_agent,
+)
+from lightemma.worldmodel.agents_tried import words_of_kept  # noqa: E402
 from lightemma.worldmodel.play import make_server  # noqa: E402
 
 
@@ -34,6 +42,17 @@ def test_an_agent_remembers_within_a_drive_and_begins_the_next_one_anew():
     first, second = begin(0), begin(1)
     assert [first(one) for one in pictures] == [second(one) for one in pictures]
     assert set(STEERING) >= {begin(2)(one) for one in pictures}
+
+
+def test_what_an_agent_gains_on_the_best_of_its_rivals_is_said_with_its_interval():
+    def kept(name, *shares):
+        return Kept(name, np.array(shares), np.array([10.0] * len(shares)))
+
+    lines = list(
+        words_of_kept([kept("agent of seed 3", 0.9, 0.8), kept("random", 0.2, 0.4), kept("straight on", 0.6, 0.6)])
+    )
+    assert lines[0].startswith("agent of seed 3  in its lane 85% [80%, 90%]")
+    assert lines[-1] == "agent of seed 3 less 'straight on': +25% [+20%, +30%] of the time"
 
 
 class Fake:

@@ -114,6 +114,29 @@ def test_a_car_that_stands_makes_no_progress_and_one_that_turns_off_has_left_its
     assert turning.score.route == 0.5
 
 
+def driven(trained, driver, seconds):
+    world = opened(trained, pictures=False)
+    plan, speeds = driver.begin(None), [world.car.speed]
+    for _ in range(round(2 * seconds)):
+        speed, curvature = plan(world)[0]
+        for _ in range(10):
+            world.step(float(speed), float(curvature))
+        speeds.append(world.car.speed)
+    return world, speeds
+
+
+def test_idm_goes_along_the_recorded_line_up_to_its_greatest_speed_and_crawl_straight_on(trained):
+    world, speeds = driven(trained, ImaginedFactory.drivers["idm"](), 4.0)
+    line = world.line
+    assert abs(line.place(world.car.pose)[1]) < 1.0
+    assert speeds[-1] > speeds[0], "nobody is in its way"
+    assert max(speeds) < line.pairs(0.0, len(line.log))[:, 0].max() + 0.1
+    before = opened(trained, pictures=False).car.pose
+    world, speeds = driven(trained, ImaginedFactory.drivers["crawl"](), 4.0)
+    assert speeds[-1] == pytest.approx(1.0, abs=0.05)
+    assert world.car.pose.heading == pytest.approx(before.heading, abs=0.1)
+
+
 def test_a_rollout_leaves_the_world_as_it_was(trained):
     world, twin = opened(trained), opened(trained)
     rollout(world, np.tile([5.0, 0.05], (3, 1)))
