@@ -139,7 +139,13 @@ def _against_city(folder: Path, settings: CheckSettings, net: InverseDynamics, f
     from lightemma.worldmodel.counterfactuals import counterfactuals, instrument_ceiling
 
     factory = ImaginedFactory(str(folder))
-    specs = exact_specs(factory)[: settings.starts]
+    exact = exact_specs(factory)
+    # Spread over all of them: those of one scenario follow each other.
+    specs = (
+        [exact[one] for one in np.unique(np.linspace(0, len(exact) - 1, settings.starts).round().astype(int))]
+        if exact
+        else []
+    )
     if not specs:
         say(
             "the simulator: no start is the beginning of one of its episodes; give expert drives without --perturb as --starts"
