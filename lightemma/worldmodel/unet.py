@@ -57,7 +57,10 @@ class AdaptiveGroupNorm(nn.Module):
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """(n, c, h, w) and (n, condition) to (n, c, h, w)."""
         scale, shift = self.to_scale_shift(condition)[:, :, None, None].chunk(2, dim=1)
-        return functional.group_norm(x, self.groups, eps=1e-5) * (1.0 + scale) + shift
+        # Autocast would norm in float32, and all that follows with it; the sums are in float32 in any case.
+        with torch.autocast(x.device.type, enabled=False):
+            normed = functional.group_norm(x, self.groups, eps=1e-5)
+        return normed * (1.0 + scale) + shift
 
 
 class ResidualBlock(nn.Module):
