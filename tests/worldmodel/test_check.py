@@ -23,8 +23,9 @@ from lightemma.worldmodel.checkpoint import (  # noqa: E402
     write_card,
 )
 from lightemma.worldmodel.clips import Clip  # noqa: E402
+from lightemma.worldmodel.counterfactuals import instrument_ceiling  # noqa: E402
 from lightemma.worldmodel.denoiser import Denoiser, DenoiserShape  # noqa: E402
-from lightemma.worldmodel.fidelity import fidelity, horizon  # noqa: E402
+from lightemma.worldmodel.fidelity import CHANGES, CURVATURES, fidelity, horizon  # noqa: E402
 from lightemma.worldmodel.inverse import Reading, slope  # noqa: E402
 from lightemma.worldmodel.rivals import DRIVERS  # noqa: E402
 from lightemma.worldmodel.road_check import area_under_curve, calibration_error, check_road_imagined  # noqa: E402
@@ -230,3 +231,28 @@ def test_the_plan_that_games_the_world_is_driven_in_the_simulator_too(beside_cit
     assert found.gap == pytest.approx(
         float(found.imagined[0] - found.true[0] - found.expert_imagined[0] + found.expert_true[0])
     )
+
+
+class Script:
+    """An instrument that reads changes twice as large as they are, and speeds without turns."""
+
+    def __init__(self):
+        self.changes = iter(np.repeat(CHANGES, len(CURVATURES)).tolist())
+        self.pairs = []
+
+    def read(self, before, after):
+        self.pairs.append((before, after))
+        return Reading(np.array([10.0 + 2.0 * next(self.changes)]), np.array([0.0]))
+
+
+@pytest.mark.pictures
+def test_the_instrument_is_tried_on_the_simulators_own_pictures():
+    script = Script()
+    found = instrument_ceiling(script, [EpisodeSpec("cruise", 9)], (32, 18), after=0.5, size=(64, 36))
+    assert found.speed_within.value == pytest.approx(2.0)
+    assert found.curvature_slope.value == pytest.approx(0.0)
+    befores = [before for before, _ in script.pairs]
+    assert all(np.array_equal(one, befores[0]) for one in befores), "all from the same moment"
+    afters = [after for _, after in script.pairs]
+    assert not np.array_equal(afters[1], afters[7]), "3 m/s slower is not 3 m/s faster"
+    assert not np.array_equal(afters[3], afters[5]), "right is not left"
