@@ -1,131 +1,146 @@
 """Builds the tiny driver again from nothing: draws drives, trains, lets it drive, trains on, and writes the weights.
 
-    python scripts/train_tiny_driver.py --work tiny-work --out lightemma/backends/tiny/weights
+    python scripts/train_tiny_driver.py --work tiny-work --out lightemma/backends/tiny/weights --minutes 14 \
+        --device cuda --processes 7
 
-Needs the extras ``local`` and ``tiny``, and onnx. Every stage leaves a file in ``--work`` and is passed over when that is
-there, so that the command may be interrupted and given again.
-``--scale 0.1`` is a tenth of the drives and steps, for a try.
+Needs the extras ``local`` and ``tiny``, and onnx. All happens at once: ``--processes`` drive in the city and draw what is seen,
+one process learns from all drives there are so far, and every half minute what it has learned drives too, so that the expert
+says what it should have done where it came to. Beside it learns its twin, the same network without pictures, from the same
+drives for as many steps; and at the end three small networks on the motion alone.
+
+The weights are written to ``--out`` whenever they are worth it and at the end; the twin's to ``twin`` and the rivals' to
+``rivals`` in ``--work``. Drives that lie in ``--work`` are learned from again.
 Seeds 100 to 999 are drawn, split by their last digit; the public suite's seeds 0 to 99, and those from 1000 on, never are.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import multiprocessing
 import os
-import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+import traceback
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import torch
-from tiny_driver.export import export
-from tiny_driver.frames import Growing, load, prepare
+from tiny_driver import gather
+from tiny_driver.export import export, export_teacher
 from tiny_driver.network import TinyDriver
+from tiny_driver.pool import Pool
 from tiny_driver.rivals import write_rivals
-from tiny_driver.train import report, restore, save, train
+from tiny_driver.train import Course, restore, save, train
 
 SEED = 0
+#: Share of the time that the twin learns; the rest is for the rivals.
+TWIN = 0.9
+#: Seconds between two students that drive, and share of the time from which one does.
+PUBLISH_S, DRIVES_FROM = 30.0, 0.12
+#: Shares of the time at which the weights are written, beside the end.
+WRITTEN_AT = (0.7, 0.85)
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """Drives of all scenarios.
-
-    Attributes:
-        name: of their folder.
-        seeds: each once with every scenario.
-        conditions: light and weather.
-        more: options of ``simulate data``.
-    """
-
-    name: str
-    seeds: range
-    conditions: str
-    more: tuple[str, ...] = ()
+def wait(pool: Pool, moments: int, end: float) -> None:
+    """Waits for the first drives."""
+    while len(pool) < moments and time.time() < end:
+        if not pool.grow():
+            time.sleep(0.5)
+    if not len(pool):
+        sys.exit("No drive came in time.")
 
 
-NOISY = ("--perturb", "--driver", "mixture:0.5:noisy-expert")
-DRIVES = (
-    Drawn("a_day", range(100, 105), "day"),
-    Drawn("c_rain_mix", range(120, 123), "rain", NOISY),
-    Drawn("b_dusk_perturb", range(110, 113), "dusk", ("--perturb",)),
-    Drawn("test_a", range(109, 110), "day"),
-    Drawn("d_fog_perturb", range(130, 133), "fog", NOISY),
-    Drawn("e_day_mix", range(140, 141), "day", ("--perturb", "--driver", "mixture:0.3:noisy-expert")),
-    Drawn("test_b", range(129, 130), "rain"),
-)
-#: What the tiny driver visits itself, in turns with the expert.
-VISITED = (
-    Drawn("v1_day", range(200, 202), "day", ("--perturb", "--driver", "mixture:0.4:tiny_driver.look:Look")),
-    Drawn("v2_rain", range(210, 211), "rain", ("--driver", "mixture:0.2:tiny_driver.look:Look")),
-)
+def device_named(name: str) -> torch.device:
+    """The device, with what makes it fast."""
+    torch.set_num_threads(1)
+    torch.backends.cudnn.benchmark = True
+    torch.set_float32_matmul_precision("high")
+    return torch.device(name)
 
 
-def draw(drawn: Drawn, work: Path, scale: float, weights: Path | None = None) -> None:
-    """Draws drives, and reads them for training; goes on where it was interrupted."""
-    seeds = ",".join(map(str, drawn.seeds[: max(1, round(len(drawn.seeds) * scale))])) + ","
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]),
-    }
-    if weights is not None:
-        environment["TINY_DRIVER"] = str(weights)
-    command = [
-        sys.executable, "-m", "lightemma", "simulate", "data", "--out", str(work / "data" / drawn.name), "--seeds", seeds,
-        "--conditions", drawn.conditions, "--size", "320x180", "--renderer", "painter", "--quality", "90", *drawn.more,
-    ]  # fmt: skip
-    subprocess.run(command, check=True, env=environment)
-    prepare(work / "data" / drawn.name, work / "cache" / drawn.name)
+def blind_ones(work: Path, given: argparse.Namespace, end: float) -> None:
+    """The twin, then the rivals."""
+    sys.stdout = sys.stderr = (work / "twin.log").open("a", buffering=1)
+    try:
+        device, began = device_named(given.device), time.time()
+        pool = Pool([work / "drives"], "train", device, 0)
+        wait(pool, given.first, end)
+        torch.manual_seed(SEED)
+        net = TinyDriver(blind=True)
+        course = Course(began, began + TWIN * (end - began), size=given.batch, rate=given.rate)
+        print("twin:", train(net, pool, course, seed=SEED), "steps", flush=True)
+        save(net, work / "twin.pt")
+        export(net, work / "twin")
+        pool.grow(10**6)
+        write_rivals(pool, work / "rivals", given.rival_steps)
+        print("rivals written", flush=True)
+    except Exception:
+        traceback.print_exc()
 
 
-def main() -> None:
-    """All stages."""
+def main() -> None:  # noqa: PLR0915 -- one thing after the other
+    """All at once."""
     take = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     take.add_argument("--work", type=Path, required=True, help="folder for drives and checkpoints")
     take.add_argument("--out", type=Path, required=True, help="folder for the weights")
-    take.add_argument("--scale", type=float, default=1.0, help="of drives and steps")
+    take.add_argument("--minutes", type=float, required=True, help="that all may take, but for the last half minute")
+    take.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    take.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="that drive and draw")
+    take.add_argument("--pictures", type=int, default=160_000, help="most pictures, 110 kB each on the device")
+    take.add_argument("--batch", type=int, default=512)
+    take.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
+    take.add_argument("--first", type=int, default=2000, help="moments before learning begins")
+    take.add_argument("--rival-steps", type=int, default=12_000)
+    take.add_argument("--from", dest="before", type=Path, help="checkpoint (tiny.pt) to go on from")
+    take.add_argument("--no-twin", action="store_true")
     given = take.parse_args()
-    work, scale = given.work, given.scale
-    torch.set_num_threads(1)
+    work, end = given.work, time.time() + 60.0 * given.minutes
+    drives = work / "drives"
+    drives.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    drivers = gather.start(drives, given.processes, SEED)
+    spawn = multiprocessing.get_context("spawn")
+    blind = spawn.Process(target=blind_ones, args=(work, given, end), daemon=True)
+    if not given.no_twin:
+        blind.start()
+
+    device = device_named(given.device)
+    pool, checks = (Pool([drives], part, device, given.pictures) for part in ("train", "validation"))
+    checks.capacity = min(given.pictures, 4000)
     torch.manual_seed(SEED)
+    net = restore(given.before) if given.before else TinyDriver().to(memory_format=torch.channels_last)
+    wait(pool, given.first, end)
+    print(f"{len(pool)} moments after {time.time() - end + 60 * given.minutes:.0f} s", flush=True)
+    published, written = [0], list(WRITTEN_AT)
 
-    def stage(
-        name: str, start: Callable[[], TinyDriver], steps: int, drawn: tuple[Drawn, ...], *, words: bool, **how: Any
-    ) -> Path:
-        path = work / f"{name}.pt"
-        if not path.exists():
-            net = start()
-            caches = [work / "cache" / one.name for one in drawn if not one.name.startswith("test")]
-            train(net, Growing(caches, "train"), max(1, round(steps * scale)), words=words, **how)
-            save(net, path)
-            print(name, report(net, load([work / "cache" / "test_a"], "test")), flush=True)
-        return path
+    def publish(net: TinyDriver, share: float) -> None:
+        try:
+            if share >= DRIVES_FROM or given.before:
+                published[0] += 1
+                graph = f"student-{published[0]:03d}.onnx"
+                export_teacher(net, drives / graph)
+                draft = drives / f"{gather.DRIVER}.part"
+                draft.write_text(json.dumps({"graph": graph}))
+                draft.rename(drives / gather.DRIVER)
+            if written and share >= written[0]:
+                written.pop(0)
+                save(net, work / "tiny.pt")
+                export(net, given.out)
+        except Exception:
+            traceback.print_exc()
 
-    def fresh() -> TinyDriver:
-        return TinyDriver().to(memory_format=torch.channels_last)
-
-    for drawn in DRIVES:
-        draw(drawn, work, scale)
-    eyes = stage("eyes", fresh, 1500, DRIVES, words=False)
-    ears = stage("lower", lambda: restore(eyes), 600, DRIVES, words=False, tower=False)
-    said = stage("words", lambda: restore(ears), 1000, DRIVES, words=True, rate=1.5e-3, tower=False)
-    if not (work / "first").exists():
-        export(restore(said), work / "first")
-    for drawn in VISITED:
-        draw(drawn, work, scale, work / "first")
-    every = (*DRIVES, *VISITED)
-    both = stage("both", lambda: restore(said), 750, every, words=True, rate=1.2e-3)
-    last = stage("last", lambda: restore(both), 500, every, words=True, rate=1e-3, tower=False)
-    export(restore(last), given.out)
-    twin = stage("twin-lower", lambda: TinyDriver(blind=True), 2100, every, words=False)
-    twin = stage("twin-words", lambda: restore(twin), 2250, every, words=True, rate=1.5e-3)
-    export(restore(twin), work / "twin")
-    caches = [work / "cache" / one.name for one in every if not one.name.startswith("test")]
-    write_rivals(load(caches, "train"), work / "rivals")
+    course = Course(time.time(), end, size=given.batch, rate=given.rate)
+    steps = train(net, pool, course, seed=SEED, every=(PUBLISH_S, publish), checks=checks)
+    gather.stop(drives, [])
+    save(net, work / "tiny.pt")
+    export(net, given.out)
+    print(f"{steps} steps on {len(pool)} moments of {len(pool.about)} drives; written to {given.out}", flush=True)
+    gather.stop(drives, drivers)
+    if not given.no_twin:
+        blind.join(120)
 
 
 if __name__ == "__main__":

@@ -97,8 +97,8 @@ class TinyDriverBackend(Backend):
 
         engine = self._loaded()
         shown = [one.sha256 if one is not None else "" for one in (question.picture, question.before)]
-        images = engine.tokens("|".join(shown), lambda: pixels(question.picture, question.before))
-        ids = question.ids()
+        images = engine.tokens("|".join(shown), lambda: pixels(question.picture, question.before, engine.size))
+        ids = question.ids(len(images))
         said = engine.answer(images, ids, question.stops, _LONGEST)
         text = VOCABULARY.text([one for one in said if one not in question.stops])
         if request.response_schema is not None:

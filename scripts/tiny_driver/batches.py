@@ -1,33 +1,36 @@
-"""Batches for the tiny driver: histories with the recordings' noise, prompts, pictures, and targets."""
+"""Batches for the tiny driver: histories with the recordings' noise, prompts, pictures, and targets; all on one device."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from tiny_driver.frames import Frames
-from tiny_driver.network import IMAGES, SCALES
+from tiny_driver.frames import LEFT, MIRRORED, RIGHT
+from tiny_driver.motion import UNKNOWN
+from tiny_driver.network import IMAGES, SCALES, integrated
+from tiny_driver.pool import Pool
 from torch import Tensor
 
 from lightemma.backends.tiny import vocabulary as words
 from lightemma.backends.tiny.vocabulary import VOCABULARY as V
 from lightemma.protocol import LIGHTEMMA
 
+#: Metres of noise in the places of a history, such as recorded drives have; in half of the rows: a simulated car has none.
 NOISE_M = 0.002
+DT = LIGHTEMMA.dt
 
 
-def histories(poses: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """(n, 6, 2) pairs of (n, 8, 2) places at (n, 8) seconds: ``kinematics.actions_from_poses`` for many at once."""
-    speed = np.linalg.norm(np.diff(poses, axis=1), axis=2) / np.diff(times, axis=1)
-    speed = np.where(speed < LIGHTEMMA.min_speed, 0.0, speed)[:, 1:]
-    before, here, after = poses[:, :-2], poses[:, 1:-1], poses[:, 2:]
-    a, b, c = here - before, after - here, after - before
+def histories(poses: Tensor) -> Tensor:
+    """(n, 6, 2) pairs of (n, 8, 2) places half a second apart: ``kinematics.actions_from_poses`` for many at once."""
+    steps = poses.diff(dim=1)
+    speed = steps.norm(dim=-1) / DT
+    speed = torch.where(speed < LIGHTEMMA.min_speed, 0.0, speed)[:, 1:]
+    a, b, c = steps[:, :-1], steps[:, 1:], poses[:, 2:] - poses[:, :-2]
     cross = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
-    sides = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1) * np.linalg.norm(c, axis=-1)
-    curve = np.where(sides > 1e-12, 2.0 * cross / np.maximum(sides, 1e-12), 0.0)
-    curve = np.where(np.abs(curve) > LIGHTEMMA.max_curvature, 0.0, curve)
-    return np.round(np.stack([speed, curve], -1), 3)
+    sides = a.norm(dim=-1) * b.norm(dim=-1) * c.norm(dim=-1)
+    curve = torch.where(sides > 1e-12, 2.0 * cross / sides.clamp(min=1e-12), 0.0)
+    curve = torch.where(curve.abs() > LIGHTEMMA.max_curvature, 0.0, curve)
+    return torch.stack([speed, curve], -1).mul(1000).round().div(1000)
 
 
 @dataclass
@@ -35,11 +38,12 @@ class Batch:
     """What the network is given and what it is to say.
 
     Attributes:
-        pixels: (B, 6, 90, 160): the picture, and by how much it differs from the one before.
+        pixels: (B, 6, 144, 256): the picture, and by how much it differs from the one before.
         prompt: (B, PROMPT) ids.
         past: (B, 25) the same in numbers; base: (B, 6, 2) constant action.
         plan, places, future: targets; future NaN where unknown.
         numbers, kinds: facts.
+        history: (B, 6, 2).
     """
 
     pixels: Tensor
@@ -51,133 +55,132 @@ class Batch:
     future: Tensor
     numbers: Tensor
     kinds: Tensor
-    history: np.ndarray
+    history: Tensor
 
 
 class Source:
-    """Makes batches of frames.
+    """Makes batches of a pool.
 
     Args:
-        frames: of drives.
+        pool: of moments.
         seed: of all that is random.
         blind: without pictures.
     """
 
-    def __init__(self, frames: Frames, seed: int = 0, *, blind: bool = False) -> None:
-        self.blind = blind
-        self.frames, self.random = frames, np.random.default_rng(seed)
-        self._curves = np.array(words.CURVATURES)
+    def __init__(self, pool: Pool, seed: int = 0, *, blind: bool = False) -> None:
+        self.pool, self.blind, device = pool, blind, pool.device
+        self.random = torch.Generator(device).manual_seed(seed)
+        self._changes = torch.tensor(words.CHANGES, dtype=torch.float64, device=device)
+        self._curves = torch.tensor(words.CURVATURES, dtype=torch.float64, device=device)
+        self._change_first = torch.tensor([block.first for block in V.changes], device=device)
+        self._curve_first = torch.tensor([block.first for block in V.curvatures], device=device)
+        self._scales = SCALES.to(device)
+        self._mirrored = torch.tensor(MIRRORED, device=device)
 
-    def batch(self, rows: np.ndarray, *, learn: bool, blank: str = "", two: bool = True, command: bool = True) -> Batch:
+    def chance(self, count: int, share: float) -> Tensor:
+        """(count,) whether, for each."""
+        return torch.rand(count, generator=self.random, device=self.pool.device) < share
+
+    def batch(
+        self, rows: Tensor, *, learn: bool, blank: str = "", two: bool = True, command: bool = True, noise: bool = False
+    ) -> Batch:
         """The batch of some rows.
 
         Args:
-            rows: of the frames.
-            learn: with noise, changed light, and inputs left out now and then.
+            rows: of the pool.
+            learn: with noise, changed light, mirrored, and inputs left out now and then.
             blank: ``grey`` or ``other`` for these pictures in place of the own ones.
             two: whether the earlier picture is given.
             command: whether the command is given.
+            noise: whether the places have the noise of recordings, without ``learn``.
         """
-        f, random, count = self.frames, self.random, len(rows)
-        poses = f.poses[rows] + random.normal(0, NOISE_M, (count, 8, 2))
-        history = histories(poses, f.times[rows])
-        current = np.ones(count, bool)
-        older = np.ones(count, bool)
-        told = np.full(count, command)
-        metres = f.metres[rows].copy()
-        pair = np.full(count, two)
+        data, count, device = {name: values[rows] for name, values in self.pool.data.items()}, len(rows), rows.device
+        poses, plan, future, numbers = data["poses"], data["plan"], data["future"], data["numbers"]
+        commands, metres, pair = data["command"], data["metres"], data["paired"] & two
+        current = older = torch.ones(count, dtype=torch.bool, device=device)
+        told = torch.full((count,), command, device=device)
+        flip = torch.zeros(count, dtype=torch.bool, device=device)
         if learn:
-            current = random.random(count) > 0.1
-            older = current & (random.random(count) > 0.2)
-            told = random.random(count) > 0.4
-            metres[random.random(count) < 0.15] = np.nan
-            pair = random.random(count) > 0.25
-        commands = np.where(told, f.command[rows], 0)
-        metres = np.where(commands > 1, metres, np.nan)
-        known = np.zeros((count, 6), bool)
-        known[:, -1], known[:, :-1] = current, older[:, None]
+            current = ~self.chance(count, 0.06)
+            older = current & ~self.chance(count, 0.25)
+            told = ~self.chance(count, 0.35)
+            metres = torch.where(self.chance(count, 0.1), torch.nan, metres)
+            pair = pair & ~self.chance(count, 0.15)
+            flip = self.chance(count, 0.25)
+            side = torch.where(flip, -1.0, 1.0)
+            sides = torch.stack([torch.ones_like(side), side], -1)[:, None]
+            poses, plan, future = poses * sides, plan * sides, future * sides
+            numbers = torch.where(self._mirrored & flip[:, None], -numbers, numbers)
+            turned = torch.where(commands == LEFT, RIGHT, torch.where(commands == RIGHT, LEFT, commands))
+            commands = torch.where(flip, turned, commands)
+        if learn or noise:
+            shaken = torch.randn(poses.shape, generator=self.random, device=device) * NOISE_M
+            poses = poses + shaken * (self.chance(count, 0.5 if learn else 1.0).float()[:, None, None])
+        history = histories(poses)
+        commands = torch.where(told, commands, 0)
+        metres = torch.where(commands > 1, metres, torch.nan)
+        known = torch.stack([older] * 5 + [current], 1)
+        unknown = torch.tensor(UNKNOWN, device=device)
         return Batch(
-            self._pixels(rows, pair, learn, blank),
-            torch.from_numpy(prompt_ids(history, known, commands, metres, self._curves)),
-            torch.from_numpy(past_numbers(history, known, commands, metres)).float(),
-            torch.from_numpy(
-                np.where(current[:, None, None], np.repeat(history[:, -1:], 6, 1), [[[7.0, 0.0]]])
-            ).float(),
-            torch.from_numpy(places_of(f.plan[rows])).float(),
-            torch.from_numpy(f.plan[rows]).float(),
-            torch.from_numpy(f.future[rows]).float(),
-            torch.from_numpy(f.numbers[rows]).float() / SCALES,
-            torch.from_numpy(f.kinds[rows]).long(),
-            history,
-        )
+            self._pixels(rows, data["now"], pair, learn, blank, flip),
+            self._prompt(history, known, commands, metres),
+            past_numbers(history, known, commands, metres),
+            torch.where(current[:, None, None], history[:, -1:].expand(-1, 6, -1), unknown),
+            integrated(plan), plan, future, numbers / self._scales, data["kinds"], history,
+        )  # fmt: skip
 
-    def _pixels(self, rows: np.ndarray, pair: np.ndarray, learn: bool, blank: str) -> Tensor:
-        f = self.frames
+    def _pixels(self, rows: Tensor, now: Tensor, pair: Tensor, learn: bool, blank: str, flip: Tensor) -> Tensor:
         if self.blind:
-            return torch.zeros(len(rows), 1)
-        now = f.now[rows]
+            return torch.zeros(len(rows), 1, device=rows.device)
         if blank == "other":
-            now = f.now[other_rows(f, rows)]
-        first = torch.from_numpy(f.pictures[now]).permute(0, 3, 1, 2).float() / 127.5 - 1.0
-        before = torch.from_numpy(f.pictures[now - 1]).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+            count = len(self.pool)
+            other = (rows + count // 3 + 17) % count
+            same = self.pool.data["scene"][other] == self.pool.data["scene"][rows]
+            now = self.pool.data["now"][torch.where(same, (other + count // 5 + 1) % count, other)]
+        first, before = self.pool.pictures(now), self.pool.pictures((now - 1).clamp(min=0))
         if blank == "grey":
             first, before = torch.zeros_like(first), torch.zeros_like(before)
         if learn:
             shape = (len(rows), 1, 1, 1)
-            gain, shift = 0.75 + 0.5 * torch.rand(shape), 0.3 * (torch.rand(shape) - 0.5)
+            gain, shift = (torch.rand(shape, generator=self.random, device=rows.device) for _ in range(2))
+            gain, shift = 0.75 + 0.5 * gain, 0.3 * (shift - 0.5)
             first, before = first * gain + shift, before * gain + shift
-        change = (first - before) * torch.from_numpy(pair)[:, None, None, None]
-        return torch.cat([first, change], 1).contiguous(memory_format=torch.channels_last)
+        change = (first - before) * pair[:, None, None, None]
+        pixels = torch.cat([first, change], 1)
+        if learn:
+            pixels = torch.where(flip[:, None, None, None], pixels.flip(3), pixels)
+        return pixels.contiguous(memory_format=torch.channels_last)
+
+    def _prompt(self, history: Tensor, known: Tensor, commands: Tensor, metres: Tensor) -> Tensor:
+        """(n, PROMPT) ids."""
+        exact = history.double()
+        speed = (exact[:, -1, 0].clamp(0, words.FASTEST) / words.SPEED_STEP).round().long() + V.speed.first
+        change = nearest(exact[..., 0].diff(dim=1), self._changes) + self._change_first
+        curve = nearest(exact[..., 1], self._curves) + self._curve_first
+        speed = torch.where(known[:, -1], speed, V.no_speed)
+        change = torch.where(known[:, :-1] & known[:, 1:], change, V.no_change)
+        curve = torch.where(known, curve, V.no_curvature)
+        place = ((metres.nan_to_num(0.0).clamp(0, words.METRES[-1]).round() - 1) / 2).ceil().long() + V.metres.first
+        place = torch.where(metres.isnan(), V.no_metres, place)
+        begin = torch.full((len(history), 1), words.BEGIN, device=history.device)
+        return torch.cat(
+            [begin, torch.full_like(begin, words.IMAGE).expand(-1, IMAGES), (commands + V.command.first)[:, None],
+             place[:, None], speed[:, None], change, curve, torch.full_like(begin, words.READ)], 1
+        )  # fmt: skip
 
 
-def other_rows(frames: Frames, rows: np.ndarray) -> np.ndarray:
-    """For each row one of another drive, always the same."""
-    count = len(frames)
-    other = (rows + count // 3 + 17) % count
-    return np.where(frames.scene[other] == frames.scene[rows], (other + count // 5 + 1) % count, other)
-
-
-def places_of(plan: np.ndarray) -> np.ndarray:
-    """Where plans lead."""
-    from lightemma.kinematics import integrate
-
-    return integrate(plan)
-
-
-def prompt_ids(
-    history: np.ndarray, known: np.ndarray, commands: np.ndarray, metres: np.ndarray, curves: np.ndarray
-) -> np.ndarray:
-    """(n, PROMPT) ids."""
-    count = len(history)
-    speed = np.rint(np.clip(history[:, -1, 0], 0, words.FASTEST) / words.SPEED_STEP).astype(int) + V.speed.first
-    change = nearest(np.diff(history[..., 0], axis=1), np.array(words.CHANGES)) + [block.first for block in V.changes]
-    curve = nearest(history[..., 1], curves) + [block.first for block in V.curvatures]
-    speed = np.where(known[:, -1], speed, V.no_speed)
-    change = np.where(known[:, :-1] & known[:, 1:], change, V.no_change)
-    curve = np.where(known, curve, V.no_curvature)
-    ids = np.full((count, 1 + IMAGES + 2 + 12 + 1), words.IMAGE)
-    ids[:, 0], ids[:, -1] = words.BEGIN, words.READ
-    ids[:, 1 + IMAGES] = commands + V.command.first
-    place = np.rint(np.nan_to_num(metres).clip(0, words.METRES[-1]) / 2).astype(int)
-    ids[:, 2 + IMAGES] = np.where(np.isnan(metres), V.no_metres, place + V.metres.first)
-    ids[:, 3 + IMAGES] = speed
-    ids[:, 4 + IMAGES : 9 + IMAGES], ids[:, 9 + IMAGES : -1] = change, curve
-    return ids
-
-
-def nearest(values: np.ndarray, bins: np.ndarray) -> np.ndarray:
+def nearest(values: Tensor, bins: Tensor) -> Tensor:
     """Places of the nearest bins."""
-    place = np.searchsorted(bins, values).clip(1, len(bins) - 1)
-    return place - (values - bins[place - 1] <= bins[place] - values)
+    place = torch.searchsorted(bins, values.contiguous()).clamp(1, len(bins) - 1)
+    return place - (values - bins[place - 1] <= bins[place] - values).long()
 
 
-def past_numbers(history: np.ndarray, known: np.ndarray, commands: np.ndarray, metres: np.ndarray) -> np.ndarray:
-    """(n, 25) the prompt in numbers for the teacher."""
-    count = len(history)
-    speed = np.where(known, history[..., 0] - history[:, -1:, 0], 0.0)
-    speed[:, -1] = np.where(known[:, -1], history[:, -1, 0] / 5, 1.4)
-    curve = np.where(known, np.arcsinh(history[..., 1] / 0.01) / 2, 0.0)
-    far = np.where(np.isnan(metres), 0.0, metres / 25.0)
-    one = np.zeros((count, 5))
-    one[np.arange(count), commands] = 1.0
-    return np.concatenate([speed, curve, known, one, far[:, None], np.isnan(metres)[:, None]], 1)
+def past_numbers(history: Tensor, known: Tensor, commands: Tensor, metres: Tensor) -> Tensor:
+    """(n, 25) the prompt in numbers for the teacher; ``motion.past_numbers`` for many at once."""
+    now = history[:, -1, 0]
+    speed = torch.where(known, history[..., 0] - now[:, None], 0.0)
+    speed[:, -1] = torch.where(known[:, -1], now / 5.0, 1.4)
+    curve = torch.where(known, torch.asinh(history[..., 1] / 0.01) / 2.0, 0.0)
+    one = torch.nn.functional.one_hot(commands, 5).float()
+    far = metres.nan_to_num(0.0) / 25.0
+    return torch.cat([speed, curve, known.float(), one, far[:, None], metres.isnan().float()[:, None]], 1)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
+from tiny_driver.frames import SIZE
 from tiny_driver.network import TinyDriver
 from torch import Tensor, nn
 from transformers import FastVlmForConditionalGeneration, LlamaConfig
@@ -80,9 +82,34 @@ class Decoder(nn.Module):
         return x * cos + torch.cat([-x[..., half:], x[..., :half]], -1) * sin
 
 
+class Teacher(nn.Module):
+    """Pixels and motion to a plan: what drives while the tiny driver learns."""
+
+    def __init__(self, net: TinyDriver) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, pixels: Tensor, past: Tensor, base: Tensor) -> Tensor:
+        return self.net.teacher(self.net.maps(pixels), past, base)[0]
+
+
+def export_teacher(net: TinyDriver, path: Path) -> None:
+    """Writes the teacher as one graph with its weights. The network is not changed."""
+    own = copy.deepcopy(net).cpu().float().eval()
+    given = (torch.zeros(1, 6, SIZE[1], SIZE[0]), torch.zeros(1, 25), torch.zeros(1, 6, 2))
+    draft = path.with_suffix(".part")
+    with torch.no_grad():
+        torch.onnx.export(
+            Teacher(own).eval(), given, str(draft), input_names=["pixels", "past", "base"], output_names=["plan"],
+            opset_version=17, dynamo=False,
+        )  # fmt: skip
+    draft.rename(path)
+
+
 def export(net: TinyDriver, folder: Path) -> None:
-    """Writes the folder."""
+    """Writes the folder. The network is not changed."""
     folder.mkdir(parents=True, exist_ok=True)
+    net = copy.deepcopy(net).cpu().float()
     vlm = net.finished().eval()
     vlm.half().save_pretrained(folder)
     vlm.float()  # as rounded: what is checked is what is shipped
@@ -93,7 +120,9 @@ def export(net: TinyDriver, folder: Path) -> None:
     )
     width, layers, heads = net.shape.width, net.shape.layers, net.shape.heads
     cache = torch.zeros(layers, heads, 3, width // heads)
-    tower = _write(Tower(vlm), (torch.zeros(1, 6, 90, 160),), folder / "tower.onnx", ["pixels"], ["tokens"], {})
+    tower = _write(
+        Tower(vlm), (torch.zeros(1, 6, SIZE[1], SIZE[0]),), folder / "tower.onnx", ["pixels"], ["tokens"], {}
+    )
     decoder = _write(
         Decoder(vlm), (torch.zeros(2, width), cache, cache), folder / "decoder.onnx",
         ["embeds", "keys", "values"], ["scores", "new_keys", "new_values"],

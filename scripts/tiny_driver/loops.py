@@ -48,10 +48,10 @@ def score(episode: EpisodeRecord) -> float:
 
 
 def read_loops(folder: Path) -> Loops:
-    """The runs of ``lightemma drive --out FOLDER``."""
-    runs = {}
-    for path in sorted(folder.glob("drive-*")):
+    """The runs of ``lightemma drive --out FOLDER``, or of several such folders in one, each with some of the episodes."""
+    runs: dict[str, dict[str, EpisodeRecord]] = {}
+    for path in sorted(folder.rglob("drive-*")):
         kind = "twin" if SUFFIX in path.name else path.name.removeprefix("drive-")
         kind = "tiny" if kind.startswith("tiny") else kind
-        runs[kind] = {one.name: one for one in read_episodes(path)}
+        runs.setdefault(kind, {}).update({one.name: one for one in read_episodes(path)})
     return Loops(runs)

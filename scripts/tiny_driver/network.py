@@ -26,7 +26,7 @@ from lightemma.backends.tiny.vocabulary import VOCABULARY as V
 #: Divisors of the numbers, so that all are about 1; of a plan's pairs.
 SCALES = torch.tensor([20.0, 6.0, 15.0, 25.0, 20.0, 0.5, 0.1, *[0.04] * 6])
 PAIR = torch.tensor([3.0, 0.05])
-GRID = (3, 5)
+GRID = (3, 4)
 IMAGES = GRID[0] * GRID[1]
 #: Tokens of a prompt up to and with ``<read>``.
 PROMPT = 1 + IMAGES + 2 + 12 + 1
@@ -37,8 +37,8 @@ BENT = 0.01
 class Shape:
     """Sizes of the network."""
 
-    hidden: tuple[int, ...] = (32, 64, 128, 160)
-    depths: tuple[int, ...] = (1, 2, 2, 1)
+    hidden: tuple[int, ...] = (32, 64, 128, 192, 256)
+    depths: tuple[int, ...] = (1, 2, 2, 2, 1)
     width: int = 192
     layers: int = 5
     read: int = 3
@@ -138,18 +138,20 @@ class TinyDriver(nn.Module):
         for last in (self.teach[-1], self.plan[-1]):
             last.weight.data *= 0.1
             last.bias.data.zero_()
+        if blind:
+            for weight in self.vlm.model.vision_tower.parameters():
+                weight.data.zero_()
+                weight.requires_grad_(False)
 
     # --- pieces ---
     def maps(self, pixels: Tensor) -> Tensor:
-        """(B, C, 3, 5) of (B, 6, 90, 160) pixels."""
-        if self.blind:  # its tower is never trained, and is shown nothing
-            with torch.no_grad():
-                nothing = self.vlm.model.vision_tower.eval()(torch.zeros(1, 6, 90, 160)).last_hidden_state
-            return nothing.expand(len(pixels), -1, -1, -1)
+        """(B, C, 3, 4) of (B, 6, 144, 256) pixels."""
+        if self.blind:  # its tower has no weights that are not 0, so that it sees the same whatever it is shown
+            return torch.zeros(len(pixels), self.shape.hidden[-1], *GRID, device=pixels.device)
         return self.vlm.model.vision_tower(pixels).last_hidden_state
 
     def image_tokens(self, maps: Tensor) -> Tensor:
-        """(B, 15, width)."""
+        """(B, IMAGES, width)."""
         return self.vlm.model.multi_modal_projector(maps.flatten(2).transpose(1, 2))
 
     def table(self) -> Tensor:
@@ -189,11 +191,13 @@ class TinyDriver(nn.Module):
     def teacher(self, maps: Tensor, past: Tensor, base: Tensor) -> tuple[Tensor, Tensor]:
         """Plan (B, 6, 2) and facts of the convolutional head."""
         seen = self.look(maps)
-        return base + self.teach(torch.cat([seen, self.past(past)], 1)).view(-1, 6, 2) * PAIR, self.teach_facts(seen)
+        plan = self.teach(torch.cat([seen, self.past(past)], 1)).float()
+        return base + plan.view(-1, 6, 2) * PAIR.to(plan.device), self.teach_facts(seen).float()
 
     def reader(self, state: Tensor, base: Tensor) -> tuple[Tensor, Tensor]:
         """Plan and facts of the language model's heads."""
-        return base + self.plan(state).view(-1, 6, 2) * PAIR, self.facts(state)
+        plan = self.plan(state).float()
+        return base + plan.view(-1, 6, 2) * PAIR.to(plan.device), self.facts(state).float()
 
     def finished(self) -> FastVlmForConditionalGeneration:
         """The stock model alone, with the tables written into it."""

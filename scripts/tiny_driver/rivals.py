@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from tiny_driver.batches import NOISE_M, histories
-from tiny_driver.frames import Frames
-from tiny_driver.network import apart
+from tiny_driver.network import apart, integrated
+from tiny_driver.pool import Pool
 from torch import Tensor, nn
 
 #: Rival -> what it is trained on: the expert's plan, what was then driven, or both as the tiny driver is.
@@ -36,40 +35,38 @@ class BlindMlp(nn.Module):
         speed = history[..., 0] - history[:, -1:, 0]
         now = history[:, -1:, 0] / 5.0
         seen = torch.cat([speed[:, :-1], now, torch.asinh(history[..., 1] / 0.01) / 2], 1)
-        plan = history[:, -1:] + self.layers(seen).view(-1, 6, 2) * torch.tensor([3.0, 0.05])
+        plan = history[:, -1:] + self.layers(seen).view(-1, 6, 2) * torch.tensor([3.0, 0.05], device=history.device)
         return torch.stack([plan[..., 0].clamp(min=0.0), plan[..., 1]], -1)
 
 
-def blind_mlp(frames: Frames, target: str, epochs: int = 40, seed: int = 0) -> BlindMlp:
-    """Trains one on the motion of all frames."""
+def blind_mlp(pool: Pool, target: str, steps: int = 12_000, seed: int = 0) -> BlindMlp:
+    """Trains one on the motion of all moments."""
     torch.manual_seed(seed)
-    random, net = np.random.default_rng(seed), BlindMlp()
-    known = ~np.isnan(frames.future).any((1, 2))
-    rows = np.flatnonzero(known) if target == "driven" else np.arange(len(frames))
-    future = torch.from_numpy(np.nan_to_num(frames.future)).float()
-    from tiny_driver.batches import places_of
-
-    planned = torch.from_numpy(places_of(frames.plan)).float()
-    size, total = 256, epochs * (len(rows) // 256)
+    device, size = pool.device, 512
+    net, random = BlindMlp().to(device), torch.Generator(device).manual_seed(seed)
+    data = pool.data
+    known = ~torch.isnan(data["future"]).any(-1).any(-1)
+    rows = torch.nonzero(known)[:, 0] if target == "driven" else torch.arange(len(pool), device=device)
+    future, planned = torch.nan_to_num(data["future"]), integrated(data["plan"])
     optimizer = torch.optim.AdamW(net.parameters(), 1.5e-3, weight_decay=1e-3)
-    pace = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.5e-3, total_steps=total + 1)
-    for _ in range(total):
-        part = random.choice(rows, size)
-        poses = frames.poses[part] + random.normal(0, NOISE_M, (size, 8, 2))
-        plan = net(torch.from_numpy(histories(poses, frames.times[part])).float())
+    pace = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.5e-3, total_steps=steps + 1)
+    for _ in range(steps):
+        part = rows[torch.randint(len(rows), (size,), generator=random, device=device)]
+        poses = data["poses"][part]
+        poses = poses + torch.randn(poses.shape, generator=random, device=device) * NOISE_M
+        plan = net(histories(poses))
         to_plan, to_future = apart(plan, planned[part]), apart(plan, future[part])
-        sure = torch.from_numpy(known[part])
-        both = torch.where(sure, 0.5 * to_plan + 0.5 * to_future, to_plan)
+        both = torch.where(known[part], 0.5 * to_plan + 0.5 * to_future, to_plan)
         loss = {"plan": to_plan, "driven": to_future, "both": both}[target].mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         pace.step()
-    return net.eval()
+    return net.eval().cpu()
 
 
-def write_rivals(frames: Frames, folder: Path) -> None:
+def write_rivals(pool: Pool, folder: Path, steps: int = 12_000) -> None:
     """Trains all and writes their weights."""
     folder.mkdir(parents=True, exist_ok=True)
     for target in TARGETS:
-        torch.save(blind_mlp(frames, target).state_dict(), folder / f"blind-mlp-{target}.pt")
+        torch.save(blind_mlp(pool, target, steps).state_dict(), folder / f"blind-mlp-{target}.pt")

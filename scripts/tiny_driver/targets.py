@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from tiny_driver.frames import KINDS, LIGHTS, NUMBERS, SKIES
@@ -23,6 +22,9 @@ _COLUMN = {name: place for place, name in enumerate(NUMBERS)}
 #: 1/m from which a road bends, and bends sharply.
 BENDS, SHARPLY = 0.005, 0.03
 STANDING = 0.5
+#: Phrases of a scene, at most; and tokens of an answer after the prompt, at most: one phrase may be said twice.
+PHRASES = 8
+LONGEST = 1 + PHRASES + 1 + 1 + 2 + 1 + 13
 
 
 @dataclass(frozen=True)
@@ -56,74 +58,122 @@ SOFT = (
 )
 S_SPEED, S_CURVE, S_LAST, S_GAP, S_BLOCK, S_LINE, S_PACE = range(len(SOFT))
 
-Said = list[tuple[int, int, float]]  # id, place in SOFT or -1, value
-
 
 def split_kinds(facts: Tensor) -> dict[str, Tensor]:
     """Logits of the kinds by name."""
     return dict(zip(KINDS, facts[:, len(NUMBERS) :].split(list(KINDS.values()), 1), strict=True))
 
 
-def _one(phrase: str) -> tuple[int, int, float]:
-    return V.phrases[phrase], -1, 0.0
+@dataclass
+class Said:
+    """Phrases or pairs of B rows, a column for each.
+
+    Attributes:
+        ids: (B, n); soft: (B, n) place in SOFT or -1; value: (B, n); there: (B, n) whether it is said at all.
+    """
+
+    ids: Tensor
+    soft: Tensor
+    value: Tensor
+    there: Tensor
+
+    def __add__(self, other: Said) -> Said:
+        mine, theirs = (vars(self), vars(other))
+        return Said(*(torch.cat([mine[name], theirs[name]], 1) for name in mine))
 
 
-def _near(soft: int, value: float) -> tuple[int, int, float]:
-    places = SOFT[soft].places
-    value = float(np.clip(value, float(places[0]), float(places[-1])))
-    return SOFT[soft].first + int((places - value).abs().argmin()), soft, value
+def _table(phrases: list[str], device: torch.device) -> Tensor:
+    return torch.tensor([V.phrases[one] for one in phrases], device=device)
 
 
-def scene_words(numbers: np.ndarray, kinds: dict[str, int]) -> Said:
+def hard(ids: Tensor) -> Said:
+    """(B, n) ids that stand for no number."""
+    return Said(
+        ids, torch.full_like(ids, -1), torch.zeros(ids.shape, device=ids.device), torch.ones_like(ids, dtype=torch.bool)
+    )
+
+
+def near(soft: int, value: Tensor) -> Said:
+    """(B,) values as the tokens nearest to them."""
+    places = SOFT[soft].places.to(value.device)
+    value = value.clamp(float(places[0]), float(places[-1]))
+    right = torch.searchsorted(places, value.contiguous()).clamp(1, len(places) - 1)
+    place = right - ((value - places[right - 1]) <= (places[right] - value)).long()
+    ids = (place + SOFT[soft].first)[:, None]
+    return Said(ids, torch.full_like(ids, soft), value[:, None], torch.ones_like(ids, dtype=torch.bool))
+
+
+def either(first: Tensor, one: Said, other: Said) -> Said:
+    """One of two columns, row by row."""
+    mine, theirs = vars(one), vars(other)
+    return Said(*(torch.where(first[:, None], mine[name], theirs[name]) for name in mine))
+
+
+def scene_words(numbers: Tensor, kinds: dict[str, Tensor]) -> Said:
     """The scene in phrases.
 
     Args:
-        numbers: as of ``frames.NUMBERS``.
-        kinds: as of ``frames.KINDS``.
+        numbers: (B, k) as of ``frames.NUMBERS``.
+        kinds: (B,) each, as of ``frames.KINDS``.
     """
-    curve = float(np.mean(numbers[_COLUMN["k15"] : _COLUMN["k30"] + 1]))
-    road = (
-        "straight"
-        if abs(curve) < BENDS
-        else f"{'hard-' if abs(curve) > SHARPLY else ''}{'left' if curve > 0 else 'right'}"
+    device = numbers.device
+    curve = numbers[:, _COLUMN["k15"] : _COLUMN["k30"] + 1].mean(1)
+    roads = _table(
+        [words.ROADS[one] for one in ("hard-right", "right", "straight", "left", "hard-left", "unknown")], device
     )
-    said = [
-        _one(words.SKIES[SKIES[kinds["sky"]]]),
-        _one(words.ROADS[road if kinds["lane"] else "unknown"]),
-        _one(words.LIGHTS[LIGHTS[kinds["light"]]]),
-        _near(S_LINE, numbers[_COLUMN["stop_line"]]) if kinds["stop_line"] else _one(words.LINES[0]),
-        _one(words.PERSONS[kinds["person"]]),
-        _one(words.WORKS[kinds["works"]]),
-    ]
-    if not kinds["leader"]:
-        return [*said, _one(words.NOBODY)]
-    return [
-        *said,
-        _near(S_GAP if kinds["leader"] == 1 else S_BLOCK, numbers[_COLUMN["gap"]]),
-        _near(S_PACE, numbers[_COLUMN["leader_speed"]]),
-    ]
+    bins = torch.tensor([-SHARPLY, -BENDS, BENDS, SHARPLY], device=device)
+    road = torch.where(kinds["lane"] > 0, torch.bucketize(curve, bins), 5)
+
+    def of(table: list[str], place: Tensor) -> Said:
+        return hard(_table(table, device)[place][:, None])
+
+    line = either(
+        kinds["stop_line"] > 0,
+        near(S_LINE, numbers[:, _COLUMN["stop_line"]]),
+        of([words.LINES[0]], torch.zeros_like(road)),
+    )
+    gap = numbers[:, _COLUMN["gap"]]
+    somebody = kinds["leader"] > 0
+    ahead = either(
+        somebody,
+        either(kinds["leader"] == 1, near(S_GAP, gap), near(S_BLOCK, gap)),
+        of([words.NOBODY], torch.zeros_like(road)),
+    )
+    pace = near(S_PACE, numbers[:, _COLUMN["leader_speed"]])
+    pace.there = somebody[:, None]
+    return (
+        of([words.SKIES[one] for one in SKIES], kinds["sky"])
+        + hard(roads[road][:, None])
+        + of([words.LIGHTS[one] for one in LIGHTS], kinds["light"])
+        + line
+        + of(list(words.PERSONS), kinds["person"])
+        + of(list(words.WORKS), kinds["works"])
+        + ahead
+        + pace
+    )
 
 
-def intent_words(plan: np.ndarray, speed: float) -> Said:
-    """What a plan does, by the rules that words are held against: the change of speed to its end, and where it heads then."""
-    end = plan[-1, 0]
-    limit = max(0.3, 0.05 * speed)
-    if speed < STANDING and end - speed <= limit:
-        pace = "stay"
-    elif end < 0.3 and end - speed < -limit:
-        pace = "stop"
-    else:
-        pace = "accelerate" if end - speed > limit else "decelerate" if end - speed < -limit else "keep"
-    heading = float(np.sum(plan[:-1, 0] * plan[:-1, 1]) * 0.5)
-    side = "left" if heading > np.radians(5) else "right" if heading < -np.radians(5) else "straight"
-    return [_one(words.SPEEDING[pace]), _one(words.STEERING[side])]
+def intent_words(plan: Tensor, speed: Tensor) -> Said:
+    """What plans do, by the rules that words are held against: the change of speed to the end, and where it heads then."""
+    end = plan[:, -1, 0]
+    change, limit = end - speed, (0.05 * speed).clamp(min=0.3)
+    place = torch.where(change > limit, 0, torch.where(change < -limit, 2, 1))
+    place = torch.where((end < 0.3) & (change < -limit), 3, place)
+    place = torch.where((speed < STANDING) & (change <= limit), 4, place)
+    paces = _table([words.SPEEDING[one] for one in ("accelerate", "keep", "decelerate", "stop", "stay")], plan.device)
+    heading = (plan[:, :-1, 0] * plan[:, :-1, 1]).sum(1) * 0.5
+    five = 5.0 * torch.pi / 180.0
+    sides = _table([words.STEERING[one] for one in ("right", "straight", "left")], plan.device)
+    side = 1 + (heading > five).long() - (heading < -five).long()
+    return hard(torch.stack([paces[place], sides[side]], 1))
 
 
-def plan_words(plan: np.ndarray) -> Said:
+def plan_words(plan: Tensor) -> Said:
     """Six pairs."""
-    said: Said = [(V.opening, -1, 0.0)]
-    for place, (speed, curve) in enumerate(plan):
-        said += [_near(S_SPEED, speed), _near(S_LAST if place == 5 else S_CURVE, float(np.arcsinh(curve / 0.01)))]
+    said = hard(torch.full((len(plan), 1), V.opening, device=plan.device))
+    for place in range(6):
+        said = said + near(S_SPEED, plan[:, place, 0])
+        said = said + near(S_LAST if place == 5 else S_CURVE, bent(plan[:, place, 1]))
     return said
 
 
@@ -144,7 +194,7 @@ class Answers:
 
 
 def answers_of(
-    plan: np.ndarray, facts: Tensor, history: np.ndarray, random: np.random.Generator, *, alone: float, wrong: float
+    plan: Tensor, facts: Tensor, history: Tensor, random: torch.Generator, *, alone: float, wrong: float
 ) -> Answers:
     """The answers that a batch is to give.
 
@@ -154,43 +204,50 @@ def answers_of(
         history: (B, 6, 2), for the speed now.
         random: for the rest.
         alone: share that is asked for the plan alone.
-        wrong: share of phrases of the scene that are changed, so that a plan does not lean on them.
+        wrong: half the share of scenes of which something is changed, so that a plan does not lean on them.
     """
-    numbers = (facts[:, : len(NUMBERS)] * SCALES).numpy()
-    chosen = {name: logits.argmax(1).numpy() for name, logits in split_kinds(facts).items()}
-    rows: list[tuple[list[int], list[tuple[int, int, float]]]] = []
-    none = (-1, -1, 0.0)
-    for i in range(len(plan)):
-        tail: Said = [*plan_words(plan[i]), (words.END, -1, 0.0)]
-        if random.random() < alone:
-            rows.append(([words.ONLY, *(one[0] for one in tail[:-1])], tail))
-            continue
-        kinds = {name: int(value[i]) for name, value in chosen.items()}
-        scene = scene_words(numbers[i], kinds)
-        said = [*scene, (words.JUDGE, -1, 0.0), *intent_words(plan[i], history[i, -1, 0]), (words.ACT, -1, 0.0), *tail]
-        ids = [words.DESCRIBE, *(one[0] for one in said[:-1])]
-        if random.random() < 2 * wrong:
-            fake = {
-                name: int(random.integers(count)) if random.random() < 0.5 else kinds[name]
-                for name, count in KINDS.items()
-            }
-            changed = scene_words(numbers[i] + random.normal(0, 0.4, len(NUMBERS)) * SCALES.numpy() * 0.5, fake)
-            place = int(random.integers(len(changed)))  # a phrase is missing, or said twice
-            changed[place : place + 1] = changed[place : place + 1] * int(random.choice([0, 1, 2]))
-            said = [*[none] * (len(changed) + 1), *said[len(scene) + 1 :]]
-            ids = [words.DESCRIBE, *(one[0] for one in changed), *ids[1 + len(scene) :]]
-        rows.append((ids, said))
-    longest = max(len(ids) for ids, _ in rows)
-    shape = (len(rows), longest)
-    out = Answers(
-        torch.zeros(shape, dtype=torch.long), torch.full(shape, -1), torch.full(shape, -1), torch.zeros(shape)
+    device, count = plan.device, len(plan)
+
+    def chance(share: float, *shape: int) -> Tensor:
+        return torch.rand(shape or (count,), generator=random, device=device) < share
+
+    def one(token: int) -> Said:
+        return hard(torch.full((count, 1), token, device=device))
+
+    scales = SCALES.to(device)
+    numbers = facts[:, : len(NUMBERS)] * scales
+    kinds = {name: logits.argmax(1) for name, logits in split_kinds(facts).items()}
+    true = scene_words(numbers, kinds)
+    other = {}
+    for name, values in KINDS.items():
+        drawn = torch.randint(values, (count,), generator=random, device=device)
+        other[name] = torch.where(chance(0.5), drawn, kinds[name])
+    shaken = numbers + torch.randn(numbers.shape, generator=random, device=device) * 0.2 * scales
+    false, changed, only = scene_words(shaken, other), chance(2 * wrong), chance(alone)
+    scene = either(changed, false, true)
+    # A phrase is missing, or said twice.
+    place = torch.randint(PHRASES, (count, 1), generator=random, device=device)
+    here = changed[:, None] & (torch.arange(PHRASES, device=device)[None] == place)
+    times = torch.randint(3, (count, 1), generator=random, device=device)
+    again = Said(scene.ids, scene.soft, scene.value, scene.there & here & (times == 2))
+    scene.there = scene.there & ~(here & (times == 0))
+    twice = Said(*(torch.stack([vars(scene)[n], vars(again)[n]], 2).flatten(1) for n in vars(scene)))
+    judged = one(words.JUDGE) + intent_words(plan, history[:, -1, 0]) + one(words.ACT)
+    front = one(words.DESCRIBE) + twice + judged
+    front.ids[:, 0] = torch.where(only, words.ONLY, words.DESCRIBE)
+    front.there[:, 1:] &= ~only[:, None]
+    said = front + plan_words(plan) + one(words.END)
+    asked = torch.ones_like(said.there)
+    asked[:, 1 : 2 + 2 * PHRASES] = ~changed[:, None]  # a scene that is not what is seen is not to be said
+    asked[:, 0] = False
+    # What is not there is left out: the rest moves up.
+    order = (~said.there).long().argsort(dim=1, stable=True)[:, : LONGEST + 1]
+    ids, soft, value, there, asked = (
+        part.gather(1, order) for part in (said.ids, said.soft, said.value, said.there, asked)
     )
-    for i, (ids, said) in enumerate(rows):
-        out.ids[i, : len(ids)] = torch.tensor(ids)
-        out.target[i, : len(said)] = torch.tensor([one[0] for one in said])
-        out.soft[i, : len(said)] = torch.tensor([one[1] for one in said])
-        out.value[i, : len(said)] = torch.tensor([one[2] for one in said])
-    return out
+    ids = torch.where(there, ids, words.PAD)
+    target = torch.where(there & asked, ids, -1)
+    return Answers(ids[:, :-1], target[:, 1:], soft[:, 1:], value[:, 1:])
 
 
 def said_loss(states: Tensor, table: Tensor, answers: Answers) -> Tensor:
@@ -201,20 +258,18 @@ def said_loss(states: Tensor, table: Tensor, answers: Answers) -> Tensor:
         table: (V, width) output layer.
         answers: what is to be said.
     """
-    states = states[:, PROMPT:]
     asked = answers.target >= 0
     target, soft, value = answers.target[asked], answers.soft[asked], answers.value[asked]
-    told = F.log_softmax(states[asked] @ table.T, -1)
-    total = told.new_zeros(())
+    scores = states[:, PROMPT:][asked] @ table.T.to(states.dtype)
+    # With every score of a row less its logarithm of sums, a soft target's loss is a sum over a few columns.
+    total = scores.float().logsumexp(1).sum()
     hard = soft < 0
-    total = total - told[hard].gather(1, target[hard][:, None]).sum()
+    total = total - scores[hard].gather(1, target[hard][:, None]).float().sum()
     for place, one in enumerate(SOFT):
         here = soft == place
-        if not here.any():
-            continue
-        weight = torch.exp(-0.5 * ((one.places - value[here][:, None]) / one.sigma) ** 2)
+        weight = torch.exp(-0.5 * ((one.places.to(value.device) - value[here][:, None]) / one.sigma) ** 2)
         weight = weight / weight.sum(1, keepdim=True)
-        total = total - (weight * told[here][:, one.first : one.first + len(one.places)]).sum()
+        total = total - (weight * scores[here][:, one.first : one.first + len(one.places)].float()).sum()
     return total / len(target)
 
 
@@ -222,16 +277,17 @@ def fact_loss(facts: Tensor, numbers: Tensor, kinds: Tensor, balance: dict[str, 
     """Facts against the truth: only the heads are ever shown it."""
     known = ~torch.isnan(numbers)
     told = facts[:, : len(NUMBERS)]
-    loss = F.smooth_l1_loss(told[known], numbers[known].clamp(-4, 4), beta=0.5) * 2
+    wrong = F.smooth_l1_loss(told, numbers.nan_to_num(0.0).clamp(-4, 4), beta=0.5, reduction="none") * known
+    loss = wrong.sum() / known.sum().clamp(min=1) * 2
     for place, (name, logits) in enumerate(split_kinds(facts).items()):
         loss = loss + F.cross_entropy(logits, kinds[:, place], weight=balance[name]) * (0.6 if name == "light" else 0.3)
     return loss
 
 
-def balance_of(kinds: np.ndarray) -> dict[str, Tensor]:
+def balance_of(kinds: Tensor) -> dict[str, Tensor]:
     """Weights of the kinds' values: rare ones count more, up to three times."""
     weights = {}
     for place, (name, count) in enumerate(KINDS.items()):
-        share = np.bincount(kinds[:, place], minlength=count) / len(kinds)
-        weights[name] = torch.tensor((1 / (count * np.maximum(share, 0.01)) ** 0.5).clip(0.6, 2.0), dtype=torch.float32)
+        share = torch.bincount(kinds[:, place], minlength=count) / len(kinds)
+        weights[name] = (1 / (count * share.clamp(min=0.01)) ** 0.5).clamp(0.6, 2.0).float()
     return weights

@@ -1,20 +1,59 @@
-"""Training of the tiny driver: first the eyes, then the words. Either can be repeated."""
+"""Training of the tiny driver, for as long as there is time: first the eyes, then the words too, while drives are added."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from tiny_driver.batches import Batch, Source
-from tiny_driver.frames import KINDS, NUMBERS, Frames, Growing, scenario_and_seed
+from tiny_driver.frames import KINDS, NUMBERS
 from tiny_driver.network import SCALES, Shape, TinyDriver, apart, integrated
+from tiny_driver.pool import Pool
 from tiny_driver.targets import answers_of, balance_of, fact_loss, said_loss, split_kinds
 from torch import Tensor, nn
 
 SIGHT = ("red-light", "light-turns-green", "green-but-blocked", "bend", "pedestrian-crossing")
+LEAD = ("lead-car-braking", "lead-car-steady", "stopped-queue", "queue-moves-off", "cut-in")
+
+
+@dataclass(frozen=True)
+class Course:
+    """When what is learned.
+
+    Attributes:
+        began, end: seconds since 1970.
+        words_from: share of the time after which the words are learned too.
+        still_from: share after which the tower stands still, so that the words catch up with it.
+        falls_from: share after which the learning rate falls.
+        rate: highest learning rate.
+        size: of a batch.
+        steps: most steps; 0 for as many as there is time for.
+    """
+
+    began: float
+    end: float
+    words_from: float = 0.5
+    still_from: float = 0.9
+    falls_from: float = 0.5
+    rate: float = 2e-3
+    size: int = 512
+    steps: int = 0
+
+    def share(self, step: int = 0) -> float:
+        """How much of it is over."""
+        spent = (time.time() - self.began) / (self.end - self.began)
+        return min(1.0, max(spent, step / self.steps if self.steps else 0.0))
+
+    def pace(self, share: float, step: int) -> float:
+        """Share of the highest learning rate."""
+        left = (1.0 - share) / (1.0 - self.falls_from)
+        return min((step + 1) / 200, 1.0) * (0.5 - 0.5 * np.cos(np.pi * min(left, 1.0)) + 0.004)
 
 
 def plan_loss(plan: Tensor, batch: Batch) -> Tensor:
@@ -23,89 +62,109 @@ def plan_loss(plan: Tensor, batch: Batch) -> Tensor:
     loss = apart(plan, batch.places)
     loss = torch.where(known, 0.5 * loss + 0.5 * apart(plan, torch.nan_to_num(batch.future)), loss)
     # Metres say little of a small steering error, which a car that drives for long does not forgive.
-    step = (plan - batch.plan) / torch.tensor([3.0, 0.006])
+    step = (plan - batch.plan) / torch.tensor([3.0, 0.006], device=plan.device)
     return loss.mean() + 0.3 * nn.functional.smooth_l1_loss(step, torch.zeros_like(step), beta=0.3)
 
 
-def train(  # noqa: PLR0915 -- a loop of training
-    net: TinyDriver, drives: Growing, steps: int, *, words: bool, rate: float = 2e-3, size: int = 48, seed: int = 0,
-    tower: bool = True,
-) -> None:  # fmt: skip
-    """Trains for some steps.
+def train(
+    net: TinyDriver, pool: Pool, course: Course, *, seed: int = 0,
+    every: tuple[float, Callable[[TinyDriver, float], None]] | None = None, checks: Pool | None = None,
+) -> int:  # fmt: skip
+    """Trains until the course is over.
 
     Args:
         net: is changed.
-        drives: to learn from; those that are added meanwhile are taken in after each epoch.
-        steps: batches to learn from.
-        words: with the words; without, only what the heads see.
-        rate: highest learning rate.
-        size: of a batch.
+        pool: to learn from; drives that are added meanwhile are taken in.
+        course: when what is learned.
         seed: of order and noise.
-        tower: whether the tower learns too; else its batch statistics stand still as well.
+        every: seconds, and what is done each time they have passed, with the share that is over.
+        checks: moments of the validation part, for the log.
+
+    Returns:
+        The number of steps.
     """
     torch.manual_seed(seed)
-    tower = tower and not net.blind
-    random = np.random.default_rng(seed)
-    source: Source | None = None
-    eyes = list(net.vlm.model.vision_tower.parameters())
+    device, name = pool.device, "twin" if net.blind else "tiny"
+    net.to(device)
+    source = Source(pool, seed, blind=net.blind)
+    eyes = [] if net.blind else list(net.vlm.model.vision_tower.parameters())
     rest = [p for n, p in net.named_parameters() if "vision_tower" not in n]
-    groups = [{"params": rest, "peak": rate}] + ([{"params": eyes, "peak": rate}] if tower else [])
-    optimizer = torch.optim.AdamW(groups, rate, weight_decay=0.02, betas=(0.9, 0.98))
-    began, step = time.time(), 0
-    order = np.zeros(0, int)
-    sums: list[list[float]] = []
+    groups = [{"params": one} for one in (rest, eyes) if one]
+    optimizer = torch.optim.AdamW(
+        groups, course.rate, weight_decay=0.02, betas=(0.9, 0.98), fused=device.type == "cuda"
+    )
+    step, sums, told, grown, done, still = 0, [], time.time(), 0.0, time.time(), False
+    balance: dict[str, Tensor] = {}
     net.train()
-    if not tower:
-        net.vlm.model.vision_tower.eval()
-    while step < steps:
-        done = step / steps
-        pace = min(done / 0.06 + 0.02, 1.0) * (0.5 + 0.5 * np.cos(np.pi * done))
+    while (share := course.share(step)) < 1.0:
+        now = time.time()
+        if now - grown > 2.0:
+            grown = now
+            if pool.grow():
+                balance = balance_of(pool.data["kinds"])
+        if not still and (net.blind or share >= course.still_from):
+            still = True
+            net.vlm.model.vision_tower.eval()
+            for group in optimizer.param_groups[1:]:
+                group["params"] = []
         for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * pace
-        if source is None or len(order) < size:
-            frames = drives.frames()
-            if frames is not None:
-                source, balance = Source(frames, seed + step, blind=net.blind), balance_of(frames.kinds)
-                print(f"{len(frames)} frames", flush=True)
-            assert source is not None, "no drives"
-            order = random.permutation(len(source.frames))
-        rows, order = order[:size], order[size:]
-        batch = source.batch(rows, learn=True)
+            group["lr"] = course.rate * course.pace(share, step)
+        batch = source.batch(pool.rows(course.size, source.random), learn=True)
+        losses = losses_of(net, batch, source, balance, words=share >= course.words_from, tower=not still)
+        loss = losses[0] + 0.7 * losses[1] + losses[2] + 0.7 * losses[3]
+        if len(losses) > 4:
+            loss = 0.5 * loss + 2 * losses[4]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], 2.0)
+        optimizer.step()
+        step += 1
+        if step % 20 == 0:
+            sums.append([one.detach() for one in losses])
+        if every is not None and now - done > every[0]:
+            every[1](net, share)
+            net.train()
+            if still:
+                net.vlm.model.vision_tower.eval()
+            done = time.time()
+        if now - told > 15.0 and sums:
+            shown = torch.stack([torch.stack(one) for one in sums if len(one) == len(sums[-1])]).mean(0).tolist()
+            print(f"{name} {share:.2f} step {step} {len(pool)} moments of {len(pool.about)} drives | "
+                  + " ".join(f"{one:.3f}" for one in shown) + f" | {driving(pool)}", flush=True)  # fmt: skip
+            sums, told = [], now
+            if checks is not None and (checks.grow() or len(checks)):
+                print(f"{name} {report(net, checks)}", flush=True)
+    return step
+
+
+def losses_of(
+    net: TinyDriver, batch: Batch, source: Source, balance: dict[str, Tensor], *, words: bool, tower: bool
+) -> list[Tensor]:
+    """Plan and facts of the teacher, plan and facts of the language model's heads, and the words where they are learned."""
+    half = torch.autocast("cuda", torch.bfloat16) if batch.past.is_cuda else nullcontext()
+    with half:
         with torch.set_grad_enabled(tower):
             maps = net.maps(batch.pixels)
         taught, told = net.teacher(maps, batch.past, batch.base)
         images = net.image_tokens(maps)
-        ids, answers = batch.prompt, None
         with torch.no_grad():
             plan, facts = see(net, maps, batch)
+        answers = None
         if words:
-            answers = answers_of(plan.numpy(), facts, batch.history, random, alone=0.3, wrong=0.12)
-            ids = torch.cat([ids, answers.ids], 1)
-            states, state = net.states(ids, images)
+            answers = answers_of(plan, facts, batch.history, source.random, alone=0.35, wrong=0.12)
+            states, state = net.states(torch.cat([batch.prompt, answers.ids], 1), images)
         else:
             with net.lower():
-                states, state = net.states(ids, images)
+                states, state = net.states(batch.prompt, images)
         read, seen = net.reader(state, batch.base)
-        losses = [
-            plan_loss(taught, batch),
-            fact_loss(told, batch.numbers, batch.kinds, balance),
-            0.5 * plan_loss(read, batch) + apart(read, integrated(plan)).mean(),
-            fact_loss(seen, batch.numbers, batch.kinds, balance),
-        ]
-        loss = losses[0] + 0.7 * losses[1] + losses[2] + 0.7 * losses[3]
-        if answers is not None:
-            losses.append(said_loss(states, net.output_table(), answers))
-            loss = 0.5 * loss + losses[4] * 2
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 2.0)
-        optimizer.step()
-        sums.append([one.item() for one in losses])
-        step += 1
-        if step % 50 == 0:
-            spent = time.time() - began
-            shown = " ".join(f"{one:.3f}" for one in np.mean(sums[-50:], 0))
-            print(f"{step}/{steps} {spent / 60:.1f} min {size * step / spent:.0f}/s {shown}", flush=True)
+        said = None if answers is None else said_loss(states, net.output_table(), answers)
+    losses = [
+        plan_loss(taught, batch),
+        fact_loss(told, batch.numbers, batch.kinds, balance),
+        0.5 * plan_loss(read, batch) + apart(read, integrated(plan)).mean(),
+        fact_loss(seen, batch.numbers, batch.kinds, balance),
+    ]
+    return losses if said is None else [*losses, said]
 
 
 def see(net: TinyDriver, maps: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -119,67 +178,83 @@ def see(net: TinyDriver, maps: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
     return torch.cat([plan[..., :1].clamp(min=0), plan[..., 1:].clamp(-0.2, 0.2)], -1), facts
 
 
+def driving(pool: Pool, last: int = 120) -> str:
+    """How the student drove of late, alone and from an undisturbed start."""
+    own = [a for a in pool.about if a["who"] == "student" and not a["beta"] and not a["bumps"] and not a["disturb"]][
+        -last:
+    ]
+    if not own:
+        return "no drives of its own yet"
+    means = {key: np.mean([float(bool(one[key])) for one in own]) for key in ("off_road", "red", "crashes")}
+    scores = [one["score"] or 0.0 for one in own]
+    lead = [one["score"] or 0.0 for one in own if one["scenario"] in LEAD]
+    bend = [one["score"] or 0.0 for one in own if one["scenario"] == "bend"]
+    return (
+        f"{own[-1]['driver']}: score {np.mean(scores):.1f} of {len(own)}, lead {np.mean(lead or [0]):.0f}, bend "
+        f"{np.mean(bend or [0]):.0f}, " + ", ".join(f"{key} {share:.0%}" for key, share in means.items())
+    )
+
+
 @torch.no_grad()
-def heads(net: TinyDriver, frames: Frames, *, every: int = 1, **given: object) -> dict[str, np.ndarray]:
-    """Plans of the heads for some frames, with errors in metres against what was driven."""
+def heads(net: TinyDriver, pool: Pool, rows: Tensor, **given: Any) -> dict[str, np.ndarray]:
+    """Errors of the heads' plans in metres against what was driven, and their facts."""
+    was = net.training
     net.eval()
-    source = Source(frames, 1, blind=net.blind)
-    rows = np.arange(0, len(frames), every)
-    rows = rows[~np.isnan(frames.driven[rows]).any((1, 2))]
-    out: dict[str, list[np.ndarray]] = {name: [] for name in ("teacher", "reader", "both", "facts", "const")}
-    for part in np.array_split(rows, max(1, len(rows) // 64)):
-        batch = source.batch(part, learn=False, **given)
+    source = Source(pool, 1, blind=net.blind)
+    out: dict[str, list[np.ndarray]] = {name: [] for name in ("teacher", "reader", "facts", "const")}
+    for part in rows.split(512):
+        batch = source.batch(part, learn=False, noise=True, **given)
         maps = net.maps(batch.pixels)
         taught, _ = net.teacher(maps, batch.past, batch.base)
-        seen, facts = see(net, maps, batch)
+        _, facts = see(net, maps, batch)
         with net.lower():
             _, state = net.states(batch.prompt, net.image_tokens(maps))
         read, _ = net.reader(state, batch.base)
-        truth = torch.from_numpy(frames.driven[part]).float()
-        for name, plan in (("teacher", taught), ("reader", read), ("both", (seen + read) / 2), ("const", batch.base)):
-            out[name].append(apart(plan, truth).numpy())
-        out["facts"].append(facts.numpy())
-    found = {name: np.concatenate(values) for name, values in out.items()}
-    found["rows"] = rows
-    net.train()
-    return found
+        for name, plan in (("teacher", taught), ("reader", read), ("const", batch.base)):
+            out[name].append(apart(plan, batch.future).cpu().numpy())
+        out["facts"].append(facts.cpu().numpy())
+    net.train(was)
+    return {name: np.concatenate(values) for name, values in out.items()}
 
 
-def report(net: TinyDriver, frames: Frames, every: int = 1, **given: object) -> str:
+def report(net: TinyDriver, pool: Pool, most: int = 2048, **given: Any) -> str:
     """One line of figures of the heads."""
-    found = heads(net, frames, every=every, **given)
-    rows = found["rows"]
-    scenario = np.array([scenario_and_seed(one.split("/")[1])[0] for one in frames.scene[rows]])
-    sight = np.isin(scenario, SIGHT)
-    text = f"n {len(rows)} const {found['const'].mean():.3f} "
-    for name in ("teacher", "reader", "both"):
+    rows = torch.nonzero(~torch.isnan(pool.data["future"]).any(-1).any(-1))[:, 0]
+    rows = rows[:: max(1, len(rows) // most)]
+    if not len(rows):
+        return "nothing to check yet"
+    found = heads(net, pool, rows, **given)
+    scenario = np.array([one["scenario"] for one in pool.about])[pool.data["scene"][rows].cpu().numpy()]
+    sight, lead = np.isin(scenario, SIGHT), np.isin(scenario, LEAD)
+    text = f"check n {len(rows)} const {found['const'].mean():.3f} "
+    for name in ("teacher", "reader"):
         error = found[name]
-        text += (
-            f"| {name} {error.mean():.3f} ({error.mean() / found['const'].mean():.2f}) sight {error[sight].mean():.3f} "
-        )
-    kinds = split_kinds(torch.from_numpy(found["facts"]))
+        parts = [error[part].mean() if part.any() else np.nan for part in (sight, lead)]
+        text += f"| {name} {error.mean():.3f} sight {parts[0]:.3f} lead {parts[1]:.3f} "
+    told = split_kinds(torch.from_numpy(found["facts"]))
+    truth = pool.data["kinds"][rows].cpu().numpy()
     for place, name in enumerate(KINDS):
-        truth, said = frames.kinds[rows, place], kinds[name].argmax(1).numpy()
-        text += f"| {name} {(truth == said).mean():.3f} "
-        if name == "light":
-            lit = truth > 0
-            text += f"(lit {(truth == said)[lit].mean():.3f}) "
+        right = truth[:, place] == told[name].argmax(1).numpy()
+        text += f"| {name} {right.mean():.3f} "
+    numbers = pool.data["numbers"][rows].cpu().numpy()
     for place, name in enumerate(NUMBERS[:7]):
-        truth = frames.numbers[rows, place]
-        known = ~np.isnan(truth)
-        text += f"| {name} {np.abs(found['facts'][known, place] * float(SCALES[place]) - truth[known]).mean():.2f} "
+        known = ~np.isnan(numbers[:, place]) & (numbers[:, place] < 50)
+        off = np.abs(found["facts"][known, place] * float(SCALES[place]) - numbers[known, place])
+        text += f"| {name} {off.mean() if len(off) else np.nan:.2f} "
     return text
 
 
-def save(net: TinyDriver, path: Path, **about: object) -> None:
+def save(net: TinyDriver, path: Path) -> None:
     """Weights and shape."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"net": net.state_dict(), "shape": asdict(net.shape), "blind": net.blind, **about}, path)
+    draft = path.with_suffix(".part")
+    torch.save({"net": net.state_dict(), "shape": asdict(net.shape), "blind": net.blind}, draft)
+    draft.rename(path)
 
 
 def restore(path: Path) -> TinyDriver:
     """The network of a file."""
-    held = torch.load(path, weights_only=True)
+    held = torch.load(path, weights_only=True, map_location="cpu")
     shape = Shape(**{name: tuple(value) if isinstance(value, list) else value for name, value in held["shape"].items()})
     net = TinyDriver(shape, blind=held["blind"])
     net.load_state_dict(held["net"])

@@ -60,16 +60,19 @@ class TinyEngine:
             for graph in ("tower", "decoder")
         )
         layers, heads, _, size = next(one.shape for one in self._decoder.get_inputs() if one.name == "keys")
+        height, width = self._tower.get_inputs()[0].shape[2:]
+        #: Width and height of the pictures that the tower takes.
+        self.size: tuple[int, int] = (int(width), int(height))
         self._empty: Array = np.zeros((layers, heads, 0, size), np.float32)
         self._tokens: OrderedDict[str, Array] = OrderedDict()
         self._lock = threading.Lock()
 
     def tokens(self, key: str, pixels: Callable[[], Array]) -> Array:
-        """The tokens (15, width) of pictures; those of the last few are kept.
+        """The tokens (n, width) of pictures; those of the last few are kept.
 
         Args:
             key: names the pictures.
-            pixels: makes the (1, 6, 90, 160) pixels.
+            pixels: makes the (1, 6, height, width) pixels.
         """
         with self._lock:
             if key in self._tokens:
@@ -86,7 +89,7 @@ class TinyEngine:
         """The likeliest ids after a prompt, one by one, up to one of ``stops`` (which is the last then).
 
         Args:
-            images: (15, width) tokens that stand for the picture.
+            images: (n, width) tokens that stand for the picture.
             ids: of the prompt.
             stops: ids that end an answer.
             most: ids at most.

@@ -1,4 +1,4 @@
-"""Pictures as the tiny driver sees them: 160 x 90, and by how much they differ from half a second before."""
+"""Pictures as the tiny driver sees them: small, and by how much they differ from half a second before."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from PIL import Image
 
 from lightemma.frame import Picture
 
+#: Width and height that the package's own weights take.
 SIZE: Final = (160, 90)
 
 
-def shrunk(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """(90, 160, 3) of a picture of any size."""
+def shrunk(image: Image.Image, size: tuple[int, int] = SIZE) -> npt.NDArray[np.uint8]:
+    """(height, width, 3) of a picture of any size."""
     small = image.convert("RGB")
-    if small.size != SIZE:
-        small = small.resize(SIZE, Image.Resampling.BOX)
+    if small.size != size:
+        small = small.resize(size, Image.Resampling.BOX)
     return np.asarray(small)
 
 
-def pixels(now: Picture | None, before: Picture | None) -> npt.NDArray[np.float32]:
-    """(1, 6, 90, 160): the picture from -1 to 1 (grey where there is none), then its change, 0 where there is none before."""
-    first = _values(now)
-    change = first - _values(before) if now is not None and before is not None else np.zeros_like(first)
+def pixels(now: Picture | None, before: Picture | None, size: tuple[int, int] = SIZE) -> npt.NDArray[np.float32]:
+    """(1, 6, height, width): the picture from -1 to 1 (grey where there is none), then its change, 0 where none is before."""
+    first = _values(now, size)
+    change = first - _values(before, size) if now is not None and before is not None else np.zeros_like(first)
     return np.concatenate([first, change])[None]
 
 
-def _values(picture: Picture | None) -> npt.NDArray[np.float32]:
+def _values(picture: Picture | None, size: tuple[int, int]) -> npt.NDArray[np.float32]:
     if picture is None:
-        return np.zeros((3, SIZE[1], SIZE[0]), np.float32)
+        return np.zeros((3, size[1], size[0]), np.float32)
     with Image.open(io.BytesIO(picture.data)) as image:
-        return shrunk(image).astype(np.float32).transpose(2, 0, 1) / np.float32(127.5) - np.float32(1.0)
+        return shrunk(image, size).astype(np.float32).transpose(2, 0, 1) / np.float32(127.5) - np.float32(1.0)

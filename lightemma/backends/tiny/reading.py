@@ -12,7 +12,7 @@ from lightemma.backends.tiny import vocabulary as words
 from lightemma.backends.tiny.vocabulary import VOCABULARY as V
 from lightemma.frame import Picture
 
-#: Tokens of a picture.
+#: Tokens of a picture to the package's own weights.
 IMAGES: Final = 15
 
 Task = Literal["scene", "intent", "action", "reasoned", "pairs"]
@@ -53,12 +53,12 @@ class Question:
     picture: Picture | None
     before: Picture | None
 
-    def ids(self) -> list[int]:
-        """The prompt's ids."""
+    def ids(self, images: int = IMAGES) -> list[int]:
+        """The prompt's ids, with so many for the pictures."""
         far = V.no_metres if self.metres is None else V.metres.of(self.metres)
         ids = [
             words.BEGIN,
-            *[words.IMAGE] * IMAGES,
+            *[words.IMAGE] * images,
             V.command.first + words.COMMANDS.index(self.route),
             far,
             *V.past(self.history),
