@@ -55,7 +55,7 @@ def check_loops(folder: Path) -> None:
     for name in loops.runs:
         note(f"closed loop, {name}", f"score {loops.mean(name):.1f}, {loops.off_road(name):.0%} off road, "
              f"{loops.red_lights(name)} of {len(loops.runs[name])} ran a red light")  # fmt: skip
-    for name, kind in (("constant-action", promise), ("twin", promise), ("idm", None)):
+    for name, kind in (("constant-action", promise), ("twin", promise), ("grey", promise), ("idm", None)):
         if name in loops.runs:
             gain, low, high, count = loops.above(name)
             figure = f"{gain:+.1f} [{low:+.1f}, {high:+.1f}] over {count} episodes"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from tiny_driver.frames import LEFT, MIRRORED, RIGHT
+from tiny_driver.frames import LEFT, MIRRORED, NUMBERS, RIGHT
 from tiny_driver.motion import UNKNOWN
 from tiny_driver.network import IMAGES, SCALES, integrated
 from tiny_driver.pool import Pool
@@ -17,6 +17,7 @@ from lightemma.protocol import LIGHTEMMA
 
 #: Metres of noise in the places of a history, such as recorded drives have; in half of the rows: a simulated car has none.
 NOISE_M = 0.002
+LEADER_SPEED = NUMBERS.index("leader_speed")
 DT = LIGHTEMMA.dt
 
 
@@ -42,7 +43,7 @@ class Batch:
         prompt: (B, PROMPT) ids.
         past: (B, 25) the same in numbers; base: (B, 6, 2) constant action.
         plan, places, future: targets; future NaN where unknown.
-        numbers, kinds: facts.
+        numbers, kinds: facts; the leader's speed is less the car's own.
         history: (B, 6, 2).
     """
 
@@ -117,6 +118,10 @@ class Source:
             shaken = torch.randn(poses.shape, generator=self.random, device=device) * NOISE_M
             poses = poses + shaken * (self.chance(count, 0.5 if learn else 1.0).float()[:, None, None])
         history = histories(poses)
+        # Pictures show how much faster than the car the leader is: its own speed they do not tell.
+        closing = torch.zeros_like(numbers)
+        closing[:, LEADER_SPEED] = history[:, -1, 0]
+        numbers = numbers - closing
         commands = torch.where(told, commands, 0)
         metres = torch.where(commands > 1, metres, torch.nan)
         known = torch.stack([older] * 5 + [current], 1)

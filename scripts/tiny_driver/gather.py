@@ -144,7 +144,9 @@ class Drawer:
             return shrunk(image, SIZE)
 
 
-def drive(way: Way, drawer: Drawer, student: Student | None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def drive(  # noqa: PLR0915 -- one moment after the other
+    way: Way, drawer: Drawer, student: Student | None
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Drives one episode.
 
     Returns:
@@ -243,7 +245,7 @@ def work(folder: Path, number: int, seed: int, validation: int) -> None:
         folder: for drives, with the student of the moment in ``driver.json``.
         number: of this process.
         seed: of all.
-        validation: drives of the validation part to begin with.
+        validation: drives of the validation part, each after three others.
     """
     random, drawer = np.random.default_rng([seed, number]), Drawer()
     student, known, count = None, "", 0
@@ -254,7 +256,7 @@ def work(folder: Path, number: int, seed: int, validation: int) -> None:
                 student, known = Student(folder / named), named
         except FileNotFoundError:
             pass
-        part = "validation" if count < validation else "train"
+        part = "validation" if count % 4 == 3 and count < 4 * validation else "train"
         way = drawn_way(random, student is not None, part)
         try:
             arrays, about = drive(way, drawer, student)

@@ -13,7 +13,11 @@ from lightemma.closed_loop.records import EpisodeRecord, read_episodes
 
 @dataclass(frozen=True)
 class Loops:
-    """Runs in one folder, by what they are: ``tiny``, ``twin``, ``idm``, ``constant-action``; episodes by name."""
+    """Runs in one folder, by what they are; episodes by name.
+
+    ``tiny``; ``grey``, the same shown grey pictures; ``twin``, the same network trained blind (a model whose name begins with
+    ``blind``); and others, such as ``idm`` and ``constant-action``, by their names.
+    """
 
     runs: dict[str, dict[str, EpisodeRecord]]
 
@@ -51,7 +55,8 @@ def read_loops(folder: Path) -> Loops:
     """The runs of ``lightemma drive --out FOLDER``, or of several such folders in one, each with some of the episodes."""
     runs: dict[str, dict[str, EpisodeRecord]] = {}
     for path in sorted(folder.rglob("drive-*")):
-        kind = "twin" if SUFFIX in path.name else path.name.removeprefix("drive-")
+        kind = path.name.removeprefix("drive-")
+        kind = "grey" if SUFFIX in kind else "twin" if kind.startswith("blind") else kind
         kind = "tiny" if kind.startswith("tiny") else kind
         runs.setdefault(kind, {}).update({one.name: one for one in read_episodes(path)})
     return Loops(runs)

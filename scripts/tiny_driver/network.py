@@ -23,8 +23,8 @@ from transformers import FastVlmConfig, FastVlmForConditionalGeneration, LlamaCo
 from lightemma.backends.tiny import vocabulary as words
 from lightemma.backends.tiny.vocabulary import VOCABULARY as V
 
-#: Divisors of the numbers, so that all are about 1; of a plan's pairs.
-SCALES = torch.tensor([20.0, 6.0, 15.0, 25.0, 20.0, 0.5, 0.1, *[0.04] * 6])
+#: Divisors of the numbers, so that what matters of each is about 1; of a plan's pairs.
+SCALES = torch.tensor([10.0, 3.0, 10.0, 20.0, 15.0, 0.4, 0.08, *[0.03] * 6])
 PAIR = torch.tensor([3.0, 0.05])
 GRID = (3, 4)
 IMAGES = GRID[0] * GRID[1]
@@ -38,7 +38,7 @@ class Shape:
     """Sizes of the network."""
 
     hidden: tuple[int, ...] = (32, 64, 128, 192, 256)
-    depths: tuple[int, ...] = (1, 2, 2, 2, 1)
+    depths: tuple[int, ...] = (2, 2, 3, 2, 1)
     width: int = 192
     layers: int = 5
     read: int = 3

@@ -45,7 +45,7 @@ class Pool:
     def __post_init__(self) -> None:
         self._seen: set[Path] = set()
         self._shown = 0
-        self._pictures = torch.zeros((0, SIZE[1], SIZE[0], 3), dtype=torch.uint8, device=self.device)
+        self._pictures = torch.empty((self.capacity, SIZE[1], SIZE[0], 3), dtype=torch.uint8, device=self.device)
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -77,7 +77,6 @@ class Pool:
             stands = (arrays["plan"][:, :, 0].max(1) < 0.1) & (np.abs(arrays["poses"][:, -2:]).max((1, 2)) < 0.05)
             arrays["weight"] = np.where(stands, STANDING, 1.0) * (1.4 if about["scenario"] in WEIGHTY else 1.0)
             if shown is not None:
-                self._room(self._shown + count)
                 self._pictures[self._shown : self._shown + count] = torch.from_numpy(np.array(shown)).to(self.device)
                 self._shown += count
             self.about.append(about)
@@ -106,11 +105,3 @@ class Pool:
     def pictures(self, places: Tensor) -> Tensor:
         """(n, 3, 144, 256) from -1 to 1."""
         return self._pictures[places].permute(0, 3, 1, 2).float() / 127.5 - 1.0
-
-    def _room(self, count: int) -> None:
-        """Makes room for so many pictures: half as much again, so that it is seldom copied."""
-        if count > len(self._pictures):
-            size = min(self.capacity, max(count, int(1.5 * len(self._pictures)), 256))
-            larger = torch.empty((size, *self._pictures.shape[1:]), dtype=torch.uint8, device=self.device)
-            larger[: self._shown] = self._pictures[: self._shown]
-            self._pictures = larger

@@ -39,10 +39,10 @@ class BlindMlp(nn.Module):
         return torch.stack([plan[..., 0].clamp(min=0.0), plan[..., 1]], -1)
 
 
-def blind_mlp(pool: Pool, target: str, steps: int = 12_000, seed: int = 0) -> BlindMlp:
+def blind_mlp(pool: Pool, target: str, steps: int = 8_000, seed: int = 0) -> BlindMlp:
     """Trains one on the motion of all moments."""
     torch.manual_seed(seed)
-    device, size = pool.device, 512
+    device, size = pool.device, 1024
     net, random = BlindMlp().to(device), torch.Generator(device).manual_seed(seed)
     data = pool.data
     known = ~torch.isnan(data["future"]).any(-1).any(-1)
@@ -65,7 +65,7 @@ def blind_mlp(pool: Pool, target: str, steps: int = 12_000, seed: int = 0) -> Bl
     return net.eval().cpu()
 
 
-def write_rivals(pool: Pool, folder: Path, steps: int = 12_000) -> None:
+def write_rivals(pool: Pool, folder: Path, steps: int = 8_000) -> None:
     """Trains all and writes their weights."""
     folder.mkdir(parents=True, exist_ok=True)
     for target in TARGETS:
