@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from tiny_driver.frames import LEFT, MIRRORED, NUMBERS, RIGHT
 from tiny_driver.motion import UNKNOWN
-from tiny_driver.network import IMAGES, SCALES, integrated
+from tiny_driver.network import IMAGES, SCALES, constant, integrated
 from tiny_driver.pool import Pool
 from torch import Tensor
 
@@ -75,7 +75,7 @@ class Source:
         self._curves = torch.tensor(words.CURVATURES, dtype=torch.float64, device=device)
         self._change_first = torch.tensor([block.first for block in V.changes], device=device)
         self._curve_first = torch.tensor([block.first for block in V.curvatures], device=device)
-        self._scales = SCALES.to(device)
+        self._scales = constant(SCALES, device)
         self._mirrored = torch.tensor(MIRRORED, device=device)
 
     def chance(self, count: int, share: float) -> Tensor:
@@ -125,7 +125,7 @@ class Source:
         commands = torch.where(told, commands, 0)
         metres = torch.where(commands > 1, metres, torch.nan)
         known = torch.stack([older] * 5 + [current], 1)
-        unknown = torch.tensor(UNKNOWN, device=device)
+        unknown = constant(UNKNOWN, device)
         return Batch(
             self._pixels(rows, data["now"], pair, learn, blank, flip),
             self._prompt(history, known, commands, metres),

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -24,8 +25,8 @@ from lightemma.backends.tiny import vocabulary as words
 from lightemma.backends.tiny.vocabulary import VOCABULARY as V
 
 #: Divisors of the numbers, so that what matters of each is about 1; of a plan's pairs.
-SCALES = torch.tensor([10.0, 3.0, 10.0, 20.0, 15.0, 0.4, 0.08, *[0.03] * 6])
-PAIR = torch.tensor([3.0, 0.05])
+SCALES = (10.0, 3.0, 10.0, 20.0, 15.0, 0.4, 0.08, *[0.03] * 6)
+PAIR = (3.0, 0.05)
 GRID = (3, 4)
 IMAGES = GRID[0] * GRID[1]
 #: Tokens of a prompt up to and with ``<read>``.
@@ -44,6 +45,12 @@ class Shape:
     read: int = 3
     ffn: int = 384
     heads: int = 4
+
+
+@cache
+def constant(values: tuple, device: torch.device) -> Tensor:
+    """A tensor of constants, copied to its device once: each copy makes the device wait."""
+    return torch.tensor(values, device=device)
 
 
 def stock(shape: Shape = Shape()) -> FastVlmForConditionalGeneration:
@@ -192,12 +199,12 @@ class TinyDriver(nn.Module):
         """Plan (B, 6, 2) and facts of the convolutional head."""
         seen = self.look(maps)
         plan = self.teach(torch.cat([seen, self.past(past)], 1)).float()
-        return base + plan.view(-1, 6, 2) * PAIR.to(plan.device), self.teach_facts(seen).float()
+        return base + plan.view(-1, 6, 2) * constant(PAIR, plan.device), self.teach_facts(seen).float()
 
     def reader(self, state: Tensor, base: Tensor) -> tuple[Tensor, Tensor]:
         """Plan and facts of the language model's heads."""
         plan = self.plan(state).float()
-        return base + plan.view(-1, 6, 2) * PAIR.to(plan.device), self.facts(state).float()
+        return base + plan.view(-1, 6, 2) * constant(PAIR, plan.device), self.facts(state).float()
 
     def finished(self) -> FastVlmForConditionalGeneration:
         """The stock model alone, with the tables written into it."""

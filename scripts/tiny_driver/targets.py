@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F  # noqa: N812
 from tiny_driver.frames import KINDS, LIGHTS, NUMBERS, SKIES
-from tiny_driver.network import PROMPT, SCALES, bent
+from tiny_driver.network import PROMPT, SCALES, bent, constant
 from torch import Tensor
 
 from lightemma.backends.tiny import vocabulary as words
@@ -38,19 +38,20 @@ class Soft:
     """
 
     first: int
-    places: Tensor
+    places: tuple[float, ...]
     sigma: float
 
 
 def _soft(phrases: tuple[str, ...], values: list[float], sigma: float) -> Soft:
-    return Soft(V.phrases[phrases[0]], torch.tensor(values), sigma)
+    return Soft(V.phrases[phrases[0]], tuple(values), sigma)
 
 
+_BENT = tuple(bent(torch.tensor(words.CURVATURES)).tolist())
 _GAPS = [float(one) for one in words.GAPS]
 SOFT = (
-    Soft(V.plan_speed.first, torch.tensor(words.SPEEDS), 0.25),
-    Soft(V.plan_curvature.first, bent(torch.tensor(words.CURVATURES)), 0.12),
-    Soft(V.last_curvature.first, bent(torch.tensor(words.CURVATURES)), 0.12),
+    Soft(V.plan_speed.first, words.SPEEDS, 0.25),
+    Soft(V.plan_curvature.first, _BENT, 0.12),
+    Soft(V.last_curvature.first, _BENT, 0.12),
     _soft(words.LEADERS, _GAPS, 1.5),
     _soft(words.OBSTACLES, _GAPS, 1.5),
     _soft(words.LINES[1:], [float(one) for one in range(0, 42, 2)], 1.5),
@@ -83,7 +84,7 @@ class Said:
 
 
 def _table(phrases: list[str], device: torch.device) -> Tensor:
-    return torch.tensor([V.phrases[one] for one in phrases], device=device)
+    return constant(tuple(V.phrases[one] for one in phrases), device)
 
 
 def hard(ids: Tensor) -> Said:
@@ -95,8 +96,8 @@ def hard(ids: Tensor) -> Said:
 
 def near(soft: int, value: Tensor) -> Said:
     """(B,) values as the tokens nearest to them."""
-    places = SOFT[soft].places.to(value.device)
-    value = value.clamp(float(places[0]), float(places[-1]))
+    places = constant(SOFT[soft].places, value.device)
+    value = value.clamp(SOFT[soft].places[0], SOFT[soft].places[-1])
     right = torch.searchsorted(places, value.contiguous()).clamp(1, len(places) - 1)
     place = right - ((value - places[right - 1]) <= (places[right] - value)).long()
     ids = (place + SOFT[soft].first)[:, None]
@@ -121,7 +122,7 @@ def scene_words(numbers: Tensor, kinds: dict[str, Tensor]) -> Said:
     roads = _table(
         [words.ROADS[one] for one in ("hard-right", "right", "straight", "left", "hard-left", "unknown")], device
     )
-    bins = torch.tensor([-SHARPLY, -BENDS, BENDS, SHARPLY], device=device)
+    bins = constant((-SHARPLY, -BENDS, BENDS, SHARPLY), device)
     road = torch.where(kinds["lane"] > 0, torch.bucketize(curve, bins), 5)
 
     def of(table: list[str], place: Tensor) -> Said:
@@ -214,7 +215,7 @@ def answers_of(
     def one(token: int) -> Said:
         return hard(torch.full((count, 1), token, device=device))
 
-    scales = SCALES.to(device)
+    scales = constant(SCALES, device)
     numbers = facts[:, : len(NUMBERS)] * scales
     numbers[:, _COLUMN["leader_speed"]] += history[:, -1, 0]  # the heads tell it less the car's own
     kinds = {name: logits.argmax(1) for name, logits in split_kinds(facts).items()}
@@ -260,18 +261,18 @@ def said_loss(states: Tensor, table: Tensor, answers: Answers) -> Tensor:
         answers: what is to be said.
     """
     asked = answers.target >= 0
-    target, soft, value = answers.target[asked], answers.soft[asked], answers.value[asked]
-    scores = states[:, PROMPT:][asked] @ table.T.to(states.dtype)
-    # With every score of a row less its logarithm of sums, a soft target's loss is a sum over a few columns.
-    total = scores.float().logsumexp(1).sum()
-    hard = soft < 0
-    total = total - scores[hard].gather(1, target[hard][:, None]).float().sum()
+    scores = (states[:, PROMPT:] @ table.T.to(states.dtype)).float()
+    # A soft target's loss is the logarithm of sums, less a weighted sum of a few columns. Nothing is picked out by a mask,
+    # which would make a GPU wait.
+    loss = scores.logsumexp(2)
+    right = scores.gather(2, answers.target.clamp(min=0)[..., None])[..., 0]
     for place, one in enumerate(SOFT):
-        here = soft == place
-        weight = torch.exp(-0.5 * ((one.places.to(value.device) - value[here][:, None]) / one.sigma) ** 2)
-        weight = weight / weight.sum(1, keepdim=True)
-        total = total - (weight * scores[here][:, one.first : one.first + len(one.places)].float()).sum()
-    return total / len(target)
+        places = constant(one.places, scores.device)
+        weight = torch.exp(-0.5 * ((places - answers.value[..., None]) / one.sigma) ** 2)
+        weight = weight / weight.sum(2, keepdim=True).clamp(min=1e-9)
+        soft = (weight * scores[:, :, one.first : one.first + len(one.places)]).sum(2)
+        right = torch.where(answers.soft == place, soft, right)
+    return torch.where(asked, loss - right, 0.0).sum() / asked.sum()
 
 
 def fact_loss(facts: Tensor, numbers: Tensor, kinds: Tensor, balance: dict[str, Tensor]) -> Tensor:

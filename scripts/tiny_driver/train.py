@@ -13,13 +13,15 @@ import numpy as np
 import torch
 from tiny_driver.batches import Batch, Source
 from tiny_driver.frames import KINDS, NUMBERS
-from tiny_driver.network import SCALES, Shape, TinyDriver, apart, integrated
+from tiny_driver.network import SCALES, Shape, TinyDriver, apart, constant, integrated
 from tiny_driver.pool import Pool
 from tiny_driver.targets import answers_of, balance_of, fact_loss, said_loss, split_kinds
 from torch import Tensor, nn
 
 SIGHT = ("red-light", "light-turns-green", "green-but-blocked", "bend", "pedestrian-crossing")
 LEAD = ("lead-car-braking", "lead-car-steady", "stopped-queue", "queue-moves-off", "cut-in")
+#: Errors of a plan's six pairs that count alike.
+STEPS = ((1.0, 0.006), (1.0, 0.006), (2.0, 0.006), *[(3.0, 0.006)] * 3)
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,10 @@ def plan_loss(plan: Tensor, batch: Batch) -> Tensor:
     loss = torch.where(known, 0.5 * loss + 0.5 * apart(plan, torch.nan_to_num(batch.future)), loss)
     # Metres say little of a small steering error, which a car that drives for long does not forgive; and of a plan the first
     # second is driven before the next is made. How the wheels of a car stand that stands is all the same.
-    step = (plan - batch.plan) / torch.tensor(
-        [[1.0, 0.006]] * 2 + [[2.0, 0.006]] + [[3.0, 0.006]] * 3, device=plan.device
-    )
+    step = (plan - batch.plan) / constant(STEPS, plan.device)
     weight = torch.stack([torch.ones_like(loss), (batch.plan[..., 0].mean(1) / 2.0).clamp(0.1, 1.0)], -1)[:, None]
-    return (
-        loss.mean()
-        + 0.3 * (weight * nn.functional.smooth_l1_loss(step, torch.zeros_like(step), beta=0.3, reduction="none")).mean()
-    )
+    wrong = nn.functional.smooth_l1_loss(step, torch.zeros_like(step), beta=0.3, reduction="none")
+    return loss.mean() + 0.3 * (weight * wrong).mean()
 
 
 def train(
@@ -246,7 +244,7 @@ def report(net: TinyDriver, pool: Pool, most: int = 2048, **given: Any) -> str:
         text += f"| {name} {right.mean():.3f} "
     near = pool.data["numbers"][rows, 0].cpu().numpy() < 50
     for place, name in enumerate(NUMBERS[:7]):
-        off = (found["facts"][:, place] - found["numbers"][:, place]) * float(SCALES[place])
+        off = (found["facts"][:, place] - found["numbers"][:, place]) * SCALES[place]
         off = np.abs(off[near if place < 2 else ~np.isnan(off)])
         text += f"| {name} {off.mean() if len(off) else np.nan:.2f} "
     return text
