@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import torch
 from tiny_driver import gather
-from tiny_driver.export import export, export_teacher
+from tiny_driver.export import export, export_teacher, write_teacher
 from tiny_driver.network import TinyDriver
 from tiny_driver.pool import Pool
 from tiny_driver.rivals import write_rivals
@@ -38,7 +38,7 @@ SEED = 0
 #: Share of the time that the twin learns; the rest is for the rivals.
 TWIN = 0.9
 #: Seconds between two students that drive, and share of the time from which one does.
-PUBLISH_S, DRIVES_FROM = 30.0, 0.12
+PUBLISH_S, DRIVES_FROM = 20.0, 0.1
 #: Shares of the time at which the weights are written, beside the end.
 WRITTEN_AT = (0.7, 0.85)
 
@@ -114,16 +114,18 @@ def main() -> None:  # noqa: PLR0915 -- one thing after the other
     net = restore(given.before) if given.before else TinyDriver().to(memory_format=torch.channels_last)
     wait(pool, given.first, end)
     print(f"{len(pool)} moments after {time.time() - end + 60 * given.minutes:.0f} s", flush=True)
-    published, written = [0], list(WRITTEN_AT)
+    published, written, names = [0], list(WRITTEN_AT), list[str]()
 
     def publish(net: TinyDriver, share: float) -> None:
         try:
             if share >= DRIVES_FROM or given.before:
+                if not names:
+                    names.extend(export_teacher(net, drives / gather.GRAPH))
                 published[0] += 1
-                graph = f"student-{published[0]:03d}.onnx"
-                export_teacher(net, drives / graph)
+                weights = f"student-{published[0]:03d}.npz"
+                write_teacher(net, names, drives / weights)
                 draft = drives / f"{gather.DRIVER}.part"
-                draft.write_text(json.dumps({"graph": graph}))
+                draft.write_text(json.dumps({"weights": weights}))
                 draft.rename(drives / gather.DRIVER)
             if written and share >= written[0]:
                 written.pop(0)

@@ -93,16 +93,22 @@ class Teacher(nn.Module):
         return self.net.teacher(self.net.maps(pixels), past, base)[0]
 
 
-def export_teacher(net: TinyDriver, path: Path) -> None:
-    """Writes the teacher as one graph with its weights. The network is not changed."""
-    own = copy.deepcopy(net).cpu().float().eval()
-    given = (torch.zeros(1, 6, SIZE[1], SIZE[0]), torch.zeros(1, 25), torch.zeros(1, 6, 2))
-    draft = path.with_suffix(".part")
+def export_teacher(net: TinyDriver, path: Path) -> list[str]:
+    """Writes the teacher's graph, which reads all its weights from elsewhere; their names. The network is not changed."""
+    own = copy.deepcopy(net).cpu().float()
     with torch.no_grad():
-        torch.onnx.export(
-            Teacher(own).eval(), given, str(draft), input_names=["pixels", "past", "base"], output_names=["plan"],
-            opset_version=17, dynamo=False,
-        )  # fmt: skip
+        for values in own.state_dict().values():  # those that are equal now would become one
+            if values.is_floating_point():
+                values.uniform_(0.5, 1.0)
+    given = (torch.zeros(1, 6, SIZE[1], SIZE[0]), torch.zeros(1, 25), torch.zeros(1, 6, 2))
+    return _write(Teacher(own), given, path, ["pixels", "past", "base"], ["plan"], {}, small=1)
+
+
+def write_teacher(net: TinyDriver, names: list[str], path: Path) -> None:
+    """Writes the weights that the teacher's graph reads, as they are now."""
+    held = Teacher(net).state_dict()
+    draft = path.with_suffix(".part.npz")
+    np.savez(draft, **{name: held[name].detach().float().cpu().numpy() for name in names})
     draft.rename(path)
 
 
@@ -136,7 +142,9 @@ def _short(config: dict) -> dict:
     return {key: value for key, value in config.items() if key != "transformers_version"}
 
 
-def _write(module: nn.Module, inputs: tuple, path: Path, names: list[str], outputs: list[str], axes: dict) -> list[str]:
+def _write(
+    module: nn.Module, inputs: tuple, path: Path, names: list[str], outputs: list[str], axes: dict, small: int = SMALL
+) -> list[str]:
     """The names of the weights that the graph reads from elsewhere."""
     import onnx
 
@@ -149,7 +157,7 @@ def _write(module: nn.Module, inputs: tuple, path: Path, names: list[str], outpu
     graph = onnx.load_from_string(held.getvalue())
     known, outside = set(module.state_dict()), list[str]()
     for one in graph.graph.initializer:
-        if one.name in known and np.prod(one.dims) >= SMALL:
+        if one.name in known and np.prod(one.dims) >= small:
             one.ClearField("raw_data")
             one.data_location = onnx.TensorProto.EXTERNAL
             del one.external_data[:]

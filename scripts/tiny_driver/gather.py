@@ -21,6 +21,7 @@ from PIL import Image
 from tiny_driver.frames import AHEAD, COMMANDS, SIZE, facts_of, nans, sky_of
 from tiny_driver.motion import UNKNOWN, past_numbers
 
+from lightemma.backends.tiny.engine import session_of
 from lightemma.backends.tiny.pixels import shrunk
 from lightemma.closed_loop.driving_score import score_of
 from lightemma.closed_loop.episode import DecisionPoint, Episode
@@ -48,7 +49,7 @@ OFTEN = {"stopped-queue": 3, "queue-moves-off": 2, "lead-car-braking": 3, "lead-
          "roadworks-narrowing": 2, "pedestrian-crossing": 2, "left-turn": 2, "right-turn": 2}  # fmt: skip
 #: Half seconds after which a drive is long enough.
 LONGEST = 70
-STOP, DRIVER = "stop", "driver.json"
+STOP, DRIVER, GRAPH = "stop", "driver.json", "teacher.onnx"
 
 
 @dataclass(frozen=True)
@@ -98,16 +99,13 @@ class Student:
     """The tiny driver's teacher as it is now: pictures and motion to a plan.
 
     Args:
-        path: of its graph.
+        graph: without weights.
+        weights: for it.
     """
 
-    def __init__(self, path: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    def __init__(self, graph: Path, weights: Path) -> None:
+        with np.load(weights) as held:
+            self._session = session_of(graph, {name: held[name] for name in held.files}, 1)
 
     def plan(
         self, now: np.ndarray, before: np.ndarray | None, history: np.ndarray, command: int, metres: float
@@ -251,9 +249,9 @@ def work(folder: Path, number: int, seed: int, validation: int) -> None:
     student, known, count = None, "", 0
     while not (folder / STOP).exists():
         try:
-            named = json.loads((folder / DRIVER).read_text())["graph"]
+            named = json.loads((folder / DRIVER).read_text())["weights"]
             if named != known:
-                student, known = Student(folder / named), named
+                student, known = Student(folder / GRAPH, folder / named), named
         except FileNotFoundError:
             pass
         part = "validation" if count % 4 == 3 and count < 4 * validation else "train"

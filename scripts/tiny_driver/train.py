@@ -40,8 +40,8 @@ class Course:
 
     began: float
     end: float
-    words_from: float = 0.5
-    still_from: float = 0.9
+    words_from: float = 0.6
+    still_from: float = 0.88
     falls_from: float = 0.5
     rate: float = 2e-3
     size: int = 512

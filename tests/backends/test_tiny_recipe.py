@@ -155,3 +155,31 @@ def test_a_drive_keeps_what_was_seen_and_where_the_expert_went(monkeypatch: pyte
     # Three half seconds later the car is where the first row says, in the eyes of the fourth: its history.
     way_back = pool.data["poses"][3]
     assert torch.allclose((way_back[-1] - way_back[4]).norm(), future[0, 2].norm(), atol=0.02)
+
+
+def test_what_drives_while_it_learns_is_the_teacher_as_it_is_now(tmp_path: Path):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from tiny_driver.export import export_teacher, write_teacher
+
+    torch.manual_seed(0)
+    net = TinyDriver(SMALL)
+    names = export_teacher(net, tmp_path / gather.GRAPH)
+    with torch.no_grad():  # it learns on
+        for values in net.state_dict().values():
+            if values.is_floating_point():
+                values.add_(0.05 * torch.rand_like(values))
+    write_teacher(net, names, tmp_path / "weights.npz")
+    random = np.random.default_rng(0)
+    now, before = (random.integers(0, 255, (SIZE[1], SIZE[0], 3), dtype=np.uint8) for _ in range(2))
+    history = np.column_stack([random.uniform(3, 6, 6), random.uniform(-0.01, 0.01, 6)])
+    plan = gather.Student(tmp_path / gather.GRAPH, tmp_path / "weights.npz").plan(now, before, history, 2, 12.0)
+    first, second = (torch.from_numpy(one).permute(2, 0, 1).float() / 127.5 - 1.0 for one in (now, before))
+    past = torch.from_numpy(motion.past_numbers(history.copy(), 2, 12.0))
+    with torch.no_grad():
+        net.eval()
+        base = torch.from_numpy(np.repeat(history[-1:], 6, 0)).float()
+        wanted, _ = net.teacher(net.maps(torch.cat([first, first - second])[None]), past[None], base[None])
+    assert np.abs(plan - history[-1]).max() > 0.01
+    low, high = torch.tensor([0.0, -0.2]), torch.tensor([25.0, 0.2])
+    assert np.allclose(plan, wanted[0].clamp(low, high).numpy(), atol=1e-4)

@@ -56,7 +56,7 @@ class TinyEngine:
         self._table = weights["model.language_model.embed_tokens.weight"]
         used = json.loads((folder / "graphs.json").read_text("utf-8"))
         self._tower, self._decoder = (
-            _session(folder / f"{graph}.onnx", {name: weights[name] for name in used[graph]}, threads)
+            session_of(folder / f"{graph}.onnx", {name: weights[name] for name in used[graph]}, threads)
             for graph in ("tower", "decoder")
         )
         layers, heads, _, size = next(one.shape for one in self._decoder.get_inputs() if one.name == "keys")
@@ -108,7 +108,8 @@ class TinyEngine:
         return said
 
 
-def _session(path: Path, weights: dict[str, Array], threads: int) -> Any:
+def session_of(path: Path, weights: dict[str, Array], threads: int) -> Any:
+    """A graph that reads its weights from elsewhere, with these."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
