@@ -41,6 +41,8 @@ TWIN = 0.9
 PUBLISH_S, DRIVES_FROM = 20.0, 0.1
 #: Shares of the time at which the weights are written, beside the end.
 WRITTEN_AT = (0.7, 0.85)
+#: How many steps were made.
+STEPS = "steps"
 
 
 def wait(pool: Pool, moments: int, end: float) -> None:
@@ -70,7 +72,7 @@ def blind_ones(work: Path, given: argparse.Namespace, end: float) -> None:
         torch.manual_seed(SEED)
         net = TinyDriver(blind=True)
         course = Course(began, began + TWIN * (end - began), size=given.batch, rate=given.rate)
-        print("twin:", train(net, pool, course, seed=SEED), "steps", flush=True)
+        print("twin:", train(net, pool, course, seed=SEED, count=work / STEPS), "steps", flush=True)
         save(net, work / "twin.pt")
         export(net, work / "twin")
         pool.grow(10**6)
@@ -89,7 +91,7 @@ def main() -> None:  # noqa: PLR0915 -- one thing after the other
     take.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     take.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="that drive and draw")
     take.add_argument("--pictures", type=int, default=120_000, help="most pictures, 110 kB each on the device")
-    take.add_argument("--batch", type=int, default=512)
+    take.add_argument("--batch", type=int, default=384)
     take.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
     take.add_argument("--first", type=int, default=2000, help="moments before learning begins")
     take.add_argument("--rival-steps", type=int, default=8_000)
@@ -99,6 +101,7 @@ def main() -> None:  # noqa: PLR0915 -- one thing after the other
     work, end = given.work, time.time() + 60.0 * given.minutes
     drives = work / "drives"
     drives.mkdir(parents=True, exist_ok=True)
+    (work / STEPS).unlink(missing_ok=True)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     drivers = gather.start(drives, given.processes, SEED)
@@ -135,7 +138,7 @@ def main() -> None:  # noqa: PLR0915 -- one thing after the other
             traceback.print_exc()
 
     course = Course(time.time(), end, size=given.batch, rate=given.rate)
-    steps = train(net, pool, course, seed=SEED, every=(PUBLISH_S, publish), checks=checks)
+    steps = train(net, pool, course, seed=SEED, every=(PUBLISH_S, publish), checks=checks, count=work / STEPS)
     gather.stop(drives, [])
     save(net, work / "tiny.pt")
     export(net, given.out)
