@@ -43,6 +43,8 @@ PUBLISH_S, DRIVES_FROM = 20.0, 0.1
 WRITTEN_AT = (0.7, 0.85)
 #: How many steps were made.
 STEPS = "steps"
+#: The network as it was when it was last sent to drive.
+LATEST = "latest.pt"
 
 
 def wait(pool: Pool, moments: int, end: float) -> None:
@@ -93,7 +95,7 @@ def main() -> None:  # noqa: PLR0915 -- one thing after the other
     take.add_argument("--pictures", type=int, default=120_000, help="most pictures, 110 kB each on the device")
     take.add_argument("--batch", type=int, default=384)
     take.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
-    take.add_argument("--first", type=int, default=2000, help="moments before learning begins")
+    take.add_argument("--first", type=int, default=1000, help="moments before learning begins")
     take.add_argument("--rival-steps", type=int, default=8_000)
     take.add_argument("--from", dest="before", type=Path, help="checkpoint (tiny.pt) to go on from")
     take.add_argument("--no-twin", action="store_true")
@@ -117,6 +119,8 @@ def main() -> None:  # noqa: PLR0915 -- one thing after the other
     net = restore(given.before) if given.before else TinyDriver().to(memory_format=torch.channels_last)
     wait(pool, given.first, end)
     print(f"{len(pool)} moments after {time.time() - end + 60 * given.minutes:.0f} s", flush=True)
+    began = time.time()
+    save(net, work / LATEST)
     published, written, names = [0], list(WRITTEN_AT), list[str]()
 
     def publish(net: TinyDriver, share: float) -> None:
@@ -127,6 +131,7 @@ def main() -> None:  # noqa: PLR0915 -- one thing after the other
                 published[0] += 1
                 weights = f"student-{published[0]:03d}.npz"
                 write_teacher(net, names, drives / weights)
+                save(net, work / LATEST)
                 draft = drives / f"{gather.DRIVER}.part"
                 draft.write_text(json.dumps({"weights": weights}))
                 draft.rename(drives / gather.DRIVER)
@@ -137,8 +142,14 @@ def main() -> None:  # noqa: PLR0915 -- one thing after the other
         except Exception:
             traceback.print_exc()
 
-    course = Course(time.time(), end, size=given.batch, rate=given.rate)
-    steps = train(net, pool, course, seed=SEED, every=(PUBLISH_S, publish), checks=checks, count=work / STEPS)
+    steps, rate = 0, given.rate
+    while time.time() < end - 20:
+        course = Course(began, end, size=given.batch, rate=rate)
+        try:
+            steps += train(net, pool, course, seed=SEED, every=(PUBLISH_S, publish), checks=checks, count=work / STEPS)
+        except FloatingPointError as error:
+            print(f"{error}; it goes on from the last that drove, at half the rate", flush=True)
+            net, rate = restore(work / LATEST), rate / 2
     gather.stop(drives, [])
     save(net, work / "tiny.pt")
     export(net, given.out)

@@ -133,6 +133,8 @@ def train(  # noqa: PLR0912, PLR0915 -- a loop of training
                 count.write_text(str(step))
             sums.append([one.detach() for one in losses])
         if every is not None and now - done > every[0]:
+            if not torch.isfinite(loss):
+                raise FloatingPointError(f"the loss is {loss.item()} at step {step}")
             every[1](net, share)
             net.train()
             if still:
