@@ -14,7 +14,9 @@ from lightemma.run_folder.manifest import MemoryEntry
 BIG = 150_000_000
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems count from the beginning of the process")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="other systems count from the beginning of the process"
+)
 def test_a_peak_is_of_what_came_after_the_start():
     held = np.ones(BIG, np.uint8)
     start_counting()
