@@ -5,8 +5,10 @@ import json
 import re
 import runpy
 import shlex
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,7 @@ from lightemma.run_folder.places import find_run
 from lightemma.run_folder.store import read_frames
 from scripts.run_doc_commands import run_page
 from scripts.write_notebook import CELLS, executed
-from tests.conftest import STEADY_TEXT, make_frames, run_at, steady_run
+from tests.conftest import STEADY_TEXT, make_frames, run_at, steady_run, write_archive
 from tests.fake_providers.running import FakeProviders
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -262,6 +264,46 @@ def test_the_recipe_of_a_scenario_is_driven(cli, here):
     assert episode.scenario == "hay-bale"
 
 
+@pytest.mark.slow  # drives, draws and asks for a minute
+def test_the_readme_is_walked(cli, here):
+    """Every command of the README in its order, with drives of the city for nuScenes, and a made-up server for every model."""
+    pytest.importorskip("onnxruntime", reason="the tiny driver needs its extra")
+    pytest.importorskip("openai", reason="a server is asked by its extra")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^ {4}(lightemma .*)$", text, re.MULTILINE)
+    made = cli(
+        "simulate", "data", "--out", "n", "--version", "v1.0-mini", "--scenarios", "red-light,bend", "--size=320x180"
+    )
+    assert made.status == 0, made.err
+    for name in ("gpt-4o", "claude-3.7-sonnet"):
+        write_archive(here / name, model=name)
+        with zipfile.ZipFile(here / f"{name}.zip", "w") as archive:
+            for path in sorted((here / name).rglob("*.json")):
+                archive.write(path, path.relative_to(here))
+        shutil.rmtree(here / name)
+    (here / "configs" / "models").mkdir(parents=True)
+    with FakeProviders() as server:
+        for name in ("vllm-local", "paid"):
+            model = {"name": name, "provider": "openai-compatible", "model": name, "base_url": server.openai_address}
+            price = {"price": {"input": 1.0, "output": 1.0}} if name == "paid" else {}
+            (here / "configs" / "models" / f"{name}.yaml").write_text(json.dumps(model | price))
+        walked = []
+        for line in lines:
+            words = shlex.split(line, comments=True)[1:]
+            if words[0] == "import":
+                (here / "results").mkdir(exist_ok=True)
+            words = [word.replace("/data/nuscenes@", f"{here}/n@") for word in words]
+            words = ["paid" if word == "gpt-4o" else word for word in words]
+            if words[0] == "probe":
+                words += ["--yes"]  # there is no terminal to ask
+            if words[0] == "drive":
+                words += ["--seeds", "1", "--size", "320x180", "--renderer", "painter"]
+            done = cli(*words)
+            assert done.status == 0, (line, done.err)
+            walked.append(words[0])
+    assert {"run", "compare", "report", "estimate", "probe", "study", "drive", "import"} <= set(walked)
+
+
 def shown_commands() -> list[tuple[str, str]]:
     """Every command that a page shows: page and command, without what stands for something else."""
     found = []
@@ -282,3 +324,15 @@ def test_a_shown_command_is_one(page, line):
         name, command, rest = command.resolve_command(context, context._protected_args + context.args)
         context = command.make_context(name, rest, parent=context)
     assert context.command_path.startswith("lightemma ")
+
+
+LISTS = re.compile(
+    r"lightemma (models|planners|prompts|experts list|simulate scenarios|probe --list)( [a-z-]+| --\w+)*$"
+)
+
+
+@pytest.mark.parametrize("line", sorted({line for _, line in shown_commands() if LISTS.match(line)}))
+def test_a_shown_list_is_printed(cli, here, line):
+    done = cli(*shlex.split(line)[1:])
+    assert done.status == 0, done.err
+    assert len(done.out.splitlines()) > 2
