@@ -287,6 +287,8 @@ def main() -> None:
     parser.add_argument("--deadline", type=float, default=float(os.environ.get("DEADLINE", time.time() + 3600)))
     parser.add_argument("--frames", type=int, default=192)
     parser.add_argument("--concurrency", type=int, default=96, help="concurrent frames at the server")
+    parser.add_argument("--python", default=sys.executable, help="interpreter of vLLM's environment")
+    parser.add_argument("--small", action="store_true", help="only the smaller pictures at the server")
     parser.add_argument("--vllm-site", help="folder with vLLM and what it needs, put first in the server's PYTHONPATH")
     parser.add_argument("--parts", default="vllm,local")
     parser.add_argument("--local-frames", type=int, default=48)
@@ -463,14 +465,17 @@ def drive(
 def vllm_part(bench: Bench, options: argparse.Namespace) -> None:
     """Full-size pictures, the engine's own benchmark on the same requests, and smaller pictures."""
     environment = {"VLLM_SERVER_DEV_MODE": "1", "HF_HUB_OFFLINE": "1"}
+    if not shutil.which("nvidia-smi"):
+        environment["VLLM_CPU_KVCACHE_SPACE"] = "1"
     if options.vllm_site:
         environment["PYTHONPATH"] = os.pathsep.join([options.vllm_site, os.environ.get("PYTHONPATH", "")])
     begun = time.perf_counter()
     with server(bench, options, environment) as address:
         bench.tell("vllm up", seconds=round(time.perf_counter() - begun, 1), gpu=gpu_memory())
         asked = {"provider": "bench_gpu:ByServer", "model": str(bench.work / "model"), "base_url": address + "/v1"}
-        drive(bench, "warm-up", asked, min(8, bench.frames), 8)
-        for name, frames, keep, side in (("full", bench.frames, True, None), ("half", bench.frames, False, SMALL_SIDE)):
+        drive(bench, "warm-up", asked, min(8, bench.frames), 8, data=f"data{SMALL_SIDE if options.small else ''}")
+        passes = (("full", bench.frames, True, None), ("half", bench.frames, options.small, SMALL_SIDE))
+        for name, frames, keep, side in passes[1:] if options.small else passes:
             if bench.left < 25 and name != "full":
                 break
             empty_caches(address)
@@ -493,9 +498,9 @@ def server(bench: Bench, options: argparse.Namespace, environment: dict[str, str
         "bench",
         Served(str(bench.work / "model")),
         ServerOptions(
-            python=sys.executable,
+            python=options.python,
             cpu=shutil.which("nvidia-smi") is None,
-            dtype="bfloat16",
+            dtype="bfloat16" if shutil.which("nvidia-smi") else "float32",
             max_model_len=8_192,
             gpu_memory_utilization=0.88,
             limit_images=None,
@@ -601,7 +606,7 @@ def own_benchmark(
             file.write(json.dumps({"content": content}) + "\n")
     empty_caches(address)
     command = [
-        sys.executable, "-m", "vllm.entrypoints.cli.main", "bench", "serve",
+        options.python, "-m", "vllm.entrypoints.cli.main", "bench", "serve",
         "--backend", "openai-chat", "--base-url", address, "--endpoint", "/v1/chat/completions",
         "--model", str(bench.work / "model"), "--dataset-name", "custom_image", "--dataset-path", str(path),
         "--disable-shuffle", "--num-prompts", str(len(passed.requests)), "--custom-output-len", str(MEAN_LENGTH),
@@ -630,7 +635,7 @@ def own_benchmark(
     )
     frames = result["completed"] / len(STAGES)
     bench.tell(
-        "vllm bench serve, full",
+        "vllm bench serve",
         frames_per_s=round(frames / result["duration"], 3),
         **{name: result.get(name) for name in names},
         **counts(),
@@ -652,8 +657,8 @@ def local_part(bench: Bench, options: argparse.Namespace) -> None:
     room = {"max_batch": batch, "max_batch_tokens": 2_700 * batch, "cached_pictures": 4 * batch}
     ways: tuple[tuple[str, int, int, dict[str, Any]], ...] = (
         ("one at a time, pictures anew", 1, 1, {"max_batch": 1, "reuse_pictures": False, "batching": "static"}),
-        ("static batches", many, 2 * batch, {**room, "batching": "static"}),
         ("continuous batches", many, 2 * batch, {**room, "batching": "continuous"}),
+        ("static batches", many, 2 * batch, {**room, "batching": "static"}),
         (
             "continuous, each stage reads all",
             many,
@@ -661,10 +666,10 @@ def local_part(bench: Bench, options: argparse.Namespace) -> None:
             {**room, "batching": "continuous", "reuse_prompts": False},
         ),
     )
-    for place, (name, frames, concurrency, given) in enumerate(ways):
+    for place, (name, frames, concurrency, given) in enumerate((("warm-up", 1, 1, ways[0][3]), *ways)):
         if bench.left < 15:
             break
-        if place == 0 and options.no_single:
+        if place == 1 and options.no_single:
             continue
         if gpu:
             torch.cuda.reset_peak_memory_stats()
@@ -675,6 +680,8 @@ def local_part(bench: Bench, options: argparse.Namespace) -> None:
             "options": given,
         }
         passed = drive(bench, f"local-{place}", model, frames, concurrency)
+        if not place:
+            continue
         peak = round(torch.cuda.max_memory_allocated() / 1e9, 2) if gpu else None
         bench.tell(f"transformers, {name}", **passed.figures(frames), peak_gb=peak, **work(given["max_batch"]))
         gc.collect()

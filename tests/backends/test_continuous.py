@@ -17,7 +17,8 @@ from lightemma.backends.local.faster import vllm_offer  # noqa: E402
 from lightemma.backends.local.generation import BatchRunner, Sampling  # noqa: E402
 from lightemma.backends.local.loading import LoadedModel, load_model  # noqa: E402
 from lightemma.backends.local.options import LocalOptions  # noqa: E402
-from lightemma.backends.local.rows import Cache, Readings, side_by_side  # noqa: E402
+from lightemma.backends.local.readings import Readings  # noqa: E402
+from lightemma.backends.local.rows import Cache, side_by_side  # noqa: E402
 from lightemma.backends.transformers import TransformersBackend, used_places  # noqa: E402
 from tests.backends import tiny_models  # noqa: E402
 from tests.backends.test_transformers import MIXED, ROAD, Asked, config, folder, loaded_model, plainly, request  # noqa: E402

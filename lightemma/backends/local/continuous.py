@@ -13,11 +13,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lightemma.backends.local.batching import BatchLimits, Ticket
-from lightemma.backends.local.generation import BatchRunner, BatchWork, Sampling
+from lightemma.backends.local.fitting import DifferentError, different, obstacle, picture_token
+from lightemma.backends.local.generation import BatchRunner, Sampling
 from lightemma.backends.local.inputs import PreparedCall, collate, shortened
-from lightemma.backends.local.loading import LoadedModel, transformers_package
+from lightemma.backends.local.loading import LoadedModel
 from lightemma.backends.local.memory import free_memory, is_out_of_memory
-from lightemma.backends.local.rows import Cache, Readings, Row, as_model_cache, from_model_cache, side_by_side
+from lightemma.backends.local.positions import collated_positions, next_positions
+from lightemma.backends.local.readings import Readings
+from lightemma.backends.local.rows import Cache, Row, as_model_cache, from_model_cache, side_by_side
+from lightemma.backends.local.running import RunningBatch
 
 if TYPE_CHECKING:
     import torch
@@ -26,16 +30,6 @@ _LOG = logging.getLogger(__name__)
 
 #: New calls are read once so many places are free, as a share of all: each reading holds the others up.
 _FREE_SHARE = 8
-#: Largest difference of scores, relative to their size, between this loop and ``generate``: as for pictures' features.
-_LARGEST_DIFFERENCE = 0.05
-#: Settings of generation that need steps which only ``generate`` has.
-_OTHER_STEPS = (
-    "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "bad_words_ids", "min_length", "min_new_tokens",
-    "forced_bos_token_id", "forced_eos_token_id", "exponential_decay_length_penalty", "suppress_tokens",
-    "begin_suppress_tokens", "sequence_bias", "guidance_scale", "watermarking_config", "remove_invalid_values",
-    "stop_strings", "token_healing",
-)  # fmt: skip
-
 #: Takes waiting calls that fit beside those that are being answered, without waiting.
 More = Callable[[Sequence[PreparedCall]], list[Ticket]]
 
@@ -69,8 +63,8 @@ class ContinuousRunner:
         parameters = inspect.signature(loaded.model.forward).parameters
         self._cache_name = "cache" if "cache" in parameters else "past_key_values"
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
-        self._picture_token = _picture_token(loaded.model.config)
-        self.reason = self._obstacle(parameters)
+        self._picture_token = picture_token(loaded.model.config)
+        self.reason = obstacle(loaded.model, parameters)
         self.active = not self.reason
         self.readings = Readings(limits.tokens if reuse_prompts and self._picture_token is not None else 0)
         self._reuses = reuse_prompts and self._picture_token is not None
@@ -82,50 +76,52 @@ class ContinuousRunner:
         if not self.active:
             self._batches(tickets)
             return
-        sitting = _Sitting(list(tickets), self._batches.work)
+        import torch
+
+        batch = RunningBatch(list(tickets), self._batches.work)
         failure: Exception | None = None
         try:
-            with _inference():
-                self._answer_all(sitting, more)
+            with torch.inference_mode():
+                self._answer_all(batch, more)
         except Exception as error:
             failure = error
         if failure is not None:
-            self._start_over(sitting, failure)
+            self._start_over(batch, failure)
 
     # --- the loop ----------------------------------------------------------------------------------------------------
 
-    def _answer_all(self, sitting: _Sitting, more: More) -> None:
-        while sitting.rows or sitting.waiting:
-            self._let_in(sitting, more)
-            if sitting.rows:
-                self._step(sitting)
+    def _answer_all(self, batch: RunningBatch, more: More) -> None:
+        while batch.rows or batch.waiting:
+            self._let_in(batch, more)
+            if batch.rows:
+                self._step(batch)
 
-    def _let_in(self, sitting: _Sitting, more: More) -> None:
+    def _let_in(self, batch: RunningBatch, more: More) -> None:
         """Reads calls for which there are places, once there are enough of those."""
-        rows = len(sitting.rows)
+        rows = len(batch.rows)
         free = self._limits.calls - rows
-        if rows and free < max(1, self._limits.calls // _FREE_SHARE) and not sitting.waiting:
+        if rows and free < max(1, self._limits.calls // _FREE_SHARE) and not batch.waiting:
             return
-        if free > len(sitting.waiting):
-            sitting.waiting += more([row.ticket.call for row in sitting.rows] + [each.call for each in sitting.waiting])
+        if free > len(batch.waiting):
+            batch.waiting += more([row.ticket.call for row in batch.rows] + [each.call for each in batch.waiting])
         groups: dict[Any, list[tuple[Ticket, list[Any]]]] = {}
-        while sitting.waiting:
-            ticket = sitting.waiting[0]
+        while batch.waiting:
+            ticket = batch.waiting[0]
             known = self._known(ticket.call)
             # What was read before is short, and a picture is long: together they would be mostly padding.
             group = groups.setdefault((bool(known), None if known else ticket.call.kind), [])
             group.append((ticket, known))
-            sitting.reading.append(sitting.waiting.pop(0))
+            batch.reading.append(batch.waiting.pop(0))
         for (from_known, _), group in groups.items():
-            self._read(sitting, group, from_known)
-        sitting.reading.clear()
+            self._read(batch, group, from_known)
+        batch.reading.clear()
 
-    def _step(self, sitting: _Sitting) -> None:
+    def _step(self, batch: RunningBatch) -> None:
         """One more token for every row; rows that end are answered and leave."""
         import torch
 
         started = time.perf_counter()
-        cache, rows = sitting.cache, sitting.rows
+        cache, rows = batch.cache, batch.rows
         assert cache is not None
         device = cache.mask.device
         mask = torch.cat([cache.mask, cache.mask.new_ones((len(rows), 1))], dim=1)
@@ -134,15 +130,15 @@ class ContinuousRunner:
             model_cache,
             input_ids=torch.tensor([[row.written[-1]] for row in rows], device=device),
             attention_mask=mask,
-            position_ids=_next_positions(rows, device),
+            position_ids=next_positions(rows, device),
         )
-        sitting.cache = from_model_cache(model_cache, mask)
-        sitting.places += len(rows)
-        sitting.steps += 1
+        batch.cache = from_model_cache(model_cache, mask)
+        batch.places += len(rows)
+        batch.steps += 1
         self._write(rows, logits)
         for row in rows:
             row.seconds += (time.perf_counter() - started) / len(rows)
-        self._leave(sitting)
+        self._leave(batch)
 
     def _write(self, rows: Sequence[Row], logits: torch.Tensor) -> None:
         """Chooses each row's next token from its scores, (rows, vocabulary)."""
@@ -165,23 +161,23 @@ class ContinuousRunner:
             if row.seen is not None:
                 row.seen[token] = True
 
-    def _leave(self, sitting: _Sitting) -> None:
+    def _leave(self, batch: RunningBatch) -> None:
         """Answers rows that have ended, drops those whose caller no longer waits, and keeps what was read of frames."""
         staying = []
-        for place, row in enumerate(sitting.rows):
+        for place, row in enumerate(batch.rows):
             ticket = row.ticket
             ended = row.written[-1] in self._batches.ends or len(row.written) >= self._batches.limit(ticket)
             if not ended and not ticket.abandoned:
                 staying.append(place)
                 continue
-            if self._reuses and ticket.call.pictures and sitting.cache is not None:
-                self.readings.keep(ticket.call.pictures, row.prompt + row.written[:-1], sitting.cache.of_row(place))
-            sitting.finish(row)
+            if self._reuses and ticket.call.pictures and batch.cache is not None:
+                self.readings.keep(ticket.call.pictures, row.prompt + row.written[:-1], batch.cache.of_row(place))
+            batch.finish(row)
             ticket.answer(self._batches.answer(row.written, row.seconds))
-        if len(staying) < len(sitting.rows):
-            sitting.rows = [sitting.rows[place] for place in staying]
-            assert sitting.cache is not None
-            sitting.cache = sitting.cache.kept(staying) if staying else None
+        if len(staying) < len(batch.rows):
+            batch.rows = [batch.rows[place] for place in staying]
+            assert batch.cache is not None
+            batch.cache = batch.cache.kept(staying) if staying else None
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -193,7 +189,7 @@ class ContinuousRunner:
         end = max((place + 1 for place, token in enumerate(tokens) if token == self._picture_token), default=0)
         return self.readings.find(call.pictures, tokens, end) if end else []
 
-    def _read(self, sitting: _Sitting, group: list[tuple[Ticket, list[Any]]], from_known: bool) -> None:
+    def _read(self, batch: RunningBatch, group: list[tuple[Ticket, list[Any]]], from_known: bool) -> None:
         """Reads the prompts of some calls, writes each one's first token, and makes them rows."""
         started = time.perf_counter()
         tickets = [ticket for ticket, _ in group]
@@ -207,7 +203,7 @@ class ContinuousRunner:
             self._check(tickets[0], cache, logits, positions[0])
         if from_known and not self._checked_reuse:
             alone, whole = self._read_whole(calls[:1], positions[:1])
-            if _different(logits[:1], whole):
+            if different(logits[:1], whole):
                 self._reuses = False
                 self.readings.clear()
                 _LOG.warning("What a frame's stages have in common is read by each: shared, it gives other scores.")
@@ -217,13 +213,13 @@ class ContinuousRunner:
         self._write(rows, logits)
         for row in rows:
             row.seconds += (time.perf_counter() - started) / len(rows)
-        sitting.width = max(sitting.width, cache.width)
-        sitting.rows += rows
-        sitting.cache = cache if sitting.cache is None else sitting.cache.joined(cache)
-        sitting.places += len(rows)
+        batch.width = max(batch.width, cache.width)
+        batch.rows += rows
+        batch.cache = cache if batch.cache is None else batch.cache.joined(cache)
+        batch.places += len(rows)
         for ticket in tickets:
-            sitting.reading.remove(ticket)
-        self._leave(sitting)
+            batch.reading.remove(ticket)
+        self._leave(batch)
 
     def _read_whole(
         self, calls: Sequence[PreparedCall], positions: Sequence[torch.Tensor]
@@ -231,7 +227,7 @@ class ContinuousRunner:
         inputs = {name: self._batches.placed(value) for name, value in collate(calls, self._batches.padding).items()}
         width = inputs["input_ids"].shape[1]
         cache = as_model_cache(None, self._text_config)
-        inputs["position_ids"] = _collated_positions(
+        inputs["position_ids"] = collated_positions(
             positions, [call.length for call in calls], width, self._model.device
         )
         vision = self._batches.vision
@@ -263,7 +259,7 @@ class ContinuousRunner:
             cache,
             input_ids=ids.to(device),
             attention_mask=whole,
-            position_ids=_collated_positions(positions, lengths, width, device),
+            position_ids=collated_positions(positions, lengths, width, device),
         )
         return from_model_cache(cache, whole), logits
 
@@ -297,24 +293,6 @@ class ContinuousRunner:
 
     # --- whether it works here ---------------------------------------------------------------------------------------
 
-    def _obstacle(self, parameters: Any) -> str:
-        """Why the model cannot be answered so; empty if nothing stands in the way."""
-        settings = self._model.generation_config
-        needed = next((name for name in _OTHER_STEPS if getattr(settings, name, None)), None)
-        if needed:
-            return f"its generation settings have {needed}"
-        if "position_ids" not in parameters or not hasattr(self._model, "_prepare_position_ids_for_generation"):
-            return "its positions cannot be given"
-        if getattr(self._model, "_is_stateful", False) or getattr(self._model.config, "is_encoder_decoder", False):
-            return "its cache cannot be put together from rows"
-        plain = transformers_package().cache_utils.DynamicLayer
-        layers = transformers_package().DynamicCache(config=self._text_config).layers
-        if any(type(layer) is not plain for layer in layers):
-            return "its layers keep only a window of what they read, or a state"
-        if getattr(self._text_config, "cross_attention_layers", None):
-            return "it reads pictures apart from the text"
-        return ""
-
     def _check(self, ticket: Ticket, cache: Cache, logits: torch.Tensor, positions: torch.Tensor) -> None:
         """Compares the first two tokens' scores of a call with those of ``generate``.
 
@@ -325,7 +303,7 @@ class ContinuousRunner:
 
         self._checked = True
         theirs = self._batches.scores(ticket.call, 2)
-        if _different(logits[:1], theirs[0]):
+        if different(logits[:1], theirs[0]):
             self._switch_off("the scores after reading differ from those of generate")
         first = cache.kept([0])
         token = theirs[0].argmax(-1, keepdim=True)
@@ -334,7 +312,7 @@ class ContinuousRunner:
         ours = self._forward(
             again, input_ids=token, attention_mask=mask, position_ids=positions[..., -1:].to(token.device) + 1
         )
-        if len(theirs) > 1 and _different(ours, theirs[1]):
+        if len(theirs) > 1 and different(ours, theirs[1]):
             self._switch_off("the scores after the first word differ from those of generate")
 
     def _switch_off(self, reason: str) -> None:
@@ -342,16 +320,16 @@ class ContinuousRunner:
         _LOG.warning("This model is answered in static batches: %s.", reason)
         raise DifferentError(reason)
 
-    def _start_over(self, sitting: _Sitting, failure: Exception) -> None:
-        """Answers what is left of a sitting that failed in static batches, which are halved where they fail."""
-        left = [ticket for ticket in sitting.left() if not ticket.abandoned]
+    def _start_over(self, batch: RunningBatch, failure: Exception) -> None:
+        """Answers what is left of a batch that failed, in static batches, which are halved where they fail."""
+        left = [ticket for ticket in batch.left() if not ticket.abandoned]
         if is_out_of_memory(failure):
             self.readings.clear()
             if left:
                 self._limits.halve([ticket.call for ticket in left])
         if not isinstance(failure, DifferentError):
             _LOG.warning("%d calls are begun again in static batches: %s", len(left), shortened(failure))
-        sitting.forget()
+        batch.forget()
         failure.__traceback__ = None
         free_memory()
         ordered = sorted(left, key=lambda ticket: (repr(ticket.call.kind), -ticket.call.tokens))
@@ -362,96 +340,3 @@ class ContinuousRunner:
             )
             self._batches(group[:size])
             ordered = [each for each in ordered if each not in group[:size]]
-
-
-def _inference() -> Any:
-    import torch
-
-    return torch.inference_mode()
-
-
-def _picture_token(config: Any) -> int | None:
-    """The token that stands for a part of a picture."""
-    for name in ("image_token_id", "image_token_index"):
-        if isinstance(token := getattr(config, name, None), int):
-            return token
-    return None
-
-
-def _collated_positions(
-    positions: Sequence[torch.Tensor], lengths: Sequence[int], width: int, device: Any
-) -> torch.Tensor:
-    """The last positions of each call, (…, calls, width), zeros before them."""
-    import torch
-
-    rows = []
-    for own, length in zip(positions, lengths, strict=True):
-        last = own[..., -length:].to(device)
-        rows.append(torch.cat([last.new_zeros((*last.shape[:-1], width - length)), last], dim=-1))
-    return torch.cat(rows, dim=-2)
-
-
-def _next_positions(rows: Sequence[Row], device: Any) -> torch.Tensor:
-    """Positions of each row's newest token: (rows, 1), or (dimensions, rows, 1) where the model counts in several."""
-    import torch
-
-    numbers = [
-        [[row.start[dimension] + len(row.written) - 1] for row in rows] for dimension in range(len(rows[0].start))
-    ]
-    found = torch.tensor(numbers, device=device)
-    return found if len(numbers) > 1 else found[0]
-
-
-def _different(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
-    """Whether scores differ by more than rounding."""
-    difference = (ours.float() - theirs.float()).norm()
-    return not bool(difference <= _LARGEST_DIFFERENCE * theirs.float().norm())
-
-
-class DifferentError(Exception):
-    """The loop gives other scores than ``generate``."""
-
-
-class _Sitting:
-    """From the first call after a pause to the last.
-
-    Attributes:
-        waiting: calls that are to be read.
-        reading: calls that are being read.
-        rows: calls that are being answered.
-        cache: of the rows.
-        width: columns of the widest reading.
-        places: tokens written; no row stays after its end.
-        steps: of the model after each row's first token.
-    """
-
-    def __init__(self, waiting: list[Ticket], work: list[BatchWork]) -> None:
-        self.waiting = waiting
-        self.reading: list[Ticket] = []
-        self.rows: list[Row] = []
-        self.cache: Cache | None = None
-        self.width = 0
-        self.places = 0
-        self.steps = 0
-        self._calls = self._input = self._output = 0
-        self._started = time.perf_counter()
-        self._work = work
-        self._number = len(work)
-
-    def finish(self, row: Row) -> None:
-        """Counts a row that leaves, before its caller hears of it."""
-        self._calls += 1
-        self._input += row.ticket.call.tokens
-        self._output += len(row.written)
-        seconds = time.perf_counter() - self._started
-        done = BatchWork(self._calls, self.width, self._input, self._output, seconds, self.places, self.steps)
-        self._work[self._number :] = [done]
-
-    def left(self) -> list[Ticket]:
-        """Calls without an answer."""
-        return [row.ticket for row in self.rows] + self.reading + self.waiting
-
-    def forget(self) -> None:
-        """Frees the cache."""
-        self.cache = None
-        self.rows = []
