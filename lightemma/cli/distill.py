@@ -136,10 +136,8 @@ def compare(
     from lightemma.distillation.side_by_side import side_by_side
     from lightemma.evaluation.tables.files import write_tables
 
-    tables = side_by_side(places, teacher, data, shared=shared_frames)
-    for path in write_tables(tables, out):
-        if path.suffix == ".md":
-            echo(path.read_text("utf-8"))
+    write_tables(side_by_side(places, teacher, data, shared=shared_frames), out)
+    echo((out / "teacher_and_student.md").read_text("utf-8"))
     echo(f"Table: {out}")
 
 

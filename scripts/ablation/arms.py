@@ -274,7 +274,7 @@ class Study:
     def wide(self) -> None:
         """Trains the teacher of the on-policy stage: wider than the student, and as long."""
         place = self.out / "fresh-wide"
-        fresh(place, self.data("expert").form, 100, width=264)
+        fresh(place, self.data("expert").form, 100, width=192)
         recipe = self.recipe(("sft",), 0).model_copy(update={"model": str(place.resolve())})
         arm = Arm(WIDE, "expert", ("sft",))
         data = self.data("expert")

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from PIL import Image
 
-from ablation.student import SIZE, prompts
+from ablation.student import prompts
 from lightemma.distillation.collect import collect
 from lightemma.distillation.collect_options import CollectOptions
 from lightemma.distillation.data_manifest import MANIFEST, read_manifest_of, summary
@@ -23,6 +23,8 @@ from lightemma.run_folder.places import find_runs
 from lightemma.run_folder.store import read_frames, read_manifest
 
 PICTURES = "pictures.tar"
+#: Width and height of pictures in the archive, at least those of the student.
+SIZE = (160, 96)
 #: Data set -> how it differs: whose answers are learnt.
 KINDS = ("expert", "teachers", "imitation")
 

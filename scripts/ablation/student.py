@@ -1,7 +1,8 @@
-"""The student of the study: a stock FastVLM of 2.6 million random weights, whose tokenizer reads numbers digit by digit."""
+"""The student of the study: a stock FastVLM of a million random weights, with a token for each number."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from lightemma.frame import EgoHistory, Frame, Pose
 from lightemma.kinematics import driven_back
 
 #: Width and height of its pictures, and how many tokens each is.
-SIZE = (160, 96)
+SIZE = (96, 64)
 STRIDE = 32
 TOKENS = (SIZE[0] // STRIDE) * (SIZE[1] // STRIDE)
 #: What it is asked: so short that a small student has little to read.
 QUESTION = "speeds {{speeds}} curvatures {{curvatures}} plan:"
+NUMBER = r"-?\d+\.\d+"
+SPECIAL = ("<pad>", "<s>", "</s>", "<image>", "<unk>")
 TEMPLATE = (
     "{% for m in messages %}{% if m['role'] == 'user' %}{% for c in m['content'] %}{% if c['type'] == 'image' %}<image>"
     "{% else %}{{ c['text'] }}{% endif %}{% endfor %}\n{% else %}{% if m['content'] is string %}{{ m['content'] }}{% else %}"
@@ -33,32 +36,28 @@ def prompts(folder: Path) -> Path:
 
 
 def tokenizer(form: StudentForm) -> Any:
-    """A byte-level BPE of 400 tokens, learnt from questions and answers of made-up numbers."""
+    """A token for each number: 1 and above with one digit after the point, below with three. Digit by digit, a small student
+    needs many times as many rows until its numbers mean anything."""
     import transformers
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-    core = Tokenizer(models.BPE())
-    digits: Any = pre_tokenizers.Digits(individual_digits=True)
-    core.pre_tokenizer = pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
-    core.decoder = decoders.ByteLevel()
-    speeds = np.random.default_rng(0).uniform(0, 15, (50, 6))
-    texts = [form.answer(np.column_stack([row, (row - 7) / 100])) for row in speeds]
     history = np.tile([5.0, 0.01], (6, 1))
     frame = Frame("s", 0, "t", 0, "", None, None, Pose(0, 0, 0), EgoHistory(driven_back(history), history), None)
-    texts += ["".join(part or "" for part in form.question(frame)) + "\n"] * 50
-    trainer = trainers.BpeTrainer(
-        vocab_size=400,
-        special_tokens=["<pad>", "<s>", "</s>", "<image>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    core.train_from_iterator(texts, trainer)
+    texts = ["".join(part or "" for part in form.question(frame)) + "\n", form.answer(history)]
+    between = dict.fromkeys(piece for text in texts for piece in re.split(NUMBER, text) if piece)
+    numbers = [f"{place / 1000:.3f}" for place in range(-500, 1000)] + [f"{place / 10:.1f}" for place in range(0, 400)]
+    words = [*SPECIAL, *between, *dict.fromkeys(numbers)]
+    core = Tokenizer(models.WordLevel({word: place for place, word in enumerate(words)}, unk_token="<unk>"))
+    core.normalizer = normalizers.Replace(Regex(r"(?<=[1-9]\.\d|[1-9]\d\.\d)\d+"), "")
+    core.pre_tokenizer = pre_tokenizers.Split(Regex(NUMBER), "isolated")
+    core.decoder = decoders.Fuse()
     return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=core, bos_token="<s>", eos_token="</s>", pad_token="<pad>", model_max_length=2048
-    )
+        tokenizer_object=core, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>",
+        additional_special_tokens=["<image>"], model_max_length=2048,
+    )  # fmt: skip
 
 
-def fresh(folder: Path, form: StudentForm, seed: int, width: int = 176) -> Path:
+def fresh(folder: Path, form: StudentForm, seed: int, width: int = 128) -> Path:
     """Writes a student of random weights.
 
     Args:
@@ -75,11 +74,11 @@ def fresh(folder: Path, form: StudentForm, seed: int, width: int = 176) -> Path:
     image = tokens.convert_tokens_to_ids("<image>")
     # Without batch normalisation: the student that a stage compares with must see as the one in training does.
     vision = transformers.ConvNextConfig(
-        hidden_sizes=[40, 80, 144, 176], depths=[1, 2, 3, 1], image_size=SIZE[0], layer_scale_init_value=0.1
+        hidden_sizes=[24, 48, 96, 128], depths=[1, 1, 2, 1], image_size=SIZE[0], layer_scale_init_value=0.1
     )
     vision.hidden_size = vision.hidden_sizes[-1]
     text = transformers.LlamaConfig(
-        vocab_size=len(tokens), hidden_size=width, intermediate_size=5 * width // 2, num_hidden_layers=4, num_attention_heads=4,
+        vocab_size=len(tokens), hidden_size=width, intermediate_size=5 * width // 2, num_hidden_layers=3, num_attention_heads=4,
         max_position_embeddings=512, bos_token_id=tokens.bos_token_id, eos_token_id=tokens.eos_token_id,
         pad_token_id=tokens.pad_token_id, tie_word_embeddings=True,
     )  # fmt: skip
