@@ -74,8 +74,8 @@ def train(given: argparse.Namespace) -> None:
     if given.share:
         study.data("expert")
         seconds = study.time_steps()
-        # The steps of the first arms, those of a preference stage half as dear again, and 20 s of questions for each arm.
-        room = given.share * (given.deadline - time.time()) / len(given.seeds) - 20 * (len(CORE) + 1)
+        # The steps of the first arms, those of a preference stage half as dear again, and 8 s of questions for each arm.
+        room = given.share * (given.deadline - time.time()) / len(given.seeds) - 8 * (len(CORE) + 1)
         fit = max(60, min(int(room / seconds / (3 + 4 / 6 * 1.5)), 4000))
         fitting = {**vars(given), "steps": fit, "dpo_steps": fit // 6, "grpo_steps": fit // 12}
         study.settings = settings(argparse.Namespace(**fitting))
