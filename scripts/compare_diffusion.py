@@ -5,7 +5,7 @@
 2. One evaluation against three where the future is open (their figure 4): a ball goes left or right. The mean of both is what
    one evaluation gives; three decide.
 
-    python scripts/compare_diffusion.py                     # about 5 minutes of one processor
+    python scripts/compare_diffusion.py                     # about 10 minutes of one processor
     python scripts/compare_diffusion.py --steps 1000 --out results/diffusion.json
 """
 

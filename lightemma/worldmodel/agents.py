@@ -30,8 +30,8 @@ SPEED = 5.0
 STEERING = (-0.08, -0.04, -0.015, 0.0, 0.015, 0.04, 0.08)
 #: Metres beside its route at which a car no longer keeps its lane: half of what a lane leaves it at either side of its middle.
 IN_LANE = 1.0
-#: How an agent of the driving world learns: as published, but for advantages of unit size and more entropy. With rewards of 1
-#: in every step, the published entropy lets an agent settle on one action before it has tried the others.
+#: How an agent of the driving world learns: as published, but for values and advantages of about 1 and more entropy. With
+#: rewards of 1 in every step, the published entropy lets an agent settle on one action before it has tried the others.
 LEARNING = Learning(entropy=0.01, scaled=True)
 
 

@@ -95,3 +95,29 @@ def test_a_car_that_stands_has_no_curvature():
     assert standing[0, 1] == 0.0
     moving = driving_features(torch.tensor([[5.0, 0.1, 0.5], [5.0, -0.1, 0.5]]))
     assert moving[0, 2] == -moving[1, 2] == pytest.approx(1.0)
+
+
+class Paying(Brightness):
+    """Every step is worth the same, whatever is done."""
+
+    def __init__(self, worth):
+        self.worth = worth
+
+    def step(self, choices):
+        pictures, _, ends = super().step(choices)
+        return pictures, torch.full((len(choices),), self.worth), ends
+
+
+def test_a_scaled_agent_learns_the_same_whatever_rewards_are_worth():
+    losses, agents = [], []
+    for worth in (1.0, 100.0):
+        torch.manual_seed(0)
+        agent = ActorCritic(AgentShape(SIZE, 3, (8, 8), 16))
+        losses.append(imagined_loss(agent, Paying(worth), 0, Learning(horizon=5, scaled=True)).item())
+        agents.append(agent)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    plain = [imagined_loss(agent, Paying(worth), 0, Learning(horizon=5)).item() for worth in (1.0, 100.0)]
+    assert plain[1] > 1000 * plain[0], "which the published one does not"
+    _, value, _ = agents[1](torch.zeros(1, 3, *SIZE), None)
+    assert value.item() == pytest.approx(float(agents[1].worth[0])), "it expects the mean before it has learned more"
+    assert agents[1].worth[0] > 100.0
