@@ -1,4 +1,4 @@
-"""The tiny driver that comes with the package: a vision-language model of 4 million parameters, run without torch."""
+"""The tiny driver that comes with the package: a vision-language model of 7 million parameters, run without torch."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class TinyDriverBackend(Backend):
         extra="tiny",
         holds_weights=True,
         picture_tokens=picture_rule(
-            (r"tiny-driver", "15 tokens: 5 x 3 places of 160 x 90 pixels", lambda _w, _h: IMAGES)
+            (r"tiny-driver", "12 tokens: 4 x 3 places of 256 x 144 pixels", lambda _w, _h: IMAGES)
         ),
     )
 

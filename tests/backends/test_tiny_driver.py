@@ -148,7 +148,7 @@ def test_other_questions_are_taken_as_one_for_the_scene():
 def test_pixels_are_the_picture_and_its_change():
     alone = pixels(picture_of(255), None)
     both = pixels(picture_of(255), picture_of(0))
-    assert alone.shape == (1, 6, 90, 160)
+    assert alone.shape == (1, 6, 144, 256)
     assert (alone[:, :3] == 1).all()
     assert (alone[:, 3:] == 0).all()
     assert (both[:, 3:] == 2).all()

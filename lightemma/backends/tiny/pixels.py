@@ -12,7 +12,7 @@ from PIL import Image
 from lightemma.frame import Picture
 
 #: Width and height that the package's own weights take.
-SIZE: Final = (160, 90)
+SIZE: Final = (256, 144)
 
 
 def shrunk(image: Image.Image, size: tuple[int, int] = SIZE) -> npt.NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from lightemma.backends.tiny.vocabulary import VOCABULARY as V
 from lightemma.frame import Picture
 
 #: Tokens of a picture to the package's own weights.
-IMAGES: Final = 15
+IMAGES: Final = 12
 
 Task = Literal["scene", "intent", "action", "reasoned", "pairs"]
 
