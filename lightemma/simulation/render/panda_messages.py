@@ -12,6 +12,8 @@ from lightemma.frame import Camera
 from lightemma.simulation.state import City, WorldState
 
 _LENGTH = struct.Struct("<I")
+#: MessagePack's extension type for arrays.
+_ARRAY = 1
 
 
 class Load(msgspec.Struct, tag="load"):
@@ -55,16 +57,20 @@ Reply = Ready | Done | Failed
 
 
 def _encode_array(value: Any) -> Any:
+    # Of a type of its own, so that reading needs no annotations: those of arrays are there for type checkers only.
     if isinstance(value, np.ndarray):
-        return [list(value.shape), np.ascontiguousarray(value, dtype=np.float64).tobytes()]
+        numbers = np.ascontiguousarray(value, dtype=np.float64).tobytes()
+        return msgspec.msgpack.Ext(_ARRAY, msgspec.msgpack.encode([list(value.shape), numbers]))
     if isinstance(value, np.generic):
         return value.item()
     raise NotImplementedError(f"a {type(value).__name__} cannot be sent to the renderer")
 
 
-def _decode_array(kind: type, value: Any) -> Any:
-    shape, data = value
-    return np.frombuffer(data, dtype=np.float64).reshape(shape)
+def _decode_array(code: int, data: memoryview) -> Any:
+    if code != _ARRAY:
+        raise ValueError(f"the renderer's messages have no extension {code}")
+    shape, numbers = msgspec.msgpack.decode(data, type=tuple[list[int], bytes])
+    return np.frombuffer(numbers, dtype=np.float64).reshape(shape)
 
 
 def encode(message: Request | Reply) -> bytes:
@@ -78,7 +84,7 @@ def read_request(stream: BinaryIO) -> Request | None:
     data = _read_frame(stream)
     if data is None:
         return None
-    request: Request = msgspec.msgpack.decode(data, type=Request, dec_hook=_decode_array)
+    request: Request = msgspec.msgpack.decode(data, type=Request, ext_hook=_decode_array)
     return request
 
 
