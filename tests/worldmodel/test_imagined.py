@@ -148,7 +148,7 @@ def test_a_rollout_leaves_the_world_as_it_was(trained):
 
 
 def episodes(folder):
-    (run,) = [path for path in folder.iterdir() if (path / "episodes.jsonl").exists()]
+    (run,) = [path.parent for path in folder.rglob("episodes.jsonl")]
     return run, {one.name: one for one in read_episodes(run)}
 
 
