@@ -21,9 +21,9 @@ from lightemma.backends.local.readings import Readings  # noqa: E402
 from lightemma.backends.local.rows import Cache, side_by_side  # noqa: E402
 from lightemma.backends.transformers import TransformersBackend, used_places  # noqa: E402
 from tests.backends import tiny_models  # noqa: E402
-from tests.backends.test_transformers import MIXED, ROAD, Asked, config, folder, loaded_model, plainly, request  # noqa: E402
+from tests.backends.test_transformers import MIXED, ROAD, Asked, _quick, config, folder, loaded_model, plainly, request  # noqa: E402
 
-__all__ = ["folder"]  # the fixture
+__all__ = ["_quick", "folder"]  # fixtures
 
 TOKENS = 10
 #: The stages of four frames; all of a frame's prompts begin with its picture and the same words.
