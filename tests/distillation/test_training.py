@@ -257,11 +257,12 @@ class TestTraining:
         assert "accuracy on held-out pairs" in said[1]
 
     def test_the_student_is_a_model_of_the_harness(self, trained):
-        from lightemma.sessions.models import make_backend
+        from lightemma.sessions.models import make_backend, model_entry
 
         folder, _, _ = trained
         backend = make_backend(str(folder / "student.yaml"))
         assert backend.config.provider == "transformers"
+        assert model_entry(backend).taught_by == ("expert",), "every run of it says who taught it"
         assert (folder / "model").resolve() == (folder / "dpo" / "model").resolve()
 
     def test_what_is_done_is_not_done_again(self, trained, base, rows, monkeypatch):
