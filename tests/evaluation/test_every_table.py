@@ -23,7 +23,7 @@ from lightemma.evaluation.tables import TABLES
 from lightemma.evaluation.tables.base import TableOf, columns_of, description, explanations
 from lightemma.report.page.files import page_data
 from lightemma.run_folder.inputs import InputsEntry
-from lightemma.run_folder.manifest import LookEntry, PlannerEntry, StoppingEntry
+from lightemma.run_folder.manifest import MAIN, LookEntry, ModelEntry, PlannerEntry, StoppingEntry
 from lightemma.run_folder.probe_entry import Law, ProbeEntry
 from lightemma.scene_facts import SceneFacts
 from tests.evaluation.made_runs import drives, made_run
@@ -87,7 +87,8 @@ def runs() -> list[RunScores]:
     formula = made_run("formula", frames, plans(), planner="formula", stopping=stopping)
     probe = ProbeEntry("grey", "grey", "model-0", Law("The plan changes.", "moves", 0.5))
     grey = made_run("model-0+probe-grey", frames, plans(), probe=probe)
-    student = replace(made_run("student", frames, plans()), calls=np.full(len(frames), 1.0))
+    learnt = {MAIN: ModelEntry("student", "scripted", "student-model", taught_by=("model-0",))}
+    student = replace(made_run("student", frames, plans(), models=learnt), calls=np.full(len(frames), 1.0))
     return [
         *models,
         student,
