@@ -91,9 +91,10 @@ CONTRACT = {
     "said_without, slowed_untold, alarms, alarm_against, harmed, harmed_low, harmed_high, harmed_else, "
     "alarm_cost, alarm_cost_low, alarm_cost_high, few_events",
     "experts_paired": "run, experts, without, quantity, frames, scenes, mine, theirs, diff, diff_low, diff_high",
-    "students": "run, teacher, frames, scenes, calls, teacher_calls, input_tokens, teacher_input_tokens, "
+    "students": "run, teacher, known, frames, scenes, calls, teacher_calls, input_tokens, teacher_input_tokens, "
     "output_tokens, teacher_output_tokens, seconds, teacher_seconds, faster, l2_avg, teacher_l2_avg, "
-    "diff, diff_low, diff_high, diff_lightemma, diff_endpoint, diff_cumulative, format_errors, "
+    "diff, diff_low, diff_high, diff_lightemma, diff_lightemma_low, diff_lightemma_high, diff_endpoint, "
+    "diff_endpoint_low, diff_endpoint_high, diff_cumulative, diff_cumulative_low, diff_cumulative_high, format_errors, "
     "format_errors_low, format_errors_high, teacher_format_errors, follow, teacher_follow, few_events",
     "reasoning": "run, reader, statements, judged, unclear_share, follow_through, follow_ci_low, follow_ci_high, "
     "words_right, words_ci_low, words_ci_high, rule_right, skill, skill_ci_low, skill_ci_high, "
