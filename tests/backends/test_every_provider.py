@@ -154,6 +154,8 @@ LIBRARY = (
 OTHER_MEANINGS = {
     **{f"lightemma/{module}.py": {"transformers"} for module in LIBRARY},
     "lightemma/sessions/demo_driver.py": {"scripted"},
+    "lightemma/backends/local/faster.py": {"vllm"},  # the package, where it is looked for
+    "lightemma/comparing/driven_episodes.py": {"replay"},  # a key of a page's data
 }
 NAMES = set(PROVIDERS) | {"replay"}
 
