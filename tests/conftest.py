@@ -266,7 +266,7 @@ def published_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip(f"{PUBLISHED} is absent")
     folder = tmp_path_factory.mktemp("published") / "results"
     command_line("import", *archives, "--out", folder)
-    return folder
+    return folder / "published"
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from lightemma.data.data_locations import recall_source
 from lightemma.data.source_kinds import SOURCES, data_help, source_kinds
 from lightemma.data.sources import absolute_spec
 from lightemma.run_folder.store import read_manifest
+from tests.conftest import run_at
 from tests.plugins.installed import install
 
 HEAD = """
@@ -152,7 +153,7 @@ def test_data_of_one_name_is_told_apart_by_its_frames(elsewhere, cli):
         ended = cli("run", "--data", f"folder:{place}/drives", "--planner", "stop", "--out", "results", "--name", place)
         assert ended.status == 0, ended
     for place in ("a", "b"):
-        entry = read_manifest(Path("results") / place).data
+        entry = read_manifest(run_at(Path("results") / place)).data
         assert (entry.source, entry.name, entry.version) == ("folder", "drives", "")
         noted = recall_source(Path("results"), entry.source, entry.name, entry.version, entry.frame_set)
         assert noted == f"folder:{elsewhere / place / 'drives'}"

@@ -17,6 +17,7 @@ from lightemma.prompts.template import fold
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.manifest import DataEntry, Manifest, ModelEntry, PlannerEntry, frame_set_digest
 from lightemma.run_folder.store import read_frames, read_manifest
+from tests.conftest import run_at
 from tests.shared_data import IMPORTED, PUBLISHED, SHARED, TEST_POSES, command_line, needs_shared
 
 REAL_SCENES = SHARED / "real-scenes"
@@ -223,7 +224,7 @@ def test_the_published_rescue_of_answers_is_reproduced(results, run, failed, ave
 def test_a_replay_with_extracted_prompts_is_the_imported_run(results, wording, tmp_path):
     run = ("--data", f"published:{PUBLISHED / 'gpt-4o.zip'}", "--model", f"replay:{PUBLISHED / 'gpt-4o.zip'}")
     command_line("run", *run, "--prompts", wording, "--name", "again", "--out", tmp_path, "--limit", 400)
-    replayed = read_frames(tmp_path / "again")
+    replayed = read_frames(run_at(tmp_path / "again"))
     imported = read_frames(results / "gpt-4o")[:400]
     assert len(replayed) == len(imported) == 400
     by_token = {record.sample_token: record for record in replayed}
@@ -233,11 +234,14 @@ def test_a_replay_with_extracted_prompts_is_the_imported_run(results, wording, t
         assert [(s.stage, fold(s.prompt), s.response, s.outcome) for s in new.calls] == [
             (s.stage, fold(s.prompt), s.response, s.outcome) for s in old.calls
         ]
-    old_scores, new_scores = load_scores(results / "gpt-4o"), load_scores(tmp_path / "again")
+    old_scores, new_scores = load_scores(results / "gpt-4o"), load_scores(run_at(tmp_path / "again"))
     old_scores = old_scores.take(np.arange(400))
     for name in ("errors", "actions", "truth", "history", "latency", "usage"):
         np.testing.assert_array_equal(getattr(new_scores, name), getattr(old_scores, name), err_msg=name)
-    old_prompts, new_prompts = read_manifest(results / "gpt-4o").prompts, read_manifest(tmp_path / "again").prompts
+    old_prompts, new_prompts = (
+        read_manifest(results / "gpt-4o").prompts,
+        read_manifest(run_at(tmp_path / "again")).prompts,
+    )
     assert old_prompts is not None
     assert new_prompts is not None
     assert new_prompts.sha256 == old_prompts.sha256
@@ -250,13 +254,13 @@ def test_frames_cut_from_the_tables_score_like_the_published_ones(results, table
         "--planner", "constant-action,damped-acceleration",
     )  # fmt: skip
     assert said.splitlines()[0].startswith("constant-action: 3908 frames")
-    ours = load_scores(tmp_path / "constant-action")
+    ours = load_scores(run_at(tmp_path / "constant-action"))
     published = baseline_scores(load_scores(results / "gpt-4o"))
     assert list(ours.tokens) == list(published.tokens)
     np.testing.assert_allclose(ours.errors, published.errors, atol=1e-6)
     np.testing.assert_array_equal(ours.history, published.history)
 
-    damped = l2(load_scores(tmp_path / "damped-acceleration").errors, "lightemma")[:, 3].mean()
+    damped = l2(load_scores(run_at(tmp_path / "damped-acceleration")).errors, "lightemma")[:, 3].mean()
     assert damped < 0.845
     assert damped < min(float(row["l2_avg"]) for row in tables["summary"]), "no picture, and still below every model"
 
@@ -266,7 +270,7 @@ def test_real_drives_with_pictures(tmp_path):
     command_line(
         "run", "--data", f"nuscenes:{REAL_SCENES}@v1.0-real", "--planner", "constant-action", "--out", tmp_path
     )
-    scores = load_scores(tmp_path / "constant-action")
+    scores = load_scores(run_at(tmp_path / "constant-action"))
     average = l2(scores.errors, "lightemma")[:, 3]
     found = {}
     for scene in dict.fromkeys(scores.scenes):

@@ -25,12 +25,13 @@ from lightemma.planners.base import Needs, Plan, PlannerSettings
 from lightemma.planners.plan_checks import InvalidPlan, check_plan
 from lightemma.planners.planning import PlannerRunner
 from lightemma.planners.registry import ENTRY_POINTS, PLANNERS, make_planner, planners
+from lightemma.run_folder.places import find_run
 from lightemma.run_folder.records import CallRecord
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.run_folder.tool_records import ToolsRecord
 from lightemma.sessions.batch import BatchRun
 from lightemma.sessions.views import Views, load_view
-from tests.conftest import STEADY_TEXT, steady
+from tests.conftest import STEADY_TEXT, run_at, steady
 from tests.planners.pictured_drives import PicturedDrives
 from tests.plugins.installed import install
 
@@ -157,7 +158,8 @@ def run(cli, tmp_path):
     def drive(case: Case, *more: str, status: int = 0) -> Path:
         ended = cli("run", *case.arguments(tmp_path), *more)
         assert ended.status == status, ended.err
-        return tmp_path / "results" / case.run
+        folder = tmp_path / "results" / case.run
+        return find_run(folder) or folder
 
     return drive
 
@@ -209,7 +211,7 @@ def test_a_run_records_every_call_and_every_second(case, run):
 @every_case
 def test_an_interrupted_run_resumes_and_ends_the_same(case, run, tmp_path):
     whole = untimed(run(case))
-    path = tmp_path / "results" / case.run / "frames.jsonl"
+    path = run_at(tmp_path / "results" / case.run) / "frames.jsonl"
     before = path.read_bytes()
     run(case)
     assert path.read_bytes() == before, "a finished run is not changed"
@@ -226,14 +228,14 @@ def test_a_replay_repeats_every_call_in_order(case, run, cli, tmp_path):
     arguments[arguments.index("--model") + 1] = f"replay:{first}"
     ended = cli("run", *arguments, "--name", "again")
     assert ended.status == 0, ended.err
-    assert untimed(tmp_path / "results" / "again") == untimed(first)
+    assert untimed(run_at(tmp_path / "results" / "again")) == untimed(first)
 
 
 @model_case
 @pytest.mark.parametrize("tier", TIERS)
 def test_every_parser_reads_a_stored_run_as_it_would_have_read_it_driving(case, run, tmp_path, tier):
     stored = load_scores(run(case), tier)
-    (tmp_path / "results" / case.run).rename(tmp_path / "elsewhere")
+    run_at(tmp_path / "results" / case.run).rename(tmp_path / "elsewhere")
     fresh = load_scores(run(case, "--parser", tier))
     assert stored.manifest.parser == fresh.manifest.parser == tier
     assert stored.outcomes == fresh.outcomes
@@ -397,7 +399,7 @@ def test_a_planner_that_fails_on_every_frame_ends_the_run_early(cli, tmp_path):
     assert "class 'FailsAlways' in " in ended.err
     assert "made_up_planners.py) failed on each of the first 10 frames: AttributeError: 'Frame' object" in ended.err
     assert "fault in lightemma" not in ended.err
-    assert len(read_frames(tmp_path / "results" / "fails-always")) == 10
+    assert len(read_frames(run_at(tmp_path / "results" / "fails-always"))) == 10
 
 
 @pytest.mark.parametrize(
@@ -464,10 +466,10 @@ def test_a_run_of_a_planner_without_models_can_be_interrupted_and_resumed(cli, t
     case = Case(f"{MADE_UP}Interrupting", "interrupting")
     ended = cli("run", *case.arguments(tmp_path))
     assert ended.status == 130
-    done = len(read_frames(tmp_path / "results" / "interrupting"))
+    done = len(read_frames(run_at(tmp_path / "results" / "interrupting")))
     assert 3 <= done < FRAMES
     statuses = [cli("run", *case.arguments(tmp_path)).status for _ in range(2)]
-    assert len(read_frames(tmp_path / "results" / "interrupting")) == FRAMES
+    assert len(read_frames(run_at(tmp_path / "results" / "interrupting"))) == FRAMES
     assert statuses[-1] == 0
 
 
@@ -547,10 +549,10 @@ def test_options_reach_the_planner_from_a_benchmark_and_the_manifest(cli, tmp_pa
     planners_named = ["damped-acceleration", "stop"]
     path.write_text(yaml.safe_dump({"data": data, "planners": planners_named, "planner_options": options}))
     assert cli("run", str(path), "--out", tmp_path / "results").status == 0
-    manifest = read_manifest(tmp_path / "results" / "damped-acceleration+time_constant_s-3.5")
+    manifest = read_manifest(run_at(tmp_path / "results" / "damped-acceleration+time_constant_s-3.5"))
     assert manifest.planner.settings == options
     assert manifest.planner.name == "damped-acceleration-time_constant_s-3.5"
-    assert read_manifest(tmp_path / "results" / "stop").planner.settings == {}, "each takes its own"
+    assert read_manifest(run_at(tmp_path / "results" / "stop")).planner.settings == {}, "each takes its own"
 
 
 @pytest.mark.parametrize(
@@ -643,7 +645,7 @@ def test_a_run_of_0_1_is_read_again_and_replayed(case, run, cli, tmp_path):
     arguments = case.arguments(tmp_path)
     arguments[arguments.index("--model") + 1] = f"replay:{folder}"
     assert cli("run", *arguments, "--name", "again").status == 0
-    assert untimed(tmp_path / "results" / "again") == new
+    assert untimed(run_at(tmp_path / "results" / "again")) == new
 
 
 def test_a_run_of_0_1_that_does_not_say_its_answer_is_refused(run):
