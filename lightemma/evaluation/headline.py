@@ -109,7 +109,13 @@ class _Sentences:
             return f"No model drives significantly better than {self.held}: the best, {row.run}, {self._apart(row)}."
         verb = "drives" if len(better) == 1 else "drive"
         many = f"{len(better)} of {len(self.models)} models {verb} significantly better than {self.held}"
-        return f"{many}: the best, {row.run}, {self._apart(row)}."
+        if row.run in better:
+            return f"{many}: the best, {row.run}, {self._apart(row)}."
+        # The smallest mean may be too unsure: the verdict is not its own.
+        sure = self._best(better)
+        assert sure is not None
+        who = sure.run if len(better) == 1 else f"the best of these, {sure.run},"
+        return f"{many}: {who} {self._apart(sure)}. The best mean, that of {row.run}, {self._apart(row)}, not significantly."
 
     def _about_formulas(self) -> str:
         best = self._best(self.formulas)

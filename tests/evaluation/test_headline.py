@@ -172,6 +172,20 @@ def test_a_run_that_mostly_failed_is_not_the_best():
     assert "the best, even," in headline_of(lucky, EVEN).sentence
 
 
+def test_the_best_mean_is_not_called_better_where_only_another_is_surely_so():
+    sure = run("sure", 5.05, 4.3)
+    one_scene_far_off = [(3.0 if brakes else 5.0) + (8.0 if n < 2 else 0.0) for n, brakes in enumerate(BRAKES)]
+    unsure = made_run("unsure", FRAMES, one_scene_far_off)
+    comparison = compare_runs([sure, unsure], resamples=999)
+    rows = {row.run: row for row in comparison.paired if row.reference == "constant-action"}
+    assert rows["unsure"].diff < rows["sure"].diff
+    assert (rows["sure"].significant, rows["unsure"].significant) == ("better", "")
+    said = headline(comparison).sentence
+    assert said.startswith("1 of 2 models drives significantly better than holding the last action: sure is 0.")
+    assert ". The best mean, that of unsure, is " in said
+    assert said.endswith(", 40 frames, not significantly.")
+
+
 def test_the_convention_and_the_frames_are_said():
     assert (
         headline_of(GOOD, convention="endpoint")
