@@ -381,6 +381,11 @@ def test_published_answers_are_shown(chromium, tmp_path):
     chromium.resize(390, 844)
     chromium.open(out, READY)
     assert chromium.evaluate("document.querySelectorAll('#summary tbody:not(.apart) tr').length") == 10
+    dollars = (
+        "[...document.querySelectorAll('#summary tbody:not(.apart) tr')].map((row) => row.lastElementChild.textContent)"
+    )
+    assert {"–"} < set(chromium.evaluate(dollars)), "what has no price has no dollars"
+    assert "0.00" not in chromium.evaluate(dollars)
     chromium.evaluate("document.querySelector('#rows .row').click()")
     chromium.wait("document.querySelectorAll('.stage pre').length >= 3")
     assert chromium.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -24,7 +24,7 @@ const COLUMNS = [
   { key: 'latency', label: 'Seconds', about: aboutColumn('summary', 'latency_mean_s'), value: (row) => row.latency_mean_s, show: (row) => fixed(row.latency_mean_s, 1), opens: { order: 'slowest' } },
   { key: 'input', label: 'Tokens in', about: aboutColumn('summary', 'input_tokens'), value: (row) => row.input_tokens, show: (row) => (known(row.input_tokens) ? grouped(row.input_tokens) : '–'), opens: {} },
   { key: 'output', label: 'Tokens out', about: aboutColumn('summary', 'output_tokens'), value: (row) => row.output_tokens, show: (row) => (known(row.output_tokens) ? grouped(row.output_tokens) : '–'), opens: {} },
-  { key: 'cost', label: '$ per 1,000', about: `1,000 times the ${aboutColumn('summary', 'cost_usd_per_frame')}, failed ones included`, value: (row) => row.cost_usd_per_frame, show: (row) => fixed(1000 * row.cost_usd_per_frame, 2), opens: {} },
+  { key: 'cost', label: '$ per 1,000', about: `1,000 times the ${aboutColumn('summary', 'cost_usd_per_frame')}, failed ones included`, value: (row) => row.cost_usd_per_frame, show: (row) => (known(row.cost_usd_per_frame) ? fixed(1000 * row.cost_usd_per_frame, 2) : '–'), opens: {} },
 ];
 
 function nameCell(row) {
