@@ -96,6 +96,8 @@ def _probe(
     spent = 0.0
     with placed_backends(session) as backends:
         run = find_run(Path(target))
+        if run is None and "data" not in options.with_given({}, given):  # a name alone, as pages say it
+            run = find_run(session.out / target)
         if run is not None:
             found, benchmark, stride = _of_run(run, given)
             agreed = yes

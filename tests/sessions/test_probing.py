@@ -69,6 +69,13 @@ def test_a_model_is_driven_and_then_probed_and_the_price_comes_first(elsewhere, 
     assert "opposite-words" in Path("tables/probes.csv").read_text()
 
 
+def test_a_name_alone_means_the_run_in_the_results(planted, cli):
+    ended = cli("probe", "PlantedModel", "--probes", "words", *SPARE)
+    assert ended.status == 0, ended.err
+    assert "\nPrice: " in ended.out
+    assert run_at("results/PlantedModel+probe-opposite-words").is_dir()
+
+
 def test_only_the_action_is_asked_again_when_the_words_are_swapped(planted, cli):
     ended = cli("probe", planted, "--probes", "words", *SPARE)
     assert ended.status == 0, ended.err
