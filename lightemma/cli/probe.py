@@ -89,6 +89,7 @@ def _probe(
     from datetime import UTC, datetime
 
     from lightemma.cli.running import drive_runs, exit_status, placed_backends
+    from lightemma.errors import UserError
     from lightemma.preflight.probe_price import estimate_probes, price_of
     from lightemma.run_folder.places import find_run
     from lightemma.sessions.probing import open_probes
@@ -98,6 +99,11 @@ def _probe(
         run = find_run(Path(target))
         if run is None and "data" not in options.with_given({}, given):  # a name alone, as pages say it
             run = find_run(session.out / target)
+            if run is None:
+                raise UserError(
+                    f"Nothing says what to drive: there is no run '{target}' (`lightemma runs` lists them). To drive "
+                    "a model or planner of that name first, give --data (try `--data demo`)."
+                )
         if run is not None:
             found, benchmark, stride = _of_run(run, given)
             agreed = yes

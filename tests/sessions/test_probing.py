@@ -76,6 +76,14 @@ def test_a_name_alone_means_the_run_in_the_results(planted, cli):
     assert run_at("results/PlantedModel+probe-opposite-words").is_dir()
 
 
+@pytest.mark.parametrize("name", ["elsewhere", "results/elsewhere", "constant-action"])
+def test_a_name_that_is_no_run_is_said_to_be_none(elsewhere, cli, name):
+    ended = cli("probe", name)
+    assert ended.status == 2
+    assert f"there is no run '{name}'" in ended.err
+    assert "--data" in ended.err
+
+
 def test_only_the_action_is_asked_again_when_the_words_are_swapped(planted, cli):
     ended = cli("probe", planted, "--probes", "words", *SPARE)
     assert ended.status == 0, ended.err
