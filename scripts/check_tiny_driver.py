@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from tiny_driver.judging import (
     LEAD,
+    NEAR,
     RED,
     SIGHT,
     Ratio,
@@ -27,10 +28,14 @@ from tiny_driver.judging import (
     fact_shares,
     formula,
     frames_of,
+    lit,
     ratio,
+    right_light,
     words_follow,
 )
 from tiny_driver.loops import read_loops
+
+from lightemma.data.collected import CollectedFrame
 
 FORMULAS = ("constant-action", "constant-acceleration", "damped-acceleration", "constant-speed-straight", "stop")
 MEGABYTES = 25.0
@@ -47,6 +52,29 @@ def promise(name: str, figure: object, kept: bool) -> None:
 def note(name: str, figure: object) -> None:
     """Prints a figure that nothing is promised of."""
     print(f"       {name}: {figure}", flush=True)
+
+
+def drive_of(one: CollectedFrame) -> str:
+    """The drive that a frame is of, by name and folder."""
+    return f"{one.scene.name}{one.frame.image_path.parts[-4] if one.frame.image_path else ''}"
+
+
+def check_lights(frames: list[CollectedFrame], model: Path | None) -> None:
+    """The promise of the light's colour, over all moments with a light: of a thinned choice too few are left."""
+    texts = [text.get("scene", "") for text in answers(frames, model, planner="chain-of-thought").texts]
+    right = np.array([right_light(text, one) for text, one in zip(texts, frames, strict=True)], float)
+    metres = np.array([one.facts.light.distance if one.facts and one.facts.light else np.nan for one in frames])
+    drives = np.array([drive_of(one) for one in frames])
+    for name, low, high in (("within 50 m", 0.0, 50.0), ("within 40 m", 0.0, 40.0), ("from 40 to 50 m", 40.0, 50.0)):
+        rows = (metres >= low) & (metres < high)
+        if not rows.any():
+            continue
+        share = ratio(right, np.ones(len(right)), drives, rows)
+        figure = f"{share.value:.1%} [{share.low:.1%}, {share.high:.1%}] of {rows.sum()} ({share.drives} drives)"
+        if high - low == NEAR:
+            promise(f"light colour at least 95 %, scene stage, {name}", figure, share.value >= 0.95)
+        else:
+            note(f"light colour, scene stage, {name}", figure)
 
 
 def check_loops(folder: Path) -> None:
@@ -83,11 +111,10 @@ def main() -> int:  # noqa: PLR0915 -- one figure after the other
     take.add_argument("--every", type=int, default=1, help="of the frames only each Nth")
     given = take.parse_args()
 
-    frames = frames_of(given.data)[:: given.every]
+    whole = frames_of(given.data)
+    frames = whole[:: given.every]
     scenario = np.array([one.scene.scenario for one in frames])
-    drives = np.array(
-        [f"{one.scene.name}{one.frame.image_path.parts[-4] if one.frame.image_path else ''}" for one in frames]
-    )
+    drives = np.array([drive_of(one) for one in frames])
     everything = np.ones(len(frames), bool)
     red, sight, lead = (np.isin(scenario, names) for names in (RED, SIGHT, LEAD))
     print(f"{len(frames)} frames of {len(set(drives))} drives, {len(set(scenario))} scenarios")
@@ -149,10 +176,11 @@ def main() -> int:  # noqa: PLR0915 -- one figure after the other
 
     staged = answers(frames[::3], given.model, planner="chain-of-thought")
     for name, (share, count) in fact_shares([text.get("scene", "") for text in staged.texts], frames[::3]).items():
-        if name in ("light colour", "leader yes or no"):
+        if name == "leader yes or no":
             promise(f"{name} at least 95 %, scene stage", f"{share:.1%} of {count}", share >= 0.95)
-        else:
+        elif name != "light colour":
             note(f"{name}, scene stage", f"{share:.2f} over {count}")
+    check_lights([one for one in whole if lit(one)], given.model)
     for name, (share, count) in fact_shares([text["action"] for text in single.texts], frames).items():
         note(f"{name}, single call", f"{share:.3f} of {count}")
     share, count = words_follow([text["action"] for text in single.texts], single.actions, frames)

@@ -164,16 +164,30 @@ def ratio(mine: np.ndarray, theirs: np.ndarray, drives: np.ndarray, rows: np.nda
     return Ratio(float(sums[0].sum() / sums[1].sum()), *np.quantile(spread, (0.025, 0.975)), len(names))
 
 
+def told_light(text: str) -> str:
+    """The colour of a light that a text says, ``none`` where it says that there is none, ``nothing`` where it says neither."""
+    return next((colour for colour, phrase in words.LIGHTS.items() if phrase in text), "nothing")
+
+
+def lit(one: CollectedFrame) -> bool:
+    """Whether a light is in the picture, no farther than NEAR."""
+    return one.facts is not None and one.facts.light is not None and one.facts.light.distance < NEAR
+
+
+def right_light(text: str, one: CollectedFrame) -> bool:
+    """Whether a text says the colour of the light that is in the picture."""
+    return one.facts is not None and one.facts.light is not None and told_light(text) == one.facts.light.colour
+
+
 def fact_shares(texts: Sequence[str], frames: Sequence[CollectedFrame]) -> dict[str, tuple[float, int]]:
     """Shares of right answers, and of how many: light colour where one is seen, leader yes or no within 50 m; metres off."""
     lights, leaders, gaps, alarms = [], [], [], []
     for text, one in zip(texts, frames, strict=True):
         assert one.facts is not None
-        told = next((colour for colour, phrase in words.LIGHTS.items() if phrase in text), "nothing")
-        light, leader = one.facts.light, one.facts.leader
-        if light is not None and light.distance < NEAR:
-            lights.append(told == light.colour)
-        elif light is None:
+        told, leader = told_light(text), one.facts.leader
+        if lit(one):
+            lights.append(right_light(text, one))
+        elif one.facts.light is None:
             alarms.append(told == "none")
         gap = next(
             (g for g, a, b in zip(words.GAPS, words.LEADERS, words.OBSTACLES, strict=True) if a in text or b in text),
