@@ -1,6 +1,6 @@
 """Builds the tiny driver again from nothing: draws drives, trains, lets it drive, trains on, and writes the weights.
 
-    python scripts/train_tiny_driver.py --work tiny-work --out lightemma/backends/tiny/weights --minutes 14 \
+    python scripts/train_tiny_driver.py --work tiny-work --out lightemma/backends/tiny/weights --minutes 16.5 \
         --device cuda --processes 7
 
 Needs the extras ``local`` and ``tiny``, and onnx. All happens at once: ``--processes`` drive in the city and draw what is seen,
