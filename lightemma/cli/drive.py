@@ -108,14 +108,21 @@ def show_agreement(agreement: TableSet[Any]) -> None:
     """Prints how alike worlds rank drivers."""
     from lightemma.cli.show import show
 
+    def between(value: float, low: float, high: float, digits: int) -> str:
+        if math.isnan(value):
+            return ""
+        ends = "" if math.isnan(low) else f" [{low:.{digits}f}, {high:.{digits}f}]"
+        return f"{value:.{digits}f}{ends}"
+
     (built,) = agreement.tables.values()
     rows = [
         {
             "world": row.world,
             "other world": row.other,
             "drivers in both": row.drivers,
-            "rank correlation": "" if math.isnan(row.rank_correlation) else f"{row.rank_correlation:.2f}",
-            "95 %": "" if math.isnan(row.ci_low) else f"[{row.ci_low:.2f}, {row.ci_high:.2f}]",
+            "rank correlation": between(row.rank_correlation, row.ci_low, row.ci_high, 2),
+            "Pearson": between(row.pearson, row.pearson_low, row.pearson_high, 2),
+            "maximum rank violation": between(row.violation, row.violation_low, row.violation_high, 1),
         }
         for row in built.rows
     ]

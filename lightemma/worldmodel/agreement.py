@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lightemma.evaluation.statistics.rank_correlation import spearman
+from lightemma.evaluation.statistics.rank_correlation import pearson, rank_violation, spearman
 from lightemma.frame import FloatArray
 
 #: Draws of a bootstrap over starts.
@@ -46,27 +46,6 @@ class Ranking:
     violation: Agreement
     drivers: int
     starts: int
-
-
-def pearson(one: FloatArray, other: FloatArray) -> float:
-    """Pearson's correlation; NaN where one does not vary."""
-    first, second = one - one.mean(), other - other.mean()
-    size = math.sqrt(float((first**2).sum() * (second**2).sum()))
-    return float((first * second).sum()) / size if size else math.nan
-
-
-def rank_violation(true: FloatArray, imagined: FloatArray) -> float:
-    """Mean maximum rank violation: for each driver the largest true difference to one that is ranked the other way round.
-
-    From Li et al., Evaluating Real-World Robot Manipulation Policies in Simulation (SIMPLER), 2024, equation 2.
-
-    Args:
-        true: (n,) scores.
-        imagined: (n,) scores of the same drivers.
-    """
-    apart = np.abs(true[:, None] - true[None, :])
-    wrong = (imagined[:, None] < imagined[None, :]) != (true[:, None] < true[None, :])
-    return float((apart * wrong).max(axis=1).mean())
 
 
 def ranking(true: FloatArray, imagined: FloatArray, seed: int = 0) -> Ranking:

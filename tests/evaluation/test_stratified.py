@@ -7,7 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from lightemma.evaluation.statistics.rank_correlation import spearman
+from lightemma.evaluation.statistics.rank_correlation import (
+    pearson,
+    pearson_interval,
+    rank_violation,
+    rank_violation_interval,
+    spearman,
+)
 from lightemma.evaluation.statistics.stratified import stratified_interval
 from lightemma.evaluation.statistics.student_t import quantile
 
@@ -68,3 +74,22 @@ def test_spearman(one, other, value):
 @pytest.mark.parametrize("one", [[1.0, 2.0], [2.0, 2.0, 2.0]])
 def test_no_rank_correlation_without_enough_to_rank(one):
     assert math.isnan(spearman(np.array(one), np.arange(len(one)).astype(float)))
+
+
+def test_pearsons_interval_is_that_of_fishers_z_and_never_of_few_or_of_a_perfect_line():
+    assert pearson(np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 9.0])) == pytest.approx(
+        np.corrcoef([1, 2, 3], [2, 4, 9])[0, 1]
+    )
+    # Fisher's z of 0.5 is 0.5493; 1.96 / sqrt(28 - 3) = 0.392 to either side.
+    assert pearson_interval(0.5, 28) == pytest.approx((math.tanh(0.1573), math.tanh(0.9413)), abs=1e-4)
+    assert all(math.isnan(end) for case in ((0.5, 4), (1.0, 20), (math.nan, 20)) for end in pearson_interval(*case))
+
+
+def test_a_rank_violation_has_an_interval_over_what_is_ranked():
+    true = np.array([0.0, 5.0, 20.0, 40.0, 70.0, 100.0])
+    other = true[[1, 0, 2, 3, 4, 5]]
+    low, high = rank_violation_interval(true, other)
+    assert low == 0.0
+    assert low < rank_violation(true, other) < high <= 5.0
+    assert rank_violation_interval(true, true) == (0.0, 0.0)
+    assert all(math.isnan(end) for end in rank_violation_interval(true[:4], other[:4]))

@@ -109,6 +109,8 @@ def test_worlds_are_compared_by_their_ranks_only(elsewhere, cli):
     (row,) = table("tables/closed_loop_worlds.csv")
     assert (row["world"], row["other"], row["drivers"]) == ("pond", "straight", "3")
     assert float(row["rank_correlation"]) == pytest.approx(1.0)
+    assert 0.0 < float(row["pearson"]) <= 1.0
+    assert (float(row["violation"]), row["violation_low"]) == (0.0, "")
     assert row["other_known"] == "progress off_road arrival"
     assert "rank correlation" in ended.out
 

@@ -10,8 +10,9 @@ torch = pytest.importorskip("torch")
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules  # noqa: E402
 from lightemma.closed_loop.worlds.city import CityFactory  # noqa: E402
 from lightemma.closed_loop.worlds.imagined import ImaginedFactory  # noqa: E402
+from lightemma.evaluation.statistics.rank_correlation import rank_violation  # noqa: E402
 from lightemma.worldmodel.against_city import compare_scores, exact_specs, exploit  # noqa: E402
-from lightemma.worldmodel.agreement import rank_violation, ranking  # noqa: E402
+from lightemma.worldmodel.agreement import ranking  # noqa: E402
 from lightemma.worldmodel.checkpoint import (  # noqa: E402
     DENOISER,
     FORMAT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -10,7 +11,15 @@ import msgspec
 import numpy as np
 
 from lightemma.closed_loop.study import DrivenRun, by_world, known_mean, share_of
-from lightemma.evaluation.statistics.rank_correlation import spearman, spearman_interval
+from lightemma.evaluation.statistics.rank_correlation import (
+    FEWEST,
+    pearson,
+    pearson_interval,
+    rank_violation,
+    rank_violation_interval,
+    spearman,
+    spearman_interval,
+)
 from lightemma.evaluation.tables.base import TableOf
 
 
@@ -27,6 +36,13 @@ class WorldsRow:
         ci_low: number from -1 to 1, lower end of its 95 % interval over drivers; empty with fewer than five, or where all
             ranks agree
         ci_high: number from -1 to 1, upper end
+        pearson: number from -1 to 1, Pearson's correlation of these scores; empty with fewer than three drivers
+        pearson_low: number from -1 to 1, lower end of its 95 % interval over drivers; empty as above
+        pearson_high: number from -1 to 1, upper end
+        violation: points of the other world's score, mean maximum rank violation: for each driver the largest difference in the
+            other world to a driver that the one world ranks the other way round; 0 is best; empty with fewer than three drivers
+        violation_low: points, lower end of its 95 % interval over drivers; empty with fewer than five
+        violation_high: points, upper end
         known: what the score is made of in the one world
         other_known: what it is made of in the other
     """
@@ -37,6 +53,12 @@ class WorldsRow:
     rank_correlation: float
     ci_low: float
     ci_high: float
+    pearson: float
+    pearson_low: float
+    pearson_high: float
+    violation: float
+    violation_low: float
+    violation_high: float
     known: str
     other_known: str
 
@@ -52,7 +74,10 @@ class ClosedLoopWorlds(TableOf[Sequence[DrivenRun], WorldsRow]):
 
     def caption(self, study: Sequence[DrivenRun]) -> str:
         """What the numbers are."""
-        return "Closed loop in several worlds: Spearman's rank correlation of the drivers' mean scores, intervals over drivers."
+        return (
+            "Closed loop in several worlds: how alike they rank the drivers by their mean scores. Spearman's and Pearson's "
+            "correlations, and the mean maximum rank violation in points of the other world's score; intervals over drivers."
+        )
 
     def build(self, study: Sequence[DrivenRun]) -> list[WorldsRow]:
         """One row per pair of worlds."""
@@ -63,9 +88,27 @@ class ClosedLoopWorlds(TableOf[Sequence[DrivenRun], WorldsRow]):
         for one, other in combinations(worlds, 2):
             both = [driver for driver in scores[one] if driver in scores[other]]
             first, second = (np.array([scores[name][driver] for driver in both]) for name in (one, other))
-            correlation = spearman(first, second)
-            low, high = spearman_interval(correlation, int((~np.isnan(first + second)).sum()))
-            rows.append(WorldsRow(one, other, len(both), correlation, low, high, known[one], known[other]))
+            ranked = ~np.isnan(first + second)
+            first, second = first[ranked], second[ranked]
+            correlation, pairs = spearman(first, second), len(first)
+            linear, wrong = (
+                (pearson(first, second), rank_violation(second, first)) if pairs >= FEWEST else (math.nan,) * 2
+            )
+            rows.append(
+                WorldsRow(
+                    one,
+                    other,
+                    len(both),
+                    correlation,
+                    *spearman_interval(correlation, pairs),
+                    linear,
+                    *pearson_interval(linear, pairs),
+                    wrong,
+                    *rank_violation_interval(second, first),
+                    known[one],
+                    known[other],
+                )
+            )
         return rows
 
 
