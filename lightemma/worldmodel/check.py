@@ -12,7 +12,7 @@ import numpy as np
 
 from lightemma.errors import UserError
 from lightemma.files import write_whole
-from lightemma.worldmodel.checkpoint import Checkpoint, Trust, write_card
+from lightemma.worldmodel.checkpoint import ROAD_S, Checkpoint, Trust, write_card
 from lightemma.worldmodel.clips import Clip
 from lightemma.worldmodel.edm import Sampler
 from lightemma.worldmodel.fidelity import Fidelity, Horizon, Share, fidelity, horizon
@@ -25,8 +25,6 @@ from lightemma.worldmodel.train_world import clips_of
 FOUND = "check.json"
 #: Seconds that a drive is imagined for the trust horizon.
 LONGEST_S = 10.0
-#: Seconds of an imagined drive at most over which the end model is judged.
-_ROAD_S = 4.0
 #: The road is judged by an end model from this area under its curve on, on imagined pictures.
 _LEAST_AUC = 0.7
 
@@ -92,13 +90,15 @@ def check_world(checkpoint: Checkpoint, settings: CheckSettings, say: Say) -> di
         say(line)
     # One picture is the least that is driven, whatever it is worth; the report says that it is worth nothing then.
     trusted = max(reach.trusted_s, card.dt)
-    road = _road(checkpoint, settings, clips, round(min(trusted, _ROAD_S) / card.dt), found, say)
+    seen = round(min(trusted, ROAD_S) / card.dt)
+    road = _road(checkpoint, settings, clips, seen, found, say)
     trust = Trust(
         trusted,
         checkpoint.weights,
         road.threshold if road and road.auc >= _LEAST_AUC else None,
         road.auc if road else None,
         road.error if road else None,
+        seen * card.dt,
     )
     write_card(checkpoint.folder, trust)
     if settings.simulator:

@@ -73,6 +73,10 @@ class WorldCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sampler_steps: int = 3
 
 
+#: Seconds of an imagined drive at most over which an end model is checked.
+ROAD_S = 4.0
+
+
 class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a check has found about how far a world can be believed.
 
@@ -82,6 +86,7 @@ class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         end_threshold: probability of the end model from which the car counts as off the road; None where it is not used.
         end_auc: area under the curve of the end model on held-out recorded drives; None without one.
         end_error: expected calibration error of its probability.
+        end_s: seconds of an imagined drive over which the end model was checked; it judges no later ones.
     """
 
     horizon_s: float
@@ -89,6 +94,7 @@ class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     end_threshold: float | None = None
     end_auc: float | None = None
     end_error: float | None = None
+    end_s: float = ROAD_S
 
 
 @dataclass(frozen=True)
@@ -152,7 +158,10 @@ class Checkpoint:
     def version(self) -> str:
         """Of the world: its weights, and what was found about them."""
         trust = self.trust
-        return self.weights if trust is None else f"{self.weights}+{trust.horizon_s:g}s"
+        if trust is None:
+            return self.weights
+        road = "" if trust.end_threshold is None else f"+road{min(trust.end_s, trust.horizon_s):g}s"
+        return f"{self.weights}+{trust.horizon_s:g}s{road}"
 
     @property
     def horizon_s(self) -> float:

@@ -1,6 +1,7 @@
 """A trained world in the closed loop, small enough for tests: what it draws means nothing, how it is driven does."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from lightemma.closed_loop.rollout import rollout  # noqa: E402
 from lightemma.closed_loop.spec import LoopRules  # noqa: E402
 from lightemma.closed_loop.world_factory import EpisodeChoice  # noqa: E402
 from lightemma.closed_loop.worlds.imagined import ImaginedFactory, advance  # noqa: E402
+from lightemma.closed_loop.worlds.imagined_world import ImaginedWorld  # noqa: E402
 from lightemma.errors import UserError  # noqa: E402
 from lightemma.worldmodel.checkpoint import Checkpoint, Trust, write_card  # noqa: E402
 from lightemma.worldmodel.fitting import Fit  # noqa: E402
@@ -211,3 +213,42 @@ def test_a_damaged_checkpoint_is_named(trained, name, tmp_path):
         ImaginedFactory(str(tmp_path)).open(
             ImaginedFactory(str(trained)).episodes(EpisodeChoice())[0], LoopRules(), pictures=True
         )
+
+
+class Alarmed:
+    """Draws nothing, and says at each picture how probable the end is."""
+
+    def __init__(self, *ends):
+        self.ends, self.asked = iter(ends), 0
+
+    def advance(self, streams, actions):
+        self.asked += 1
+        for stream in streams:
+            stream.ends.append(next(self.ends))
+
+
+@pytest.mark.parametrize(
+    ("ends", "looked_at", "asked", "off"),
+    [
+        ((0.1, 0.1, 0.9, 0.9), False, 2, False),
+        ((0.1, 0.1, 0.9, 0.9), True, 4, False),
+        ((0.1, 0.9, 0.1, 0.1), False, 2, True),
+    ],
+)
+def test_the_end_model_judges_no_later_moment_than_it_was_checked_for(trained, ends, looked_at, asked, off):
+    factory, alarmed = ImaginedFactory(str(trained)), Alarmed(*ends)
+    camera = factory.checkpoint.card.camera.camera
+    world = ImaginedWorld(
+        factory.info, factory.starts[0], 0, camera, alarmed, 0.5, None, 0.5, end_s=1.0, looked_at=looked_at
+    )
+    for _ in range(40):
+        if not world.over:
+            world.step(3.0, 0.0)
+    assert (world.outcome().off_road, alarmed.asked) == (off, asked)
+
+
+def test_for_how_long_the_road_is_judged_is_part_of_the_worlds_version(trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "world")
+    weights = Checkpoint(trained).weights
+    write_card(tmp_path / "world", Trust(10.0, weights, end_threshold=0.2, end_s=3.0))
+    assert ImaginedFactory(str(tmp_path / "world")).version == f"{weights}+10s+road3s"

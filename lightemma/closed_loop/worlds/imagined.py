@@ -167,6 +167,8 @@ class ImaginedFactory(WorldFactory):
             card.dt,
             Limits() if rules.car_limits else None,
             threshold,
+            trust.end_s if trust else 0.0,
+            looked_at=pictures,
         )
 
     def _drawing(self) -> Imagination:

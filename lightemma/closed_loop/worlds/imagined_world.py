@@ -54,6 +54,8 @@ class ImaginedWorld(World):
         dt: seconds between two pictures.
         limits: of the car.
         end_threshold: probability of the end model from which the car is off the road; None does not judge it.
+        end_s: seconds after which it judges no more, since nothing is known about its judgement there.
+        looked_at: whether a planner sees the pictures; else none is drawn that the end model does not judge.
     """
 
     def __init__(
@@ -66,9 +68,13 @@ class ImaginedWorld(World):
         dt: float,
         limits: Limits | None,
         end_threshold: float | None = None,
+        end_s: float = math.inf,
+        *,
+        looked_at: bool = True,
     ) -> None:
         self._info, self._start, self._camera = info, start, camera
         self._imagination, self._threshold = imagination, end_threshold
+        self._end_s, self._looked_at = end_s, looked_at
         self._line = LoggedLine(start.log)
         first = self._line.pairs(0.0, 1)[0]
         # Where the recorded car was half a second ago says how fast it is now.
@@ -174,9 +180,18 @@ class ImaginedWorld(World):
         way, self._last, self._way = self._way, pose, 0.0
         return np.array([way / self._dt, turn / way if way > 0.05 else 0.0, self._dt])
 
+    @property
+    def _judged(self) -> bool:
+        return self._threshold is not None and self.time < self._end_s + 0.5 / TICKS_PER_S
+
+    @property
+    def drawn(self) -> bool:
+        """Whether anybody would see a picture of this moment."""
+        return self.stream is not None and (self._looked_at or self._judged)
+
     def seen(self) -> None:
         """Reads the newest picture for whether the car is off the road."""
-        if self.stream is None or self._threshold is None or self._off_road or not self.stream.ends:
+        if self.stream is None or self._threshold is None or self._off_road or not self.stream.ends or not self._judged:
             return
         if self.stream.ends[-1] >= self._threshold:
             self._off_road = True
@@ -223,7 +238,7 @@ def advance(worlds: Sequence[ImaginedWorld], speeds: FloatArray, curvatures: Flo
     due, actions = [], []
     for world, speed, curvature in zip(worlds, speeds.tolist(), curvatures.tolist(), strict=True):
         action = world.move(speed, curvature)
-        if action is not None and world.stream is not None:
+        if action is not None and world.drawn:
             due.append(world)
             actions.append(action)
     if due:
