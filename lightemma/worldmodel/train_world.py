@@ -25,7 +25,7 @@ from lightemma.worldmodel.denoiser import Denoiser, DenoiserShape, Kind, from_by
 from lightemma.worldmodel.fitting import Fit, Say, fit
 from lightemma.worldmodel.reward_end import RewardEnd, RewardEndShape
 from lightemma.worldmodel.road_labels import RoadLoss
-from lightemma.worldmodel.starts import starts_of, write_starts
+from lightemma.worldmodel.starts import Start, starts_of, write_starts
 from lightemma.worldmodel.training import DenoiserLoss, Hardening
 from lightemma.worldmodel.unet import PUBLISHED, NetworkShape, count_parameters
 from lightemma.worldmodel.weights import load_into, read_state, write_state
@@ -101,6 +101,8 @@ def train_world(training: WorldTraining, say: Say) -> Checkpoint:
         raise UserError("No drive says which camera took its pictures; a world needs to know, to show it to planners.")
     say(f"{len(clips)} clips with {sum(len(clip.pictures) for clip in clips)} pictures to learn from")
     shape = DenoiserShape(kind=training.kind, network=network)
+    # Before hours of training, not after: drives that nothing can begin in are found now.
+    begins = _begins(training, shape.past)
     denoiser = _denoiser(training, shape)
     say(f"denoiser with {count_parameters(denoiser) / 1e6:.2f} million parameters on {training.fit.device}")
     windows = Windows(clips, shape.past + 2, mirror=training.mirror, tempo=training.tempo, device=training.fit.device)
@@ -110,8 +112,7 @@ def train_world(training: WorldTraining, say: Say) -> Checkpoint:
     fit(denoiser, loss, training.fit, training.out / "denoiser.training.pt", say)
     write_state(training.out / DENOISER, denoiser.state_dict())
     road = _road(training, clips, say)
-    begins = clips_of(training.starts or training.data, training.size, training.dt, None)
-    write_starts(training.out / STARTS, starts_of(begins, shape.past, _START_S, _PER_SCENE))
+    write_starts(training.out / STARTS, begins)
     names = [open_source(spec, Path("results")).info.name for spec in training.data]
     card = WorldCard(FORMAT, training.size, training.dt, shape, CameraCard.of(camera), names, training.fit.steps, road)
     write_card(training.out, card)
@@ -125,6 +126,21 @@ def clips_of(data: tuple[str, ...], size: tuple[int, int], dt: float, part: Part
         UserError: if one has none.
     """
     return [clip for spec in data for clip in load_clips(spec, size, dt, part)]
+
+
+def _begins(training: WorldTraining, past: int) -> list[Start]:
+    """Where the world's drives will begin.
+
+    Raises:
+        UserError: if ``starts`` cannot be read, or none of its drives is long enough.
+    """
+    try:
+        clips = clips_of(training.starts or training.data, training.size, training.dt, None)
+        return starts_of(clips, past, _START_S, _PER_SCENE)
+    except UserError as error:
+        if not training.starts:
+            raise
+        raise UserError(f"`starts` {', '.join(training.starts)}: {error}", "starts") from error
 
 
 def _denoiser(training: WorldTraining, shape: DenoiserShape) -> Denoiser:

@@ -64,3 +64,25 @@ def test_a_training_that_cannot_be_is_refused_with_a_sentence(cli, tmp_path, mor
     done = cli("worldmodel", "train", "--data", "demo", "--out", tmp_path, *more)
     assert done.status == 2
     assert what in done.err
+
+
+def test_starts_that_no_drive_can_begin_in_are_named_before_anything_is_trained(cli, tmp_path):
+    data, short = write_drives(tmp_path / "drives", scenes=1), write_drives(tmp_path / "short", scenes=1, frames=12)
+    common = (
+        "worldmodel",
+        "train",
+        "--data",
+        data,
+        "--out",
+        tmp_path / "world",
+        "--size",
+        "32x16",
+        "--network",
+        "tiny",
+    )
+    for starts, what in ((short, "No drive is long enough to start in"), (tmp_path / "nowhere", "nowhere")):
+        done = cli(*common, "--starts", starts, "--steps", "2")
+        assert done.status == 2
+        assert "--starts" in done.err
+        assert what in " ".join(done.err.split())
+        assert not (tmp_path / "world").exists(), "nothing was trained"
