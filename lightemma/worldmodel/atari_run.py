@@ -28,11 +28,12 @@ from lightemma.worldmodel.atari import (
     random_player,
     returns,
 )
-from lightemma.worldmodel.denoiser import Denoiser, DenoiserShape, from_bytes
+from lightemma.worldmodel.denoiser import Denoiser, DenoiserShape
 from lightemma.worldmodel.dreams import ImaginedDrives, mean_reward
 from lightemma.worldmodel.edm import Sampler
 from lightemma.worldmodel.fitting import Fit, Say, fit
-from lightemma.worldmodel.reward_end import UNKNOWN, RewardEnd, RewardEndShape
+from lightemma.worldmodel.game_rewards import game_loss, parted, read_rewards, words_of_rewards
+from lightemma.worldmodel.reward_end import RewardEnd, RewardEndShape
 from lightemma.worldmodel.train_world import NETWORKS
 from lightemma.worldmodel.training import DenoiserLoss, Hardening
 from lightemma.worldmodel.weights import load_into, read_state, write_state
@@ -120,7 +121,9 @@ def train_atari(plan: AtariPlan, out: Path, device: str, say: Say) -> int:
         one = fitted(plan.updates, plan.batch, 3e-4, half=True)
         windows = Windows(clips, denoiser.shape.past + 2, device=device)
         fit(denoiser, DenoiserLoss(denoiser, windows, one, Hardening()), one, out / "denoiser.training.pt", say)
-        fit(reward_end, _game_loss(reward_end, clips, one), one, out / "reward_end.training.pt", say)
+        learned, held_out = parted(clips)
+        fit(reward_end, game_loss(reward_end, learned, one), one, out / "reward_end.training.pt", say)
+        say(words_of_rewards(*(read_rewards(reward_end, side, device) for side in (learned, held_out))))
         dream = ImaginedDrives(denoiser, reward_end.eval(), clips, choices, plan.dreams, Sampler(), device)
         rewards: list[Tensor] = []
 
@@ -172,21 +175,3 @@ def try_atari(plan: AtariPlan, out: Path) -> dict[str, FloatArray]:
     best = int(np.argmax([one.mean() for one in constants]))
     found["constant"] = returns(game, constant_player(best), plan.episodes, plan.longest)
     return found
-
-
-def _game_loss(model: RewardEnd, clips: Sequence[GameClip], plan: Fit) -> Callable[[int], Tensor]:
-    length = 8
-    long = [one for one in clips if len(one.pictures) > length]
-    windows = Windows(long, length + 1, device=plan.device)
-
-    def loss(step: int) -> Tensor:
-        window = windows.draw(plan.batch, (plan.seed, 1, step))
-        pairs = list(zip(window.clips.tolist(), window.starts.tolist(), strict=True))
-        rewards = np.stack([long[clip].rewards[start : start + length] for clip, start in pairs])
-        ends = np.stack([long[clip].ends[start : start + length] for clip, start in pairs])
-        assert not (ends == UNKNOWN).any()
-        pictures = from_bytes(window.pictures.to(plan.device))
-        targets = torch.from_numpy(rewards).to(plan.device), torch.from_numpy(ends).to(plan.device)
-        return model.loss(pictures, window.actions.to(plan.device), *targets)
-
-    return loss
