@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from lightemma.backends.registry import facts_of, providers
+from lightemma.preflight import readiness
 from tests.conftest import run_at
 from tests.plugins.installed import install
 
@@ -131,6 +132,7 @@ def test_what_it_lacks_is_said_where_ours_say_it(cli, model, monkeypatch):
         return version(name)
 
     monkeypatch.setattr(importlib.metadata, "version", without)
+    monkeypatch.setattr(readiness, "installed_version", readiness.installed_version.__wrapped__)
     assert "lacks package msgspec; pip install made-up-driving" in cli("models", model).out
 
 
