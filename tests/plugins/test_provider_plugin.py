@@ -132,8 +132,11 @@ def test_what_it_lacks_is_said_where_ours_say_it(cli, model, monkeypatch):
         return version(name)
 
     monkeypatch.setattr(importlib.metadata, "version", without)
-    monkeypatch.setattr(readiness, "installed_version", readiness.installed_version.__wrapped__)
-    assert "lacks package msgspec; pip install made-up-driving" in cli("models", model).out
+    readiness.installed_version.cache_clear()
+    try:
+        assert "lacks package msgspec; pip install made-up-driving" in cli("models", model).out
+    finally:
+        readiness.installed_version.cache_clear()
 
 
 def test_its_options_and_facts_are_shown(cli, elsewhere, monkeypatch, tmp_path):
