@@ -100,8 +100,8 @@ _READERS: dict[str, Callable[[Path], object]] = {
     ".npz": _read_columns,
     ".gz": lambda path: gzip.decompress(path.read_bytes()),
     ".csv": _read_rows,
-    ".md": _ends(b"|"),
-    ".tex": _ends(b"\\end{tabular}"),
+    ".md": _ends(b"|", b"."),  # a table, or the sentences that explain the marks of a paper's
+    ".tex": _ends(b"\\end{tabular}", b"\\end{table}"),
     ".html": _ends(b"</html>"),
     ".js": _ends(b");"),
     ".pdf": _ends(b"%%EOF"),
