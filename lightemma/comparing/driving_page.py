@@ -17,6 +17,7 @@ from lightemma.closed_loop.study import DrivenRun, DrivenStudy, by_world, load_d
 from lightemma.closed_loop.tables.closed_loop import ClosedLoop, ClosedLoopRow
 from lightemma.comparing.driven_episodes import EpisodeData
 from lightemma.errors import UserError
+from lightemma.evaluation.statistics.multiple_testing import FEWEST_SCENES
 from lightemma.files import write_whole
 from lightemma.report.page.data_folder import EPISODE_CALL, clear_data, plain_name, write_data_file
 from lightemma.report.page.document import DRIVES, document
@@ -128,7 +129,8 @@ def driving_headline(study: DrivenStudy, rows: Sequence[ClosedLoopRow]) -> str:
     over = f"over {best.episodes:,} episodes of {scenarios:,} scenarios"
     if len(able) == 1:
         return f"{best.run} has a driving score of {best.driving_score:.1f}{low} {over}."
-    return f"Of {len(able)} drivers {best.run} has the highest driving score: {best.driving_score:.1f}{low} {over}."
+    few = f"; {scenarios} are too few to say who drives better" if scenarios < FEWEST_SCENES else ""
+    return f"Of {len(able)} drivers {best.run} has the highest driving score: {best.driving_score:.1f}{low} {over}{few}."
 
 
 def scenario_scores(study: DrivenStudy) -> list[dict[str, Any]]:

@@ -205,6 +205,7 @@ def test_the_headline_names_the_highest_score_and_gives_no_verdict(folders):
     best = max(rows, key=lambda row: row.driving_score)
     assert said.startswith(f"Of 2 drivers {best.run} has the highest driving score: {best.driving_score:.1f}")
     assert "significant" not in said
+    assert said.endswith(" are too few to say who drives better.")
     alone = DrivenStudy(study.runs[:1])
     assert driving_headline(alone, ClosedLoop().build(alone)).startswith(f"{study.runs[0].name} has a driving score of")
 

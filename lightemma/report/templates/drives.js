@@ -13,8 +13,8 @@ const SCORE_COLUMNS = [
   share('stuck_rate', 'Stuck', { end: 'stuck' }),
   { key: 'progress', label: 'Progress', value: (row) => row.progress, show: (row) => percent(row.progress, 0), opens: {} },
   { key: 'decisions', label: 'Decisions', value: (row) => row.decisions, show: (row) => grouped(row.decisions), opens: {} },
-  { key: 'answers_missing_rate', label: 'Without a plan', value: (row) => row.answers_missing_rate, show: (row) => percent(row.answers_missing_rate), opens: { missing: 'yes' } },
-  { key: 'latency_mean_s', label: 'Seconds a decision', value: (row) => row.latency_mean_s, show: (row) => fixed(row.latency_mean_s, 1), opens: {} },
+  { key: 'answers_missing_rate', label: 'No plan', value: (row) => row.answers_missing_rate, show: (row) => percent(row.answers_missing_rate), opens: { missing: 'yes' } },
+  { key: 'latency_mean_s', label: 's per decision', value: (row) => row.latency_mean_s, show: (row) => fixed(row.latency_mean_s, 1), opens: {} },
   { key: 'cost_usd', label: '$', value: (row) => row.cost_usd, show: (row) => fixed(row.cost_usd, 2), opens: {} },
 ];
 const sorting = { key: 'driving_score', falling: true };
@@ -26,7 +26,7 @@ function shareCell(row, key) {
 
 function scoreCell(row) {
   const at = (value) => 6 + 1.16 * value, look = lookOf(row.run);
-  const drawing = svg('svg', { class: 'forest', viewBox: '0 0 128 20', width: 128, height: 20, 'aria-hidden': 'true' },
+  const drawing = svg('svg', { class: 'forest', viewBox: '0 0 128 20', width: 77, height: 20, 'aria-hidden': 'true' },
     [0, 50, 100].map((value) => svg('line', { x1: at(value), x2: at(value), y1: 0, y2: 20, stroke: 'var(--rule)' })));
   if (known(row.ci_low)) drawing.append(svg('line', { x1: at(Math.max(0, row.ci_low)), x2: at(Math.min(100, row.ci_high)), y1: 10, y2: 10, stroke: look.color, 'stroke-width': 2.4 }));
   if (known(row.driving_score)) drawing.append(marker(look, at(row.driving_score), 10, 3.6));
