@@ -607,7 +607,9 @@ def loading_error(settings):
     return str(caught.value)
 
 
-def test_models_that_cannot_be_loaded_say_what_to_do(folder, tmp_path):
+def test_models_that_cannot_be_loaded_say_what_to_do(folder, tmp_path, monkeypatch):
+    # A hub that does not answer is waited for, up to a minute on some networks.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert "does not exist" in loading_error(config(tmp_path / "nowhere"))
     sentence = loading_error(config("someone/unheard-of-vlm"))
     assert "hf download someone/unheard-of-vlm" in sentence
