@@ -130,7 +130,9 @@ def driving_headline(study: DrivenStudy, rows: Sequence[ClosedLoopRow]) -> str:
     if len(able) == 1:
         return f"{best.run} has a driving score of {best.driving_score:.1f}{low} {over}."
     few = f"; {scenarios} are too few to say who drives better" if scenarios < FEWEST_SCENES else ""
-    return f"Of {len(able)} drivers {best.run} has the highest driving score: {best.driving_score:.1f}{low} {over}{few}."
+    return (
+        f"Of {len(able)} drivers {best.run} has the highest driving score: {best.driving_score:.1f}{low} {over}{few}."
+    )
 
 
 def scenario_scores(study: DrivenStudy) -> list[dict[str, Any]]:
