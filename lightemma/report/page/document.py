@@ -30,11 +30,12 @@ class Layout:
 COMPARISON = Layout("page.html", (
     "core.js", "csv.js", "diff.js", "plot.js", "questions.js", "comparison.js", "charts.js", "strata.js", "failures.js",
     "index.js", "search.js", "browser.js", "views.js", "tools.js", "large.js", "play.js", "beside.js", "detail.js",
-    "tables.js", "protocol.js", "address.js", "page.js",
+    "tables.js", "protocol.js", "address_bar.js", "address.js", "page.js",
 ))  # fmt: skip
 #: The page of drives in a world.
 DRIVES = Layout("drives.html", (
-    "core.js", "csv.js", "plot.js", "tables.js", "drives.js", "scenarios.js", "episodes.js", "replay.js", "drives_page.js",
+    "core.js", "csv.js", "plot.js", "tables.js", "drives.js", "scenarios.js", "episodes.js", "replay.js", "address_bar.js",
+    "drives_page.js",
 ))  # fmt: skip
 
 #: What a page has besides where it is served while runs go on.

@@ -1,8 +1,6 @@
 // The address says what is seen: filters, order, convention, the open frame. Only what differs from the page's start is named,
 // so that a link can be kept and sent.
 
-let following = false; // while an address is being followed, nothing is written to it
-let waitingAddress = 0;
 let wantedSection = '';
 
 /** The address of what is seen now, as `#name=value&…`; empty for the page as it opens. */
@@ -22,18 +20,7 @@ function addressNow() {
   for (const [name, value] of Object.entries(filter)) put(name === 'order' ? 'order' : `only-${name}`, value, start[name]);
   for (const name of besideNames()) put('beside', name);
   put('at', wantedSection);
-  const text = named.toString().replaceAll('+', '%20');
-  return text ? `#${text}` : '';
-}
-
-/** Writes the address a moment later: many changes in a row are written once, and browsers refuse hundreds. */
-function writeAddress() {
-  if (following) return;
-  clearTimeout(waitingAddress);
-  waitingAddress = setTimeout(() => {
-    const wanted = addressNow();
-    if (location.hash !== wanted) history.replaceState(null, '', wanted || location.pathname + location.search);
-  }, 60);
+  return addressText(named);
 }
 
 /** Shows what the address names; what it does not name is as the page opens, and what is not on this page is passed over. */

@@ -1,6 +1,6 @@
 // Puts the page of drives together, and keeps in the address what is seen.
 
-let following = false, waitingAddress = 0, wantedSection = '';
+let wantedSection = '';
 
 function addressNow() {
   const named = new URLSearchParams();
@@ -15,17 +15,7 @@ function addressNow() {
   for (const name of state.hidden) put('hide', name);
   for (const [name, value] of Object.entries(wantedEpisodes)) put(name === 'order' ? 'order' : `only-${name}`, value, NO_EPISODES[name]);
   put('at', wantedSection);
-  const text = named.toString().replaceAll('+', '%20');
-  return text ? `#${text}` : '';
-}
-
-function writeAddress() {
-  if (following) return;
-  clearTimeout(waitingAddress);
-  waitingAddress = setTimeout(() => {
-    const wanted = addressNow();
-    if (location.hash !== wanted) history.replaceState(null, '', wanted || location.pathname + location.search);
-  }, 120);
+  return addressText(named);
 }
 
 /** Shows what the address names; what is not on this page is passed over. */
@@ -33,6 +23,7 @@ function followAddress() {
   const text = location.hash.slice(1);
   if (text && !text.includes('=')) { wantedSection = document.getElementById(text) ? text : ''; return; }
   const named = new URLSearchParams(text);
+  clearTimeout(waitingAddress);
   following = true;
   try {
     const sort = named.get('sort') ?? '-driving_score', key = sort.replace(/^-/, '');
