@@ -29,10 +29,7 @@ def spearman(one: FloatArray, other: FloatArray) -> float:
     known = ~(np.isnan(one) | np.isnan(other))
     if known.sum() < FEWEST:
         return math.nan
-    first, second = _ranks(one[known]), _ranks(other[known])
-    first, second = first - first.mean(), second - second.mean()
-    size = math.sqrt(float((first**2).sum()) * float((second**2).sum()))
-    return float((first * second).sum()) / size if size else math.nan
+    return pearson(_ranks(one[known]), _ranks(other[known]))
 
 
 def spearman_interval(correlation: float, pairs: int) -> tuple[float, float]:
