@@ -58,8 +58,7 @@ def compare(
         without_effect = ", ".join(option for option, value in given.items() if value)
         if without_effect:
             echo(f"Closed-loop runs are compared over their episodes; {without_effect} has no effect.", err=True)
-        others = [folder for one in chosen.closed if one is not chosen.group for folder in one.folders]
-        write_driving_tables([*chosen.group.folders, *others], out)
+        write_driving_tables(chosen.driven, out)
         return
     from lightemma.cli.show import show_notes, show_summary
     from lightemma.cli.steps_shown import showing_steps
@@ -87,7 +86,7 @@ def compare(
     show_notes(comparison)
     echo(f"Tables: {out}")
     if chosen.closed:
-        write_driving_tables([folder for one in chosen.closed for folder in one.folders], out / "closed-loop")
+        write_driving_tables(chosen.driven, out / "closed-loop")
     if figures:
         from lightemma.report.figures import write_figures
 

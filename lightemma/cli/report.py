@@ -50,8 +50,7 @@ def report(
     for note in chosen.notes:
         echo(one_line(note), err=True)
     if chosen.group.closed:
-        others = [folder for one in chosen.closed if one is not chosen.group for folder in one.folders]
-        write_driving_pages([*chosen.group.folders, *others], out, title=title, max_pictures=thumbnails)
+        write_driving_pages(chosen.driven, out, title=title, max_pictures=thumbnails)
         return
     with showing_steps():
         comparison = load_and_compare(
@@ -72,5 +71,5 @@ def report(
     show_notes(comparison)
     show_report_files(files)
     if chosen.closed:
-        folders = [folder for one in chosen.closed for folder in one.folders]
-        write_driving_pages(folders, out.with_name(f"{out.stem}-closed-loop{out.suffix}"), max_pictures=thumbnails)
+        page = out.with_name(f"{out.stem}-closed-loop{out.suffix}")
+        write_driving_pages(chosen.driven, page, max_pictures=thumbnails)

@@ -155,6 +155,14 @@ class Chosen:
     closed: Sequence[Group] = ()
     notes: Sequence[str] = field(default_factory=list)
 
+    @property
+    def driven(self) -> list[Path]:
+        """Folders of the closed-loop runs that are shown, those of ``group`` first."""
+        own = [self.group] if self.group.closed else []
+        return [
+            folder for one in (*own, *(one for one in self.closed if one is not self.group)) for folder in one.folders
+        ]
+
 
 def choose_group(paths: Sequence[Path], group: str | None = None, *, shared_frames: bool = False) -> Chosen:
     """The runs that a command compares.
