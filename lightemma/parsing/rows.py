@@ -1,4 +1,4 @@
-"""Six rows that are written alike: numbered pairs, tables, labelled numbers, and a speed list beside a curvature list.
+"""Six rows that are written alike: numbered pairs, tables, labelled numbers.
 
 What is between the numbers repeats from row to row; the part of it that repeats says where a row begins. Names and units
 say which column is which; without any, a column that only counts the steps is passed over and the pair is read in order.
@@ -9,22 +9,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from lightemma.parsing.column_headings import EMPTY_RE, column_headings
 from lightemma.parsing.kinds import PAIRS, Kind, Pairs, Reading, plausible_pairs
 from lightemma.parsing.loose import in_same_brackets
 from lightemma.parsing.names import CURVATURE_WORDS, SPEED_WORDS, role_of, role_of_unit
-from lightemma.parsing.signs import CURVATURE_UNIT, SPEED_UNIT
 from lightemma.parsing.structure import counts
+from lightemma.parsing.written_numbers import MARKS, MOST_NUMBERS, WrittenNumber, gaps_between, numbers_of
 
-_NUMBER = r"[-+]?(?:\d++(?:\.\d++)?+|\.\d++)(?:[eE][-+]?\d++)?+(?!\.{0,3}\d)"
-#: A number, or a word with the digits that belong to it (v1).
-_TOKEN_RE = re.compile(
-    rf"(?P<word>[^\W\d_]++(?:(?<=[A-Za-z\u0370-Ͽ])\d++(?!\.?\d))?)|(?P<number>{_NUMBER})|(?P<odd>\d[\d.]*)"
-)
-_MARKS = f"{SPEED_UNIT}{CURVATURE_UNIT}"
-_UNIT_RE = re.compile(rf"\s*[(\[]?\s*[{_MARKS}]")
+_UNIT_RE = re.compile(rf"\s*[(\[]?\s*[{MARKS}]")
 _COUNTED_BY_RE = re.compile(r"[\s-]?([^\W\d_]{1,7})(?![^\W_])")
-_EMPTY_RE = re.compile(rf"[(\[]\s*[{_MARKS}]\s*[)\]]")
-_BLANKS = f" \t{_MARKS}"
+_BLANKS = f" \t{MARKS}"
 _OPENING, _CLOSING, _OPERATORS = set('([{|"='), set(')]}|"'), set("-+*/×·^%")
 _NOISE_WORDS = {"and", "with", "at", "td", "tr", "th", "li", "und", "et", "y", "e", "и", "和", "\u0648"}
 _NAMED_SPEED_RE = re.compile(rf"{SPEED_WORDS}|\bv\d?\b", re.IGNORECASE)
@@ -32,26 +26,10 @@ _NAMED_CURVATURE_RE = re.compile(rf"{CURVATURE_WORDS}|\b[ck]\d?\b", re.IGNORECAS
 _NAME_RE = re.compile(r"[^\W\d_]\w*")
 _LETTER_RE = re.compile(r"[^\W\d_]")
 _WORD_RE = re.compile(r"[^\W\d_]{2}|[^\W\d_a-zA-Z]")
-# First to sixth, and what is behind 1st to 6th.
-_COUNTED_RE = re.compile(
-    r"first|second|third|fourth|fifth|sixth|^(?:st|nd|rd|th)(?![a-z])|[一二三四五六](?=步|点|项|:)"
-)
 _MOST_COLUMNS = 6
-#: More numbers than this are no plan and its remarks; looking on would only take time.
-_MOST_NUMBERS = 20_000
 _MOST_BLOCKS = 40
 _BULLET_RE = re.compile(r"^[ \t]*[-*+•●◦‣>][ \t]+(?=\S)", re.MULTILINE)
 _RULE_RE = re.compile(r"^(?=[^\n-]*-)[ \t|+:=-]++$", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Number:
-    value: float
-    start: int
-    end: int
-    pointed: bool
-    whole: bool  # a plain number; two run into one are not
-    glued: bool  # nothing is between it and the number before
 
 
 def read_rows(text: str) -> Reading | None:
@@ -60,10 +38,10 @@ def read_rows(text: str) -> Reading | None:
         return None
     text = _RULE_RE.sub(lambda m: " " * len(m.group()), text)
     bulleted = _BULLET_RE.sub(lambda m: " " * len(m.group()), text)
-    numbers = _numbers_of(bulleted)
-    if len(numbers) < 2 * PAIRS or len(numbers) > _MOST_NUMBERS:
+    numbers = numbers_of(bulleted)
+    if len(numbers) < 2 * PAIRS or len(numbers) > MOST_NUMBERS:
         return None
-    gaps = _gaps(bulleted, numbers)
+    gaps = gaps_between(bulleted, numbers)
     found: list[Reading] = []
     tried = 0
     for columns in range(2, _MOST_COLUMNS + 1):
@@ -87,48 +65,6 @@ def read_rows(text: str) -> Reading | None:
     if bulleted != text and _minus_may_be_meant(text, found[0]):
         return Reading(None, "ambiguous")
     return found[0]
-
-
-def _numbers_of(text: str) -> list[_Number]:
-    numbers: list[_Number] = []
-    behind = -1
-    for token in _TOKEN_RE.finditer(text):
-        if token.lastgroup != "word":
-            written = token.group()
-            start = token.start()
-            glued = start == behind
-            digits = written.lstrip("+-")
-            if written[0] in "+-" and start:
-                # "t+0.5" is a time, "v-0.5" may be anything
-                latin = text[start - 1].isalpha() and text[start - 1].isascii()
-                glued = glued or text[start - 1] in f")]{_MARKS}" or (latin and written[0] == "-")
-            whole = (
-                token.lastgroup == "number"
-                and text[start - 1 : start] != "."
-                and not (digits[0] == "0" and digits[1:2].isdigit())
-            )
-            value = float(written) if whole else float("nan")
-            numbers.append(_Number(value, start, token.end(), "." in written, whole, glued))
-            behind = token.end()
-            if len(numbers) > _MOST_NUMBERS:
-                break
-    return numbers
-
-
-def _gaps(text: str, numbers: list[_Number]) -> list[str]:
-    """What is between numbers, less white space, unit marks and the digits of words; ``gaps[i]`` is before ``numbers[i]``."""
-    places = [0, *(number.end for number in numbers)]
-    ends = [*(number.start for number in numbers), len(text)]
-    return [_shape(text[start:end]) for start, end in zip(places, ends, strict=True)]
-
-
-def _shape(gap: str) -> str:
-    if gap in (",", ", ", "\n", " "):
-        return gap.strip(" ") or " "
-    lines = "\n" if "\n" in gap else ""
-    gap = re.sub(rf"[\s{_MARKS}]+|(?<=[^\W\d_])\d+", "", gap.lower())
-    gap = _COUNTED_RE.sub("#", re.sub(r"\(\)|\[\]", "", gap))  # "()": what is left of a unit in brackets
-    return gap + lines or " "
 
 
 def _blocks(gaps: list[str], columns: int) -> list[int]:
@@ -155,19 +91,19 @@ class _Block:
     Attributes:
         text: the whole answer.
         numbers: all its numbers.
-        gaps: what is between them, see ``_gaps``.
+        gaps: what is between them, see ``gaps_between``.
         first: the first row's first number; below zero where the rows are not six, see ``_blocks``.
         columns: numbers per row.
     """
 
     text: str
-    numbers: list[_Number]
+    numbers: list[WrittenNumber]
     gaps: list[str]
     first: int
     columns: int
 
     @property
-    def cells(self) -> list[_Number]:
+    def cells(self) -> list[WrittenNumber]:
         """The numbers of the six rows."""
         return self.numbers[self.first : self.first + PAIRS * self.columns]
 
@@ -189,7 +125,7 @@ class _Block:
         """Refuses rows that are not six: by their number if they are rows of a plan."""
         rows = self.gaps[-self.first : self.columns - self.first]
         start = self.numbers[-self.first - 1].start
-        plan = _names_both(rows) or _in_brackets(rows) or _headings(self.text, start, self.columns)
+        plan = _names_both(rows) or _in_brackets(rows) or column_headings(self.text, start, self.columns)
         return Reading(None, "wrong_count" if plan else "prose")
 
     def read(self) -> Reading:
@@ -197,7 +133,7 @@ class _Block:
         refused = self._faulty() or self._beside()
         if refused:
             return Reading(None, refused)
-        heads = _headings(self.text, self.cells[0].start, self.columns)
+        heads = column_headings(self.text, self.cells[0].start, self.columns)
         roles: list[str | None] = []
         for column in range(self.columns):
             by_name, by_unit = self._roles(column)
@@ -337,7 +273,7 @@ def _name_role(before: str, *, first_column: bool) -> str | None:
         counted = _COUNTED_BY_RE.match(before)
         if counted and role_of(counted[1]) == "count":
             before = before[counted.end() :]  # "0.5 s: 5.0": the s belongs to the number before
-    before = _EMPTY_RE.sub("", before).rstrip(" \t|([\"'")
+    before = EMPTY_RE.sub("", before).rstrip(" \t|([\"'")
     name = re.split(r"[\n|,;)\]]", before)[-1][-60:]
     return role_of(name) if re.search(r"[^\W\d_]", name) else None
 
@@ -360,95 +296,9 @@ def _in_brackets(gaps: list[str]) -> bool:
     )
 
 
-def _headings(text: str, start: int, columns: int) -> list[str | None] | None:
-    """The roles of a table's columns by its heading, if the line before the rows is one.
-
-    Args:
-        text: the normalised answer.
-        start: where the first number of the first row is.
-        columns: how many numbers a row has; the heading may name columns of words, too.
-    """
-    before = text[max(0, start - 2000) : start]
-    lines = [line for line in before.split("\n") if re.search(r"[^\s|,;\"'*-]", line)]
-    own_line = before.rsplit("\n", 1)[-1]
-    if own_line.strip(" |\t([\"'-*") and lines:
-        lines = lines[:-1]  # the first row's own beginning
-    if not lines:
-        return None
-    heading, row = _cut_ends(lines[-1]), _cut_ends(own_line + text[start : start + 400].split("\n", 1)[0])
-    for separator in (r"\|", r"\t", r"[,;]", r"\s{2,}", r"\s+"):
-        names, cells = re.split(separator, heading), re.split(separator, row)
-        if len(names) == len(cells) > columns:
-            names = [name for name, cell in zip(names, cells, strict=True) if re.search(r"\d", cell)]
-        if len(names) == columns + 1 and role_of(names[0]) is None:
-            names = names[1:]  # the rows' names have a column of their own
-        if len(names) != columns:
-            continue
-        roles: list[str | None] = [role_of(_EMPTY_RE.sub("", name)) for name in names]
-        if ("speed" in roles and "curvature" in roles) or ("other" in roles and None not in roles):
-            return roles
-    return None
-
-
-def _cut_ends(line: str) -> str:
-    return line.strip().strip("|").strip("()[] :")
-
-
 def _minus_may_be_meant(text: str, reading: Reading) -> bool:
     """Whether dashes at the beginning of lines may be the signs of slow reversing."""
     assert reading.pairs is not None
     dashes = len(re.findall(r"^[ \t]*-[ \t]+[\d.]", text, re.MULTILINE))
     reversing: Pairs = [(-abs(speed), curvature) for speed, curvature in reading.pairs]
     return dashes >= PAIRS and plausible_pairs(reversing) and any(speed for speed, _ in reading.pairs)
-
-
-# --- a list of speeds and a list of curvatures ------------------------------------------------------------------------
-
-_BETWEEN = rf"[\s,;|()\[\]\"'{_MARKS}]|->|→|⇒|>"
-_RUN_RE = re.compile(rf"(?<![\w.+-]){_NUMBER}(?:(?:{_BETWEEN}|\.\s)+(?:\d+[.)]\s+)?{_NUMBER}(?![\w.])){{{PAIRS - 1},}}")
-_PAST_RE = re.compile(
-    r"past|previous|histor|observed|last|before|so far|current|recent|过去|历史|ранее"
-    r"|прошл|предыдущ|bisher|vergangen|pass\u00e9|pasad"
-)
-
-
-def read_two_lists(text: str) -> Reading | None:
-    """Six speeds and six curvatures, each list behind its name; None where there are none."""
-    found: dict[str, list[tuple[float, ...]]] = {"speed": [], "curvature": []}
-    start, end = len(text), 0
-    behind = 0
-    for run in _RUN_RE.finditer(text):
-        label = text[max(behind, run.start() - 120) : run.start()].rstrip(" \t\n|:=([{\"'")
-        behind = run.end()
-        label = label.rsplit("\n", 1)[-1]
-        role = _label_role(label)
-        if role not in found or _PAST_RE.search(label.lower()):
-            continue
-        values = _run_values(run.group())
-        if text[run.end() : run.end() + 1] == ")" and re.search(r"\n[ \t]*\d$", run.group()):
-            values = values[:-1]  # "2)" of the line behind
-        if len(values) != PAIRS:
-            return Reading(None, "wrong_count")
-        if values not in found[role]:
-            found[role].append(values)
-        start, end = min(start, run.start()), max(end, run.end())
-    speeds, curvatures = found["speed"], found["curvature"]
-    if not speeds or not curvatures:
-        return None
-    if len(speeds) > 1 or len(curvatures) > 1:
-        return Reading(None, "ambiguous")
-    return Reading(list(zip(speeds[0], curvatures[0], strict=True)), None, start, end, named=True)
-
-
-def _label_role(label: str) -> str | None:
-    """The role of the words just before a list; the last that says anything."""
-    part = re.split(r"[.;!?,]\s", label)[-1]
-    role = role_of(part[-60:])
-    return role if role else role_of_unit(part)
-
-
-def _run_values(run: str) -> tuple[float, ...]:
-    values = tuple(float(number) for number in re.findall(_NUMBER, run))
-    if len(values) == 2 * PAIRS and list(values[0::2]) == [float(n) for n in range(1, PAIRS + 1)] and "\n" in run:
-        return values[1::2]  # a numbered list
-    return values

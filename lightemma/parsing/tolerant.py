@@ -11,10 +11,11 @@ from itertools import pairwise
 
 from lightemma.parsing.kinds import MAX_ANSWER_CHARACTERS, Kind, Reading
 from lightemma.parsing.loose import in_same_brackets, is_cut, read_loose
-from lightemma.parsing.rows import read_rows, read_two_lists
+from lightemma.parsing.rows import read_rows
 from lightemma.parsing.signs import CURVATURE_UNIT, FENCE_LANGUAGE, SPEED_UNIT, has_odd_numbers, is_bare, normalised
 from lightemma.parsing.strict import read_strict
 from lightemma.parsing.structure import Listed, literal_lists
+from lightemma.parsing.two_lists import read_two_lists
 from lightemma.parsing.words import contradiction, has_other_units
 
 _FENCE = "```"
