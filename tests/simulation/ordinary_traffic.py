@@ -8,7 +8,8 @@ from lightemma.simulation.geometry import Path
 from lightemma.simulation.network import Turn
 from lightemma.simulation.pedestrians import Person, Walker
 from lightemma.simulation.scenarios.base import green_at
-from lightemma.simulation.streets import JunctionPlan, StreetPlan, Stretch, build_streets
+from lightemma.simulation.street_builder import build_streets
+from lightemma.simulation.streets import JunctionPlan, StreetPlan, Stretch
 from lightemma.simulation.traffic import Traffic
 
 DT = 0.05

@@ -12,7 +12,8 @@ from lightemma.simulation.expert import Expert
 from lightemma.simulation.geometry import box_corners
 from lightemma.simulation.overtaking import narrowings_now, overtaken
 from lightemma.simulation.scenarios import make_world
-from lightemma.simulation.streets import JunctionPlan, StreetPlan, Stretch, build_streets
+from lightemma.simulation.street_builder import build_streets
+from lightemma.simulation.streets import JunctionPlan, StreetPlan, Stretch
 from lightemma.simulation.world import CitySimulation
 from tests.simulation.refereed import steering
 

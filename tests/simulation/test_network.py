@@ -10,17 +10,11 @@ from hypothesis import strategies as st
 from lightemma.boxes import first_contact
 from lightemma.frame import Pose
 from lightemma.simulation import ground
-from lightemma.simulation.geometry import (
-    Area,
-    Path,
-    box_corners,
-    box_meets,
-    boxes_overlap,
-    contact_within,
-)
+from lightemma.simulation.geometry import Area, Path, box_corners, box_meets, boxes_overlap, contact_within
 from lightemma.simulation.scenarios import SCENARIOS, make_world
 from lightemma.simulation.signals import Controller
-from lightemma.simulation.streets import JunctionPlan, StreetPlan, Stretch, build_streets
+from lightemma.simulation.street_builder import build_streets
+from lightemma.simulation.streets import JunctionPlan, StreetPlan, Stretch
 from tests.simulation.ordinary_traffic import busy_streets
 
 PIECES = ((20.0, 0.0), (15.0, 0.1), (5.0, 0.0), (14.0, -0.11), (30.0, 0.0))

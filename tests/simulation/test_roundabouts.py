@@ -13,7 +13,8 @@ from lightemma.frame import Pose
 from lightemma.simulation import ground
 from lightemma.simulation.geometry import Area
 from lightemma.simulation.scenarios import make_world
-from lightemma.simulation.streets import JunctionPlan, StreetPlan, Streets, Stretch, build_streets
+from lightemma.simulation.street_builder import build_streets
+from lightemma.simulation.streets import JunctionPlan, StreetPlan, Streets, Stretch
 
 ARMS = ("east", "north", "west", "south")
 

@@ -19,6 +19,7 @@ from lightemma.simulation.pedestrians import Person
 from lightemma.simulation.setup import WARM_UP, Narrowing, Setup
 from lightemma.simulation.signals import Controller
 from lightemma.simulation.state import Conditions, SignalColour
+from lightemma.simulation.street_builder import build_streets
 from lightemma.simulation.streets import (
     BUILD_OUT,
     CROSSING_WIDTH,
@@ -28,7 +29,6 @@ from lightemma.simulation.streets import (
     StreetPlan,
     Streets,
     Stretch,
-    build_streets,
 )
 
 Build = Callable[["ScenarioBuilder"], Setup]
