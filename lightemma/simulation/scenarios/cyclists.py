@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from lightemma.simulation.idm import Style
-from lightemma.simulation.incidents import CatchesUp, MeetsInTurn
+from lightemma.simulation.incidents import CatchesUp
+from lightemma.simulation.meetings import MeetsInTurn
 from lightemma.simulation.network import Turn
 from lightemma.simulation.scenarios.base import Scenario, ScenarioBuilder, way_start
 from lightemma.simulation.scenarios.following import NOSE

@@ -6,7 +6,8 @@ import math
 from functools import partial
 
 from lightemma.simulation.actors import Command
-from lightemma.simulation.incidents import ExitClears, HeldLight, Meets, StepsOff
+from lightemma.simulation.incidents import ExitClears, HeldLight, StepsOff
+from lightemma.simulation.meetings import Meets
 from lightemma.simulation.network import Turn
 from lightemma.simulation.scenarios.base import Scenario, ScenarioBuilder, green_at, held_light, seen_turn, way_start
 from lightemma.simulation.scenarios.following import NOSE

@@ -10,7 +10,7 @@ import numpy as np
 from lightemma.frame import Pose
 from lightemma.simulation.actor_kinds import kind_named
 from lightemma.simulation.actors import Thing
-from lightemma.simulation.incidents import Meets
+from lightemma.simulation.meetings import Meets
 from lightemma.simulation.scenarios.base import HIGH_VISIBILITY, ORANGE, Scenario, ScenarioBuilder
 from lightemma.simulation.scenarios.junctions import BEND, steps_off
 from lightemma.simulation.setup import WARM_UP, Narrowing, Setup

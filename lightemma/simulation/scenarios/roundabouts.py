@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Literal
 
-from lightemma.simulation.incidents import MeetsInTurn
+from lightemma.simulation.meetings import MeetsInTurn
 from lightemma.simulation.network import Turn
 from lightemma.simulation.scenarios.base import Scenario, ScenarioBuilder, way_start
 from lightemma.simulation.scenarios.junctions import BEND, INATTENTIVE_ONCOMING

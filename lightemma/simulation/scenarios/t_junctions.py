@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from lightemma.simulation.incidents import Meets
+from lightemma.simulation.meetings import Meets
 from lightemma.simulation.network import Turn
 from lightemma.simulation.scenarios.base import Scenario, ScenarioBuilder, way_start
 from lightemma.simulation.scenarios.following import NOSE
