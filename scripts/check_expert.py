@@ -29,7 +29,9 @@ from lightemma.closed_loop.privileged import PrivilegedDriver, RandomDriver
 from lightemma.closed_loop.records import EpisodeOutcome
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.world import ExpertLabel
-from lightemma.closed_loop.worlds.city import CityFactory, CityWorld, IdmDriver, ImitatorDriver
+from lightemma.closed_loop.worlds.city import CityFactory
+from lightemma.closed_loop.worlds.city_drivers import IdmDriver, ImitatorDriver
+from lightemma.closed_loop.worlds.city_world import CityWorld
 from lightemma.frame import EgoHistory, FloatArray, Pose
 from lightemma.kinematics import hold_last_action, integrate, to_ego_frame
 from lightemma.simulation.ego import Limits

@@ -16,7 +16,8 @@ from lightemma.closed_loop.driving_score import score_of
 from lightemma.closed_loop.plan_follower import TICKS_PER_ACTION
 from lightemma.closed_loop.records import EpisodeOutcome
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
-from lightemma.closed_loop.worlds.city import CityFactory, CityWorld
+from lightemma.closed_loop.worlds.city import CityFactory
+from lightemma.closed_loop.worlds.city_world import CityWorld
 from lightemma.simulation import expert, steering
 from lightemma.simulation.geometry import Path
 from lightemma.simulation.hazards import Situation

@@ -15,7 +15,8 @@ from lightemma.closed_loop.episode import DecisionPoint, Episode
 from lightemma.closed_loop.mixture import MIXTURE, parse_mixture
 from lightemma.closed_loop.privileged import ExpertDriver, PrivilegedDriver, named_driver
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
-from lightemma.closed_loop.worlds.city import CityFactory, CityWorld
+from lightemma.closed_loop.worlds.city import CityFactory
+from lightemma.closed_loop.worlds.city_world import CityWorld
 from lightemma.errors import UserError, near_names
 from lightemma.frame import EarlierPicture, FloatArray, Picture, Pose
 from lightemma.label_rows import Steered

@@ -11,7 +11,8 @@ import numpy as np
 from lightemma.closed_loop.driving_score import score_of
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.world import World
-from lightemma.closed_loop.worlds.city import CityFactory, CityWorld
+from lightemma.closed_loop.worlds.city import CityFactory
+from lightemma.closed_loop.worlds.city_world import CityWorld
 from lightemma.closed_loop.worlds.imagined import ImaginedFactory
 from lightemma.closed_loop.worlds.imagined_world import ImaginedWorld
 from lightemma.frame import FloatArray

@@ -11,7 +11,8 @@ from lightemma.closed_loop.plan_follower import PlanFollower
 from lightemma.closed_loop.privileged import RandomDriver
 from lightemma.closed_loop.spec import EpisodeSpec
 from lightemma.closed_loop.world import World
-from lightemma.closed_loop.worlds.city import CityWorld, IdmDriver
+from lightemma.closed_loop.worlds.city_drivers import IdmDriver
+from lightemma.closed_loop.worlds.city_world import CityWorld
 from lightemma.closed_loop.worlds.imagined_idm import FreeRoadIdm
 from lightemma.frame import FloatArray
 from lightemma.protocol import LIGHTEMMA

@@ -28,9 +28,9 @@ from lightemma.closed_loop.driving_score import score_of
 from lightemma.closed_loop.episode import DecisionPoint, Episode
 from lightemma.closed_loop.noisy_expert import NoisyExpertDriver, _off_plan, draw_manoeuvre
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
-from lightemma.closed_loop.worlds.city import CityWorld
 from lightemma.closed_loop.worlds.city_camera import JPEG_QUALITY
 from lightemma.closed_loop.worlds.city_disturbance import disturbed
+from lightemma.closed_loop.worlds.city_world import CityWorld
 from lightemma.frame import FloatArray
 from lightemma.simulation.conditions import conditions_named
 from lightemma.simulation.dataset.split import RESERVED, TEST_DIGIT, VALIDATION_DIGIT

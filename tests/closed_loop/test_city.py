@@ -13,7 +13,8 @@ from lightemma.closed_loop.results import results_of
 from lightemma.closed_loop.set_up import open_drives
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.study import load_driven
-from lightemma.closed_loop.worlds.city import CityFactory, CityWorld
+from lightemma.closed_loop.worlds.city import CityFactory
+from lightemma.closed_loop.worlds.city_world import CityWorld
 from lightemma.sessions.benchmark import Benchmark, WorldSettings
 from tests.simulation.refereed import steering
 
