@@ -25,12 +25,12 @@ import numpy as np
 
 from lightemma.closed_loop.driving_score import TTC_BOUND
 from lightemma.closed_loop.episode import Episode
-from lightemma.closed_loop.privileged import PrivilegedDriver, RandomDriver
+from lightemma.closed_loop.privileged import IdmDriver, PrivilegedDriver, RandomDriver
 from lightemma.closed_loop.records import EpisodeOutcome
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.world import ExpertLabel
 from lightemma.closed_loop.worlds.city import CityFactory
-from lightemma.closed_loop.worlds.city_drivers import IdmDriver, ImitatorDriver
+from lightemma.closed_loop.worlds.city_imitator import ImitatorDriver
 from lightemma.closed_loop.worlds.city_world import CityWorld
 from lightemma.frame import EgoHistory, FloatArray, Pose
 from lightemma.kinematics import hold_last_action, integrate, to_ego_frame

@@ -9,8 +9,8 @@ import numpy as np
 import shortcut_drivers
 
 from lightemma.closed_loop.blind import Schedule
+from lightemma.closed_loop.privileged import IdmDriver
 from lightemma.closed_loop.spec import EpisodeSpec
-from lightemma.closed_loop.worlds.city_drivers import IdmDriver
 from lightemma.closed_loop.worlds.city_world import CityWorld
 from lightemma.frame import FloatArray, Frame
 from lightemma.planners.baselines import ConstantAcceleration, ConstantAction

@@ -79,10 +79,33 @@ class ExpertDriver(PrivilegedDriver):
         """
 
         def plan(world: World) -> FloatArray:
-            label = world.label()
-            if label is None:
+            actions = world.expert_plan()
+            if actions is None:
                 raise UserError(f"The world of '{spec.name}' has no expert; let another planner drive.")
-            return label.actions
+            return actions
+
+        return plan
+
+
+class IdmDriver(PrivilegedDriver):
+    """Follows the world's way and keeps its distance to whom the world knows ahead; ignores lights, signs and people."""
+
+    name: ClassVar[str] = "idm"
+
+    def begin(self, spec: EpisodeSpec) -> WorldPlan:
+        """Plans by the intelligent driver model, as the world applies it.
+
+        Raises:
+            UserError: at the first plan, if the world knows no way to follow.
+        """
+
+        def plan(world: World) -> FloatArray:
+            actions = world.idm_plan()
+            if actions is None:
+                raise UserError(
+                    f"The world of '{spec.name}' knows no way for 'idm' to follow; let another planner drive."
+                )
+            return actions
 
         return plan
 

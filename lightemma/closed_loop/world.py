@@ -139,6 +139,15 @@ class World(ABC):
         """What a driver that knows this world would do now, or None without one; may be asked more than once a decision."""
         return None
 
+    def expert_plan(self) -> FloatArray | None:
+        """(6, 2) what the driver ``expert`` does now: the label's pairs, unless the world knows better; None without one."""
+        label = self.label()
+        return None if label is None else label.actions
+
+    def idm_plan(self) -> FloatArray | None:
+        """(6, 2) what the driver ``idm`` does now: the intelligent driver model on the way that the world knows, or None."""
+        return None
+
     def placed(self, perturbation: Perturbation, decision: int = 0) -> World | None:
         """A world of its own that goes on from this moment, with the car put elsewhere and nothing on its account yet.
 

@@ -8,12 +8,9 @@ import numpy as np
 
 from lightemma.closed_loop.noisy_expert import NoisyExpertDriver
 from lightemma.closed_loop.plan_follower import PlanFollower
-from lightemma.closed_loop.privileged import RandomDriver
+from lightemma.closed_loop.privileged import IdmDriver, RandomDriver
 from lightemma.closed_loop.spec import EpisodeSpec
 from lightemma.closed_loop.world import World
-from lightemma.closed_loop.worlds.city_drivers import IdmDriver
-from lightemma.closed_loop.worlds.city_world import CityWorld
-from lightemma.closed_loop.worlds.imagined_idm import FreeRoadIdm
 from lightemma.frame import FloatArray
 from lightemma.protocol import LIGHTEMMA
 
@@ -66,8 +63,8 @@ def _random(spec: EpisodeSpec, speed: float, curvature: float) -> Drive:
 
 
 def _idm(spec: EpisodeSpec, speed: float, curvature: float) -> Drive:
-    there, here = IdmDriver().begin(spec), FreeRoadIdm().begin(spec)
-    return lambda world, step: there(world) if isinstance(world, CityWorld) else here(world)
+    plan = IdmDriver().begin(spec)
+    return lambda world, step: plan(world)
 
 
 #: By name.

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from lightemma.closed_loop.blind import BlindTimer, Crawl, schedule_scores
 from lightemma.closed_loop.noisy_expert import NoisyExpertDriver
-from lightemma.closed_loop.privileged import PrivilegedDriver, RandomDriver
+from lightemma.closed_loop.privileged import ExpertDriver, IdmDriver, PrivilegedDriver, RandomDriver
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, parse_seeds
 from lightemma.closed_loop.world_factory import EpisodeChoice, Prepared, WorldFactory
 from lightemma.closed_loop.worlds.city_camera import CameraRenderer, decide_renderer
 from lightemma.closed_loop.worlds.city_disturbance import disturbed
-from lightemma.closed_loop.worlds.city_drivers import CityExpertDriver, IdmDriver, ImitatorDriver
+from lightemma.closed_loop.worlds.city_imitator import ImitatorDriver
 from lightemma.closed_loop.worlds.city_world import CityWorld
 from lightemma.errors import UserError
 from lightemma.simulation.conditions import conditions_name, conditions_named, parse_conditions
@@ -31,7 +31,7 @@ class CityFactory(WorldFactory):
     name: ClassVar[str] = "city"
     drivers: ClassVar[Mapping[str, type[PrivilegedDriver]]] = {
         driver.name: driver
-        for driver in (CityExpertDriver, NoisyExpertDriver, IdmDriver, RandomDriver, BlindTimer, Crawl, ImitatorDriver)
+        for driver in (ExpertDriver, NoisyExpertDriver, IdmDriver, RandomDriver, BlindTimer, Crawl, ImitatorDriver)
     }
     #: Raised when scenarios are added, removed or changed.
     suite: ClassVar[str] = "suite 1"

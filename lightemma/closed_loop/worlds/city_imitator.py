@@ -1,26 +1,53 @@
-"""Plans that are right by the protocol: what was recorded of the expert's own drive of the same episode."""
+"""The driver `imitator`: plans that were recorded of the expert's own drive of the same episode, right by the protocol."""
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
 from lightemma.closed_loop.plan_follower import TICKS_PER_ACTION
+from lightemma.closed_loop.privileged import PrivilegedDriver, WorldPlan
 from lightemma.closed_loop.spec import EpisodeSpec
+from lightemma.closed_loop.world import World
+from lightemma.closed_loop.worlds.city_world import CityWorld
+from lightemma.closed_loop.worlds.line_recovery import led_back
+from lightemma.errors import UserError
 from lightemma.frame import FloatArray, Pose
 from lightemma.kinematics import actions_from_poses
 from lightemma.protocol import LIGHTEMMA
 from lightemma.simulation.conditions import conditions_named
 from lightemma.simulation.expert import Expert
-from lightemma.simulation.geometry import wrap
 from lightemma.simulation.scenarios import make_world
 
 #: Half seconds recorded after the goal, so that the last plans are whole.
 AFTER = LIGHTEMMA.plan_steps + 2
-#: A deviation from the recorded line is corrected over this many half seconds, and at no more than these radians.
-CORRECTION, STEEPEST = 2.3, 0.6
+
+
+class ImitatorDriver(PrivilegedDriver):
+    """Plans the speeds and curvatures that were recorded of the expert's drive of the same episode, half second by half second.
+
+    It looks at nobody: what it does is right only if the loop drives pairs as the protocol means them. The curvatures of a
+    drive of half a minute, rounded as in a history, lead a few metres astray; so it also steers back to the recorded line,
+    as anybody does who sees the road.
+    """
+
+    name: ClassVar[str] = "imitator"
+
+    def begin(self, spec: EpisodeSpec) -> WorldPlan:
+        """Plans by the recorded drive.
+
+        Raises:
+            UserError: at the first plan, if the world is not the city.
+        """
+
+        def plan(world: World) -> FloatArray:
+            if not isinstance(world, CityWorld):
+                raise UserError("The driver 'imitator' drives in the city only; let another planner drive.")
+            return recorded_plan(spec, world.simulation.time, world.car.pose)
+
+        return plan
 
 
 def recorded_plan(spec: EpisodeSpec, time: float, pose: Pose) -> FloatArray:
@@ -38,38 +65,6 @@ def recorded_plan(spec: EpisodeSpec, time: float, pose: Pose) -> FloatArray:
     pairs, poses = _drive(scenario, spec.seed, spec.conditions, spec.left_hand)
     rows = np.minimum(round(time / LIGHTEMMA.dt) + np.arange(LIGHTEMMA.plan_steps), len(pairs) - 1)
     return led_back(pairs[rows], pose, poses)
-
-
-def led_back(pairs: FloatArray, pose: Pose, line: FloatArray) -> FloatArray:
-    """Recorded pairs with the turns in addition that lead a car back to the recorded line.
-
-    Args:
-        pairs: (n, 2) speed (m/s) and curvature (1/m) of every half second from now.
-        pose: of the car.
-        line: (m, 3) recorded poses, of which the nearest is taken.
-
-    Returns:
-        (n, 2).
-    """
-    actions: FloatArray = pairs.copy()
-    error, askew = _deviation(pose, line)
-    for action in actions:
-        way = float(action[0]) * LIGHTEMMA.dt
-        reach = CORRECTION * max(way, 1.2)
-        lean = min(max(error / (1.5 * reach), -STEEPEST), STEEPEST)
-        turn = -1.5 * (askew + lean) / reach
-        action[1] += turn
-        error += way * (askew + turn * way / 2.0)
-        askew += turn * way
-    return actions
-
-
-def _deviation(pose: Pose, poses: FloatArray) -> tuple[float, float]:
-    """Metres to the left of the recorded line, and radians to the left of its direction."""
-    nearest = int(np.argmin(np.hypot(poses[:, 0] - pose.x, poses[:, 1] - pose.y)))
-    x, y, heading = poses[nearest].tolist()
-    error = (pose.y - y) * math.cos(heading) - (pose.x - x) * math.sin(heading)
-    return error, wrap(pose.heading - heading)
 
 
 @lru_cache(maxsize=64)

@@ -17,6 +17,7 @@ from lightemma.closed_loop.world import CarState, ExpertLabel, ExpertWords, Obse
 from lightemma.closed_loop.world_info import EVERYTHING, WorldInfo
 from lightemma.closed_loop.worlds.city_camera import CameraRenderer
 from lightemma.closed_loop.worlds.city_command import route_command
+from lightemma.closed_loop.worlds.city_idm import idm_plan
 from lightemma.closed_loop.worlds.city_reference import expert_time
 from lightemma.frame import FloatArray, Picture, Pose
 from lightemma.kinematics import integrate
@@ -161,6 +162,10 @@ class CityWorld(World):
         """(6, 2) what the expert would drive now: the label's pairs without what they make up for in the integrator."""
         self.label()
         return self._driven
+
+    def idm_plan(self) -> FloatArray:
+        """(6, 2) what the intelligent driver model would drive now, along the route and behind the car ahead."""
+        return idm_plan(self.simulation)
 
     def outcome(self) -> EpisodeOutcome:
         """The numbers of the episode so far."""

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from lightemma.closed_loop.blind import BlindTimer, Crawl
 from lightemma.closed_loop.noisy_expert import NoisyExpertDriver
 from lightemma.closed_loop.plan_follower import TICKS_PER_S
-from lightemma.closed_loop.privileged import ExpertDriver, PrivilegedDriver, RandomDriver
+from lightemma.closed_loop.privileged import ExpertDriver, IdmDriver, PrivilegedDriver, RandomDriver
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, choose, parse_seeds
 from lightemma.closed_loop.world import World
 from lightemma.closed_loop.world_factory import EpisodeChoice, Prepared, WorldFactory
 from lightemma.closed_loop.world_info import WorldInfo
-from lightemma.closed_loop.worlds.imagined_idm import FreeRoadIdm
 from lightemma.closed_loop.worlds.imagined_world import KNOWS, ImaginedWorld, advance
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray
@@ -43,8 +42,7 @@ class ImaginedFactory(WorldFactory):
 
     name: ClassVar[str] = "imagined"
     drivers: ClassVar[Mapping[str, type[PrivilegedDriver]]] = {
-        driver.name: driver
-        for driver in (ExpertDriver, NoisyExpertDriver, RandomDriver, BlindTimer, Crawl, FreeRoadIdm)
+        driver.name: driver for driver in (ExpertDriver, NoisyExpertDriver, RandomDriver, BlindTimer, Crawl, IdmDriver)
     }
 
     def __init__(self, argument: str = "") -> None:

@@ -21,7 +21,8 @@ from lightemma.closed_loop.plan_follower import TICKS_PER_ACTION, TICKS_PER_S
 from lightemma.closed_loop.records import EpisodeOutcome, Infraction
 from lightemma.closed_loop.world import CarState, ExpertLabel, Observation, World
 from lightemma.closed_loop.world_info import EXPERT, WorldInfo
-from lightemma.closed_loop.worlds.city_imitator import led_back
+from lightemma.closed_loop.worlds.imagined_idm import free_road_plan
+from lightemma.closed_loop.worlds.line_recovery import led_back
 from lightemma.frame import Camera, FloatArray, Picture, Pose
 from lightemma.kinematics import to_ego_frame
 from lightemma.protocol import LIGHTEMMA
@@ -150,6 +151,10 @@ class ImaginedWorld(World):
         if abs(beside) <= LABELLED:
             return ExpertLabel(actions)
         return ExpertLabel(actions, valid=False, reason=f"the recorded car was {abs(beside):.1f} m beside")
+
+    def idm_plan(self) -> FloatArray:
+        """The intelligent driver model on the recorded way, which sees nobody."""
+        return free_road_plan(self._line, self.car)
 
     def step(self, speed: float, curvature: float) -> None:
         """Advances by 0.05 s, and draws where a picture is due."""
