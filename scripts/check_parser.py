@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lightemma.data.published import ArchiveFrame, PublishedArchive
+from lightemma.data.archive_frames import ArchiveFrame
+from lightemma.data.published import PublishedArchive
 from lightemma.kinematics import integrate
 from lightemma.parsing import TIERS, Parsed, parse_answer
 

@@ -18,7 +18,7 @@ from lightemma.bounded_yaml import load_yaml
 from lightemma.closed_loop.records import whole_lines
 from lightemma.closed_loop.replay import read_replay
 from lightemma.config_files import find_config, load_config
-from lightemma.data import published
+from lightemma.data import archive_entries
 from lightemma.data.folder import FolderSource
 from lightemma.data.pictures import PicturePolicy, load_picture
 from lightemma.data.published import PublishedArchive
@@ -171,14 +171,14 @@ def _zip(path: Path, entries: dict[str, bytes], kind: int = zipfile.ZIP_DEFLATED
 
 @pytest.mark.parametrize("kind", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_an_archive_that_explodes(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr(published, "MAX_ENTRY_BYTES", 1_000_000)
+    monkeypatch.setattr(archive_entries, "MAX_ENTRY_BYTES", 1_000_000)
     path = _zip(tmp_path / "a.zip", {"scene-0001.json": b'{"frames": [' + b" " * 2_000_000 + b"]}"}, kind)
     with pytest.raises(UserError, match="unpacks to more than 1 MB"):
         PublishedArchive(path)
 
 
 def test_an_archive_of_too_many_entries(tmp_path, monkeypatch):
-    monkeypatch.setattr(published, "MAX_ENTRIES", 100)
+    monkeypatch.setattr(archive_entries, "MAX_ENTRIES", 100)
     path = _zip(tmp_path / "a.zip", {f"scene-{n}.json": b"{}" for n in range(101)})
     with pytest.raises(UserError, match="101 entries"):
         PublishedArchive(path)

@@ -12,179 +12,26 @@ Long texts are lists of lines wrapped at 80 columns; unwrapping folds white spac
 
 from __future__ import annotations
 
-import errno
 import lzma
-import math
-import struct
 import zipfile
 import zlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from lightemma.data.archive_failures import failure_of
+from lightemma.data.archive_entries import open_folder, open_zip, scene_entries
+from lightemma.data.archive_frames import DECODER, STAGE_KEYS, ArchiveFrame, ArchiveScene, check_once, check_shape
 from lightemma.data.base import DataInfo, FrameSource, SourceSettings
 from lightemma.data.loose_values import json_decoded
-from lightemma.data.picture_names import leads_out
 from lightemma.errors import UserError
-from lightemma.files import read_whole
 from lightemma.frame import Camera, EgoHistory, Frame, Pose
 from lightemma.kinematics import integrate
 from lightemma.parsing import Tier, parse_answer
 from lightemma.protocol import LIGHTEMMA, Protocol
-from lightemma.run_folder.records import OK, CallRecord, FrameRecord, Usage, call_outcome, is_call_error
-from lightemma.thinking import Parted, part
-
-#: What the published harness called the three stages, and where it kept question and answer.
-STAGE_KEYS = {
-    "scene": ("scene_prompt", "scene_description"),
-    "intent": ("intent_prompt", "driving_intent"),
-    "action": ("waypoint_prompt", "pred_actions_str"),
-}
-
-#: Most bytes of one scene's file, unpacked, and most entries of an archive: a hundred times what the published ones have.
-MAX_ENTRY_BYTES = 200_000_000
-MAX_ENTRIES = 100_000
-
-#: No call has more tokens.
-MAX_COUNT = 1e12
-NO_ANSWER = "the archive holds no answer here"
-
-
-class _CameraParams(msgspec.Struct):
-    rotation: list[Any]
-    translation: list[float]
-    camera_intrinsic: list[list[float]]
-
-
-class _EgoInfo(msgspec.Struct):
-    position: list[float]
-    heading: float
-    obs_positions: list[tuple[float, float]]
-    obs_actions: list[tuple[float, float]]
-    gt_positions: list[tuple[float, float]]
-
-
-class _Predictions(msgspec.Struct):
-    trajectory: list[tuple[float, float]] | None = None
-
-
-class ArchiveFrame(msgspec.Struct):
-    """One frame as published; what a model said and counted is checked when it is asked for, and may be missing."""
-
-    frame_index: int
-    sample_token: str
-    timestamp: int
-    camera_params: _CameraParams
-    ego_info: _EgoInfo
-    inference: dict[str, Any] | None
-    token_usage: Any = None
-    time_usage: Any = None
-    image_name: str = ""
-    image_path: str = ""
-    predictions: _Predictions | None = None
-
-    @property
-    def image(self) -> str:
-        """The picture's name relative to a nuScenes root; v1's absolute path of its authors' machine is cut."""
-        name = PurePosixPath(self.image_name or self.image_path.replace("\\", "/")).name
-        return f"samples/CAM_FRONT/{name}" if name and not leads_out(name) else ""
-
-    def prompt(self, stage: str) -> str:
-        """What was asked at a stage, white space folded if it had been wrapped."""
-        return self._text(STAGE_KEYS[stage][0]) or ""
-
-    def answer(self, stage: str) -> str:
-        """What was answered at a stage, thinking included; empty if the archive holds no text there."""
-        return self._text(STAGE_KEYS[stage][1]) or ""
-
-    def call(self, stage: str) -> CallRecord:
-        """Question, answer, tokens and seconds of a stage; thinking is parted from the answer."""
-        key, answer = STAGE_KEYS[stage][0], self._text(STAGE_KEYS[stage][1])
-        failure = "invalid_response" if answer is None else failure_of(answer)
-        error = NO_ANSWER if answer is None else answer
-        parted = Parted(answer or "") if failure else part(answer or "")
-        if parted.thinking and not parted.answer.strip():
-            failure, error = "reasoning_only", "the archive's answer is nothing but thinking"
-        return CallRecord(
-            stage=stage,
-            prompt=self.prompt(stage),
-            response=None if answer is None else parted.answer,
-            outcome=OK if failure is None else call_outcome(failure),
-            usage=_usage(_value(self.token_usage, key)),
-            latency_s=_seconds(_value(self.time_usage, key)),
-            error=None if failure is None else error,
-            reasoning=parted.thinking or None,
-        )
-
-    def _text(self, key: str) -> str | None:
-        value = _value(self.inference, key)
-        if self.inference and isinstance(value, list) and value and all(isinstance(line, str) for line in value):
-            whole = self.inference[key] = _unwrap(value)  # asked for several times
-            return whole
-        return value if isinstance(value, str) else "" if value == [] else None
-
-
-class _SceneInfo(msgspec.Struct):
-    name: str
-
-
-class _Metadata(msgspec.Struct):
-    model: str = ""
-    timestamp: str = ""
-
-
-class ArchiveScene(msgspec.Struct):
-    """One scene's file as published."""
-
-    scene_info: _SceneInfo
-    frames: list[ArchiveFrame]
-    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
-
-
-_DECODER = msgspec.json.Decoder(ArchiveScene, strict=False)
-
-
-def _unwrap(lines: list[str]) -> str:
-    return " ".join(" ".join(lines).split())
-
-
-def _value(table: object, key: str) -> Any:
-    """What a table holds under a key; None for a table that is none."""
-    return table.get(key) if isinstance(table, dict) else None
-
-
-def _usage(tokens: object) -> Usage | None:
-    """Counts of a call; None if one of them cannot be."""
-    if not isinstance(tokens, dict):
-        return None
-    sent, made = _count(tokens.get("input", 0)), _count(tokens.get("output", 0))
-    return None if sent is None or made is None else Usage(sent, 0, made, 0, "recorded")
-
-
-def _count(value: object) -> int | None:
-    number = _number(value)
-    return int(number) if number is not None and number.is_integer() and number <= MAX_COUNT else None
-
-
-def _seconds(value: object) -> float | None:
-    return _number(value)
-
-
-def _number(value: object) -> float | None:
-    """A number of an archive, which may have been written as text; None for what is none, or below zero."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
+from lightemma.run_folder.records import OK, FrameRecord, is_call_error
 
 
 class PublishedArchive:
@@ -200,8 +47,8 @@ class PublishedArchive:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = path.stem if path.suffix == ".zip" else path.resolve().name
-        names, self._read = _open_zip(path) if path.is_file() else _open_folder(path)
-        self._entries = _scene_entries(path, names)
+        names, self._read = open_zip(path) if path.is_file() else open_folder(path)
+        self._entries = scene_entries(path, names)
         self.scene_names: list[str] = list(self._entries)
         # One scene is decoded here, so that an archive of another kind is refused before a run and not during it.
         self.model = self.scene(self.scene_names[0]).metadata.model or self.name
@@ -215,7 +62,7 @@ class PublishedArchive:
         """
         entry = self._entries[name]
         try:
-            scene = json_decoded(_DECODER, self._read(entry))
+            scene = json_decoded(DECODER, self._read(entry))
         except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
             raise UserError(
                 f"'{entry}' in '{self.path}' is not a LightEMMA v1 or v2 scene file ({error}); "
@@ -235,9 +82,9 @@ class PublishedArchive:
         ) as error:
             raise UserError(f"'{entry}' in '{self.path}' cannot be read ({error}); fetch the archive again.") from error
         scene.frames.sort(key=lambda frame: frame.frame_index)
-        _check_once(scene.frames, entry, self.path)
+        check_once(scene.frames, entry, self.path)
         for frame in scene.frames:
-            _check_shape(frame, entry, self.path)
+            check_shape(frame, entry, self.path)
         return scene
 
     def frames(self) -> Iterator[tuple[str, ArchiveFrame]]:
@@ -339,93 +186,3 @@ def _frame(scene: str, frame: ArchiveFrame) -> Frame:
         history=EgoHistory(np.array(ego.obs_positions, dtype=np.float64), np.array(ego.obs_actions, dtype=np.float64)),
         future=np.array(ego.gt_positions, dtype=np.float64),
     )
-
-
-def _check_once(frames: Sequence[ArchiveFrame], entry: str, path: Path) -> None:
-    """Refuses a scene that holds a frame twice: which of the two answers counts would be chance.
-
-    Raises:
-        UserError: naming the frame.
-    """
-    tokens: dict[str, int] = {}
-    indices: set[int] = set()
-    for frame in frames:
-        if frame.frame_index in indices or frame.sample_token in tokens:
-            first = tokens.get(frame.sample_token, frame.frame_index)
-            also = "" if first == frame.frame_index else f", and as frame {first}"
-            raise UserError(
-                f"'{entry}' in '{path}' holds frame {frame.frame_index} (sample {frame.sample_token}) twice{also}; remove one "
-                "of the two, or fetch the archive again."
-            )
-        tokens[frame.sample_token] = frame.frame_index
-        indices.add(frame.frame_index)
-
-
-def _check_shape(frame: ArchiveFrame, entry: str, path: Path) -> None:
-    ego = frame.ego_info
-    wanted = (LIGHTEMMA.history_positions, LIGHTEMMA.history_actions, LIGHTEMMA.plan_steps)
-    found = (len(ego.obs_positions), len(ego.obs_actions), len(ego.gt_positions))
-    if found != wanted:
-        raise UserError(
-            f"Frame {frame.frame_index} of '{entry}' in '{path}' has {found[0]} past positions, {found[1]} past actions "
-            f"and {found[2]} future positions instead of {wanted[0]}, {wanted[1]} and {wanted[2]}: it was run under "
-            "another protocol."
-        )
-
-
-def _open_zip(path: Path) -> tuple[list[str], Callable[[str], bytes]]:
-    try:
-        archive = zipfile.ZipFile(path)
-    # Damage shows in many ways: names that are no UTF-8, versions and places that cannot be.
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error) as error:
-        raise UserError(
-            f"'{path}' is not a whole .zip archive ({error}); it may be cut off, fetch it again."
-        ) from error
-    except OSError as error:
-        raise UserError(f"'{path}' cannot be read ({error.strerror}).") from error
-    entries = archive.infolist()
-    if len(entries) > MAX_ENTRIES:
-        archive.close()
-        raise UserError(f"'{path}' has {len(entries):,} entries; no LightEMMA output has more than {MAX_ENTRIES:,}.")
-    return [entry.filename for entry in entries], lambda name: _entry(archive, name)
-
-
-def _entry(archive: zipfile.ZipFile, name: str) -> bytes:
-    """The bytes of an entry.
-
-    Raises:
-        OSError: if it unpacks to more than a scene can have.
-    """
-    with archive.open(name) as file:
-        # Bounded by what comes out, whatever the archive says of itself.
-        data = file.read(MAX_ENTRY_BYTES + 1)
-    if len(data) > MAX_ENTRY_BYTES:
-        raise OSError(errno.EFBIG, f"it unpacks to more than {MAX_ENTRY_BYTES // 1_000_000} MB")
-    return data
-
-
-def _open_folder(path: Path) -> tuple[list[str], Callable[[str], bytes]]:
-    if not path.is_dir():
-        raise UserError(f"There is no archive '{path}'; give a LightEMMA output folder or .zip.")
-    names = [file.relative_to(path).as_posix() for file in sorted(path.rglob("*.json"))]
-    return names, lambda name: read_whole(path / name, MAX_ENTRY_BYTES)
-
-
-def _scene_entries(path: Path, names: list[str]) -> dict[str, str]:
-    """Scene name -> file, of the one folder that holds scene files."""
-    files = [PurePosixPath(name) for name in names if name.endswith(".json") and "__MACOSX" not in name]
-    if any(file.parent.name == "output" for file in files):
-        files = [file for file in files if file.parent.name == "output"]
-    if not files:
-        raise UserError(
-            f"'{path}' holds no scene .json files; give the folder or .zip that LightEMMA's predict.py wrote."
-        )
-    folders = sorted({str(file.parent) for file in files})
-    if len(folders) > 1:
-        raise UserError(
-            f"'{path}' holds several outputs ({', '.join(folders[:4])}); give one of these folders at a time."
-        )
-    twice = next((name for name, count in Counter(file.stem for file in files).items() if count > 1), None)
-    if twice is not None:
-        raise UserError(f"'{path}' holds two files for the scene '{twice}'; remove one of the two, or fetch it again.")
-    return {file.stem: str(file) for file in sorted(files)}

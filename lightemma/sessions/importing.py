@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 
 from lightemma.calls.prices import recorded_price
-from lightemma.data.published import ArchiveFrame, PublishedArchive, frame_record
+from lightemma.data.archive_frames import ArchiveFrame
+from lightemma.data.published import PublishedArchive, frame_record
 from lightemma.errors import UserError
 from lightemma.parsing import Tier
 from lightemma.prompts.extract import RecordedPrompts, extract_prompts

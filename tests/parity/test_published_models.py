@@ -8,8 +8,9 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from lightemma.data.archive_frames import ArchiveFrame
 from lightemma.data.nuscenes import NuScenesSource
-from lightemma.data.published import ArchiveFrame, PublishedArchive
+from lightemma.data.published import PublishedArchive
 from lightemma.parsing import TIERS, Parsed, parse_answer
 from lightemma.prompts.extract import RecordedPrompts
 from lightemma.prompts.sets import PromptSet
