@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
 from lightemma.backends.base import (
     BatchStatus,
     BatchUnknownYet,
     CallError,
     Completion,
-    Message,
-    PicturePart,
     Request,
-    TextPart,
     batch_label,
     refuse_regex,
 )
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
+from lightemma.backends.http.anthropic_wire import (
+    Answer,
+    Batch,
+    BatchId,
+    Line,
+    Page,
+    Result,
+    thinking_settings,
+    turns,
+    usage_of,
+)
 from lightemma.backends.http.endings import Said, answered
 from lightemma.backends.http.errors import BATCH_TIMEOUT_S
 from lightemma.backends.http.hosted import SdkBackend, whole_line
@@ -31,7 +38,6 @@ from lightemma.backends.http.sdk_calls import direct_client
 from lightemma.backends.token_rules import patches, picture_rule
 from lightemma.errors import UserError
 from lightemma.provider_errors import is_error
-from lightemma.run_folder.records import Usage
 
 if TYPE_CHECKING:
     import anthropic
@@ -55,82 +61,6 @@ _PICTURE_TOKENS = picture_rule(
         patches(28, 1568, 1.0, 1568),
     ),
 )
-
-
-class _Block(BaseModel):
-    type: str
-    text: str | None = None
-    thinking: str | None = None
-
-
-class _Answer(BaseModel):
-    """The parts of a message that are read."""
-
-    content: list[_Block]
-    stop_reason: str | None = None
-    model: str | None = None
-    usage: Any = None
-
-
-class _OutputDetails(BaseModel):
-    thinking_tokens: int | None = None
-
-
-class _Tokens(BaseModel):
-    input_tokens: int
-    output_tokens: int
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    output_tokens_details: _OutputDetails | None = None
-
-
-class _Id(BaseModel):
-    id: str
-
-
-class _Counts(BaseModel):
-    processing: int = 0
-    succeeded: int = 0
-    errored: int = 0
-    canceled: int = 0
-    expired: int = 0
-
-    @property
-    def finished(self) -> int:
-        return self.succeeded + self.errored + self.canceled + self.expired
-
-    @property
-    def total(self) -> int:
-        return self.finished + self.processing
-
-
-class _Batch(BaseModel):
-    processing_status: str
-    request_counts: _Counts = _Counts()
-
-
-class _Result(BaseModel):
-    type: str
-    message: Any = None
-    error: Any = None
-
-
-class _Listed(BaseModel):
-    id: str
-    processing_status: str = ""
-    request_counts: _Counts = _Counts()
-
-
-class _Page(BaseModel):
-    data: list[_Listed] = []
-    has_more: bool = False
-
-
-class _Line(BaseModel):
-    """One line of a batch's results."""
-
-    custom_id: str
-    result: _Result
 
 
 class AnthropicBackend(SdkBackend):
@@ -216,7 +146,7 @@ class AnthropicBackend(SdkBackend):
         """
         items: Any = [{"custom_id": key, "params": self._body(request)} for key, request in requests.items()]
         call = self._batches.create(requests=items)
-        return (await self._batch_step(call, _Id, self._failures)).id
+        return (await self._batch_step(call, BatchId, self._failures)).id
 
     async def find_batch(self, label: str) -> str | None:
         """The id of a batch that was submitted under a label.
@@ -231,7 +161,7 @@ class AnthropicBackend(SdkBackend):
         waiting, size = "", label.rpartition("-")[2]
         after: dict[str, Any] = {}
         for _ in range(_PAGES):
-            page = await self._batch_step(self._batches.list(limit=_LISTED, **after), _Page, self._batch_failures)
+            page = await self._batch_step(self._batches.list(limit=_LISTED, **after), Page, self._batch_failures)
             for batch in page.data:
                 if size.isdecimal() and len(size) < _DIGITS and batch.request_counts.total not in (0, int(size)):
                     continue
@@ -264,7 +194,7 @@ class AnthropicBackend(SdkBackend):
             CallError: if Anthropic cannot say.
         """
         call = self._batches.retrieve(batch_id)
-        batch = await self._batch_step(call, _Batch, self._batch_failures)
+        batch = await self._batch_step(call, Batch, self._batch_failures)
         counts = batch.request_counts
         state = batch.processing_status
         return BatchStatus(state == "ended", counts.finished, counts.total, state)
@@ -280,7 +210,7 @@ class AnthropicBackend(SdkBackend):
         path = f"/v1/messages/batches/{quote(batch_id, safe='')}/results"
         call = self._client.with_options(timeout=BATCH_TIMEOUT_S).get(path, cast_to=str)
         content = await self._results(call, failures)
-        lines = [whole_line(_Line, text, failures) for text in content.splitlines() if text.strip()]
+        lines = [whole_line(Line, text, failures) for text in content.splitlines() if text.strip()]
         return {line.custom_id: self._result(line.result) for line in lines if line is not None}
 
     @property
@@ -306,14 +236,14 @@ class AnthropicBackend(SdkBackend):
         body: dict[str, Any] = {
             "model": config.model,
             "max_tokens": config.max_output_tokens,
-            "messages": _turns(request, options.cache_prompt),
+            "messages": turns(request, options.cache_prompt),
         }
         system = "\n\n".join(message.text for message in request.messages if message.role == "system")
         if system:
             body["system"] = system
         if (temperature := request.temperature_of(config)) is not None:
             body["temperature"] = temperature
-        thinking = _thinking(options.thinking_budget)
+        thinking = thinking_settings(options.thinking_budget)
         if thinking is not None:
             body["thinking"] = thinking
         output: dict[str, Any] = {}
@@ -328,19 +258,19 @@ class AnthropicBackend(SdkBackend):
     def _completion(self, content: object) -> Completion:
         if isinstance(content, dict) and (content.get("type") == "error" or is_error(content.get("error"))):
             raise self._failures.reported(content)
-        answer = self._failures.checked(_Answer, content)
+        answer = self._failures.checked(Answer, content)
         thoughts = [block for block in answer.content if "thinking" in block.type]
         said = Said(
             text="".join(block.text or "" for block in answer.content if block.type == "text"),
             reason=answer.stop_reason,
             reasoning="\n\n".join(block.thinking for block in thoughts if block.thinking),
             thought=bool(thoughts),
-            usage=_usage(answer.usage),
+            usage=usage_of(answer.usage),
             model=answer.model,
         )
         return answered(said, self._failures)
 
-    def _result(self, result: _Result) -> Completion | CallError:
+    def _result(self, result: Result) -> Completion | CallError:
         if is_error(result.error):
             return self._failures.reported(result.error)
         if result.type == "succeeded":
@@ -352,57 +282,8 @@ class AnthropicBackend(SdkBackend):
         return self._failures.error("server_error", f"the request was not answered ({result.type})")
 
 
-def _turns(request: Request, cache_picture: bool) -> list[dict[str, Any]]:
-    turns: list[dict[str, Any]] = [
-        {"role": message.role, "content": _content(message)} for message in request.messages if message.role != "system"
-    ]
-    if cache_picture:
-        pictures = [block for turn in turns for block in turn["content"] if block["type"] == "image"]
-        for block in pictures[-1:]:
-            block["cache_control"] = {"type": "ephemeral"}
-    return turns
-
-
-def _content(message: Message) -> list[dict[str, Any]]:
-    return [_block(part) for part in message.parts]
-
-
-def _block(part: TextPart | PicturePart) -> dict[str, Any]:
-    if isinstance(part, TextPart):
-        return {"type": "text", "text": part.text}
-    if part.picture is None:
-        raise ValueError("a picture part without a picture reached a model that reads pictures")
-    data = base64.b64encode(part.picture.data).decode("ascii")
-    return {"type": "image", "source": {"type": "base64", "media_type": part.picture.media_type, "data": data}}
-
-
-def _thinking(budget: int | str | None) -> dict[str, Any] | None:
-    if budget is None:
-        return None
-    if isinstance(budget, int):
-        return {"type": "enabled", "budget_tokens": budget}
-    return {"type": "disabled" if budget == "off" else budget}
-
-
 def _known_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema; what Anthropic's models cannot enforce (such as numbers of items) becomes a description."""
     import anthropic
 
     return anthropic.transform_schema(schema)
-
-
-def _usage(reported: object) -> Usage | None:
-    """Tokens in the harness's meaning: Anthropic's input excludes what was read from or written to its cache."""
-    try:
-        tokens = _Tokens.model_validate(reported)
-    except ValidationError:
-        return None
-    read, written = tokens.cache_read_input_tokens or 0, tokens.cache_creation_input_tokens or 0
-    thinking = tokens.output_tokens_details.thinking_tokens if tokens.output_tokens_details else None
-    return Usage(
-        input=tokens.input_tokens + read + written,
-        cached_input=read,
-        output=tokens.output_tokens,
-        reasoning=thinking or 0,
-        cache_write=written,
-    )

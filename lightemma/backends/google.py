@@ -7,24 +7,26 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-from lightemma.backends.base import (
-    BatchStatus,
-    CallError,
-    Completion,
-    PicturePart,
-    Request,
-    TextPart,
-    batch_label,
-    refuse_regex,
-    several,
-)
+from lightemma.backends.base import BatchStatus, CallError, Completion, Request, batch_label, refuse_regex, several
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
 from lightemma.backends.http.endings import Said, answered
 from lightemma.backends.http.errors import BATCH_TIMEOUT_S
+from lightemma.backends.http.google_wire import (
+    ENDED,
+    Answer,
+    Candidate,
+    Item,
+    Job,
+    Page,
+    contents,
+    inlined,
+    is_blocked,
+    state_of,
+    usage_of,
+)
 from lightemma.backends.http.hosted import HostedBackend, whole_entry
 from lightemma.backends.http.sdk_calls import attempt, client_settings
 from lightemma.backends.token_rules import grid, picture_rule
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from google import genai
     from google.genai import types
 
-_ROLES = {"user": "user", "assistant": "model"}
 #: Failures of single batch answers have gRPC codes instead of HTTP statuses.
 _KIND_BY_GRPC_CODE: dict[int, CallKind] = {
     3: "bad_request",
@@ -49,86 +50,12 @@ _KIND_BY_GRPC_CODE: dict[int, CallKind] = {
     14: "overloaded",
     16: "auth",
 }
-_ENDED = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"})
 
 _PICTURE_TOKENS = picture_rule(
     (r"gemini-2\.5", "258, as Google counted in the published run", lambda _w, _h: 258),
     (r"gemini-[12]", "258 for each 768-pixel tile, as Google documents", lambda w, h: 258 * grid(w, h, 768)),
     (r"gemini", "1,120, the most at Google's default resolution", lambda _w, _h: 1120),
 )
-
-
-class _Shape(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel)
-
-
-class _Part(_Shape):
-    text: str | None = None
-    thought: bool | None = None
-
-
-class _Content(_Shape):
-    parts: list[_Part] | None = None
-
-
-class _Candidate(_Shape):
-    content: _Content | None = None
-    finish_reason: str | None = None
-    error: Any = None
-
-
-class _Feedback(_Shape):
-    block_reason: str | None = None
-
-
-class _Answer(_Shape):
-    """The parts of an answer that are read."""
-
-    candidates: list[_Candidate] | None = None
-    prompt_feedback: _Feedback | None = None
-    model_version: str | None = None
-    usage_metadata: Any = None
-
-
-class _Tokens(_Shape):
-    prompt_token_count: int
-    cached_content_token_count: int | None = None
-    candidates_token_count: int | None = None
-    thoughts_token_count: int | None = None
-
-
-class _JobState(_Shape):
-    state: str | None = None
-    display_name: str | None = None
-    output: Any = None
-
-
-class _Job(_Shape):
-    """A batch, as the interface gives it."""
-
-    name: str
-    metadata: _JobState = _JobState()
-
-
-class _Page(_Shape):
-    operations: list[_Job] = []
-
-
-class _Error(_Shape):
-    code: int | None = None
-    message: str | None = None
-
-
-class _Key(_Shape):
-    key: str
-
-
-class _Item(_Shape):
-    """One result of a batch."""
-
-    metadata: _Key
-    response: Any = None
-    error: _Error | None = None
 
 
 class GoogleBackend(HostedBackend):
@@ -228,7 +155,7 @@ class GoogleBackend(HostedBackend):
         # The answer is read as plain JSON: the package's own classes fail in many ways on an unexpected one.
         config.should_return_http_response = True
         call = self._client.aio.models.generate_content(
-            model=self.config.model, contents=_contents(request), config=config
+            model=self.config.model, contents=contents(request), config=config
         )
         body = await attempt(call, self.config.limits.timeout_s, self._failures)
         return self._completion(self._failures.json(body))
@@ -249,14 +176,14 @@ class GoogleBackend(HostedBackend):
         from google.genai import types
 
         source: Any = [
-            types.InlinedRequest(contents=_contents(request), config=self._settings(request), metadata={"key": key})
+            types.InlinedRequest(contents=contents(request), config=self._settings(request), metadata={"key": key})
             for key, request in requests.items()
         ]
         # The status of a batch does not give its size, so the name does.
         named = types.CreateBatchJobConfig(display_name=f"{batch_label(requests)} {len(requests)}")
         call = self._client.aio.batches.create(model=self.config.model, src=source, config=named)
         body = await attempt(call, BATCH_TIMEOUT_S, self._failures)
-        return self._failures.checked(_Job, self._failures.json(body)).name
+        return self._failures.checked(Job, self._failures.json(body)).name
 
     async def find_batch(self, label: str) -> str | None:
         """The id of a batch that was submitted under a label, among the latest hundred.
@@ -266,7 +193,7 @@ class GoogleBackend(HostedBackend):
         """
         call = self._client.aio.batches.list(config={"page_size": 100})
         failures = self._batch_failures
-        page = failures.checked(_Page, failures.json(await self._results(call, failures), bounded=False))
+        page = failures.checked(Page, failures.json(await self._results(call, failures), bounded=False))
         named = [job.name for job in page.operations if (job.metadata.display_name or "").rpartition(" ")[0] == label]
         return named[0] if named else None
 
@@ -277,8 +204,8 @@ class GoogleBackend(HostedBackend):
             CallError: if Google cannot say.
         """
         job = await self._job(batch_id)
-        state = _state(job)
-        done = state in _ENDED
+        state = state_of(job)
+        done = state in ENDED
         size = (job.metadata.display_name or "").rpartition(" ")[2]
         total = int(size) if size.isdecimal() and len(size) < 10 else 0
         return BatchStatus(done, total if done else 0, total, state)
@@ -290,10 +217,10 @@ class GoogleBackend(HostedBackend):
             CallError: if Google cannot say, or refused the batch as a whole.
         """
         job = await self._job(batch_id)
-        given = _inlined(job.metadata.output)
-        if not given and _state(job) == "FAILED":
+        given = inlined(job.metadata.output)
+        if not given and state_of(job) == "FAILED":
             raise self._failures.error("bad_request", "the batch failed as a whole, without a reason")
-        items = [whole_entry(_Item, one, self._batch_failures) for one in given]
+        items = [whole_entry(Item, one, self._batch_failures) for one in given]
         return {item.metadata.key: self._result(item) for item in items if item is not None}
 
     def _settings(self, request: Request) -> types.GenerateContentConfig:
@@ -325,9 +252,9 @@ class GoogleBackend(HostedBackend):
     def _completion(self, content: object) -> Completion:
         if isinstance(content, dict) and is_error(content.get("error")):
             raise self._failures.reported(content["error"])
-        answer = self._failures.checked(_Answer, content)
-        usage = _usage(answer.usage_metadata)
-        if answer.prompt_feedback and _is_blocked(answer.prompt_feedback.block_reason):
+        answer = self._failures.checked(Answer, content)
+        usage = usage_of(answer.usage_metadata)
+        if answer.prompt_feedback and is_blocked(answer.prompt_feedback.block_reason):
             return Completion("", usage=usage, finish_reason="content_filter", model=answer.model_version)
         if not answer.candidates:
             raise self._failures.error("invalid_response", "unexpected answer: no candidates")
@@ -339,7 +266,7 @@ class GoogleBackend(HostedBackend):
             ]
         )
 
-    def _candidate(self, candidate: _Candidate, usage: Usage | None, answer: _Answer) -> Completion:
+    def _candidate(self, candidate: Candidate, usage: Usage | None, answer: Answer) -> Completion:
         if is_error(candidate.error):
             raise self._failures.reported(candidate.error)
         parts = (candidate.content.parts if candidate.content else None) or []
@@ -354,12 +281,12 @@ class GoogleBackend(HostedBackend):
         )
         return answered(said, self._failures)
 
-    async def _job(self, batch_id: str) -> _Job:
+    async def _job(self, batch_id: str) -> Job:
         failures = self._batch_failures
         body = await self._results(self._client.aio.batches.get(name=batch_id), failures)
-        return failures.checked(_Job, failures.json(body, bounded=False))
+        return failures.checked(Job, failures.json(body, bounded=False))
 
-    def _result(self, item: _Item) -> Completion | CallError:
+    def _result(self, item: Item) -> Completion | CallError:
         if item.response is None or item.error is not None:
             code = item.error.code if item.error else None
             message = (item.error.message if item.error else None) or "the batch has no answer"
@@ -367,52 +294,3 @@ class GoogleBackend(HostedBackend):
                 return self._failures.error(_KIND_BY_GRPC_CODE[code], message)
             return self._failures.reported({"code": code, "message": message})
         return self._read(self._completion, item.response)
-
-
-def _is_blocked(reason: str | None) -> bool:
-    """Whether Google's filter stopped a question; whichever its reason is, no answer counts then."""
-    return bool(reason) and not str(reason).upper().endswith("UNSPECIFIED")
-
-
-def _contents(request: Request) -> Any:
-    return [
-        {"role": _ROLES[message.role], "parts": [_part(part) for part in message.parts]}
-        for message in request.messages
-        if message.role != "system"
-    ]
-
-
-def _part(part: TextPart | PicturePart) -> dict[str, Any]:
-    if isinstance(part, TextPart):
-        return {"text": part.text}
-    if part.picture is None:
-        raise ValueError("a picture part without a picture reached a model that reads pictures")
-    return {"inline_data": {"data": part.picture.data, "mime_type": part.picture.media_type}}
-
-
-def _state(job: _Job) -> str:
-    """The state without its prefix, such as RUNNING."""
-    return (job.metadata.state or "").removeprefix("BATCH_STATE_").removeprefix("JOB_STATE_")
-
-
-def _inlined(output: object) -> list[Any]:
-    """The results in a batch's output, each still to be checked."""
-    inner = output.get("inlinedResponses") if isinstance(output, dict) else None
-    if isinstance(inner, dict):
-        inner = inner.get("inlinedResponses")
-    return inner if isinstance(inner, list) else []
-
-
-def _usage(reported: object) -> Usage | None:
-    """Tokens in the harness's meaning: Gemini counts thoughts apart from the candidates' tokens."""
-    try:
-        tokens = _Tokens.model_validate(reported)
-    except ValidationError:
-        return None
-    thoughts = tokens.thoughts_token_count or 0
-    return Usage(
-        input=tokens.prompt_token_count,
-        cached_input=tokens.cached_content_token_count or 0,
-        output=(tokens.candidates_token_count or 0) + thoughts,
-        reasoning=thoughts,
-    )

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from lightemma.backends.base import CallError, Completion
+from lightemma.backends.http.anthropic_wire import Result
 from lightemma.backends.http.endings import ending_of
 from lightemma.backends.http.errors import Failures
 from lightemma.backends.http.openai_wire import read_chat, read_response
@@ -245,11 +246,8 @@ def test_lines_of_batches_are_read_as_single_answers(backends):
     failed = [line(chat(error=ERROR)), line(chat(reason="abort")), line(chat(), error={"code": "batch_expired"})]
     assert [one.kind for one in failed] == ["server_error", "server_error", "timeout"]
     claude_line = backends(ANTHROPIC)._result
-    anthropic = pytest.importorskip("lightemma.backends.anthropic")
-    assert (
-        claude_line(anthropic._Result(type="succeeded", message=claude("pause_turn", SAID))).kind == "invalid_response"
-    )
-    assert claude_line(anthropic._Result(type="succeeded", message=claude("refusal", SAID))).finish_reason == "refused"
+    assert claude_line(Result(type="succeeded", message=claude("pause_turn", SAID))).kind == "invalid_response"
+    assert claude_line(Result(type="succeeded", message=claude("refusal", SAID))).finish_reason == "refused"
 
 
 def test_the_compatible_backend_passes_its_options_on(server):
