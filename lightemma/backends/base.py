@@ -1,237 +1,33 @@
-"""The contract between the harness and a model. Adding a model means subclassing ``Backend`` and writing ``generate``."""
+"""The contract between the harness and a model. Adding a model means subclassing ``Backend`` and writing ``generate``.
+
+What is asked is in ``request``, what comes of it in ``completion``; both are imported from here.
+"""
 
 from __future__ import annotations
 
-import math
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from lightemma.backends.completion import Call, CallError, CallResult, Completion, FinishReason, FurtherAnswer, several
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
+from lightemma.backends.request import Message, PicturePart, Request, TextPart
 from lightemma.config_files import reason_of
 from lightemma.errors import UserError
 from lightemma.failures import CallKind
-from lightemma.frame import Picture
-from lightemma.outside_text import cleaned
-from lightemma.redaction import starred, without_pictures
 from lightemma.run_folder.manifest import distributions_of
-from lightemma.run_folder.records import MAIN, Stage, Usage
 
 if TYPE_CHECKING:
     from lightemma.serving.pool import ServerPool
 
-#: Longest message of a failed call; a record is written with it.
-_LONGEST_MESSAGE = 10_000
-#: How kinds are written; recordings may hold kinds of other programs.
-_KIND = re.compile(r"[a-z0-9_]{1,60}")
 
 #: What an answer can be made to follow: a JSON schema, or a regular expression.
 Constraint = Literal["json", "regex"]
-#: How an answer ended: complete, cut at the token limit, refused, filtered.
-FinishReason = Literal["stop", "length", "refused", "content_filter", "other"]
-
-
-@dataclass(frozen=True, slots=True)
-class TextPart:
-    """A piece of text in a message."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class PicturePart:
-    """A picture in a message; None means that the backend reads no pictures, so none was loaded."""
-
-    picture: Picture | None
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn: who speaks, and the parts in order."""
-
-    role: Literal["system", "user", "assistant"]
-    parts: tuple[TextPart | PicturePart, ...]
-
-    @property
-    def text(self) -> str:
-        """The text parts, joined."""
-        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One call to a model.
-
-    Attributes:
-        messages: the conversation; the last turn is the user's.
-        sample_token: the frame the call belongs to; the harness fills it in.
-        stage: a name for the call, which several calls of a frame may have.
-        response_schema: JSON schema that the answer must follow, where the backend can enforce it.
-        response_regex: regular expression that the whole answer must match; a backend that cannot enforce it refuses the
-            call.
-        place: how many calls of the frame were made before this one; the harness fills it in.
-        samples: how many answers are wanted. A backend gives as many of them as one call of its provider brings, and one at
-            least.
-        sample: how many answers to these messages were asked for before: the same words with another number are another
-            call, with an answer of its own.
-        temperature: of this call, in place of the model's own; None leaves that.
-    """
-
-    messages: tuple[Message, ...]
-    sample_token: str
-    stage: Stage
-    response_schema: dict[str, Any] | None = None
-    response_regex: str | None = None
-    place: int = 0
-    samples: int = 1
-    sample: int = 0
-    temperature: float | None = None
-
-    def temperature_of(self, config: ModelConfig) -> float | None:
-        """The temperature of the call to a model; None leaves the provider's default."""
-        return config.temperature if self.temperature is None else self.temperature
-
-    def seed_of(self, config: ModelConfig) -> int | None:
-        """The seed of the call to a model: answers to the same words are drawn by seeds one after the other."""
-        return None if config.seed is None else config.seed + self.sample
-
-
-@dataclass(frozen=True, slots=True)
-class FurtherAnswer:
-    """One more answer that the same call brought.
-
-    Attributes:
-        text: the answer without any thinking.
-        finish_reason: as of a ``Completion``.
-        failure: why it is no answer, as a call kind, where the others of its call are.
-        reasoning: as of a ``Completion``.
-    """
-
-    text: str
-    finish_reason: FinishReason = "stop"
-    failure: CallKind | None = None
-    reasoning: str = ""
-
-    def __post_init__(self) -> None:
-        """Stars keys."""
-        for name in ("text", "reasoning"):
-            value = getattr(self, name)
-            if isinstance(value, str) and (safe := starred(value)) != value:
-                object.__setattr__(self, name, safe)
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """A model's answer.
-
-    Attributes:
-        text: the answer without any thinking.
-        usage: tokens of all answers, or None if they were not counted.
-        finish_reason: ``stop`` (complete), ``length`` (cut at the token limit), ``refused``, ``content_filter`` or ``other``.
-        model: the model as the provider names the one that answered.
-        latency_s: seconds, only where the backend knows better than the harness's own clock (recordings do).
-        failure: a call kind, only in recordings of harnesses that stored a failure's text as if it were an answer.
-        reasoning: what the model thought, where it says so; never shown to the model again and never read as an answer.
-        more: the call's further answers, where several were asked for and the provider gives several.
-
-    A key that the server sent back is starred here, so that neither a record nor the cache ever holds one.
-    """
-
-    text: str
-    usage: Usage | None = None
-    finish_reason: FinishReason = "stop"
-    model: str | None = None
-    latency_s: float | None = None
-    failure: CallKind | None = None
-    reasoning: str = ""
-    more: tuple[FurtherAnswer, ...] = ()
-
-    @property
-    def is_answer(self) -> bool:
-        """Whether the model answered, in any form: neither refused, nor stopped by a filter, nor a recorded failure."""
-        return self.failure is None and self.finish_reason not in ("refused", "content_filter")
-
-    def __post_init__(self) -> None:
-        """Stars keys."""
-        for name in ("text", "model", "reasoning"):
-            value = getattr(self, name)
-            if isinstance(value, str) and (safe := starred(value)) != value:
-                object.__setattr__(self, name, safe)
-
-
-class CallError(Exception):
-    """A call that brought no answer.
-
-    Args:
-        kind: why, as one of the harness's kinds of failure.
-        message: the provider's message; keys in it are starred, pictures and what cannot be written down left out.
-        retry_after_s: how long the provider asks to wait, if it does.
-    """
-
-    def __init__(self, kind: CallKind, message: str, retry_after_s: float | None = None) -> None:
-        message = cleaned(starred(without_pictures(message[:_LONGEST_MESSAGE])))
-        super().__init__(message)
-        self.kind: CallKind = kind if isinstance(kind, str) and _KIND.fullmatch(kind) else "backend_error"
-        self.message = message
-        self.retry_after_s = None
-        # Of servers and plug-ins, and counted with: what is no number of seconds asks for nothing.
-        if isinstance(retry_after_s, int | float) and math.isfinite(retry_after_s) and retry_after_s >= 0:
-            self.retry_after_s = retry_after_s
-
-
-def several(answers: Sequence[Callable[[], Completion]]) -> Completion:
-    """The answers that one call brought, as one completion.
-
-    Args:
-        answers: make each of them; the first is the call's own.
-
-    Raises:
-        CallError: if the first is none. A later one that is none is a further answer with its failure.
-    """
-    first, more = answers[0](), list[FurtherAnswer]()
-    for make in answers[1:]:
-        try:
-            one = make()
-        except CallError as error:
-            more.append(FurtherAnswer("", failure=error.kind))
-            continue
-        more.append(FurtherAnswer(one.text, one.finish_reason, one.failure, one.reasoning))
-    return replace(first, more=tuple(more))
-
-
-@dataclass(frozen=True, slots=True)
-class CallResult:
-    """The result of one call: exactly one of an answer or a failure.
-
-    Attributes:
-        completion: the answer, or None if the call failed.
-        failure: the call kind, or None if there is an answer.
-        error: the provider's message when it failed.
-        latency_s: seconds.
-        attempts: how many attempts were made.
-        cached: whether the answer came from the response cache.
-        role: which of the planner's models was asked.
-        model: name of that model.
-    """
-
-    completion: Completion | None
-    failure: str | None = None
-    error: str | None = None
-    latency_s: float | None = None
-    attempts: int = 1
-    cached: bool = False
-    role: str = MAIN
-    model: str | None = None
-
-
-#: How a planner asks its model: the harness times, limits, retries and caches behind it. Never raises CallError.
-Call = Callable[[Request], Awaitable[CallResult]]
 
 
 class Backend(ABC):
@@ -442,3 +238,27 @@ class BatchBackend(Backend):
         Raises:
             CallError: if the provider cannot say.
         """
+
+
+#: What a backend, and who asks one, needs: all of it is imported from here.
+__all__ = [
+    "Backend",
+    "BatchBackend",
+    "BatchStatus",
+    "BatchUnknownYet",
+    "Call",
+    "CallError",
+    "CallKind",
+    "CallResult",
+    "Completion",
+    "Constraint",
+    "FinishReason",
+    "FurtherAnswer",
+    "Message",
+    "PicturePart",
+    "Request",
+    "TextPart",
+    "batch_label",
+    "refuse_regex",
+    "several",
+]
