@@ -42,7 +42,7 @@ from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import open_runs
 from lightemma.sessions.probe_target import read_target
 from lightemma.sessions.probing import open_probes, run_name
-from lightemma.sessions.session import Spending
+from lightemma.sessions.run import Spending
 from tests.plugins.signposted_drives import SignpostedDrives
 
 #: The fault that is planted -> the column that must catch it; none catches the last.

@@ -20,7 +20,7 @@ from lightemma.sessions.benchmark import PANELS, RUNNING, Benchmark, Loop, Optio
 if TYPE_CHECKING:
     from lightemma.cli.live import Style
     from lightemma.evaluation.comparison import Choices
-    from lightemma.sessions.session import Spending
+    from lightemma.sessions.run import Spending
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -91,7 +91,7 @@ class SessionOptions:
     @property
     def spending(self) -> Spending:
         """How the runs may use their providers."""
-        from lightemma.sessions.session import Spending
+        from lightemma.sessions.run import Spending
 
         return Spending(max_cost=self.max_cost, cache=self.cache, batch=self.batch)
 

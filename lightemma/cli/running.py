@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from lightemma.backends.config import ModelConfig
     from lightemma.cli.live import Style
     from lightemma.sessions.roles import BackendMaker
-    from lightemma.sessions.session import RunOutcome, Session, Spending
+    from lightemma.sessions.run import RunOutcome, Spending
+    from lightemma.sessions.session import Session
 
 
 @contextmanager

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from lightemma.report.page import ReportFiles
     from lightemma.run_folder.manifest import DataEntry
     from lightemma.sessions.roles import BackendMaker
-    from lightemma.sessions.session import RunOutcome, Session
+    from lightemma.sessions.run import RunOutcome
+    from lightemma.sessions.session import Session
 
 
 @options.with_session()

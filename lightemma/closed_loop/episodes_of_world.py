@@ -45,19 +45,12 @@ from lightemma.probes.grey import LEVEL
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.inputs import ROUTE
 from lightemma.run_folder.manifest import FRAME_SET, DataEntry, Manifest, distributions_of, frame_set_digest
-from lightemma.run_folder.records import (
-    OK,
-    PLANNER_ERROR,
-    FrameRecord,
-    LabelRecord,
-    WordsRecord,
-    call_outcome,
-)
+from lightemma.run_folder.records import OK, PLANNER_ERROR, FrameRecord, LabelRecord, WordsRecord, call_outcome
 from lightemma.run_folder.store import RunWriter, is_run, read_manifest
 from lightemma.sessions.jobs import Job
 from lightemma.sessions.manifests import run_manifest
 from lightemma.sessions.open_loop import frame_record
-from lightemma.sessions.session import Prices, Run, RunOutcome
+from lightemma.sessions.run import Prices, Run, RunOutcome
 
 #: Episodes driven concurrently for planners that ask no model: enough to keep all processors busy.
 AT_ONCE = 8

@@ -9,48 +9,31 @@ down before it is handed over, so that one whose id was lost on the way is looke
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
-import msgspec
-
-from lightemma.backends.base import (
-    BatchBackend,
-    BatchUnknownYet,
-    CallError,
-    CallResult,
-    Completion,
-    PicturePart,
-    Request,
-    TextPart,
-)
+from lightemma.backends.base import BatchBackend, BatchUnknownYet, CallError, Completion, PicturePart, Request, TextPart
 from lightemma.backends.plugin_faults import check_fields, checked_answer
-from lightemma.calls.cache import CacheBusy, ResponseCache
+from lightemma.calls.cache import ResponseCache
 from lightemma.calls.cancellation import Cancellation
-from lightemma.calls.identity import Asked, Identity
+from lightemma.calls.identity import Asked
 from lightemma.calls.storable import storable
 from lightemma.errors import UserError
 from lightemma.failures import failure_kind
-from lightemma.files import clear_drafts, write_whole
 from lightemma.frame import Frame
-from lightemma.planners.base import Planner, View
-from lightemma.run_folder.lock import Holder
-from lightemma.run_folder.records import MAIN
+from lightemma.planners.base import Planner
+from lightemma.sessions.batch_collector import TRIES, BatchCollector, until_missing, when_free
+from lightemma.sessions.batches_file import FILE, OpenBatch, load_batches, save_batches
 from lightemma.sessions.views import Views
 
-FILE = "batches.json"
 #: Share of what a provider takes in bytes that a batch is filled to, and bytes of a request besides its words and pictures.
 FILL = 0.9
 REQUEST_BYTES = 2_000
 POLL_S = 30.0
-#: A call that failed in this many batches counts as failed.
-TRIES = 3
 #: A provider that says so many times in a row that it knows no such batch, or refuses the key, is believed.
 CONFIRMED = 3
 #: Looks in a row without any word of a batch before the waiting ends.
@@ -63,135 +46,6 @@ LONGEST_S = 7 * 24 * 3600.0
 _UNSURE = frozenset({"timeout", "connection", "server_error", "invalid_response", "overloaded"})
 
 log = logging.getLogger(__name__)
-
-_T = TypeVar("_T")
-
-
-class _OpenBatch(msgspec.Struct):
-    """A batch that is out at the provider, or is about to be.
-
-    Attributes:
-        id: the provider's; empty until it is known.
-        keys: which of our calls each of the batch's keys stands for.
-        role: whose model is asked.
-        label: what the batch can be found by.
-        submitted: when it was handed over, seconds since 1970.
-        asked: each key's call as its answer is filed; missing in files of 0.1.
-    """
-
-    id: str
-    keys: dict[str, str]
-    role: str = MAIN
-    label: str = ""
-    submitted: float = 0.0
-    asked: dict[str, Asked] = {}
-
-
-class _State(msgspec.Struct):
-    """batches.json: what is out, and how often a call has failed and why it did last. Without either there is no file."""
-
-    out: list[_OpenBatch] = []
-    failures: dict[str, list[str]] = {}
-
-
-class _NotYet(BaseException):
-    """A call whose answer is still to come; ends the frame for this wave, whatever errors the planner handles itself."""
-
-
-class BatchCollector:
-    """A ``Call`` that answers from the cache and notes what is missing.
-
-    Args:
-        backend: who will be asked.
-        cache: where answers are.
-        failures: calls that failed for good, by key.
-        role: which of the planner's models it is.
-        fetched: calls that this session's batches have answered, by key.
-        claimed: calls that this session has claimed.
-        stopped: what came where the model refused or a filter stopped it; no answers, so they are in no cache.
-
-    Attributes:
-        wanted: calls to be handed over, by key.
-        elsewhere: calls that another process, or another run's batch, is making.
-        holder: which one was found last.
-        answered_as: the model as the provider names the one that answered last.
-    """
-
-    def __init__(
-        self,
-        backend: BatchBackend,
-        cache: ResponseCache,
-        failures: dict[str, list[str]],
-        role: str = MAIN,
-        fetched: set[str] | None = None,
-        claimed: set[str] | None = None,
-        stopped: dict[str, Completion] | None = None,
-    ) -> None:
-        self.backend = backend
-        self._stopped = {} if stopped is None else stopped
-        self._role = role
-        self.wanted: dict[str, tuple[Asked, Request]] = {}
-        self.elsewhere = 0
-        self.holder: Holder | None = None
-        self.answered_as: str | None = None
-        self._cache = cache
-        self._failures = failures
-        self._identity = Identity(backend)
-        self._fetched = set() if fetched is None else fetched
-        self._claimed = set() if claimed is None else claimed
-
-    async def __call__(self, request: Request) -> CallResult:
-        """The answer if it is there, else notes the request and ends the frame."""
-        config, role = self.backend.config, self._role
-        asked = self._identity.asked(request)
-        kept = await when_free(lambda: self._cache.get(asked))
-        if kept is not None:
-            return self._answered(asked, kept)
-        if asked.key in self._stopped:
-            return CallResult(self._stopped[asked.key], role=role, model=config.name)
-        failed = self._failures.get(asked.key, [])
-        if len(failed) >= TRIES:
-            kind, _, message = failed[-1].partition(": ")
-            return CallResult(None, kind, message, attempts=len(failed), role=role, model=config.name)
-        if asked.claim not in self._claimed:
-            holder = self._cache.claim(asked)
-            if holder is not None:
-                self.holder, self.elsewhere = holder, self.elsewhere + 1
-                raise _NotYet
-            # Its holder may have kept the answer, and ended the claim, since the look before.
-            kept = await when_free(lambda: self._cache.get(asked))
-            if kept is not None:
-                self._cache.release(asked)
-                return self._answered(asked, kept)
-            self._claimed.add(asked.claim)
-        self.wanted[asked.key] = (asked, request)
-        raise _NotYet
-
-    def _answered(self, asked: Asked, kept: Completion) -> CallResult:
-        cached = asked.key not in self._fetched
-        self.answered_as = kept.model or self.answered_as
-        return CallResult(
-            kept,
-            latency_s=None,
-            attempts=int(not cached),
-            cached=cached,
-            role=self._role,
-            model=self.backend.config.name,
-        )
-
-
-async def when_free(work: Callable[[], _T]) -> _T:
-    """Does something with the cache; waits, up to a minute, while another program has it locked.
-
-    Raises:
-        UserError: if it stays locked.
-    """
-    for _ in range(60):
-        try:
-            return work()
-        except CacheBusy:
-            await asyncio.sleep(1.0)
-    raise UserError("The response cache stays locked by another program; close that, and give the same command again.")
 
 
 class BatchRun:
@@ -231,7 +85,7 @@ class BatchRun:
         self._cancellation = cancellation
         self._on_event = on_event
         self._poll_s = poll_s
-        self._state = self._load()
+        self._state = load_batches(self._path)
 
     async def answer(
         self, frames: Callable[[], Iterable[Frame]], planner: Planner, views: Views
@@ -296,7 +150,7 @@ class BatchRun:
             except UserError as error:
                 log.debug("%s is left out of the wave (%s)", frame.sample_token, error)  # it is recorded as failed
                 continue
-            await _until_missing(planner, frame, view, collectors)
+            await until_missing(planner, frame, view, collectors)
             for role, collector in collectors.items():
                 for key, (asked, request) in collector.wanted.items():
                     if key not in seen:  # two frames may ask the very same
@@ -312,7 +166,7 @@ class BatchRun:
         requests = dict(zip(asked, (request for _, request in calls), strict=True))
         keys = {short: one.key for short, one in asked.items()}
         # Written down before it is handed over: a batch that is out has been paid for, whatever happens to this process.
-        out = _OpenBatch("", keys, role, label, self._clock(), asked)
+        out = OpenBatch("", keys, role, label, self._clock(), asked)
         self._state.out.append(out)
         self._save()
         self._cache.note(asked.values(), self._path, label)
@@ -329,7 +183,7 @@ class BatchRun:
             ) from error
         self._save()
 
-    async def _found(self, out: _OpenBatch, backend: BatchBackend) -> bool:
+    async def _found(self, out: OpenBatch, backend: BatchBackend) -> bool:
         """Looks for a batch whose id was lost, and writes it down.
 
         Raises:
@@ -361,7 +215,7 @@ class BatchRun:
             "again."
         )
 
-    async def _looked_for(self, out: _OpenBatch, backend: BatchBackend) -> str | None:
+    async def _looked_for(self, out: OpenBatch, backend: BatchBackend) -> str | None:
         """The id of a batch whose id was lost, or None; waits while batches that it may be are in progress.
 
         Raises:
@@ -382,7 +236,7 @@ class BatchRun:
                 self._on_event(sentence)
                 await self._cancellation.sleep(self._poll_s)
 
-    def _forget(self, out: _OpenBatch) -> None:
+    def _forget(self, out: OpenBatch) -> None:
         """Strikes a batch out; its claims end with that, if they did not before."""
         self._state.out.remove(out)
         self._save()
@@ -390,7 +244,7 @@ class BatchRun:
             self._claimed.discard(asked.claim)
             self._cache.release(asked, out.label)
 
-    async def _collect(self, out: _OpenBatch) -> None:
+    async def _collect(self, out: OpenBatch) -> None:
         """Waits for a batch and keeps its answers.
 
         Raises:
@@ -427,7 +281,7 @@ class BatchRun:
             await self._cancellation.sleep(self._poll_s)
 
     def _is_gone(
-        self, out: _OpenBatch, backend: BatchBackend, error: CallError, failures: dict[str, int], *, done: bool
+        self, out: OpenBatch, backend: BatchBackend, error: CallError, failures: dict[str, int], *, done: bool
     ) -> bool:
         """What a failed look at a batch means: True if its calls are to be handed over again.
 
@@ -457,9 +311,7 @@ class BatchRun:
         log.warning("the state of batch %s is unknown (%s); trying again", out.id, error.message)
         return False
 
-    async def _keep(
-        self, out: _OpenBatch, backend: BatchBackend, answers: Mapping[str, Completion | CallError]
-    ) -> None:
+    async def _keep(self, out: OpenBatch, backend: BatchBackend, answers: Mapping[str, Completion | CallError]) -> None:
         for short, key in out.keys.items():
             missing = CallError("server_error", "the batch has no answer for this call")
             answer = _checked(backend, answers.get(short, missing))
@@ -498,23 +350,8 @@ class BatchRun:
             if part:
                 yield role, part
 
-    def _load(self) -> _State:
-        try:
-            return msgspec.json.decode(self._path.read_bytes(), type=_State)
-        except FileNotFoundError:
-            return _State()
-        except (OSError, msgspec.DecodeError) as error:
-            raise UserError(
-                f"'{self._path}' cannot be read ({error}); it names batches that are paid for, so restore it, or remove it to "
-                "hand the calls over again."
-            ) from error
-
     def _save(self) -> None:
-        if not self._state.out and not self._state.failures:
-            clear_drafts(self._path.parent)
-            self._path.unlink(missing_ok=True)
-            return
-        write_whole(self._path, msgspec.json.encode(self._state), private=True)
+        save_batches(self._path, self._state)
 
 
 def _checked(backend: BatchBackend, answer: object) -> Completion | CallError:
@@ -537,15 +374,3 @@ def _size(request: Request) -> int:
     pictures = sum(len(part.picture.data) for part in parts if isinstance(part, PicturePart) and part.picture)
     words = sum(len(part.text.encode()) for part in parts if isinstance(part, TextPart))
     return REQUEST_BYTES + pictures * 4 // 3 + words * 5 // 4
-
-
-async def _until_missing(planner: Planner, frame: Frame, view: View, collectors: Mapping[str, BatchCollector]) -> None:
-    """Plans a frame up to its first calls without an answer. An error of the planner's own is met again when it is recorded."""
-    try:
-        await planner.plan(frame, view, collectors)
-    except _NotYet:
-        return
-    except UserError:
-        raise
-    except Exception as error:
-        log.debug("the planner failed on %s (%s)", frame.sample_token, error)

@@ -26,7 +26,8 @@ from lightemma.protocol import Protocol, protocol_named
 from lightemma.run_folder.manifest import DataEntry, Manifest, frame_set_digest
 from lightemma.run_folder.places import data_folder
 from lightemma.run_folder.store import RunWriter, read_numbers
-from lightemma.sessions.batch import BatchCollector, BatchRun
+from lightemma.sessions.batch import BatchRun
+from lightemma.sessions.batch_collector import BatchCollector
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.jobs import Job, make_jobs
 from lightemma.sessions.kept_frames import refuse_changes
@@ -34,7 +35,8 @@ from lightemma.sessions.manifests import run_manifest
 from lightemma.sessions.models import make_backend
 from lightemma.sessions.open_loop import drive_frames
 from lightemma.sessions.roles import BackendMaker
-from lightemma.sessions.session import Prices, Run, RunOutcome, Session, check_writable
+from lightemma.sessions.run import Prices, Run, RunOutcome
+from lightemma.sessions.session import Session, check_writable
 from lightemma.sessions.survey import FrameSet, survey
 from lightemma.sessions.views import Views, views_of
 

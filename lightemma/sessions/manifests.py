@@ -21,7 +21,7 @@ from lightemma.run_folder.manifest import (
 )
 from lightemma.sessions.jobs import Job
 from lightemma.sessions.models import model_entry
-from lightemma.sessions.session import Prices
+from lightemma.sessions.run import Prices
 
 
 def run_manifest(

@@ -24,7 +24,7 @@ from lightemma.planners.planning import Planned, PlannerRunner
 from lightemma.protocol import Protocol
 from lightemma.run_folder.records import FrameRecord, SampleRecord, call_outcome, is_call_error
 from lightemma.run_folder.store import read_outcomes
-from lightemma.sessions.session import Run, RunOutcome
+from lightemma.sessions.run import Run, RunOutcome
 from lightemma.sessions.views import Views
 
 #: Seconds of a frame above which frames are driven concurrently.

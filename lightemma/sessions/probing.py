@@ -32,7 +32,8 @@ from lightemma.sessions.open_loop import drive_frames
 from lightemma.sessions.probe_target import Target, check_same
 from lightemma.sessions.probed_frames import ProbedSet, probed_set
 from lightemma.sessions.roles import BackendMaker
-from lightemma.sessions.session import Prices, Run, RunOutcome, Session, check_writable
+from lightemma.sessions.run import Prices, Run, RunOutcome
+from lightemma.sessions.session import Session, check_writable
 from lightemma.sessions.survey import survey
 
 

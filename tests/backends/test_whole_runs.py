@@ -22,7 +22,8 @@ from lightemma.frame import EgoHistory, Frame
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import FramesOfSource, open_runs
-from lightemma.sessions.session import Session, Spending
+from lightemma.sessions.run import Spending
+from lightemma.sessions.session import Session
 from tests.backends.kit import CHAT, HOSTED, KEY, each
 from tests.conftest import MadeUpSource, make_frames, steady
 from tests.fake_providers import Fault

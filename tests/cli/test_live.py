@@ -14,7 +14,7 @@ from lightemma.cli.live_layout import bar, duration, rate, shortened, view_lines
 from lightemma.cli.running import ending
 from lightemma.cli.steps_shown import step_line, step_words
 from lightemma.cli.width import fitting, wrapped
-from lightemma.sessions.session import RunOutcome
+from lightemma.sessions.run import RunOutcome
 from lightemma.steps import Step, counted, listening
 
 LONG = "qwen2.5-vl-72b+single-call+3-frames+no-motion"

@@ -26,7 +26,8 @@ from lightemma.run_folder.records import STAGES, FrameRecord
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import FramesOfSource, open_runs
-from lightemma.sessions.session import Session, Spending
+from lightemma.sessions.run import Spending
+from lightemma.sessions.session import Session
 from tests.conftest import STEADY_TEXT, MadeUpSource, make_frame, make_frames, steady
 from tests.executors.executor_models import Blind, Diary, diary_model, entries
 

@@ -17,7 +17,8 @@ from lightemma.run_folder.store import read_frames
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import FramesOfSource
 from lightemma.sessions.jobs import Job
-from lightemma.sessions.session import Prices, RunOutcome, Session, Spending
+from lightemma.sessions.run import Prices, RunOutcome, Spending
+from lightemma.sessions.session import Session
 from lightemma.sessions.survey import survey
 from tests.conftest import MadeUpSource, make_manifest
 

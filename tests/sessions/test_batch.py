@@ -19,7 +19,8 @@ from lightemma.planners.chain_of_thought import ChainOfThought
 from lightemma.planners.prompt_style import PromptStyle
 from lightemma.run_folder.records import Usage
 from lightemma.sessions import batch as batches
-from lightemma.sessions.batch import CONFIRMED, MOST_SILENT, TRIES, BatchRun
+from lightemma.sessions.batch import CONFIRMED, MOST_SILENT, BatchRun
+from lightemma.sessions.batch_collector import TRIES
 from lightemma.sessions.views import Views
 from tests.conftest import make_frames, steady
 

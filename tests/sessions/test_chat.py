@@ -21,7 +21,8 @@ from lightemma.frame import EarlierPicture, EgoHistory, Frame
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import FramesOfSource, open_runs
-from lightemma.sessions.session import Session, Spending
+from lightemma.sessions.run import Spending
+from lightemma.sessions.session import Session
 from tests.backends.conftest import _providers, no_certificates, server  # noqa: F401 -- fixtures
 from tests.backends.kit import ANTHROPIC, CHAT, COMPATIBLE, GOOGLE, arrived
 from tests.conftest import STEADY_TEXT, MadeUpSource, make_frames, steady

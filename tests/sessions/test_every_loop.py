@@ -29,7 +29,8 @@ from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import open_runs
 from lightemma.sessions.jobs import make_jobs
-from lightemma.sessions.session import Session, Spending
+from lightemma.sessions.run import Spending
+from lightemma.sessions.session import Session
 from tests.closed_loop.fake_world import FakeFactory
 from tests.conftest import MadeUpSource, make_frames, plan_text, steady
 from tests.serving.kit import carrying, config

@@ -28,7 +28,7 @@ from lightemma.run_folder.manifest import ConcurrencyEntry
 from lightemma.run_folder.records import STAGES
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.concurrency_entries import SessionConcurrency
-from lightemma.sessions.session import RunOutcome
+from lightemma.sessions.run import RunOutcome
 from tests.conftest import STEADY_TEXT, make_frame, make_frames
 from tests.sessions.one_run import drive_run
 

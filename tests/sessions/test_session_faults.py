@@ -21,7 +21,7 @@ from lightemma.errors import UserError
 from lightemma.evaluation.scores import load_scores
 from lightemma.run_folder.lock import RunLock
 from lightemma.run_folder.store import read_frames, read_manifest
-from lightemma.sessions.session import Spending
+from lightemma.sessions.run import Spending
 from tests.sessions.test_every_loop import LOOPS, Counting, Loop, folder_of, only
 
 

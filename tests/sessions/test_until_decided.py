@@ -20,7 +20,8 @@ from lightemma.run_folder.records import OK
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.jobs import Job
-from lightemma.sessions.session import RunOutcome, Session, Spending
+from lightemma.sessions.run import RunOutcome, Spending
+from lightemma.sessions.session import Session
 from lightemma.sessions.survey import survey
 from tests.conftest import MadeUpSource, make_frame, make_record, steady, steady_run
 from tests.sessions.one_run import GivenFrames
