@@ -27,6 +27,9 @@ import numpy as np
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from random_qwen import SHAPES, Shape, with_random_weights
 
 from lightemma.backends.base import Message, PicturePart, Request, TextPart
 from lightemma.backends.config import ModelConfig
@@ -42,71 +45,6 @@ from lightemma.run_folder.records import STAGES
 FILLER = {
     "scene": "A two-lane road leads straight ahead between parked cars; a van waits at the junction on the right. " * 6,
     "intent": "The car has held its speed and follows its lane; it should slow down a little before the junction. " * 4,
-}
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Sizes of a Qwen2.5-VL."""
-
-    label: str
-    text: dict[str, Any]
-    vision: dict[str, Any]
-    max_pixels: int
-
-
-def _text(**sizes: Any) -> dict[str, Any]:
-    rope = {"rope_type": "default", "mrope_section": [16, 24, 24], "rope_theta": 1e6}
-    fixed = {"rms_norm_eps": 1e-6, "max_position_embeddings": 32_768}
-    return {"rope_parameters": rope, "pad_token_id": 0, "bos_token_id": None, "eos_token_id": None, **fixed, **sizes}
-
-
-SHAPES = {
-    # As in the config.json of Qwen2.5-VL-7B-Instruct.
-    "7b": Shape(
-        "Qwen2.5-VL-7B's architecture with RANDOM weights",
-        _text(
-            vocab_size=152_064,
-            hidden_size=3_584,
-            intermediate_size=18_944,
-            num_hidden_layers=28,
-            num_attention_heads=28,
-            num_key_value_heads=4,
-        ),
-        {
-            "depth": 32,
-            "hidden_size": 1_280,
-            "intermediate_size": 3_420,
-            "num_heads": 16,
-            "out_hidden_size": 3_584,
-            "patch_size": 14,
-            "window_size": 112,
-            "fullatt_block_indexes": [7, 15, 23, 31],
-        },
-        28 * 28 * 16_384,
-    ),
-    "small": Shape(
-        "a SMALL Qwen2.5-VL (0.1 billion) with RANDOM weights",
-        _text(
-            vocab_size=8_192,
-            hidden_size=768,
-            intermediate_size=3_072,
-            num_hidden_layers=10,
-            num_attention_heads=6,
-            num_key_value_heads=2,
-        ),
-        {
-            "depth": 8,
-            "hidden_size": 320,
-            "intermediate_size": 960,
-            "num_heads": 4,
-            "out_hidden_size": 768,
-            "patch_size": 14,
-            "window_size": 112,
-            "fullatt_block_indexes": [3, 7],
-        },
-        28 * 28 * 300,
-    ),
 }
 
 
@@ -186,13 +124,13 @@ def load(arguments: argparse.Namespace, folder: Path, gpu: bool) -> tuple[Loaded
     options = LocalOptions(dtype=dtype, attention=arguments.attention)
     if arguments.model:
         return load_model(config(arguments.model), options), arguments.model
-    shape = SHAPES.get(arguments.random or ("7b" if gpu else "tiny"))
-    if shape:
-        return random_model(shape, folder, dtype, gpu), shape.label
+    name = arguments.random or ("7b" if gpu else "tiny")
+    if name != "tiny":
+        return random_model(SHAPES[name], folder, dtype, gpu), SHAPES[name].label
     from tests.backends import tiny_models
 
     loaded = load_model(config(str(tiny_models.save("qwen2_5_vl", folder, texts=learned()))), options)
-    return loaded, "a TINY Qwen2.5-VL with RANDOM weights"
+    return loaded, SHAPES["tiny"].label
 
 
 def learned() -> tuple[str, ...]:
@@ -218,16 +156,9 @@ def random_model(shape: Shape, folder: Path, dtype: str, gpu: bool) -> LoadedMod
     processor.image_processor.size = type(processor.image_processor.size)(**limits)
     names = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
     special = {name: getattr(small.model.config, name) for name in names}
-    settings = transformers.Qwen2_5_VLConfig(text_config=shape.text, vision_config=shape.vision, **special)
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float32 if dtype == "auto" else getattr(torch, dtype))
-    try:
-        with torch.device("cuda" if gpu else "cpu"):
-            model = transformers.Qwen2_5_VLForConditionalGeneration(settings)
-    finally:
-        torch.set_default_dtype(before)
-    model.eval()
-    model.generation_config.pad_token_id = 0
+    text = shape.text_config(end=None, pad=0)
+    settings = transformers.Qwen2_5_VLConfig(text_config=text, vision_config=shape.vision, **special)
+    model = with_random_weights(settings, torch.float32 if dtype == "auto" else getattr(torch, dtype), gpu)
     return LoadedModel(model, processor, "random")
 
 
