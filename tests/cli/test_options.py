@@ -11,6 +11,7 @@ import yaml
 
 import lightemma
 from lightemma.cli import options
+from lightemma.cli.benchmark_keys import benchmark_keys
 from lightemma.config_files import load_config
 from lightemma.errors import UserError
 from lightemma.sessions.benchmark import Benchmark
@@ -79,7 +80,7 @@ COMMANDS = {"run": {"open"}, "estimate": {"open"}, "drive": {"closed"}, "study":
 
 
 def loops_of(name: str) -> set[str]:
-    (key,) = [key for key in options._keys() if key.name == name]
+    (key,) = [key for key in benchmark_keys() if key.name == name]
     return set(key.option.loops)
 
 
@@ -99,7 +100,7 @@ def benchmark(cli: Cli, monkeypatch: pytest.MonkeyPatch, command: str, arguments
 
 
 def test_every_key_with_an_option_is_tested_here():
-    assert {key.name for key in options._keys()} == set(GIVEN)
+    assert {key.name for key in benchmark_keys()} == set(GIVEN)
 
 
 @pytest.mark.parametrize("name", GIVEN)
