@@ -9,8 +9,11 @@ import typer
 
 from lightemma.cli.output import echo
 
+#: Where the demo's runs, tables and report are unless the command says otherwise.
+OUT = Path("demo-out")
 
-def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the report.")] = Path("demo-out")) -> None:
+
+def demo(out: Annotated[Path, typer.Option(help="Folder for runs, tables and the report.")] = OUT) -> None:
     """Run the tiny driver, a scripted driver and the baselines over the embedded drives, compare, and write the report."""
     from lightemma.backends.base import Backend
     from lightemma.backends.tiny_driver import MODEL, can_run

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lightemma.cli.demo import OUT as DEMO_OUT
 from lightemma.cli.output import echo
 from lightemma.data.source_kinds import data_help
 
@@ -23,6 +24,7 @@ def doctor(
 
     from lightemma.preflight import doctor as look
     from lightemma.preflight.readiness import readiness
+    from lightemma.run_folder.places import runs_under
 
     today = datetime.now(UTC).date()
     configs, wrong = look.known_configs()
@@ -32,6 +34,7 @@ def doctor(
         look.check_folder("this folder", Path(), demo=True),
         look.check_folder("results", out),
         look.check_cache(out),
+        look.check_runs(out),
         look.check_gpu(),
         *look.check_keys(configs.values()),
         *wrong,
@@ -47,5 +50,5 @@ def doctor(
         echo(f"{_MARKS[finding.state]}  {finding.what:<{width}}  {finding.detail}")
         if finding.next:
             echo(f"{'':7}  {'':<{width}}  -> {finding.next}")
-    echo(f"\nNext: {look.next_step(findings, data, model)}")
+    echo(f"\nNext: {look.next_step(findings, data, model, demo_done=bool(runs_under(DEMO_OUT / 'results')))}")
     raise typer.Exit(0 if look.demo_runs(findings) else 1)

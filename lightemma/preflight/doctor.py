@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 from packaging.requirements import Requirement
@@ -37,6 +38,8 @@ from lightemma.preflight.readiness import (
     readiness,
     retirement,
 )
+from lightemma.run_folder.places import runs_under
+from lightemma.run_folder.store import read_manifest
 
 State = Literal["ok", "missing", "warning"]
 
@@ -212,6 +215,24 @@ def check_cache(results: Path) -> Finding:
     return Finding("answers kept", "missing", f"{path} cannot be written", f"chmod u+rw {path}")
 
 
+def check_runs(results: Path) -> Finding:
+    """How many runs are in a folder of results, and what can be done with them."""
+    runs = runs_under(results)
+    if not runs:
+        return Finding("runs", "ok", f"none in {results} yet")
+    finished = sum(map(_is_finished, runs))
+    unfinished = len(runs) - finished
+    step = f"lightemma report {quote(str(results))}" if finished else f"lightemma runs {quote(str(results))}"
+    return Finding("runs", "ok", f"{finished} finished, {unfinished} not finished in {results}", step)
+
+
+def _is_finished(run: Path) -> bool:
+    try:
+        return read_manifest(run).ended is not None
+    except UserError:
+        return False
+
+
 # --- looking at models -----------------------------------------------------------------------------------------------
 
 
@@ -271,13 +292,16 @@ def demo_runs(findings: Iterable[Finding]) -> bool:
     return not any(finding.demo and finding.state == "missing" for finding in findings)
 
 
-def next_step(findings: Sequence[Finding], data: str | None = None, model: str | None = None) -> str:
+def next_step(
+    findings: Sequence[Finding], data: str | None = None, model: str | None = None, *, demo_done: bool = False
+) -> str:
     """The single most useful thing to do now.
 
     Args:
         findings: all of them.
         data: the source that the user named.
         model: the model that the user named.
+        demo_done: whether the demo's runs are there.
     """
     for finding in findings:
         if finding.demo and finding.state == "missing" and finding.next:
@@ -297,7 +321,14 @@ def next_step(findings: Sequence[Finding], data: str | None = None, model: str |
         return f"lightemma estimate --data {data} --model {ready.detail.split(', ')[0]} --limit 30"
     if data:
         return f"lightemma run --data {data} --planner constant-action,damped-acceleration"
-    return "lightemma demo"
+    runs = next((f.next for f in findings if f.what == "runs"), "")
+    if runs or not demo_done:
+        return runs or "lightemma demo"
+    if usable and ready is not None:
+        return f"lightemma run --data demo --model {ready.detail.split(', ')[0]} --limit 3"
+    return (
+        "lightemma models   # says what each of them needs; or lightemma drive --planner expert,idm, which needs none"
+    )
 
 
 def _provider_extras() -> dict[str, str]:

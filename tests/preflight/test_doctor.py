@@ -8,6 +8,7 @@ import stat
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 from packaging.specifiers import SpecifierSet
 
@@ -17,6 +18,8 @@ from lightemma.preflight import doctor
 from lightemma.preflight import readiness as able
 from lightemma.preflight.doctor import Finding
 from lightemma.preflight.readiness import Readiness
+from lightemma.run_folder.store import write_manifest
+from tests.conftest import make_manifest
 from tests.data.nuscenes_tables_writer import make_world
 
 TODAY = date(2026, 11, 22)
@@ -332,6 +335,15 @@ NONE_READY = Finding("models ready", "warning", "none", "lightemma models")
         ([READY], "x", "b", "lightemma estimate --data x --model b --limit 30"),
         ([NONE_READY], "x", None, "lightemma run --data x --planner constant-action,damped-acceleration"),
         ([READY], None, "b", "lightemma run --data demo --model b --limit 3"),
+        # What is there is looked at.
+        ([READY, Finding("runs", "ok", "none in results yet")], None, None, "lightemma demo"),
+        ([READY, Finding("runs", "ok", "2 finished", "lightemma report r")], None, None, "lightemma report r"),
+        (
+            [READY, Finding("runs", "ok", "2 finished", "lightemma report r")],
+            None,
+            "b",
+            "lightemma run --data demo --model b --limit 3",
+        ),
         # The demo runs without what it does not need.
         ([OK, Finding("results", "missing", "", "chmod"), READY], None, None, "lightemma demo"),
     ],
@@ -343,3 +355,22 @@ def test_the_next_step(findings, data, model, step):
 def test_a_spec_without_yaml_is_looked_at_too(tmp_path: Path):
     found = doctor.check_model("replay:some.zip", TODAY, {}, {}.get)
     assert found.state == "ok"
+
+
+@pytest.mark.parametrize(("ready", "step"), [(READY, "run --data demo --model a"), (NONE_READY, "models ")])
+def test_after_the_demo_a_model_is_next(ready, step):
+    assert doctor.next_step([OK, ready], demo_done=True).startswith(f"lightemma {step}")
+
+
+def test_runs_that_are_there_are_counted(tmp_path):
+    results = tmp_path / "my results"
+    assert doctor.check_runs(results) == Finding("runs", "ok", f"none in {results} yet")
+    for name, ended in (("one", None), ("broken", None), ("two", "2026-11-27T05:00:00+00:00")):
+        (results / "demo" / name).mkdir(parents=True)
+        write_manifest(results / "demo" / name, msgspec.structs.replace(make_manifest(name, []), ended=ended))
+        if name == "broken":
+            (results / "demo" / name / "manifest.json").write_text("{")
+        found = doctor.check_runs(results)
+        verb = "report" if ended else "runs"
+        assert found.next == f"lightemma {verb} '{results}'"
+    assert found.detail == f"1 finished, 2 not finished in {results}"
