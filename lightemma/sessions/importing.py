@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from lightemma.calls.prices import recorded_price
 from lightemma.data.archive_frames import ArchiveFrame
 from lightemma.data.published import PublishedArchive, frame_record
 from lightemma.errors import UserError
@@ -35,6 +34,7 @@ from lightemma.run_folder.manifest import (
 from lightemma.run_folder.places import data_folder, run_place
 from lightemma.run_folder.records import MAIN, STAGES, FrameRecord, is_call_error
 from lightemma.run_folder.store import RunWriter, check_run_name, is_run, pack_frames, read_manifest, read_outcomes
+from lightemma.sessions.archive_prices import archive_price
 from lightemma.steps import counted
 
 
@@ -67,7 +67,7 @@ def import_archive(
     digest = hashlib.sha256()
     for record in records:
         digest.update((record.sample_token + "\0" + (record.calls[-1].response or "")).encode())
-    price = recorded_price(archive.model, datetime.now(UTC))
+    cost = archive_price(archive.model, datetime.now(UTC))
     manifest = Manifest(
         run=run,
         protocol=LIGHTEMMA.as_dict(),
@@ -83,10 +83,10 @@ def import_archive(
         parser=tier,
         models={
             MAIN: ModelEntry(
-                name=run, provider="published", model=archive.model, price=price.as_dict() if price else None
+                name=run, provider="published", model=archive.model, price=cost.price.as_dict() if cost.price else None
             )
         },
-        price_table=price.table if price else None,
+        price_table=cost.source,
         prompts=_prompts_entry(archive, frames),
         imported={
             "archive": archive.name,
