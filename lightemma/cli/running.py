@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightemma.cli.options import SessionOptions, in_options
@@ -57,8 +58,26 @@ def drive_runs(
     for job, outcome in zip(session.jobs, outcomes, strict=True):
         remark = (remarks or {}).get(job.name)
         ended = f"{outcome.total} {session.work.unit}, {remark}" if remark else ending(outcome, session.work.unit)
-        echo(f"{job.name}: {ended} -> {session.folder(job)}")
+        folder = session.folder(job)
+        echo(f"{job.name}: {ended} -> {folder}")
+        covered = _covered(folder)
+        if covered > outcome.total:
+            echo(
+                f"{job.name} has {covered:,} {session.work.unit}, {outcome.total:,} of them asked for now; tables and "
+                "pages show all that it has."
+            )
     return outcomes
+
+
+def _covered(folder: Path) -> int:
+    """How many frames or episodes a run covers: more than a command asked for, if an earlier one asked for more."""
+    from lightemma.run_folder.manifest import CLOSED_LOOP
+    from lightemma.run_folder.store import is_run, read_manifest
+
+    if not is_run(folder):
+        return 0
+    data = read_manifest(folder).data
+    return data.scenes if data.source == CLOSED_LOOP else data.frames
 
 
 def check_ready(config: ModelConfig) -> None:

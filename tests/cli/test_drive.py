@@ -52,6 +52,9 @@ def test_the_same_command_keeps_finished_episodes(drive):
     assert again.status == 0
     assert again.out.startswith("drive-constant-action: 2 episodes, 2 already done -> out/city/drive-constant-action\n")
     assert Path("out/city/drive-constant-action/episodes.jsonl").read_bytes() == before
+    fewer = drive(*arguments, "--seeds", "1")
+    assert "drive-constant-action has 2 episodes, 1 of them asked for now" in fewer.out
+    assert "asked for now" not in again.out
 
 
 def test_the_same_seed_gives_the_same_episode_and_another_seed_another(drive):

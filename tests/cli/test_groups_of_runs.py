@@ -27,9 +27,13 @@ def runs_in(table: str) -> list[str]:
 
 def test_a_run_grows_and_a_subset_asks_nothing(place, cli):
     assert "stop: 2 frames -> results/published/stop" in cli("run", *BASELINES, "--limit", "2").out
-    assert "stop: 5 frames, 2 already done -> results/published/stop" in cli("run", *BASELINES).out
+    grown = cli("run", *BASELINES).out
+    assert "stop: 5 frames, 2 already done -> results/published/stop" in grown
+    assert "asked for now" not in grown
     before = run_at("results/stop").joinpath("frames.jsonl").read_bytes()
-    assert "stop: 3 frames, 3 already done -> results/published/stop" in cli("run", *BASELINES, "--stride", "2").out
+    fewer = cli("run", *BASELINES, "--stride", "2").out
+    assert "stop: 3 frames, 3 already done -> results/published/stop" in fewer
+    assert "stop has 5 frames, 3 of them asked for now" in fewer
     assert run_at("results/stop").joinpath("frames.jsonl").read_bytes() == before
     data = read_manifest(run_at("results/stop")).data
     assert (data.frames, data.stride, data.limit) == (5, 1, None)
