@@ -15,25 +15,41 @@ from lightemma.report.page.escape import page_json
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a page is made from.
+    """What a page is made from, besides what all pages have (``page.html``).
 
     Attributes:
-        page: its HTML template.
+        brand: the page's kind, behind the program's name.
+        body: the template of its sections.
+        sections: those that its head leads to, and what they are called there, in order.
         scripts: the script's parts, in the order of the page.
     """
 
-    page: str
+    brand: str
+    body: str
+    sections: dict[str, str]
     scripts: tuple[str, ...]
+
+    @property
+    def links(self) -> bytes:
+        """The links of its head."""
+        links = (f'      <a href="#{name}">{called}</a>\n' for name, called in self.sections.items())
+        return "".join(links).encode()
 
 
 #: The page of a comparison of runs over frames.
-COMPARISON = Layout("page.html", (
+COMPARISON = Layout("report", "comparison.html", {
+    "questions": "Questions", "comparison": "Comparison", "charts": "Charts", "strata": "Where they differ",
+    "failures": "Failures", "frames": "Frames", "protocol": "Protocol",
+}, (
     "core.js", "csv.js", "diff.js", "plot.js", "questions.js", "comparison.js", "charts.js", "strata.js", "failures.js",
     "index.js", "search.js", "browser.js", "views.js", "tools.js", "large.js", "play.js", "beside.js", "detail.js",
     "tables.js", "protocol.js", "address_bar.js", "address.js", "page.js",
 ))  # fmt: skip
 #: The page of drives in a world.
-DRIVES = Layout("drives.html", (
+DRIVES = Layout("closed loop", "drives.html", {
+    "scores": "Scores", "scenarios": "Scenarios", "episodes": "Episodes", "watch": "Replay",
+    "protocol": "Rules and tables",
+}, (
     "core.js", "csv.js", "plot.js", "tables.js", "drives.js", "scenarios.js", "episodes.js", "replay.js", "address_bar.js",
     "drives_page.js",
 ))  # fmt: skip
@@ -73,6 +89,10 @@ def document(
         "base-uri 'none'; form-action 'none'"
     )
     values = {
+        b"brand": layout.brand.encode(),
+        b"first": next(iter(layout.sections)).encode(),
+        b"sections": layout.links,
+        b"body": _template(layout.body),
         b"title": html.escape(title).encode(),
         b"policy": html.escape(policy, quote=False).encode(),
         b"style": style,
@@ -80,7 +100,7 @@ def document(
         b"data": page_json(data),
     }
     # One pass: what is filled in is never searched for places.
-    return _PLACE.sub(lambda place: values[place.group(1)], _template(layout.page))
+    return _PLACE.sub(lambda place: values[place.group(1)], _template("page.html"))
 
 
 def _template(name: str) -> bytes:
