@@ -294,6 +294,41 @@ def test_tab_reaches_the_skip_link_and_the_sections_first(tab):
     assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
+FOCUSED = "document.activeElement.getAttribute('aria-label')"
+TIP = "document.querySelector('#horizon-chart .tip:not([hidden])')?.textContent ?? null"
+
+
+def test_points_of_charts_are_reached_by_keyboard_and_open_their_frames(tab, made):
+    stops = "[...document.querySelectorAll('#{} svg')].map((one) => one.querySelectorAll('[tabindex=\"0\"]').length)"
+    reached = [
+        figure
+        for figure in ("horizon-chart", "calibration-chart", "failure-chart")
+        if tab.evaluate(stops.format(figure)) == [1]
+    ]
+    assert reached == ["horizon-chart", "calibration-chart", "failure-chart"], "one stop for Tab in each chart"
+    assert tab.evaluate("document.querySelector('#horizon-chart svg').getAttribute('role')") == "group"
+    points = "[...document.querySelectorAll('#horizon-chart [tabindex]')].map((one) => one.getAttribute('aria-label'))"
+    said = tab.evaluate(points)
+    assert len(said) > 6
+    tab.evaluate("document.querySelector('#legend').lastElementChild.focus()")
+    tab.press("Tab")
+    assert [tab.evaluate(FOCUSED), tab.evaluate(TIP)] == [said[0], said[0]]
+    assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    tab.press("ArrowRight")
+    tab.press("ArrowDown")
+    assert [tab.evaluate(FOCUSED), tab.evaluate(TIP)] == [said[2], said[2]]
+    tab.press("ArrowUp")
+    assert tab.evaluate(FOCUSED) == said[1]
+    tab.press("Enter")
+    name = said[1].split(":")[0]
+    others = (
+        f"[...document.querySelectorAll('#rows [role=option]')].filter((one) => !one.textContent.includes('{name}'))"
+    )
+    tab.waiting_for(lambda: tab.evaluate(f"{others}.length"), 0)
+    assert tab.evaluate("document.querySelectorAll('#rows [role=option]').length") > 0
+    assert tab.evaluate(TIP) is None
+
+
 def test_a_frame_shows_its_picture_with_paths_that_can_be_hidden(tab):
     tab.evaluate("location.hash = '#frame=scene-0003%2F1&run=keen'")
     tab.wait("document.querySelector('.picture img')?.naturalWidth > 0")

@@ -34,9 +34,9 @@ function drawHorizon() {
     }
     group.append(svg('path', { d: `M${points.map(([second, mean]) => `${x(second)} ${y(mean)}`).join('L')}`, fill: 'none', stroke: run.color, 'stroke-width': 1.8, 'stroke-dasharray': run.dash }));
     for (const [second, mean] of points) {
-      const point = marker(run, x(second), y(mean), 3.6, `${run.name}: ${fixed(mean, 3)} m at ${second} s; choose to see its frames`);
-      fill(point, { class: 'pick', onclick: () => showFrames({ run: run.name, outcome: 'scored', order: 'worst', shared: state.subset === 'common' ? 'yes' : '' }, true) }, []);
-      group.append(point);
+      if (mean > top) continue; // named below the chart
+      const about = `${run.name}: ${fixed(mean, 3)} m at ${second} s; choose to see its frames`;
+      group.append(pickable(marker(run, x(second), y(mean), 3.6, about), about, () => showFrames({ run: run.name, outcome: 'scored', order: 'worst', shared: state.subset === 'common' ? 'yes' : '' }, true)));
     }
     plot.drawing.append(group);
     const end = points.at(-1)[1];
@@ -83,7 +83,7 @@ function drawScatter(figure, key, title, label, factor, note) {
     const at = { x: x(point.x), y: clipped ? plot.top : y(point.y) };
     const about = `${point.run.name}: ${fixed(point.y, 3)} m, ${fixed(point.x, 2)} ${label}`;
     const drawn = clipped ? svg('path', { d: `M${at.x} ${at.y - 6}l6 10h-12Z`, fill: point.run.color }, svg('title', null, about)) : marker(point.run, at.x, at.y, 5, about);
-    plot.drawing.append(fill(drawn, { class: 'pick', onclick: () => showFrames({ run: point.run.name }, true) }, []));
+    plot.drawing.append(pickable(drawn, `${about}; choose to see its frames`, () => showFrames({ run: point.run.name }, true)));
     labels.push({ ...at, text: clipped ? `${point.run.name} ${fixed(point.y, 1)} m ↑` : point.run.name });
   }
   placeLabels(plot, labels, [{ left: plot.right - 6.9 * baseline.name.length, right: plot.right, top: y(level) + 4, bottom: y(level) + 18 }]);
@@ -123,7 +123,11 @@ function drawCalibration() {
     if (!mine.length) continue;
     plot.drawing.append(svg('g', { 'clip-path': 'url(#calibration-clip)' },
       svg('path', { d: `M${mine.map((row) => `${x(row.planned_mean)} ${y(row.recorded_mean)}`).join('L')}`, fill: 'none', stroke: run.color, 'stroke-width': 1.4, 'stroke-dasharray': run.dash, opacity: 0.8 }),
-      mine.map((row) => marker(run, x(row.planned_mean), y(row.recorded_mean), 3.4, `${run.name}: planned ${fixed(row.planned_mean, 3)}, recorded ${fixed(row.recorded_mean, 3)} ${unit} on ${grouped(row.frames)} frames`))));
+      mine.map((row) => {
+        const about = `${run.name}: planned ${fixed(row.planned_mean, 3)}, recorded ${fixed(row.recorded_mean, 3)} ${unit} on ${grouped(row.frames)} frames`;
+        const point = marker(run, x(row.planned_mean), y(row.recorded_mean), 3.4, about);
+        return row.planned_mean <= high && row.recorded_mean <= high ? readable(point, about) : point;
+      })));
   }
   const quantities = [...new Set(calibration.map((row) => row.quantity))], horizons = [...new Set(calibration.map((row) => row.horizon_s))];
   const pick = (label, key, options, text) => el('label', null, `${label} `, el('select', { 'data-keep': key, onchange: (event) => { calibrated[key] = options[event.target.selectedIndex]; drawCalibration(); } },

@@ -6,6 +6,38 @@ function pickable(node, about, action) {
   return fill(node, { class: 'pick', tabindex: 0, role: 'button', 'aria-label': about, onclick: action, onkeydown: press }, []);
 }
 
+/** Lets a keyboard reach a part of a drawing that says something and opens nothing. */
+const readable = (node, about) => fill(node, { tabindex: 0, role: 'img', 'aria-label': about }, []);
+
+/** Makes all parts of a drawing that a keyboard reaches one stop for Tab, with arrows from one to the next; what a part is stands beside it. */
+function stepThrough(figure, drawing) {
+  const parts = [...drawing.querySelectorAll('[tabindex]')];
+  if (!parts.length) return;
+  drawing.setAttribute('role', 'group');
+  parts.forEach((part, place) => part.setAttribute('tabindex', place ? -1 : 0));
+  const tip = el('div', { class: 'tip', 'aria-hidden': 'true', hidden: true });
+  figure.append(tip);
+  drawing.addEventListener('keydown', (event) => {
+    const place = parts.indexOf(event.target);
+    const to = parts[{ ArrowRight: place + 1, ArrowDown: place + 1, ArrowLeft: place - 1, ArrowUp: place - 1, Home: 0, End: parts.length - 1 }[event.key]];
+    if (place < 0 || !to) return;
+    event.preventDefault();
+    parts[place].setAttribute('tabindex', -1);
+    to.setAttribute('tabindex', 0);
+    to.focus();
+  });
+  const tell = (event) => {
+    if (!event.target.matches(':focus-visible')) return;
+    tip.textContent = event.target.getAttribute('aria-label');
+    tip.hidden = false;
+    const part = event.target.getBoundingClientRect(), around = figure.getBoundingClientRect();
+    tip.style.setProperty('left', `${Math.max(0, Math.min(part.left - around.left, around.width - tip.offsetWidth))}px`);
+    tip.style.setProperty('top', `${Math.max(0, part.top - around.top - tip.offsetHeight - 6)}px`);
+  };
+  // At each part: a drawing that listens for focus would become a stop itself.
+  for (const part of parts) fill(part, { onfocus: tell, onblur: () => { tip.hidden = true; } }, []);
+}
+
 /** Round steps for an axis. */
 function ticks(low, high, wanted) {
   const raw = (high - low) / Math.max(1, wanted);
@@ -87,4 +119,7 @@ function logTicks(low, high) {
   return found;
 }
 
-const caption = (figure, drawing, title, text) => figure.replaceChildren(el('figcaption', null, el('b', null, title), ` ${text}`), drawing);
+function caption(figure, drawing, title, text) {
+  figure.replaceChildren(el('figcaption', null, el('b', null, title), ` ${text}`), drawing);
+  stepThrough(figure, drawing);
+}

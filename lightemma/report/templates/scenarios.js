@@ -22,7 +22,8 @@ function drawScenarios() {
   data.scenarios.forEach((row, place) => {
     const open = () => showEpisodes({ scenario: row.scenario });
     plot.drawing.append(svg('line', { x1: narrow ? plot.left : 0, x2: plot.right, y1: top, y2: top, stroke: 'var(--rule)' }),
-      svg('text', { ...(narrow ? { x: plot.left, y: top + 14 } : { x: plot.left - 10, y: top + heights[place] / 2 + 4, 'text-anchor': 'end' }), class: 'label pick', onclick: open }, row.scenario, svg('title', null, 'choose to see its episodes')));
+      pickable(svg('g', null, svg('text', { ...(narrow ? { x: plot.left, y: top + 14 } : { x: plot.left - 10, y: top + heights[place] / 2 + 4, 'text-anchor': 'end' }), class: 'label' }, row.scenario, svg('title', null, 'choose to see its episodes'))),
+        `${row.scenario}; choose to see its episodes`, open));
     let y = top + pad / (narrow ? 1 : 2) + step / 2;
     for (const run of shown) {
       const found = row.runs[run.number];
