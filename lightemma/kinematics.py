@@ -63,6 +63,12 @@ def to_ego_frame(points: FloatArray, origin: FloatArray, heading: float) -> Floa
     return turned
 
 
+def wrapped(angles: FloatArray) -> FloatArray:
+    """Angles brought into [-pi, pi)."""
+    brought: FloatArray = np.mod(angles + np.pi, 2 * np.pi) - np.pi
+    return brought
+
+
 def speeds(positions: FloatArray, times: FloatArray, protocol: Protocol = LIGHTEMMA) -> FloatArray:
     """Chord speed between neighbours over the real time difference.
 

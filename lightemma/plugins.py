@@ -120,6 +120,11 @@ def describe(cls: type) -> str:
     return f"class '{cls.__qualname__}' in {place}"
 
 
+def kind_of(value: object) -> str:
+    """What a plug-in gave, for a sentence about it: ``a list``, or ``nothing`` for None."""
+    return "nothing" if value is None else f"a {type(value).__name__}"
+
+
 def error_line(error: BaseException) -> str:
     """An error in one line, with the last line of the plugin's own code that it came from.
 

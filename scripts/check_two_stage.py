@@ -27,7 +27,7 @@ from lightemma.closed_loop.spec import EpisodeSpec, LoopRules, TwoStageRules, ep
 from lightemma.closed_loop.starts import find_starts
 from lightemma.closed_loop.two_stage import RollOut
 from lightemma.closed_loop.two_stage_score import score_of_rolls
-from lightemma.evaluation.statistics.rank_correlation import spearman
+from lightemma.evaluation.statistics.rank_correlation import pearson, rank_violation, spearman
 from lightemma.frame import FloatArray
 from lightemma.kinematics import integrate
 from lightemma.simulation.scenarios import SCENARIOS
@@ -106,21 +106,6 @@ def _open(spec: EpisodeSpec, rules: LoopRules, named: dict[str, Driver]) -> dict
             errors.append(np.hypot(*(plans[name][at] - ahead).T).mean())
         found[name] = float(np.mean(errors)) if errors else float("nan")
     return found
-
-
-def rank_violation(truth: FloatArray, other: FloatArray) -> float:
-    """Mean over drivers of the largest difference in truth to a driver that is put on the wrong side of it (MMRV).
-
-    Source: Li et al., "Evaluating real-world robot manipulation policies in simulation", CoRL 2024.
-    """
-    apart = np.abs(truth[:, None] - truth[None, :])
-    wrong = (other[:, None] < other[None, :]) != (truth[:, None] < truth[None, :])
-    return float((apart * wrong).max(axis=1).mean())
-
-
-def pearson(one: FloatArray, other: FloatArray) -> float:
-    """Pearson's correlation."""
-    return float(np.corrcoef(one, other)[0, 1])
 
 
 Measure = Callable[[FloatArray, FloatArray], float]

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lightemma.agents import Agents, BoolArray, IntArray, Surroundings, plan_times
-from lightemma.data.tracks import HOLD, Tracks, wrapped
+from lightemma.data.tracks import HOLD, Tracks
 from lightemma.frame import FloatArray, Frame, Pose
-from lightemma.kinematics import to_ego_frame
+from lightemma.kinematics import to_ego_frame, wrapped
 from lightemma.protocol import LIGHTEMMA
 
 

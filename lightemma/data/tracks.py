@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from lightemma.agents import BoolArray, IntArray
 from lightemma.frame import FloatArray
+from lightemma.kinematics import wrapped
 
 #: Seconds before its first and after its last place that a track is taken to stay where that place is.
 HOLD = 0.25
@@ -77,9 +78,3 @@ class Tracks:
         counts = np.concatenate([[0], np.cumsum(chosen)])[self._starts]
         some: BoolArray = np.diff(counts) > 0
         return some
-
-
-def wrapped(angles: FloatArray) -> FloatArray:
-    """Angles brought into [-pi, pi)."""
-    brought: FloatArray = np.mod(angles + np.pi, 2 * np.pi) - np.pi
-    return brought

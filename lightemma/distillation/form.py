@@ -17,7 +17,7 @@ from lightemma.parsing import Parsed, answer_format, parse_answer
 from lightemma.planners.base import PlannerSettings, View
 from lightemma.planners.prompt_style import PromptStyle
 from lightemma.planners.single_call import SingleCall
-from lightemma.prompts.inputs import HISTORY_S, MOTION
+from lightemma.prompts.inputs import HISTORY_S, check_history
 from lightemma.prompts.sets import DEFAULT_PROMPTS, load_prompts
 from lightemma.protocol import LIGHTEMMA
 
@@ -44,9 +44,7 @@ class StudentForm(BaseModel):
     @field_validator("history")
     @classmethod
     def _known(cls, value: int) -> int:
-        if value not in MOTION:
-            raise ValueError(f"it is one of {', '.join(map(str, sorted(MOTION)))}")
-        return value
+        return check_history(value)
 
     @cached_property
     def planner(self) -> SingleCall:

@@ -21,7 +21,7 @@ from lightemma.errors import UserError
 from lightemma.expert_bench.detection_score import TrueThing, band, score_boxes
 from lightemma.expert_bench.tally import Tally
 from lightemma.experts.base import Box, Question
-from lightemma.experts.detections import Detector
+from lightemma.experts.detections import Detector, covered
 from lightemma.experts.ground_distance import HALF_LANE, ON_THE_ROAD, lead_of, on_the_ground
 from lightemma.experts.lead_speed import LeadSpeed
 from lightemma.frame import Camera, FloatArray, Frame
@@ -127,7 +127,7 @@ def truth_in_picture(solids: Sequence[Solid], camera: Camera, size: tuple[int, i
     found.sort(key=lambda one: one[2])
     made = []
     for place, (one, box, distance, inside) in enumerate(found):
-        hidden = max((_covered(box, nearer) for _, nearer, _, _ in found[:place]), default=0.0)
+        hidden = max((covered(box, nearer) for _, nearer, _, _ in found[:place]), default=0.0)
         asked = inside and hidden <= _HIDDEN and 0.0 < distance <= _FAR
         made.append((one, TrueThing(one.kind, box, distance, asked)))
     return made
@@ -232,9 +232,3 @@ def _world(one: Solid, frame: Frame) -> FloatArray:
     turned: FloatArray = np.array([[cos, -sin], [sin, cos]]) @ one.centre
     placed: FloatArray = turned + np.array([frame.pose.x, frame.pose.y])
     return placed
-
-
-def _covered(box: Box, other: Box) -> float:
-    wide = min(box.right, other.right) - max(box.left, other.left)
-    high = min(box.bottom, other.bottom) - max(box.top, other.top)
-    return max(0.0, wide) * max(0.0, high) / ((box.right - box.left) * (box.bottom - box.top))

@@ -12,7 +12,7 @@ import numpy as np
 
 from lightemma.expert_bench.tally import Tally
 from lightemma.experts.base import Box, ground_points
-from lightemma.experts.detections import overlap
+from lightemma.experts.detections import covered, overlap
 from lightemma.frame import Camera
 
 #: Metres: far ends of the bands of distance.
@@ -79,7 +79,7 @@ def score_boxes(name: str, found: Sequence[Box], truth: Sequence[TrueThing], cam
             matched.append(best)
             tally.right[f"{name}: precision, {cls} {where}"].append(True)
         elif not any(
-            _within(box, one.box) >= _IGNORED for one in (*others, *(m for m in matched if m.kind == "cyclist"))
+            covered(box, one.box) >= _IGNORED for one in (*others, *(m for m in matched if m.kind == "cyclist"))
         ):
             tally.right[f"{name}: precision, {cls} {where}"].append(False)
     for one, hit in [*((one, True) for one in matched), *((one, False) for one in left)]:
@@ -94,10 +94,3 @@ def _claimed(box: Box, camera: Camera) -> float:
     """Metres at which a box's lower edge stands on level ground."""
     x = float(ground_points(np.array([[(box.left + box.right) / 2, box.bottom]]), camera)[0, 0])
     return x if np.isfinite(x) else float("inf")
-
-
-def _within(box: Box, other: Box) -> float:
-    """Share of a box that lies in another."""
-    wide = min(box.right, other.right) - max(box.left, other.left)
-    high = min(box.bottom, other.bottom) - max(box.top, other.top)
-    return max(0.0, wide) * max(0.0, high) / ((box.right - box.left) * (box.bottom - box.top))

@@ -79,6 +79,11 @@ def overlap(one: Box, other: Box) -> float:
     return common / (_area(one) + _area(other) - common) if common > 0 else 0.0
 
 
+def covered(box: Box, other: Box) -> float:
+    """The share of a box that another covers, 0 to 1."""
+    return _common(box, other) / _area(box)
+
+
 def tiles(width: int, height: int) -> list[Tile]:
     """Square tiles beside each other at the height of the horizon, from the left to the right edge of a picture."""
     side = min(width, height, max(_SMALLEST, round(_SIDE * height)))

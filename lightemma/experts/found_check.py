@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from lightemma.experts.base import Box, Card, Found
 from lightemma.frame import Picture
 from lightemma.outside_text import one_line
+from lightemma.plugins import kind_of
 from lightemma.redaction import starred
 
 #: Characters of a finding's words; boxes and numbers of one finding.
@@ -36,15 +37,15 @@ def checked(found: object, card: Card) -> Found:
         Rubbish: if it is no finding, or lacks what the card promises.
     """
     if not isinstance(found, Found):
-        raise Rubbish(f"it gave {_named(found)}, not a Found")
+        raise Rubbish(f"it gave {kind_of(found)}, not a Found")
     if not isinstance(found.words, str):
-        raise Rubbish(f"its words are {_named(found.words)}, not text")
+        raise Rubbish(f"its words are {kind_of(found.words)}, not text")
     words = one_line(starred(found.words[: 4 * LONGEST_WORDS])).strip()
     if not words:
         raise Rubbish("it gave no words")
     picture: object = found.picture
     if picture is not None and not isinstance(picture, Picture):
-        raise Rubbish(f"its picture is {_named(picture)}, not a Picture")
+        raise Rubbish(f"its picture is {kind_of(picture)}, not a Picture")
     if isinstance(picture, Picture) and not (
         isinstance(picture.data, bytes) and picture.data and _is_size(picture.size)
     ):
@@ -64,13 +65,13 @@ def shortened(text: str, most: int) -> str:
 
 def _boxes(boxes: object) -> tuple[Box, ...]:
     if not isinstance(boxes, tuple | list):
-        raise Rubbish(f"its boxes are {_named(boxes)}, not a tuple of Box")
+        raise Rubbish(f"its boxes are {kind_of(boxes)}, not a tuple of Box")
     if len(boxes) > MOST_BOXES:
         raise Rubbish(f"it gave {len(boxes)} boxes; at most {MOST_BOXES} are taken")
     made = []
     for box in boxes:
         if not isinstance(box, Box):
-            raise Rubbish(f"its boxes hold {_named(box)}, not Boxes")
+            raise Rubbish(f"its boxes hold {kind_of(box)}, not Boxes")
         if not isinstance(box.label, str) or not box.label.strip():
             raise Rubbish("a box has no label")
         values = (box.score, box.left, box.top, box.right, box.bottom)
@@ -85,7 +86,7 @@ def _boxes(boxes: object) -> tuple[Box, ...]:
 
 def _numbers(numbers: object) -> dict[str, float]:
     if not isinstance(numbers, Mapping):
-        raise Rubbish(f"its numbers are {_named(numbers)}, not names to numbers")
+        raise Rubbish(f"its numbers are {kind_of(numbers)}, not names to numbers")
     if len(numbers) > MOST_NUMBERS:
         raise Rubbish(f"it gave {len(numbers)} numbers; at most {MOST_NUMBERS} are taken")
     for name, value in numbers.items():
@@ -110,7 +111,3 @@ def _is_size(size: object) -> bool:
     return (
         isinstance(size, tuple) and len(size) == 2 and all(isinstance(one, int) and 0 < one < 100_000 for one in size)
     )
-
-
-def _named(value: object) -> str:
-    return "nothing" if value is None else f"a {type(value).__name__}"

@@ -10,6 +10,7 @@ from typing import Any
 
 from lightemma.experts.base import Card, Kind
 from lightemma.outside_text import one_line
+from lightemma.prompts.answer_forms import object_schema
 
 #: Tasks of one plan, characters of a plan's text and of one argument.
 MOST_TASKS = 12
@@ -77,13 +78,13 @@ def plan_schema(cards: Sequence[Card]) -> dict[str, Any]:
     Every argument must be there, since some providers allow no others; one that a task does not have is an empty text.
     """
     names = sorted({name for card in cards for name in card.arguments})
-    task = {
+    task: dict[str, Any] = {
         "task": {"type": "string", "enum": list(dict.fromkeys(card.task for card in cards))},
         "id": {"type": "integer"},
         "dep": {"type": "array", "items": {"type": "integer"}},
-        "args": _object({name: {"type": "string"} for name in names}),
+        "args": object_schema(**{name: {"type": "string"} for name in names}),
     }
-    return _object({"tasks": {"type": "array", "maxItems": MOST_TASKS, "items": _object(task)}})
+    return object_schema(tasks={"type": "array", "maxItems": MOST_TASKS, "items": object_schema(**task)})
 
 
 def read_plan(text: str, cards: Sequence[Card], given: Iterable[str] = GIVEN, before: Iterable[int] = ()) -> list[Task]:
@@ -279,12 +280,3 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({name for name, _ in pairs}) < len(pairs):
         raise ValueError("a key twice: two readings")
     return dict(pairs)
-
-
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }

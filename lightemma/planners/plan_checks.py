@@ -13,6 +13,7 @@ import numpy as np
 from lightemma.frame import FloatArray
 from lightemma.kinematics import integrate
 from lightemma.planners.base import Plan, Sample
+from lightemma.plugins import kind_of
 from lightemma.protocol import LIGHTEMMA
 from lightemma.run_folder.records import OK, CallRecord, is_format_error
 from lightemma.run_folder.tool_records import ToolsRecord
@@ -38,14 +39,14 @@ def check_plan(plan: object, calls: Sequence[CallRecord]) -> Plan:
         InvalidPlan: if it is not a plan; the message says why.
     """
     if not isinstance(plan, Plan):
-        raise InvalidPlan(f"plan() returned {_named(plan)}, not a Plan")
+        raise InvalidPlan(f"plan() returned {kind_of(plan)}, not a Plan")
     if not isinstance(plan.outcome, str) or not _OUTCOME.fullmatch(plan.outcome):
         raise InvalidPlan(f"the plan's outcome is {plan.outcome!r}; it must be 'ok', 'format:<kind>' or 'call:<kind>'")
     actions = None if plan.actions is None else checked_actions(plan.actions, "actions")
     if (actions is None) == (plan.outcome == OK):
         raise InvalidPlan(f"the plan's outcome is '{plan.outcome}', but it has {'no ' * (actions is None)}actions")
     if not isinstance(plan.calls, list) or not all(isinstance(call, CallRecord) for call in plan.calls):
-        raise InvalidPlan(f"the plan's calls are {_named(plan.calls)}, not a list of CallRecord; they may be left out")
+        raise InvalidPlan(f"the plan's calls are {kind_of(plan.calls)}, not a list of CallRecord; they may be left out")
     latency = plan.latency_s
     if latency is not None and not (_is_number(latency) and 0.0 <= latency < math.inf):
         raise InvalidPlan(f"the plan's latency_s is {latency!r}; it must be seconds, 0 or more, or None")
@@ -58,13 +59,13 @@ def check_plan(plan: object, calls: Sequence[CallRecord]) -> Plan:
         raise InvalidPlan(f"the plan's chosen is {plan.chosen!r}, but it has {len(candidates)} candidates, from 0")
     samples = tuple(_checked_sample(one, kept) for one in plan.samples)
     if plan.tools is not None and not isinstance(plan.tools, ToolsRecord):
-        raise InvalidPlan(f"the plan's tools are {_named(plan.tools)}, not a ToolsRecord")
+        raise InvalidPlan(f"the plan's tools are {kind_of(plan.tools)}, not a ToolsRecord")
     return replace(plan, actions=actions, calls=kept, trajectory=trajectory, samples=samples, candidates=candidates)
 
 
 def _checked_sample(sample: object, calls: Sequence[CallRecord]) -> Sample:
     if not isinstance(sample, Sample):
-        raise InvalidPlan(f"the plan's samples hold {_named(sample)}, not Samples")
+        raise InvalidPlan(f"the plan's samples hold {kind_of(sample)}, not Samples")
     if not _is_place(sample.call, calls):
         raise InvalidPlan(f"a sample's call is {sample.call!r}, but the frame has {len(calls)} calls, counted from 0")
     if not isinstance(sample.outcome, str) or not _OUTCOME.fullmatch(sample.outcome):
@@ -103,7 +104,7 @@ def checked_actions(actions: object, what: str) -> FloatArray:
 def _checked(actions: object, what: str) -> FloatArray:
     shape = (LIGHTEMMA.plan_steps, 2)
     if not isinstance(actions, np.ndarray):
-        raise InvalidPlan(f"the plan's {what} are {_named(actions)}, not a numpy array of shape {shape}")
+        raise InvalidPlan(f"the plan's {what} are {kind_of(actions)}, not a numpy array of shape {shape}")
     if actions.shape != shape:
         raise InvalidPlan(f"the plan's {what} have shape {actions.shape}, not {shape}")
     if not np.issubdtype(actions.dtype, np.floating):
@@ -144,7 +145,3 @@ def _is_place(value: object, calls: Sequence[CallRecord]) -> bool:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float | np.floating) and not isinstance(value, bool)
-
-
-def _named(value: object) -> str:
-    return "nothing" if value is None else f"a {type(value).__name__}"

@@ -7,7 +7,8 @@ from typing import Any
 from lightemma.protocol import LIGHTEMMA
 
 
-def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+def object_schema(**properties: dict[str, Any]) -> dict[str, Any]:
+    """The JSON schema of an object with exactly these properties."""
     return {
         "type": "object",
         "properties": properties,
@@ -21,20 +22,20 @@ def _six(item: dict[str, Any]) -> dict[str, Any]:
 
 
 _ACTIONS = _six(
-    _object(
+    object_schema(
         speed={"type": "number", "description": "metres per second"},
         curvature={"type": "number", "description": "1/metre, positive bends left"},
     )
 )
 _POINTS = _six(
-    _object(
+    object_schema(
         x={"type": "number", "description": "metres ahead"},
         y={"type": "number", "description": "metres to the left"},
     )
 )
 
 #: The schema of an ``answer: json`` prompt set.
-ACTION_SCHEMA = _object(actions=_ACTIONS)
+ACTION_SCHEMA = object_schema(actions=_ACTIONS)
 
 _NUMBER = r"-?(0|[1-9][0-9]{0,2})(\.[0-9]{1,6})?"
 _PAIR = rf"\({_NUMBER}, {_NUMBER}\)"
@@ -45,8 +46,8 @@ ACTION_REGEX = rf"\[{_PAIR}(, {_PAIR}){{{LIGHTEMMA.plan_steps - 1}}}\]"
 #: Form of answer -> schema; forms without one are written as a list.
 SCHEMAS: dict[str, dict[str, Any]] = {
     "json": ACTION_SCHEMA,
-    "reasoned-json": _object(reasoning={"type": "string"}, actions=_ACTIONS),
-    "points-json": _object(points=_POINTS),
+    "reasoned-json": object_schema(reasoning={"type": "string"}, actions=_ACTIONS),
+    "points-json": object_schema(points=_POINTS),
 }
 #: Form of answer -> regular expression.
 REGEXES: dict[str, str] = {
@@ -58,7 +59,7 @@ REGEXES: dict[str, str] = {
 
 def choice_schema(count: int) -> dict[str, Any]:
     """The JSON object that names one of ``count`` candidates, numbered from 1."""
-    return _object(choice={"type": "integer", "enum": list(range(1, count + 1))})
+    return object_schema(choice={"type": "integer", "enum": list(range(1, count + 1))})
 
 
 def choice_regex(count: int) -> str:

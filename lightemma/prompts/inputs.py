@@ -24,6 +24,19 @@ MOTION = {
     0: "How the car has moved so far is not known, nor how fast it is. The curvature of a path is in 1/m (positive bends "
     "left, negative bends right, zero is straight).",
 }
+
+
+def check_history(seconds: int) -> int:
+    """The seconds, if prompts can show so many of the car's own motion.
+
+    Raises:
+        ValueError: if they cannot.
+    """
+    if seconds not in MOTION:
+        raise ValueError(f"it is one of {', '.join(map(str, sorted(MOTION)))}")
+    return seconds
+
+
 #: Every command there is, and how prompts say it.
 COMMANDS = {"left": "left", "right": "right", "straight": "straight on", "follow": "follow the road"}
 #: The paragraph that says it, after the motion.

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from lightemma.data.source_kinds import data_help
 from lightemma.planners.prompt_style import Cameras, PromptStyle
-from lightemma.prompts.inputs import HISTORY_S, MOTION
+from lightemma.prompts.inputs import HISTORY_S, check_history
 from lightemma.protocol import LIGHTEMMA, Convention, Integration, Tier
 
 if TYPE_CHECKING:
@@ -114,9 +114,7 @@ class InputSettings(BaseModel):
     @field_validator("history")
     @classmethod
     def _known_history(cls, value: int) -> int:
-        if value not in MOTION:
-            raise ValueError(f"it is one of {', '.join(map(str, sorted(MOTION)))}")
-        return value
+        return check_history(value)
 
     @model_validator(mode="after")
     def _for_samples(self) -> Self:

@@ -113,12 +113,6 @@ def planned_poses(trajectory: FloatArray, actions: FloatArray, protocol: Protoco
     return whole
 
 
-def shortest(turns: FloatArray) -> FloatArray:
-    """Turns brought into [-pi, pi)."""
-    wrapped: FloatArray = np.mod(turns + np.pi, 2 * np.pi) - np.pi
-    return wrapped
-
-
 def _told(told: Sequence[BoolArray | None], agents: Sequence[Agents]) -> BoolArray:
     """What the data say of every agent; True where they do not."""
     parts = [

@@ -9,10 +9,11 @@ import numpy as np
 
 from lightemma.agents import CAR_AHEAD, CAR_LENGTH, CAR_WIDTH, BoolArray, IntArray
 from lightemma.boxes import overlap
-from lightemma.evaluation.metrics.agents_around import AgentsAround, shortest
+from lightemma.evaluation.metrics.agents_around import AgentsAround
 from lightemma.evaluation.metrics.contact import Paths, touch
 from lightemma.evaluation.metrics.occupancy import STP3, UNIAD, VAD, RasterRule, raster_hits
 from lightemma.frame import FloatArray
+from lightemma.kinematics import wrapped
 
 Convention = Literal["uniad", "exact", "stp3", "vad"]
 CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
@@ -92,7 +93,7 @@ def _closest_on_way(start: FloatArray, end: FloatArray) -> FloatArray:
 
 def _paths(start: FloatArray, end: FloatArray, ahead: float, sizes: FloatArray) -> Paths:
     change = end - start
-    change[:, 2] = shortest(change[:, 2])
+    change[:, 2] = wrapped(change[:, 2])
     return Paths(start, change, ahead, sizes)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lightemma.frame import FloatArray
+from lightemma.kinematics import wrapped
 from lightemma.protocol import LIGHTEMMA
 
 LEAST_STEP = 0.25  # m: a shorter step has no direction
@@ -44,9 +45,9 @@ def steps_of(truth: FloatArray) -> Steps:
     heading = np.zeros(len(truth))
     signs, headings = np.ones_like(lengths), np.zeros_like(lengths)
     for step in range(lengths.shape[1]):
-        turn = _wrapped(directions[:, step] - heading)
+        turn = wrapped(directions[:, step] - heading)
         backwards = np.abs(turn) > np.pi / 2
-        turn = np.where(backwards, _wrapped(turn + np.pi), turn)
+        turn = np.where(backwards, wrapped(turn + np.pi), turn)
         heading = np.where(lengths[:, step] >= LEAST_STEP, heading + turn, heading)
         signs[:, step] = np.where(backwards, -1.0, 1.0)
         headings[:, step] = heading
@@ -115,9 +116,3 @@ def _turns_between(seen: FloatArray, later: FloatArray) -> FloatArray:
     cross = np.sum(other[..., 0] * one[..., 1] - other[..., 1] * one[..., 0], axis=1)
     turns: FloatArray = np.arctan2(cross, np.sum(other * one, axis=(1, 2)))
     return np.where(np.ptp(other, axis=1).max(axis=1) < LEAST_STEP, 0.0, turns)
-
-
-def _wrapped(angles: FloatArray) -> FloatArray:
-    """Angles brought into [-pi, pi)."""
-    wrapped: FloatArray = np.mod(angles + np.pi, 2 * np.pi) - np.pi
-    return wrapped
