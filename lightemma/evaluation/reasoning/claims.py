@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lightemma.evaluation.reasoning.cues import at_words
+from lightemma.evaluation.reasoning.cue_words import END
 from lightemma.evaluation.reasoning.readings import Claim
+from lightemma.evaluation.reasoning.scan import Start, matches
 
 _VEHICLE = (
     r"(?:vehicles?|cars?|trucks?|bus(?:es)?|vans?|suvs?|sedans?|motorcycles?|motorcyclists?|hatchbacks?|taxis?|cabs?|"
@@ -118,11 +119,11 @@ _DENYING: dict[str, str] = {
     ),
 }
 #: Denies both lights: where there is no traffic light at all, none is red.
-_NO_LIGHTS = re.compile(
+_NO_LIGHTS = (
     r"\b(?:no|not any|without(?: any)?|absence of|lack of|neither|nor)\b(?:(?! (?:is|are|there|but|"
     r"while)\b)[^.;]){0,70}?\b(?:traffic (?:lights?|signals?)|traffic control (?:signals?|devices?)|signals?\b(?! to))"
 )
-_NO_VEHICLES = re.compile(
+_NO_VEHICLES = (
     r"\b(?:no|not|without(?: any)?|absence of|lack of|neither|nor|devoid of|clear of|free of|empty of)\b"
     rf"(?:(?! (?:is|are|there|but|while|parked|and the|of the|aside|except|"
     rf"approaching)\b)[^.;]){{0,60}}?\b(?:{_VEHICLE}\b(?! parked)|traffic\b(?! (?:light|"
@@ -137,7 +138,6 @@ _ELSEWHERE = re.compile(
     r"(?:left|right)[- ]turn lane|ahead on the (?:left|right)|ahead of a)\b"
 )
 _NEXT = re.compile(r",| (?:and|while|with) ")
-_END = re.compile(r"[.!?;](?=\s|$)|\n+")
 _AND = re.compile(r"\band (?=(?:a|an|some|several|two|there|few|multiple)\b)")
 _CLAUSE = re.compile(
     r",? (?:but|however|although|though|while|whereas)\b|, (?:with|and) (?=(?:a|an|the|several|two|three|some|"
@@ -181,46 +181,45 @@ class Claimed:
     end: int = 0
 
 
-_COMPILED = {field: re.compile(at_words([pattern])) for field, pattern in PATTERNS.items()}
-#: A text without any of these words does not speak of the field: most are passed over without a search.
-_WORDS: dict[str, tuple[str, ...]] = {
-    "red_light": ("red",),
-    "green_light": ("green",),
-    "roadworks": ("work", "construct", "cone", "barrel", "barri", "drum", "repair", "mainten", "pylon", "excavat", "fenc"),
-    "bad_weather": (
-        "rain", "drizzl", "wet", "snow", "fog", "mist", "storm", "hail", "sleet", "icy", "damp", "slick", "slipp",
-        "droplet", "puddle", "inclement", "haz",
-    ),
-}  # fmt: skip
-_COMPILED_DENYING = {field: re.compile(pattern) for field, pattern in _DENYING.items()}
+_ABSENT = Claimed("absent")
+#: What :func:`read_claims` wants to know the starts of: each field, what denies them, and the ends of sentences.
+KINDS: list[Mapping[str, str]] = [
+    *({field: pattern} for field, pattern in PATTERNS.items()),
+    *({field: pattern} for field, pattern in _DENYING.items()),
+    {"no_vehicles": _NO_VEHICLES},
+    {"no_lights": _NO_LIGHTS},
+    {},
+]
+KINDS_OF_SIGNS: list[Mapping[str, str]] = [*({} for _ in KINDS[:-1]), {"end": END}]
 
 
-def read_claims(text: str) -> dict[str, Claimed]:
+def read_claims(text: str, starts: Sequence[Sequence[Start]]) -> dict[str, Claimed]:
     """What a description claims, field by field.
 
     Args:
         text: lower-case, see :func:`~lightemma.evaluation.reasoning.cues.plain`.
+        starts: of ``KINDS``, in their order.
     """
-    sentences = _sentences(text)
+    *of_fields, bad_weather, no_vehicles, no_lights, ends = starts
+    sentences = _sentences(text, ends) if any(of_fields) else []
     found = {
-        field: _read(text, sentences, pattern, ahead=field == "lead_vehicle")
-        if any(word in text for word in _WORDS.get(field, ("",)))
-        else Claimed("absent")
-        for field, pattern in _COMPILED.items()
+        field: _read(text, sentences, begins, ahead=field == "lead_vehicle") if begins else _ABSENT
+        for field, begins in zip(PATTERNS, of_fields, strict=True)
     }
-    for field, pattern in _COMPILED_DENYING.items():
-        match = pattern.search(text)
-        if found[field].claim == "absent" and match:
-            found[field] = Claimed("denied", match.start(), match.end())
+    if found["bad_weather"].claim == "absent":
+        for match, _ in matches(text, bad_weather):
+            found["bad_weather"] = Claimed("denied", match.start(), match.end())
+            break
     if found["lead_vehicle"].claim == "absent":
-        match = _NO_VEHICLES.search(text)
-        if match and not _another(text, match):
-            found["lead_vehicle"] = Claimed("denied", match.start(), match.end())
+        for match, _ in matches(text, no_vehicles):
+            if not _another(text, match):
+                found["lead_vehicle"] = Claimed("denied", match.start(), match.end())
+            break
     if found["red_light"].claim == found["green_light"].claim == "absent":
-        match = _NO_LIGHTS.search(text)
-        if match:
+        for match, _ in matches(text, no_lights):
             denied = Claimed("denied", match.start(), match.end())
             found |= {"red_light": denied, "green_light": denied}
+            break
     return found
 
 
@@ -235,9 +234,9 @@ def _another(text: str, denial: re.Match[str]) -> bool:
     )
 
 
-def _sentences(text: str) -> list[tuple[int, int]]:
+def _sentences(text: str, ends: Sequence[Start]) -> list[tuple[int, int]]:
     places, start = [], 0
-    for match in _END.finditer(text):
+    for match, _ in matches(text, ends):
         places.append((start, match.end()))
         start = match.end()
     places.append((start, len(text)))
@@ -249,9 +248,9 @@ _FAR = 600
 _STRENGTH: Sequence[Claim] = ("absent", "denied", "hedged", "claimed")
 
 
-def _read(text: str, sentences: Sequence[tuple[int, int]], pattern: re.Pattern[str], ahead: bool) -> Claimed:
-    best = Claimed("absent")
-    for match in pattern.finditer(text):
+def _read(text: str, sentences: Sequence[tuple[int, int]], begins: Sequence[Start], ahead: bool) -> Claimed:
+    best = _ABSENT
+    for match, _ in matches(text, begins):
         low, high = sentences[bisect_right(sentences, (match.start(), len(text))) - 1]
         low = max(low, match.start() - _FAR)
         high = min(high, match.end() + _FAR)

@@ -11,12 +11,16 @@ _BASE = (
     r"steer|"
     r"hold|wait|increase|decrease|adjust|come|allow|ensure|be|make|prepare|yield|begin|start|resume)\b"
 )
+#: Signs that any cue of ``SIGNS`` begins with, as inside a class.
+BEGINS = r".!?;,()\u2014:\n"
 END = r"[.!?;](?=\s|$)|\n+"
 COMMA = (
     r",(?P<comma_new> (?=(?:the|it|its|this|these|there|so|which|that|while|given|as|maintain|keep|ensur|follow|"
     r"continu|"
     r"adjust|mak|remain|stay|prepar|allow|hold|prioriti|focus)\w*\b(?! or\b)))?|\u2014|[()]|:(?=\s)"
 )
+#: The same for cues that are signs.
+SIGNS: dict[str, str] = {"end": END, "comma": COMMA}
 #: Cue -> pattern of words, in the order in which they are tried at one place. Lower-case text.
 CUES: dict[str, str] = {
     # Unpunctuated answers: what can only begin a sentence.

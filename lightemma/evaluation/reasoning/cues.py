@@ -1,17 +1,17 @@
 """The words that decide how a mention counts: past or advice, negated, on a condition, hedged, of somebody else.
 
-One pass over a text: cues and mentions are found by one regular expression and handled in order, so that each mention takes
-the state that the cues before it have left. docs/reasoning.md prints the rules.
+One pass over a text: cues and mentions are handled in the order in which they stand, so that each mention takes the state that
+the cues before it have left. docs/reasoning.md prints the rules.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
-from lightemma.evaluation.reasoning.cue_words import COMMA, CUES, END
+from lightemma.evaluation.reasoning.scan import Start, matches
 
 Tense = Literal["advice", "past", "reason", "none"]
 
@@ -36,8 +36,11 @@ _CLOSE = 25
 _LISTED = re.compile(r"[ ,]*(?:(?:or|and|nor)[ ]?)?(?:any |further )?")
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+#: What was found, and its name.
+Cue = tuple[re.Match[str], str]
+
+
+class Mention(NamedTuple):
     """One place of a text that names something.
 
     Attributes:
@@ -71,58 +74,26 @@ class Mention:
         return self.tense == "advice" and not weak
 
 
-def at_words(patterns: Iterable[str]) -> str:
-    """One pattern of several that all begin where a word begins; every other place is passed over at once."""
-    return rf"\b(?=\w)(?:{'|'.join(patterns)})"
-
-
-_WORDS = at_words(f"(?P<{name}>{pattern})" for name, pattern in CUES.items())
-_PATTERN = re.compile(rf"(?=[.!?;,()\u2014:\n])(?:(?P<end>{END})|(?P<comma>{COMMA}))|{_WORDS}")
-
-
-def find_cues(text: str) -> list[re.Match[str]]:
-    """The cues of a lower-case text, in order; one search serves every kind of mention."""
-    return list(_PATTERN.finditer(text))
-
-
-class Mentions:
-    """Finds what a text names, with the state that the cues around give.
+def find_cues(text: str, starts: Sequence[Start]) -> list[Cue]:
+    """The cues of a text, in order; they serve every kind of mention.
 
     Args:
-        patterns: what -> pattern over lower-case text; the first that fits at a place counts.
+        text: lower-case, see :func:`plain`.
+        starts: where the patterns of ``CUES`` and ``SIGNS`` can begin.
     """
-
-    def __init__(self, patterns: dict[str, str]) -> None:
-        self._names = list(patterns)
-        self._pattern = re.compile(at_words(f"({pattern})" for pattern in patterns.values()))
-
-    def find(self, text: str, cues: Sequence[re.Match[str]]) -> list[Mention]:
-        """The mentions of a text, in order.
-
-        Args:
-            text: lower-case, see :func:`plain`.
-            cues: of the text, see :func:`find_cues`.
-        """
-        states = _States()
-        found = [(match, self._names[(match.lastindex or 1) - 1]) for match in self._pattern.finditer(text)]
-        return list(states.walk(text, _merged(cues, found)))
+    return list(matches(text, starts))
 
 
-def _merged(
-    cues: Sequence[re.Match[str]], mentions: Sequence[tuple[re.Match[str], str]]
-) -> Iterator[tuple[re.Match[str], str, bool]]:
-    """Cues and mentions in order, each with its name and whether it is a mention; a cue inside a mention is part of it."""
-    place, free = 0, 0
-    for match, what in mentions:
-        while place < len(cues) and cues[place].start() < match.start():
-            if cues[place].start() >= free:
-                yield cues[place], cues[place].lastgroup or "", False
-            place += 1
-        yield match, what, True
-        free = match.end()
-    for cue in cues[place:]:
-        if cue.start() >= free:
-            yield cue, cue.lastgroup or "", False
+def find_mentions(text: str, starts: Sequence[Start], cues: Sequence[Cue]) -> list[Mention]:
+    """What a text names, in order, with the state that the cues around give.
+
+    Args:
+        text: lower-case, see :func:`plain`.
+        starts: where the patterns of this kind of mention can begin.
+        cues: of the text, see :func:`find_cues`.
+    """
+    found = list(matches(text, starts))
+    return _States().walk(text, cues, found) if found else []
 
 
 @dataclass(slots=True)
@@ -140,23 +111,32 @@ class _States:
     before_reason: Tense = "none"
     reasons: int = 0  # mentions of the sentence before its last reason
 
-    def walk(self, text: str, found: Iterator[tuple[re.Match[str], str, bool]]) -> Iterator[Mention]:
-        """Hands out each sentence's mentions once the sentence is over."""
+    def walk(self, text: str, cues: Sequence[Cue], found: Sequence[Cue]) -> list[Mention]:
+        """The mentions of a text, once their sentence is over; a cue inside a mention is part of it."""
+        done: list[Mention] = []
         start, mentions = 0, list[Mention]()
-        for match, name, is_mention in found:
-            kind = name.partition("_")[0]
-            if is_mention:
+        left, waiting, free = len(found), iter((*found, None)), 0
+        mention = next(waiting)
+        for cue, name in (*cues, (None, "")):
+            at = len(text) if cue is None else cue.start()
+            while mention is not None and (cue is None or mention[0].start() <= at):
                 if not self.other:
-                    mentions.append(self._mention(name, match))
-            elif kind == "end" or (kind == "opening" and not self.advising):
-                end = match.end() if kind == "end" else match.start()
-                yield from self._finish(mentions, (start, end))
+                    mentions.append(self._mention(mention[1], mention[0]))
+                free, left = mention[0].end(), left - 1
+                mention = next(waiting)
+            if cue is None or at < free:
+                continue
+            if name == "end" or (name == "opening" and not self.advising):
+                end = cue.end() if name == "end" else at
+                done += self._finish(mentions, (start, end))
+                if not left:
+                    return done
                 start, mentions = end, []
-                if kind == "opening":
+                if name == "opening":
                     self.tense = "reason"
             else:
-                getattr(self, f"_on_{kind}")(match, mentions)
-        yield from self._finish(mentions, (start, len(text)))
+                _HANDLERS[name](self, cue, mentions)
+        return [*done, *self._finish(mentions, (start, len(text)))]
 
     def _mention(self, what: str, match: re.Match[str]) -> Mention:
         told = not self.advising and _TOLD.search(match.group()) is not None  # "it slightly decelerated"
@@ -166,13 +146,13 @@ class _States:
             self.prepared, self.later,
         )  # fmt: skip
 
-    def _finish(self, mentions: list[Mention], sentence: tuple[int, int]) -> Iterator[Mention]:
-        for mention in mentions:
-            yield replace(mention, sentence=sentence)
+    def _finish(self, mentions: list[Mention], sentence: tuple[int, int]) -> list[Mention]:
+        """A sentence's mentions; what follows is another one."""
         # A sentence after advice, without a cue of its own, goes on advising.
         self.tense = "advice" if self.advised else "none"
         self.negated = self.conditional = self.leading = self.hedged = self.prepared = self.later = self.other = False
         self.advising = False
+        return [mention._replace(sentence=sentence) for mention in mentions]
 
     def _clear(self) -> None:
         self.negated = self.hedged = self.prepared = self.other = False
@@ -186,9 +166,6 @@ class _States:
         if self.tense != "reason" and not told:
             self.tense = "advice"
 
-    def _on_opening(self, match: re.Match[str], mentions: list[Mention]) -> None:
-        self._on_reason(match, mentions)
-
     def _on_advice(self, match: re.Match[str], mentions: list[Mention]) -> None:
         self._clear()
         self.later, self.advising = False, True
@@ -198,7 +175,7 @@ class _States:
         """``Acceleration should be avoided`` denies it, ``should be moderate`` does not advise it."""
         denied = match["limit_not"] is not None
         if mentions and match.start() - mentions[-1].end <= _CLOSE:
-            mentions[-1] = replace(mentions[-1], tense="advice", negated=denied or mentions[-1].negated, hedged=True)
+            mentions[-1] = mentions[-1]._replace(tense="advice", negated=denied or mentions[-1].negated, hedged=True)
         self._on_advice(match, mentions)
 
     def _on_weak(self, match: re.Match[str], mentions: list[Mention]) -> None:
@@ -216,7 +193,7 @@ class _States:
         apart = match.string[mentions[-1].end : match.start()] if told else ""
         if told and mentions[-1].tense == "advice" and _TELLS.fullmatch(apart):
             # "The rightward curvature suggests ..." tells what is, though no cue says so.
-            mentions[-1] = replace(mentions[-1], tense="reason")
+            mentions[-1] = mentions[-1]._replace(tense="reason")
         if self.tense != "reason":
             self.before_reason = self.tense
         self.reasons = len(mentions)
@@ -238,7 +215,7 @@ class _States:
         if self.conditional and not self.leading:
             self.conditional = False
         # "no obstacle ahead, keeping ..." ends what is denied; "no need to accelerate, brake or turn" does not.
-        if match["comma_new"] or match["comma_and"] or match.group() == "(":
+        if match.group() in _NEW_STATEMENT:
             self.negated = False
         if self.tense == "reason" and self.before_reason == "advice" and self.reasons == len(mentions):
             self.tense = "advice"
@@ -264,7 +241,7 @@ class _States:
         if last is not None and last.tense == "advice":
             apart = match.string[last.end : match.start()]
             if len(apart) < _TRAILING and "," not in apart.removesuffix(", ") and not _PURPOSE.search(apart):
-                mentions[-1] = replace(last, conditional=True)
+                mentions[-1] = last._replace(conditional=True)
             self.conditional = True
         else:
             self.conditional, self.leading = True, self.tense != "reason"
@@ -280,7 +257,7 @@ class _States:
             if not listed or len(apart) > _NEAR or mention.tense == "past":
                 break
             if denied or mention.tense in ("none", "reason"):
-                mentions[place] = replace(mention, tense="advice", negated=denied or mention.negated)
+                mentions[place] = mention._replace(tense="advice", negated=denied or mention.negated)
             if not denied:
                 break
             last = mention.start
@@ -290,9 +267,23 @@ class _States:
             self.tense = "advice"  # "it is safest to slow down"
 
 
+#: A bracket, a comma with the space before what begins a statement, and an "and" before one.
+_NEW_STATEMENT = ("(", ", ", "and ")
+_HANDLERS: dict[str, Callable[[_States, re.Match[str], list[Mention]], None]] = {
+    "future": _States._on_future, "trailing": _States._on_trailing, "condition": _States._on_condition,
+    "later": _States._on_later, "prepared": _States._on_prepared, "negation": _States._on_negation,
+    "limit": _States._on_limit, "advice": _States._on_advice, "weak": _States._on_weak, "reason": _States._on_reason,
+    "opening": _States._on_reason, "past": _States._on_past, "other": _States._on_other, "restart": _States._on_restart,
+    "comma": _States._on_comma, "comma_and": _States._on_comma, "praise": _States._on_praise,
+}  # fmt: skip
+
+
 def plain(text: str) -> str:
     """Lower-case text with simple quotes, dashes and spaces, of the same length: places in it are places in the text."""
-    lower = text[:LONGEST_TEXT].translate(_SIMPLE)
+    lower = text[:LONGEST_TEXT].replace("*", " ")
+    if lower.isascii():
+        return lower.lower()
+    lower = lower.translate(_SIMPLE)
     found = lower.lower()
     return (
         found
@@ -302,5 +293,5 @@ def plain(text: str) -> str:
 
 
 _SIMPLE = str.maketrans(
-    {"\u2019": "'", "\u2018": "'", "\u00a0": " ", "\u202f": " ", "\u2212": "-", "\u2013": "-", "\u2011": "-", "*": " "}
+    {"\u2019": "'", "\u2018": "'", "\u00a0": " ", "\u202f": " ", "\u2212": "-", "\u2013": "-", "\u2011": "-"}
 )

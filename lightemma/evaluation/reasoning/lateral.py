@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import cast
 
 from lightemma.evaluation.reasoning.cues import Mention
@@ -103,7 +102,7 @@ def choose(text: str, mentions: Sequence[Mention]) -> Mention | None:
         text: lower-case.
         mentions: of ``PATTERNS``.
     """
-    mentions = [replace(one, conditional=False) if _AS_NEEDED.match(text, one.end) else one for one in mentions]
+    mentions = [one._replace(conditional=False) if _AS_NEEDED.match(text, one.end) else one for one in mentions]
     for test in (_firm, _advised, _named):
         said = [mention for mention in mentions if test(mention)]
         for group in (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import cast
 
 from lightemma.evaluation.reasoning.cues import Mention
 from lightemma.evaluation.reasoning.readings import Longitudinal
+from lightemma.evaluation.reasoning.scan import Start, matches
 
 _ADJECTIVES = (
     r"(?:(?!for\b|to\b|by\b|as\b|with\b|from\b|while\b|until\b|of\b|if\b|distance\b|any\b|ego\b|should\b|must\b|it\b|"
@@ -86,25 +86,34 @@ PATTERNS: dict[str, str] = {
 
 KINDS = ("accelerate", "keep", "decelerate", "stay-stopped", "wait", "position")
 _STAYING = ("stay-stopped", "wait", "position")
-#: The statement itself says that the car stands.
+#: Without one of these a statement does not say that the car stands.
 _STANDING_WORDS = ("stop", "station", "0.0 m", "zero", "halt", "rest", "moving", "motion", "standing", "speed of 0")
-_STANDS = re.compile(
-    r"\b(?:ego|ego vehicle|it|the vehicle)(?:'s)? (?:is|was|has been|had been|has|remained|remains|being)(?: (?!ahead|"
-    r"behind|in\b)\w+){0,4}? "
-    r"(?:stopped|stationary|standing|at rest|not moving)\b|\b(?:remain\w*|completely|already|fully|been|stay\w*|"
-    r"vehicle being|currently) "
-    r"(?:stopped|stationary|at rest)\b|\b(?:(?:has|had|have|having|is|was) (?:\w+ly )?come|came) to a (?:complete |"
-    r"full )?"
-    r"(?:stop|halt)\b|"
-    r"\bat a (?:complete |full )?"
-    r"(?:stop|standstill)\b|\bcurrent stop at\b|\bits (?:current )?(?:stationary|stopped)|\bnot (?:been |"
-    r"currently )?(?:moving|in motion)\b|"
-    r"speeds? (?:of |at |was |is |has been |have been |remained |being |showing )(?:consistently |constant(?:ly)? |at |"
-    r"about |"
-    r"approximately |all |close to )*(?:0(?:\.0+)?(?![.\d])|zero\b)|"
-    r"(?:constant|consistent\w*) (?:speed of )?(?:zero|0\.0)|(?<![\d.])0\.0 m/s|zero speed|zero velocity|"
-    r"speed values (?:being|of|are|were) "
-    r"(?:all )?(?:close to )?(?:zero|0\.0)"
+#: The statement itself says that the car stands.
+STANDS: dict[str, str] = {
+    "stands": (
+        r"\b(?:ego|ego vehicle|it|the vehicle)(?:'s)? (?:is|was|has been|had been|has|remained|remains|being)(?: (?!ahead|"
+        r"behind|in\b)\w+){0,4}? "
+        r"(?:stopped|stationary|standing|at rest|not moving)\b|\b(?:remain\w*|completely|already|fully|been|stay\w*|"
+        r"vehicle being|currently) "
+        r"(?:stopped|stationary|at rest)\b|\b(?:(?:has|had|have|having|is|was) (?:\w+ly )?come|came) to a (?:complete |"
+        r"full )?"
+        r"(?:stop|halt)\b|"
+        r"\bat a (?:complete |full )?"
+        r"(?:stop|standstill)\b|\bcurrent stop at\b|\bits (?:current )?(?:stationary|stopped)|\bnot (?:been |"
+        r"currently )?(?:moving|in motion)\b"
+    )
+}
+#: The same by a speed, wherever in a word it begins. Each begins with letters that a search goes to at once.
+_SPEED_OF_ZERO = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"speeds? (?:of |at |was |is |has been |have been |remained |being |showing )(?:consistently |constant(?:ly)? |at |"
+        r"about |approximately |all |close to )*(?:0(?:\.0+)?(?![.\d])|zero\b)",
+        r"cons(?:tant|istent\w*) (?:speed of )?(?:zero|0\.0)",
+        r"0\.0 m/s(?<![\d.]0\.0 m/s)",
+        r"zero (?:speed|velocity)",
+        r"speed values (?:being|of|are|were) (?:all )?(?:close to )?(?:zero|0\.0)",
+    )
 )
 #: Characters between two choices: "maintain its current speed, or even slightly decelerate".
 _CHOICE = re.compile(r"[^.;]{0,45}?\bor\b[^.;]{0,40}")
@@ -121,9 +130,23 @@ _DEPENDS = re.compile(r"(?:[^.;]|\.(?=\d)){0,60}?\bdepending on\b")
 _THAT_IS = re.compile(r"[^.;()]{0,40}\((?:i\.e\.,? )?(?:an? |with )*(?:\w+ )?")
 #: Says which of two choices comes first.
 _PREFERS = re.compile(r"\b(?:primarily|preferably|ideally|mainly|mostly|primary)\b[^.;]{0,20}$")
+#: Characters that this can have.
+_PREFERRED = 40
 
 
-def choose(text: str, mentions: Sequence[Mention]) -> Mention | None:
+def stands(text: str, starts: Sequence[Start]) -> bool:
+    """Whether a statement itself says that the car stands.
+
+    Args:
+        text: lower-case.
+        starts: where the patterns of ``STANDS`` can begin.
+    """
+    return any(word in text for word in _STANDING_WORDS) and (
+        any(True for _ in matches(text, starts)) or any(pattern.search(text) for pattern in _SPEED_OF_ZERO)
+    )
+
+
+def choose(text: str, mentions: Sequence[Mention], stands: bool) -> Mention | None:
     """The mention that the statement is taken by: the first piece of firm advice; without one, the first weaker one.
 
     Weaker are, in this order: hedged advice, advice to be prepared, advice on a condition or for later, and what is
@@ -134,8 +157,8 @@ def choose(text: str, mentions: Sequence[Mention]) -> Mention | None:
     Args:
         text: lower-case.
         mentions: of ``PATTERNS``.
+        stands: whether the statement says that the car stands, see :func:`stands`.
     """
-    stands = any(word in text for word in _STANDING_WORDS) and _STANDS.search(text) is not None
     # To hold its position is to stay stopped only where the car stands; else it is the place in the lane.
     said = [mention for mention in mentions if mention.what in KINDS and (stands or mention.what != "position")]
     for test in _ORDER:
@@ -153,10 +176,10 @@ def _settled(text: str, found: Mention, said: Sequence[Mention], stands: bool) -
     if _is_choice(text, found, said, stands):
         settled = _settled_later(text, found, said, stands)
         if settled is None:
-            return replace(found, what="choice")
+            return found._replace(what="choice")
         found = settled
     if found.what in _STAYING:
-        return replace(found, what="stay-stopped")
+        return found._replace(what="stay-stopped")
     if found.what == "keep":
         meant = next(
             (
@@ -171,14 +194,14 @@ def _settled(text: str, found: Mention, said: Sequence[Mention], stands: bool) -
         if meant is not None:
             return meant
     if found.what == "keep" and _class(text, found, stands) == "decelerate" and _beside(text, found, said):
-        return replace(found, what="decelerate")
+        return found._replace(what="decelerate")
     if found.what == "keep":
         # "maintain its speed, remaining stopped": the second says what the first means.
         remain = next((other for other in said if other.what == "stay-stopped" and other.firm), None)
         if remain is not None and stands:
             return remain
         if stands and _still_stands(text, found):
-            return replace(found, what="stay-stopped")
+            return found._replace(what="stay-stopped")
     return found
 
 
@@ -187,7 +210,7 @@ def _is_choice(text: str, found: Mention, said: Sequence[Mention], stands: bool)
     if found.firm and _EITHER.search(text[found.start : found.end]):
         return True
     other = next((one for one in said if one.start >= found.end and one.what != found.what), None)
-    if other is None or _PREFERS.search(text[: found.start]):
+    if other is None or _PREFERS.search(text, max(0, found.start - _PREFERRED), found.start):
         return False
     between = text[found.end : other.start]
     further = "keep" in (found.what, other.what) and "further" in text[other.start : other.end + 9]

@@ -9,14 +9,19 @@ from functools import cache
 from pathlib import Path
 
 from lightemma.evaluation.reasoning import lateral, longitudinal, stated_speed
-from lightemma.evaluation.reasoning.claims import read_claims
-from lightemma.evaluation.reasoning.cues import Mention, Mentions, find_cues, plain
+from lightemma.evaluation.reasoning.claims import KINDS, KINDS_OF_SIGNS, read_claims
+from lightemma.evaluation.reasoning.cue_words import BEGINS, CUES, SIGNS
+from lightemma.evaluation.reasoning.cues import Mention, find_cues, find_mentions, plain
 from lightemma.evaluation.reasoning.reader import Reader
 from lightemma.evaluation.reasoning.readings import NOWHERE, IntentReading, Note, SceneReading
+from lightemma.evaluation.reasoning.scan import Scanner
 
-_LONGITUDINAL = Mentions(longitudinal.PATTERNS)
-_LATERAL = Mentions(lateral.PATTERNS)
-_SPEED = Mentions(stated_speed.PATTERNS)
+_INTENT = Scanner(
+    [CUES, longitudinal.PATTERNS, longitudinal.STANDS, lateral.PATTERNS, stated_speed.PATTERNS, *KINDS],
+    [SIGNS, {}, {}, {}, {}, *KINDS_OF_SIGNS],
+    BEGINS,
+)
+_SCENE = Scanner(KINDS, KINDS_OF_SIGNS, BEGINS)
 
 
 class RuleReader(Reader):
@@ -30,12 +35,13 @@ class RuleReader(Reader):
     def read_intent(self, text: str) -> IntentReading:
         """What a statement says should be done."""
         lower = plain(text)
-        cues = find_cues(lower)
-        speeds = _LONGITUDINAL.find(lower, cues)
-        turns = _LATERAL.find(lower, cues)
-        chosen = longitudinal.choose(lower, speeds)
-        stated = stated_speed.choose(lower, _SPEED.find(lower, cues))
-        grounds = read_claims(lower)
+        of_cues, of_speeds, of_standing, of_turns, of_numbers, *of_claims = _INTENT.starts(lower)
+        cues = find_cues(lower, of_cues)
+        speeds = find_mentions(lower, of_speeds, cues)
+        turns = find_mentions(lower, of_turns, cues)
+        chosen = longitudinal.choose(lower, speeds, longitudinal.stands(lower, of_standing))
+        stated = stated_speed.choose(lower, find_mentions(lower, of_numbers, cues))
+        grounds = read_claims(lower, of_claims)
         return IntentReading(
             longitudinal=longitudinal.label(chosen),
             lateral=lateral.label(lateral.choose(lower, turns)),
@@ -47,7 +53,8 @@ class RuleReader(Reader):
 
     def read_scene(self, text: str) -> SceneReading:
         """What a description of a scene claims."""
-        found = read_claims(plain(text))
+        lower = plain(text)
+        found = read_claims(lower, _SCENE.starts(lower))
         said = {name: one for name, one in found.items() if one.claim != "absent"}
         return SceneReading(
             claims={name: one.claim for name, one in said.items()},
