@@ -22,6 +22,7 @@ LAYERS = [
         "failures",
         "files",
         "frame",
+        "garbage",
         "kinematics",
         "label_rows",
         "medoid",

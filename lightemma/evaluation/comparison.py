@@ -21,6 +21,7 @@ from lightemma.evaluation.tables.plugin_tables import build_safely, outside_tabl
 from lightemma.evaluation.tables.references import References
 from lightemma.evaluation.tables.summary import Summary
 from lightemma.evaluation.warnings import warnings_about
+from lightemma.garbage import rare_collections
 from lightemma.paper_tables import PaperTable
 from lightemma.steps import counted
 
@@ -84,6 +85,7 @@ class Comparison(TableSet[Study]):
         return self.study.scenes
 
 
+@rare_collections()
 def compare_runs(
     runs: Sequence[RunScores],
     convention: Convention = "lightemma",

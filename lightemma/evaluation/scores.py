@@ -19,6 +19,7 @@ from lightemma.evaluation.reread import led_to, reread_samples
 from lightemma.evaluation.several_plans import SeveralPlans, candidates_of, join_plans, samples_of
 from lightemma.evaluation.tools_used import ToolsUsed, join_tools, tools_used
 from lightemma.frame import FloatArray
+from lightemma.garbage import rare_collections
 from lightemma.kinematics import hold_last_action, integrate
 from lightemma.parsing import AnswerFormat, Tier, answer_format, check_tier, parse_answer, plausible
 from lightemma.protocol import Protocol
@@ -27,7 +28,6 @@ from lightemma.run_folder.manifest import Manifest
 from lightemma.run_folder.records import (
     OK,
     STAGES,
-    CallNumbers,
     CallRecord,
     FrameNumbers,
     FrameRecord,
@@ -142,6 +142,7 @@ _ARRAYS = (
 )  # fmt: skip
 
 
+@rare_collections()
 def load_scores(folder: Path, parser: str | None = None) -> RunScores:
     """Scores a stored run, without asking any model.
 
@@ -283,6 +284,7 @@ def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameR
     count = len(records)
     truth = np.array([record.ground_truth or NO_TRUTH for record in records], dtype=np.float64)
     ok = np.array([record.outcome == OK and record.trajectory is not None for record in records])
+    usage = _usage(records)
     actions = np.full((count, 6, 2), np.nan)
     trajectory = np.full((count, 6, 2), np.nan)
     if ok.any():
@@ -306,8 +308,8 @@ def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameR
         errors=step_errors(trajectory, truth),
         latency=np.array([_latency(record) for record in records]),
         calls=np.array([float(len(record.calls)) for record in records]),
-        usage=_usage(records),
-        dollars=_dollars(manifest, records),
+        usage=usage,
+        dollars=_dollars(manifest, records, usage),
         implausible=ok & ~plausible(actions),
         amounts=np.array([_amount(record) for record in records], dtype=np.float64),
         samples=samples_of(records, truth),
@@ -357,27 +359,26 @@ def _latency(record: FrameNumbers | FrameRecord) -> float:
 
 def _usage(records: Sequence[FrameNumbers | FrameRecord], role: str | None = None) -> FloatArray:
     """(n, 5) tokens of one role's calls, or of all."""
-    rows = [_counted([call for call in record.calls if role is None or call.role == role]) for record in records]
-    return np.array(rows, dtype=np.float64).reshape(len(records), 5)
+    counted = [
+        (row, used.input, used.cached_input, used.output, used.reasoning, used.cache_write)
+        for row, record in enumerate(records)
+        for call in record.calls
+        if (used := call.usage) is not None and (role is None or call.role == role)
+    ]
+    found = np.full((len(records), 5), np.nan)
+    if counted:
+        rows, *columns = np.array(counted, dtype=np.float64).T
+        known = rows.astype(np.int64)
+        found[known] = 0.0
+        for place, column in enumerate(columns):
+            found[:, place] += np.bincount(known, column, len(records))
+    return found
 
 
-def _counted(calls: Sequence[CallNumbers | CallRecord]) -> tuple[float, ...]:
-    counted = [call.usage for call in calls if call.usage is not None]
-    if not counted:
-        return (float("nan"),) * 5
-    return (
-        float(sum(usage.input for usage in counted)),
-        float(sum(usage.cached_input for usage in counted)),
-        float(sum(usage.output for usage in counted)),
-        float(sum(usage.reasoning for usage in counted)),
-        float(sum(usage.cache_write for usage in counted)),
-    )
-
-
-def _dollars(manifest: Manifest, records: Sequence[FrameNumbers | FrameRecord]) -> FloatArray:
-    """(n,) what the calls of each frame cost, each by its own model's price."""
+def _dollars(manifest: Manifest, records: Sequence[FrameNumbers | FrameRecord], usage: FloatArray) -> FloatArray:
+    """(n,) what the calls of each frame cost, each by its own model's price; ``usage`` is of all models."""
     if len(manifest.models) <= 1:
-        return _cost(manifest.model.price if manifest.model else None, _usage(records))
+        return _cost(manifest.model.price if manifest.model else None, usage)
     total, made = np.zeros(len(records)), np.zeros(len(records), dtype=bool)
     for role, entry in manifest.models.items():
         asked = np.array([any(call.role == role for call in record.calls) for record in records], dtype=bool)

@@ -135,11 +135,12 @@ def read_lines(folder: Path, kind: type[_T]) -> Iterator[_T]:
     """
     path = frames_file(folder)
     decoder = msgspec.json.Decoder(kind)
-    packer = PromptPacker(folder)
+    packer = PromptPacker(folder) if "prompts" in kind.__struct_fields__ else None
     for number, line in enumerate(whole_lines(path), start=1):
         try:
             record = decoder.decode(line)
-            unpack_prompts(record, packer)
+            if packer is not None:
+                unpack_prompts(record, packer)
         except _DAMAGE as error:
             raise UserError(
                 f"Line {number} of '{path}' is damaged ({error}); delete that line, and run again to fill the gap."

@@ -104,7 +104,7 @@ def _profile(run: RunScores, scene_codes: npt.NDArray[np.int64], kind: FloatArra
             # A kind that no other scene has keeps its speed.
             mean = gained[learn].mean(axis=0) if learn.any() else np.zeros(gained.shape[1])
             speeds[drive] = speed[drive, None] + mean
-    return _errors(speeds, run.history[:, -1:, 1], run)
+    return _errors(speeds, run.history[:, -1:, 1], run.truth, run.protocol)
 
 
 def _candidates(
@@ -125,20 +125,21 @@ def _candidates(
             continue
         rates = np.quantile(acceleration[known], _middles(count))
         bends = np.quantile(bend[known], _middles(curvatures)) if curvatures > 1 else np.zeros(1)
-        part, rows = run.take(np.flatnonzero(driven)), np.arange(int(driven.sum()))
-        pairs = [(rate, change) for rate in rates for change in bends]
+        now, held, truth = speed[driven, None], curvature[driven], run.truth[driven]
+        if convention is None:  # the word names one
+            rate = rates[np.abs(acceleration[driven, None] - rates).argmin(axis=1)]
+            change = bends[np.abs(bend[driven, None] - bends).argmin(axis=1)]
+            chosen[driven] = _errors(now + rate[:, None] * horizon, (held + change)[:, None], truth, run.protocol)
+            continue
         errors = np.stack(
             [
-                _errors(speed[driven, None] + rate * horizon, (curvature[driven] + change)[:, None], part)
-                for rate, change in pairs
+                _errors(now + rate * horizon, (held + change)[:, None], truth, run.protocol)
+                for rate in rates
+                for change in bends
             ]
         )
-        if convention is None:
-            near_rate = np.abs(acceleration[driven, None] - rates).argmin(axis=1)
-            named = near_rate * len(bends) + np.abs(bend[driven, None] - bends).argmin(axis=1)
-        else:
-            named = np.nan_to_num(l2(errors, convention)[..., 3], nan=np.inf).argmin(axis=0)
-        chosen[driven] = errors[named, rows]
+        best = np.nan_to_num(l2(errors, convention)[..., 3], nan=np.inf).argmin(axis=0)
+        chosen[driven] = errors[best, np.arange(len(truth))]
     return chosen
 
 
@@ -159,11 +160,7 @@ def _recorded_bend(run: RunScores) -> FloatArray:
     return found
 
 
-def _errors(speeds: FloatArray, curvature: FloatArray, run: RunScores) -> FloatArray:
+def _errors(speeds: FloatArray, curvature: FloatArray, truth: FloatArray, protocol: Protocol) -> FloatArray:
     """(n, 6) metres of plans of these speeds, never below 0, with (n, 1) curvature held."""
     actions = np.stack([np.maximum(speeds, 0.0), np.broadcast_to(curvature, speeds.shape)], axis=-1)
-    return step_errors(_driven(actions, run.protocol), run.truth)
-
-
-def _driven(actions: FloatArray, protocol: Protocol) -> FloatArray:
-    return integrate(actions, protocol)
+    return step_errors(integrate(actions, protocol), truth)

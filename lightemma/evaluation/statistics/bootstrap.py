@@ -71,17 +71,23 @@ class SceneBootstrap:
             (k, resamples); NaN where a draw has no frame that takes part.
         """
         totals = scene_totals(self._scenes, values, self._count)
-        drawn_counts = self._drawn(totals.counts)
+        counts, sums = self._drawn(totals.counts, totals.sums)
         with np.errstate(invalid="ignore", divide="ignore"):
-            means: FloatArray = np.where(drawn_counts > 0, self._drawn(totals.sums) / drawn_counts, np.nan)
+            means: FloatArray = np.where(counts > 0, sums / counts, np.nan)
         return means
 
-    def _drawn(self, of_scenes: FloatArray) -> FloatArray:
-        """(k, resamples) sums over the drawn scenes of (scenes, k) numbers."""
-        if not self._draws:
-            return np.zeros((of_scenes.shape[1], self._resamples))
-        summed: FloatArray = np.concatenate([of_scenes.T @ block.astype(np.float64) for block in self._draws], axis=1)
-        return summed
+    def _drawn(self, *of_scenes: FloatArray) -> list[FloatArray]:
+        """(k, resamples) sums over the drawn scenes of each array of (scenes, k) numbers.
+
+        No matrix product: its threads wait for each other on few columns, and cost ten times as much on a busy machine.
+        """
+        rows = np.concatenate([numbers.T for numbers in of_scenes])
+        summed, start = np.zeros((len(rows), self._resamples)), 0
+        for block in self._draws:
+            end = start + block.shape[1]
+            np.einsum("ks,sd->kd", rows, block.astype(np.float64), out=summed[:, start:end])
+            start = end
+        return np.split(summed, np.cumsum([numbers.shape[1] for numbers in of_scenes])[:-1])
 
     @cached_property
     def _draws(self) -> list[npt.NDArray[np.uint16]]:
@@ -133,14 +139,15 @@ class SceneBootstrap:
         # Runs over the same frames have the same counts; their part is computed once.
         unlike, same = np.unique(counts, axis=1, return_inverse=True)
         same = same.reshape(-1)
-        drawn_frames = self._drawn(unlike)[same]
-        drawn_squares = self._drawn(unlike**2)[same]
+        frames, frames_squared, deviation, squares, products = self._drawn(
+            unlike, unlike**2, residuals, residuals**2, residuals * counts
+        )
+        drawn_frames = frames[same]
         scenes = (counts > 0).sum(axis=0)[:, None]
         with np.errstate(invalid="ignore", divide="ignore"):
-            deviation = self._drawn(residuals) / drawn_frames
-            squares = self._drawn(residuals**2)
-            squares -= 2 * deviation * self._drawn(residuals * counts)
-            squares += deviation**2 * drawn_squares
+            deviation /= drawn_frames
+            squares -= 2 * deviation * products
+            squares += deviation**2 * frames_squared[same]
             error = np.sqrt(np.maximum(squares, 0.0) * (scenes / (scenes - 1))) / drawn_frames
             ratios: FloatArray = deviation / error
             typical = np.sqrt((residuals**2).sum(axis=0) / counts.sum(axis=0) ** 2)[:, None]

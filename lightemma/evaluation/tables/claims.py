@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from lightemma.evaluation.metrics.manoeuvres import STANDING_SPEED
 from lightemma.evaluation.reasoning.agreement import model_of, unreliable
 from lightemma.evaluation.reasoning.annotated import annotated
 from lightemma.evaluation.reasoning.ledger import Ledger
-from lightemma.evaluation.reasoning.readings import CLAIM_FIELDS
+from lightemma.evaluation.reasoning.readings import CLAIM_FIELDS, CLAIMS
 from lightemma.evaluation.statistics.means import mean
 from lightemma.evaluation.study import Study
 from lightemma.evaluation.tables.base import Table
@@ -165,19 +166,35 @@ _COLUMNS = ("claimed", "hedged", "denied", "precision", "recall", "contradicted"
 
 def claim_column(one: Ledger, field: str, value: str) -> FloatArray:
     """(n,) 1 where a description says a value of a field, 0 where another, NaN without a description."""
-    return np.array([np.nan if said is None else float(said.claim(field) == value) for said in one.scenes])
+    return _are(_said(one, field), value)
+
+
+def _said(one: Ledger, field: str) -> npt.NDArray[np.int8]:
+    """(n,) place in ``CLAIMS`` of what each description says of a field, -1 without a description."""
+    codes = {claim: code for code, claim in enumerate(CLAIMS)}
+    absent = codes["absent"]
+    found = [
+        -1 if said is None else codes[said.claims[field]] if field in said.claims else absent for said in one.scenes
+    ]
+    return np.array(found, dtype=np.int8)
+
+
+def _are(said: npt.NDArray[np.int8], value: str) -> FloatArray:
+    found: FloatArray = np.where(said < 0, np.nan, said == CLAIMS.index(value))
+    return found
 
 
 def _columns(one: Ledger, field: str, there: FloatArray) -> list[FloatArray]:
     """The (n,) columns of ``_COLUMNS``."""
-    claimed, denied = claim_column(one, field, "claimed"), claim_column(one, field, "denied")
-    intent = np.array([None if said is None else said.longitudinal for said in one.intents], dtype=object)
+    said = _said(one, field)
+    claimed, denied = _are(said, "claimed"), _are(said, "denied")
     grounds = np.array([np.nan if said is None else float(field in said.reasons) for said in one.intents])
-    against = _INTENT.get(field)
-    opposite = np.array([np.nan if said is None or against is None else float(said == against) for said in intent])
+    against, opposite = _INTENT.get(field), np.full(len(said), np.nan)
+    if against is not None:
+        opposite = np.array([np.nan if said is None else float(said.longitudinal == against) for said in one.intents])
     return [
         claimed,
-        claim_column(one, field, "hedged"),
+        _are(said, "hedged"),
         denied,
         np.where(claimed == 1, there, np.nan),
         np.where(there == 1, claimed, np.nan),

@@ -17,6 +17,7 @@ from lightemma.evaluation.headline import headline
 from lightemma.evaluation.study import Study
 from lightemma.files import write_whole
 from lightemma.frame import Frame
+from lightemma.garbage import rare_collections
 from lightemma.report.page.chosen import chosen_frames
 from lightemma.report.page.columns import frame_columns
 from lightemma.report.page.data_folder import CALL, SEARCH_CALL, clear_data, plain_name, write_data_file
@@ -65,6 +66,7 @@ class ReportFiles:
     pictures: int
 
 
+@rare_collections()
 def write_report(
     comparison: Comparison,
     out: Path,

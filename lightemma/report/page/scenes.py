@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from lightemma.evaluation.reasoning.ledger import Ledger
 from lightemma.evaluation.scores import RunScores
@@ -18,7 +19,7 @@ from lightemma.report.page.prompts import PromptTemplates
 from lightemma.report.page.search import SearchTexts
 from lightemma.report.page.stages import shown_stages
 from lightemma.report.page.tools import shown_tools
-from lightemma.report.page.words import read_words
+from lightemma.report.page.words import ReadWords
 from lightemma.report.thumbnails import WIDTH, make_thumbnail
 from lightemma.run_folder.records import OK
 from lightemma.run_folder.texts import FrameText, FrameTexts
@@ -29,6 +30,15 @@ EXAMPLE_CHARACTERS = 700
 
 #: Name of the recorded path among those in a picture; a run cannot be called so (its name is a folder's).
 TRUTH = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class _Motion:
+    """One frame's numbers as the page has them: history, recorded drive, and run number -> plan."""
+
+    history: list[list[float]]
+    truth: list[Any]
+    plans: dict[int, dict[str, Any]]
 
 
 @dataclass
@@ -62,30 +72,66 @@ class SceneData:
     def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Each scene's name and data, in order; only one scene is in memory at a time."""
         outcomes = [outcomes_of(run) for run in self.runs]
+        words = [ReadWords(self.ledgers.get(run.name)) for run in self.runs]
         places: dict[str, list[int]] = {}
         for number, scene in enumerate(self.runs[0].scenes):
             places.setdefault(scene, []).append(number)
         for scene, numbers in places.items():
             tokens = [self.runs[0].tokens[number] for number in numbers]
             found = {name: texts.read(tokens) for name, texts in self.texts.items()}
+            motion = self._motion(np.array(numbers))
             frames = {
-                number: self._frame(number, {name: said.get(token) for name, said in found.items()}, outcomes)
-                for number, token in zip(numbers, tokens, strict=True)
+                number: self._frame(
+                    number, {name: said.get(token) for name, said in found.items()}, outcomes, words, driven
+                )
+                for number, token, driven in zip(numbers, tokens, motion, strict=True)
             }
             yield scene, {"scene": scene, "frames": frames}
 
-    def _frame(self, number: int, texts: Mapping[str, FrameText | None], outcomes: list[list[str]]) -> dict[str, Any]:
+    def _motion(self, rows: npt.NDArray[np.int64]) -> Iterator[_Motion]:
+        """What was driven and planned in some frames: all of a scene at once, since a frame's few numbers cost as much."""
         first = self.runs[0]
-        history = first.history[number]
-        lists = [str(history[:, 0].tolist()), str(history[:, 1].tolist())]
+        plans = [
+            (
+                index,
+                zip(
+                    (~np.isnan(run.errors[rows, 0])).tolist(),
+                    _rounded(run.actions[rows], 4),
+                    _rounded(run.trajectory[rows]),
+                    _rounded(run.errors[rows], 4),
+                    strict=True,
+                ),
+            )
+            for index, run in enumerate(self.runs)
+        ]
+        for history, truth in zip(first.history[rows].tolist(), _rounded(first.truth[rows]), strict=True):
+            of_frame = [(index, next(of_run)) for index, of_run in plans]
+            yield _Motion(
+                history,
+                truth,
+                {
+                    index: {"actions": actions, "path": path, "errors": errors}
+                    for index, (ok, actions, path, errors) in of_frame
+                    if ok
+                },
+            )
+
+    def _frame(
+        self,
+        number: int,
+        texts: Mapping[str, FrameText | None],
+        outcomes: list[list[str]],
+        words: Sequence[ReadWords],
+        motion: _Motion,
+    ) -> dict[str, Any]:
+        first = self.runs[0]
+        lists = [str([pair[place] for pair in motion.history]) for place in range(2)]
         said = {}
         tools = {}
         for index, run in enumerate(self.runs):
             text = texts.get(run.name)
             if text is not None and text.calls:
-                said[index] = shown_stages(
-                    text.calls, lists, self.templates, read_words(self.ledgers.get(run.name), number)
-                )
+                said[index] = shown_stages(text.calls, lists, self.templates, words[index].of(number))
                 self._note(index, outcomes[index][number], text, number)
             if self.search is not None and run.name in self.texts:
                 self.search.add(index, said.get(index, ()))
@@ -94,18 +140,10 @@ class SceneData:
         return {
             "image": first.images[number],
             "time": int(first.timestamps[number]),
-            "history": history.tolist(),
+            "history": motion.history,
             "lists": lists,
-            "truth": _rounded(first.truth[number]),
-            "plans": {
-                index: {
-                    "actions": _rounded(run.actions[number], 4),
-                    "path": _rounded(run.trajectory[number]),
-                    "errors": _rounded(run.errors[number], 4),
-                }
-                for index, run in enumerate(self.runs)
-                if not np.isnan(run.errors[number, 0])
-            },
+            "truth": motion.truth,
+            "plans": motion.plans,
             "texts": said,
             "tools": tools,
             "picture": self._picture(number),

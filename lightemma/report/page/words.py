@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from lightemma.evaluation.reasoning.directions import DEFINITION
 from lightemma.evaluation.reasoning.ledger import INTENT, SCENE, Ledger
 from lightemma.evaluation.reasoning.readings import CLAIM_FIELDS, NOWHERE, Place
 
@@ -28,28 +26,44 @@ class Words:
     reading: str
 
 
-def read_words(ledger: Ledger | None, frame: int) -> Mapping[str, Words]:
-    """Stage -> what was read of a frame's answer; empty without a reading.
+class ReadWords:
+    """How a run's words were read, frame by frame.
 
     Args:
         ledger: of the run; None for a run without a model.
-        frame: its number in the study.
     """
-    found: dict[str, Words] = {}
-    if ledger is None:
+
+    def __init__(self, ledger: Ledger | None) -> None:
+        self._ledger = ledger
+        self._next_to: list[tuple[str, list[float]]] = []
+        if ledger is not None:
+            planned, recorded = ledger.directions()
+            self._next_to = [("plan goes", planned.tolist()), ("recorded car went", recorded.tolist())]
+
+    def of(self, frame: int) -> Mapping[str, Words]:
+        """Stage -> what was read of the answer of a frame, by its number in the study; empty without a reading."""
+        found: dict[str, Words] = {}
+        ledger = self._ledger
+        if ledger is None:
+            return found
+        intent, scene = ledger.intents[frame], ledger.scenes[frame]
+        if intent is not None:
+            speed = "" if intent.stated_speed is None else f", {intent.stated_speed:.1f} m/s"
+            said = f"Read as: {intent.longitudinal}, {intent.lateral}{speed}."
+            told = " ".join(part for part in (said, self._plan_and_drive(frame)) if part)
+            found[ledger.stage] = Words((intent.place,), told)
+        if scene is not None and ledger.stage == INTENT:
+            said_of = [(name, scene.claim(name)) for name in CLAIM_FIELDS]
+            claims = [f"{name.replace('_', ' ')} {claim}" for name, claim in said_of if claim != "absent"]
+            places = tuple(scene.places[name] for name in CLAIM_FIELDS if name in scene.places)
+            found[SCENE] = Words(places, f"Read as: {', '.join(claims)}." if claims else "Read as: none of the claims.")
         return found
-    intent, scene = ledger.intents[frame], ledger.scenes[frame]
-    if intent is not None:
-        speed = "" if intent.stated_speed is None else f", {intent.stated_speed:.1f} m/s"
-        said = f"Read as: {intent.longitudinal}, {intent.lateral}{speed}."
-        found[ledger.stage] = Words((intent.place,), " ".join(part for part in (said, _next_to(ledger, frame)) if part))
-    if scene is not None and ledger.stage == INTENT:
-        claims = [
-            f"{name.replace('_', ' ')} {scene.claim(name)}" for name in CLAIM_FIELDS if scene.claim(name) != "absent"
-        ]
-        places = tuple(scene.places[name] for name in CLAIM_FIELDS if name in scene.places)
-        found[SCENE] = Words(places, f"Read as: {', '.join(claims)}." if claims else "Read as: none of the claims.")
-    return found
+
+    def _plan_and_drive(self, frame: int) -> str:
+        """What stands next to the words, as a sentence; empty where nothing is known."""
+        known = [(name, of_frames[frame]) for name, of_frames in self._next_to]
+        text = ", ".join(f"the {name} {_DIRECTIONS[value]}" for name, value in known if not math.isnan(value))
+        return text[:1].upper() + text[1:] + "." if text else ""
 
 
 def shown_words(words: Words | None, response: str | None) -> dict[str, Any]:
@@ -60,19 +74,6 @@ def shown_words(words: Words | None, response: str | None) -> dict[str, Any]:
         "marks": [_in_utf16(response, place) for place in _apart(words.places, len(response))],
         "read": words.reading,
     }
-
-
-def _next_to(ledger: Ledger, frame: int) -> str:
-    speed = ledger.speed[frame : frame + 1]  # of this frame alone: all frames each time would be quadratic
-    changes = {"plan goes": ledger.planned, "recorded car went": ledger.recorded}
-    parts = [
-        f"the {name} {_DIRECTIONS[float(value)]}"
-        for name, change in changes.items()
-        for value in DEFINITION.directions(change[frame : frame + 1], speed)
-        if not np.isnan(value)
-    ]
-    text = ", ".join(parts)
-    return text[:1].upper() + text[1:] + "." if text else ""
 
 
 def _apart(places: Iterable[Place], length: int) -> list[Place]:
