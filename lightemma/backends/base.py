@@ -1,6 +1,6 @@
 """The contract between the harness and a model. Adding a model means subclassing ``Backend`` and writing ``generate``.
 
-What is asked is in ``request``, what comes of it in ``completion``; both are imported from here.
+What is asked is in ``request``, and what is answered in ``completion``; both are imported from here.
 """
 
 from __future__ import annotations
