@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,8 +63,15 @@ class EgoHistory:
     known: bool = True
 
 
+class _Room:
+    """Room for what is made of an object once, and is no part of it: not compared, copied or sent."""
+
+    __slots__ = ("_base64",)
+    _base64: str
+
+
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(_Room):
     """A picture ready to be sent to a model.
 
     Attributes:
@@ -82,6 +90,16 @@ class Picture:
     sha256: str
     url: str | None = None
     file_sha256: str | None = None
+
+    @property
+    def base64(self) -> str:
+        """``data`` in base 64; made once, since all calls of a frame and all their tries send it."""
+        try:
+            return self._base64
+        except AttributeError:
+            coded = b64encode(self.data).decode("ascii")
+            object.__setattr__(self, "_base64", coded)
+            return coded
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import io
 import json
 import math
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -26,14 +27,27 @@ def main() -> None:
     )
 
 
-def write_scenes(root: Path, scenes: int, key_frames: int, seed: int = 1) -> int:
-    """Writes the tables and pictures; returns how many benchmark frames they give."""
+def write_scenes(
+    root: Path, scenes: int, key_frames: int, seed: int = 1, jpegs: Sequence[bytes] = (), size: tuple[int, int] = (160, 90)
+) -> int:
+    """Writes the tables and pictures; returns how many benchmark frames they give.
+
+    Args:
+        root: the folder.
+        scenes: how many.
+        key_frames: of each scene.
+        seed: of the drives.
+        jpegs: pictures to take in turn; noise if there are none.
+        size: of the pictures, width and height.
+    """
     rng = random.Random(seed)
     pictures = root / "samples" / "CAM_FRONT"
     pictures.mkdir(parents=True, exist_ok=True)
-    buffer = io.BytesIO()
-    Image.effect_noise((160, 90), 60).convert("RGB").save(buffer, "JPEG", quality=60)
-    jpeg = buffer.getvalue()
+    if not jpegs:
+        buffer = io.BytesIO()
+        Image.effect_noise(size, 60).convert("RGB").save(buffer, "JPEG", quality=60)
+        jpegs = (buffer.getvalue(),)
+    width, height = size
     sensor, calibration = token("sensor"), token("calibration")
     tables: dict[str, list[dict[str, object]]] = {
         "sensor": [{"token": sensor, "channel": "CAM_FRONT", "modality": "camera"}],
@@ -43,7 +57,7 @@ def write_scenes(root: Path, scenes: int, key_frames: int, seed: int = 1) -> int
                 "sensor_token": sensor,
                 "translation": [1.7, 0.0, 1.5],
                 "rotation": [0.5, -0.5, 0.5, -0.5],
-                "camera_intrinsic": [[126.0, 0.0, 80.0], [0.0, 126.0, 45.0], [0.0, 0.0, 1.0]],
+                "camera_intrinsic": [[0.79 * width, 0.0, width / 2], [0.0, 0.79 * width, height / 2], [0.0, 0.0, 1.0]],
             }
         ],
         "scene": [],
@@ -71,6 +85,7 @@ def write_scenes(root: Path, scenes: int, key_frames: int, seed: int = 1) -> int
             name = f"samples/CAM_FRONT/{number:04d}-{index:03d}.jpg"
             # A comment segment after the start marker makes every file different.
             comment = f"{number}/{index}".encode()
+            jpeg = jpegs[(number * key_frames + index) % len(jpegs)]
             data = jpeg[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + jpeg[2:]
             (root / name).write_bytes(data)
             pose, row = token("pose", number, index), token("data", number, index)
@@ -92,8 +107,8 @@ def write_scenes(root: Path, scenes: int, key_frames: int, seed: int = 1) -> int
                     "timestamp": timestamp,
                     "fileformat": "jpg",
                     "is_key_frame": True,
-                    "height": 90,
-                    "width": 160,
+                    "height": height,
+                    "width": width,
                     "filename": name,
                 }
             )

@@ -21,7 +21,7 @@ from lightemma.backends.http.openai_wire import (
     responses_input,
     strict_schema,
 )
-from lightemma.backends.http.sdk_calls import direct_client
+from lightemma.backends.http.sdk_calls import direct_client, posted
 from lightemma.backends.token_rules import patches, picture_rule, tiles
 from lightemma.errors import UserError
 from lightemma.provider_errors import is_error, kind_of, sentence_of
@@ -162,11 +162,9 @@ class OpenAIBackend(SdkBackend):
             CallError: if no answer came, for any reason.
             ValueError: if the request holds a picture part without a picture.
         """
-        body = self._body(request)
-        if self.options.extra_body:
-            body["extra_body"] = self.options.extra_body
-        resource: Any = self._client.responses if self._responses else self._client.chat.completions
-        return self._completion(await self._ask(resource.with_raw_response.create(**body)))
+        path, turns = ("/responses", "input") if self._responses else ("/chat/completions", "messages")
+        call = posted(self._client, path, self._body(request) | self.options.extra_body, turns)
+        return self._completion(await self._ask(call))
 
     async def submit_batch(self, requests: Mapping[str, Request]) -> str:
         """Upload the requests as a file and start a batch over it.

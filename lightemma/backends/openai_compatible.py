@@ -11,7 +11,7 @@ from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
 from lightemma.backends.http.errors import Failures, read_key, shown_address
 from lightemma.backends.http.openai_wire import chat_messages, read_chat, strict_schema
-from lightemma.backends.http.sdk_calls import attempt, direct_client, load_sdk
+from lightemma.backends.http.sdk_calls import attempt, direct_client, load_sdk, posted
 from lightemma.backends.thinking import Habit
 from lightemma.backends.token_rules import OPEN_WEIGHTS
 from lightemma.errors import UserError
@@ -121,7 +121,7 @@ class OpenAICompatibleBackend(Backend):
             CallError: if no answer came, for any reason.
             ValueError: if the request holds a picture part without a picture.
         """
-        call = self._client.chat.completions.with_raw_response.create(**self._parameters(request))
+        call = posted(self._client, "/chat/completions", self._body(request), "messages")
         body = await attempt(call, self.config.limits.timeout_s, self._failures)
         return read_chat(
             self._failures.json(body),
@@ -135,26 +135,24 @@ class OpenAICompatibleBackend(Backend):
         """Close the connections."""
         await self._client.close()
 
-    def _parameters(self, request: Request) -> dict[str, Any]:
-        parameters: dict[str, Any] = {
+    def _body(self, request: Request) -> dict[str, Any]:
+        body: dict[str, Any] = {
             "model": self.config.model,
             "messages": chat_messages(request.messages),
             self.options.token_limit_parameter: self.config.max_output_tokens,
         }
         if (temperature := request.temperature_of(self.config)) is not None:
-            parameters["temperature"] = temperature
+            body["temperature"] = temperature
         if (seed := request.seed_of(self.config)) is not None:
-            parameters["seed"] = seed
+            body["seed"] = seed
         if (answers := min(request.samples, self.several_answers)) > 1:
-            parameters["n"] = answers
+            body["n"] = answers
         if request.response_schema is not None and self.options.structured_output:
-            parameters["response_format"] = {"type": "json_schema", "json_schema": strict_schema(request)}
-        extra = dict(self.options.extra_body)
+            body["response_format"] = {"type": "json_schema", "json_schema": strict_schema(request)}
+        body |= self.options.extra_body
         if request.response_regex is not None:
-            extra |= self._regex_fields(request.response_regex)
-        if extra:
-            parameters["extra_body"] = extra
-        return parameters
+            body |= self._regex_fields(request.response_regex)
+        return body
 
     def _regex_fields(self, regex: str) -> dict[str, Any]:
         name = self.options.regex_parameter

@@ -96,7 +96,9 @@ def load_picture(path: Path, policy: PicturePolicy, change: PictureChange | None
         raise UserError(
             f"The picture {path} cannot be read ({error.strerror}); check the file and its permissions."
         ) from error
-    return replace(make_picture(data, path, policy, change), file_sha256=hashlib.sha256(data).hexdigest())
+    picture = make_picture(data, path, policy, change)
+    same = picture.data is data
+    return replace(picture, file_sha256=picture.sha256 if same else hashlib.sha256(data).hexdigest())
 
 
 def size_on_disk(path: Path | None) -> tuple[int, int] | None:
@@ -144,6 +146,8 @@ def make_picture(data: bytes, path: Path | str, policy: PicturePolicy, change: P
     longest = max(width, height)
     try:
         if change is None and media_type is not None and (policy.max_side is None or longest <= policy.max_side):
+            # What is torn shows at an eighth of the size and without colours too, in less than half the time.
+            image.draft("L", (1, 1))
             image.load()
             return _picture(data, media_type, (width, height))
         upright = _as_rgb(ImageOps.exif_transpose(image), path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
@@ -30,7 +29,7 @@ def data_url(picture: Picture | None) -> str:
         raise ValueError("a picture part without a picture reached a model that reads pictures")
     if picture.url is not None:
         return picture.url
-    return f"data:{picture.media_type};base64,{base64.b64encode(picture.data).decode('ascii')}"
+    return f"data:{picture.media_type};base64,{picture.base64}"
 
 
 def strict_schema(request: Request) -> dict[str, Any]:

@@ -1,0 +1,305 @@
+"""CPU of the client per picture call: a whole run against a local server, this version and another in turns.
+
+    bench_calls.py PICTURES [--against FOLDER] [--frames 120] [--rounds 3] [--profile] [--inspect PYTHON]
+
+Each round is a process of its own for each way; the server is another one, whose CPU does not count. A run has data, planner,
+pictures, answers kept in the cache, and records on disk; what comes before its first call, and a short run before it, do not
+count. Beside it, the openai package alone sends the same prompts and pictures (each picture in base 64 for each call, answers
+read into its types), and inspect_ai where a Python that has it is named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import io
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PLACES = 16
+#: Frames of the short run that comes before.
+WARM = 8
+#: A sample of the profile belongs to the innermost of these on its stack.
+OWNERS = {
+    "lightemma": "ours",
+    "openai": "openai",
+    "httpx2": "HTTP",
+    "httpx": "HTTP",
+    "httpcore2": "HTTP",
+    "httpcore": "HTTP",
+    "h11": "HTTP",
+    "anyio": "HTTP",
+    "aiohttp": "HTTP",
+    "asyncio": "asyncio",
+}
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("pictures", type=Path, help="a folder of JPEGs of 1600 x 900 pixels")
+    arguments.add_argument("--against", type=Path, help="a checkout of another version")
+    arguments.add_argument("--frames", type=int, default=120)
+    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--profile", action="store_true", help="a further round that says whose the CPU is")
+    arguments.add_argument("--inspect", type=Path, help="a Python that has inspect_ai and openai")
+    options = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        measure(Path(temporary), options)
+
+
+def measure(folder: Path, options: argparse.Namespace) -> None:
+    from fake_provider import FakeProvider
+    from made_up_scenes import write_scenes
+
+    jpegs = encoded(options.pictures)
+    write_scenes(folder, -(-options.frames // 26), 40, jpegs=jpegs, size=(1600, 900))
+    print(f"{options.frames} frames of {statistics.fmean(map(len, jpegs)) / 1000:.0f} kB, {PLACES} calls at once")
+    ways: dict[str, tuple[str, Path, str]] = {"this version": ("run", ROOT, sys.executable)}
+    if options.against:
+        ways["the other version"] = ("run", options.against.resolve(), sys.executable)
+    ways["the package openai alone"] = ("sdk", ROOT, sys.executable)
+    if options.inspect:
+        ways["inspect_ai"] = ("inspect", ROOT, str(options.inspect))
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
+    with FakeProvider(latency=0.02, jitter=0.3) as server:
+        for _ in range(options.rounds):
+            for name, way in ways.items():
+                found[name].append(own_process(*way, folder, server.base_url, options.frames))
+        for name, rounds in found.items():
+            print(f"{name:<26} {figures(rounds)}")
+        if options.profile:
+            for name, way in list(ways.items())[: 1 + bool(options.against)]:
+                shares = own_process(*way, folder, server.base_url, options.frames, profile=True)
+                print(f"{name:<26} {shares['shares']}")
+
+
+def figures(rounds: list[dict[str, Any]]) -> str:
+    """The median of CPU ms per call, its range, and the parts that are in threads."""
+    per_call = [1000 * one["cpu"] / one["calls"] for one in rounds]
+    threads = [1000 * one["threads"] / one["calls"] for one in rounds]
+    return (
+        f"{statistics.median(per_call):6.2f} CPU ms per call ({min(per_call):.2f} to {max(per_call):.2f}), "
+        f"{statistics.median(threads):.2f} of it in other threads (pictures)"
+    )
+
+
+def encoded(folder: Path) -> list[bytes]:
+    """Real pictures, encoded anew so that they have 158 kB in the mean."""
+    from PIL import Image
+
+    made = []
+    for path in sorted(folder.glob("*.jpg")):
+        buffer = io.BytesIO()
+        Image.open(path).convert("RGB").save(buffer, "JPEG", quality=94)
+        made.append(buffer.getvalue())
+    if not made:
+        raise SystemExit(f"There is no *.jpg in {folder}.")
+    return made
+
+
+def own_process(
+    job: str, tree: Path, python: str, folder: Path, base_url: str, frames: int, *, profile: bool = False
+) -> dict[str, Any]:
+    asked = [job, str(folder), base_url, str(frames), "profile" if profile else ""]
+    paths = os.pathsep.join([str(tree), str(ROOT / "scripts")]) if job != "inspect" else ""
+    environment = {**os.environ, "PYTHONPATH": paths}
+    done = subprocess.run(
+        [python, __file__, "--inside", *asked], capture_output=True, text=True, check=False, env=environment
+    )
+    if done.returncode:
+        raise SystemExit(done.stderr[-3000:])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+# --- measured in separate processes -----------------------------------------------------------------------------
+
+
+class Clock:
+    """CPU seconds of a block: of the process, and of threads other than this one."""
+
+    def __init__(self, profile: bool) -> None:
+        self._owners: Counter[str] = Counter()
+        self._profile = profile
+
+    def __enter__(self) -> Clock:
+        self._begun = time.process_time(), time.thread_time()
+        if self._profile:
+            signal.signal(signal.SIGPROF, self._sample)
+            signal.setitimer(signal.ITIMER_PROF, 0.002, 0.002)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._profile:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+        self.cpu = time.process_time() - self._begun[0]
+        self.threads = self.cpu - (time.thread_time() - self._begun[1])
+
+    def _sample(self, _number: int, frame: FrameType | None) -> None:
+        if frame is not None and frame.f_code.co_name == "select":
+            self._owners["other threads, or waiting"] += 1
+            return
+        place = ""
+        while frame is not None:
+            parts = Path(frame.f_code.co_filename).parts
+            if "site-packages" in parts:
+                name = parts[parts.index("site-packages") + 1]
+            else:
+                name = "lightemma" if "lightemma" in parts else "asyncio" if "asyncio" in parts else ""
+            if name in OWNERS:
+                owner = OWNERS[name]
+                if owner == "ours":
+                    place = f" {'/'.join(parts[-2:])} {frame.f_code.co_name}"
+                self._owners[owner] += 1
+                if place:
+                    self._owners["  " + place.strip()] += 1
+                return
+            frame = frame.f_back
+        self._owners["other"] += 1
+
+    def told(self, calls: int) -> dict[str, Any]:
+        told: dict[str, Any] = {"cpu": self.cpu, "threads": self.threads, "calls": calls}
+        if self._profile:
+            every = sum(count for name, count in self._owners.items() if not name.startswith(" "))
+            ms = 1000 * self.cpu / calls / max(every, 1)
+            told["shares"] = "CPU ms per call:" + "".join(
+                f"\n    {name:<40} {count * ms:.2f}" for name, count in self._owners.most_common(30)
+            )
+        return told
+
+
+def inside(job: str, folder: str, base_url: str, frames: str, profile: str) -> None:
+    work = {"run": run, "sdk": sdk, "inspect": inspect}[job]
+    print(json.dumps(work(Path(folder), base_url, int(frames), bool(profile))))
+
+
+def run(folder: Path, base_url: str, frames: int, profile: bool) -> dict[str, Any]:
+    """A run of lightemma, after a short one."""
+    from fake_provider import model_yaml
+    from made_up_scenes import VERSION
+
+    from lightemma.run_folder.store import read_frames
+    from lightemma.sessions.benchmark import Benchmark
+    from lightemma.sessions.frames_of_source import open_runs
+
+    results = folder / f"results-{os.getpid()}"
+    config = str(model_yaml(folder / "model.yaml", base_url, concurrency=PLACES))
+
+    def opened(name: str, limit: int) -> Any:
+        data = f"nuscenes:{folder}@{VERSION}"
+        return open_runs(Benchmark(data=data, models=[config], limit=limit, name=name), results)
+
+    opened("warm", WARM).run()
+    (results / "responses.sqlite").unlink()
+    measured = opened("measured", frames)
+    with Clock(profile) as clock:
+        measured.run()
+    records = list(read_frames(results / "measured"))
+    asked = [[call.prompt for call in record.calls] for record in records]
+    (folder / "prompts.json").write_text(json.dumps([[one.image, a] for one, a in zip(records, asked, strict=True)]))
+    return clock.told(sum(map(len, asked)))
+
+
+def prompts_of(folder: Path) -> list[tuple[bytes, list[str]]]:
+    """The pictures and prompts of the frames of the last run."""
+    return [((folder / image).read_bytes(), asked) for image, asked in json.loads((folder / "prompts.json").read_text())]
+
+
+def sdk(folder: Path, base_url: str, frames: int, profile: bool) -> dict[str, Any]:
+    """The same calls by the package alone, as its documentation writes them."""
+    import openai
+
+    client = openai.AsyncOpenAI(base_url=base_url, api_key="none", max_retries=0)
+    every = prompts_of(folder)
+
+    async def drive(some: list[tuple[bytes, list[str]]]) -> None:
+        places = asyncio.Semaphore(PLACES)
+
+        async def one(picture: bytes, prompt: str) -> None:
+            async with places:
+                url = f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
+                parts: list[Any] = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": prompt}]
+                await client.chat.completions.create(
+                    model="stand-in", messages=[{"role": "user", "content": parts}], max_tokens=512, temperature=0.0
+                )
+
+        await asyncio.gather(*(one(picture, prompt) for picture, asked in some for prompt in asked))
+
+    async def whole() -> Clock:
+        await drive(every[:WARM])
+        with Clock(profile) as clock:
+            await drive(every)
+        await client.close()
+        return clock
+
+    return asyncio.run(whole()).told(sum(len(asked) for _, asked in every))
+
+
+def inspect(folder: Path, base_url: str, frames: int, profile: bool) -> dict[str, Any]:
+    """The same calls by inspect_ai: a sample per frame, whose solver makes the frame's calls."""
+    from inspect_ai import Task, eval  # noqa: A004
+    from inspect_ai.dataset import Sample
+    from inspect_ai.model import ChatMessageUser, ContentImage, ContentText, GenerateConfig, get_model
+    from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+    os.environ["OPENAI_API_KEY"] = "none"
+    every = prompts_of(folder)
+    files = [str(folder / image) for image, _ in json.loads((folder / "prompts.json").read_text())]
+
+    @solver
+    def three_calls() -> Solver:
+        async def solve(state: TaskState, generate: Generate) -> TaskState:
+            for prompt in state.metadata["prompts"]:
+                picture = state.messages[0].content[0]
+                parts = [picture, ContentText(text=prompt)]
+                await get_model().generate([ChatMessageUser(content=parts)])
+            return state
+
+        return solve
+
+    def evaluated(count: int) -> None:
+        samples = [
+            Sample(
+                input=[ChatMessageUser(content=[ContentImage(image=file), ContentText(text="drive")])],
+                metadata={"prompts": asked},
+            )
+            for file, (_, asked) in zip(files[:count], every, strict=False)
+        ]
+        model = get_model(
+            "openai/gpt-4o", base_url=base_url, config=GenerateConfig(max_tokens=512, temperature=0.0), responses_api=False
+        )
+        logs = eval(
+            Task(dataset=samples, solver=three_calls()),
+            model=model,
+            display="none",
+            log_dir=str(folder / "inspect"),
+            max_connections=PLACES,
+            max_samples=PLACES,
+        )
+        if logs[0].status != "success":
+            raise SystemExit(f"inspect_ai: {logs[0].error and logs[0].error.message}")
+
+    evaluated(WARM)
+    with Clock(profile) as clock:
+        evaluated(len(every))
+    return clock.told(sum(len(asked) for _, asked in every))
+
+
+if __name__ == "__main__":
+    if "--inside" in sys.argv:
+        inside(*sys.argv[sys.argv.index("--inside") + 1 :])
+    else:
+        main()
