@@ -5,7 +5,8 @@
 Each round is a process of its own for each way; the server is another one, whose CPU does not count. A run has data, planner,
 pictures, answers kept in the cache, and records on disk; what comes before its first call, and a short run before it, do not
 count. Beside it, the openai package alone sends the same prompts and pictures (each picture in base 64 for each call, answers
-read into its types), and inspect_ai where a Python that has it is named.
+read into its types); the same with bodies that were made before, which is what the package and HTTP cost at least; and
+inspect_ai where a Python that has it is named.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -71,6 +72,7 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
     if options.against:
         ways["the other version"] = ("run", options.against.resolve(), sys.executable)
     ways["the package openai alone"] = ("sdk", ROOT, sys.executable)
+    ways["... with bodies made before"] = ("sdk-bytes", ROOT, sys.executable)
     if options.inspect:
         ways["inspect_ai"] = ("inspect", ROOT, str(options.inspect))
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
@@ -182,7 +184,7 @@ class Clock:
 
 
 def inside(job: str, folder: str, base_url: str, frames: str, profile: str) -> None:
-    work = {"run": run, "sdk": sdk, "inspect": inspect}[job]
+    work = {"run": run, "sdk": sdk, "sdk-bytes": partial(sdk, ready=True), "inspect": inspect}[job]
     print(json.dumps(work(Path(folder), base_url, int(frames), bool(profile))))
 
 
@@ -215,42 +217,53 @@ def run(folder: Path, base_url: str, frames: int, profile: bool) -> dict[str, An
 
 def prompts_of(folder: Path) -> list[tuple[bytes, list[str]]]:
     """The pictures and prompts of the frames of the last run."""
-    return [((folder / image).read_bytes(), asked) for image, asked in json.loads((folder / "prompts.json").read_text())]
+    return [
+        ((folder / image).read_bytes(), asked) for image, asked in json.loads((folder / "prompts.json").read_text())
+    ]
 
 
-def sdk(folder: Path, base_url: str, frames: int, profile: bool) -> dict[str, Any]:
-    """The same calls by the package alone, as its documentation writes them."""
+def body(picture: bytes, prompt: str) -> dict[str, Any]:
+    """A request."""
+    url = f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
+    parts: list[Any] = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": prompt}]
+    turns = [{"role": "user", "content": parts}]
+    return {"model": "stand-in", "messages": turns, "max_tokens": 512, "temperature": 0.0}
+
+
+def sdk(folder: Path, base_url: str, frames: int, profile: bool, *, ready: bool = False) -> dict[str, Any]:
+    """The same calls by the package alone, as its documentation writes them, or by bodies that are made before."""
     import openai
 
     client = openai.AsyncOpenAI(base_url=base_url, api_key="none", max_retries=0)
-    every = prompts_of(folder)
+    every = [(picture, prompt) for picture, asked in prompts_of(folder) for prompt in asked]
+    bodies = [json.dumps(body(*one)).encode() for one in every] if ready else []
 
-    async def drive(some: list[tuple[bytes, list[str]]]) -> None:
+    async def drive(count: int) -> None:
         places = asyncio.Semaphore(PLACES)
 
-        async def one(picture: bytes, prompt: str) -> None:
+        async def one(number: int) -> None:
             async with places:
-                url = f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
-                parts: list[Any] = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": prompt}]
-                await client.chat.completions.create(
-                    model="stand-in", messages=[{"role": "user", "content": parts}], max_tokens=512, temperature=0.0
-                )
+                if ready:
+                    answer: Any = await client.post("/chat/completions", cast_to=object, content=bodies[number])
+                    assert answer["choices"]
+                else:
+                    await client.chat.completions.create(**body(*every[number]))
 
-        await asyncio.gather(*(one(picture, prompt) for picture, asked in some for prompt in asked))
+        await asyncio.gather(*(one(number) for number in range(count)))
 
     async def whole() -> Clock:
-        await drive(every[:WARM])
+        await drive(3 * WARM)
         with Clock(profile) as clock:
-            await drive(every)
+            await drive(len(every))
         await client.close()
         return clock
 
-    return asyncio.run(whole()).told(sum(len(asked) for _, asked in every))
+    return asyncio.run(whole()).told(len(every))
 
 
 def inspect(folder: Path, base_url: str, frames: int, profile: bool) -> dict[str, Any]:
     """The same calls by inspect_ai: a sample per frame, whose solver makes the frame's calls."""
-    from inspect_ai import Task, eval  # noqa: A004
+    from inspect_ai import Task, eval
     from inspect_ai.dataset import Sample
     from inspect_ai.model import ChatMessageUser, ContentImage, ContentText, GenerateConfig, get_model
     from inspect_ai.solver import Generate, Solver, TaskState, solver
@@ -279,7 +292,10 @@ def inspect(folder: Path, base_url: str, frames: int, profile: bool) -> dict[str
             for file, (_, asked) in zip(files[:count], every, strict=False)
         ]
         model = get_model(
-            "openai/gpt-4o", base_url=base_url, config=GenerateConfig(max_tokens=512, temperature=0.0), responses_api=False
+            "openai/gpt-4o",
+            base_url=base_url,
+            config=GenerateConfig(max_tokens=512, temperature=0.0),
+            responses_api=False,
         )
         logs = eval(
             Task(dataset=samples, solver=three_calls()),

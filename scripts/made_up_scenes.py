@@ -28,7 +28,12 @@ def main() -> None:
 
 
 def write_scenes(
-    root: Path, scenes: int, key_frames: int, seed: int = 1, jpegs: Sequence[bytes] = (), size: tuple[int, int] = (160, 90)
+    root: Path,
+    scenes: int,
+    key_frames: int,
+    seed: int = 1,
+    jpegs: Sequence[bytes] = (),
+    size: tuple[int, int] = (160, 90),
 ) -> int:
     """Writes the tables and pictures; returns how many benchmark frames they give.
 

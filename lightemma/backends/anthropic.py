@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import quote
 
 from pydantic import Field
 
+from lightemma.backends import own_facts
 from lightemma.backends.base import (
     BatchStatus,
     BatchUnknownYet,
@@ -35,32 +35,16 @@ from lightemma.backends.http.endings import Said, answered
 from lightemma.backends.http.errors import BATCH_TIMEOUT_S
 from lightemma.backends.http.hosted import SdkBackend, whole_line
 from lightemma.backends.http.sdk_calls import direct_client
-from lightemma.backends.token_rules import patches, picture_rule
 from lightemma.errors import UserError
 from lightemma.provider_errors import is_error
 
 if TYPE_CHECKING:
     import anthropic
 
-#: Models with the newer tokenizer: about 30 % more tokens for the same text, and another way of counting pictures.
-_NEW_MODELS = r"claude-(opus-4-[78]|[a-z]+-([5-9]|\d\d))"
-_NEW_TOKENIZER = 3.1
 #: How many of the latest batches are looked through for one whose id was lost: on a page, and how many pages.
 _LISTED, _PAGES = 20, 5
 #: A number with so many digits is no number of requests, but the chance part of a label of 0.1.
 _DIGITS = 8
-_PICTURE_TOKENS = picture_rule(
-    (
-        _NEW_MODELS,
-        "Anthropic's 28-pixel patches, longest side cut to 2,000, as measured",
-        patches(28, 5000, 1.0, 2000),
-    ),
-    (
-        r"claude",
-        "Anthropic's 28-pixel patches, longest side cut to 1,568, 1,568 at most",
-        patches(28, 1568, 1.0, 1568),
-    ),
-)
 
 
 class AnthropicBackend(SdkBackend):
@@ -74,19 +58,7 @@ class AnthropicBackend(SdkBackend):
         UserError: if the ``anthropic`` package or the key is missing, or the settings contradict each other.
     """
 
-    facts: ClassVar[Facts] = Facts(
-        title="Anthropic's models",
-        packages=("anthropic",),
-        extra="anthropic",
-        key_variable="ANTHROPIC_API_KEY",
-        key_place="in Anthropic's console, under API keys",
-        address="https://api.anthropic.com",
-        holds_weights=False,
-        price_list="anthropic",
-        batch_share=0.5,
-        picture_tokens=_PICTURE_TOKENS,
-        characters_per_token=lambda model: _NEW_TOKENIZER if re.match(_NEW_MODELS, model) else None,
-    )
+    facts: ClassVar[Facts] = own_facts.ANTHROPIC
     sdk_module: ClassVar[str] = "anthropic"
     not_found_hint: ClassVar[str] = "; the base_url has no /v1 at its end"
     max_batch_requests: ClassVar[int] = 100_000

@@ -7,11 +7,12 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from pydantic import Field
 
+from lightemma.backends import own_facts
 from lightemma.backends.base import Backend, CallError, Completion, Constraint, Request
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
@@ -83,12 +84,7 @@ class EndpointsBackend(Backend):
         UserError: if an address is not valid, or as for the OpenAI-compatible backend.
     """
 
-    facts: ClassVar[Facts] = replace(
-        OpenAICompatibleBackend.facts,
-        title="several servers of one model",
-        any_server=False,
-        addresses_option="urls",
-    )
+    facts: ClassVar[Facts] = own_facts.ENDPOINTS
 
     class Options(OpenAICompatibleBackend.Options):
         """Where the servers are, and how they are asked."""

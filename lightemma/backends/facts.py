@@ -29,6 +29,7 @@ class Facts:
         holds_weights: whether the process that asks holds the weights or starts a server that does, so that a second process
             would load the weights again; None: True if the model's YAML names neither an address nor a key.
         starts_server: whether the backend starts a server and stops it. Its ``Options`` then extend ``ServerOptions``.
+        engine: the program of that server, unless the options name another one; None where that is not known before.
         any_server: whether ``base_url`` alone says who serves the model, so that its price is looked up by that address.
         addresses_option: option with the addresses of several servers, instead of one ``base_url``.
         batch_option: option that bounds how many calls are answered concurrently, for models in this process.
@@ -55,6 +56,7 @@ class Facts:
     several_answers: int = 1
     holds_weights: bool | None = None
     starts_server: bool = False
+    engine: str | None = None
     any_server: bool = False
     addresses_option: str | None = None
     batch_option: str | None = None

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from lightemma.backends.base import BatchStatus, CallError, Completion, Request, batch_label, refuse_regex, several
+from lightemma.backends import own_facts
+from lightemma.backends.base import (
+    BatchStatus,
+    CallError,
+    Completion,
+    Request,
+    batch_label,
+    refuse_regex,
+    several,
+)
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
 from lightemma.backends.http.endings import Said, answered
@@ -29,7 +38,6 @@ from lightemma.backends.http.google_wire import (
 )
 from lightemma.backends.http.hosted import HostedBackend, whole_entry
 from lightemma.backends.http.sdk_calls import attempt, client_settings
-from lightemma.backends.token_rules import grid, picture_rule
 from lightemma.errors import UserError
 from lightemma.failures import CallKind
 from lightemma.provider_errors import is_error
@@ -51,12 +59,6 @@ _KIND_BY_GRPC_CODE: dict[int, CallKind] = {
     16: "auth",
 }
 
-_PICTURE_TOKENS = picture_rule(
-    (r"gemini-2\.5", "258, as Google counted in the published run", lambda _w, _h: 258),
-    (r"gemini-[12]", "258 for each 768-pixel tile, as Google documents", lambda w, h: 258 * grid(w, h, 768)),
-    (r"gemini", "1,120, the most at Google's default resolution", lambda _w, _h: 1120),
-)
-
 
 class GoogleBackend(HostedBackend):
     """A Gemini model, through the ``google-genai`` package; see ``HostedBackend``.
@@ -69,19 +71,7 @@ class GoogleBackend(HostedBackend):
         UserError: if the ``google-genai`` package or the key is missing, or the settings contradict each other.
     """
 
-    facts: ClassVar[Facts] = Facts(
-        title="Google's models",
-        packages=("google-genai",),
-        extra="google",
-        key_variable="GEMINI_API_KEY",
-        key_place="in Google AI Studio, under API keys",
-        address="https://generativelanguage.googleapis.com",
-        several_answers=8,
-        holds_weights=False,
-        price_list="google",
-        batch_share=0.5,
-        picture_tokens=_PICTURE_TOKENS,
-    )
+    facts: ClassVar[Facts] = own_facts.GOOGLE
     sdk_module: ClassVar[str] = "google.genai"
     not_found_hint: ClassVar[str] = "; the base_url has no version at its end"
     max_batch_requests: ClassVar[int] = 10_000

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
+from lightemma.backends import own_facts
 from lightemma.backends.base import BatchStatus, CallError, Completion, Request, batch_label, refuse_regex
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
@@ -22,7 +23,6 @@ from lightemma.backends.http.openai_wire import (
     strict_schema,
 )
 from lightemma.backends.http.sdk_calls import direct_client, posted
-from lightemma.backends.token_rules import patches, picture_rule, tiles
 from lightemma.errors import UserError
 from lightemma.provider_errors import is_error, kind_of, sentence_of
 
@@ -34,15 +34,6 @@ _ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 #: Name of the label that a batch is found by, and how many pages of batches are looked through.
 _LABEL = "lightemma"
 _PAGES = 5
-
-_PICTURE_TOKENS = picture_rule(
-    (r"gpt-4o-mini", "OpenAI's tiles: 2,833 and 5,667 for each 512-pixel tile", tiles(2833, 5667)),
-    (r"gpt-(4\.1-mini|5-mini|5\.4-mini)", "OpenAI's 32-pixel patches, 1,536 at most, x 1.62", patches(32, 1536, 1.62)),
-    (r"gpt-(4\.1-nano|5-nano|5\.4-nano)", "OpenAI's 32-pixel patches, 1,536 at most, x 2.46", patches(32, 1536, 2.46)),
-    (r"gpt-4(o|\.1|\.5)", "OpenAI's tiles: 85 and 170 for each 512-pixel tile", tiles(85, 170)),
-    (r"gpt-5(\.[1-3])?(-|$)", "OpenAI's tiles: 70 and 140 for each 512-pixel tile", tiles(70, 140)),
-    (r"gpt-([5-9]|\d\d)", "32-pixel patches, 10,000 at most, x 1.2, as measured", patches(32, 10_000, 1.2)),
-)
 
 
 class _Id(BaseModel):
@@ -102,20 +93,7 @@ class OpenAIBackend(SdkBackend):
         UserError: if the ``openai`` package or the key is missing, or the settings contradict each other.
     """
 
-    facts: ClassVar[Facts] = Facts(
-        title="OpenAI's models",
-        packages=("openai",),
-        extra="openai",
-        key_variable="OPENAI_API_KEY",
-        key_place="on OpenAI's platform pages, under API keys",
-        address="https://api.openai.com/v1",
-        takes_urls=True,
-        several_answers=128,
-        holds_weights=False,
-        price_list="openai",
-        batch_share=0.5,
-        picture_tokens=_PICTURE_TOKENS,
-    )
+    facts: ClassVar[Facts] = own_facts.OPENAI
     sdk_module: ClassVar[str] = "openai"
     max_batch_requests: ClassVar[int] = 50_000
     max_batch_bytes: ClassVar[int] = 200_000_000

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
+from lightemma.backends import own_facts
 from lightemma.backends.base import Backend, Completion, Constraint, Request
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
@@ -13,7 +14,6 @@ from lightemma.backends.http.errors import Failures, read_key, shown_address
 from lightemma.backends.http.openai_wire import chat_messages, read_chat, strict_schema
 from lightemma.backends.http.sdk_calls import attempt, direct_client, load_sdk, posted
 from lightemma.backends.thinking import Habit
-from lightemma.backends.token_rules import OPEN_WEIGHTS
 from lightemma.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 #: Sent where no key is configured; local servers ignore it, but the client needs one.
 _NO_KEY = "not-needed"
-#: The most that OpenAI's interface takes as ``n``.
-MOST_ANSWERS = 128
 
 
 class OpenAICompatibleBackend(Backend):
@@ -35,16 +33,7 @@ class OpenAICompatibleBackend(Backend):
         UserError: if the ``openai`` package, the ``base_url`` or the key is missing or cannot be used.
     """
 
-    facts: ClassVar[Facts] = Facts(
-        title="OpenAI-compatible servers",
-        packages=("openai",),
-        extra="openai",
-        takes_urls=True,
-        several_answers=MOST_ANSWERS,
-        holds_weights=False,
-        any_server=True,
-        picture_tokens=OPEN_WEIGHTS,
-    )
+    facts: ClassVar[Facts] = own_facts.OPENAI_COMPATIBLE
 
     sdk_module: ClassVar[str] = "openai"
 

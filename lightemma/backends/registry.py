@@ -5,18 +5,18 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from lightemma.backends import token_rules
-from lightemma.backends.base import Backend
+from lightemma.backends import own_facts, token_rules
 from lightemma.backends.config import ModelConfig, model_name
 from lightemma.backends.facts import Facts
-from lightemma.backends.http.errors import shown_address
-from lightemma.backends.plugin_faults import checked_class, made
 from lightemma.backends.token_rules import PictureTokens, Size
 from lightemma.config_files import config_names, find_config, load_config, shipped_names
 from lightemma.errors import UserError, near_names
-from lightemma.plugins import load_class
+
+if TYPE_CHECKING:
+    from lightemma.backends.base import Backend
 
 #: Group of entry points under which packages offer backends.
 ENTRY_POINTS = "lightemma.backends"
@@ -34,6 +34,21 @@ PROVIDERS = {
     "sglang": "lightemma.backends.sglang:SglangBackend",
     "transformers-serve": "lightemma.backends.transformers_serve:TransformersServeBackend",
     "endpoints": "lightemma.backends.endpoints:EndpointsBackend",
+}
+#: provider -> its facts, for those whose facts are apart from their class; the others are imported to read them.
+_FACTS = {
+    "openai": own_facts.OPENAI,
+    "anthropic": own_facts.ANTHROPIC,
+    "google": own_facts.GOOGLE,
+    "openai-compatible": own_facts.OPENAI_COMPATIBLE,
+    "scripted": own_facts.SCRIPTED,
+    "transformers": own_facts.TRANSFORMERS,
+    "tiny-driver": own_facts.TINY_DRIVER,
+    "vllm": own_facts.VLLM,
+    "sglang": own_facts.SGLANG,
+    "transformers-serve": own_facts.TRANSFORMERS_SERVE,
+    "endpoints": own_facts.ENDPOINTS,
+    "replay": own_facts.REPLAY,
 }
 #: Providers that no YAML can name: the models of recordings.
 REPLAY = "replay"
@@ -57,6 +72,10 @@ def provider_class(name: str) -> type[Backend]:
     Raises:
         UserError: if there is none, or it cannot be imported.
     """
+    from lightemma.backends.base import Backend
+    from lightemma.backends.plugin_faults import checked_class
+    from lightemma.plugins import load_class
+
     # Looking through all installed packages takes a while, so lightemma's own names and dotted names come first.
     place = PROVIDERS.get(name, name)
     if ":" not in place:
@@ -87,6 +106,8 @@ def backend_of(config: ModelConfig) -> Backend:
     Raises:
         UserError: if there is no such provider, or its settings, key or package are missing or wrong.
     """
+    from lightemma.backends.plugin_faults import made
+
     return made(backend_class(config), config)
 
 
@@ -100,6 +121,8 @@ def answers_per_call(config: ModelConfig) -> int:
 
 def facts_of(provider: str) -> Facts:
     """What is known of a provider; the defaults for one that cannot be imported (making its backend says why)."""
+    if provider in _FACTS:
+        return _FACTS[provider]
     try:
         return provider_class(_RECORDINGS.get(provider, provider)).facts
     except UserError:
@@ -154,6 +177,8 @@ def check_consent(config: ModelConfig, path: Path, *, by_path: bool) -> None:
     elsewhere = [address for address in addresses_of(config) or () if not _is_loopback(address)]
     if not elsewhere:
         return
+    from lightemma.backends.http.errors import shown_address
+
     shown = ", ".join(shown_address(address) or "another address" for address in elsewhere)
     usual = facts_of(config.provider).key_variable
     if usual is not None and config.api_key_env is None and not _same_place(config, elsewhere):

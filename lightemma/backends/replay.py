@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lightemma.backends import own_facts
 from lightemma.backends.base import Backend, CallError, Completion, Request
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
@@ -40,7 +41,7 @@ class ReplayBackend(Backend):
         recording: sample token -> the frame's calls.
     """
 
-    facts: ClassVar[Facts] = Facts(title="recordings", asks_model=False, reads_pictures=False, cacheable=False)
+    facts: ClassVar[Facts] = own_facts.REPLAY
 
     def __init__(self, config: ModelConfig, recording: Recording) -> None:
         # A recording does not change: one attempt is enough.

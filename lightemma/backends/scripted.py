@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from lightemma.backends import own_facts
 from lightemma.backends.base import Backend, CallError, Completion, Constraint, Request
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
@@ -67,7 +68,7 @@ class ScriptedBackend(Backend):
         requests: what was asked, in order, failed calls included.
     """
 
-    facts: ClassVar[Facts] = Facts(title="answers from a list", asks_model=False, reads_pictures=False, cacheable=False)
+    facts: ClassVar[Facts] = own_facts.SCRIPTED
 
     class Options(Backend.Options):
         """Settings of a script."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from lightemma.backends import own_facts
 from lightemma.backends.base import Backend, CallError, Completion, Constraint, Request
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
@@ -33,9 +34,7 @@ class ServedBackend(Backend):
         UserError: if the ``openai`` package is missing, or the model has a ``base_url``.
     """
 
-    facts: ClassVar[Facts] = replace(
-        OpenAICompatibleBackend.facts, title="", any_server=False, holds_weights=True, starts_server=True
-    )
+    facts: ClassVar[Facts] = own_facts.SERVED
 
     class Options(OpenAICompatibleBackend.Options, ServerOptions):
         """How the server is started, and how it is asked."""

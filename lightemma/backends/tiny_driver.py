@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from lightemma.backends import own_facts
 from lightemma.backends.base import Backend, CallError, Completion, Request, refuse_regex
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
-from lightemma.backends.tiny.reading import IMAGES, Question, read_question
+from lightemma.backends.tiny.reading import Question, read_question
 from lightemma.backends.tiny.shipped import SHIPPED
 from lightemma.backends.tiny.vocabulary import VOCABULARY
-from lightemma.backends.token_rules import picture_rule
 from lightemma.errors import UserError
 from lightemma.run_folder.records import Usage
 
@@ -45,15 +45,7 @@ class TinyDriverBackend(Backend):
         UserError: if onnxruntime is missing, or the named folder holds no such model.
     """
 
-    facts: ClassVar[Facts] = Facts(
-        title="the model that comes with lightemma",
-        packages=("onnxruntime",),
-        extra="tiny",
-        holds_weights=True,
-        picture_tokens=picture_rule(
-            (r"tiny-driver", "12 tokens: 4 x 3 places of 256 x 144 pixels", lambda _w, _h: IMAGES)
-        ),
-    )
+    facts: ClassVar[Facts] = own_facts.TINY_DRIVER
 
     class Options(Backend.Options):
         """Settings of the engine."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
+from lightemma.backends import own_facts
 from lightemma.backends.base import Backend, CallError, Completion, Request, refuse_regex, several
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
@@ -23,7 +24,6 @@ from lightemma.backends.local.memory import free_memory
 from lightemma.backends.local.options import LocalOptions
 from lightemma.backends.local.preparation import Preparation, threads
 from lightemma.backends.thinking import without_thinking
-from lightemma.backends.token_rules import OPEN_WEIGHTS
 from lightemma.errors import UserError
 from lightemma.run_folder.records import Usage
 
@@ -98,16 +98,7 @@ class TransformersBackend(Backend):
         UserError: if a package or the named folder is missing.
     """
 
-    facts: ClassVar[Facts] = Facts(
-        title="open weights inside this process",
-        packages=("torch", "transformers", "accelerate"),
-        also_recorded=("tokenizers", "torchvision"),
-        extra="local",
-        several_answers=64,
-        holds_weights=True,
-        batch_option="max_batch",
-        picture_tokens=OPEN_WEIGHTS,
-    )
+    facts: ClassVar[Facts] = own_facts.TRANSFORMERS
 
     class Options(LocalOptions):
         """See ``LocalOptions``."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field
 
+from lightemma.backends import own_facts
 from lightemma.backends.facts import Facts
 from lightemma.backends.served import ServedBackend
 from lightemma.serving.options import EngineName
@@ -15,9 +15,7 @@ from lightemma.serving.options import EngineName
 class TransformersServeBackend(ServedBackend):
     """A model on a ``transformers serve`` server; see ``ServedBackend``."""
 
-    facts: ClassVar[Facts] = replace(
-        ServedBackend.facts, title="open weights on transformers serve, started here", several_answers=1
-    )
+    facts: ClassVar[Facts] = own_facts.TRANSFORMERS_SERVE
 
     class Options(ServedBackend.Options):
         """The same as for vLLM, with another engine that supports fewer of the options."""

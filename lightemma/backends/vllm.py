@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
+from lightemma.backends import own_facts
 from lightemma.backends.facts import Facts
 from lightemma.backends.served import ServedBackend
 
@@ -12,4 +12,4 @@ from lightemma.backends.served import ServedBackend
 class VllmBackend(ServedBackend):
     """A model on a vLLM server; see ``ServedBackend``."""
 
-    facts: ClassVar[Facts] = replace(ServedBackend.facts, title="open weights on a vLLM server started here")
+    facts: ClassVar[Facts] = own_facts.VLLM

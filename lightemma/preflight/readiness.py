@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lightemma.backends.config import ModelConfig
-from lightemma.backends.registry import addresses_of, backend_class, facts_of, key_variable
+from lightemma.backends.registry import PROVIDERS, addresses_of, backend_class, facts_of, key_variable
 from lightemma.errors import UserError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 #: Models that are switched off within this time are flagged.
 RETIRES_SOON = timedelta(days=30)
@@ -110,7 +114,7 @@ def readiness(
     if config.retires is not None and config.retires <= today:
         return Readiness(False, f"switched off {config.retires}", "name another model: `lightemma models` lists them")
     facts = facts_of(config.provider)
-    if facts.asks_model:
+    if facts.asks_model and config.provider not in PROVIDERS:
         try:
             backend_class(config)
         except UserError as error:
@@ -153,7 +157,11 @@ def _server_ready(config: ModelConfig, gpu: HasGpu) -> Readiness:
     from lightemma.serving.options import ServerOptions
 
     try:
-        options = backend_class(config).Options.model_validate(config.options)
+        engine, own = facts_of(config.provider).engine, set(ServerOptions.model_fields)
+        if engine is not None and own.issuperset(config.options):
+            options: BaseModel = ServerOptions.model_validate({"engine": engine, **config.options})
+        else:  # with options of how it is asked, which only its backend knows
+            options = backend_class(config).Options.model_validate(config.options)
     except ValueError:
         return Readiness(False, "valid options", f"lightemma models --provider {config.provider}")
     if not isinstance(options, ServerOptions):

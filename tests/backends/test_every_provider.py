@@ -57,6 +57,8 @@ def test_facts_are_plain_data_that_agree_with_each_other(name):
     assert hash(facts) == hash(provider_class(name).facts)
     assert (facts.key_variable is None) == (not facts.key_place)
     assert not facts.starts_server or facts.holds_weights
+    if facts.engine is not None:
+        assert provider_class(name).Options.model_fields["engine"].default == facts.engine
     assert facts.batch_option is None or facts.batch_option in provider_class(name).Options.model_fields
     assert facts.addresses_option is None or facts.addresses_option in provider_class(name).Options.model_fields
     assert facts.asks_model or not (facts.packages or facts.cacheable or facts.key_variable)
@@ -97,11 +99,18 @@ def test_facts_are_read_without_any_sdk():
         "import sys\n"
         "from lightemma.backends.registry import PROVIDERS, facts_of\n"
         "for name in PROVIDERS: facts_of(name)\n"
+        "from importlib import import_module\n"
+        "assert 'lightemma.backends.base' not in sys.modules, 'nor without any backend'\n"
+        "for place in PROVIDERS.values(): import_module(place.partition(':')[0])\n"
         f"print([module for module in {heavy!r} + ['PIL', 'ray', 'matplotlib'] if module in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert heavy
     assert done.stdout.strip() == "[]"
+
+
+def test_facts_apart_from_a_class_are_those_of_the_class():
+    assert {name for name in PROVIDERS if facts_of(name) is not provider_class(name).facts} == set()
 
 
 def _modules(packages: tuple[str, ...]) -> list[str]:
@@ -155,6 +164,7 @@ OTHER_MEANINGS = {
     **{f"lightemma/{module}.py": {"transformers"} for module in LIBRARY},
     "lightemma/sessions/demo_driver.py": {"scripted"},
     "lightemma/backends/local/faster.py": {"vllm"},  # the package, where it is looked for
+    "lightemma/backends/http/later.py": {"openai"},  # the package
     "lightemma/comparing/driven_episodes.py": {"replay"},  # a key of a page's data
 }
 NAMES = set(PROVIDERS) | {"replay"}
@@ -174,7 +184,7 @@ def test_no_module_but_its_own_file_and_the_registry_names_a_provider():
     found = {}
     for path in sorted((ROOT / "lightemma").rglob("*.py")):
         module = path.relative_to(ROOT).as_posix()
-        if module in OWN_FILES | ENGINES | {"lightemma/backends/registry.py"}:
+        if module in OWN_FILES | ENGINES | {"lightemma/backends/registry.py", "lightemma/backends/own_facts.py"}:
             continue
         named = literals(path) - OTHER_MEANINGS.get(module, set())
         if named:

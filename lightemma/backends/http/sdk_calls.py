@@ -15,7 +15,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from importlib import import_module
 from inspect import signature
 from typing import Any
 
@@ -24,6 +23,7 @@ import msgspec
 from lightemma.backends.base import CallError
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
+from lightemma.backends.http import later
 from lightemma.backends.http.bodies import ACCEPTED, MOST_ANSWER_BYTES, MOST_ERROR_BYTES, UnreadableBody, bounded
 from lightemma.backends.http.errors import Failures, missing_package
 from lightemma.backends.http.proxies import check_proxies
@@ -69,7 +69,7 @@ def load_sdk(module: str, config: ModelConfig, facts: Facts) -> Any:
     """
     check_proxies(os.environ, module)
     try:
-        return import_module(module)
+        return later.package(module)
     except ImportError:
         raise missing_package(config, facts) from None
 
@@ -105,9 +105,12 @@ async def posted(client: Any, path: str, body: Mapping[str, Any], turns: str) ->
         body: of the request, plain values; pictures are in its turns only.
         turns: the name of the turns in it.
     """
-    rest = {name: value for name, value in body.items() if name != turns}
-    start = json.dumps(rest, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_iso).encode()
-    content = b'%s,"%s":%s}' % (start[:-1], turns.encode(), _ENCODER.encode(body[turns]))
+    written: dict[str, Any] = {turns: body[turns]}
+    for name, value in body.items():
+        if name != turns:
+            text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_iso)
+            written[name] = msgspec.Raw(text.encode())
+    content = _ENCODER.encode(written)
     given = {_content_name(type(client)): content}
     # Read from the HTTP client, see ``attempt``; this header is how the SDK is told to leave an answer alone.
     await client.post(path, cast_to=object, options={"headers": {"X-Stainless-Raw-Response": "true"}}, **given)
