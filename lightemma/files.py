@@ -75,6 +75,10 @@ def read_whole(path: Path, most: int = LARGEST) -> bytes:
     raise OSError(errno.EFBIG, f"it has more than {_megabytes(most)}", str(path))
 
 
+#: How the name of a packed file ends that is still being written: it has no end yet, which is no damage.
+GROWING = ".growing.gz"
+
+
 @contextmanager
 def open_lines(path: Path) -> Iterator[BinaryIO]:
     """A results file to be read, unpacked where its name ends in .gz.
@@ -88,9 +92,45 @@ def open_lines(path: Path) -> Iterator[BinaryIO]:
             return
         try:
             with gzip.GzipFile(fileobj=file) as unpacked:
-                yield cast("BinaryIO", unpacked)
+                yield cast("BinaryIO", _Growing(unpacked) if path.name.endswith(GROWING) else unpacked)
         except (EOFError, zlib.error) as error:
             raise OSError(errno.EIO, f"it is damaged: {error}", str(path)) from error
+
+
+class _Growing:
+    """What a packed file holds that is still being written, or whose writer was killed: up to where it ends."""
+
+    def __init__(self, unpacked: gzip.GzipFile) -> None:
+        self._unpacked = unpacked
+
+    def readline(self, size: int = -1) -> bytes:
+        try:
+            return self._unpacked.readline(size)
+        except EOFError:
+            return b""
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self._unpacked.read1(size)
+        except EOFError:
+            return b""
+
+
+def ends_whole(path: Path) -> bool:
+    """Whether a packed file has its end, so that another part can follow.
+
+    Raises:
+        OSError: if it cannot be read, or is damaged.
+    """
+    with open_regular(path) as file, gzip.GzipFile(fileobj=file) as unpacked:
+        try:
+            while unpacked.read1(1 << 20):
+                pass
+        except EOFError:
+            return False
+        except zlib.error as error:
+            raise OSError(errno.EIO, f"it is damaged: {error}", str(path)) from error
+    return True
 
 
 def lines_of(path: Path) -> Iterator[bytes]:

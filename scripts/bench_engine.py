@@ -182,7 +182,7 @@ async def sdk_calls(folder: Path, base_url: str) -> None:
             )
 
     jobs = []
-    for path in (folder / "results").glob("*/frames.jsonl"):
+    for path in (folder / "results").glob("*/manifest.json"):
         for frame in read_frames(path.parent):
             encoded = base64.b64encode((folder / frame.image).read_bytes()).decode()
             jobs += [one(call.prompt, f"data:image/jpeg;base64,{encoded}") for call in frame.calls]
@@ -192,10 +192,11 @@ async def sdk_calls(folder: Path, base_url: str) -> None:
 
 def encode(folder: Path) -> None:
     from lightemma.data.pictures import PicturePolicy, load_picture
+    from lightemma.run_folder.store import read_frames
 
-    for path in (folder / "results").glob("*/frames.jsonl"):
-        for line in path.read_text().splitlines():
-            load_picture(folder / json.loads(line)["image"], PicturePolicy())
+    for path in (folder / "results").glob("*/manifest.json"):
+        for frame in read_frames(path.parent):
+            load_picture(folder / frame.image, PicturePolicy())
 
 
 def long_run(folder: Path, frames: int) -> None:

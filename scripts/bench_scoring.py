@@ -22,10 +22,11 @@ from lightemma.evaluation.scores import load_scores
 from lightemma.evaluation.tables.files import write_tables
 from lightemma.kinematics import hold_last_action, integrate
 from lightemma.protocol import LIGHTEMMA
+from lightemma.run_folder.frame_lines import FRAMES
 from lightemma.run_folder.manifest import DataEntry, Manifest, ModelEntry, PlannerEntry, frame_set_digest
 from lightemma.run_folder.places import find_runs
 from lightemma.run_folder.records import CallRecord, FrameRecord, Usage
-from lightemma.run_folder.store import FRAMES, RunWriter
+from lightemma.run_folder.store import RunWriter
 
 SCENES, FRAMES_PER_SCENE = 150, 26
 WORDS = (

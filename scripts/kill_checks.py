@@ -16,6 +16,8 @@ import msgspec
 import numpy as np
 from PIL import Image
 
+from lightemma.files import GROWING, lines_of
+from lightemma.run_folder.frame_lines import FRAMES, GROWING_FRAMES, PACKED_FRAMES
 from lightemma.run_folder.records import FrameRecord
 from lightemma.run_folder.store import read_lines
 
@@ -98,7 +100,7 @@ _READERS: dict[str, Callable[[Path], object]] = {
     ".json": lambda path: json.loads(path.read_bytes()),
     ".jsonl": _lines,
     ".npz": _read_columns,
-    ".gz": lambda path: gzip.decompress(path.read_bytes()),
+    ".gz": lambda path: list(lines_of(path)) if path.name.endswith(GROWING) else gzip.decompress(path.read_bytes()),
     ".csv": _read_rows,
     ".md": _ends(b"|", b"."),  # a table, or the sentences that explain the marks of a paper's
     ".tex": _ends(b"\\end{tabular}", b"\\end{table}"),
@@ -128,7 +130,7 @@ def _differences(name: str, whole: Path, killed: Path, exact: bool) -> Iterator[
 
 
 def _frames(whole: Path, killed: Path) -> Iterator[str]:
-    tokens = Counter(one["sample_token"] for one in _lines(killed))
+    tokens = Counter(json.loads(line)["sample_token"] for line in lines_of(killed))
     twice = sum(count > 1 for count in tokens.values())
     if twice:
         yield f"{twice} frames are written more than once"
@@ -166,7 +168,7 @@ def _columns(whole: Path, killed: Path) -> Iterator[str]:
 
 #: What compares a file with the undisturbed one, by name or suffix.
 _COMPARED: dict[str, Callable[[Path, Path], Iterator[str]]] = {
-    "frames.jsonl": _frames,
+    **dict.fromkeys((FRAMES, GROWING_FRAMES, PACKED_FRAMES), _frames),
     # Which frames are samples depends on which were finished first; the frames show whether all are there.
     "prompts.json": lambda whole, killed: iter(()),
     "episodes.jsonl": _episodes,

@@ -11,9 +11,10 @@ import msgspec
 from lightemma.errors import UserError
 from lightemma.files import private_file, write_whole
 from lightemma.label_rows import FACTS
+from lightemma.run_folder.frame_lines import FRAMES
 from lightemma.run_folder.manifest import CLOSED_LOOP
 from lightemma.run_folder.records import FrameRecord
-from lightemma.run_folder.store import FRAMES, whole_lines
+from lightemma.run_folder.store import whole_lines
 
 EPISODES = "episodes.jsonl"
 #: File of the rules, the renderer and the episodes' names.

@@ -17,15 +17,16 @@ from lightemma.comparing.groups import StoredRun, group_runs
 from lightemma.comparing.load import load_and_compare
 from lightemma.errors import UserError
 from lightemma.report.page import write_report
+from lightemma.run_folder.frame_lines import FRAMES, GROWING_FRAMES, PACKED_FRAMES
 from lightemma.run_folder.places import find_runs
-from lightemma.run_folder.store import FRAMES, MANIFEST, PACKED_FRAMES
+from lightemma.run_folder.store import MANIFEST
 
 log = logging.getLogger(__name__)
 
 #: A page is made again at the soonest after so many times the seconds that making it took: viewing must not slow a run.
 REST = 4.0
 #: Files that grow while a run goes on.
-GROWING = (MANIFEST, FRAMES, PACKED_FRAMES, EPISODES)
+GROWING = (MANIFEST, FRAMES, GROWING_FRAMES, PACKED_FRAMES, EPISODES)
 
 Mark = tuple[tuple[str, int, int], ...]
 

@@ -20,7 +20,8 @@ from lightemma.distillation.rows import CORRECTIONS, DPO, SFT, CorrectionRow, Dp
 from lightemma.distillation.sources import SIMULATED, Cases
 from lightemma.errors import UserError
 from lightemma.files import digest_of, private_folder, write_whole
-from lightemma.run_folder.store import frames_file, read_manifest
+from lightemma.run_folder.frame_lines import frames_file
+from lightemma.run_folder.store import read_manifest
 
 
 def collect(places: Sequence[Path], out: Path, options: CollectOptions) -> DataManifest:

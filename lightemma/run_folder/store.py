@@ -1,13 +1,9 @@
-"""A run's folder: manifest.json and frames.jsonl. Lines are appended and flushed, never rewritten."""
+"""A run's folder: manifest.json and frames.jsonl. Lines are appended and flushed, and never change."""
 
 from __future__ import annotations
 
-import gzip
 import logging
-import os
-import shutil
 from collections.abc import Collection, Iterable, Iterator
-from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -15,18 +11,14 @@ from typing import Self, TypeVar
 import msgspec
 
 from lightemma.errors import UserError
-from lightemma.files import draft_of, lines_of, open_lines, private_file, private_folder, read_whole, write_whole
+from lightemma.files import lines_of, private_folder, read_whole, write_whole
+from lightemma.run_folder.frame_lines import FRAMES, FrameAppender, frames_file, pack_frames
 from lightemma.run_folder.growth import grown
 from lightemma.run_folder.manifest import FORMAT, FRAME_SET, Manifest
 from lightemma.run_folder.packed_prompts import PromptPacker, PromptsDamagedError, unpack_prompts
 from lightemma.run_folder.records import FrameNumbers, FrameRecord
 
 MANIFEST = "manifest.json"
-FRAMES = "frames.jsonl"
-#: The same file of a run that nothing will be added to, packed.
-PACKED_FRAMES = "frames.jsonl.gz"
-#: Fewer bytes are not worth packing.
-_WORTH_PACKING = 2_000_000
 #: Most bytes of a manifest.
 _LARGEST_MANIFEST = 100_000_000
 
@@ -133,10 +125,9 @@ def read_lines(folder: Path, kind: type[_T]) -> Iterator[_T]:
     Raises:
         UserError: if the file cannot be read or a line is damaged.
     """
-    path = frames_file(folder)
     decoder = msgspec.json.Decoder(kind)
     packer = PromptPacker(folder) if "prompts" in kind.__struct_fields__ else None
-    for number, line in enumerate(whole_lines(path), start=1):
+    for number, (path, line) in enumerate(_lines(folder), start=1):
         try:
             record = decoder.decode(line)
             if packer is not None:
@@ -148,50 +139,18 @@ def read_lines(folder: Path, kind: type[_T]) -> Iterator[_T]:
         yield record
 
 
-def frames_file(folder: Path) -> Path:
-    """The file with a run's frames: the plain one if there is one, whatever is next to it."""
-    plain, packed = folder / FRAMES, folder / PACKED_FRAMES
-    return packed if packed.exists() and not plain.exists() else plain
-
-
-def pack_frames(folder: Path) -> None:
-    """Packs the frames of a run that nothing will be added to; :class:`RunWriter` unpacks them if something is.
-
-    A program that ends in between leaves both files, of which the plain one counts, and has all frames.
-
-    Raises:
-        UserError: if the packed file cannot be written.
-    """
-    plain = folder / FRAMES
-    try:
-        if not plain.exists() or plain.stat().st_size < _WORTH_PACKING:
+def _lines(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """The lines of a run's frames and the file that has them, which takes another name as it grows."""
+    for _ in range(3):
+        path = frames_file(folder)
+        lines = whole_lines(path)
+        first = next(lines, None)
+        if first is not None:
+            yield path, first
+            yield from ((path, line) for line in lines)
             return
-        with (
-            draft_of(folder / PACKED_FRAMES, private=True) as draft,
-            plain.open("rb") as source,
-            gzip.GzipFile(draft, "wb", compresslevel=6, mtime=0) as target,
-        ):
-            shutil.copyfileobj(source, target, 1 << 20)
-        plain.unlink()
-    except OSError as error:
-        raise UserError(
-            f"'{folder / PACKED_FRAMES}' cannot be written ({error.strerror}); make room and give the same command again."
-        ) from error
-
-
-def _unpack_frames(folder: Path) -> None:
-    """The opposite.
-
-    Raises:
-        OSError: if a file cannot be read or written.
-    """
-    packed = folder / PACKED_FRAMES
-    if not packed.exists():
-        return
-    if not (folder / FRAMES).exists():
-        with draft_of(folder / FRAMES, private=True) as draft, draft.open("wb") as target, open_lines(packed) as source:
-            shutil.copyfileobj(source, target, 1 << 20)
-    packed.unlink()
+        if frames_file(folder) == path:
+            return
 
 
 def whole_lines(path: Path) -> Iterator[bytes]:
@@ -238,14 +197,14 @@ class RunWriter:
     ) -> None:
         self.folder = folder
         self._packs = packs
-        self._file: FileIO | None = None
+        self._file: FrameAppender | None = None
         try:
             private_folder(folder)
             if is_run(folder):
                 manifest = self._go_on(manifest, names, recorded)
             write_manifest(folder, manifest)
             if frames_file(folder).name == FRAMES:
-                self._file = self._open()
+                self._file = FrameAppender(folder, packs=packs)
         except OSError as error:
             raise UserError(
                 f"The run folder '{folder}' cannot be written ({error.strerror}); give another place with `results`.",
@@ -253,14 +212,6 @@ class RunWriter:
             ) from error
         self.manifest = manifest
         self._packer = PromptPacker(folder)
-
-    def _open(self) -> FileIO:
-        """The frames, to be added to; a packed run is unpacked only if something is."""
-        _unpack_frames(self.folder)
-        self._mend()
-        private_file(self.folder / FRAMES)
-        # Unbuffered: a line that did not fit on the disk must not come back when the file is closed.
-        return (self.folder / FRAMES).open("ab", buffering=0)
 
     def _go_on(self, manifest: Manifest, names: Collection[str] | None, recorded: Collection[str] | None) -> Manifest:
         existing = read_manifest(self.folder)
@@ -294,26 +245,6 @@ class RunWriter:
             concurrency=existing.concurrency,
         )
 
-    def _mend(self) -> None:
-        """Cuts a torn last line off, so that the next line does not continue it."""
-        path = self.folder / FRAMES
-        if not path.exists():
-            return
-        with path.open("rb+") as file:
-            end = file.seek(0, os.SEEK_END)
-            if end == 0:
-                return
-            keep = 0
-            while end > 0:
-                start = max(0, end - 65536)
-                file.seek(start)
-                newline = file.read(end - start).rfind(b"\n")
-                if newline >= 0:
-                    keep = start + newline + 1
-                    break
-                end = start
-            file.truncate(keep)
-
     def append(self, record: FrameRecord) -> None:
         """Adds one frame; on return the line is with the operating system.
 
@@ -321,10 +252,10 @@ class RunWriter:
             UserError: if it cannot be written (a full disk); the torn line is cut off when the run is resumed.
         """
         try:
-            line = memoryview(_ENCODER.encode(self._packer.packed(record)) + b"\n")
-            file = self._file = self._file or self._open()
-            while line:
-                line = line[file.write(line) :]
+            line = _ENCODER.encode(self._packer.packed(record)) + b"\n"
+            # A packed run is made ready only if something is added.
+            self._file = self._file or FrameAppender(self.folder, packs=self._packs)
+            self._file.append(line)
         except OSError as error:
             raise self._not_written(FRAMES, error) from error
         except PromptsDamagedError as error:
@@ -356,6 +287,9 @@ class RunWriter:
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._file is not None:
-            self._file.close()
+            try:
+                self._file.close()
+            except OSError as error:
+                log.warning("%s", self._not_written(frames_file(self.folder).name, error))
             if self._packs and kind is None and self.manifest.ended:
                 pack_frames(self.folder)

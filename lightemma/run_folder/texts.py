@@ -15,9 +15,10 @@ from msgspec import UNSET, UnsetType
 
 from lightemma.errors import UserError
 from lightemma.files import open_lines
+from lightemma.run_folder.frame_lines import frames_file
 from lightemma.run_folder.packed_prompts import PromptPacker, PromptsDamagedError, unpack_prompts
 from lightemma.run_folder.records import CallRecord, PackedPrompts, take_old_calls
-from lightemma.run_folder.store import frames_file, read_lines
+from lightemma.run_folder.store import read_lines
 from lightemma.run_folder.tool_records import ToolsRecord
 
 log = logging.getLogger(__name__)

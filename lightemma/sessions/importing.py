@@ -19,6 +19,7 @@ from lightemma.prompts.extract import RecordedPrompts, extract_prompts
 from lightemma.prompts.sets import PromptSet, history_values
 from lightemma.prompts.template import fold
 from lightemma.protocol import LIGHTEMMA
+from lightemma.run_folder.frame_lines import pack_frames
 from lightemma.run_folder.lock import RunLock
 from lightemma.run_folder.manifest import (
     DataEntry,
@@ -33,7 +34,7 @@ from lightemma.run_folder.manifest import (
 )
 from lightemma.run_folder.places import data_folder, run_place
 from lightemma.run_folder.records import MAIN, STAGES, FrameRecord, is_call_error
-from lightemma.run_folder.store import RunWriter, check_run_name, is_run, pack_frames, read_manifest, read_outcomes
+from lightemma.run_folder.store import RunWriter, check_run_name, is_run, read_manifest, read_outcomes
 from lightemma.sessions.archive_prices import archive_price
 from lightemma.steps import counted
 

@@ -14,7 +14,8 @@ import pytest
 from lightemma.comparing.view_pages import Pages, entries_of
 from lightemma.comparing.view_server import address_of, make_view_server, respond
 from lightemma.errors import UserError
-from lightemma.run_folder.store import FRAMES, MANIFEST
+from lightemma.run_folder.frame_lines import FRAMES
+from lightemma.run_folder.store import MANIFEST
 from tests.browser.test_report_page import COUNT, READY
 from tests.conftest import make_frame, make_manifest, write_run
 from tests.report.page_runs import HOSTILE, model_records

@@ -21,7 +21,8 @@ from lightemma.closed_loop.study import DrivenStudy, load_driven
 from lightemma.closed_loop.tables.closed_loop import ClosedLoop
 from lightemma.comparing.driving_page import driving_headline, scenario_scores, write_driving_page
 from lightemma.errors import UserError
-from lightemma.run_folder.store import FRAMES, read_frames
+from lightemma.run_folder.frame_lines import FRAMES
+from lightemma.run_folder.store import read_frames
 from lightemma.sessions.benchmark import Benchmark
 from tests.closed_loop.fake_world import FakeFactory
 from tests.conftest import plan_text, steady

@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from lightemma.errors import UserError
-from lightemma.run_folder import store
+from lightemma.run_folder import frame_lines
+from lightemma.run_folder.frame_lines import pack_frames
 from lightemma.run_folder.packed_prompts import SAMPLES
 from lightemma.run_folder.records import CallRecord, FrameRecord
-from lightemma.run_folder.store import RunWriter, pack_frames, read_frames, read_numbers, read_outcomes
+from lightemma.run_folder.store import RunWriter, read_frames, read_numbers, read_outcomes
 from lightemma.run_folder.texts import FrameTexts
 from tests.conftest import make_frames, make_manifest, make_record, steady
 
@@ -103,7 +104,7 @@ def test_prompts_that_unpack_without_end_are_refused(tmp_path, monkeypatch):
 
 @pytest.fixture
 def everything_is_worth_packing(monkeypatch):
-    monkeypatch.setattr(store, "_WORTH_PACKING", 1)
+    monkeypatch.setattr(frame_lines, "_WORTH_PACKING", 1)
 
 
 @pytest.mark.usefixtures("everything_is_worth_packing")
