@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+import sys
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lightemma.cli.output import cell, console, plain
-from lightemma.cli.width import GAP, fitting, terminal_width, wrapped
+from lightemma.cli.plain_table import Layout, plain_table
+from lightemma.cli.width import GAP, fitting, terminal_width, total, wrapped
 
 if TYPE_CHECKING:
     from lightemma.evaluation.comparison import Comparison
@@ -81,18 +83,38 @@ def show(
         text_columns: columns that are aligned left.
         dropped: columns that a narrow terminal leaves out, the first one first; all but the first two, from the right, if None.
     """
+    from lightemma.table_files import rounded
+
+    columns = list(rows[0]) if rows else []
+    cells = {name: [plain(rounded(row[name], name)) for row in rows] for name in columns}
+    widths = {name: max(map(len, [plain(name), *cells[name]])) for name in columns}
+    width = terminal_width()
+    if width is None or total(widths, columns) <= width:
+        layout = Layout(cells, widths, set(text_columns))
+        text = plain_table(layout, plain(title), width)
+        if text is not None:
+            sys.stdout.write(text)
+            return
+    _show_by_rich(cells, title, text_columns, columns[:1:-1] if dropped is None else dropped, width)
+
+
+def _show_by_rich(
+    cells: Mapping[str, Sequence[str]],
+    title: str,
+    text_columns: Collection[str],
+    dropped: Sequence[str],
+    width: int | None,
+) -> None:
+    """Prints a table of cells in one line each, whatever is in them."""
     from rich import box
     from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from lightemma.table_files import rounded
-
-    columns = list(rows[0]) if rows else []
-    cells = {name: [plain(rounded(row[name], name)) for row in rows] for name in columns}
+    columns = list(cells)
     widths = {name: max(map(cell_len, [plain(name), *cells[name]])) for name in columns}
-    width, screen = terminal_width(), Console(soft_wrap=True, highlight=False)
+    screen = Console(soft_wrap=True, highlight=False)
     if width is None:
         screen.width = max(screen.width, 240)
         table = Table(title=cell(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="")
@@ -101,7 +123,7 @@ def show(
         screen.size = (width, 25)  # a dumb terminal has a width too, which rich does not believe
         screen.print(Text(wrapped(plain(title), width)))
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
-        kept, first = fitting(widths, columns[:1:-1] if dropped is None else dropped, width)
+        kept, first = fitting(widths, dropped, width)
     for name in kept:
         narrow = bool(first) and name == columns[0] and first < widths[name]
         table.add_column(
@@ -111,8 +133,8 @@ def show(
             overflow="fold",
             width=first if narrow else None,
         )
-    for place in range(len(rows)):
-        table.add_row(*(Text(cells[name][place]) for name in kept))
+    for row in zip(*(cells[name] for name in kept), strict=True):
+        table.add_row(*map(Text, row))
     screen.print(table)
     if len(kept) < len(columns):
         left_out = ", ".join(name for name in columns if name not in kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 #: Narrower terminals are taken for this wide.
@@ -69,12 +69,14 @@ def fitting(widths: Mapping[str, int], dropped: Sequence[str], width: int) -> tu
     """
     names = list(widths)
     may_go = [name for name in dropped if name in widths and name != names[0]]
-    while may_go and _total(widths, names) > width:
+    while may_go and total(widths, names) > width:
         names.remove(may_go.pop(0))
-    over = _total(widths, names) - width
+    over = total(widths, names) - width
     first = widths[names[0]] if names else 0
     return names, max(first - max(over, 0), min(first, 12))
 
 
-def _total(widths: Mapping[str, int], names: Sequence[str]) -> int:
-    return sum(widths[name] for name in names) + GAP * (len(names) - 1)
+def total(widths: Mapping[str, int], names: Iterable[str]) -> int:
+    """Columns that a table takes."""
+    taken = [widths[name] for name in names]
+    return sum(taken) + GAP * (len(taken) - 1)

@@ -19,7 +19,8 @@ from lightemma.evaluation.scores import load_scores
 from lightemma.evaluation.tables import TABLES
 from lightemma.evaluation.tables.files import write_tables
 from lightemma.frame import EgoHistory, Frame
-from lightemma.run_folder.store import read_frames, read_manifest
+from lightemma.run_folder.frame_lines import frames_file
+from lightemma.run_folder.store import read_frames, read_manifest, whole_lines
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import FramesOfSource, open_runs
 from lightemma.sessions.run import Spending
@@ -176,5 +177,5 @@ def test_real_pictures_go_through_a_local_model(tmp_path):
     assert model["frames"] == "43"
     assert float(model["format_error_rate"]) == 1.0, "random weights write no list, and that is said"
     assert float(model["call_error_rate"]) == 0.0
-    lines = [json.loads(line) for line in (tmp_path / "results" / "m" / "frames.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in whole_lines(frames_file(tmp_path / "results" / "m"))]
     assert all(stage["usage"]["source"] == "tokenizer" for line in lines for stage in line["calls"])
