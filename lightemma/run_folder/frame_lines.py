@@ -94,6 +94,7 @@ class FrameAppender:
         self._packs = packs
         self._member: zlib._Compress | None = None
         self._torn: OSError | None = None
+        self._file: FileIO
         growing = folder / GROWING_FRAMES
         if packs and frames_file(folder) == growing and ends_whole(growing):
             (folder / PACKED_FRAMES).unlink(missing_ok=True)
@@ -144,7 +145,7 @@ class FrameAppender:
         self._grow_on()
 
     def _grow_on(self) -> None:
-        self._file: FileIO = (self._folder / GROWING_FRAMES).open("ab", buffering=0)
+        self._file = (self._folder / GROWING_FRAMES).open("ab", buffering=0)
         self._member = zlib.compressobj(_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16, 9)
 
     def close(self) -> None:

@@ -92,7 +92,7 @@ def _whole(package: ModuleType) -> None:
     held = _lock.acquire(timeout=_READS_S)
     try:
         if type(package) is _Later:
-            package.__class__ = ModuleType
+            package.__class__ = ModuleType  # type: ignore[assignment]
             loader = package.__spec__.loader if package.__spec__ else None
             assert loader is not None
             loader.exec_module(package)

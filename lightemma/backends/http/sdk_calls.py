@@ -111,7 +111,7 @@ async def posted(client: Any, path: str, body: Mapping[str, Any], turns: str) ->
             text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_iso)
             written[name] = msgspec.Raw(text.encode())
     content = _ENCODER.encode(written)
-    given = {_content_name(type(client)): content}
+    given = {_content_name(client.__class__): content}
     # Read from the HTTP client, see ``attempt``; this header is how the SDK is told to leave an answer alone.
     await client.post(path, cast_to=object, options={"headers": {"X-Stainless-Raw-Response": "true"}}, **given)
 
