@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import hashlib
 import io
+import pickle
 import struct
 import warnings
 import zlib
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -210,3 +214,30 @@ def test_wrong_policies_are_refused(settings):
 def test_a_policy_as_a_dict():
     assert PicturePolicy().as_dict() == {"max_side": None, "jpeg_quality": 90}
     assert PicturePolicy(max_side=800, jpeg_quality=80).as_dict() == {"max_side": 800, "jpeg_quality": 80}
+
+
+def test_base_64_is_made_once_and_is_no_part_of_the_picture(tmp_path):
+    picture = load_picture(written(tmp_path, gradient()), NATIVE)
+    same = load_picture(tmp_path / "p.jpg", NATIVE)
+    assert base64.b64decode(picture.base64) == picture.data
+    assert picture.base64 is picture.base64
+    assert picture == same
+    assert hash(picture) == hash(same)
+    for copy in (pickle.loads(pickle.dumps(picture)), dataclasses.replace(picture, media_type="image/png")):
+        assert not hasattr(copy, "_base64")
+        assert copy.base64 == picture.base64
+    other = dataclasses.replace(picture, data=b"other")
+    assert other.base64 == base64.b64encode(b"other").decode()
+    assert len(msgspec.json.encode(same)) == len(msgspec.json.encode(picture))
+
+
+@pytest.mark.parametrize("settings", [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_rows": 1}])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_whole_and_torn_jpegs_of_all_kinds_are_told_apart(tmp_path, mode, settings):
+    path = written(tmp_path, gradient().convert(mode), **settings)
+    whole = path.read_bytes()
+    assert load_picture(path, NATIVE).data == whole
+    for share in (0.5, 0.9, 0.99):
+        path.write_bytes(whole[: int(share * len(whole))])
+        with pytest.raises(UserError, match="torn"):
+            load_picture(path, NATIVE)
