@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -127,7 +126,7 @@ def _block(part: TextPart | PicturePart) -> dict[str, Any]:
         return {"type": "text", "text": part.text}
     if part.picture is None:
         raise ValueError("a picture part without a picture reached a model that reads pictures")
-    data = base64.b64encode(part.picture.data).decode("ascii")
+    data = part.picture.base64
     return {"type": "image", "source": {"type": "base64", "media_type": part.picture.media_type, "data": data}}
 
 
