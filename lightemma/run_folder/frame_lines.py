@@ -49,6 +49,9 @@ def pack_frames(folder: Path) -> None:
             return
         if source.name == FRAMES and source.stat().st_size < _WORTH_PACKING:
             return
+        if source.name == GROWING_FRAMES and ends_whole(source):
+            source.replace(folder / PACKED_FRAMES)  # as it grew: a twentieth larger than packed at once
+            return
         _pack(source, folder / PACKED_FRAMES)
         source.unlink()
     except OSError as error:

@@ -126,7 +126,7 @@ def read_lines(folder: Path, kind: type[_T]) -> Iterator[_T]:
         UserError: if the file cannot be read or a line is damaged.
     """
     decoder = msgspec.json.Decoder(kind)
-    packer = PromptPacker(folder) if "prompts" in kind.__struct_fields__ else None
+    packer = PromptPacker(folder) if "prompts" in getattr(kind, "__struct_fields__", ()) else None
     for number, (path, line) in enumerate(_lines(folder), start=1):
         try:
             record = decoder.decode(line)
