@@ -26,6 +26,8 @@ from lightemma.process_identity import birth_of, is_alive, this_host
 LARGEST = 4_000_000_000
 #: Most bytes of one line of a results file: an answer is bounded well below.
 LONGEST_LINE = 256_000_000
+#: Bytes that lines are cut from at a time.
+_PIECE = 1 << 20
 #: Seconds after which a draft of another machine, of whose processes nothing is known here, counts as given up.
 _GIVEN_UP_S = 24 * 3600.0
 #: A draft's name says which process writes it: number, birth, machine. SQLite puts files next to a draft of its own.
@@ -140,10 +142,22 @@ def lines_of(path: Path) -> Iterator[bytes]:
         OSError: if it cannot be read, is no file, or has a line beyond ``LONGEST_LINE``.
     """
     with open_lines(path) as file:
-        while line := file.readline(LONGEST_LINE + 1):
-            if len(line) > LONGEST_LINE:
+        begun: list[bytes] = []  # of the line that no piece has ended yet
+        length = 0
+        while piece := file.read(_PIECE):
+            first, *others = piece.split(b"\n")
+            begun.append(first)
+            length += len(first)
+            if length >= LONGEST_LINE:
                 raise OSError(errno.EFBIG, f"it has a line of more than {_megabytes(LONGEST_LINE)}", str(path))
-            yield line
+            if others:
+                yield b"".join(begun) + b"\n"
+                last = others.pop()
+                for line in others:
+                    yield line + b"\n"
+                begun, length = [last], len(last)
+        if length:
+            yield b"".join(begun)
 
 
 def digest_of(path: Path) -> str:

@@ -23,7 +23,7 @@ from lightemma.data.folder import FolderSource
 from lightemma.data.pictures import PicturePolicy, load_picture
 from lightemma.data.published import PublishedArchive
 from lightemma.errors import UserError
-from lightemma.files import open_regular, read_whole, unpacked
+from lightemma.files import lines_of, open_regular, read_whole, unpacked
 from lightemma.prompts.sets import load_prompts
 from lightemma.run_folder.store import read_frames, read_manifest
 
@@ -218,3 +218,28 @@ def test_files_are_read_whole_within_their_bound(tmp_path):
         read_whole(tmp_path / "none")
     with pytest.raises(OSError, match="not a file"), open_regular(Path("/dev/null")):
         pass
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz"])
+@pytest.mark.parametrize("piece", [1, 3, 4, 1000])
+def test_lines_are_whole_wherever_a_file_is_cut(tmp_path, monkeypatch, piece, ending):
+    lines = [b"abc\n", b"\n", b"d\r\n", b"a longer line\n", b"\n", b"torn"]
+    path = tmp_path / f"x{ending}"
+    path.write_bytes(gzip.compress(b"".join(lines)) if ending.endswith("gz") else b"".join(lines))
+    monkeypatch.setattr("lightemma.files._PIECE", piece)
+    assert list(lines_of(path)) == lines
+    path.write_bytes(gzip.compress(b"x\n") if ending.endswith("gz") else b"x\n")
+    assert list(lines_of(path)) == [b"x\n"]
+    path.write_bytes(gzip.compress(b"") if ending.endswith("gz") else b"")
+    assert list(lines_of(path)) == []
+
+
+def test_a_line_without_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("lightemma.files._PIECE", 4)
+    monkeypatch.setattr("lightemma.files.LONGEST_LINE", 20)
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b"x" * 19 + b"\n" + b"y" * 21)
+    lines = lines_of(path)
+    assert next(lines) == b"x" * 19 + b"\n"
+    with pytest.raises(OSError, match="a line of more than"):
+        next(lines)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from lightemma.errors import UserError
+from lightemma.evaluation.metrics import displacement
 from lightemma.evaluation.metrics.displacement import (
     CONVENTIONS,
     check_convention,
@@ -112,3 +113,13 @@ def test_an_unknown_convention_offers_near_ones():
     with pytest.raises(UserError, match=r"no L2 convention 'end-point'; did you mean endpoint\?"):
         check_convention("end-point")
     assert [check_convention(name) for name in CONVENTIONS] == list(CONVENTIONS)
+
+
+@pytest.mark.parametrize("shape", [(0, 6), (11, 6), (3, 7, 6)])
+def test_errors_of_many_frames_are_those_of_a_few_at_a_time(monkeypatch, shape):
+    errors = np.random.default_rng(2).uniform(0, 9, shape)
+    whole = {convention: l2(errors, convention) for convention in CONVENTIONS}
+    monkeypatch.setattr(displacement, "_ROWS", 4)
+    for convention, columns in whole.items():
+        assert columns.shape == (*shape[:-1], 4)
+        np.testing.assert_allclose(l2(errors, convention), columns, rtol=1e-15)

@@ -1,5 +1,6 @@
 """What a comparison keeps of a frame does not grow with the number of scenes, nor with how often a frame is read."""
 
+import gc
 import tracemalloc
 
 import msgspec
@@ -10,6 +11,7 @@ from lightemma.evaluation import scores
 from lightemma.evaluation.scores import load_scores
 from lightemma.evaluation.statistics.bootstrap import SceneBootstrap
 from lightemma.evaluation.strata import strata
+from lightemma.garbage import rare_collections
 from lightemma.kinematics import integrate
 from lightemma.run_folder.records import SampleRecord
 from tests.conftest import make_frames, make_manifest, make_record, steady, write_run
@@ -66,3 +68,32 @@ def test_frames_read_in_blocks_are_the_same(tmp_path, monkeypatch, block):
     assert run.samples is not None
     has = [frame.sample_token == frames[4].sample_token for frame, _ in whole]
     assert (~np.isnan(run.samples.trajectory[:, 0, 0, 0])).tolist() == has
+
+
+def test_collections_are_rare_within_and_as_before_afterwards():
+    before = gc.get_threshold()
+
+    @rare_collections()
+    def fails() -> None:
+        assert gc.get_threshold()[0] > 10 * before[0]
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+    assert gc.get_threshold() == before
+    gc.set_threshold(0, *before[1:])
+    try:
+        with rare_collections():
+            assert gc.get_threshold()[0] == 0  # switched off by somebody else
+    finally:
+        gc.set_threshold(*before)
+
+
+def test_sums_over_draws_are_those_of_a_product():
+    scenes, rng = np.arange(300) % 120, np.random.default_rng(3)
+    over = SceneBootstrap(scenes, resamples=700)
+    one, two = rng.normal(size=(120, 3)), rng.normal(size=(120, 1))
+    draws = np.concatenate(over._draws, axis=1).astype(float)
+    first, second = over._drawn(one, two)
+    np.testing.assert_allclose(first, one.T @ draws, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(second, two.T @ draws, rtol=0, atol=1e-12)

@@ -127,7 +127,8 @@ def _sums(
     codes, own, least, scenes = codes[inside], own[inside], least[inside], scenes[inside]
     counts = np.bincount(codes)
     means = [np.bincount(codes, values) / np.maximum(counts, 1) for values in (own, least)]
-    met = np.unique(np.stack([codes, scenes]), axis=1)[0]
+    most = int(scenes.max(initial=0)) + 1
+    met = np.unique(codes * most + scenes) // most
     of_scenes = np.bincount(met, minlength=len(counts))
     return {
         code: (int(counts[code]), float(means[0][code]), float(means[1][code]), int(of_scenes[code]))

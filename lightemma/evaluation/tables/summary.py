@@ -152,9 +152,10 @@ def summary_row(study: Study, run: RunScores, mask: Mask, diff: Interval, pair: 
     usage = column_means(run.usage[mask])
     cost = run.cost()
     spent = float(np.nansum(cost)) if np.any(~np.isnan(cost)) else float("nan")
+    failed = {one: (float(is_format_error(one)), float(is_call_error(one))) for one in set(run.outcomes)}
     columns_of_shares = {
-        "format_error_rate": np.array([float(is_format_error(outcome)) for outcome in run.outcomes]),
-        "call_error_rate": np.array([float(is_call_error(outcome)) for outcome in run.outcomes]),
+        "format_error_rate": np.array([failed[outcome][0] for outcome in run.outcomes]),
+        "call_error_rate": np.array([failed[outcome][1] for outcome in run.outcomes]),
         "miss_rate_2m": np.where(mask, misses(run.errors), np.nan),
     }
     found = study.shares(np.column_stack(list(columns_of_shares.values())))
