@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, compress, islice
 from pathlib import Path
 from typing import Any
 
@@ -282,14 +282,15 @@ def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameR
     """Turns records into arrays and computes the step errors."""
     records = sorted(records, key=lambda record: (record.scene, record.frame_index))
     count = len(records)
-    truth = np.array([record.ground_truth or NO_TRUTH for record in records], dtype=np.float64)
+    truth = _pairs([record.ground_truth or NO_TRUTH for record in records])
     ok = np.array([record.outcome == OK and record.trajectory is not None for record in records])
     usage = _usage(records)
     actions = np.full((count, 6, 2), np.nan)
     trajectory = np.full((count, 6, 2), np.nan)
     if ok.any():
-        actions[ok] = [record.actions for record, good in zip(records, ok, strict=True) if good]
-        trajectory[ok] = [record.trajectory for record, good in zip(records, ok, strict=True) if good]
+        scored = list(compress(records, ok))
+        actions[ok] = _pairs([record.actions or () for record in scored])
+        trajectory[ok] = _pairs([record.trajectory or () for record in scored])
     return RunScores(
         name=name,
         manifest=manifest,
@@ -298,7 +299,7 @@ def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameR
         tokens=[record.sample_token for record in records],
         scenes=[record.scene for record in records],
         outcomes=[record.outcome for record in records],
-        history=np.array([record.history for record in records], dtype=np.float64),
+        history=_pairs([record.history for record in records]),
         truth=truth,
         actions=actions,
         trajectory=trajectory,
@@ -316,6 +317,14 @@ def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameR
         candidates=candidates_of(records, truth, Protocol(**manifest.protocol)),
         tools=tools_used(records),
     )
+
+
+def _pairs(rows: Sequence[Sequence[tuple[float, float]]]) -> FloatArray:
+    """(n, 6, 2) numbers of lists of six pairs: from one list of all in half the time that lists of lists take."""
+    if any(len(row) != 6 for row in rows):
+        return np.array(rows, dtype=np.float64)  # other lengths, which the shapes will not allow
+    numbers = chain.from_iterable(chain.from_iterable(rows))
+    return np.fromiter(numbers, np.float64, 12 * len(rows)).reshape(len(rows), 6, 2)
 
 
 def baseline_scores(run: RunScores) -> RunScores:
