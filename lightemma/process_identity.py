@@ -24,7 +24,17 @@ def this_host() -> str:
 
 def birth_of(pid: int) -> str:
     """Start of a process in ticks since the machine's start; an empty string where the system does not say."""
-    return _state_and_birth(pid)[1]
+    return _own_birth() if pid == os.getpid() else _state_and_birth(pid)[1]
+
+
+@cache
+def _own_birth() -> str:
+    """The same of this process, which is asked for every file that is written."""
+    return _state_and_birth(os.getpid())[1]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_own_birth.cache_clear)
 
 
 def is_alive(pid: int, born: str = "") -> bool:

@@ -62,7 +62,7 @@ def _mark(prompt: str, fillings: Sequence[str | None]) -> str:
     """The prompt with each filling replaced by its number between marks."""
     # The last first: a later answer may quote what was filled in earlier.
     for number, filling in reversed(list(enumerate(fillings))):
-        if filling and len(filling) >= LEAST_FILLING and _MARK not in filling:
+        if filling and len(filling) >= LEAST_FILLING and filling in prompt and _MARK not in filling:
             pieces = prompt.split(_MARK)
             pieces[::2] = [piece.replace(filling, f"{_MARK}{number}{_MARK}") for piece in pieces[::2]]
             prompt = _MARK.join(pieces)
