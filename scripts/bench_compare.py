@@ -1,9 +1,9 @@
 """CPU seconds of `compare` and `report` over a folder of runs, by this version and by another one, in turn.
 
-Usage: python scripts/bench_compare.py RUNS [--against FOLDER] [--rounds 2] [--steps compare report]
+Usage: python scripts/bench_compare.py RUNS [--against FOLDER] [--rounds 2] [--steps compare report] [--fresh]
 
 The first round of this version reads the runs' words and keeps the readings beside the runs; readings that are there go
-before. Tables that are made are compared: those of both versions must be the same.
+before, with --fresh before every command. Tables that are made are compared: those of both versions must be the same.
 """
 
 from __future__ import annotations
@@ -29,6 +29,12 @@ def seconds(folder: Path, step: str, runs: Path, out: Path) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def forget(runs: Path) -> None:
+    """Removes the readings that are kept beside runs."""
+    for kept in runs.glob("*/readings.msgpack"):
+        kept.unlink()
+
+
 def tables(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(out.rglob("*.csv"))}
 
@@ -39,19 +45,21 @@ def main() -> None:
     parser.add_argument("--against", type=Path, help="a checkout of another version")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--steps", nargs="*", default=["compare", "report"])
+    parser.add_argument("--fresh", action="store_true", help="nothing that was read before is known to a command")
     asked = parser.parse_args()
     folders = [Path(__file__).parents[1], *([asked.against.resolve()] if asked.against else [])]
-    for kept in asked.runs.glob("*/readings.msgpack"):
-        kept.unlink()
+    forget(asked.runs)
     for round_ in range(asked.rounds):
         for step in asked.steps:
             with tempfile.TemporaryDirectory() as temporary:
                 outs = [Path(temporary) / str(number) for number in range(len(folders))]
                 for out in outs:
                     out.mkdir()
-                spent = [
-                    seconds(folder, step, asked.runs.resolve(), out) for folder, out in zip(folders, outs, strict=True)
-                ]
+                spent = []
+                for folder, out in zip(folders, outs, strict=True):
+                    if asked.fresh:
+                        forget(asked.runs)
+                    spent.append(seconds(folder, step, asked.runs.resolve(), out))
                 line = f"round {round_ + 1}, {step}: {spent[0]:.1f} s"
                 if len(spent) > 1:
                     same = {name for name, text in tables(outs[0]).items() if tables(outs[1]).get(name) == text}
