@@ -36,6 +36,7 @@ from lightemma.simulation.render.painter_hidden import (
     wall_outlines,
 )
 from lightemma.simulation.render.painter_layers import paint_view
+from lightemma.simulation.render.painter_spots import FINE, Sheets
 from lightemma.simulation.render.painter_view import NEAR, beside, view_edges, view_of
 from lightemma.simulation.render.palettes import linear, look_of
 from lightemma.simulation.render.pinhole import drawn_at
@@ -46,8 +47,6 @@ _FARTHEST = 190.0
 _FINE_NEARER = 28.0
 #: Metres outside the view at which neither a thing nor the glow of its lamps reaches into the picture.
 _HALO_REACH = 15.0
-_FINE = 2
-"""Spots painted per pixel along each side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +126,7 @@ class PainterRenderer(Renderer):
 
     def __init__(self) -> None:
         self._city: City | None = None
+        self._sheets: tuple[tuple[int, int], Sheets] | None = None
 
     @property
     def name(self) -> str:
@@ -184,8 +184,10 @@ class PainterRenderer(Renderer):
         """The picture of a moment; see :meth:`Renderer.draw`."""
         eye = eye_of(drawn_at(camera, size), state.ego.pose)
         scene = self._scene(state, eye)
-        canvas = Canvas(backdrop(eye.camera, self._look, self._ground, _FINE), eye, self._look, _FINE)
-        view = view_of(scene.faces, eye, _FINE, scene.covered)
+        if self._sheets is None or self._sheets[0] != size:
+            self._sheets = size, Sheets.of(size)
+        canvas = Canvas(backdrop(eye.camera, self._look, self._ground, FINE), eye, self._look, self._sheets[1])
+        view = view_of(scene.faces, eye, FINE, scene.covered)
         street = None
         if self._lights is not None and view is not None:
             street = self._lights.at(view.faces.anchors[:2, view.order].T)
@@ -251,7 +253,7 @@ class PainterRenderer(Renderer):
 
     def close(self) -> None:
         """Releases the city."""
-        self._city = None
+        self._city = self._sheets = None
 
     def _things(self, city: City, state: WorldState, eye: Eye, edges: FloatArray) -> list[Placed]:
         """Everything that moves and is near enough, or its glow is, the nearest in fine shapes."""

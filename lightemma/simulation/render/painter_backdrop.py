@@ -30,14 +30,14 @@ class Backdrop:
     """What depends on camera and weather only.
 
     Attributes:
-        canvas: sky over bare ground, without haze on the ground, several spots a pixel. The fourth byte of each spot is full,
-            because it is flat.
+        spots: (h * fine, w * fine, 4) sky over bare ground, without haze on the ground, several spots a pixel. The fourth
+            byte of each spot is full, because it is flat.
         haze: how much of each ground pixel is haze, or the sky that a wet ground mirrors, which has the same colour.
         sky: a picture of that colour, as large as the haze.
         beam: how bright the ego's head lamps make the ground; None where they are off.
     """
 
-    canvas: Image
+    spots: Pixels
     haze: Mask | None
     sky: Image | None
     beam: Mask | None
@@ -108,12 +108,11 @@ def _backdrop(asked: _Asked) -> Backdrop:
         return Mask(whole.crop(box), box)
 
     spots = bytes_shown.reshape(height, width, 4).repeat(fine, axis=0).repeat(fine, axis=1)
-    canvas = Image.frombytes("RGBX", (width * fine, height * fine), spots)
     hazy = mask(haze)
     # Pillow blends a picture in in half the time that it takes for a colour.
     colour = tuple(as_bytes(shown(low[None], look.exposure))[0].tolist())
     sky = None if hazy is None else Image.new("RGB", hazy.levels.size, colour)
-    return Backdrop(canvas, hazy, sky, mask(beam))
+    return Backdrop(spots, hazy, sky, mask(beam))
 
 
 def as_bytes(colours: FloatArray) -> Pixels:

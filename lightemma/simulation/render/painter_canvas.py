@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightemma.camera import project_seen, to_camera
+from lightemma.camera import to_camera
 from lightemma.frame import FloatArray
 from lightemma.simulation.render.base import Pixels
 from lightemma.simulation.render.meshes.mesh import Layer, turned
@@ -15,7 +15,8 @@ from lightemma.simulation.render.painter_backdrop import Backdrop, Mask, as_byte
 from lightemma.simulation.render.painter_faces import Eye, Places
 from lightemma.simulation.render.painter_hidden import in_picture
 from lightemma.simulation.render.painter_layers import paint_polygons
-from lightemma.simulation.render.painter_view import NEAR, View, cut_to_view, lit
+from lightemma.simulation.render.painter_spots import FINE, Sheets
+from lightemma.simulation.render.painter_view import NEAR, View, cut_to_view, flat_spots, lit
 from lightemma.simulation.render.palettes import Look
 
 if TYPE_CHECKING:
@@ -32,10 +33,10 @@ class Canvas:
     stands before it. So the light on the ground and the haze over it can wait until the spots are pixels.
     """
 
-    def __init__(self, behind: Backdrop, eye: Eye, look: Look, fine: int) -> None:
+    def __init__(self, behind: Backdrop, eye: Eye, look: Look, sheets: Sheets) -> None:
         camera = eye.camera
         assert camera.size is not None
-        self._behind, self._camera, self._look, self._ego, self._fine = behind, camera, look, eye.ego, fine
+        self._behind, self._camera, self._look, self._ego, self._sheets = behind, camera, look, eye.ego, sheets
         self._eye = eye
         self._size = camera.size
 
@@ -50,39 +51,43 @@ class Canvas:
             lamps: (l, 2) metres, world frame.
             groups: what glows.
         """
+        from PIL import Image as Pictures
 
-        canvas = self._behind.canvas.copy()
+        np.copyto(self._sheets.spots.levels, self._behind.spots)
         if view is not None:
-            self._paint_faces(canvas, view, street)
-        spots = canvas.reduce(self._fine)
-        flat = spots.getchannel(3)
-        self._image = spots.convert("RGB")
+            self._paint_faces(view, street)
+        self._sheets.average()
+        # Whatever is blended in changes the fourth byte.
+        self._flat = Pictures.fromarray(np.ascontiguousarray(self._sheets.pixels.levels[:, :, 3]))
         if self._look.lamps > 0:
-            self._light_pools(lamps, flat)
+            self._light_pools(lamps)
         haze, sky = self._behind.haze, self._behind.sky
         if haze is not None and sky is not None:
-            self._blend(sky, haze, flat)
+            self._blend(sky, haze)
         self._glow(groups)
-        return np.asarray(self._image)
+        return np.asarray(self._sheets.pixels.image)
 
-    def _paint_faces(self, canvas: Image, view: View, street: FloatArray | None) -> None:
+    def _paint_faces(self, view: View, street: FloatArray | None) -> None:
         layers = view.faces.layers[view.order]
         shady = int(np.searchsorted(layers, int(Layer.SHADOW), side="left"))
         stands = int(np.searchsorted(layers, int(Layer.SHADOW), side="right"))
         inks = _inks(as_bytes(lit(view, self._eye, self._look, street)), stands)
-        solid, thin = _drawn_on(canvas, blend=False), _drawn_on(canvas, blend=True)
+        spots = self._sheets.spots
+        solid, thin = spots.drawn_on(blend=False), spots.drawn_on(blend=True)
         paint_polygons(solid, view, self._camera, inks[:shady])
         shade: int = thin.draw_ink((0, 0, 0, 48))
         paint_polygons(thin, view, self._camera, [shade] * (stands - shady), shady)
         paint_polygons(solid, view, self._camera, inks[stands:], stands)
 
-    def _blend(self, other: Image, mask: Mask, flat: Image) -> None:
+    def _blend(self, other: Image, mask: Mask) -> None:
         """Blends another picture in, where the ground is seen."""
         from PIL import ImageChops
 
-        self._image.paste(other, mask.box, ImageChops.multiply(mask.levels, flat.crop(mask.box)))
+        seen = ImageChops.multiply(mask.levels, self._flat.crop(mask.box))
+        # Not `Image.paste`, which would first copy memory that is shared.
+        self._sheets.pixels.image.im.paste(other.im, mask.box, seen.im)
 
-    def _light_pools(self, lamps: FloatArray, flat: Image) -> None:
+    def _light_pools(self, lamps: FloatArray) -> None:
         """Brightens the ground under the street lamps and before the ego's head lamps."""
         from PIL import Image as Pictures
         from PIL import ImageDraw, ImageFilter
@@ -99,7 +104,7 @@ class Canvas:
         centres = np.column_stack([near, np.zeros(len(near))])
         rings = centres + radii[:, None, None, None] * ring[:, None]
         pixels, depth = in_picture(self._eye, rings.transpose(0, 2, 1, 3).reshape(-1, 3).T)
-        spots = np.floor((pixels.T + 0.5) * self._fine).reshape(-1, 28) / (coarse * self._fine)
+        spots = np.floor((pixels.T + 0.5) * FINE).reshape(-1, 28) / (coarse * FINE)
         whole = (depth.reshape(-1, 14).min(axis=1) > NEAR) & np.all(np.abs(spots) < 16 * max(pools.size), axis=1)
         levels = np.repeat([level for _, level in _POOL], len(near)).tolist()
         for index, (corners, simple, level) in enumerate(zip(spots.tolist(), whole.tolist(), levels, strict=True)):
@@ -107,10 +112,11 @@ class Canvas:
                 draw.polygon(corners, fill=level)
                 continue
             centre = turned(centres[None, index % len(near)] - (self._ego.x, self._ego.y, 0.0), -self._ego.heading)
-            part = cut_to_view(to_camera(centre + ring * radii[index // len(near)], self._camera), self._camera)
+            whole_ring = to_camera(centre + ring * radii[index // len(near)], self._camera)
+            part = cut_to_view(whole_ring.tolist(), self._camera)
             if len(part) > 2:
-                cut = np.floor((project_seen(part, self._camera).pixels + 0.5) * self._fine) / (coarse * self._fine)
-                draw.polygon(cut.ravel().tolist(), fill=level)
+                cut = flat_spots(part, self._camera, FINE)
+                draw.polygon([spot / (coarse * FINE) for spot in cut], fill=level)
         soft = pools.filter(ImageFilter.GaussianBlur(3))
         box = soft.getbbox()
         if box is not None:
@@ -120,23 +126,20 @@ class Canvas:
             levels_there = soft.crop((left, top, right, bottom)).resize(
                 ((right - left) * coarse, (bottom - top) * coarse), Pictures.Resampling.BILINEAR
             )
-            self._blend(self._brighter((2.1, 1.75, 1.35), large), Mask(levels_there, large), flat)
+            self._blend(self._brighter((2.1, 1.75, 1.35), large), Mask(levels_there, large))
         beam = self._behind.beam
         if beam is not None:
-            self._blend(self._brighter((2.4, 2.2, 1.9), beam.box), beam, flat)
+            self._blend(self._brighter((2.4, 2.2, 1.9), beam.box), beam)
 
     def _brighter(self, gains: tuple[float, float, float], box: tuple[int, int, int, int]) -> Image:
         """A part of the picture with its red, green and blue multiplied."""
         levels = [min(int(level * gain), 255) for gain in gains for level in range(256)]
-        brighter: Image = self._image.crop(box).point(levels)
+        brighter: Image = self._sheets.pixels.image.crop(box).point(levels)
         return brighter
 
     def _glow(self, groups: list[PlacedHalos]) -> None:
         """Rings of light around lamps, and their streaks on a wet road."""
-        from PIL import ImageDraw
-
         look, eye = self._look, self._eye
-        thin = ImageDraw.Draw(self._image, "RGBA")
         halos = [halo for group in groups for halo in group.halos]
         if not halos:
             return
@@ -154,7 +157,8 @@ class Canvas:
         pixels, depth = in_picture(eye, at)
         feet, _ = in_picture(eye, at * np.array([[1.0], [1.0], [0.0]]))
         focal = float(self._camera.intrinsic[0, 0])
-        ellipse, ink = thin.draw.draw_ellipse, thin.draw.draw_ink
+        thin = self._sheets.pixels.drawn_on(blend=True)
+        ellipse, ink = thin.draw_ellipse, thin.draw_ink
         for index in np.flatnonzero((depth >= 1.0) & (strength >= 0.03) & (far <= 150)).tolist():
             column, row = (pixels[:, index] + 0.25).tolist()
             bright = float(strength[index])
@@ -168,18 +172,11 @@ class Canvas:
                     column + radius * 0.22,
                     foot + min(radius * 3, self._size[1] * 0.2),
                 )
-                thin.rectangle(streak, fill=(*tint, int(52 * min(bright, 1))))
+                thin.draw_rectangle(streak, ink((*tint, int(52 * min(bright, 1)))), 1)
             for share, alpha in ((1.0, 12), (0.7, 22), (0.45, 44), (0.25, 90)):
                 reach = radius * share
                 bounds = (column - reach, row - reach, column + reach, row + reach)
                 ellipse(bounds, ink((*tint, min(int(alpha * bright), 255))), 1)
-
-
-def _drawn_on(canvas: Image, *, blend: bool) -> Any:
-    """What Pillow's ``ImageDraw`` draws with, on a canvas whose fourth byte it would take for something else."""
-    from PIL import Image as Pictures
-
-    return cast("Any", Pictures).core.draw(canvas.im, int(blend))
 
 
 def _inks(colours: Pixels, stands: int) -> list[int]:

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from lightemma.camera import project_seen, rotation_matrix, times
+from lightemma.camera import rotation_matrix, times
 from lightemma.frame import Camera, FloatArray, Pose
 from lightemma.simulation.render.base import FARTHEST, GROUND, SKY, Layers
 from lightemma.simulation.render.meshes.mesh import IntArray, Mesh
 from lightemma.simulation.render.painter_faces import Eye, Faces, eye_of, faces_of
 from lightemma.simulation.render.painter_hidden import Covered
-from lightemma.simulation.render.painter_view import View, cut_to_view, view_of
+from lightemma.simulation.render.painter_view import View, cut_to_view, flat_spots, view_of
 
 _FINE = 3
 """Spots painted per pixel along each side; the middle one counts, because a polygon is painted with its whole outline."""
@@ -106,11 +106,9 @@ def paint_polygons(draw: Any, view: View, camera: Camera, inks: Sequence[int], f
         done = at + 1
         if at == len(begins):
             break
-        corners = view.seen[:, begins[at] // width : ends[at] // width]
-        part = cut_to_view(np.ascontiguousarray(corners.T), camera)
+        part = cut_to_view(view.seen[:, begins[at] // width : ends[at] // width].T.tolist(), camera)
         if len(part) > 2:
-            spots = np.floor((project_seen(part, camera).pixels + 0.5) * view.fine)
-            polygon(spots.ravel().tolist(), inks[at], 1)
+            polygon(flat_spots(part, camera, view.fine), inks[at], 1)
 
 
 def _depths(view: View, eye: Eye, painted: IntArray, rays: FloatArray) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -184,15 +185,19 @@ def lit(view: View, eye: Eye, look: Look, street: FloatArray | None) -> FloatArr
     return shown(colours, look.exposure).T
 
 
-def cut_to_view(polygon: FloatArray, camera: Camera) -> FloatArray:
-    """The part of a (k, 3) polygon in camera axes beyond the near plane and not far outside the picture."""
+def cut_to_view(polygon: list[list[float]], camera: Camera) -> list[list[float]]:
+    """The part of a polygon of k corners [x, y, z] in camera axes beyond the near plane and not far outside the picture."""
     assert camera.size is not None
-    width, height = camera.size
-    forward = np.array([0.0, 0.0, 1.0])
-    part = clip(polygon, forward, NEAR)
+    part = clip(polygon, (0.0, 0.0, 1.0), NEAR)
     # A column is (intrinsic[0] @ p) / depth, so "column >= -margin" is a plane through the camera; so are rows.
-    for row, length in ((camera.intrinsic[0], width), (camera.intrinsic[1], height)):
-        if len(part) and np.any(np.abs(part @ row) > _HUGE * length * part[:, 2]):
-            part = clip(part, row + length * forward, 0.0)
-            part = clip(part, 2 * length * forward - row, 0.0)
+    for (a, b, c), length in zip(camera.intrinsic[:2].tolist(), camera.size, strict=True):
+        if any(abs(a * x + b * y + c * z) > _HUGE * length * z for x, y, z in part):
+            part = clip(part, (a, b, c + length), 0.0)
+            part = clip(part, (-a, -b, 2 * length - c), 0.0)
     return part
+
+
+def flat_spots(part: list[list[float]], camera: Camera, fine: int) -> list[float]:
+    """Columns and rows in turn of a polygon before the camera, in whole spots of which a pixel has ``fine`` along each side."""
+    rows = camera.intrinsic[:2].tolist()
+    return [math.floor(((a * x + b * y + c * z) / z + 0.5) * fine) for x, y, z in part for a, b, c in rows]

@@ -57,28 +57,28 @@ def drawn_at(camera: Camera, size: tuple[int, int]) -> Camera:
     return sized(camera, size)
 
 
-def clip(polygon: FloatArray, normal: FloatArray, offset: float) -> FloatArray:
+def clip(polygon: list[list[float]], normal: tuple[float, float, float], offset: float) -> list[list[float]]:
     """The part of a polygon on one side of a plane (Sutherland and Hodgman, 1974).
 
     Args:
-        polygon: (k, 3) corners in order.
-        normal: (3,) normal of the plane, pointing to the side that is kept.
+        polygon: k corners [x, y, z] in order; plain numbers, which for four corners or so are faster than arrays.
+        normal: normal of the plane, pointing to the side that is kept.
         offset: points p with ``normal @ p >= offset`` are kept.
 
     Returns:
-        (m, 3) corners in the same order; m is 0 if nothing is left.
+        The corners in the same order; none if nothing is left.
     """
-    height = (polygon @ normal - offset).tolist()
-    if all(here >= 0 for here in height):
+    a, b, c = normal
+    heights = [a * x + b * y + c * z - offset for x, y, z in polygon]
+    if not heights or min(heights) >= 0:
         return polygon
-    # Plain numbers: with four corners or so they are faster than arrays.
-    points = polygon.tolist()
     kept = []
-    for index, here in enumerate(height):
-        before = height[index - 1]
+    old, before = polygon[-1], heights[-1]
+    for new, here in zip(polygon, heights, strict=True):
         if (here >= 0) != (before >= 0):
             share = before / (before - here)
-            kept.append([old + (new - old) * share for old, new in zip(points[index - 1], points[index], strict=True)])
+            kept.append([first + (second - first) * share for first, second in zip(old, new, strict=True)])
         if here >= 0:
-            kept.append(points[index])
-    return np.array(kept).reshape(-1, 3)
+            kept.append(new)
+        old, before = new, here
+    return kept
