@@ -12,14 +12,12 @@ from lightemma.frame import Camera, FloatArray
 from lightemma.simulation.render.base import GROUND, SCENERY, Layers, Pixels, Renderer, RenderError
 from lightemma.simulation.render.camera_effects import as_taken
 from lightemma.simulation.render.meshes.ground import ground_colour
-from lightemma.simulation.render.meshes.mesh import BoolArray, IntArray, Layer, MeshBuilder, Surface
+from lightemma.simulation.render.meshes.mesh import IntArray, Layer
 from lightemma.simulation.render.meshes.scene import (
     Placed,
     PlacedHalos,
     SignalLook,
-    bare_city,
     city_halos,
-    city_lots,
     placed_things,
     shape_of,
 )
@@ -37,13 +35,13 @@ from lightemma.simulation.render.painter_hidden import (
 )
 from lightemma.simulation.render.painter_layers import paint_view
 from lightemma.simulation.render.painter_spots import FINE, Sheets
+from lightemma.simulation.render.painter_standing import FARTHEST, Standing
 from lightemma.simulation.render.painter_view import NEAR, beside, view_edges, view_of
 from lightemma.simulation.render.palettes import linear, look_of
 from lightemma.simulation.render.pinhole import drawn_at
 from lightemma.simulation.render.street_light import lamp_heads, street_light
 from lightemma.simulation.state import City, WorldState
 
-_FARTHEST = 190.0
 _FINE_NEARER = 28.0
 #: Metres outside the view at which neither a thing nor the glow of its lamps reaches into the picture.
 _HALO_REACH = 15.0
@@ -75,12 +73,12 @@ def _body(key: Outfit | SignalLook) -> _Body:
     """The shape of everything that looks like this, in whatever city."""
     shape = shape_of(key)
     mesh = shape.mesh
-    upright = np.linalg.norm(mesh.upright, axis=1)
-    farthest = float((np.linalg.norm(mesh.corners, axis=1) + upright).max(initial=0.0)) + 0.01
+    upright = np.hypot(*mesh.upright.T)
+    farthest = float((np.sqrt(np.sum(mesh.corners**2, axis=1)) + upright).max(initial=0.0)) + 0.01
     out = float(upright.max(initial=0.0))
     bounds = [(mesh.corners.min(axis=0, initial=0.0) - out, mesh.corners.max(axis=0, initial=0.0) + out)]
     return _Body(
-        faces=faces_of(mesh),
+        faces=faces_of(mesh, walls=False),
         halos=shape.halos,
         reach=farthest,
         bounds=_corners(bounds),
@@ -144,41 +142,11 @@ class PainterRenderer(Renderer):
         """Loads a city."""
         self._city = city
         self._look = look_of(city.conditions, city.seed)
-        mesh = bare_city(city, self._look)
-        self._stands(faces_of(mesh.chosen(np.flatnonzero(mesh.layers != Layer.GROUND))))
-        #: Houses and plants that have not been seen yet.
-        self._lots = city_lots(city, self._look, fine=False)
+        self._standing = Standing(city, self._look)
         self._ground = linear(np.array(ground_colour(city)))
         self._lights = street_light(city) if self._look.lamps > 0 else None
         self._heads = lamp_heads(city)
         self._street_lamps = city_halos(city, self._look)
-
-    def _stands(self, faces: Faces) -> None:
-        """Sets what stands still and has been seen."""
-        self._static = faces
-        #: Metres from a face's anchor to its farthest corner, also of faces that turn to the camera; a margin for rounding.
-        self._extent = faces.reach + 0.01
-        if len(self._extent):
-            self._extent += np.maximum.reduceat(np.hypot(*faces.upright), faces.starts)
-
-    def _make_lots(self, eye: Eye, edges: FloatArray) -> None:
-        """Makes the houses and plants that come into view."""
-        if not self._lots:
-            return
-        places = np.array([(*lot.place, 0.0) for lot in self._lots]).T
-        reach = np.array([lot.reach for lot in self._lots])
-        x, y = places[0] - eye.ego.x, places[1] - eye.ego.y
-        seen = (np.hypot(x, y) < _FARTHEST + reach) & (eye.ahead[0] * x + eye.ahead[1] * y > -reach)
-        # A view that looks up or down is wider at the ground than at its middle.
-        seen &= beside(edges, eye, places) < reach + 2.0
-        if not seen.any():
-            return
-        builder = MeshBuilder()
-        for lot, now in zip(self._lots, seen.tolist(), strict=True):
-            if now:
-                lot.add(builder)
-        self._lots = [lot for lot, now in zip(self._lots, seen.tolist(), strict=True) if not now]
-        self._stands(joined([self._static, faces_of(builder.build())]))
 
     def draw(self, state: WorldState, camera: Camera, size: tuple[int, int], seed: int) -> Pixels:
         """The picture of a moment; see :meth:`Renderer.draw`."""
@@ -209,8 +177,7 @@ class PainterRenderer(Renderer):
         if city is None:
             raise RenderError("no city was loaded.")
         edges = view_edges(eye)
-        self._make_lots(eye, edges)
-        static = self._static.chosen(np.flatnonzero(self._near(eye, edges)))
+        static = self._standing.seen(eye, edges)
         owners = np.where(static.layers == Layer.STANDING, SCENERY, GROUND)
         things = self._things(city, state, eye, edges)
         places = Places.of([(thing.pose, thing.height) for thing in things])
@@ -239,18 +206,6 @@ class PainterRenderer(Renderer):
             whose.append(np.array([things[at].owner for at in near.tolist()])[shown[parts_of]])
         return _Scene(joined(parts), np.concatenate(whose), self._street_lamps + glowing, covered)
 
-    def _near(self, eye: Eye, edges: FloatArray) -> BoolArray:
-        """(f,) which faces of the city may be in the picture and large enough to be seen."""
-        static = self._static
-        x, y = static.anchors[0] - eye.ego.x, static.anchors[1] - eye.ego.y
-        far = np.sqrt(x**2 + y**2)
-        near: BoolArray = (far < _FARTHEST + static.reach) & (eye.ahead[0] * x + eye.ahead[1] * y > -static.reach)
-        near &= beside(edges, eye, static.anchors) < self._extent
-        # Leave out windows and other parts smaller than a pixel; leaves are sized elsewhere.
-        near &= (static.surfaces == Surface.LEAF) | (2 * static.reach * eye.camera.intrinsic[0, 0] > 1.3 * far)
-        near &= static.facing(eye.place)
-        return near
-
     def close(self) -> None:
         """Releases the city."""
         self._city = self._sheets = None
@@ -260,7 +215,7 @@ class PainterRenderer(Renderer):
         poses = [actor.pose for actor in state.actors] + [signal.pose for signal in state.signals]
         points = np.array([(pose.x, pose.y, 0.0) for pose in poses]).reshape(-1, 3).T
         far = np.hypot(points[0] - eye.ego.x, points[1] - eye.ego.y)
-        kept = np.flatnonzero((far < _FARTHEST) & (beside(edges, eye, points) <= _HALO_REACH + 1.0))
+        kept = np.flatnonzero((far < FARTHEST) & (beside(edges, eye, points) <= _HALO_REACH + 1.0))
         return placed_things(city, self._look, state, (far <= _FINE_NEARER).tolist(), kept.tolist())
 
 

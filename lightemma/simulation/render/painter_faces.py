@@ -9,8 +9,11 @@ import numpy as np
 
 from lightemma.camera import rotation_matrix, times
 from lightemma.frame import Camera, FloatArray, Pose
-from lightemma.simulation.render.meshes.mesh import BoolArray, IntArray, Mesh, turned
+from lightemma.simulation.render.meshes.mesh import BoolArray, IntArray, Layer, Mesh, turned
 from lightemma.simulation.render.palettes import linear
+
+_WALL = (1.0, 2.5)
+"""Metres beyond which the shorter and the longer side of a wall's bay are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class Faces:
         points: (5, n) metres: corners, and how far they are to the left and up in faces that turn to the camera.
         values: (12, f): colours, anchors, normals, planes, reach and glows.
         kinds: (3, f) counts, surfaces and layers.
-        flags: (3, f) solid, turning and joined.
+        flags: (4, f) solid, turning, joined and wide.
         starts: (f,) index of each face's first corner.
     """
 
@@ -112,6 +115,12 @@ class Faces:
         joined: BoolArray = self.flags[2]
         return joined
 
+    @property
+    def wide(self) -> BoolArray:
+        """(f,) whether it is upright, unseen from behind and has four corners far enough apart to hide much, as walls do."""
+        wide: BoolArray = self.flags[3]
+        return wide
+
     def rows(self, chosen: IntArray) -> IntArray:
         """(w,) indices of the corners of these (v,) faces, one face after the other."""
         counts = self.counts[chosen]
@@ -135,19 +144,21 @@ class Faces:
         return Faces(points, values, kinds, flags, np.cumsum(kinds[0]) - kinds[0])
 
 
-def faces_of(mesh: Mesh) -> Faces:
-    """The faces of a mesh, in their order."""
+def faces_of(mesh: Mesh, *, walls: bool = True) -> Faces:
+    """The faces of a mesh, in their order; ``walls``: whether it is asked which of them are joined and wide."""
     starts, counts = mesh.starts, mesh.counts
     normals = mesh.face_normals()
     far = mesh.corners - np.repeat(mesh.anchors, counts, axis=0)
     far = np.sqrt(far[:, 0] ** 2 + far[:, 1] ** 2 + far[:, 2] ** 2)
     stands = (mesh.upright[:, 0] != 0.0) | (mesh.upright[:, 1] != 0.0)
     first = mesh.corners[starts]
-    values, flags = np.empty((12, len(counts))), np.empty((3, len(counts)), dtype=np.bool_)
+    values, flags = np.empty((12, len(counts))), np.zeros((4, len(counts)), dtype=np.bool_)
     values[:3], values[3:6], values[6:9] = linear(mesh.colours).T, mesh.anchors.T, normals.T
     values[9] = normals[:, 0] * first[:, 0] + normals[:, 1] * first[:, 1] + normals[:, 2] * first[:, 2]
     values[11] = mesh.glows
-    flags[0], flags[2] = mesh.solid, _joins(mesh, normals)
+    flags[0] = mesh.solid
+    if walls:
+        flags[2], flags[3] = _joins(mesh, normals), _wide(mesh)
     if len(counts):
         values[10] = np.maximum.reduceat(far, starts)
         flags[1] = np.logical_or.reduceat(stands, starts)
@@ -167,6 +178,16 @@ def _joins(mesh: Mesh, normals: FloatArray) -> BoolArray:
     bent = np.abs(normals[first] - normals[first + 1])
     joins[first] = np.all((apart < 1e-6) & (bent < 1e-6), axis=1)
     return joins
+
+
+def _wide(mesh: Mesh) -> BoolArray:
+    """(f,) which faces may hide much; see :attr:`Faces.wide`. Windows do not: the wall around them is as near."""
+    wide = np.zeros(len(mesh.counts), dtype=np.bool_)
+    sheets = np.flatnonzero(mesh.solid & (mesh.counts == 4) & (mesh.layers == Layer.STANDING))
+    first, second, third = (mesh.corners[mesh.starts[sheets] + corner] for corner in range(3))
+    sides = np.sqrt([np.sum((second - first) ** 2, axis=1), np.sum((third - second) ** 2, axis=1)])
+    wide[sheets] = (sides.min(axis=0) > _WALL[0]) & (sides.max(axis=0) > _WALL[1])
+    return wide
 
 
 def joined(parts: Sequence[Faces]) -> Faces:

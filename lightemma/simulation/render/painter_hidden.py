@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lightemma.frame import FloatArray
-from lightemma.simulation.render.meshes.mesh import IntArray, Layer
+from lightemma.simulation.render.meshes.mesh import IntArray
 from lightemma.simulation.render.painter_faces import Eye, Faces
 
 _COLUMNS = 80
@@ -89,8 +89,8 @@ def in_picture(eye: Eye, points: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def wall_outlines(faces: Faces, eye: Eye) -> Outlines:
-    """Upright faces with four corners: each, and joined ones as one."""
-    usable = (faces.layers == Layer.STANDING) & faces.solid & (faces.counts == 4)
+    """Wide upright faces: each, and joined ones as one."""
+    usable = faces.wide
     joins = faces.joined & usable
     joins[:-1] &= usable[1:]
     joins[-1:] = False
@@ -101,9 +101,9 @@ def wall_outlines(faces: Faces, eye: Eye) -> Outlines:
     first, final = np.concatenate([first, bays]), np.concatenate([final, bays])
     one, other = faces.starts[first], faces.starts[final]
     corners = np.column_stack([one, other + 1, other + 2, one + 3])
-    far = np.hypot(*(faces.anchors[:2] - eye.place[:2, None]))
+    near, far = (np.hypot(*(faces.anchors[:2, end] - eye.place[:2, None])) for end in (first, final))
     # The feet of the bays of a wall are on a line, so that the farthest is at one of its ends.
-    return _outlines(faces.corners[:, corners.ravel()], 4, _QUAD_EDGES, np.maximum(far[first], far[final]), eye)
+    return _outlines(faces.corners[:, corners.ravel()], 4, _QUAD_EDGES, np.maximum(near, far), eye)
 
 
 def box_outlines(corners: FloatArray, far: FloatArray, eye: Eye) -> Outlines:

@@ -6,7 +6,7 @@ import numpy as np
 
 from lightemma.camera import sized
 from lightemma.errors import UserError
-from lightemma.frame import Camera, FloatArray
+from lightemma.frame import Camera
 
 FULL_SIZE = (1600, 900)
 """Width and height in pixels of a nuScenes picture."""

@@ -82,8 +82,7 @@ def add_limb(
     faces = between_rings(sides)
     builder.add_many(rings[faces], colour, surface=surface, solid=True, normals=out[faces % sides])
     if caps:
-        builder.add(rings[sides:], colour, surface=surface, solid=True)
-        builder.add(rings[sides - 1 :: -1], colour, surface=surface, solid=True)
+        builder.add_many(np.stack([rings[sides:], rings[sides - 1 :: -1]]), colour, surface=surface, solid=True)
 
 
 def add_ball(
@@ -101,7 +100,8 @@ def add_ball(
     scale = np.broadcast_to(np.asarray(radii, dtype=np.float64), (3,))
     skin = (level * scale + np.asarray(centre, dtype=np.float64)).reshape(-1, 3)
     smooth = (level / scale).reshape(-1, 3)
-    smooth /= np.maximum(np.linalg.norm(smooth, axis=1, keepdims=True), 1e-9)
+    x, y, z = smooth.T
+    smooth /= np.maximum(np.sqrt(x * x + y * y + z * z), 1e-9)[:, None]
     faces = between_rings(sides, rings + 1)
     builder.add_many(skin[faces], colour, surface=surface, solid=True, normals=smooth[faces])
 
@@ -119,10 +119,9 @@ def _ball(rings: int, sides: int) -> FloatArray:
 def add_contact_shadow(builder: MeshBuilder, length: float, width: float, strength: int = 3) -> None:
     """The shadow under a thing with a (length, width) footprint in metres: stacked transparent rings, softer outwards."""
     shape = _super_ellipse()
-    for step in range(strength):
-        reach = 0.84 + 0.16 * step
-        ring = shape * (length / 2 * reach + 0.05 * step, width / 2 * reach + 0.08 * step)
-        builder.add(ring, (0.0, 0.0, 0.0), layer=Layer.SHADOW)
+    reaches = [(0.84 + 0.16 * step, step) for step in range(strength)]
+    sizes = [(length / 2 * reach + 0.05 * step, width / 2 * reach + 0.08 * step) for reach, step in reaches]
+    builder.add_many(shape * np.array(sizes)[:, None], (0.0, 0.0, 0.0), layer=Layer.SHADOW)
 
 
 @lru_cache(maxsize=1)

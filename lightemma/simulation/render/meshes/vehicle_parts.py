@@ -12,6 +12,9 @@ from lightemma.simulation.render.meshes.solids import add_limb, circle
 
 _TYRE: Colour = (0.055, 0.055, 0.06)
 _RIM: Colour = (0.55, 0.56, 0.58)
+_ARCH: Colour = (0.03, 0.03, 0.032)
+#: Of the arch, the tyre and the rim: share of the wheel's radius, and metres outside the body.
+_DISCS = np.array([(1.15, 0.004), (1.0, 0.010), (0.66, 0.016)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +50,22 @@ def add_wheel(
         add_limb(builder, (x, inner, radius), (x, outer, radius), (radius, radius), _TYRE, sides=14 if fine else 8)
         return
     around = circle(18 if fine else 10) * (1, side)
-
-    def disc(share: float, out: float, colour: Colour, surface: Surface = Surface.MATTE) -> None:
-        ring = around * radius * share
-        # A wheel arch is open below.
-        high = np.maximum(radius + ring[:, 1], 0.0 if share <= 1.0 else 0.2 * radius)
-        corners = np.column_stack([x + ring[:, 0], np.full(len(ring), side * (half + out)), high])
-        # Seen from the left, x runs to the left: the circle has to be turned round there.
-        builder.add(corners[::-1], colour, surface=surface, solid=True)
-
-    disc(1.15, 0.004, (0.03, 0.03, 0.032))
-    disc(1.0, 0.010, _TYRE)
-    disc(0.66, 0.016, _RIM, Surface.METAL)
+    shares, out = _DISCS[:, :1], _DISCS[:, 1:]
+    # In the order of one disc after the other, with the same rounding.
+    rings = around * radius * shares[:, None]
+    corners = np.empty((len(_DISCS), len(around), 3))
+    corners[:, :, 0], corners[:, :, 1] = x + rings[:, :, 0], side * (half + out)
+    # A wheel arch is open below.
+    corners[:, :, 2] = np.maximum(radius + rings[:, :, 1], np.where(shares <= 1.0, 0.0, 0.2 * radius))
+    # Seen from the left, x runs to the left: the circle has to be turned round there.
+    surfaces = np.array([Surface.MATTE, Surface.MATTE, Surface.METAL], dtype=np.intp)
+    builder.add_many(corners[:, ::-1], (_ARCH, _TYRE, _RIM), surface=surfaces, solid=True)
     if fine:
-        for spoke in range(5):
-            turn = 2 * np.pi * (np.array([-0.028, 0.028, 0.055, -0.055]) + spoke / 5 + 0.1)
-            reach = radius * np.array([0.22, 0.22, 0.57, 0.57])
-            xs, zs = x + reach * np.cos(turn), radius + reach * np.sin(turn)
-            corners = np.column_stack([xs, np.full(4, side * (half + 0.021)), zs])
-            builder.add(corners[::-1] if side < 0 else corners, (0.07, 0.07, 0.075), solid=True)
+        turns = 2 * np.pi * (np.array([-0.028, 0.028, 0.055, -0.055]) + np.arange(5)[:, None] / 5 + 0.1)
+        reach = radius * np.array([0.22, 0.22, 0.57, 0.57])
+        xs, zs = x + reach * np.cos(turns), radius + reach * np.sin(turns)
+        spokes = np.stack([xs, np.full((5, 4), side * (half + 0.021)), zs], axis=2)
+        builder.add_many(spokes[:, ::-1] if side < 0 else spokes, (0.07, 0.07, 0.075), solid=True)
 
 
 def add_plate(builder: MeshBuilder, x: float, z: float, *, back: bool) -> None:
@@ -77,9 +77,11 @@ def add_plate(builder: MeshBuilder, x: float, z: float, *, back: bool) -> None:
         corners = [(at, left, low), (at, right, low), (at, right, high), (at, left, high)]
         return corners if back else corners[::-1]
 
-    builder.add(quad(0.26, -0.26, z - 0.055, z + 0.055, 0.0), (0.88, 0.88, 0.84), solid=True)
-    for place in (-0.17, -0.09, 0.03, 0.10, 0.17):
-        builder.add(quad(place + 0.025, place - 0.025, z - 0.033, z + 0.033, 0.004), (0.12, 0.12, 0.13), solid=True)
+    figures = (-0.17, -0.09, 0.03, 0.10, 0.17)
+    quads = [quad(0.26, -0.26, z - 0.055, z + 0.055, 0.0)]
+    quads += [quad(place + 0.025, place - 0.025, z - 0.033, z + 0.033, 0.004) for place in figures]
+    colours = [(0.88, 0.88, 0.84)] + [(0.12, 0.12, 0.13)] * len(figures)
+    builder.add_many(np.array(quads), colours, solid=True)
 
 
 def lamp_halos(outfit: Outfit, row: LampRow, third: tuple[float, float] | None = None) -> tuple[Halo, ...]:
