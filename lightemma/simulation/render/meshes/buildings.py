@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lightemma.frame import FloatArray
-from lightemma.simulation.render.meshes.mesh import Colour, MeshBuilder, Surface, mixed, scaled, spread
+from lightemma.simulation.render.meshes.mesh import Colour, MeshBuilder, Surface, mixed, row_of, scaled, spread
 from lightemma.simulation.render.meshes.polygons import counter_clockwise
 from lightemma.simulation.state import Building
 
@@ -36,17 +36,10 @@ class _Wall:
 
     def panels(self, spans: FloatArray, low: float, high: float, off: float) -> FloatArray:
         """(m, 4, 3) upright rectangles between (m, 2) metres along the wall, ``off`` metres before it."""
-        panels: FloatArray = self.sheets(spans, np.array([low]), np.array([high]), np.array([off]))
+        panels: FloatArray = _sheets(
+            self.start, self.along, self.out, spans, np.array([low]), np.array([high]), np.array([off])
+        )
         return panels
-
-    def sheets(self, spans: FloatArray, low: FloatArray, high: FloatArray, off: FloatArray) -> FloatArray:
-        """The same with a height and a distance for each; (m,) or (1,)."""
-        base = self.start + off[:, None] * self.out
-        corners = np.empty((len(spans), 4, 3))
-        corners[:, 0, :2] = corners[:, 3, :2] = base + spans[:, :1] * self.along
-        corners[:, 1, :2] = corners[:, 2, :2] = base + spans[:, 1:] * self.along
-        corners[:, :2, 2], corners[:, 2:, 2] = low[:, None], high[:, None]
-        return corners
 
     def feet(self, spans: FloatArray) -> FloatArray:
         """(m, 3) metres: the middles of spans, on the ground."""
@@ -54,13 +47,37 @@ class _Wall:
         return np.column_stack([middle, np.zeros(len(spans))])
 
 
+def _sheets(
+    start: FloatArray,
+    along: FloatArray,
+    out: FloatArray,
+    spans: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    off: FloatArray,
+) -> FloatArray:
+    """(m, 4, 3) upright rectangles on walls: (m or 1, 2) of each wall, (m, 2) spans, and (m,) or (1,) of the others."""
+    base = start + off[:, None] * out
+    corners = np.empty((len(spans), 4, 3))
+    corners[:, 0, :2] = corners[:, 3, :2] = base + spans[:, :1] * along
+    corners[:, 1, :2] = corners[:, 2, :2] = base + spans[:, 1:] * along
+    corners[:, :2, 2], corners[:, 2:, 2] = low[:, None], high[:, None]
+    return corners
+
+
 @dataclass(slots=True)
 class _Facade:
-    """The upright rectangles on one wall, which go to the builder together, because one by one they take longer."""
+    """The upright rectangles on the walls of a house, which go to the builder together, because one by one they take longer.
+
+    Attributes:
+        wall: the wall to which rectangles are added now.
+    """
 
     wall: _Wall
-    _panels: list[tuple[FloatArray, FloatArray, float, float, float]] = field(default_factory=list)
-    _looks: list[tuple[FloatArray, int, FloatArray]] = field(default_factory=list)
+    _places: list[tuple[FloatArray, FloatArray]] = field(default_factory=list)
+    _walls: list[tuple[float, ...]] = field(default_factory=list)
+    _heights: list[tuple[int, int, float, float, float, int]] = field(default_factory=list)
+    _looks: list[tuple[FloatArray, FloatArray]] = field(default_factory=list)
 
     def add(
         self,
@@ -74,25 +91,41 @@ class _Facade:
         glow: float | FloatArray = 0.0,
     ) -> None:
         """Adds rectangles as :meth:`_Wall.panels` makes them, with (m, 3) anchors and one colour and glow, or m of them."""
-        self._panels.append((spans, anchors, low, high, off))
-        self._looks.append((np.array(colour, dtype=np.float64, ndmin=2), int(surface), np.array(glow, ndmin=1)))
+        self._places.append((spans, anchors))
+        self._heights.append((len(spans), len(self._walls) - 1, low, high, off, int(surface)))
+        self._looks.append((row_of(colour), row_of(glow)[0]))
+
+    def on(self, wall: _Wall) -> None:
+        """Goes to another wall."""
+        self.wall = wall
+        self._walls.append((*wall.start, *wall.along, *wall.out))
 
     def flush(self, builder: MeshBuilder) -> None:
         """Gives the builder what has been added since the last time."""
-        if not self._panels:
+        if not self._places:
             return
-        many = np.array([len(panel[0]) for panel in self._panels])
-        low, high, off = (np.repeat([panel[at] for panel in self._panels], many) for at in (2, 3, 4))
+        numbers = np.array(self._heights)
+        many = numbers[:, 0].astype(np.intp)
+        at, low, high, off, surfaces = numbers[:, 1:].repeat(many, axis=0).T
+        walls = np.array(self._walls)[at.astype(np.intp)]
         builder.add_many(
-            self.wall.sheets(np.concatenate([panel[0] for panel in self._panels]), low, high, off),
-            spread([look[0] for look in self._looks], many),
-            surface=np.repeat([look[1] for look in self._looks], many),
+            _sheets(
+                walls[:, :2],
+                walls[:, 2:4],
+                walls[:, 4:],
+                np.concatenate([one for one, _ in self._places]),
+                low,
+                high,
+                off,
+            ),
+            spread([colours for colours, _ in self._looks], many),
+            surface=surfaces.astype(np.intp),
             solid=True,
-            glow=spread([look[2] for look in self._looks], many),
-            anchors=np.concatenate([panel[1] for panel in self._panels]),
+            glow=spread([glows for _, glows in self._looks], many),
+            anchors=np.concatenate([anchors for _, anchors in self._places]),
         )
-        self._panels.clear()
-        self._looks.clear()
+        for part in (self._places, self._heights, self._looks):
+            part.clear()
 
 
 def add_building(builder: MeshBuilder, building: Building, *, fine: bool, lit: bool) -> None:
@@ -108,25 +141,29 @@ def add_building(builder: MeshBuilder, building: Building, *, fine: bool, lit: b
     ring = counter_clockwise(building.footprint)
     pitched = len(ring) == 4 and building.height < 9.5 and rng.uniform() < 0.75
     eaves = building.height * (0.70 if pitched else 1.0)
-    wall = scaled(_WALLS[int(rng.integers(len(_WALLS)))], float(rng.uniform(0.9, 1.05)))
+    plaster = scaled(_WALLS[int(rng.integers(len(_WALLS)))], float(rng.uniform(0.9, 1.05)))
     roof = _ROOFS[int(rng.integers(len(_ROOFS)))]
     style = _Style(
-        wall=wall,
+        wall=plaster,
         shop=_SHOPS[int(rng.integers(len(_SHOPS)))] if eaves > 6 and rng.uniform() < 0.6 else None,
         bay=float(rng.uniform(2.5, 3.6)),
         window=(float(rng.uniform(0.42, 0.62)), float(rng.uniform(1.35, 1.75))),
         banded=bool(rng.uniform() < 0.3),
-        frame=_FRAME if rng.uniform() < 0.7 else scaled(wall, 0.6),
+        frame=_FRAME if rng.uniform() < 0.7 else scaled(plaster, 0.6),
     )
+    facade: _Facade | None = None
     for start, end in zip(ring, np.roll(ring, -1, axis=0), strict=True):
         length = float(np.linalg.norm(end - start))
         if length > 0.3:
             along = (end - start) / length
-            _add_wall(
-                builder, _Wall(start, along, np.array([along[1], -along[0]]), length), eaves, style, rng, fine, lit
-            )
+            wall = _Wall(start, along, np.array([along[1], -along[0]]), length)
+            facade = facade or _Facade(wall)
+            facade.on(wall)
+            _add_wall(builder, facade, eaves, style, rng, fine, lit)
+    if facade is not None:
+        facade.flush(builder)
     if pitched:
-        _add_pitched_roof(builder, ring, eaves, building.height, roof, wall)
+        _add_pitched_roof(builder, ring, eaves, building.height, roof, plaster)
     else:
         top = np.column_stack([ring, np.full(len(ring), building.height - 0.25)])
         builder.add(top, (0.38, 0.38, 0.38), surface=Surface.STONE, solid=True)
@@ -145,15 +182,15 @@ class _Style:
 
 
 def _add_wall(
-    builder: MeshBuilder, wall: _Wall, eaves: float, style: _Style, rng: np.random.Generator, fine: bool, lit: bool
+    builder: MeshBuilder, facade: _Facade, eaves: float, style: _Style, rng: np.random.Generator, fine: bool, lit: bool
 ) -> None:
-    """One wall with everything on it."""
+    """The facade's wall with everything on it."""
+    wall = facade.wall
     bays = max(1, round(wall.length / style.bay))
     edges = np.linspace(0.0, wall.length, bays + 1)
     spans = np.column_stack([edges[:-1], edges[1:]])
     middles, width = spans.mean(axis=1), wall.length / bays
     anchors = wall.feet(spans)
-    facade = _Facade(wall)
 
     def panels(
         share: float,
@@ -165,7 +202,9 @@ def _add_wall(
         glow: float | FloatArray = 0.0,
     ) -> None:
         half = width * share / 2
-        facade.add(np.column_stack([middles - half, middles + half]), anchors, low, high, off, colour, surface, glow)
+        inner = np.empty((bays, 2))
+        inner[:, 0], inner[:, 1] = middles - half, middles + half
+        facade.add(inner, anchors, low, high, off, colour, surface, glow)
 
     panels(1.0, -0.1, eaves, 0.0, style.wall, surface=Surface.STONE)
     panels(1.0, 0.0, 0.55, 0.015, scaled(style.wall, 0.66), surface=Surface.STONE)
@@ -197,7 +236,6 @@ def _add_wall(
             panels(0.025, low, high, 0.055, style.frame)
             panels(share + 0.14, low - 0.16, low - 0.08, 0.09, scaled(style.wall, 1.12))
             panels(share, high - 0.12, high, 0.05, (0.07, 0.07, 0.07))
-    facade.flush(builder)
 
 
 def _add_shop(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -192,6 +193,25 @@ class _Batch:
     upright: FloatArray | None = None
 
 
+#: Of each surface its number, as an array.
+_SURFACES = {surface: np.array([int(surface)]) for surface in Surface}
+
+
+def row_of(numbers: npt.ArrayLike) -> FloatArray:
+    """(m, n) numbers, of which one row may be given as (n,), and one alone as such; it must not be changed."""
+    # Making an array of a few numbers takes longer than finding one; most parts have one of few colours.
+    if type(numbers) is tuple or type(numbers) is float:
+        return _row(numbers)
+    return np.array(numbers, dtype=np.float64, ndmin=2)
+
+
+@lru_cache(maxsize=2000)
+def _row(numbers: tuple[float, ...] | float) -> FloatArray:
+    row = np.array(numbers, dtype=np.float64, ndmin=2)
+    row.flags.writeable = False
+    return row
+
+
 @dataclass(slots=True)
 class MeshBuilder:
     """Collects faces.
@@ -244,15 +264,15 @@ class MeshBuilder:
         if corners.shape[2] == 2:
             corners = np.concatenate([corners, np.zeros((*corners.shape[:2], 1))], axis=2)
         if anchors is None and self.anchor is not None:
-            anchors = np.array(self.anchor, dtype=np.float64)[None]
+            anchors = row_of(self.anchor)
         self._parts.append(
             _Batch(
                 corners=corners,
-                colours=np.array(colours, dtype=np.float64, ndmin=2),
-                surfaces=np.array(surface, dtype=np.intp, ndmin=1),
+                colours=row_of(colours),
+                surfaces=_SURFACES[surface] if type(surface) is Surface else np.array(surface, dtype=np.intp, ndmin=1),
                 layer=int(layer),
                 solid=solid,
-                glows=np.array(glow, dtype=np.float64, ndmin=1),
+                glows=row_of(glow)[0],
                 normals=normals,
                 anchors=anchors,
             )
@@ -265,10 +285,10 @@ class MeshBuilder:
             _Batch(
                 corners=np.broadcast_to(foot, (*outlines.shape[:2], 3)),
                 colours=np.array(colours, dtype=np.float64, ndmin=2),
-                surfaces=np.array([int(Surface.LEAF)]),
+                surfaces=_SURFACES[Surface.LEAF],
                 layer=int(Layer.STANDING),
                 solid=False,
-                glows=np.zeros(1),
+                glows=row_of(0.0)[0],
                 normals=None,
                 anchors=foot,
                 upright=outlines,
@@ -332,9 +352,10 @@ def _assembled(batches: Sequence[_Batch]) -> Mesh:
 
 def spread(values: Sequence[npt.NDArray[T]], many: IntArray) -> npt.NDArray[T]:
     """Values (n or 1, …) of groups of n things each, one after the other; a single one stands for all things of its group."""
-    repeats: list[int] = []
-    for part, count in zip(values, many.tolist(), strict=True):
-        repeats += [count] if len(part) == 1 else [1] * count
+    lengths = np.fromiter(map(len, values), dtype=np.intp, count=len(values))
+    repeats = np.ones(int(lengths.sum()), dtype=np.intp)
+    single = lengths == 1
+    repeats[(np.cumsum(lengths) - lengths)[single]] = many[single]
     return np.repeat(np.concatenate(values), repeats, axis=0)
 
 
