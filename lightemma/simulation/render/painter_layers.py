@@ -122,5 +122,7 @@ def _depths(view: View, eye: Eye, painted: IntArray, rays: FloatArray) -> FloatA
     # A face that is seen along its edge has no depth of its own: any between its corners will do.
     meets = levels[painted] / np.where(np.abs(steep) < 1e-9, 1e-9, steep)
     faces = chosen[painted]
-    depths: FloatArray = np.clip(meets, np.maximum(view.nearest[faces], 0.0), view.farthest[faces])
+    starts = view.faces.starts
+    nearest, farthest = np.minimum.reduceat(view.seen[2], starts), np.maximum.reduceat(view.seen[2], starts)
+    depths: FloatArray = np.clip(meets, np.maximum(nearest[faces], 0.0), farthest[faces])
     return depths

@@ -29,8 +29,6 @@ class View:
     Attributes:
         faces: those near enough, in the world frame.
         seen: (3, n) corners in camera axes.
-        nearest: (f,) metres along the optical axis to the nearest corner.
-        farthest: (f,) the same to the farthest.
         order: (v,) indices of faces in the order of painting, without those that others cover.
         cut: (v,) whether the face reaches behind the near plane or very far out of the picture.
         spots: (n, 2) corners on a canvas with several spots a pixel, whole numbers (Pillow would cut off the fraction).
@@ -39,8 +37,6 @@ class View:
 
     faces: Faces
     seen: FloatArray
-    nearest: FloatArray
-    farthest: FloatArray
     order: IntArray
     cut: BoolArray
     spots: npt.NDArray[np.float32]
@@ -85,7 +81,6 @@ def view_of(faces: Faces, eye: Eye, fine: int, covered: Covered | None = None, *
     camera, starts = eye.camera, faces.starts
     assert camera.size is not None
     seen = _in_camera_axes(faces, eye)
-    nearest, farthest = np.minimum.reduceat(seen[2], starts), np.maximum.reduceat(seen[2], starts)
     depth = np.where(seen[2] > 0.0, seen[2], 1.0)
     spots = np.empty((len(depth), 2), dtype=np.float32)
     low, high = np.empty((2, len(starts))), np.empty((2, len(starts)))
@@ -98,13 +93,18 @@ def view_of(faces: Faces, eye: Eye, fine: int, covered: Covered | None = None, *
         pixels *= fine
         spots[:, axis] = np.floor(pixels, out=pixels)
     size = np.array(camera.size)[:, None]
-    behind = nearest < NEAR
+    # Few corners are behind the near plane.
+    at = np.flatnonzero(seen[2] <= NEAR)
+    whose = np.searchsorted(starts, at, side="right") - 1
+    before = np.bincount(whose, minlength=len(starts)) < faces.counts
+    behind = np.zeros(len(starts), dtype=np.bool_)
+    behind[whose[seen[2, at] < NEAR]] = True
     outside = np.any((high < -1) | (low > size), axis=0)
     extent = np.max(high - low, axis=0)
     tiny = extent < np.where(faces.layers == Layer.STANDING, 0.3, 0.55)
     # Pillow cuts off what leaves the picture, but its whole numbers must not be huge.
     cut = behind | np.any((low < -_HUGE * size) | (high > _HUGE * size), axis=0)
-    wanted = (farthest > NEAR) & (behind | ~(outside | tiny))
+    wanted = before & (behind | ~(outside | tiny))
     if not shadows:
         wanted &= faces.layers != Layer.SHADOW
     kept = np.flatnonzero(wanted)
@@ -117,7 +117,7 @@ def view_of(faces: Faces, eye: Eye, fine: int, covered: Covered | None = None, *
         shown_at_all = cut[kept] | (covered.distance(low[:, kept], high[:, kept]) >= far)
         kept, layers, far = kept[shown_at_all], layers[shown_at_all], far[shown_at_all]
     order = kept[np.lexsort((-far, layers))]
-    return View(faces, seen, nearest, farthest, order, cut[order], spots, fine)
+    return View(faces, seen, order, cut[order], spots, fine)
 
 
 def _in_camera_axes(faces: Faces, eye: Eye) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,12 +15,37 @@ from lightemma.simulation.render.meshes.mesh import BoolArray
 def in_any(polygons: tuple[FloatArray, ...], points: FloatArray) -> BoolArray:
     """Whether (p, 2) points are in at least one polygon (even-odd rule)."""
     inside = np.zeros(len(points), dtype=np.bool_)
-    for polygon in polygons:
-        low, high = polygon.min(axis=0), polygon.max(axis=0)
-        near = np.flatnonzero(np.all((points >= low) & (points <= high), axis=1) & ~inside)
-        if len(near):
-            inside[near] = crossings_odd(points[near], polygon, np.roll(polygon, -1, axis=0))
+    if not polygons or not len(points):
+        return inside
+    lows, highs = _bounds(_Kept(polygons))
+    x, y = points[:, :1], points[:, 1:]
+    # (p, m) whether a point is in a polygon's bounds.
+    near = (x >= lows[0]) & (x <= highs[0]) & (y >= lows[1]) & (y <= highs[1])
+    for at in np.flatnonzero(near.any(axis=0)).tolist():
+        polygon, those = polygons[at], np.flatnonzero(near[:, at] & ~inside)
+        if len(those):
+            inside[those] = crossings_odd(points[those], polygon, np.roll(polygon, -1, axis=0))
     return inside
+
+
+class _Kept:
+    """Polygons that are told from others by being the same object; they are asked about in every picture."""
+
+    def __init__(self, polygons: tuple[FloatArray, ...]) -> None:
+        self.polygons = polygons
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Kept) and self.polygons is other.polygons
+
+    def __hash__(self) -> int:
+        return id(self.polygons)
+
+
+@lru_cache(maxsize=16)
+def _bounds(kept: _Kept) -> tuple[FloatArray, FloatArray]:
+    """(2, m) the lowest and the highest x and y of each polygon."""
+    lows = np.array([polygon.min(axis=0) for polygon in kept.polygons]).T
+    return lows, np.array([polygon.max(axis=0) for polygon in kept.polygons]).T
 
 
 def counter_clockwise(polygon: FloatArray) -> FloatArray:
