@@ -17,7 +17,8 @@ FINE = 2
 
 _BAND = 30
 """Rows that are worked on together; they stay in the processor's cache."""
-_LOW_BITS = 0xFEFEFEFEFEFEFEFE
+_EVEN = 0x00FF00FF00FF00FF
+_ROUND = 0x00020002
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +69,33 @@ class Sheets:
         return Sheets(Shared.of((size[0] * FINE, size[1] * FINE)), Shared.of(size))
 
     def average(self) -> None:
-        """Makes each pixel the mean of its four spots: of those above each other rounded up, of the two results down."""
+        """Makes each pixel the mean of its four spots, rounded, halves up."""
         height, width = self.pixels.levels.shape[:2]
-        # Two spots beside each other in one number, eight bytes of it at once: the mean of two bytes is what they have in
-        # common, or what either has, and half of what they differ by.
+        # Two spots beside each other in one number. Every other of its bytes has room for sums in the byte that is masked away.
         pairs = self.spots.levels.reshape(height, FINE, FINE * width * 4).view(np.uint64)
         pixels = self.pixels.levels.reshape(height, width * 4).view(np.uint32)
-        differ, mean = np.empty((2, _BAND, width), dtype=np.uint64)
-        left, right = np.empty((2, _BAND, width), dtype=np.uint32)
+        sums, others, more = np.empty((3, _BAND, width), dtype=np.uint64)
+        low, high = np.empty((2, _BAND, width), dtype=np.uint32)
+        mask, byte, half = np.uint64(_EVEN), np.uint64(8), np.uint64(32)
         for top in range(0, height, _BAND):
             upper, lower, out = pairs[top : top + _BAND, 0], pairs[top : top + _BAND, 1], pixels[top : top + _BAND]
             if len(out) < _BAND:
-                differ, mean, left, right = (one[: len(out)] for one in (differ, mean, left, right))
-            np.bitwise_xor(upper, lower, out=differ)
-            np.bitwise_or(upper, lower, out=mean)
-            differ &= np.uint64(_LOW_BITS)
-            differ >>= np.uint64(1)
-            mean -= differ
-            np.copyto(left, mean, casting="unsafe")
-            mean >>= np.uint64(32)
-            np.copyto(right, mean, casting="unsafe")
-            np.bitwise_and(left, right, out=out)
-            left ^= right
-            left &= np.uint32(_LOW_BITS & 0xFFFFFFFF)
-            left >>= np.uint32(1)
-            out += left
+                sums, others, more, low, high = (one[: len(out)] for one in (sums, others, more, low, high))
+            np.bitwise_and(upper, mask, out=sums)
+            sums += np.bitwise_and(lower, mask, out=more)
+            np.right_shift(upper, byte, out=others)
+            others &= mask
+            np.right_shift(lower, byte, out=more)
+            more &= mask
+            others += more
+            sums += np.right_shift(sums, half, out=more)
+            others += np.right_shift(others, half, out=more)
+            np.copyto(low, sums, casting="unsafe")
+            np.copyto(high, others, casting="unsafe")
+            low += np.uint32(_ROUND)
+            low >>= np.uint32(2)
+            low &= np.uint32(_EVEN & 0xFFFFFFFF)
+            high += np.uint32(_ROUND)
+            high <<= np.uint32(6)
+            high &= np.uint32((_EVEN << 8) & 0xFFFFFFFF)
+            np.bitwise_or(low, high, out=out)

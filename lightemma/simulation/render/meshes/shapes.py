@@ -91,8 +91,6 @@ def outfit_of(actor: ActorState, time: float, *, lamps: bool, fine: bool) -> Out
     steps = -1
     if walks and not stands:
         steps = int(actor.gait / 6.283185307179586 * GAIT_STEPS) % GAIT_STEPS
-        # From far a third of the poses will do, so that fewer shapes are made.
-        steps -= 0 if fine else steps % 3
     return Outfit(
         kind=actor.kind,
         size=(round(actor.length, 2), round(actor.width, 2), round(actor.height, 2)),
