@@ -80,7 +80,8 @@ class Sheets:
         for top in range(0, height, _BAND):
             upper, lower, out = pairs[top : top + _BAND, 0], pairs[top : top + _BAND, 1], pixels[top : top + _BAND]
             if len(out) < _BAND:
-                sums, others, more, low, high = (one[: len(out)] for one in (sums, others, more, low, high))
+                sums, others, more = (one[: len(out)] for one in (sums, others, more))
+                low, high = (one[: len(out)] for one in (low, high))
             np.bitwise_and(upper, mask, out=sums)
             sums += np.bitwise_and(lower, mask, out=more)
             np.right_shift(upper, byte, out=others)

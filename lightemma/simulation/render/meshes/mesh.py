@@ -200,13 +200,16 @@ _SURFACES = {surface: np.array([int(surface)]) for surface in Surface}
 def row_of(numbers: npt.ArrayLike) -> FloatArray:
     """(m, n) numbers, of which one row may be given as (n,), and one alone as such; it must not be changed."""
     # Making an array of a few numbers takes longer than finding one; most parts have one of few colours.
-    if type(numbers) is tuple or type(numbers) is float:
-        return _row(numbers)
+    if isinstance(numbers, tuple | float):
+        try:
+            return _row(numbers)
+        except TypeError:  # lists or arrays in a tuple
+            pass
     return np.array(numbers, dtype=np.float64, ndmin=2)
 
 
 @lru_cache(maxsize=2000)
-def _row(numbers: tuple[float, ...] | float) -> FloatArray:
+def _row(numbers: tuple[object, ...] | float) -> FloatArray:
     row = np.array(numbers, dtype=np.float64, ndmin=2)
     row.flags.writeable = False
     return row
