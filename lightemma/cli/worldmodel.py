@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lightemma.cli.output import echo
+
+if TYPE_CHECKING:
+    from lightemma.worldmodel.actor_critic import ActorCritic
 
 app = typer.Typer(
     help="Learned worlds: train one on recorded drives, look at it, check it, drive in it.",
@@ -48,6 +51,7 @@ def train(
     tempo: Annotated[
         float, typer.Option(help="Share of the examples that are replayed slower or faster.", min=0.0, max=1.0)
     ] = 0.5,
+    sampler_steps: Annotated[int, typer.Option(help="Network evaluations of a picture of this world.", min=1)] = 3,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile the network first (torch.compile).")] = False,
     every: Annotated[int, typer.Option(help="Steps between two checkpoints.", min=1)] = 250,
     device: Device = "auto",
@@ -76,6 +80,7 @@ def train(
         tempo=tempo,
         compiled=compiled,
         begin=begin,
+        sampler_steps=sampler_steps,
     )
     trained = train_world(training, echo)
     echo(f"{len(trained.starts())} starts -> {out}")
@@ -179,16 +184,24 @@ def play(
 def agent(
     world: World,
     data: Data,
-    steps: Annotated[int, typer.Option(help="Updates.", min=1)] = 500,
-    batch: Annotated[int, typer.Option(help="Imagined drives of an update.", min=1)] = 16,
+    steps: Annotated[
+        int, typer.Option(help="Updates; --passes of them learn from the same imagined drives.", min=1)
+    ] = 600,
+    batch: Annotated[int, typer.Option(help="Imagined drives of an update.", min=1)] = 32,
     horizon: Annotated[int, typer.Option(help="Imagined steps of an update.", min=1)] = 15,
     rate: Annotated[float, typer.Option(help="Learning rate.", min=0.0)] = 3e-4,
     entropy: Annotated[float, typer.Option(help="Weight of the entropy.", min=0.0)] = 0.01,
+    passes: Annotated[int, typer.Option(help="Updates from the same imagined drives.", min=1)] = 3,
+    warm: Annotated[bool, typer.Option(help="Begin with the convolutions of the reward and end model.")] = True,
+    blind: Annotated[
+        bool, typer.Option("--blind", help="Also train agents that see grey pictures alone, as rivals.")
+    ] = False,
     sampler_steps: Annotated[
         int | None, typer.Option(help="Network evaluations of an imagined picture.", min=1, show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(help="Of weights, starts and choices.", min=0)] = 0,
     agents: Annotated[int, typer.Option(help="Agents with seeds that follow each other.", min=1)] = 1,
+    every: Annotated[int, typer.Option(help="Updates between two checkpoints; 0: a tenth of all.", min=0)] = 0,
     seconds: Annotated[float, typer.Option(help="Of a drive of the test; 0 leaves it out.", min=0.0)] = 12.0,
     perturb: Annotated[
         bool, typer.Option("--perturb", help="Test from starts beside the lane's middle, turned.")
@@ -206,10 +219,11 @@ def agent(
     from lightemma.closed_loop.spec import parse_seeds
     from lightemma.closed_loop.world_factory import EpisodeChoice
     from lightemma.closed_loop.worlds.city import CityFactory
-    from lightemma.worldmodel.agents import LEARNING, train_agent
+    from lightemma.worldmodel.agents import LEARNING, AgentTraining, train_agent
     from lightemma.worldmodel.agents_tried import try_agents, words_of_kept
     from lightemma.worldmodel.checkpoint import Checkpoint
     from lightemma.worldmodel.fitting import Fit
+    from lightemma.worldmodel.passes import Passes
     from lightemma.worldmodel.train_world import clips_of
 
     parse_seeds(seeds)
@@ -218,15 +232,21 @@ def agent(
     card = checkpoint.card
     clips = clips_of(tuple(data), card.size, card.dt, "train")
     where = _device(device)
-    learned = {}
+    # A checkpoint lies between two batches of drives, so that a training that goes on dreams the same.
+    often = -(-(every or max(1, steps // 10)) // passes) * passes
+    learned: dict[bool, dict[str, ActorCritic]] = {False: {}, True: {}}
     for one in range(seed, seed + agents):
-        plan = Fit(steps, batch, rate, one, every=max(1, steps // 10), device=where, half=False, fall=False)
+        plan = Fit(steps, batch, rate, one, every=often, device=where, half=False)
         learning = replace(LEARNING, horizon=horizon, entropy=entropy)
-        learned[f"agent of seed {one}"] = train_agent(checkpoint, clips, plan, learning, echo, sampler_steps).cpu()
+        for sees_nothing in (False, True) if blind else (False,):
+            training = AgentTraining(plan, learning, Passes(passes), sampler_steps, warm, sees_nothing)
+            name = f"{'blind ' if sees_nothing else ''}agent of seed {one}"
+            learned[sees_nothing][name] = train_agent(checkpoint, clips, training, echo).cpu()
     if seconds:
         how = ", disturbed starts" if perturb else ""
         echo(f"In the simulator, {len(specs)} drives of {seconds:g} s at 5 m/s ({scenarios}; seeds {seeds}{how}):")
-        for line in words_of_kept(try_agents(learned, specs, card.size, seconds, disturbed=perturb)):
+        tried = try_agents(learned[False], specs, card.size, seconds, disturbed=perturb, blind=learned[True])
+        for line in words_of_kept(tried):
             echo(line)
 
 

@@ -89,8 +89,24 @@ class ActorCritic(nn.Module):
     def forward(self, pictures: Tensor, memory: Memory | None) -> tuple[Tensor, Tensor, Memory]:
         """(n, 3, h, w) to logits (n, count), values (n,), and the memory after it."""
         hidden, cell = self.cell(self.norm(self.eye(pictures).float()), memory)
+        logits, values = self._say(hidden)
+        return logits, values, (hidden, cell)
+
+    def along(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Whole drives at once, from an empty memory: (t, n, 3, h, w) to logits (t, n, count) and values (t, n)."""
+        t, n = pictures.shape[:2]
+        seen = self.norm(self.eye(pictures.flatten(0, 1)).float()).reshape(t, n, -1)
+        memory: Memory | None = None
+        hidden = []
+        for one in seen:
+            memory = self.cell(one, memory)
+            hidden.append(memory[0])
+        logits, values = self._say(torch.cat(hidden))
+        return logits.reshape(t, n, -1), values.reshape(t, n)
+
+    def _say(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
         mean, spread, _ = self.worth.clone().unbind()
-        return self.policy(hidden), mean + spread * self.value(hidden)[:, 0], (hidden, cell)
+        return self.policy(hidden), mean + spread * self.value(hidden)[:, 0]
 
     def see_worth(self, returns: Tensor) -> Tensor:
         """Moves the mean and spread of values towards those of some returns; the spread after it."""

@@ -1,18 +1,27 @@
-"""Agents that learned in imagination, in the simulator: beside random and constant steering, with intervals over drives."""
+"""Agents that learned in imagination, in the simulator: beside blind ones, random and constant steering, and one that knows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from lightemma.closed_loop.spec import EpisodeSpec
 from lightemma.worldmodel.actor_critic import ActorCritic
-from lightemma.worldmodel.agents import Kept, agent_steers, constant_steers, keep_lane, random_steers
 from lightemma.worldmodel.fidelity import Share, share
+from lightemma.worldmodel.lane_test import (
+    STEERING,
+    Kept,
+    Steer,
+    agent_steers,
+    constant_steers,
+    follower_steers,
+    keep_lane,
+    random_steers,
+)
 
-#: Curvatures of the constant rivals, 1/m.
-_CONSTANT = {"straight on": 0.0, "always left": 0.015, "always right": -0.015}
+#: Name of the follower, which is no rival: it is told where the car is.
+MOST = "follower"
 
 
 def try_agents(
@@ -22,6 +31,7 @@ def try_agents(
     seconds: float,
     *,
     disturbed: bool = False,
+    blind: Mapping[str, ActorCritic] | None = None,
 ) -> list[Kept]:
     """Lets agents and simple rivals drive the same episodes.
 
@@ -31,10 +41,13 @@ def try_agents(
         size: of the pictures that they are given.
         seconds: of a drive.
         disturbed: whether the car starts beside its place and turned.
+        blind: agents that learned without seeing, by name.
     """
-    drivers = {name: agent_steers(agent) for name, agent in agents.items()}
+    drivers: dict[str, Callable[[int], Steer]] = {name: agent_steers(agent) for name, agent in agents.items()}
+    drivers.update({name: agent_steers(agent, blind=True) for name, agent in (blind or {}).items()})
     drivers["random"] = random_steers
-    drivers.update({name: constant_steers(curvature) for name, curvature in _CONSTANT.items()})
+    drivers.update({f"always {curvature:+g}": constant_steers(curvature) for curvature in STEERING})
+    drivers[MOST] = follower_steers
     return [keep_lane(name, begin, specs, size, seconds, disturbed=disturbed) for name, begin in drivers.items()]
 
 
@@ -44,16 +57,17 @@ def against(kept: Kept, rival: Kept) -> Share:
 
 
 def words_of_kept(all_of_them: Sequence[Kept]) -> Iterator[str]:
-    """Lines for a reader; for each agent also what it gained on the best of the others."""
-    rivals = [one for one in all_of_them if not one.name.startswith("agent")]
+    """Lines for a reader; for each agent also what it gained on each of the others."""
+    agents = [one for one in all_of_them if one.name.startswith("agent")]
+    rivals = [one for one in all_of_them if not one.name.startswith("agent") and one.name != MOST]
     for one in all_of_them:
         inside = share(one.in_lane, np.arange(len(one.in_lane)))
+        steered = " ".join(f"{100 * part:.0f}" for part in one.steered / max(1, one.steered.sum()))
         yield (
-            f"{one.name:16} in its lane {inside.value:.0%} [{inside.low:.0%}, {inside.high:.0%}] of the time, "
-            f"{one.metres.mean():.1f} m before it left it"
+            f"{one.name:22} in its lane {inside.value:.0%} [{inside.low:.0%}, {inside.high:.0%}] of the time, "
+            f"{one.metres.mean():.1f} m before it left it; steered {steered} %"
         )
-    best = max(rivals, key=lambda one: float(one.in_lane.mean()))
-    for one in all_of_them:
-        if one.name.startswith("agent"):
-            gain = against(one, best)
-            yield f"{one.name} less '{best.name}': {gain.value:+.0%} [{gain.low:+.0%}, {gain.high:+.0%}] of the time"
+    for one in agents:
+        for rival in sorted(rivals, key=lambda rival: -float(rival.in_lane.mean())):
+            gain = against(one, rival)
+            yield f"{one.name} less '{rival.name}': {gain.value:+.0%} [{gain.low:+.0%}, {gain.high:+.0%}] of the time"

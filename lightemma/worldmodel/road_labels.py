@@ -17,7 +17,7 @@ IntArray = npt.NDArray[np.int64]
 #: m/s from which a car that is in its lane is paid.
 PAID = 1.0
 #: Steps that the model reads at a time while it is trained.
-LENGTH = 4
+LENGTH = 8
 
 
 def labels_of(clip: Clip) -> tuple[IntArray, IntArray]:
@@ -44,7 +44,8 @@ class RoadLoss:
 
     def __init__(self, model: RewardEnd, clips: list[Clip], plan: Fit) -> None:
         self._model, self._plan = model, plan
-        self._windows = Windows(clips, LENGTH + 1, mirror=True, device=plan.device)
+        # Never mirrored: who keeps to the right would then be paid for the lane on the left as well.
+        self._windows = Windows(clips, LENGTH + 1, device=plan.device)
         self._labels = [labels_of(clip) for clip in clips]
 
     def __call__(self, step: int) -> Tensor:

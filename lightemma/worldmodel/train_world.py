@@ -22,7 +22,9 @@ from lightemma.worldmodel.checkpoint import (
 )
 from lightemma.worldmodel.clips import Clip, load_clips
 from lightemma.worldmodel.denoiser import Denoiser, DenoiserShape, Kind, from_bytes
+from lightemma.worldmodel.edm import Sampler
 from lightemma.worldmodel.fitting import Fit, Say, fit
+from lightemma.worldmodel.imagined_clips import imagined_clips
 from lightemma.worldmodel.reward_end import RewardEnd, RewardEndShape
 from lightemma.worldmodel.road_labels import RoadLoss
 from lightemma.worldmodel.starts import Start, starts_of, write_starts
@@ -61,6 +63,7 @@ class WorldTraining:
         tempo: share of the examples that are replayed in another tempo, see ``Windows``.
         compiled: whether the network is compiled first, which pays on a GPU.
         begin: a checkpoint whose denoiser is trained further (fine-tuning); None begins anew.
+        sampler_steps: network evaluations of a picture of this world.
     """
 
     data: tuple[str, ...]
@@ -77,6 +80,7 @@ class WorldTraining:
     tempo: float = TEMPO
     compiled: bool = False
     begin: Path | None = None
+    sampler_steps: int = 3
 
 
 def train_world(training: WorldTraining, say: Say) -> Checkpoint:
@@ -111,10 +115,20 @@ def train_world(training: WorldTraining, say: Say) -> Checkpoint:
         denoiser.network.compile()
     fit(denoiser, loss, training.fit, training.out / "denoiser.training.pt", say)
     write_state(training.out / DENOISER, denoiser.state_dict())
-    road = _road(training, clips, say)
+    road = _road(training, clips, denoiser, say)
     write_starts(training.out / STARTS, begins)
     names = [open_source(spec, Path("results")).info.name for spec in training.data]
-    card = WorldCard(FORMAT, training.size, training.dt, shape, CameraCard.of(camera), names, training.fit.steps, road)
+    card = WorldCard(
+        FORMAT,
+        training.size,
+        training.dt,
+        shape,
+        CameraCard.of(camera),
+        names,
+        training.fit.steps,
+        road,
+        training.sampler_steps,
+    )
     write_card(training.out, card)
     return Checkpoint(training.out)
 
@@ -154,7 +168,7 @@ def _denoiser(training: WorldTraining, shape: DenoiserShape) -> Denoiser:
     return denoiser
 
 
-def _road(training: WorldTraining, clips: list[Clip], say: Say) -> RewardEndShape | None:
+def _road(training: WorldTraining, clips: list[Clip], denoiser: Denoiser, say: Say) -> RewardEndShape | None:
     """Trains the reward and end model; its shape, or None without one."""
     mapped = [clip for clip in clips if clip.off_road is not None]
     if not training.road_steps:
@@ -174,7 +188,10 @@ def _road(training: WorldTraining, clips: list[Clip], say: Say) -> RewardEndShap
         device=training.fit.device,
         half=training.fit.half,
     )
-    fit(model, RoadLoss(model, mapped, plan), plan, training.out / "reward_end.training.pt", say)
+    sampler = Sampler(training.sampler_steps)
+    imagined = imagined_clips(denoiser.eval(), mapped, sampler, training.fit.seed, training.fit.device)
+    say(f"the reward and end model also learns from {len(imagined)} stretches as the world imagines them")
+    fit(model, RoadLoss(model, [*mapped, *imagined], plan), plan, training.out / "reward_end.training.pt", say)
     write_state(training.out / REWARD_END, model.state_dict())
     return shape
 
