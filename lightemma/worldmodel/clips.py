@@ -41,6 +41,8 @@ class Clip:
         off_road: (n,) whether a corner of the car is off the carriageway; None where no map says so.
         in_lane: (n,) whether the car keeps a lane, see ``lanes.keeps_lane``; None without a map.
         camera: the front camera, at the pictures' size; None where unknown.
+        ground: the map under it; None without one.
+        directed: whether that map knows which way a lane runs, see ``lanes.keeps_lane``.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Clip:
     off_road: BoolArray | None = None
     in_lane: BoolArray | None = None
     camera: Camera | None = None
+    ground: GroundMap | None = None
+    directed: bool = False
 
 
 def load_clips(
@@ -81,7 +85,8 @@ def load_clips(
             actions = np.column_stack([pairs, np.diff(times[run])])
             pictures = np.stack([read_picture(files[one], size) for one in run])
             off_road, in_lane = judged(poses[run], ground, directed=simulated)
-            clips.append(Clip(name, pictures, actions, poses[run], off_road, in_lane, scaled_camera(camera, size)))
+            seen_by = scaled_camera(camera, size)
+            clips.append(Clip(name, pictures, actions, poses[run], off_road, in_lane, seen_by, ground, simulated))
     if not clips:
         kind = f" for {part} (the last digit of a seed decides)" if part else ""
         raise UserError(f"'{spec}' has no drive{kind} with pictures {dt:g} s apart; give other data, or another `dt`.")

@@ -22,9 +22,11 @@ from lightemma.worldmodel.checkpoint import (
 )
 from lightemma.worldmodel.clips import Clip, load_clips
 from lightemma.worldmodel.denoiser import Denoiser, DenoiserShape, Kind, from_bytes
+from lightemma.worldmodel.dreams import driving_choices
 from lightemma.worldmodel.edm import Sampler
 from lightemma.worldmodel.fitting import Fit, Say, fit
 from lightemma.worldmodel.imagined_clips import imagined_clips
+from lightemma.worldmodel.lane_test import SPEED, STEERING
 from lightemma.worldmodel.reward_end import RewardEnd, RewardEndShape
 from lightemma.worldmodel.road_labels import RoadLoss
 from lightemma.worldmodel.starts import Start, starts_of, write_starts
@@ -189,7 +191,8 @@ def _road(training: WorldTraining, clips: list[Clip], denoiser: Denoiser, say: S
         half=training.fit.half,
     )
     sampler = Sampler(training.sampler_steps)
-    imagined = imagined_clips(denoiser.eval(), mapped, sampler, training.fit.seed, training.fit.device)
+    choices = driving_choices(SPEED, STEERING, training.dt)
+    imagined = imagined_clips(denoiser.eval(), mapped, sampler, training.fit.seed, choices, training.fit.device)
     say(f"the reward and end model also learns from {len(imagined)} stretches as the world imagines them")
     fit(model, RoadLoss(model, [*mapped, *imagined], plan), plan, training.out / "reward_end.training.pt", say)
     write_state(training.out / REWARD_END, model.state_dict())

@@ -86,3 +86,38 @@ def test_starts_that_no_drive_can_begin_in_are_named_before_anything_is_trained(
         assert "--starts" in done.err
         assert what in " ".join(done.err.split())
         assert not (tmp_path / "world").exists(), "nothing was trained"
+
+
+def test_agents_learn_in_a_world_and_go_on_as_if_they_had_not_stopped(cli, tmp_path):
+    import msgspec
+    import torch
+
+    from lightemma.worldmodel.checkpoint import REWARD_END, Checkpoint, write_card
+    from lightemma.worldmodel.reward_end import RewardEnd, RewardEndShape
+    from lightemma.worldmodel.weights import write_state
+
+    data, world = write_drives(tmp_path / "drives", scenes=1), tmp_path / "world"
+    size = ("--size", "32x16", "--network", "tiny", "--batch", "2", "--steps", "1", "--sampler-steps", "1")
+    assert cli("worldmodel", "train", "--data", data, "--out", world, *size).status == 0
+    assert Checkpoint(world).card.sampler_steps == 1
+    agent = ("worldmodel", "agent", world, "--data", data, "--batch", "2", "--horizon", "2", "--passes", "1")
+    refused = cli(*agent, "--steps", "2", "--seconds", "0")
+    assert (refused.status, "no reward model" in refused.err) == (2, True)
+    shape = RewardEndShape((32, 16), channels=(32, 32, 64), memory=128, patch=2)
+    write_state(world / REWARD_END, RewardEnd(shape).state_dict())
+    write_card(world, msgspec.structs.replace(Checkpoint(world).card, reward_end=shape))
+
+    def trained(*stops):
+        for stop in stops:
+            done = cli(*agent, "--steps", stop, "--every", "1", "--seconds", "0", "--blind")
+            assert done.status == 0, done.err
+            assert "of them by what is seen" in done.out
+        states = [torch.load(world / f"{which}agent-0.training.pt")["weights"] for which in ("", "blind-")]
+        for path in world.glob("*agent-0*"):
+            path.unlink()
+        return states
+
+    whole, parts = trained("2"), trained("1", "2")
+    for ours, theirs in zip(whole, parts, strict=True):
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert not torch.equal(whole[0]["policy.weight"], whole[1]["policy.weight"])

@@ -1,5 +1,7 @@
 """Imagined drives of an agent that learns: their cars, their rewards, and learning from them more than once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ from lightemma.worldmodel.dream_cars import Cars  # noqa: E402
 from lightemma.worldmodel.dreams import Blindfold, ImaginedDrives, driving_choices  # noqa: E402
 from lightemma.worldmodel.edm import Sampler  # noqa: E402
 from lightemma.worldmodel.fitting import Fit, fit  # noqa: E402
-from lightemma.worldmodel.imagined_clips import IN_A_ROW, imagined_clips  # noqa: E402
+from lightemma.worldmodel.imagined_clips import IN_A_ROW, imagined_clips, reckoned  # noqa: E402
 from lightemma.worldmodel.passes import Passes, PassLoss, dreamt, pass_loss  # noqa: E402
 from lightemma.worldmodel.reward_end import RewardEnd, RewardEndShape  # noqa: E402
 from lightemma.worldmodel.train_world import NETWORKS  # noqa: E402
@@ -48,7 +50,7 @@ def small_world():
     denoiser = Denoiser(DenoiserShape(network=NETWORKS["tiny"])).eval().requires_grad_(False)
     model = RewardEnd(RewardEndShape(SIZE, ActionSpace(), (8, 8), 8, 16, patch=2)).eval().requires_grad_(False)
     rng = np.random.default_rng(0)
-    count = 2 * IN_A_ROW + 5
+    count = IN_A_ROW + 18
     clip = Clip(
         "drive",
         rng.integers(256, size=(count, *SIZE, 3)).astype(np.uint8),
@@ -121,8 +123,6 @@ def test_a_choice_that_became_likely_enough_is_left_alone():
     drives = dreamt(agent, dreams(), 3, learning)
     better = (drives.advantages > 0).float()
     # As if every good choice had been half as likely when it was made, and every bad one twice as likely.
-    from dataclasses import replace
-
     far = replace(drives, likelihoods=drives.likelihoods + (1.0 - 2.0 * better) * np.log(2.0), unit=torch.tensor(1e9))
     pass_loss(agent, far, learning, Passes()).backward()
     assert float(agent.policy.weight.grad.abs().max()) < 1e-6
@@ -167,16 +167,33 @@ def test_a_warm_agent_sees_what_the_reward_model_sees_in_a_picture_that_stays():
         warm_start(agent, RewardEnd(RewardEndShape((16, 16), channels=(32, 32, 64), patch=2)))
 
 
-def test_drives_are_imagined_by_their_own_actions_and_keep_their_labels():
+def test_drives_are_imagined_by_recorded_and_by_free_actions_and_the_map_says_what_they_are_worth():
+    pytest.importorskip("shapely")
+    from lightemma.data.drivable import DrivableArea
+
     denoiser, _, clip = small_world()
-    found = imagined_clips(denoiser, [clip], Sampler(1), 0)
-    assert len(found) == 2
-    for number, one in enumerate(found):
-        first = 3 + number * IN_A_ROW
+    road = [(-9.0, -4.0), (99.0, -4.0), (99.0, 4.0), (-9.0, 4.0)]
+    ground = DrivableArea.of_rings([road], [[(-9.0, 2.0), (99.0, 2.0), (99.0, -2.0), (-9.0, -2.0)]])
+    count = len(clip.pictures)
+    poses = np.column_stack([2.5 * np.arange(count), np.zeros((count, 2))])
+    mapped = replace(clip, poses=poses, off_road=np.zeros(count, dtype=bool), ground=ground, directed=True)
+    assert imagined_clips(denoiser, [clip], Sampler(1), 0, driving_choices(5.0, (-0.08, 0.08), 0.5)) == []
+    found = imagined_clips(denoiser, [mapped], Sampler(1), 0, driving_choices(5.0, (-0.08, 0.08), 0.5))
+    by_record = [one for one in found if np.array_equal(one.actions[:, 1], np.zeros(IN_A_ROW))]
+    free = [one for one in found if one.actions[:, 1].any()]
+    assert [len(by_record), len(free)] == [2, 2]
+    for number, one in enumerate(by_record):
         assert one.pictures.shape == (IN_A_ROW + 1, *SIZE, 3)
-        assert np.array_equal(one.pictures[0], clip.pictures[first]), "the first picture is recorded"
-        assert not np.array_equal(one.pictures[1], clip.pictures[first + 1])
-        assert np.array_equal(one.in_lane, clip.in_lane[first : first + IN_A_ROW + 1])
-        assert np.array_equal(one.off_road, clip.off_road[first : first + IN_A_ROW + 1])
-    again = imagined_clips(denoiser, [clip], Sampler(1), 0)
-    assert np.array_equal(found[1].pictures, again[1].pictures)
+        assert np.array_equal(one.pictures[0], mapped.pictures[3 + 12 * number]), "the first picture is recorded"
+        assert not np.array_equal(one.pictures[1], mapped.pictures[4 + 12 * number])
+        assert one.in_lane.all()
+    assert all(one.in_lane[0] for one in free)
+    assert not all(one.in_lane.all() for one in free), "who steers as chance will have it leaves its lane"
+    again = imagined_clips(denoiser, [mapped], Sampler(1), 0, driving_choices(5.0, (-0.08, 0.08), 0.5))
+    assert all(np.array_equal(one.pictures, other.pictures) for one, other in zip(found, again, strict=True))
+
+
+def test_actions_lead_where_an_arc_does():
+    quarter = np.tile([np.pi / 2.0, 0.1, 1.0], (10, 1))  # a quarter of a circle of 10 m
+    assert reckoned(np.zeros(3), quarter)[-1] == pytest.approx([10.0, 10.0, np.pi / 2.0])
+    assert reckoned(np.array([1.0, 2.0, np.pi]), np.array([[4.0, 0.0, 0.5]]))[-1] == pytest.approx([-1.0, 2.0, np.pi])
