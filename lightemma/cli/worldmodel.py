@@ -189,7 +189,7 @@ def agent(
     ] = 600,
     batch: Annotated[int, typer.Option(help="Imagined drives of an update.", min=1)] = 32,
     horizon: Annotated[int, typer.Option(help="Imagined steps of an update.", min=1)] = 15,
-    rate: Annotated[float, typer.Option(help="Learning rate.", min=0.0)] = 3e-4,
+    rate: Annotated[float, typer.Option(help="Learning rate.", min=0.0)] = 1e-3,
     entropy: Annotated[float, typer.Option(help="Weight of the entropy.", min=0.0)] = 0.01,
     passes: Annotated[int, typer.Option(help="Updates from the same imagined drives.", min=1)] = 3,
     warm: Annotated[bool, typer.Option(help="Begin with the convolutions of the reward and end model.")] = True,
@@ -236,7 +236,7 @@ def agent(
     often = -(-(every or max(1, steps // 10)) // passes) * passes
     learned: dict[bool, dict[str, ActorCritic]] = {False: {}, True: {}}
     for one in range(seed, seed + agents):
-        plan = Fit(steps, batch, rate, one, every=often, device=where, half=False)
+        plan = Fit(steps, batch, rate, one, every=often, device=where, half=False, rise=20)
         learning = replace(LEARNING, horizon=horizon, entropy=entropy)
         for sees_nothing in (False, True) if blind else (False,):
             training = AgentTraining(plan, learning, Passes(passes), sampler_steps, warm, sees_nothing)

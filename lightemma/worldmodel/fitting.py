@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from lightemma.errors import UserError
 from lightemma.worldmodel.weights import load_into, read_state, write_state
 
-#: Share of the steps at the end over which the rate falls to 0, and steps at the start over which it rises.
-_FALL, _RISE = 0.25, 100
+#: Share of the steps at the end over which the rate falls to 0.
+_FALL = 0.25
 #: Longest gradient.
 _CLIP = 1.0
 
@@ -37,6 +37,7 @@ class Fit:
         device: ``cpu`` or ``cuda``.
         half: whether it computes in bfloat16 where that is safe.
         fall: whether the rate falls to 0 over the last quarter.
+        rise: steps at the start over which it rises.
     """
 
     steps: int
@@ -48,11 +49,12 @@ class Fit:
     device: str = "cpu"
     half: bool = True
     fall: bool = True
+    rise: int = 100
 
     def rate_at(self, step: int) -> float:
         """The rate of a step."""
         falling = (self.steps - step) / (_FALL * self.steps) if self.fall else 1.0
-        return self.rate * min(1.0, (step + 1) / _RISE, falling)
+        return self.rate * min(1.0, (step + 1) / self.rise, falling)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The context in which a loss is computed."""
