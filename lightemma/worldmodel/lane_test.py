@@ -10,7 +10,8 @@ import torch
 
 from lightemma.closed_loop.plan_follower import PlanFollower
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
-from lightemma.closed_loop.worlds.city import CityFactory, CityWorld
+from lightemma.closed_loop.worlds.city import CityFactory
+from lightemma.closed_loop.worlds.city_world import CityWorld
 from lightemma.protocol import LIGHTEMMA
 from lightemma.worldmodel.actor_critic import ActorCritic
 from lightemma.worldmodel.clips import ByteArray

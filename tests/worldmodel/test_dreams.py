@@ -149,7 +149,7 @@ def test_a_training_that_goes_on_dreams_what_it_would_have_dreamt(tmp_path):
         return agent
 
     (tmp_path / "two").mkdir()
-    whole, parts = trained(tmp_path, 6), trained(tmp_path / "two", 4, 6)
+    whole, parts = trained(tmp_path, 4), trained(tmp_path / "two", 2, 4)
     for ours, theirs in zip(whole.state_dict().values(), parts.state_dict().values(), strict=True):
         assert torch.equal(ours, theirs)
 
