@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import numpy as np
-
 from lightemma.closed_loop.spec import EpisodeSpec
 from lightemma.worldmodel.actor_critic import ActorCritic
 from lightemma.worldmodel.fidelity import Share, share
@@ -52,8 +50,8 @@ def try_agents(
 
 
 def against(kept: Kept, rival: Kept) -> Share:
-    """By how much more of the time one kept its lane than another did from the same starts, with its interval over drives."""
-    return share(kept.in_lane - rival.in_lane, np.arange(len(kept.in_lane)))
+    """By how much more of the time one kept its lane than another did from the same starts, with its interval over towns."""
+    return share(kept.in_lane - rival.in_lane, kept.towns)
 
 
 def words_of_kept(all_of_them: Sequence[Kept]) -> Iterator[str]:
@@ -61,7 +59,7 @@ def words_of_kept(all_of_them: Sequence[Kept]) -> Iterator[str]:
     agents = [one for one in all_of_them if one.name.startswith("agent")]
     rivals = [one for one in all_of_them if not one.name.startswith("agent") and one.name != MOST]
     for one in all_of_them:
-        inside = share(one.in_lane, np.arange(len(one.in_lane)))
+        inside = share(one.in_lane, one.towns)
         steered = " ".join(f"{100 * part:.0f}" for part in one.steered / max(1, one.steered.sum()))
         yield (
             f"{one.name:22} in its lane {inside.value:.0%} [{inside.low:.0%}, {inside.high:.0%}] of the time, "

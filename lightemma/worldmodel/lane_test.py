@@ -114,12 +114,14 @@ class Kept:
         in_lane: (drives,) share of the time in its lane; what comes after leaving the road counts as out of it.
         metres: (drives,) along the route before it left its lane for the first time.
         steered: (actions,) how often each of ``STEERING`` was chosen.
+        towns: (drives,) seeds of the episodes; drives of the same town count as one for intervals.
     """
 
     name: str
     in_lane: np.ndarray[tuple[int], np.dtype[np.float64]]
     metres: np.ndarray[tuple[int], np.dtype[np.float64]]
     steered: np.ndarray[tuple[int], np.dtype[np.int64]]
+    towns: np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 def keep_lane(
@@ -174,4 +176,4 @@ def keep_lane(
             world.close()
     finally:
         city.close()
-    return Kept(name, np.array(shares), np.array(ways), steered)
+    return Kept(name, np.array(shares), np.array(ways), steered, np.array([spec.seed for spec in specs]))

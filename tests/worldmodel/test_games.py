@@ -72,7 +72,13 @@ def test_an_agent_remembers_within_a_drive_and_begins_the_next_one_anew():
 
 def test_what_an_agent_gains_on_each_of_its_rivals_is_said_with_its_interval():
     def kept(name, *shares):
-        return Kept(name, np.array(shares), np.array([10.0] * len(shares)), np.array([0, 0, 1, 2, 1, 0, 0]))
+        return Kept(
+            name,
+            np.array(shares),
+            np.array([10.0] * len(shares)),
+            np.array([0, 0, 1, 2, 1, 0, 0]),
+            np.arange(len(shares)),
+        )
 
     all_of_them = [kept("agent of seed 3", 0.9, 0.8), kept("random", 0.2, 0.4), kept("always +0", 0.6, 0.6)]
     lines = list(words_of_kept([*all_of_them, kept(MOST, 1.0, 1.0)]))
