@@ -186,7 +186,7 @@ def agent(
     data: Data,
     steps: Annotated[
         int, typer.Option(help="Updates; --passes of them learn from the same imagined drives.", min=1)
-    ] = 600,
+    ] = 480,
     batch: Annotated[int, typer.Option(help="Imagined drives of an update.", min=1)] = 32,
     horizon: Annotated[int, typer.Option(help="Imagined steps of an update.", min=1)] = 15,
     rate: Annotated[float, typer.Option(help="Learning rate.", min=0.0)] = 1e-3,
