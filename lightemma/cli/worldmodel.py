@@ -252,42 +252,59 @@ def agent(
 
 @app.command("atari")
 def atari(
-    game: Annotated[str, typer.Option(help="Such as Breakout, Pong or Freeway.")],
-    out: Annotated[Path, typer.Option(help="Folder; a run that was stopped goes on, its play is played again.")],
-    epochs: Annotated[int, typer.Option(help="Rounds of playing and learning.", min=1)] = 2,
-    play: Annotated[int, typer.Option(help="Steps played in a round.", min=100)] = 2000,
-    updates: Annotated[int, typer.Option(help="Steps of learning of the world in a round.", min=1)] = 400,
+    out: Annotated[Path, typer.Option(help="Folder; a run that was stopped goes on as if it had not.")],
+    game: Annotated[str, typer.Option(help="Such as CrazyClimber, Breakout or Pong.")] = "CrazyClimber",
+    size: Annotated[str, typer.Option(help="Width and height of its pictures; 64x64 as published.")] = "",
+    skip: Annotated[int, typer.Option(help="Frames of one action; 4 as published.", min=0)] = 0,
+    actions: Annotated[str, typer.Option(help="Those that may be done, such as UP,DOWN; or all.")] = "",
+    box: Annotated[str, typer.Option(help="What is shown of the screen: left,upper,right,lower in pixels.")] = "",
+    epochs: Annotated[int, typer.Option(help="Rounds of playing and learning.", min=1)] = 3,
+    play: Annotated[int, typer.Option(help="Steps played in a round.", min=100)] = 6000,
+    updates: Annotated[int, typer.Option(help="Steps of learning of the world in a round.", min=1)] = 1500,
     agent_updates: Annotated[int, typer.Option(help="Steps of learning of the agent in a round.", min=1)] = 400,
-    network: Annotated[str, typer.Option(help="Size of the denoiser: tiny, small, medium or published.")] = "small",
+    network: Annotated[
+        str, typer.Option(help="Size of the denoiser: fast, tiny, small, medium or published.")
+    ] = "fast",
+    past: Annotated[int, typer.Option(help="Past pictures that the denoiser sees; 4 as published.", min=1)] = 2,
     batch: Annotated[int, typer.Option(help="Examples of a step of the world.", min=1)] = 32,
-    dreams: Annotated[int, typer.Option(help="Imagined games of an update of the agent.", min=1)] = 32,
+    dreams: Annotated[int, typer.Option(help="Imagined games of an update of the agent.", min=1)] = 64,
+    passes: Annotated[int, typer.Option(help="Updates of the agent from the same dreams.", min=1)] = 4,
     seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
     minutes: Annotated[
         float, typer.Option(help="No round is begun that would probably end later; 0 begins all.", min=0.0)
     ] = 0.0,
     only_test: Annotated[bool, typer.Option("--only-test", help="Test the agent that is there.")] = False,
-    episodes: Annotated[int, typer.Option(help="Games of the test; 0 leaves it out.", min=0)] = 10,
-    longest: Annotated[int, typer.Option(help="Most steps of a game of the test.", min=100)] = 27_000,
+    episodes: Annotated[int, typer.Option(help="Games of the test; 0 leaves it out.", min=0)] = 20,
+    longest: Annotated[int, typer.Option(help="Most frames of a game of the test.", min=100)] = 108_000,
     device: Device = "auto",
 ) -> None:
-    """Run DIAMOND's own task at a reduced size: learn a game, learn to play in imagination, test in the true game."""
+    """Run DIAMOND's own task at a reduced size: learn a game, learn to play in imagination, test in the true game.
+
+    Size, skip, actions and box that are left out are those that CrazyClimber was tried with, and as published for other games.
+    """
     _need_torch()
     from lightemma.errors import UserError, near_names
-    from lightemma.worldmodel.atari_run import AtariPlan, train_atari, try_atari
-    from lightemma.worldmodel.hns import PLAYERS
-    from lightemma.worldmodel.train_world import NETWORKS
+    from lightemma.worldmodel.atari_run import GAME_NETWORKS, AtariPlan, train_atari, try_atari
+    from lightemma.worldmodel.game_cut import check_network, cut_of
+    from lightemma.worldmodel.game_tried import words_of_points
 
-    if network not in NETWORKS:
-        raise UserError(f"There is no network '{network}'; {near_names(network, NETWORKS)}", "network")
+    if network not in GAME_NETWORKS:
+        raise UserError(f"There is no network '{network}'; {near_names(network, GAME_NETWORKS)}", "network")
+    cut = cut_of(game, size, skip, actions, box)
+    sizes = GAME_NETWORKS[network]
+    check_network(cut, past, max(8, sizes.divides), sizes.condition)
     plan = AtariPlan(
         game,
+        cut,
         epochs,
         play,
         updates,
         agent_updates,
         network,
+        past,
         batch,
         dreams,
+        passes,
         seed=seed,
         episodes=episodes,
         longest=longest,
@@ -296,16 +313,9 @@ def atari(
     if not only_test:
         steps = train_atari(plan, out, _device(device), echo)
         echo(f"A reduced run: {steps} steps played with seed {seed}, not the 100,000 of Atari 100k.")
-    if not episodes:
-        return
-    for name, points in try_atari(plan, out).items():
-        normal = ""
-        if game in PLAYERS:
-            random, human = PLAYERS[game]
-            normal = f", human-normalised {(points.mean() - random) / (human - random):+.3f}"
-        echo(
-            f"{name:10} {points.mean():8.1f} points (standard deviation {points.std():.1f}, {len(points)} games){normal}"
-        )
+    if episodes:
+        for line in words_of_points(game, try_atari(plan, out)):
+            echo(line)
 
 
 @app.command("hns")

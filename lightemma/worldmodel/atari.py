@@ -1,13 +1,15 @@
 """DIAMOND's own task at a reduced size: a world model and an agent for one Atari game, through ale-py.
 
 ale-py is under GPL-2.0 and therefore an extra of its own; it is imported here only. Settings as published (Alonso et al., 2024,
-table of hyper-parameters): four frames are skipped and the last two merged by their maximum, 64 x 64 pixels, rewards by their
-sign, a lost life ends an episode of the training and the whole game one of the test.
+table of hyper-parameters): the last two of the frames of an action are merged by their maximum, rewards are learned by their
+sign, a lost life ends an episode of the training and the whole game one of the test. How much of a game is shown, and what may
+be done in it, is its ``Cut``; the published one has four frames of an action, 64 x 64 pixels and all actions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +23,12 @@ from lightemma.frame import FloatArray
 from lightemma.worldmodel.actor_critic import ActorCritic
 from lightemma.worldmodel.clips import ByteArray
 from lightemma.worldmodel.denoiser import from_bytes
+from lightemma.worldmodel.game_cut import Cut
 from lightemma.worldmodel.reward_end import Memory
 
 IntArray = npt.NDArray[np.int64]
-SIZE = (64, 64)
-#: Frames of one action, and most actions of an episode (108,000 frames).
-SKIP, LONGEST = 4, 27_000
+#: Most frames of a game of the test.
+LONGEST = 108_000
 #: Actions for which nothing is done at most at an episode's start.
 _NOOPS = 30
 
@@ -37,12 +39,13 @@ class AtariGame:
     Args:
         name: such as ``Breakout``.
         seed: of the game and of its beginnings.
+        cut: what is left of it.
 
     Raises:
-        UserError: if ale-py is not installed, or has no such game.
+        UserError: if ale-py is not installed, has no such game, or the game no such action.
     """
 
-    def __init__(self, name: str, seed: int = 0) -> None:
+    def __init__(self, name: str, seed: int = 0, cut: Cut | None = None) -> None:
         try:
             from ale_py import ALEInterface, LoggerMode, roms
         except ImportError as error:
@@ -55,7 +58,13 @@ class AtariGame:
         self._game.setInt("random_seed", seed)
         self._game.setFloat("repeat_action_probability", 0.0)
         self._game.loadROM(roms.get_rom_path(known[name]))
-        self._actions = list(self._game.getMinimalActionSet())
+        self.cut = cut or Cut()
+        able = {one.name: one for one in self._game.getMinimalActionSet()}
+        for wanted in self.cut.actions:
+            if wanted not in able:
+                raise UserError(f"{name} has no action '{wanted}'; {near_names(wanted, able)}", "actions")
+        self.names = self.cut.actions or tuple(able)
+        self._actions = [able[one] for one in self.names]
         self._rng = np.random.default_rng(seed)
 
     @property
@@ -74,25 +83,28 @@ class AtariGame:
         return int(self._game.lives())
 
     def begin(self) -> ByteArray:
-        """A new game: what is seen first, (64, 64, 3)."""
+        """A new game: what is seen first, (h, w, 3)."""
         self._game.reset_game()
         for _ in range(int(self._rng.integers(_NOOPS + 1))):
             self._game.act(0)
             if self.over:
                 self._game.reset_game()
-        return _small(self._game.getScreenRGB())
+        return self._small(self._game.getScreenRGB())
 
     def step(self, action: int) -> tuple[ByteArray, float]:
-        """Does an action for four frames: what is seen then, and the points won."""
+        """Does an action for its frames: what is seen then, and the points won."""
         points, screens = 0.0, []
-        for frame in range(SKIP):
+        for frame in range(self.cut.skip):
             points += float(self._game.act(self._actions[action]))
-            if frame >= SKIP - 2:
+            if frame >= self.cut.skip - 2:
                 screens.append(self._game.getScreenRGB())
             if self.over:
                 screens = screens or [self._game.getScreenRGB()]
                 break
-        return _small(np.max(screens, axis=0)), points
+        return self._small(np.max(screens, axis=0)), points
+
+    def _small(self, screen: ByteArray) -> ByteArray:
+        return np.asarray(Image.fromarray(screen).resize(self.cut.size, Image.Resampling.BOX, box=self.cut.box))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +112,7 @@ class GameClip:
     """A stretch of a game up to a lost life.
 
     Attributes:
-        pictures: (n, 64, 64, 3) bytes.
+        pictures: (n, h, w, 3) bytes.
         actions: (n - 1, 1) numbers.
         rewards: (n - 1,) signs.
         ends: (n - 1,) 1 where a life was lost.
@@ -145,17 +157,36 @@ def collect(game: AtariGame, begin: Callable[[], Player], steps: int) -> list[Ga
 
 
 def returns(game: AtariGame, begin: Callable[[], Player], episodes: int, longest: int = LONGEST) -> FloatArray:
-    """Points of whole games."""
+    """Points of whole games, or of their first ``longest`` frames."""
     found = []
     for _ in range(episodes):
         picture, player, total = game.begin(), begin(), 0.0
-        for _ in range(longest):
+        for _ in range(longest // game.cut.skip):
+            lives = game.lives
             picture, points = game.step(player(picture))
             total += points
             if game.over:
                 break
+            if game.lives < lives:
+                player = begin()
         found.append(total)
     return np.array(found)
+
+
+def pattern_player(actions: Sequence[int], count: int, epsilon: float, seed: int) -> Callable[[], Player]:
+    """Repeats some actions, blind; any action with the probability ``epsilon``."""
+    rng = np.random.default_rng(seed)
+
+    def begin() -> Player:
+        steps = itertools.count()
+
+        def play(_: ByteArray) -> int:
+            step = next(steps)
+            return int(rng.integers(count)) if rng.random() < epsilon else actions[step % len(actions)]
+
+        return play
+
+    return begin
 
 
 def random_player(count: int, seed: int) -> Callable[[], Player]:
@@ -189,10 +220,6 @@ def agent_player(agent: ActorCritic, epsilon: float, seed: int, greedy: bool = F
         return play
 
     return begin
-
-
-def _small(screen: ByteArray) -> ByteArray:
-    return np.asarray(Image.fromarray(screen).resize(SIZE, Image.Resampling.BOX))
 
 
 def _camel(rom: str) -> str:

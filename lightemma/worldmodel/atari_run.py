@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,15 @@ from torch import Tensor
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray
 from lightemma.worldmodel.actions import ActionSpace
-from lightemma.worldmodel.actor_critic import ActorCritic, AgentShape, Learning, imagined_loss
+from lightemma.worldmodel.actor_critic import ActorCritic, AgentShape, Learning
 from lightemma.worldmodel.atari import (
     LONGEST,
-    SIZE,
     AtariGame,
     GameClip,
     agent_player,
     collect,
     constant_player,
+    pattern_player,
     random_player,
     returns,
 )
@@ -32,19 +32,27 @@ from lightemma.worldmodel.denoiser import Denoiser, DenoiserShape
 from lightemma.worldmodel.dreams import ImaginedDrives, mean_reward
 from lightemma.worldmodel.edm import Sampler
 from lightemma.worldmodel.fitting import Fit, Say, fit
+from lightemma.worldmodel.game_agent import ClippedDreams
+from lightemma.worldmodel.game_checks import payments, words_of_payments
+from lightemma.worldmodel.game_cut import REDUCED, Cut
 from lightemma.worldmodel.game_rewards import game_loss, parted, read_rewards, words_of_rewards
 from lightemma.worldmodel.reward_end import RewardEnd, RewardEndShape
 from lightemma.worldmodel.train_world import NETWORKS
 from lightemma.worldmodel.training import DenoiserLoss, Hardening
+from lightemma.worldmodel.unet import NetworkShape
 from lightemma.worldmodel.weights import load_into, read_state, write_state
 from lightemma.worldmodel.windows import Windows
 
 #: File of the agent's weights.
 AGENT = "agent.pt"
+#: Networks of a game: those of driving, and one that draws some 1,700 pictures of 32 x 32 a second on one processor core.
+GAME_NETWORKS = {**NETWORKS, "fast": NetworkShape((48, 64), 1, 128, patch=4, attention=False)}
+#: Channels of the agent's convolutions, and of those that read rewards.
+_CHANNELS = (32, 64)
 #: Games of each constant action, by which the best one is found.
 _TRIES = 2
 #: Share of random actions while an agent collects.
-_EPSILON = 0.05
+_EPSILON = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,103 +61,169 @@ class AtariPlan:
 
     Attributes:
         game: its name.
+        cut: what is left of it.
         epochs: most rounds of playing and learning.
         play: steps of playing in a round, the first by random actions.
         updates: steps of learning of the denoiser and of the reward and end model in a round.
         agent_updates: steps of learning of the agent in a round.
-        network: size of the denoiser.
+        network: size of the denoiser, of ``GAME_NETWORKS``.
+        past: past pictures that the denoiser sees.
         batch: examples of a step.
         dreams: imagined games of an update of the agent.
+        passes: updates of the agent from the same dreams.
         horizon: imagined steps of an update of the agent.
+        rate: of the agent.
         seed: of everything.
         episodes: games of the test.
-        longest: most steps of a game of the test.
+        longest: most frames of a game of the test.
         minutes: no round is begun that would end later than this, if rounds go on as long as the last one; 0 begins all.
     """
 
     game: str
-    epochs: int = 2
-    play: int = 2000
-    updates: int = 400
+    cut: Cut = field(default_factory=Cut)
+    epochs: int = 3
+    play: int = 6000
+    updates: int = 1500
     agent_updates: int = 400
-    network: str = "small"
+    network: str = "fast"
+    past: int = 2
     batch: int = 32
-    dreams: int = 32
+    dreams: int = 64
+    passes: int = 4
     horizon: int = 15
+    rate: float = 5e-4
     seed: int = 0
-    episodes: int = 10
+    episodes: int = 20
     longest: int = LONGEST
     minutes: float = 0.0
 
-    @property
-    def agent_shape(self) -> Callable[[int], AgentShape]:
-        """Of an agent, by the number of its actions."""
-        return lambda count: AgentShape(SIZE, count, (32, 32, 64), 128, patch=2)
+    def agent_shape(self, count: int) -> AgentShape:
+        """Of an agent with so many actions."""
+        return AgentShape(self.cut.size, count, _CHANNELS, 128, patch=4)
 
 
 def train_atari(plan: AtariPlan, out: Path, device: str, say: Say) -> int:
     """Plays, learns the game, learns to play in imagination, and again. The agent is written after every round.
 
+    What was played is kept, so that a run that was stopped goes on as if it had not.
+
     Returns:
         Steps played.
 
     Raises:
-        UserError: if there is no such game.
+        UserError: if there is no such game, or the folder is of another run.
     """
-    game = AtariGame(plan.game, plan.seed)
-    space = ActionSpace(game.count)
+    count = AtariGame(plan.game, plan.seed, plan.cut).count
     torch.manual_seed(plan.seed)
-    denoiser = Denoiser(DenoiserShape(actions=space, network=NETWORKS[plan.network]))
-    denoiser = denoiser.to(device).to(memory_format=torch.channels_last)
-    reward_end = RewardEnd(RewardEndShape(SIZE, space, (32, 32, 64), memory=128, patch=2)).to(device)
-    agent = ActorCritic(plan.agent_shape(game.count)).to(device)
-    learning = Learning(horizon=plan.horizon, entropy=0.01, scaled=True)
-    choices = torch.arange(game.count, dtype=torch.float32)[:, None]
+    parts = _Parts.new(plan, count, device)
     clips: list[GameClip] = []
     begun = last = time.perf_counter()
     for epoch in range(1, plan.epochs + 1):
-        here = copy.deepcopy(agent).cpu().eval()
-        player = random_player(game.count, plan.seed) if epoch == 1 else agent_player(here, _EPSILON, plan.seed + epoch)
-        clips += collect(game, player, plan.play)
-        say(_played(epoch, clips, plan.play))
-
-        def fitted(steps: int, batch: int, rate: float, *, half: bool, epoch: int = epoch) -> Fit:
-            return Fit(
-                steps * epoch, batch, rate, plan.seed, every=max(1, steps // 2), device=device, half=half, fall=False
-            )
-
-        one = fitted(plan.updates, plan.batch, 3e-4, half=True)
-        windows = Windows(clips, denoiser.shape.past + 2, device=device)
-        fit(denoiser, DenoiserLoss(denoiser, windows, one, Hardening()), one, out / "denoiser.training.pt", say)
-        learned, held_out = parted(clips)
-        fit(reward_end, game_loss(reward_end, learned, one), one, out / "reward_end.training.pt", say)
-        say(words_of_rewards(*(read_rewards(reward_end, side, device) for side in (learned, held_out))))
-        dream = ImaginedDrives(denoiser, reward_end.eval(), clips, choices, plan.dreams, Sampler(), device)
-        rewards: list[Tensor] = []
-
-        def loss(step: int, dream: Any = dream, note: Any = rewards.append) -> Tensor:
-            return imagined_loss(agent, dream, plan.seed * 1_000_003 + step, learning, note)
-
-        slow = fitted(plan.agent_updates, plan.dreams, 3e-4, half=False)
-        fit(agent, loss, slow, out / "agent.training.pt", say)
-        write_state(out / AGENT, agent.state_dict())
+        clips += _played(plan, epoch, parts.agent, out)
+        say(_words_of_play(epoch, clips, plan.play))
+        reward = _learn(plan, epoch, parts, clips, out, device, say)
+        write_state(out / AGENT, {"game": plan.game, **_card(plan.cut), "weights": parts.agent.state_dict()})
         now = time.perf_counter()
-        say(
-            f"round {epoch}: imagined reward of a step {mean_reward(rewards, 1) if rewards else 0.0:+.4f}, {now - begun:.0f} s"
-        )
+        say(f"round {epoch}: imagined reward of a step {reward:+.4f}, {now - begun:.0f} s")
         if plan.minutes and now - begun + (now - last) > 60.0 * plan.minutes:
             break
         last = now
     return sum(len(one.actions) for one in clips)
 
 
-def _played(epoch: int, clips: Sequence[GameClip], play: int) -> str:
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The three networks."""
+
+    denoiser: Denoiser
+    reward_end: RewardEnd
+    agent: ActorCritic
+
+    @classmethod
+    def new(cls, plan: AtariPlan, count: int, device: str) -> _Parts:
+        space = ActionSpace(count)
+        shape = DenoiserShape(past=plan.past, actions=space, network=GAME_NETWORKS[plan.network])
+        return cls(
+            Denoiser(shape).to(device).to(memory_format=torch.channels_last),
+            RewardEnd(RewardEndShape(plan.cut.size, space, _CHANNELS, memory=128, patch=4)).to(device),
+            ActorCritic(plan.agent_shape(count)).to(device),
+        )
+
+
+def _learn(
+    plan: AtariPlan, epoch: int, parts: _Parts, clips: Sequence[GameClip], out: Path, device: str, say: Say
+) -> float:
+    """A round's learning, with what its parts are worth on held-out play; the mean imagined reward of a step at its end."""
+
+    def fitted(steps: int, batch: int, rate: float, every: int) -> Fit:
+        return Fit(steps * epoch, batch, rate, plan.seed, every=every, device=device, fall=False)
+
+    learned, held_out = parted(clips)
+    half = max(1, plan.updates // 2)
+    one = fitted(plan.updates, plan.batch, 5e-4, half)
+    windows = Windows(long_enough(learned, plan.past + 2), plan.past + 2, device=device)
+    loss = DenoiserLoss(parts.denoiser, windows, one, Hardening())
+    fit(parts.denoiser, loss, one, out / "denoiser.training.pt", say)
+    fit(parts.reward_end, game_loss(parts.reward_end, learned, one), one, out / "reward_end.training.pt", say)
+    say(words_of_rewards(*(read_rewards(parts.reward_end, side, device) for side in (learned, held_out))))
+    say(words_of_payments(payments(parts.denoiser, parts.reward_end, held_out, device, plan.horizon)))
+    choices = torch.arange(parts.agent.shape.count, dtype=torch.float32)[:, None]
+    starts = long_enough(clips, plan.past)
+    dream = ImaginedDrives(parts.denoiser, parts.reward_end, starts, choices, plan.dreams, Sampler(1), device)
+    rewards: list[Tensor] = []
+    learning = Learning(horizon=plan.horizon, entropy=0.01, scaled=True)
+    dreams = ClippedDreams(parts.agent, dream, plan.seed, learning, plan.passes, note=rewards.append)
+    # Checkpoints where a dreamt stretch ends, so that the same training goes on.
+    slow = fitted(
+        plan.agent_updates, plan.dreams, plan.rate, plan.passes * max(1, plan.agent_updates // plan.passes // 4)
+    )
+    path = out / "agent.training.pt"
+    fit(parts.agent, dreams, slow, path, lambda text: say(f"{text}, imagined reward {mean_reward(rewards):+.4f}"))
+    return mean_reward(rewards, 10)
+
+
+def long_enough(clips: Sequence[GameClip], pictures: int) -> list[GameClip]:
+    """Those with so many pictures."""
+    return [one for one in clips if len(one.pictures) >= pictures]
+
+
+def _played(plan: AtariPlan, epoch: int, agent: ActorCritic, out: Path) -> list[GameClip]:
+    """What is played in a round, or was before the run was stopped."""
+    path = out / f"play-{epoch}.pt"
+    about = {"game": plan.game, "seed": plan.seed, "steps": plan.play, **_card(plan.cut)}
+    if path.exists():
+        state = read_state(path)
+        if {one: state.get(one) for one in about} != about:
+            raise UserError(f"'{path}' is of another game, seed or cut; give those, or another folder to train anew.")
+        return [
+            GameClip(*(one[name].numpy() for name in ("pictures", "actions", "rewards", "ends")))
+            for one in state["clips"]
+        ]
+    seed = plan.seed * 1000 + epoch
+    game = AtariGame(plan.game, seed, plan.cut)
+    here = copy.deepcopy(agent).cpu().float().eval()
+    clips = collect(
+        game, random_player(game.count, seed) if epoch == 1 else agent_player(here, _EPSILON, seed), plan.play
+    )
+    names = ("pictures", "actions", "rewards", "ends")
+    kept = [{name: torch.from_numpy(np.array(getattr(one, name))) for name in names} for one in clips]
+    write_state(path, {**about, "clips": kept})
+    return clips
+
+
+def _card(cut: Cut) -> dict[str, Any]:
+    """A cut as plain values, for files of weights."""
+    return {"size": list(cut.size), "skip": cut.skip, "actions": list(cut.actions), "box": list(cut.box or ())}
+
+
+def _words_of_play(epoch: int, clips: Sequence[GameClip], play: int) -> str:
     """What the last ``play`` steps brought, and all before."""
     signs = np.concatenate([one.rewards for one in clips])
     new = signs[-play:]
+    lost = np.concatenate([one.ends for one in clips])[-play:].sum()
     return (
         f"round {epoch}: {len(signs)} steps played; of the last {len(new)}, {int((new > 0).sum())} were rewarded and "
-        f"{int((new < 0).sum())} punished"
+        f"{int((new < 0).sum())} punished, {int(lost)} lives lost"
     )
 
 
@@ -157,21 +231,40 @@ def try_atari(plan: AtariPlan, out: Path) -> dict[str, FloatArray]:
     """Plays whole games of the true game.
 
     Returns:
-        Points, by who played: agent, random, and the best constant action.
+        Points, by who played: agent, random, the best constant action, and the game's script where there is one.
 
     Raises:
         UserError: if there is no agent, or no such game.
     """
-    game = AtariGame(plan.game, plan.seed + 1000)
     path = out / AGENT
     if not path.exists():
         raise UserError(f"'{out}' has no trained agent; leave --only-test out.")
-    agent = ActorCritic(plan.agent_shape(game.count))
-    load_into(agent, read_state(path), path)
+    state = read_state(path)
+    if {one: state.get(one) for one in ("game", *_card(plan.cut))} != {"game": plan.game, **_card(plan.cut)}:
+        raise UserError(f"'{path}' has learned another game, or another cut of it; give the same options.")
+
+    def game() -> AtariGame:
+        # Each player meets the same beginnings.
+        return AtariGame(plan.game, plan.seed + 1000, plan.cut)
+
+    count = game().count
+    agent = ActorCritic(plan.agent_shape(count))
+    load_into(agent, state["weights"], path)
     agent = agent.float().eval()
-    found = {"agent": returns(game, agent_player(agent, 0.0, plan.seed), plan.episodes, plan.longest)}
-    found["random"] = returns(game, random_player(game.count, plan.seed), plan.episodes, plan.longest)
-    constants = [returns(game, constant_player(one), _TRIES, plan.longest) for one in range(game.count)]
+
+    def points(begin: Callable[[], Callable[[Any], int]], games: int = plan.episodes) -> FloatArray:
+        return returns(game(), begin, games, plan.longest)
+
+    constants = [points(constant_player(one), _TRIES) for one in range(count)]
     best = int(np.argmax([one.mean() for one in constants]))
-    found["constant"] = returns(game, constant_player(best), plan.episodes, plan.longest)
+    names = game().names
+    found = {
+        "agent": points(agent_player(agent, 0.0, plan.seed)),
+        "random": points(random_player(count, plan.seed)),
+        f"constant {names[best]}": points(constant_player(best)),
+    }
+    known = REDUCED.get(plan.game)
+    if known and set(known.script) <= set(names):
+        script = [names.index(one) for one in known.script]
+        found["script"] = points(pattern_player(script, count, known.stray, plan.seed))
     return found

@@ -1,4 +1,4 @@
-"""Agents: in the simulator, on the page, and in an Atari game where ale-py is installed."""
+"""Agents: in the simulator, and on the page."""
 
 import json
 import threading
@@ -11,11 +11,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from lightemma.closed_loop.spec import EpisodeSpec  # noqa: E402
-from lightemma.errors import UserError  # noqa: E402
 from lightemma.worldmodel.agents import new_agent  # noqa: E402
 from lightemma.worldmodel.agents_tried import MOST, words_of_kept  # noqa: E402
-from lightemma.worldmodel.atari import GameClip  # noqa: E402
-from lightemma.worldmodel.game_rewards import parted, read_rewards, words_of_rewards  # noqa: E402
 from lightemma.worldmodel.lane_test import (  # noqa: E402
     STEERING,
     Kept,
@@ -119,66 +116,3 @@ def test_the_page_is_steered_by_its_own_requests_only():
                 post("/other")
         finally:
             server.shutdown()
-
-
-def test_a_game_is_played_learned_and_tested(tmp_path):
-    pytest.importorskip("ale_py")
-    from lightemma.worldmodel.atari import AtariGame, collect, random_player
-    from lightemma.worldmodel.atari_run import AtariPlan, train_atari, try_atari
-
-    game = AtariGame("Breakout", 0)
-    clips = collect(game, random_player(game.count, 0), 200)
-    assert sum(len(one.actions) for one in clips) == 200
-    assert all(one.pictures.shape == (len(one.actions) + 1, 64, 64, 3) for one in clips)
-    assert [int(one.ends.sum()) for one in clips[:-1]] == [1] * (len(clips) - 1), "a clip ends where a life does"
-    plan = AtariPlan("Breakout", 2, 60, 2, 2, "tiny", 2, 2, horizon=2, episodes=1, longest=20)
-    said = []
-    assert train_atari(plan, tmp_path, "cpu", said.append) == 120
-    assert sum("reward model, learned from" in one for one in said) == 2, "after each round"
-    found = try_atari(plan, tmp_path)
-    assert set(found) == {"agent", "random", "constant"}
-    with pytest.raises(UserError, match="no game 'Breakut'"):
-        AtariGame("Breakut")
-
-
-def made_up_clip(steps, paid=()):
-    rewards = np.zeros(steps, dtype=np.int64)
-    rewards[list(paid)] = 1
-    pictures = np.zeros((steps + 1, 8, 8, 3), dtype=np.uint8)
-    pictures[..., 0] = np.arange(steps + 1)[:, None, None]
-    return GameClip(pictures, np.zeros((steps, 1)), rewards, np.zeros(steps, dtype=np.int64))
-
-
-def test_every_fifth_stretch_of_what_was_played_is_held_out_and_stays_so_when_more_is_played():
-    clips = [made_up_clip(250), made_up_clip(100), made_up_clip(400)]
-    learned, held_out = parted(clips)
-    assert sum(len(one.actions) for one in learned + held_out) == 750
-    assert [len(one.actions) for one in held_out] == [10, 60]
-    assert held_out[0].pictures[0, 0, 0, 0] == 240
-    assert all(len(one.pictures) == len(one.actions) + 1 for one in learned + held_out)
-    before = parted(clips[:2])[1]
-    assert [one.pictures.tobytes() for one in before] == [one.pictures.tobytes() for one in held_out[: len(before)]]
-
-
-def test_rewards_that_are_found_missed_and_made_up_are_counted():
-    class Bright(torch.nn.Module):
-        """Finds a reward wherever the picture after the action is brighter than 10 of 255."""
-
-        def forward(self, pictures, actions):
-            seen = (pictures[0, 1:, 0, 0, 0] > 2.0 * 10.5 / 255.0 - 1.0).float()
-            return torch.stack([torch.zeros_like(seen), 1.0 - seen, seen], dim=1)[None], None, None
-
-    found = read_rewards(Bright(), [made_up_clip(20, paid=(2, 12, 15))], "cpu")
-    assert (found.steps, found.paid, found.found, found.false) == (20, 3, 2, 8)
-    words = words_of_rewards(found, found)
-    assert "held out: 2 of 3 rewarded or punished steps found, 8 false ones in 17" in words
-
-
-def test_without_ale_py_the_extra_is_named(monkeypatch):
-    import sys
-
-    from lightemma.worldmodel.atari import AtariGame
-
-    monkeypatch.setitem(sys.modules, "ale_py", None)
-    with pytest.raises(UserError, match=r"lightemma\[atari\]"):
-        AtariGame("Breakout")
