@@ -260,15 +260,19 @@ def atari(
     box: Annotated[str, typer.Option(help="What is shown of the screen: left,upper,right,lower in pixels.")] = "",
     epochs: Annotated[int, typer.Option(help="Rounds of playing and learning.", min=1)] = 3,
     play: Annotated[int, typer.Option(help="Steps played in a round.", min=100)] = 6000,
-    updates: Annotated[int, typer.Option(help="Steps of learning of the world in a round.", min=1)] = 1500,
-    agent_updates: Annotated[int, typer.Option(help="Steps of learning of the agent in a round.", min=1)] = 400,
+    updates: Annotated[
+        int, typer.Option(help="Steps of learning of the world in a round; its reward model has half as many.", min=1)
+    ] = 700,
+    agent_updates: Annotated[int, typer.Option(help="Steps of learning of the agent in a round.", min=1)] = 480,
     network: Annotated[
         str, typer.Option(help="Size of the denoiser: fast, tiny, small, medium or published.")
     ] = "fast",
     past: Annotated[int, typer.Option(help="Past pictures that the denoiser sees; 4 as published.", min=1)] = 2,
     batch: Annotated[int, typer.Option(help="Examples of a step of the world.", min=1)] = 32,
     dreams: Annotated[int, typer.Option(help="Imagined games of an update of the agent.", min=1)] = 64,
-    passes: Annotated[int, typer.Option(help="Updates of the agent from the same dreams.", min=1)] = 4,
+    passes: Annotated[
+        int, typer.Option(help="Updates of the agent from the same dreams, each from half of them.", min=1)
+    ] = 8,
     seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
     minutes: Annotated[
         float, typer.Option(help="No round is begun that would probably end later; 0 begins all.", min=0.0)

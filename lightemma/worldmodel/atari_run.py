@@ -28,17 +28,17 @@ from lightemma.worldmodel.atari import (
     random_player,
     returns,
 )
-from lightemma.worldmodel.denoiser import Denoiser, DenoiserShape
+from lightemma.worldmodel.denoiser import Denoiser
 from lightemma.worldmodel.dreams import ImaginedDrives, mean_reward
-from lightemma.worldmodel.edm import Sampler
 from lightemma.worldmodel.fitting import Fit, Say, fit
-from lightemma.worldmodel.game_agent import ClippedDreams
+from lightemma.worldmodel.game_agent import ClippedDreams, UsualEye, game_agent
 from lightemma.worldmodel.game_checks import payments, words_of_payments
 from lightemma.worldmodel.game_cut import REDUCED, Cut
 from lightemma.worldmodel.game_rewards import game_loss, parted, read_rewards, words_of_rewards
+from lightemma.worldmodel.game_world import HARDENING, SAMPLER, ChangeDenoiser, change_shape
 from lightemma.worldmodel.reward_end import RewardEnd, RewardEndShape
 from lightemma.worldmodel.train_world import NETWORKS
-from lightemma.worldmodel.training import DenoiserLoss, Hardening
+from lightemma.worldmodel.training import DenoiserLoss
 from lightemma.worldmodel.unet import NetworkShape
 from lightemma.worldmodel.weights import load_into, read_state, write_state
 from lightemma.worldmodel.windows import Windows
@@ -46,9 +46,11 @@ from lightemma.worldmodel.windows import Windows
 #: File of the agent's weights.
 AGENT = "agent.pt"
 #: Networks of a game: those of driving, and one that draws some 1,700 pictures of 32 x 32 a second on one processor core.
-GAME_NETWORKS = {**NETWORKS, "fast": NetworkShape((48, 64), 1, 128, patch=4, attention=False)}
+GAME_NETWORKS = {**NETWORKS, "fast": NetworkShape((64,), 1, 64, patch=4, attention=False)}
 #: Channels of the agent's convolutions, and of those that read rewards.
 _CHANNELS = (32, 64)
+#: Weight of the entropy: where nothing pays, an agent should try everything.
+_ENTROPY = 0.05
 #: Games of each constant action, by which the best one is found.
 _TRIES = 2
 #: Share of random actions while an agent collects.
@@ -64,13 +66,14 @@ class AtariPlan:
         cut: what is left of it.
         epochs: most rounds of playing and learning.
         play: steps of playing in a round, the first by random actions.
-        updates: steps of learning of the denoiser and of the reward and end model in a round.
+        updates: steps of learning of the denoiser in a round; the reward and end model has half as many.
         agent_updates: steps of learning of the agent in a round.
         network: size of the denoiser, of ``GAME_NETWORKS``.
         past: past pictures that the denoiser sees.
         batch: examples of a step.
         dreams: imagined games of an update of the agent.
         passes: updates of the agent from the same dreams.
+        parts: into which the dreams are divided, one for each update in turn.
         horizon: imagined steps of an update of the agent.
         rate: of the agent.
         seed: of everything.
@@ -83,15 +86,16 @@ class AtariPlan:
     cut: Cut = field(default_factory=Cut)
     epochs: int = 3
     play: int = 6000
-    updates: int = 1500
-    agent_updates: int = 400
+    updates: int = 700
+    agent_updates: int = 480
     network: str = "fast"
     past: int = 2
     batch: int = 32
     dreams: int = 64
-    passes: int = 4
+    passes: int = 8
+    parts: int = 2
     horizon: int = 15
-    rate: float = 5e-4
+    rate: float = 2e-3
     seed: int = 0
     episodes: int = 20
     longest: int = LONGEST
@@ -121,6 +125,8 @@ def train_atari(plan: AtariPlan, out: Path, device: str, say: Say) -> int:
     for epoch in range(1, plan.epochs + 1):
         clips += _played(plan, epoch, parts.agent, out)
         say(_words_of_play(epoch, clips, plan.play))
+        if epoch == 1 and isinstance(parts.agent.eye, UsualEye):
+            parts.agent.eye.see_usual(np.concatenate([one.pictures for one in clips]))
         reward = _learn(plan, epoch, parts, clips, out, device, say)
         write_state(out / AGENT, {"game": plan.game, **_card(plan.cut), "weights": parts.agent.state_dict()})
         now = time.perf_counter()
@@ -142,11 +148,11 @@ class _Parts:
     @classmethod
     def new(cls, plan: AtariPlan, count: int, device: str) -> _Parts:
         space = ActionSpace(count)
-        shape = DenoiserShape(past=plan.past, actions=space, network=GAME_NETWORKS[plan.network])
+        shape = change_shape(space, GAME_NETWORKS[plan.network], plan.past)
         return cls(
-            Denoiser(shape).to(device).to(memory_format=torch.channels_last),
+            ChangeDenoiser(shape).to(device).to(memory_format=torch.channels_last),
             RewardEnd(RewardEndShape(plan.cut.size, space, _CHANNELS, memory=128, patch=4)).to(device),
-            ActorCritic(plan.agent_shape(count)).to(device),
+            game_agent(plan.agent_shape(count)).to(device),
         )
 
 
@@ -160,19 +166,20 @@ def _learn(
 
     learned, held_out = parted(clips)
     half = max(1, plan.updates // 2)
-    one = fitted(plan.updates, plan.batch, 5e-4, half)
+    one = fitted(plan.updates, plan.batch, 1e-3, half)
+    other = fitted(half, plan.batch, 1e-3, half)
     windows = Windows(long_enough(learned, plan.past + 2), plan.past + 2, device=device)
-    loss = DenoiserLoss(parts.denoiser, windows, one, Hardening())
+    loss = DenoiserLoss(parts.denoiser, windows, one, HARDENING)
     fit(parts.denoiser, loss, one, out / "denoiser.training.pt", say)
-    fit(parts.reward_end, game_loss(parts.reward_end, learned, one), one, out / "reward_end.training.pt", say)
+    fit(parts.reward_end, game_loss(parts.reward_end, learned, other), other, out / "reward_end.training.pt", say)
     say(words_of_rewards(*(read_rewards(parts.reward_end, side, device) for side in (learned, held_out))))
     say(words_of_payments(payments(parts.denoiser, parts.reward_end, held_out, device, plan.horizon)))
     choices = torch.arange(parts.agent.shape.count, dtype=torch.float32)[:, None]
     starts = long_enough(clips, plan.past)
-    dream = ImaginedDrives(parts.denoiser, parts.reward_end, starts, choices, plan.dreams, Sampler(1), device)
+    dream = ImaginedDrives(parts.denoiser, parts.reward_end, starts, choices, plan.dreams, SAMPLER, device)
     rewards: list[Tensor] = []
-    learning = Learning(horizon=plan.horizon, entropy=0.01, scaled=True)
-    dreams = ClippedDreams(parts.agent, dream, plan.seed, learning, plan.passes, note=rewards.append)
+    learning = Learning(horizon=plan.horizon, entropy=_ENTROPY, scaled=True)
+    dreams = ClippedDreams(parts.agent, dream, plan.seed, learning, plan.passes, plan.parts, note=rewards.append)
     # Checkpoints where a dreamt stretch ends, so that the same training goes on.
     slow = fitted(
         plan.agent_updates, plan.dreams, plan.rate, plan.passes * max(1, plan.agent_updates // plan.passes // 4)
@@ -248,7 +255,7 @@ def try_atari(plan: AtariPlan, out: Path) -> dict[str, FloatArray]:
         return AtariGame(plan.game, plan.seed + 1000, plan.cut)
 
     count = game().count
-    agent = ActorCritic(plan.agent_shape(count))
+    agent = game_agent(plan.agent_shape(count))
     load_into(agent, state["weights"], path)
     agent = agent.float().eval()
 

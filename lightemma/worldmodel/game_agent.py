@@ -9,13 +9,47 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Categorical
 from torch.nn import functional
 
-from lightemma.worldmodel.actor_critic import ActorCritic, Dream, Learning, lambda_returns
+from lightemma.worldmodel.actor_critic import ActorCritic, AgentShape, Dream, Learning, lambda_returns
+from lightemma.worldmodel.clips import ByteArray
+from lightemma.worldmodel.eyes import Eye
 from lightemma.worldmodel.reward_end import Memory
+
+#: Least spread of a pixel, and the furthest from usual that it is taken to be, in spreads.
+_LEAST, _FURTHEST = 0.02, 5.0
+
+
+class UsualEye(Eye):
+    """Looks at how far each pixel is from what it usually is. Nearly all of a game's picture is its scenery: without this, how
+    a small figure holds its arms makes too little difference to what the network sees."""
+
+    def __init__(self, shape: AgentShape) -> None:
+        super().__init__(3, shape.size, shape.channels, shape.patch)
+        size = (3, shape.size[1], shape.size[0])
+        self.register_buffer("usual", torch.zeros(size))
+        self.register_buffer("spread", torch.ones(size))
+
+    def see_usual(self, pictures: ByteArray) -> None:
+        """Takes the mean and spread of each pixel from (n, h, w, 3)."""
+        seen = pictures.astype(np.float32) / 127.5 - 1.0
+        for buffer, of_pixels in ((self.usual, seen.mean(axis=0)), (self.spread, seen.std(axis=0).clip(_LEAST))):
+            buffer.copy_(torch.from_numpy(of_pixels).permute(2, 0, 1))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(n, 3, h, w) to (n, features)."""
+        return super().forward(((pictures - self.usual) / self.spread).clamp(-_FURTHEST, _FURTHEST))
+
+
+def game_agent(shape: AgentShape) -> ActorCritic:
+    """An agent with such an eye that has learned nothing."""
+    agent = ActorCritic(shape)
+    agent.eye = UsualEye(shape)
+    return agent
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +144,7 @@ class ClippedDreams:
         seed: of starts and choices.
         learning: discount, trace, entropy and horizon.
         passes: steps of learning from one stretch.
+        parts: into which its dreams are divided; each step learns from the next part.
         clip: how far the probability of a choice may move from what it was, as a share of it.
         value: weight of the value's loss. Value and policy share the convolutions and the LSTM, and at weight 1 what the value
             learns of mere chance keeps a policy from learning which of two pictures asks for which action.
@@ -123,12 +158,13 @@ class ClippedDreams:
         seed: int,
         learning: Learning,
         passes: int = 4,
+        parts: int = 1,
         clip: float = 0.2,
         value: float = 0.1,
         note: Callable[[Tensor], None] = lambda _: None,
     ) -> None:
         self._agent, self._dream, self._seed, self._learning = agent, dream, seed, learning
-        self._passes, self._clip, self._value, self._note = passes, clip, value, note
+        self._passes, self._parts, self._clip, self._value, self._note = passes, parts, clip, value, note
         self._stretch: tuple[int, Stretch] | None = None
 
     def __call__(self, step: int) -> Tensor:
@@ -138,11 +174,13 @@ class ClippedDreams:
             self._stretch = number, dreamt(self._agent, self._dream, self._seed * 1_000_003 + number, self._learning)
             self._note(self._stretch[1].reward)
         stretch = self._stretch[1]
-        logits, values = seen_by(self._agent, stretch.pictures[:-1])
+        part = slice(step % self._passes % self._parts, None, self._parts)
+        logits, values = seen_by(self._agent, stretch.pictures[:-1, part])
         policy = Categorical(logits=logits, validate_args=False)
-        ratio = (policy.log_prob(stretch.choices) - stretch.likelihoods).exp()
+        ratio = (policy.log_prob(stretch.choices[:, part]) - stretch.likelihoods[:, part]).exp()
         held = ratio.clamp(1.0 - self._clip, 1.0 + self._clip)
-        gain = torch.minimum(ratio * stretch.advantages, held * stretch.advantages)
-        of_value = functional.mse_loss(values / stretch.unit, stretch.returns / stretch.unit, reduction="none")
+        gain = torch.minimum(ratio * stretch.advantages[:, part], held * stretch.advantages[:, part])
+        of_value = functional.mse_loss(values / stretch.unit, stretch.returns[:, part] / stretch.unit, reduction="none")
         loss = self._value * of_value - gain - self._learning.entropy * policy.entropy()
-        return (loss * stretch.weight).sum() / stretch.weight.sum()
+        weight = stretch.weight[:, part]
+        return (loss * weight).sum() / weight.sum()

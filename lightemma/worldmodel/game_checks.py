@@ -13,6 +13,7 @@ from lightemma.frame import FloatArray
 from lightemma.worldmodel.atari import GameClip
 from lightemma.worldmodel.denoiser import Denoiser, from_bytes
 from lightemma.worldmodel.edm import Sampler
+from lightemma.worldmodel.game_world import SAMPLER
 from lightemma.worldmodel.reward_end import Memory, RewardEnd
 from lightemma.worldmodel.windows import Windows
 
@@ -71,7 +72,7 @@ def payments(
     for step in range(horizon):
         done = acted[:, step : step + past]
         noise = torch.randn(seen[:, 0].shape, generator=random, device=device)
-        drawn = denoiser.draw(seen, done, sampler or Sampler(1), noise)
+        drawn = denoiser.draw(seen, done, sampler or SAMPLER, noise)
         with torch.no_grad():
             reward, end, memory = reward_end(torch.stack([seen[:, -1], drawn], dim=1), done[:, -1:], memory)
         worth += _expected(reward)

@@ -9,13 +9,14 @@ from lightemma.errors import UserError  # noqa: E402
 from lightemma.worldmodel.actions import ActionSpace  # noqa: E402
 from lightemma.worldmodel.actor_critic import ActorCritic, AgentShape, Learning  # noqa: E402
 from lightemma.worldmodel.atari import GameClip, pattern_player  # noqa: E402
-from lightemma.worldmodel.denoiser import Denoiser, DenoiserShape  # noqa: E402
+from lightemma.worldmodel.denoiser import Denoiser, DenoiserShape, from_bytes, in_levels  # noqa: E402
 from lightemma.worldmodel.fitting import Fit, fit  # noqa: E402
-from lightemma.worldmodel.game_agent import ClippedDreams, dreamt, seen_by  # noqa: E402
+from lightemma.worldmodel.game_agent import ClippedDreams, dreamt, game_agent, seen_by  # noqa: E402
 from lightemma.worldmodel.game_checks import payments, words_of_payments  # noqa: E402
 from lightemma.worldmodel.game_cut import Cut, check_network, cut_of  # noqa: E402
 from lightemma.worldmodel.game_rewards import parted, read_rewards, words_of_rewards  # noqa: E402
 from lightemma.worldmodel.game_tried import words_of_points  # noqa: E402
+from lightemma.worldmodel.game_world import SAMPLER, ChangeDenoiser, change_shape  # noqa: E402
 from lightemma.worldmodel.unet import NetworkShape  # noqa: E402
 
 CUT = Cut((16, 16), 12, ("UP", "DOWN"))
@@ -139,6 +140,54 @@ def test_an_agent_that_learns_from_each_dream_several_times_goes_on_where_it_sto
     assert all(torch.equal(one, other) for one, other in zip(whole.parameters(), parts.parameters(), strict=True))
 
 
+def test_each_update_learns_from_its_part_of_the_dreams():
+    agent = bandit_agent()
+    learning = Learning(horizon=3, scaled=True)
+    halves = ClippedDreams(agent, Bandit(), 0, learning, passes=4, parts=2, value=0.0)
+    whole = ClippedDreams(agent, Bandit(), 0, learning, passes=4, parts=1, value=0.0)
+    losses = [float(halves(step).detach()) for step in range(4)]
+    assert losses[0] == losses[2]
+    assert losses[1] == losses[3]
+    assert losses[0] != losses[1]
+    assert float(whole(0).detach()) == pytest.approx((losses[0] + losses[1]) / 2.0, abs=1e-5)
+
+
+def test_an_eye_for_what_is_not_as_usual_sees_no_scenery():
+    rng = np.random.default_rng(0)
+    scenery = rng.integers(256, size=(1, 16, 16, 3)).astype(np.uint8)
+    pictures = np.repeat(scenery, 20, axis=0)
+    places = rng.integers(16, size=20)
+    pictures[np.arange(20), 8, places] = 255
+    torch.manual_seed(0)
+    agent = game_agent(AgentShape((16, 16), 2, (8,), 8, patch=2))
+    agent.eye.see_usual(pictures)
+    seen = from_bytes(torch.from_numpy(np.concatenate([pictures[:1], scenery]))).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        usual = (seen - agent.eye.usual) / agent.eye.spread
+        assert float(usual[:, :, :8].abs().max()) < 1e-3, "where nothing moves there is nothing to be seen"
+        assert float((usual[0] - usual[1])[:, 8, places[0]].abs().min()) > 1.0
+        other = agent.eye(seen)
+    assert other.shape == (2, agent.eye.features)
+    assert not torch.allclose(other[0], other[1])
+
+
+def test_a_world_of_changes_that_has_learned_nothing_draws_the_newest_picture():
+    torch.manual_seed(0)
+    network = NetworkShape((8,), 1, 16, patch=4, attention=False)
+    denoiser = ChangeDenoiser(change_shape(ActionSpace(2), network, 2))
+    past = in_levels(torch.rand(3, 2, 3, 16, 16) * 2.0 - 1.0)
+    drawn = denoiser.draw(past, torch.zeros(3, 2, 1), SAMPLER, torch.randn(3, 3, 16, 16))
+    assert float((drawn - past[:, -1]).abs().mean()) < 0.02
+    assert float((drawn - past[:, 0]).abs().mean()) > 0.2
+    clean = past[:, -1]
+    again = [
+        float(denoiser.loss(clean, past, torch.zeros(3, 2, 1), torch.Generator().manual_seed(1)).detach()) for _ in "ab"
+    ]
+    assert again[0] == again[1]
+    moved = float(denoiser.loss(past[:, 0], past, torch.zeros(3, 2, 1), torch.Generator().manual_seed(1)).detach())
+    assert moved > again[0], "what changes has to be learned"
+
+
 def test_a_dreamt_stretch_is_seen_again_as_it_was_dreamt():
     agent = bandit_agent()
     torch.nn.init.normal_(agent.policy.weight)
@@ -242,7 +291,7 @@ def test_what_is_wrong_with_a_cut_is_said_before_anything_is_played(cli, tmp_pat
     for option, value, words in (
         ("--box", "1,2,3", "left, upper, right and lower"),
         ("--size", "36x32", "multiples of 8"),
-        ("--past", "3", "`past` is 3"),
+        ("--past", "3", "give 1, 2, 4 or 8 past pictures"),
         ("--network", "fats", "There is no network 'fats'"),
     ):
         done = cli("worldmodel", "atari", "--out", tmp_path / "run", option, value)
