@@ -127,10 +127,10 @@ def train_atari(plan: AtariPlan, out: Path, device: str, say: Say) -> int:
         say(_words_of_play(epoch, clips, plan.play))
         if epoch == 1 and isinstance(parts.agent.eye, UsualEye):
             parts.agent.eye.see_usual(np.concatenate([one.pictures for one in clips]))
-        reward = _learn(plan, epoch, parts, clips, out, device, say)
+        paid = _learn(plan, epoch, parts, clips, out, device, say)
         write_state(out / AGENT, {"game": plan.game, **_card(plan.cut), "weights": parts.agent.state_dict()})
         now = time.perf_counter()
-        say(f"round {epoch}: imagined reward of a step {reward:+.4f}, {now - begun:.0f} s")
+        say(f"round {epoch}: {now - begun:.0f} s{paid}")
         if plan.minutes and now - begun + (now - last) > 60.0 * plan.minutes:
             break
         last = now
@@ -158,8 +158,8 @@ class _Parts:
 
 def _learn(
     plan: AtariPlan, epoch: int, parts: _Parts, clips: Sequence[GameClip], out: Path, device: str, say: Say
-) -> float:
-    """A round's learning, with what its parts are worth on held-out play; the mean imagined reward of a step at its end."""
+) -> str:
+    """A round's learning, with what its parts are worth on held-out play; words of what dreams paid at its end."""
 
     def fitted(steps: int, batch: int, rate: float, every: int) -> Fit:
         return Fit(steps * epoch, batch, rate, plan.seed, every=every, device=device, fall=False)
@@ -185,8 +185,13 @@ def _learn(
         plan.agent_updates, plan.dreams, plan.rate, plan.passes * max(1, plan.agent_updates // plan.passes // 4)
     )
     path = out / "agent.training.pt"
-    fit(parts.agent, dreams, slow, path, lambda text: say(f"{text}, imagined reward {mean_reward(rewards):+.4f}"))
-    return mean_reward(rewards, 10)
+    fit(parts.agent, dreams, slow, path, lambda text: say(f"{text}{_paid(rewards, 20)}"))
+    return _paid(rewards, 10)
+
+
+def _paid(rewards: Sequence[Tensor], last: int) -> str:
+    """Words of the mean reward in the last dreams; none where the training had been done before."""
+    return f", imagined reward of a step {mean_reward(rewards, last):+.4f}" if rewards else ""
 
 
 def long_enough(clips: Sequence[GameClip], pictures: int) -> list[GameClip]:

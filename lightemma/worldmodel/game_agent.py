@@ -98,7 +98,12 @@ def dreamt(agent: ActorCritic, dream: Dream, seed: int, learning: Learning) -> S
         random = torch.Generator(pictures[0].device).manual_seed(seed)
         memory: Memory | None = None
         alive = torch.ones(len(pictures[0]), device=pictures[0].device)
-        choices, likelihoods, values, rewards, ends, counted = [], [], [], [], [], []
+        choices: list[Tensor] = []
+        likelihoods: list[Tensor] = []
+        values: list[Tensor] = []
+        rewards: list[Tensor] = []
+        ends: list[Tensor] = []
+        counted: list[Tensor] = []
         for _ in range(learning.horizon):
             logits, value, memory = agent(pictures[-1], memory)
             policy = Categorical(logits=logits.float(), validate_args=False)
