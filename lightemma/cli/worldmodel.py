@@ -279,6 +279,9 @@ def atari(
     ] = 0.0,
     only_test: Annotated[bool, typer.Option("--only-test", help="Test the agent that is there.")] = False,
     episodes: Annotated[int, typer.Option(help="Games of the test; 0 leaves it out.", min=0)] = 20,
+    epsilon: Annotated[
+        float, typer.Option(help="Share of random actions of the agent in the test, as in its play.", min=0.0, max=1.0)
+    ] = 0.1,
     longest: Annotated[int, typer.Option(help="Most frames of a game of the test.", min=100)] = 108_000,
     device: Device = "auto",
 ) -> None:
@@ -311,6 +314,7 @@ def atari(
         passes,
         seed=seed,
         episodes=episodes,
+        epsilon=epsilon,
         longest=longest,
         minutes=minutes,
     )

@@ -54,7 +54,9 @@ _ENTROPY = 0.05
 #: Games of each constant action, by which the best one is found.
 _TRIES = 2
 #: Share of random actions while an agent collects.
-_EPSILON = 0.1
+EPSILON = 0.1
+#: Seed of the games of a test; those of a training begin at 1 for seed 0, and at 1001 for seed 1.
+_TEST_SEED = 999
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class AtariPlan:
         rate: of the agent.
         seed: of everything.
         episodes: games of the test.
+        epsilon: share of random actions of the agent in the test; as in its collecting, which frees it where it hangs.
         longest: most frames of a game of the test.
         minutes: no round is begun that would end later than this, if rounds go on as long as the last one; 0 begins all.
     """
@@ -98,6 +101,7 @@ class AtariPlan:
     rate: float = 2e-3
     seed: int = 0
     episodes: int = 20
+    epsilon: float = EPSILON
     longest: int = LONGEST
     minutes: float = 0.0
 
@@ -215,7 +219,7 @@ def _played(plan: AtariPlan, epoch: int, agent: ActorCritic, out: Path) -> list[
     game = AtariGame(plan.game, seed, plan.cut)
     here = copy.deepcopy(agent).cpu().float().eval()
     clips = collect(
-        game, random_player(game.count, seed) if epoch == 1 else agent_player(here, _EPSILON, seed), plan.play
+        game, random_player(game.count, seed) if epoch == 1 else agent_player(here, EPSILON, seed), plan.play
     )
     names = ("pictures", "actions", "rewards", "ends")
     kept = [{name: torch.from_numpy(np.array(getattr(one, name))) for name in names} for one in clips]
@@ -256,8 +260,8 @@ def try_atari(plan: AtariPlan, out: Path) -> dict[str, FloatArray]:
         raise UserError(f"'{path}' has learned another game, or another cut of it; give the same options.")
 
     def game() -> AtariGame:
-        # Each player meets the same beginnings.
-        return AtariGame(plan.game, plan.seed + 1000, plan.cut)
+        # Each player meets the same beginnings, and those of no training.
+        return AtariGame(plan.game, _TEST_SEED, plan.cut)
 
     count = game().count
     agent = game_agent(plan.agent_shape(count))
@@ -271,7 +275,7 @@ def try_atari(plan: AtariPlan, out: Path) -> dict[str, FloatArray]:
     best = int(np.argmax([one.mean() for one in constants]))
     names = game().names
     found = {
-        "agent": points(agent_player(agent, 0.0, plan.seed)),
+        "agent": points(agent_player(agent, plan.epsilon, plan.seed)),
         "random": points(random_player(count, plan.seed)),
         f"constant {names[best]}": points(constant_player(best)),
     }
