@@ -258,7 +258,7 @@ def atari(
     skip: Annotated[int, typer.Option(help="Frames of one action; 4 as published.", min=0)] = 0,
     actions: Annotated[str, typer.Option(help="Those that may be done, such as UP,DOWN; or all.")] = "",
     box: Annotated[str, typer.Option(help="What is shown of the screen: left,upper,right,lower in pixels.")] = "",
-    epochs: Annotated[int, typer.Option(help="Rounds of playing and learning.", min=1)] = 3,
+    epochs: Annotated[int, typer.Option(help="Rounds of playing and learning.", min=1)] = 2,
     play: Annotated[int, typer.Option(help="Steps played in a round.", min=100)] = 6000,
     updates: Annotated[
         int, typer.Option(help="Steps of learning of the world in a round; its reward model has half as many.", min=1)

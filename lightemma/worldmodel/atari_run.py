@@ -87,7 +87,7 @@ class AtariPlan:
 
     game: str
     cut: Cut = field(default_factory=Cut)
-    epochs: int = 3
+    epochs: int = 2
     play: int = 6000
     updates: int = 700
     agent_updates: int = 480
