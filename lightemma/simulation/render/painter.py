@@ -34,6 +34,7 @@ from lightemma.simulation.render.painter_hidden import (
     wall_outlines,
 )
 from lightemma.simulation.render.painter_layers import paint_view
+from lightemma.simulation.render.painter_pool import POOL, CityPool
 from lightemma.simulation.render.painter_spots import FINE, Sheets
 from lightemma.simulation.render.painter_standing import FARTHEST, Standing
 from lightemma.simulation.render.painter_view import NEAR, beside, view_edges, view_of
@@ -120,9 +121,14 @@ class _Scene:
 
 
 class PainterRenderer(Renderer):
-    """Paints faces from far to near: no shadows and no mirrors, but the same shapes, light and weather."""
+    """Paints faces from far to near: no shadows and no mirrors, but the same shapes, light and weather.
 
-    def __init__(self) -> None:
+    Args:
+        pool: keeps the shapes of cities for the next who loads them.
+    """
+
+    def __init__(self, pool: CityPool = POOL) -> None:
+        self._pool = pool
         self._city: City | None = None
         self._sheets: tuple[tuple[int, int], Sheets] | None = None
 
@@ -142,7 +148,7 @@ class PainterRenderer(Renderer):
         """Loads a city."""
         self._city = city
         self._look = look_of(city.conditions, city.seed)
-        self._standing = Standing(city, self._look)
+        self._standing = Standing(self._pool.shapes(city, self._look))
         self._ground = linear(np.array(ground_colour(city)))
         self._lights = street_light(city) if self._look.lamps > 0 else None
         self._heads = lamp_heads(city)

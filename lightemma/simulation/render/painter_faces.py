@@ -121,6 +121,26 @@ class Faces:
         wide: BoolArray = self.flags[3]
         return wide
 
+    @property
+    def size(self) -> int:
+        """Bytes of all numbers."""
+        return sum(one.nbytes for one in (self.points, self.values, self.kinds, self.flags, self.starts))
+
+    def between(self, first: int, end: int) -> Faces:
+        """The faces from ``first`` to before ``end``, none of them joined to the next; numbers are shared where possible."""
+        starts = self.starts[first:end]
+        corners = slice(int(starts[0]), int(starts[-1] + self.counts[end - 1])) if len(starts) else slice(0, 0)
+        flags = self.flags[:, first:end].copy()
+        flags[2, -1:] = False
+        flags.flags.writeable = False
+        return Faces(
+            self.points[:, corners],
+            self.values[:, first:end],
+            self.kinds[:, first:end],
+            flags,
+            starts - corners.start,
+        )
+
     def rows(self, chosen: IntArray) -> IntArray:
         """(w,) indices of the corners of these (v,) faces, one face after the other."""
         counts = self.counts[chosen]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from lightemma.frame import FloatArray
-from lightemma.simulation.render.meshes.mesh import BoolArray, Layer, MeshBuilder, Surface
-from lightemma.simulation.render.meshes.scene import Lot, bare_city, city_lots
+from lightemma.simulation.render.meshes.mesh import BoolArray, IntArray, Layer, MeshBuilder, Surface
+from lightemma.simulation.render.meshes.scene import bare_city, city_lots
 from lightemma.simulation.render.painter_faces import Eye, Faces, faces_of, joined
 from lightemma.simulation.render.painter_view import beside
 from lightemma.simulation.render.palettes import Look
@@ -16,24 +16,70 @@ FARTHEST = 190.0
 """Metres beyond which nothing but the skyline is painted."""
 
 
-class Standing:
-    """A city's ground, houses, plants and posts.
+class StandingShapes:
+    """The faces of what stands in a city, for all who look at it: none of them ever changes, but houses and plants are added.
 
     Args:
-        city: the city.
-        look: its light and weather.
+        city: the city; its conditions are not read.
+        look: its light and weather, of which only matters whether lamps and windows are lit.
+
+    Attributes:
+        bare: everything but houses and plants.
+        places: (4, l) x, y, 0 and reach of each house and plant, metres.
+        size: bytes of all faces that have been made.
     """
 
     def __init__(self, city: City, look: Look) -> None:
         mesh = bare_city(city, look)
-        self._stands(faces_of(mesh.chosen(np.flatnonzero(mesh.layers != Layer.GROUND))))
-        self._wait(city_lots(city, look, fine=False))
+        self.bare = _fixed(faces_of(mesh.chosen(np.flatnonzero(mesh.layers != Layer.GROUND))))
+        self._lots = city_lots(city, look, fine=False)
+        self._made: list[Faces | None] = [None] * len(self._lots)
+        self.places: FloatArray = np.array([(*lot.place, 0.0, lot.reach) for lot in self._lots]).reshape(-1, 4).T
+        self.size = self.bare.size
 
-    def _wait(self, lots: list[Lot]) -> None:
+    def lots(self, numbers: list[int]) -> list[Faces]:
+        """The houses and plants with these numbers; those that nobody has seen yet are made together."""
+        lacking = [number for number in numbers if self._made[number] is None]
+        if lacking:
+            builder = MeshBuilder()
+            counts = []
+            for number in lacking:
+                own = MeshBuilder()
+                self._lots[number].add(own)
+                counts.append(builder.take(own))
+            whole = _fixed(faces_of(builder.build()))
+            self.size += whole.size
+            end = 0
+            for number, count in zip(lacking, counts, strict=True):
+                self._made[number] = whole.between(end, end + count)
+                end += count
+        return [faces for number in numbers if (faces := self._made[number]) is not None]
+
+
+def _fixed(faces: Faces) -> Faces:
+    """The same faces, which nobody can change."""
+    for numbers in (faces.points, faces.values, faces.kinds, faces.flags, faces.starts):
+        numbers.flags.writeable = False
+    return faces
+
+
+class Standing:
+    """A city's ground, houses, plants and posts, as one drive sees them.
+
+    What is painted depends on this drive alone, on whoever else has seen the city before it does not.
+
+    Args:
+        shapes: what stands in the city.
+    """
+
+    def __init__(self, shapes: StandingShapes) -> None:
+        self._shapes = shapes
+        self._stands(shapes.bare)
+        self._wait(np.arange(shapes.places.shape[1]))
+
+    def _wait(self, lots: IntArray) -> None:
         """Sets the houses and plants that have not been seen yet."""
-        self._lots = lots
-        #: (4, l) x, y, 0 and reach of each.
-        self._places = np.array([(*lot.place, 0.0, lot.reach) for lot in lots]).reshape(-1, 4).T
+        self._lots, self._places = lots, self._shapes.places[:, lots]
 
     def _stands(self, faces: Faces) -> None:
         self._faces = faces
@@ -44,7 +90,7 @@ class Standing:
 
     def seen(self, eye: Eye, edges: FloatArray) -> Faces:
         """What may be in the picture and is large enough to be seen."""
-        self._make_lots(eye, edges)
+        self._add_lots(eye, edges)
         faces = self._faces
         x, y = faces.anchors[0] - eye.ego.x, faces.anchors[1] - eye.ego.y
         far = np.sqrt(x**2 + y**2)
@@ -55,9 +101,9 @@ class Standing:
         near &= faces.facing(eye.place)
         return faces.chosen(np.flatnonzero(near))
 
-    def _make_lots(self, eye: Eye, edges: FloatArray) -> None:
-        """Makes the houses and plants that come into view."""
-        if not self._lots:
+    def _add_lots(self, eye: Eye, edges: FloatArray) -> None:
+        """Adds the houses and plants that come into view."""
+        if not len(self._lots):
             return
         places, reach = self._places[:3], self._places[3]
         x, y = places[0] - eye.ego.x, places[1] - eye.ego.y
@@ -66,8 +112,6 @@ class Standing:
         seen &= beside(edges, eye, places) < reach + 2.0
         if not seen.any():
             return
-        builder = MeshBuilder()
-        for index in np.flatnonzero(seen).tolist():
-            self._lots[index].add(builder)
-        self._wait([self._lots[index] for index in np.flatnonzero(~seen).tolist()])
-        self._stands(joined([self._faces, faces_of(builder.build())]))
+        new = self._shapes.lots(self._lots[seen].tolist())
+        self._wait(self._lots[~seen])
+        self._stands(joined([self._faces, *new]))

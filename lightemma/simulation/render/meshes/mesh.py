@@ -302,6 +302,11 @@ class MeshBuilder:
         """Adds all faces of a mesh."""
         self._parts.append(mesh)
 
+    def take(self, other: MeshBuilder) -> int:
+        """Adds all faces of another builder, after those added so far; their number."""
+        self._parts += other._parts
+        return sum(len(part.corners if isinstance(part, _Batch) else part.counts) for part in other._parts)
+
     def build(self) -> Mesh:
         """The mesh of all faces added so far."""
         meshes: list[Mesh] = []
