@@ -13,12 +13,12 @@ from lightemma.closed_loop.world_factory import EpisodeChoice, Prepared, WorldFa
 from lightemma.closed_loop.worlds.city_camera import CameraRenderer, decide_renderer
 from lightemma.closed_loop.worlds.city_disturbance import disturbed
 from lightemma.closed_loop.worlds.city_imitator import ImitatorDriver
+from lightemma.closed_loop.worlds.city_pool import SimulationPool
 from lightemma.closed_loop.worlds.city_world import CityWorld
 from lightemma.errors import UserError
-from lightemma.simulation.conditions import conditions_name, conditions_named, parse_conditions
-from lightemma.simulation.ego import Limits
+from lightemma.simulation.conditions import conditions_name, parse_conditions
 from lightemma.simulation.render import front_camera
-from lightemma.simulation.scenarios import choose_scenarios, make_world
+from lightemma.simulation.scenarios import choose_scenarios
 
 
 class CityFactory(WorldFactory):
@@ -46,6 +46,7 @@ class CityFactory(WorldFactory):
             raise UserError(f"The world 'city' takes nothing after its name; leave ':{argument}' out.")
         super().__init__(argument)
         self._free: list[CameraRenderer] = []
+        self._made = SimulationPool()
 
     @property
     def place(self) -> str:
@@ -90,11 +91,7 @@ class CityFactory(WorldFactory):
         Raises:
             UserError: if there is no such scenario, or the renderer fails.
         """
-        scenario = str(spec.options.get("scenario", spec.scenario))
-        limits = Limits() if rules.car_limits else None
-        simulation = make_world(
-            scenario, spec.seed, conditions_named(spec.conditions), left_hand=spec.left_hand, limits=limits
-        )
+        simulation = self._made.at_start(spec, rules)
         if rules.disturb:
             simulation = disturbed(simulation, spec)
         camera = None
@@ -112,6 +109,7 @@ class CityFactory(WorldFactory):
         return schedule_scores(self.open(spec, rules, pictures=False), rules)
 
     def close(self) -> None:
-        """Closes the renderers of episodes that have ended."""
+        """Closes the renderers of episodes that have ended, and forgets how episodes begin."""
+        self._made.clear()
         while self._free:
             self._free.pop().close()
