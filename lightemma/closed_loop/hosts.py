@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self
 
 from lightemma.closed_loop.episode import DecisionPoint
 from lightemma.closed_loop.host_core import BlindScores, Due, EpisodeTask, WorldHostCore
+from lightemma.closed_loop.known_places import KnownPlaces
 from lightemma.closed_loop.worker_processes import answer_requests, ignore_endings, shielded
 from lightemma.closed_loop.world_factory import WorldFactory
 from lightemma.errors import UserError
@@ -161,6 +162,7 @@ class ProcessHost:
     def __init__(self, factory: WorldFactory, workers: int | None = None) -> None:
         self._workers = [_Worker(factory, number) for number in range(workers or os.cpu_count() or 1)]
         self._of: dict[tuple[str, str], _Worker] = {}
+        self._known = KnownPlaces()
 
     @property
     def seconds(self) -> list[float]:
@@ -168,8 +170,8 @@ class ProcessHost:
         return [worker.seconds for worker in self._workers]
 
     async def begin(self, task: EpisodeTask) -> DecisionPoint:
-        """Opens an episode, in the process with the fewest, up to its first decision."""
-        worker = min(self._workers, key=lambda one: one.episodes)
+        """Opens an episode, where it is known or else in the process with the fewest, up to its first decision."""
+        worker = self._chosen(task)
         worker.episodes += 1
         self._of[task.key] = worker
         point = await self._ask(task, "begin")
@@ -191,8 +193,8 @@ class ProcessHost:
             await asyncio.get_running_loop().run_in_executor(worker.thread, worker.ask, "leave", task)
 
     async def blind_scores(self, task: EpisodeTask) -> BlindScores:
-        """What drivers that see nothing are worth in an episode, in the process with the fewest episodes."""
-        worker = min(self._workers, key=lambda one: one.episodes)
+        """What drivers that see nothing are worth in an episode, in a process as that of :meth:`begin`."""
+        worker = self._chosen(task)
         worker.episodes += 1
         try:
             loop = asyncio.get_running_loop()
@@ -200,6 +202,10 @@ class ProcessHost:
         finally:
             worker.episodes -= 1
         return found
+
+    def _chosen(self, task: EpisodeTask) -> _Worker:
+        """The process that has opened the episode for another driver, unless it has more to do than others."""
+        return self._workers[self._known.choose(task.spec.name, [worker.episodes for worker in self._workers])]
 
     async def _ask(self, task: EpisodeTask, what: str, *arguments: Any) -> DecisionPoint:
         worker = self._of[task.key]
