@@ -1,6 +1,8 @@
 """CPU seconds of a decision in the city with pictures: opening, steps, picture, JPEG, label and record, without any model.
 
-Usage: python scripts/bench_decisions.py [--size 800x450] [--decisions 40] [--rounds 3] [--against FOLDER]
+Usage: python scripts/bench_decisions.py [--size 800x450] [--decisions 40] [--rounds 3] [--drivers 1] [--against FOLDER]
+
+With ``--drivers N``, each episode is driven N times in turn, as N drivers of one command do; figures are means over all.
 
 With ``--against``, a checkout of another version drives the same episodes in processes of its own, in turn with this one's. How
 many times more decisions are made per CPU second now, and how equal their pictures are, is printed.
@@ -32,8 +34,8 @@ EPISODES = (
 )
 
 
-def drive(out: Path, size: tuple[int, int], decisions: int, seed: int, renderer: str) -> None:
-    """Drives all episodes and writes the seconds and the last picture of each to ``out``."""
+def drive(out: Path, size: tuple[int, int], decisions: int, seed: int, renderer: str, drivers: int = 1) -> None:
+    """Drives all episodes so many times and writes the seconds and the last picture of each to ``out``."""
     from lightemma.closed_loop.episode import Episode
     from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
     from lightemma.closed_loop.worlds.city import CityFactory
@@ -48,22 +50,25 @@ def drive(out: Path, size: tuple[int, int], decisions: int, seed: int, renderer:
         world.close()
     for scenario, conditions in EPISODES:
         spec = EpisodeSpec(scenario, seed, conditions)
-        begun = time.process_time()
-        world = factory.open(spec, rules, pictures=True)
-        opened = time.process_time()
-        episode = Episode(spec, rules, world, out)
-        made, picture = 0, None
-        while not episode.over and made < decisions:
-            point = episode.look()
-            picture = point.picture
-            # The city's expert drives, so that no episode ends early; its plan is made for the label anyway.
-            episode.follow(world.expert_plan())
-            made += 1
-        ended = time.process_time()
-        world.close()
+        opening, driving, made, picture = 0.0, 0.0, 0, None
+        for _ in range(drivers):
+            begun = time.process_time()
+            world = factory.open(spec, rules, pictures=True)
+            opened = time.process_time()
+            episode = Episode(spec, rules, world, out)
+            last = made + decisions
+            while not episode.over and made < last:
+                point = episode.look()
+                picture = point.picture
+                # The city's expert drives, so that no episode ends early; its plan is made for the label anyway.
+                episode.follow(world.expert_plan())
+                made += 1
+            ended = time.process_time()
+            world.close()
+            opening, driving = opening + opened - begun, driving + ended - opened
         assert picture is not None
         (out / f"{scenario}.jpg").write_bytes(picture.data)
-        found[f"{scenario}, {conditions}"] = [opened - begun, ended - opened, made, scenario]
+        found[f"{scenario}, {conditions}"] = [opening, driving, made, scenario]
     factory.close()
     (out / "seconds.json").write_text(json.dumps(found))
 
@@ -72,6 +77,7 @@ def measured(folder: Path, asked: argparse.Namespace, seed: int, out: Path) -> d
     out.mkdir()
     command = [sys.executable, __file__, "--write", str(out), "--seed", str(seed), "--size", asked.size]
     command += ["--decisions", str(asked.decisions), "--renderer", asked.renderer]
+    command += ["--drivers", str(asked.drivers)]
     subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(folder)})
     found: dict[str, list] = json.loads((out / "seconds.json").read_text())
     return found
@@ -92,13 +98,14 @@ def main() -> None:
     parser.add_argument("--renderer", default="painter")
     parser.add_argument("--decisions", type=int, default=40, help="in each episode, at most")
     parser.add_argument("--rounds", type=int, default=3, help="of as many seeds")
+    parser.add_argument("--drivers", type=int, default=1, help="of each episode, one after the other")
     parser.add_argument("--against", type=Path, help="a checkout of another version")
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.write:
         width, height = map(int, asked.size.split("x"))
-        drive(asked.write, (width, height), asked.decisions, asked.seed, asked.renderer)
+        drive(asked.write, (width, height), asked.decisions, asked.seed, asked.renderer, asked.drivers)
         return
     here = Path(__file__).parents[1]
     folders = [here] + ([asked.against.resolve()] if asked.against else [])
@@ -116,13 +123,14 @@ def main() -> None:
                 if len(outs) > 1:
                     scenario = f"{here_found[3]}.jpg"
                     equal[name] = min(equal.get(name, np.inf), decibels(outs[0] / scenario, outs[1] / scenario))
-    print(f"{asked.size}, {asked.renderer}, {asked.rounds} seeds; CPU ms to open an episode, and per decision")
+    what = f"{asked.size}, {asked.renderer}, {asked.rounds} seeds, {asked.drivers} drivers"
+    print(f"{what}; CPU ms to open an episode, and per decision")
     total = np.zeros((len(folders), 3))
     for name, each in lines.items():
         spent = np.sum(each, axis=0)
         total += spent
-        print(_line(name, spent, asked.rounds) + (f", {equal[name]:.0f} dB" if name in equal else ""))
-    print(_line("all", total, asked.rounds * len(lines)))
+        print(_line(name, spent, asked.rounds * asked.drivers) + (f", {equal[name]:.0f} dB" if name in equal else ""))
+    print(_line("all", total, asked.rounds * asked.drivers * len(lines)))
 
 
 def _line(name: str, spent: np.ndarray, episodes: int) -> str:
