@@ -77,6 +77,8 @@ def read_whole(path: Path, most: int = LARGEST) -> bytes:
     raise OSError(errno.EFBIG, f"it has more than {_megabytes(most)}", str(path))
 
 
+#: What is raised where a packed file is damaged, or ends too early.
+_DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
 #: How the name of a packed file ends that is still being written: it has no end yet, which is no damage.
 GROWING = ".growing.gz"
 
@@ -95,7 +97,7 @@ def open_lines(path: Path) -> Iterator[BinaryIO]:
         try:
             with gzip.GzipFile(fileobj=file) as unpacked:
                 yield cast("BinaryIO", _Growing(unpacked) if path.name.endswith(GROWING) else unpacked)
-        except (EOFError, zlib.error) as error:
+        except _DAMAGE as error:
             raise OSError(errno.EIO, f"it is damaged: {error}", str(path)) from error
 
 
@@ -108,14 +110,23 @@ class _Growing:
     def readline(self, size: int = -1) -> bytes:
         try:
             return self._unpacked.readline(size)
-        except EOFError:
-            return b""
+        except _DAMAGE as error:
+            if _is_end(error):
+                return b""
+            raise
 
     def read(self, size: int) -> bytes:
         try:
             return self._unpacked.read1(size)
-        except EOFError:
-            return b""
+        except _DAMAGE as error:
+            if _is_end(error):
+                return b""
+            raise
+
+
+def _is_end(error: Exception) -> bool:
+    """Whether a packed file ends before its end. Of one byte of a new part, Python says that it is no gzip file."""
+    return isinstance(error, EOFError) or str(error).endswith("(b'\\x1f')")
 
 
 def ends_whole(path: Path) -> bool:
@@ -128,9 +139,9 @@ def ends_whole(path: Path) -> bool:
         try:
             while unpacked.read1(1 << 20):
                 pass
-        except EOFError:
-            return False
-        except zlib.error as error:
+        except _DAMAGE as error:
+            if _is_end(error):
+                return False
             raise OSError(errno.EIO, f"it is damaged: {error}", str(path)) from error
     return True
 

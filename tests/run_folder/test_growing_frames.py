@@ -13,7 +13,8 @@ import pytest
 
 from lightemma.errors import UserError
 from lightemma.run_folder import frame_lines
-from lightemma.run_folder.store import RunWriter, read_frames, read_numbers, read_outcomes
+from lightemma.run_folder.frame_lines import FrameAppender
+from lightemma.run_folder.store import RunWriter, read_frames, read_numbers, read_outcomes, whole_lines
 from lightemma.run_folder.texts import FrameTexts
 from tests.conftest import make_frames, make_manifest
 from tests.run_folder import test_packed_prompts
@@ -93,6 +94,30 @@ def test_after_a_kill_all_whole_lines_are_there_and_the_run_goes_on(tmp_path, to
     assert names(killed) == ["frames.jsonl.growing.gz" if packs else "frames.jsonl"]
 
 
+def test_a_file_of_two_sessions_may_end_at_any_byte(tmp_path):
+    lines, ends = [b'{"sample_token": "%d"}\n' % number for number in range(8)], []
+    path = tmp_path / "frames.jsonl.growing.gz"
+    path.write_bytes(gzip.compress(b"".join(lines[:4])))
+    first = path.stat().st_size
+    to = FrameAppender(tmp_path, packs=True)
+    for line in lines[4:]:
+        to.append(line)
+        ends.append(path.stat().st_size)
+    to.close()
+    data = path.read_bytes()
+    for cut in range(first, len(data)):
+        path.write_bytes(data[:cut])
+        there = [line.strip() for line in lines[: 4 + sum(end <= cut for end in ends)]]
+        assert list(whole_lines(path)) in (there, [line.strip() for line in lines[: len(there) + 1]])
+        to = FrameAppender(tmp_path, packs=True)
+        to.append(b"new\n")
+        to.close()
+        found = list(whole_lines(frame_lines.frames_file(tmp_path)))
+        assert found[: len(there)] == there
+        assert found[-1] == b"new"
+        (tmp_path / "frames.jsonl").unlink(missing_ok=True)
+
+
 def test_of_several_files_the_one_with_all_lines_counts(tmp_path):
     # As a program leaves them that ends between writing one and removing the other.
     folder, records = tmp_path / "r", [record(place) for place in range(8)]
@@ -156,6 +181,9 @@ def test_damage_in_the_middle_is_no_end(tmp_path):
             to.append(record(place))
     path = folder / "frames.jsonl.growing.gz"
     data = path.read_bytes()
+    path.write_bytes(gzip.compress(b"") + b"no part")
+    with pytest.raises(UserError, match="it is damaged: Not a gzipped file"):
+        read_frames(folder)
     path.write_bytes(data[:80] + b"\0" * 40 + data[120:])
     with pytest.raises(UserError, match="cannot be read"):
         read_frames(folder)
@@ -175,6 +203,4 @@ def test_a_process_that_is_killed_while_it_writes_loses_nothing(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
     assert done.returncode == -9
-    from lightemma.run_folder.store import whole_lines
-
     assert len(list(whole_lines(frame_lines.frames_file(tmp_path)))) == 50
