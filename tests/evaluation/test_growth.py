@@ -89,6 +89,17 @@ def test_collections_are_rare_within_and_as_before_afterwards():
         gc.set_threshold(*before)
 
 
+def test_the_rule_of_collections_is_as_before_when_the_last_block_has_ended():
+    before = gc.get_threshold()
+    one, two = rare_collections(), rare_collections()
+    one.__enter__()
+    two.__enter__()  # of another thread, which ends later
+    one.__exit__(None, None, None)
+    assert gc.get_threshold()[0] > 10 * before[0]
+    two.__exit__(None, None, None)
+    assert gc.get_threshold() == before
+
+
 def test_sums_over_draws_are_those_of_a_product():
     scenes, rng = np.arange(300) % 120, np.random.default_rng(3)
     over = SceneBootstrap(scenes, resamples=700)
