@@ -269,11 +269,11 @@ def atari(
     ] = "fast",
     past: Annotated[int, typer.Option(help="Past pictures that the denoiser sees; 4 as published.", min=1)] = 2,
     batch: Annotated[int, typer.Option(help="Examples of a step of the world.", min=1)] = 32,
-    dreams: Annotated[int, typer.Option(help="Imagined games of an update of the agent.", min=1)] = 64,
+    dreams: Annotated[int, typer.Option(help="Imagined games of an update of the agent.", min=2)] = 64,
     passes: Annotated[
         int, typer.Option(help="Updates of the agent from the same dreams, each from half of them.", min=1)
     ] = 8,
-    seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of everything.", min=0)] = 0,
     minutes: Annotated[
         float, typer.Option(help="No round is begun that would probably end later; 0 begins all.", min=0.0)
     ] = 0.0,

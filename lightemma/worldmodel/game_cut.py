@@ -73,6 +73,10 @@ def cut_of(game: str, size: str = "", skip: int = 0, actions: str = "", box: str
         cut = replace(cut, skip=skip)
     if actions:
         names = () if actions == "all" else tuple(one.strip().upper() for one in actions.split(",") if one.strip())
+        if actions != "all" and not names:
+            raise UserError(
+                f"`actions` is '{actions}'; give names with commas between, such as UP,DOWN, or all.", "actions"
+            )
         cut = replace(cut, actions=names)
     if box:
         cut = replace(cut, box=_box(box))

@@ -293,6 +293,9 @@ def test_what_is_wrong_with_a_cut_is_said_before_anything_is_played(cli, tmp_pat
         ("--size", "36x32", "multiples of 8"),
         ("--past", "3", "give 1, 2, 4 or 8 past pictures"),
         ("--network", "fats", "There is no network 'fats'"),
+        ("--actions", " ,", "such as UP,DOWN, or all"),
+        ("--seed", "-1", "greater than or equal to 0"),
+        ("--dreams", "1", "greater than or equal to 2"),
     ):
         done = cli("worldmodel", "atari", "--out", tmp_path / "run", option, value)
         assert done.status == 2
