@@ -29,6 +29,7 @@ from lightemma.backends.registry import (
     key_variable,
     provider_class,
 )
+from lightemma.backends.replay import ReplayBackend
 from lightemma.backends.token_rules import PictureTokens
 from lightemma.config_files import config_names, load_config
 from lightemma.errors import UserError
@@ -209,6 +210,12 @@ def test_every_model_that_comes_along_is_described_by_facts(name):
     if kind.facts.asks_model:
         assert key_variable(config) or addresses_of(config) or holds_weights(config)
     assert not (holds_weights(config) and kind.facts.price_list)
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_facts_that_are_apart_from_a_class_are_those_of_the_class(name):
+    assert facts_of(name) is provider_class(name).facts
+    assert facts_of("replay") is ReplayBackend.facts
 
 
 def test_unknown_providers_have_no_facts_and_a_sentence():
