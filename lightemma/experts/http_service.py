@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import urllib.error
 import urllib.request
@@ -86,8 +85,7 @@ def _sent(task: str, question: Question) -> dict[str, Any]:
     return {
         "task": task,
         "pictures": {
-            name: {"media_type": one.media_type, "base64": base64.b64encode(one.data).decode()}
-            for name, one in question.pictures.items()
+            name: {"media_type": one.media_type, "base64": one.base64} for name, one in question.pictures.items()
         },
         "boxes": {name: sent_boxes(boxes) for name, boxes in question.boxes.items()},
         "numbers": {name: dict(values) for name, values in question.numbers.items()},

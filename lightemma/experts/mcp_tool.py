@@ -6,7 +6,6 @@ The package `mcp` is the client. It is no dependency of an extra, since it bring
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import shutil
@@ -131,7 +130,7 @@ class McpTool(Expert):
 
     def _sent(self, question: Question) -> dict[str, Any]:
         given: dict[str, Any] = {
-            **{name: base64.b64encode(one.data).decode() for name, one in question.pictures.items()},
+            **{name: one.base64 for name, one in question.pictures.items()},
             **{name: sent_boxes(boxes) for name, boxes in question.boxes.items()},
             **{name: dict(values) for name, values in question.numbers.items()},
             **question.words,
