@@ -6,17 +6,13 @@ import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from lightemma.backends.request import Request
 from lightemma.failures import CallKind
 from lightemma.outside_text import cleaned
 from lightemma.redaction import starred, without_pictures
 from lightemma.run_folder.records import MAIN, Usage
-
-if TYPE_CHECKING:
-    pass
-
 
 #: Longest message of a failed call; a record is written with it.
 _LONGEST_MESSAGE = 10_000

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from lightemma.backends.base import Message, PicturePart, Request, TextPart
 from lightemma.run_folder.records import Usage
-
-if TYPE_CHECKING:
-    pass
 
 
 class _Block(BaseModel):

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from lightemma.backends.base import PicturePart, Request, TextPart
 from lightemma.run_folder.records import Usage
-
-if TYPE_CHECKING:
-    pass
-
 
 #: What Google calls those who speak.
 _ROLES = {"user": "user", "assistant": "model"}
