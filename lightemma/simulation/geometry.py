@@ -205,6 +205,13 @@ def arc_pose(x: float, y: float, heading: float, curvature: float, along: float)
     return Pose(x + chord * math.cos(mean), y + chord * math.sin(mean), heading + 2.0 * half)
 
 
+def curvature_to(pose: Pose, aim: Pose) -> float:
+    """1/m of the arc from a pose through a point: 2 y / d² (pure pursuit, Coulter 1992)."""
+    dx, dy = aim.x - pose.x, aim.y - pose.y
+    left = dy * math.cos(pose.heading) - dx * math.sin(pose.heading)
+    return 2.0 * left / max(dx * dx + dy * dy, 1e-6)
+
+
 def wrap(angle: float) -> float:
     """The angle in [-pi, pi)."""
     return (angle + math.pi) % (2.0 * math.pi) - math.pi

@@ -13,6 +13,7 @@ from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.worlds.city import CityFactory
 from lightemma.closed_loop.worlds.city_world import CityWorld
 from lightemma.protocol import LIGHTEMMA
+from lightemma.simulation.geometry import curvature_to
 from lightemma.worldmodel.actor_critic import ActorCritic
 from lightemma.worldmodel.clips import ByteArray
 from lightemma.worldmodel.counterfactuals import pixels_of
@@ -48,10 +49,7 @@ class Moment:
     def curvature_to(self, metres: float) -> float:
         """1/m of the arc to the route's point so many metres ahead: the truth, which no agent is told."""
         pose, path = self._world.car.pose, self._world.simulation.route.path
-        aim = path.pose(path.project(pose.x, pose.y)[0] + metres)
-        dx, dy = aim.x - pose.x, aim.y - pose.y
-        left = np.cos(pose.heading) * dy - np.sin(pose.heading) * dx
-        return float(2.0 * left / (dx * dx + dy * dy))
+        return curvature_to(pose, path.pose(path.project(pose.x, pose.y)[0] + metres))
 
 
 #: Chooses a curvature; one is made for each drive, by its number.

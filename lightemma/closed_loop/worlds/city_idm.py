@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from lightemma.closed_loop.plan_follower import TICKS_PER_S
-from lightemma.frame import FloatArray, Pose
+from lightemma.frame import FloatArray
 from lightemma.protocol import LIGHTEMMA
 from lightemma.simulation.ego import EgoCar, Limits
+from lightemma.simulation.geometry import curvature_to
 from lightemma.simulation.hazards import assess
 from lightemma.simulation.idm import Style, idm
 from lightemma.simulation.mean_pairs import MotionRecorder, mean_pairs
@@ -35,16 +36,9 @@ def idm_plan(simulation: CitySimulation) -> FloatArray:
         speed = max(0.0, before + max(wanted, HARDEST) * dt)
         gap += (other - (before + speed) / 2.0) * dt
         at, _ = path.project(car.pose.x, car.pose.y)
-        curvature = _pursue(car.pose, path.pose(at + AIM_S * speed + AIM_M))
+        curvature = curvature_to(car.pose, path.pose(at + AIM_S * speed + AIM_M))
         for tick in range(ticks):
             car.step(speed, min(max(curvature, -SHARPEST), SHARPEST), dt / ticks, dt - tick * dt / ticks)
         recorder.note()
     # What the protocol measures on that motion: the loop drives pairs as what is measured.
     return mean_pairs(recorder.motion, limits, LIGHTEMMA, made_up=False)
-
-
-def _pursue(pose: Pose, aim: Pose) -> float:
-    """Curvature of the arc from a pose through a point: 2 y / d² (pure pursuit, Coulter 1992)."""
-    dx, dy = aim.x - pose.x, aim.y - pose.y
-    left = dy * math.cos(pose.heading) - dx * math.sin(pose.heading)
-    return 2.0 * left / max(dx * dx + dy * dy, 1e-6)
