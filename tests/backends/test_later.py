@@ -10,8 +10,12 @@ import pytest
 
 _CODE = """
 import json, sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from lightemma.backends.http import later
-sdk = later.package("openai")
+together = Barrier(4)
+with ThreadPoolExecutor(4) as threads:
+    sdk, *others = threads.map(lambda _: (together.wait(), later.package("openai"))[1], range(4))
 client = sdk.AsyncOpenAI(api_key="none", http_client=sdk.DefaultAsyncHttpxClient())
 before = [name for name in sys.modules if name.startswith("openai.types.")]
 import openai
@@ -21,6 +25,7 @@ from openai.types.chat import ChatCompletion
 print(json.dumps({
     "before": before,
     "same": sdk is openai and type(client) is openai.AsyncOpenAI and openai.OpenAI is OpenAI,
+    "once": all(other is sdk for other in others),
     "error": issubclass(BadRequestError, openai.APIStatusError) and BadRequestError.__module__ == "openai",
     "types": openai.types.chat.ChatCompletion is ChatCompletion and hasattr(openai.types, "Batch"),
     "version": version == openai.version.VERSION,
@@ -37,9 +42,8 @@ def test_more_than_the_client_is_read_when_it_is_used(log, monkeypatch):
     done = subprocess.run([sys.executable, "-c", _CODE], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
     assert any(name.startswith("openai.types.responses") for name in found["before"]) is bool(log)
-    assert {name: found[name] for name in ("same", "error", "types", "version")} == dict.fromkeys(
-        ("same", "error", "types", "version"), True
-    )
+    wanted = ("same", "once", "error", "types", "version")
+    assert {name: found[name] for name in wanted} == dict.fromkeys(wanted, True)
     assert found["absent"] is False
 
 

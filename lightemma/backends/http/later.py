@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec
@@ -27,6 +29,18 @@ _LOG = "OPENAI_LOG"
 _OWN = frozenset({"__all__", "__title__", "__version__"})
 #: Seconds to wait for another thread that reads a package.
 _READS_S = 30
+_lock = RLock()
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Threads wait for each other here, but not for ever: one that imports holds Python's own locks, too."""
+    held = _lock.acquire(timeout=_READS_S)
+    try:
+        yield
+    finally:
+        if held:
+            _lock.release()
 
 
 def package(name: str) -> Any:
@@ -38,8 +52,13 @@ def package(name: str) -> Any:
     Raises:
         ImportError: if it is not installed.
     """
-    if name not in _LATER or name in sys.modules or os.environ.get(_LOG):
-        return import_module(name)
+    with _one_at_a_time():
+        if name not in _LATER or name in sys.modules or os.environ.get(_LOG):
+            return import_module(name)
+        return _in_parts(name)
+
+
+def _in_parts(name: str) -> Any:
     parts, small = _LATER[name]
     placed: list[str] = []
     try:
@@ -84,18 +103,11 @@ class _Later(ModuleType):
         return getattr(self, name)
 
 
-_lock = RLock()
-
-
 def _whole(package: ModuleType) -> None:
     """Runs the package's own code, once."""
-    held = _lock.acquire(timeout=_READS_S)
-    try:
+    with _one_at_a_time():
         if type(package) is _Later:
             package.__class__ = ModuleType  # type: ignore[assignment]
             loader = package.__spec__.loader if package.__spec__ else None
             assert loader is not None
             loader.exec_module(package)
-    finally:
-        if held:
-            _lock.release()
