@@ -211,7 +211,8 @@ def named_parameters() -> set[tuple[str, str]]:
 
 def test_every_parameter_that_an_error_names_is_an_option(cli):
     commands = (*COMMANDS, "compare", "probe", "report", "simulate data", "plot frame", "video")
-    commands += ("worldmodel train", "worldmodel play", "show", "distill collect", "distill train")
+    commands += ("worldmodel train", "worldmodel play", "worldmodel agent", "worldmodel atari")
+    commands += ("show", "distill collect", "distill train")
     known = " ".join(cli(*command.split(), "--help").out for command in commands)
     parameters = named_parameters()
     assert ("session.py", "max_cost") in parameters
