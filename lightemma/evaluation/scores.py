@@ -17,13 +17,13 @@ from lightemma.errors import UserError
 from lightemma.evaluation.metrics.displacement import step_errors
 from lightemma.evaluation.reread import led_to, reread_samples
 from lightemma.evaluation.several_plans import SeveralPlans, candidates_of, join_plans, samples_of
+from lightemma.evaluation.tokens_used import dollars_used, tokens_used
 from lightemma.evaluation.tools_used import ToolsUsed, join_tools, tools_used
 from lightemma.frame import FloatArray
 from lightemma.garbage import rare_collections
 from lightemma.kinematics import hold_last_action, integrate
 from lightemma.parsing import AnswerFormat, Tier, answer_format, check_tier, parse_answer, plausible
 from lightemma.protocol import Protocol
-from lightemma.run_folder.costs import dollars
 from lightemma.run_folder.manifest import Manifest
 from lightemma.run_folder.records import (
     OK,
@@ -31,7 +31,6 @@ from lightemma.run_folder.records import (
     CallRecord,
     FrameNumbers,
     FrameRecord,
-    Usage,
     is_call_error,
 )
 from lightemma.run_folder.store import read_frames, read_lines, read_manifest
@@ -284,7 +283,7 @@ def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameR
     count = len(records)
     truth = _pairs([record.ground_truth or NO_TRUTH for record in records])
     ok = np.array([record.outcome == OK and record.trajectory is not None for record in records])
-    usage = _usage(records)
+    usage = tokens_used(records)
     actions = np.full((count, 6, 2), np.nan)
     trajectory = np.full((count, 6, 2), np.nan)
     if ok.any():
@@ -310,7 +309,7 @@ def score(name: str, manifest: Manifest, records: Sequence[FrameNumbers | FrameR
         latency=np.array([_latency(record) for record in records]),
         calls=np.array([float(len(record.calls)) for record in records]),
         usage=usage,
-        dollars=_dollars(manifest, records, usage),
+        dollars=dollars_used(manifest, records, usage),
         implausible=ok & ~plausible(actions),
         amounts=np.array([_amount(record) for record in records], dtype=np.float64),
         samples=samples_of(records, truth),
@@ -364,46 +363,3 @@ def _latency(record: FrameNumbers | FrameRecord) -> float:
     if seconds:
         return sum(seconds)
     return float("nan") if record.latency_s is None else record.latency_s
-
-
-def _usage(records: Sequence[FrameNumbers | FrameRecord], role: str | None = None) -> FloatArray:
-    """(n, 5) tokens of one role's calls, or of all."""
-    counted = [
-        (row, used.input, used.cached_input, used.output, used.reasoning, used.cache_write)
-        for row, record in enumerate(records)
-        for call in record.calls
-        if (used := call.usage) is not None and (role is None or call.role == role)
-    ]
-    found = np.full((len(records), 5), np.nan)
-    if counted:
-        rows, *columns = np.array(counted, dtype=np.float64).T
-        known = rows.astype(np.int64)
-        found[known] = 0.0
-        for place, column in enumerate(columns):
-            found[:, place] += np.bincount(known, column, len(records))
-    return found
-
-
-def _dollars(manifest: Manifest, records: Sequence[FrameNumbers | FrameRecord], usage: FloatArray) -> FloatArray:
-    """(n,) what the calls of each frame cost, each by its own model's price; ``usage`` is of all models."""
-    if len(manifest.models) <= 1:
-        return _cost(manifest.model.price if manifest.model else None, usage)
-    total, made = np.zeros(len(records)), np.zeros(len(records), dtype=bool)
-    for role, entry in manifest.models.items():
-        asked = np.array([any(call.role == role for call in record.calls) for record in records], dtype=bool)
-        total += np.where(asked, _cost(entry.price, _usage(records, role)), 0.0)
-        made |= asked
-    return np.where(made, total, np.nan)
-
-
-def _cost(price: dict[str, float | None] | None, usage: FloatArray) -> FloatArray:
-    if not price:
-        return np.full(len(usage), np.nan)
-    return np.array([_dollars_of(price, row) for row in usage], dtype=np.float64)
-
-
-def _dollars_of(price: dict[str, float | None], counts: FloatArray) -> float:
-    if np.isnan(counts[0]):
-        return float("nan")
-    inputs, cached, output, reasoning, written = (int(count) for count in counts)
-    return dollars(price, Usage(inputs, cached, output, reasoning, cache_write=written))
