@@ -77,20 +77,6 @@ class Stretch:
     reward: Tensor
 
 
-def seen_by(agent: ActorCritic, pictures: Tensor) -> tuple[Tensor, Tensor]:
-    """(t, n, 3, h, w) to logits (t, n, count) and values (t, n): all pictures are looked at in one go."""
-    features = agent.norm(agent.eye(pictures.flatten(0, 1)).float()).reshape(*pictures.shape[:2], -1)
-    memory: Memory | None = None
-    hidden = []
-    for one in features:
-        memory = agent.cell(one, memory)
-        assert memory is not None
-        hidden.append(memory[0])
-    told = torch.stack(hidden).float()
-    mean, spread, _ = agent.worth.clone().unbind()
-    return agent.policy(told).float(), mean + spread * agent.value(told)[..., 0].float()
-
-
 def dreamt(agent: ActorCritic, dream: Dream, seed: int, learning: Learning) -> Stretch:
     """Lets an agent dream, without learning."""
     with torch.no_grad():
@@ -180,7 +166,7 @@ class ClippedDreams:
             self._note(self._stretch[1].reward)
         stretch = self._stretch[1]
         part = slice(step % self._passes % self._parts, None, self._parts)
-        logits, values = seen_by(self._agent, stretch.pictures[:-1, part])
+        logits, values = self._agent.along(stretch.pictures[:-1, part])
         policy = Categorical(logits=logits, validate_args=False)
         ratio = (policy.log_prob(stretch.choices[:, part]) - stretch.likelihoods[:, part]).exp()
         held = ratio.clamp(1.0 - self._clip, 1.0 + self._clip)

@@ -11,7 +11,7 @@ from lightemma.worldmodel.actor_critic import ActorCritic, AgentShape, Learning 
 from lightemma.worldmodel.atari import GameClip, pattern_player  # noqa: E402
 from lightemma.worldmodel.denoiser import Denoiser, DenoiserShape, from_bytes, in_levels  # noqa: E402
 from lightemma.worldmodel.fitting import Fit, fit  # noqa: E402
-from lightemma.worldmodel.game_agent import ClippedDreams, dreamt, game_agent, seen_by  # noqa: E402
+from lightemma.worldmodel.game_agent import ClippedDreams, dreamt, game_agent  # noqa: E402
 from lightemma.worldmodel.game_checks import payments, words_of_payments  # noqa: E402
 from lightemma.worldmodel.game_cut import Cut, check_network, cut_of  # noqa: E402
 from lightemma.worldmodel.game_rewards import parted, read_rewards, words_of_rewards  # noqa: E402
@@ -192,7 +192,7 @@ def test_a_dreamt_stretch_is_seen_again_as_it_was_dreamt():
     agent = bandit_agent()
     torch.nn.init.normal_(agent.policy.weight)
     stretch = dreamt(agent, Bandit(), 3, Learning(horizon=5, scaled=True))
-    logits, _ = seen_by(agent, stretch.pictures[:-1])
+    logits, _ = agent.along(stretch.pictures[:-1])
     again = logits.log_softmax(-1).gather(2, stretch.choices[..., None])[..., 0]
     assert torch.allclose(again, stretch.likelihoods, atol=1e-5)
     assert float(stretch.advantages.mean()) == pytest.approx(0.0, abs=1e-5)
