@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 
-from tests.fake_providers.dialects import DIALECTS, OPENAI
+from tests.fake_providers.dialects import OPENAI
 from tests.fake_providers.fault_kinds import ENDS, Kind, kinds
 from tests.fake_providers.matrix import Row, matrix
 from tests.fake_providers.raw import plain
@@ -26,12 +26,10 @@ LEFT_OUT = {
 
 @pytest.fixture(autouse=True)
 def local(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No certificates are read, and the keys are taken back."""
+    """No certificates are read."""
     for package in ("openai", "anthropic", "google.genai"):
         pytest.importorskip(package)
     monkeypatch.setattr(ssl, "create_default_context", lambda *_, **__: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-    for dialect in DIALECTS:
-        monkeypatch.setenv(dialect.key_variable, "set again by the table")
 
 
 def tried(tmp_path, *some: Kind) -> list[Row]:

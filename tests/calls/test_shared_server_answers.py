@@ -55,7 +55,6 @@ def ended(tmp_path, case: dict) -> Ended:
 def test_a_case_ends_as_is_right(tmp_path, monkeypatch, case):
     pytest.importorskip("openai")
     monkeypatch.setattr(ssl, "create_default_context", lambda *_, **__: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-    monkeypatch.setenv(OPENAI.key_variable, "set again by the table")
     one = ended(tmp_path, case)
     assert one.outcome in right(case), one
     assert one.kept == (one.outcome == "ok")

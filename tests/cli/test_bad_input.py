@@ -38,7 +38,6 @@ def place(elsewhere: Path, world, monkeypatch: pytest.MonkeyPatch) -> Path:
     steady_run(elsewhere / "results", "b", frames, 7.0)
     (elsewhere / "seeing.py").write_text(SEEING)
     monkeypatch.syspath_prepend(elsewhere)
-    monkeypatch.delitem(sys.modules, "seeing", raising=False)
     return elsewhere
 
 

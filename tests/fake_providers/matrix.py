@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
+from unittest.mock import patch
 
 from lightemma.backends.base import Backend, CallResult, Message, Request, TextPart
 from lightemma.backends.config import Limits, ModelConfig
@@ -89,8 +90,11 @@ async def matrix(kinds: Iterable[Kind], folder: Path, dialects: Sequence[Dialect
         folder: for the cache.
         dialects: the families.
     """
-    for dialect in dialects:
-        os.environ[dialect.key_variable] = KEY
+    with patch.dict(os.environ, {dialect.key_variable: KEY for dialect in dialects}):
+        return await _matrix(kinds, folder, dialects)
+
+
+async def _matrix(kinds: Iterable[Kind], folder: Path, dialects: Sequence[Dialect]) -> list[Row]:
     async with RawServer() as server:
         backends = {(d.name, fast): _backend(d, server, fast) for d in dialects for fast in (False, True)}
         numbers = count(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,6 @@ def test_the_example_of_the_page_runs(elsewhere, cli, monkeypatch):
     assert code is not None
     (elsewhere / "my_planner.py").write_text(code[1])
     monkeypatch.syspath_prepend(str(elsewhere))
-    monkeypatch.delitem(sys.modules, "my_planner", raising=False)
     models = f"main={script('eyes', look='A bend.')},controller={script('hands', decide=STEADY_TEXT)}"
     arguments = ("--data", PICTURED, "--planner", "my_planner:MyPlanner", "--model", models)
     ended = cli("run", *arguments, "--planner-option", "words=20")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 import textwrap
 
 import numpy as np
@@ -28,10 +27,8 @@ RUN = made_run("vlm", drives({"s-1": [5.0, 6.0], "s-2": [4.0, 5.0]}), [1.0, 5.0,
 def module(tmp_path, monkeypatch):
     """Writes a module of the user's own; gives back the place of its class."""
     monkeypatch.syspath_prepend(tmp_path)
-    names = []
 
     def write(body: str, name: str = "my_table") -> str:
-        names.append(name)
         (tmp_path / f"{name}.py").write_text(
             "from dataclasses import dataclass\n"
             "import numpy as np\n"
@@ -40,9 +37,7 @@ def module(tmp_path, monkeypatch):
         )
         return f"{name}:Mine"
 
-    yield write
-    for name in names:
-        sys.modules.pop(name, None)
+    return write
 
 
 def table(build: str, name: str = "mine", caption: str = "return 'Mine.'") -> str:

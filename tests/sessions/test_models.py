@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 
 import pytest
@@ -112,7 +111,6 @@ class NoBackend:
 def own_module(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (elsewhere / "own_backend.py").write_text(OWN_BACKEND)
     monkeypatch.syspath_prepend(elsewhere)
-    monkeypatch.delitem(sys.modules, "own_backend", raising=False)
     return "own_backend"
 
 
