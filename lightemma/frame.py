@@ -66,8 +66,9 @@ class EgoHistory:
 class _Room:
     """Room for what is made of an object once, and is no part of it: not compared, copied or sent."""
 
-    __slots__ = ("_base64",)
+    __slots__ = ("_address", "_base64")
     _base64: str
+    _address: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,16 @@ class Picture(_Room):
             coded = b64encode(self.data).decode("ascii")
             object.__setattr__(self, "_base64", coded)
             return coded
+
+    @property
+    def json_address(self) -> bytes:
+        """The picture as a ``data:`` address, a text in JSON; made once, and copied into each request as it is."""
+        try:
+            return self._address
+        except AttributeError:
+            written = b'"data:%s;base64,%s"' % (self.media_type.encode(), b64encode(self.data))
+            object.__setattr__(self, "_address", written)
+            return written
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 STARS = "***"
@@ -18,20 +19,31 @@ _BETWEEN = r"(?:\\[nrt]|[\s\"',+\[\]]){0,8}"
 _LONG_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{200,}={0,2}")
 _LONG_BYTES = re.compile(r"""b(?:'(?:\\.|[^'\\]){100,}'?|"(?:\\.|[^"\\]){100,}"?)""", re.DOTALL)
 
+#: Longer texts are starred anew each time, so that few bytes are kept.
+_LONGEST_KEPT = 20_000
+
 _secrets: dict[str, _Secret] = {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Secret:
     """One key, ready to be found.
 
     Attributes:
         parts: pieces of the key and of its base64, hex and URL forms; each is long enough to be no accident.
         torn: the key with signs between its characters.
+        runs: the only places of a text in which a part can stand; None if that may be anywhere.
     """
 
     parts: tuple[str, ...]
     torn: re.Pattern[str]
+    runs: re.Pattern[str] | None
+
+    def is_in(self, text: str) -> bool:
+        """Whether any of the parts stands in a text."""
+        # Most words are shorter than any part.
+        where = text if self.runs is None else " ".join(self.runs.findall(text))
+        return where != "" and any(part in where for part in self.parts)
 
 
 def remember(secret: str | None) -> None:
@@ -41,7 +53,10 @@ def remember(secret: str | None) -> None:
         secret: the key.
     """
     if secret and len(secret) >= _SHORTEST and secret not in _secrets:
-        _secrets[secret] = _Secret(tuple(_parts(secret)), re.compile(_torn(secret)))
+        parts = tuple(_parts(secret))
+        blank = any(any(map(str.isspace, part)) for part in parts)
+        runs = None if blank else re.compile(rf"\S{{{min(map(len, parts))},}}")
+        _secrets[secret] = _Secret(parts, re.compile(_torn(secret)), runs)
 
 
 def remember_environment(environment: Mapping[str, str]) -> None:
@@ -53,9 +68,17 @@ def remember_environment(environment: Mapping[str, str]) -> None:
 
 def starred(text: str) -> str:
     """``text`` with stars in place of every known key: plain, in base64, hex or URL form, in pieces, or torn apart by signs."""
-    for secret in list(_secrets.values()):
+    if not _secrets:
+        return text
+    # An answer is starred whenever one of its forms is made, several times in all.
+    return (_starred if len(text) <= _LONGEST_KEPT else _starred.__wrapped__)(text, tuple(_secrets.values()))
+
+
+@lru_cache(maxsize=128, typed=True)
+def _starred(text: str, secrets: tuple[_Secret, ...]) -> str:
+    for secret in secrets:
         text = secret.torn.sub(STARS, text)
-        if any(part in text for part in secret.parts):
+        if secret.is_in(text):
             text = _without(text, secret.parts)
     return text
 

@@ -122,7 +122,7 @@ def several(answers: Sequence[Callable[[], Completion]]) -> Completion:
             more.append(FurtherAnswer("", failure=error.kind))
             continue
         more.append(FurtherAnswer(one.text, one.finish_reason, one.failure, one.reasoning))
-    return replace(first, more=tuple(more))
+    return replace(first, more=tuple(more)) if more or first.more else first
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,14 @@ from lightemma.backends.http.errors import BATCH_TIMEOUT_S
 from lightemma.backends.http.hosted import SdkBackend, whole_line
 from lightemma.backends.http.openai_wire import (
     Detail,
+    Shown,
     chat_messages,
+    data_url,
     read_chat,
     read_response,
     responses_input,
     strict_schema,
+    written_url,
 )
 from lightemma.backends.http.sdk_calls import direct_client, posted
 from lightemma.errors import UserError
@@ -141,7 +144,7 @@ class OpenAIBackend(SdkBackend):
             ValueError: if the request holds a picture part without a picture.
         """
         path, turns = ("/responses", "input") if self._responses else ("/chat/completions", "messages")
-        call = posted(self._client, path, self._body(request) | self.options.extra_body, turns)
+        call = posted(self._client, path, self._body(request, written_url) | self.options.extra_body, turns)
         return self._completion(await self._ask(call))
 
     async def submit_batch(self, requests: Mapping[str, Request]) -> str:
@@ -236,18 +239,18 @@ class OpenAIBackend(SdkBackend):
     def _batch_client(self) -> openai.AsyncOpenAI:
         return self._client.with_options(timeout=BATCH_TIMEOUT_S)
 
-    def _body(self, request: Request) -> dict[str, Any]:
+    def _body(self, request: Request, url: Shown = data_url) -> dict[str, Any]:
         refuse_regex(request)
-        body = self._responses_body(request) if self._responses else self._chat_body(request)
+        body = self._responses_body(request, url) if self._responses else self._chat_body(request, url)
         if (temperature := request.temperature_of(self.config)) is not None:
             body["temperature"] = temperature
         return body
 
-    def _chat_body(self, request: Request) -> dict[str, Any]:
+    def _chat_body(self, request: Request, url: Shown) -> dict[str, Any]:
         options = self.options
         body: dict[str, Any] = {
             "model": self.config.model,
-            "messages": chat_messages(request.messages, options.image_detail),
+            "messages": chat_messages(request.messages, options.image_detail, url),
             "max_completion_tokens": self.config.max_output_tokens,
         }
         if (seed := request.seed_of(self.config)) is not None:
@@ -262,11 +265,11 @@ class OpenAIBackend(SdkBackend):
             body["response_format"] = {"type": "json_schema", "json_schema": strict_schema(request)}
         return body
 
-    def _responses_body(self, request: Request) -> dict[str, Any]:
+    def _responses_body(self, request: Request, url: Shown) -> dict[str, Any]:
         options = self.options
         body: dict[str, Any] = {
             "model": self.config.model,
-            "input": responses_input(request.messages, options.image_detail),
+            "input": responses_input(request.messages, options.image_detail, url),
             "max_output_tokens": self.config.max_output_tokens,
             "store": False,
         }

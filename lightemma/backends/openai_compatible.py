@@ -11,7 +11,7 @@ from lightemma.backends.base import Backend, Completion, Constraint, Request
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
 from lightemma.backends.http.errors import Failures, read_key, shown_address
-from lightemma.backends.http.openai_wire import chat_messages, read_chat, strict_schema
+from lightemma.backends.http.openai_wire import chat_messages, read_chat, strict_schema, written_url
 from lightemma.backends.http.sdk_calls import attempt, direct_client, load_sdk, posted
 from lightemma.backends.thinking import Habit
 from lightemma.errors import UserError
@@ -127,7 +127,7 @@ class OpenAICompatibleBackend(Backend):
     def _body(self, request: Request) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self.config.model,
-            "messages": chat_messages(request.messages),
+            "messages": chat_messages(request.messages, url=written_url),
             self.options.token_limit_parameter: self.config.max_output_tokens,
         }
         if (temperature := request.temperature_of(self.config)) is not None:

@@ -81,6 +81,8 @@ def checked_answer(backend: Backend, answer: object) -> Completion:
         usage: object = answer.usage
         if usage is None or isinstance(usage, Usage):
             strip = getattr(backend.options, "strip_thinking", True)
+            if answer.more == ():
+                return without_thinking(answer, strip=strip)
             whole = [replace(answer, more=()), *(_as_completion(one) for one in answer.more)]
             return several([partial(without_thinking, one, strip=strip) for one in whole])
         raise TypeError(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -78,6 +79,8 @@ _GRAVITY: tuple[Ending, ...] = ("content_filter", "refused")
 _HARMLESS: tuple[Ending, ...] = ("length", "stop")
 
 _FAILED: dict[str, CallKind] = {kind: kind for kind in CALL_KINDS}
+#: What of a reason is read, characters.
+_LONGEST = 200
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SIGNS = re.compile(r"[^a-z0-9]+")
 
@@ -92,6 +95,12 @@ def ending_of(reason: str | None, native: str | None = None) -> Ending | None:
     Returns:
         ``invalid_response`` for a reason that nothing is known of: whether such an answer is whole is unknown.
     """
+    # A server has few of them, and says one with each answer.
+    return _ending_of(reason and reason[:_LONGEST], native and native[:_LONGEST])
+
+
+@lru_cache(maxsize=256)
+def _ending_of(reason: str | None, native: str | None) -> Ending | None:
     known = [_one(reason)] if reason else []
     # Routers leave native reasons as they are: one that is not in the table adds nothing.
     beside = _one(native) if native and (not reason or _is_known(native)) else None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal
 
+from msgspec import Raw
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lightemma.backends.base import Completion, Message, PicturePart, Request, TextPart, several
@@ -17,6 +18,8 @@ from lightemma.provider_errors import is_error, sentence_of
 from lightemma.run_folder.records import Usage
 
 Detail = Literal["low", "high", "auto"]
+#: Names that are written in JSON as they are; a user's own world may give others.
+_PLAIN_TYPES = frozenset({"image/jpeg", "image/png"})
 
 
 def data_url(picture: Picture | None) -> str:
@@ -32,6 +35,21 @@ def data_url(picture: Picture | None) -> str:
     return f"data:{picture.media_type};base64,{picture.base64}"
 
 
+def written_url(picture: Picture | None) -> str | Raw:
+    """The same for a request that ``posted`` writes: copied as it is, it needs neither another text nor a look at each sign.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if picture is None or picture.url is not None or picture.media_type not in _PLAIN_TYPES:
+        return data_url(picture)
+    return Raw(picture.json_address)
+
+
+#: How a picture is written in a request.
+Shown = Callable[[Picture | None], object]
+
+
 def strict_schema(request: Request) -> dict[str, Any]:
     """The request's answer schema, in the form that both interfaces expect."""
     return {"name": "answer", "strict": True, "schema": request.response_schema}
@@ -40,21 +58,29 @@ def strict_schema(request: Request) -> dict[str, Any]:
 # Chat completions: the request.
 
 
-def chat_messages(messages: Sequence[Message], detail: Detail | None = None) -> list[dict[str, Any]]:
-    """Turns for ``/chat/completions``; text alone is sent as a plain string, which older servers need."""
-    return [{"role": message.role, "content": _chat_content(message, detail)} for message in messages]
+def chat_messages(
+    messages: Sequence[Message], detail: Detail | None = None, url: Shown = data_url
+) -> list[dict[str, Any]]:
+    """Turns for ``/chat/completions``; text alone is sent as a plain string, which older servers need.
+
+    Args:
+        messages: the turns.
+        detail: resolution at which pictures are read; None leaves it to the provider.
+        url: writes a picture.
+    """
+    return [{"role": message.role, "content": _chat_content(message, detail, url)} for message in messages]
 
 
-def _chat_content(message: Message, detail: Detail | None) -> str | list[dict[str, Any]]:
+def _chat_content(message: Message, detail: Detail | None, url: Shown) -> str | list[dict[str, Any]]:
     if all(isinstance(part, TextPart) for part in message.parts):
         return message.text
-    return [_chat_part(part, detail) for part in message.parts]
+    return [_chat_part(part, detail, url) for part in message.parts]
 
 
-def _chat_part(part: TextPart | PicturePart, detail: Detail | None) -> dict[str, Any]:
+def _chat_part(part: TextPart | PicturePart, detail: Detail | None, url: Shown) -> dict[str, Any]:
     if isinstance(part, TextPart):
         return {"type": "text", "text": part.text}
-    return {"type": "image_url", "image_url": {"url": data_url(part.picture)} | _given(detail=detail)}
+    return {"type": "image_url", "image_url": {"url": url(part.picture)} | _given(detail=detail)}
 
 
 # Chat completions: the answer.
@@ -206,21 +232,23 @@ def _chat_usage(reported: object) -> Usage | None:
 # Responses: the request.
 
 
-def responses_input(messages: Sequence[Message], detail: Detail | None = None) -> list[dict[str, Any]]:
-    """Turns for ``/responses``."""
-    return [{"role": message.role, "content": _responses_content(message, detail)} for message in messages]
+def responses_input(
+    messages: Sequence[Message], detail: Detail | None = None, url: Shown = data_url
+) -> list[dict[str, Any]]:
+    """Turns for ``/responses``; arguments as of ``chat_messages``."""
+    return [{"role": message.role, "content": _responses_content(message, detail, url)} for message in messages]
 
 
-def _responses_content(message: Message, detail: Detail | None) -> str | list[dict[str, Any]]:
+def _responses_content(message: Message, detail: Detail | None, url: Shown) -> str | list[dict[str, Any]]:
     if all(isinstance(part, TextPart) for part in message.parts):
         return message.text
-    return [_responses_part(part, detail) for part in message.parts]
+    return [_responses_part(part, detail, url) for part in message.parts]
 
 
-def _responses_part(part: TextPart | PicturePart, detail: Detail | None) -> dict[str, Any]:
+def _responses_part(part: TextPart | PicturePart, detail: Detail | None, url: Shown) -> dict[str, Any]:
     if isinstance(part, TextPart):
         return {"type": "input_text", "text": part.text}
-    return {"type": "input_image", "image_url": data_url(part.picture)} | _given(detail=detail)
+    return {"type": "input_image", "image_url": url(part.picture)} | _given(detail=detail)
 
 
 # Responses: the answer.

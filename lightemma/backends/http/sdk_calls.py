@@ -48,6 +48,8 @@ class _Exchange:
 
 
 _ENCODER = msgspec.json.Encoder()
+#: Larger numbers are left to Python's own encoder.
+_LARGE = 2**53
 
 _current: ContextVar[_Exchange | None] = ContextVar("exchange", default=None)
 
@@ -107,9 +109,10 @@ async def posted(client: Any, path: str, body: Mapping[str, Any], turns: str) ->
     """
     written: dict[str, Any] = {turns: body[turns]}
     for name, value in body.items():
+        # Names and counts are written in one way only.
         if name != turns:
-            text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_iso)
-            written[name] = msgspec.Raw(text.encode())
+            plain = type(value) is str or (type(value) is int and abs(value) < _LARGE)
+            written[name] = value if plain else msgspec.Raw(_written(value).encode())
     content = _ENCODER.encode(written)
     given = {_content_name(client.__class__): content}
     # Read from the HTTP client, see ``attempt``; this header is how the SDK is told to leave an answer alone.
@@ -120,6 +123,10 @@ async def posted(client: Any, path: str, body: Mapping[str, Any], turns: str) ->
 def _content_name(client: type) -> str:
     """What ``post`` calls bytes that are sent as they are; in older versions they are a body like others."""
     return "content" if "content" in signature(client.post).parameters else "body"  # type: ignore[attr-defined]
+
+
+def _written(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_iso)
 
 
 def _iso(value: object) -> str:
