@@ -18,6 +18,8 @@ from lightemma.plugins import describe, error_line
 from lightemma.redaction import remember
 from lightemma.run_folder.records import Usage, UsageSource
 
+_SOURCES, _ENDS = get_args(UsageSource), get_args(FinishReason)
+
 
 def is_plugin(kind: type[Backend]) -> bool:
     """Whether a backend is not part of lightemma."""
@@ -118,8 +120,8 @@ def _wrong_field(answer: Completion) -> str | None:
             # Other kinds of whole numbers, such as numpy's, are written to no file.
             if type(getattr(usage, name)) is not int:
                 return f"Usage whose {name} is {_named(getattr(usage, name))}, not an int"
-        if usage.source not in get_args(UsageSource):
-            return f"Usage whose source is none of {', '.join(get_args(UsageSource))}"
+        if usage.source not in _SOURCES:
+            return f"Usage whose source is none of {', '.join(_SOURCES)}"
     if type(answer.text) is not str:
         return f"Completion whose text is {_named(answer.text)}, not a str"
     if wrong := _wrong_further(answer.more):
@@ -127,8 +129,8 @@ def _wrong_field(answer: Completion) -> str | None:
     for name, value in (("model", answer.model), ("failure", answer.failure)):
         if value is not None and type(value) is not str:
             return f"Completion whose {name} is {_named(value)}, not a str or None"
-    if answer.finish_reason not in get_args(FinishReason):
-        return f"Completion whose finish_reason is none of {', '.join(get_args(FinishReason))}"
+    if answer.finish_reason not in _ENDS:
+        return f"Completion whose finish_reason is none of {', '.join(_ENDS)}"
     seconds = answer.latency_s
     if seconds is not None and not (type(seconds) in (int, float) and math.isfinite(seconds) and seconds >= 0):
         return f"Completion whose latency_s is {_named(seconds)}, not a number of seconds or None"
@@ -144,8 +146,8 @@ def _wrong_further(more: object) -> str | None:
                 return f"FurtherAnswer whose {name} is {_named(value)}, not a str"
         if one.failure is not None and type(one.failure) is not str:
             return f"FurtherAnswer whose failure is {_named(one.failure)}, not a str or None"
-        if one.finish_reason not in get_args(FinishReason):
-            return f"FurtherAnswer whose finish_reason is none of {', '.join(get_args(FinishReason))}"
+        if one.finish_reason not in _ENDS:
+            return f"FurtherAnswer whose finish_reason is none of {', '.join(_ENDS)}"
     return None
 
 

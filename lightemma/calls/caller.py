@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from lightemma.backends.base import Backend, CallError, CallResult, Completion, Request
 from lightemma.backends.config import ModelConfig
@@ -102,15 +103,15 @@ class ModelCaller:
         """
         cache = self._context.cache
         if cache is None or self._identity is None:
-            return self._named(await self._ask(request, None))
+            return await self._ask(request, None)
         asked = self._identity.asked(request)
         kept = await self._kept_or_claimed(asked, cache)
         if kept is not None:
             self.answered_as = kept.model or self.answered_as
             self._context.monitor.call_done(kept.usage, None, cached=True)
-            return self._named(CallResult(kept, latency_s=kept.latency_s, attempts=0, cached=True))
+            return self._result(kept, latency_s=kept.latency_s, attempts=0, cached=True)
         try:
-            return self._named(await self._ask(request, asked))
+            return await self._ask(request, asked)
         finally:
             cache.release(asked)
 
@@ -152,8 +153,8 @@ class ModelCaller:
             self._said.add(what)
             log.warning("%s: %s", self._backend.config.name, sentence)
 
-    def _named(self, result: CallResult) -> CallResult:
-        return replace(result, role=self._role, model=self._backend.config.name)
+    def _result(self, completion: Completion | None, **fields: Any) -> CallResult:
+        return CallResult(completion, **fields, role=self._role, model=self._backend.config.name)
 
     async def _ask(self, request: Request, asked: Asked | None) -> CallResult:
         context, health = self._context, self._health
@@ -174,7 +175,9 @@ class ModelCaller:
                     sentence = health.failed(request.stage, error)
                     if sentence is not None:
                         raise UserError(sentence) from error
-                    return CallResult(None, error.kind, error.message, latency, attempt)
+                    return self._result(
+                        None, failure=error.kind, error=error.message, latency_s=latency, attempts=attempt
+                    )
                 context.monitor.retries += 1
                 context.monitor.retrying += 1
                 try:
@@ -192,7 +195,7 @@ class ModelCaller:
             if asked is not None and completion.is_answer:
                 # Kept with its seconds, so that a replayed run tells the same latency.
                 self._keep(asked, replace(completion, latency_s=latency))
-            return CallResult(completion, latency_s=latency, attempts=attempt)
+            return self._result(completion, latency_s=latency, attempts=attempt)
 
     def _keep(self, asked: Asked, completion: Completion) -> None:
         assert self._context.cache is not None

@@ -72,6 +72,8 @@ class Identity:
         """A request to the backend."""
         config = self._config
         content = _content(config, self._options, request) | {"version": _VERSION}
+        # The words are written once for both digests.
+        content["messages"] = msgspec.Raw(_written(content["messages"]))
         return Asked(
             key=_digest(content | {"name": config.name}),
             addresses=self._addresses,
@@ -155,7 +157,11 @@ def _content(config: ModelConfig, options: dict[str, Any], request: Request) -> 
 
 
 def _digest(content: dict[str, Any]) -> str:
-    return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
+    return hashlib.sha256(_written(content)).hexdigest()
+
+
+def _written(content: object) -> bytes:
+    return msgspec.json.encode(content, order="deterministic")
 
 
 def _part(part: TextPart | PicturePart) -> list[str | None]:

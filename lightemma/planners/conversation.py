@@ -157,7 +157,8 @@ class Conversation:
         if result.completion is not None and result.completion.text.strip():
             self._turns += [message, Message("assistant", (TextPart(result.completion.text),))]
             self._carried = ()
-            self._learn(turns, result)
+            if self._window is not None:
+                self._learn(turns, result)
         return calls
 
     def _tokens_with(self, parts: Sequence[Part]) -> float:

@@ -20,6 +20,9 @@ from lightemma.run_folder.tool_records import ToolsRecord
 
 _OUTCOME = re.compile(r"ok|(format|call):[a-z0-9_]+")
 
+#: Sums of products of numbers up to this are finite.
+_SURELY_FINITE = 1e100
+
 
 class InvalidPlan(Exception):  # noqa: N818 -- the name says what it is
     """A planner returned something that is not a plan."""
@@ -94,11 +97,14 @@ def checked_actions(actions: object, what: str) -> FloatArray:
         InvalidPlan: if they are not.
     """
     pairs = _checked(actions, what)
-    with np.errstate(all="ignore"):
-        leads_somewhere = np.isfinite(integrate(pairs)).all()
-    if not leads_somewhere:
+    if np.abs(pairs).max() > _SURELY_FINITE and not _leads_somewhere(pairs):
         raise InvalidPlan(f"the plan's {what} are too large: where they lead is not finite")
     return pairs
+
+
+def _leads_somewhere(pairs: FloatArray) -> bool:
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(integrate(pairs)).all())
 
 
 def _checked(actions: object, what: str) -> FloatArray:

@@ -106,7 +106,7 @@ def plan_of(results: Sequence[CallResult], wanted: int, read: Reader, first: int
             samples.append(Sample(first + place, number, said.outcome, said.actions, said.trajectory))
             chosen.append(said.chosen)
     del samples[wanted:]
-    middle = medoid(np.array([_trajectory(one) for one in samples]))
+    middle = medoid(np.array([_trajectory(one) for one in samples])) if len(samples) > 1 else 0
     one = samples[middle or 0]
     return Plan(
         one.actions,
