@@ -42,6 +42,11 @@ __all__ = ["FILE", "VERSION", "CacheBusy", "ResponseCache"]
 #: What is done where there is a claim already: IGNORE or REPLACE.
 _CLAIM = "INSERT OR {} INTO claims (key, token, pid, host, born, started, beat) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
+#: The same where nobody has claimed the call and no answer to it came since it was looked for.
+_CLAIM_UNANSWERED = f"""{_CLAIM.format("IGNORE").partition("VALUES")[0]} SELECT ?, ?, ?, ?, ?, ?, ?
+    WHERE NOT EXISTS (SELECT 1 FROM answers WHERE key = ?) AND NOT EXISTS (SELECT 1 FROM answers WHERE shared = ?)
+    AND NOT EXISTS (SELECT 1 FROM responses WHERE key = ?)"""
+
 log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
@@ -178,6 +183,36 @@ class ResponseCache:
 
     # --- claims -------------------------------------------------------------------------------------------------------
 
+    def kept_or_claimed(self, asked: Asked) -> Completion | Holder | None:
+        """The answer once given to a call; without one, who is making the call; None if it is the caller's to make from now.
+
+        Raises:
+            CacheBusy: if another program holds the file.
+            UserError: if it cannot be read.
+        """
+        kept = self.get(asked)
+        if kept is not None:
+            return kept
+        with suppress(CacheBusy, UserError):
+            if self._tried(lambda: self._claimed_unanswered(asked)):
+                return None
+            holder = self._tried(lambda: self._claimed(asked.claim))
+            if holder is not None:
+                return holder
+        # Its holder may have kept the answer, and ended the claim, since the look before. Where no claim can be made, asked
+        # twice is better than not at all.
+        return self.get(asked)
+
+    def _claimed_unanswered(self, asked: Asked) -> bool:
+        """Claims a call in one step if nothing is known of it, as of almost all calls."""
+        self._renew()
+        shared = asked.shared if asked.shares else None
+        row = (*self._row(asked.claim), asked.key, shared, asked.old_key)
+        if self._database.execute(_CLAIM_UNANSWERED, row).rowcount != 1:
+            return False
+        self._claims.add(asked.claim)
+        return True
+
     def claim(self, asked: Asked) -> Holder | None:
         """Claims a call that is about to be made.
 
@@ -202,8 +237,7 @@ class ResponseCache:
 
     def _claimed(self, claim: str) -> Holder | None:
         self._renew()
-        mine = self._holder
-        row = (claim, self._token, mine.pid, mine.host, mine.born, mine.started, self._clock())
+        row = self._row(claim)
         if self._database.execute(_CLAIM.format("IGNORE"), row).rowcount == 1:
             self._claims.add(claim)  # nobody had it
             return None
@@ -218,6 +252,10 @@ class ResponseCache:
             self._database.execute(_CLAIM.format("REPLACE"), row)
         self._claims.add(claim)
         return None
+
+    def _row(self, claim: str) -> tuple[object, ...]:
+        mine = self._holder
+        return claim, self._token, mine.pid, mine.host, mine.born, mine.started, self._clock()
 
     def _is_alive(self, holder: Holder, beat: float, token: str) -> bool:
         """Whether a claim still counts."""

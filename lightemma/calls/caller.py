@@ -27,6 +27,7 @@ from lightemma.calls.usage import with_believable_usage
 from lightemma.errors import UserError
 from lightemma.failures import failure_kind
 from lightemma.plugins import error_line
+from lightemma.run_folder.lock import Holder
 from lightemma.run_folder.records import MAIN, Usage
 
 #: Seconds between two looks whether another caller's answer has come; between two tries at a locked cache, and how many.
@@ -125,13 +126,9 @@ class ModelCaller:
         busy = 0
         while True:
             try:
-                kept = cache.get(asked)
-                if kept is not None:
-                    return kept
-                holder = cache.claim(asked)
-                # Its holder may have kept the answer, and ended the claim, since the look before.
-                if holder is None:
-                    return cache.get(asked)
+                found = cache.kept_or_claimed(asked)
+                if not isinstance(found, Holder):
+                    return found
             except CacheBusy:
                 busy += 1
                 if busy >= BUSY_TRIES:
@@ -142,9 +139,9 @@ class ModelCaller:
                     ) from None
                 await self._context.cancellation.sleep(BUSY_S)
                 continue
-            if not cache.is_mine(holder):
+            if not cache.is_mine(found):
                 self._say_once(
-                    "claim", f"{cache.words(holder)} has asked the same calls; their answers are waited for."
+                    "claim", f"{cache.words(found)} has asked the same calls; their answers are waited for."
                 )
             await self._context.cancellation.sleep(LOOK_S)
 

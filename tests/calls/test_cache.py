@@ -467,3 +467,27 @@ def test_a_read_only_file_is_refused(tmp_path):
     path.chmod(0o400)
     with pytest.raises(UserError, match="cannot be used"):
         ResponseCache(path)
+
+
+@pytest.mark.parametrize("change", [{}, {"same_weights_as": "both"}], ids=["alone", "shared"])
+def test_an_answer_that_comes_between_the_look_and_the_claim_is_taken(tmp_path, monkeypatch, change):
+    mine = asked(**change)
+    with ResponseCache(tmp_path / "c") as first, ResponseCache(tmp_path / "c") as second:
+        look = first._found
+
+        def late(one):
+            monkeypatch.setattr(first, "_found", look)
+            assert second.kept_or_claimed(mine) is None
+            second.put(mine, ANSWER)
+
+        monkeypatch.setattr(first, "_found", late)
+        assert first.kept_or_claimed(mine) == ANSWER
+
+
+def test_a_call_that_another_makes_is_that_ones(tmp_path):
+    with ResponseCache(tmp_path / "c") as first, ResponseCache(tmp_path / "c") as second:
+        assert first.kept_or_claimed(asked()) is None
+        assert second.kept_or_claimed(asked()).pid == os.getpid()
+        assert second.kept_or_claimed(question("else?")) is None
+        first.put(asked(), ANSWER)
+        assert second.kept_or_claimed(asked()) == ANSWER
