@@ -1,12 +1,13 @@
 """CPU of the client per picture call: a whole run against a local server, this version and another in turns.
 
-    bench_calls.py PICTURES [--against FOLDER] [--frames 120] [--rounds 3] [--profile] [--inspect PYTHON]
+    bench_calls.py PICTURES [--against FOLDER] [--frames 120] [--rounds 3] [--profile] [--key] [--inspect PYTHON]
 
 Each round is a process of its own for each way; the server is another one, whose CPU does not count. A run has data, planner,
 pictures, answers kept in the cache, and records on disk; what comes before its first call, and a short run before it, do not
 count. Beside it, the openai package alone sends the same prompts and pictures (each picture in base 64 for each call, answers
 read into its types); the same with bodies that were made before, which is what the package and HTTP cost at least; and
-inspect_ai where a Python that has it is named.
+inspect_ai where a Python that has it is named. With ``--key`` the runs have a key, as with a hosted provider: it is looked for
+in each answer. The profile is of the main thread's CPU; pictures are read in others.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ import base64
 import io
 import json
 import os
+import secrets
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -33,6 +35,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PLACES = 16
 #: Frames of the short run that comes before.
 WARM = 8
+#: The variable with the key, if there is one.
+KEY = "BENCH_CALLS_API_KEY"
 #: A sample of the profile belongs to the innermost of these on its stack.
 OWNERS = {
     "lightemma": "ours",
@@ -55,8 +59,11 @@ def main() -> None:
     arguments.add_argument("--frames", type=int, default=120)
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--profile", action="store_true", help="a further round that says whose the CPU is")
+    arguments.add_argument("--key", action="store_true", help="with a key, which no answer may show")
     arguments.add_argument("--inspect", type=Path, help="a Python that has inspect_ai and openai")
     options = arguments.parse_args()
+    if options.key:
+        os.environ[KEY] = f"sk-proj-{secrets.token_urlsafe(96)}"
     with tempfile.TemporaryDirectory() as temporary:
         measure(Path(temporary), options)
 
@@ -134,7 +141,7 @@ class Clock:
     """CPU seconds of a block: of the process, and of threads other than this one."""
 
     def __init__(self, profile: bool) -> None:
-        self._owners: Counter[str] = Counter()
+        self._owners: dict[str, float] = defaultdict(float)
         self._profile = profile
 
     def __enter__(self) -> Clock:
@@ -142,6 +149,7 @@ class Clock:
         if self._profile:
             signal.signal(signal.SIGPROF, self._sample)
             signal.setitimer(signal.ITIMER_PROF, 0.002, 0.002)
+            self._seen = time.thread_time()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -151,9 +159,12 @@ class Clock:
         self.threads = self.cpu - (time.thread_time() - self._begun[1])
 
     def _sample(self, _number: int, frame: FrameType | None) -> None:
-        if frame is not None and frame.f_code.co_name == "select":
-            self._owners["other threads, or waiting"] += 1
-            return
+        self._count(frame)
+        self._seen = time.thread_time()  # looking does not count
+
+    def _count(self, frame: FrameType | None) -> None:
+        # The signal comes by the CPU of all threads: each sample counts as much as this one has used since the last.
+        spent = time.thread_time() - self._seen
         place = ""
         while frame is not None:
             parts = Path(frame.f_code.co_filename).parts
@@ -165,20 +176,20 @@ class Clock:
                 owner = OWNERS[name]
                 if owner == "ours":
                     place = f" {'/'.join(parts[-2:])} {frame.f_code.co_name}"
-                self._owners[owner] += 1
+                self._owners[owner] += spent
                 if place:
-                    self._owners["  " + place.strip()] += 1
+                    self._owners["  " + place.strip()] += spent
                 return
             frame = frame.f_back
-        self._owners["other"] += 1
+        self._owners["other"] += spent
 
     def told(self, calls: int) -> dict[str, Any]:
         told: dict[str, Any] = {"cpu": self.cpu, "threads": self.threads, "calls": calls}
         if self._profile:
-            every = sum(count for name, count in self._owners.items() if not name.startswith(" "))
-            ms = 1000 * self.cpu / calls / max(every, 1)
+            self._owners["other threads (pictures)"] = self.threads
+            most = sorted(self._owners.items(), key=lambda one: -one[1])[:30]
             told["shares"] = "CPU ms per call:" + "".join(
-                f"\n    {name:<40} {count * ms:.2f}" for name, count in self._owners.most_common(30)
+                f"\n    {name:<40} {1000 * seconds / calls:.2f}" for name, seconds in most
             )
         return told
 
@@ -198,11 +209,13 @@ def run(folder: Path, base_url: str, frames: int, profile: bool) -> dict[str, An
     from lightemma.sessions.frames_of_source import open_runs
 
     results = folder / f"results-{os.getpid()}"
-    config = str(model_yaml(folder / "model.yaml", base_url, concurrency=PLACES))
+    config = model_yaml(folder / "model.yaml", base_url, concurrency=PLACES)
+    if KEY in os.environ:
+        config.write_text(config.read_text() + f"api_key_env: {KEY}\n")
 
     def opened(name: str, limit: int) -> Any:
         data = f"nuscenes:{folder}@{VERSION}"
-        return open_runs(Benchmark(data=data, models=[config], limit=limit, name=name), results)
+        return open_runs(Benchmark(data=data, models=[str(config)], limit=limit, name=name), results)
 
     opened("warm", WARM).run()
     (results / "responses.sqlite").unlink()

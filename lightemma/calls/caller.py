@@ -140,9 +140,7 @@ class ModelCaller:
                 await self._context.cancellation.sleep(BUSY_S)
                 continue
             if not cache.is_mine(found):
-                self._say_once(
-                    "claim", f"{cache.words(found)} has asked the same calls; their answers are waited for."
-                )
+                self._say_once("claim", f"{cache.words(found)} has asked the same calls; their answers are waited for.")
             await self._context.cancellation.sleep(LOOK_S)
 
     def _say_once(self, what: str, sentence: str) -> None:
