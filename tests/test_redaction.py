@@ -189,3 +189,15 @@ def test_a_traceback_is_for_debug_only_and_ends_in_the_sentence(tmp_path):
     assert "Traceback" not in plain.stderr
     assert "Traceback" in deep.stderr
     assert deep.stderr.splitlines()[-1] == plain.stderr.splitlines()[-1]
+
+
+def test_a_text_is_starred_by_the_keys_that_are_known_now():
+    key, text = "sk-ant-0aB9cD8eF7gH6iJ5kL4mN3oP2q", "said sk-ant-0aB9cD8eF7gH6iJ5kL4mN3oP2q twice"
+    assert starred(text) == text
+    remember(key)
+    assert starred(text) == starred(text) == f"said {STARS} twice"
+
+
+def test_a_key_with_blanks_is_found_in_any_place():
+    remember("open the door 1234")
+    assert "the door 1234" not in starred("he says: open the door 1234, and goes")

@@ -9,7 +9,9 @@ from datetime import date, datetime
 
 import pytest
 
+from lightemma.backends.http.openai_wire import data_url, written_url
 from lightemma.backends.http.sdk_calls import posted
+from lightemma.frame import Picture
 
 
 class Client:
@@ -47,3 +49,18 @@ def test_values_of_a_yaml_are_written_as_the_sdk_writes_them():
         sent({"messages": [], "day": date(2026, 1, 2)})
     with pytest.raises(UnicodeEncodeError):
         sent({"messages": [{"role": "user", "content": "\ud800"}]})
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        Picture(bytes(range(256)), "image/jpeg", (1, 1), "aa"),
+        Picture(b"x", 'image/"odd', (1, 1), "aa"),
+        Picture(b"", "image/png", (0, 0), "aa", url='https://x/"a"'),
+    ],
+    ids=["usual", "odd type", "address"],
+)
+def test_a_picture_that_is_copied_arrives_as_one_that_is_written(picture):
+    _, copied, _ = sent({"messages": [{"url": written_url(picture)}, {"url": written_url(picture)}]})
+    _, written, _ = sent({"messages": [{"url": data_url(picture)}] * 2})
+    assert copied == written
