@@ -70,7 +70,7 @@ def person_shape(outfit: Outfit) -> Shape:
 
 
 def _joints(outfit: Outfit, tall: float) -> tuple[list[FloatArray], list[FloatArray]]:
-    """Lower and upper ends, (3,) metres each, of thigh, shank, thigh, shank, upper arm, forearm, upper arm, forearm; right first."""
+    """Lower and upper ends, (3,) metres each, of thigh and shank of either leg, then of upper arm and forearm; right first."""
     swing = 0.0 if outfit.gait < 0 else 0.46 * math.sin(2 * math.pi * outfit.gait / GAIT_STEPS)
     lift = 0.0 if outfit.gait < 0 else 2 * math.pi * outfit.gait / GAIT_STEPS
     hip_height = 0.92 * tall
