@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -107,16 +108,17 @@ class Canvas:
         spots = np.floor((pixels.T + 0.5) * FINE).reshape(-1, 28) / (coarse * FINE)
         whole = (depth.reshape(-1, 14).min(axis=1) > NEAR) & np.all(np.abs(spots) < 16 * max(pools.size), axis=1)
         levels = np.repeat([level for _, level in _POOL], len(near)).tolist()
-        for index, (corners, simple, level) in enumerate(zip(spots.tolist(), whole.tolist(), levels, strict=True)):
+        partly = np.flatnonzero(~whole)
+        around = turned(centres[partly % max(len(near), 1)] - (self._ego.x, self._ego.y, 0.0), -self._ego.heading)
+        around = around[:, None] + ring * radii[partly // max(len(near), 1), None, None]
+        cut = iter(to_camera(around.reshape(-1, 3), self._camera).reshape(-1, 14, 3).tolist())
+        for corners, simple, level in zip(spots.tolist(), whole.tolist(), levels, strict=True):
             if simple:
                 draw.polygon(corners, fill=level)
                 continue
-            centre = turned(centres[None, index % len(near)] - (self._ego.x, self._ego.y, 0.0), -self._ego.heading)
-            whole_ring = to_camera(centre + ring * radii[index // len(near)], self._camera)
-            part = cut_to_view(whole_ring.tolist(), self._camera)
+            part = cut_to_view(next(cut), self._camera)
             if len(part) > 2:
-                cut = flat_spots(part, self._camera, FINE)
-                draw.polygon([spot / (coarse * FINE) for spot in cut], fill=level)
+                draw.polygon([spot / (coarse * FINE) for spot in flat_spots(part, self._camera, FINE)], fill=level)
         soft = pools.filter(ImageFilter.GaussianBlur(3))
         box = soft.getbbox()
         if box is not None:
@@ -133,8 +135,9 @@ class Canvas:
 
     def _brighter(self, gains: tuple[float, float, float], box: tuple[int, int, int, int]) -> Image:
         """A part of the picture with its red, green and blue multiplied."""
-        levels = [min(int(level * gain), 255) for gain in gains for level in range(256)]
-        brighter: Image = self._sheets.pixels.image.crop(box).point(levels)
+        part = self._sheets.pixels.image.crop(box)
+        # `Image.point` would round all levels again.
+        brighter: Image = cast("Any", part)._new(part.im.point(_multiplied(gains), None))
         return brighter
 
     def _glow(self, groups: list[PlacedHalos]) -> None:
@@ -177,6 +180,12 @@ class Canvas:
                 reach = radius * share
                 bounds = (column - reach, row - reach, column + reach, row + reach)
                 ellipse(bounds, ink((*tint, min(int(alpha * bright), 255))), 1)
+
+
+@lru_cache(maxsize=4)
+def _multiplied(gains: tuple[float, float, float]) -> list[int]:
+    """What becomes of each level of red, then of green, then of blue."""
+    return [min(int(level * gain), 255) for gain in gains for level in range(256)]
 
 
 def _inks(colours: Pixels, stands: int) -> list[int]:
