@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,14 +18,12 @@ from lightemma.worldmodel.dreams import Blindfold, ImaginedDrives, driving_choic
 from lightemma.worldmodel.edm import Sampler
 from lightemma.worldmodel.fitting import Fit, Say, fit
 from lightemma.worldmodel.lane_test import SPEED, STEERING
-from lightemma.worldmodel.passes import Dreamt, Passes, PassLoss
+from lightemma.worldmodel.passes import Dreamt, Passes, PassLoss, words_of_dreams
 from lightemma.worldmodel.reward_end import RewardEnd
 
 #: How an agent of the driving world learns: as published, but for values and advantages of about 1 and more entropy. With
 #: rewards of 1 in every step, the published entropy lets an agent settle on one action before it has tried the others.
 LEARNING = Learning(entropy=0.01, scaled=True)
-#: Batches of drives over which progress is averaged.
-_LAST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +118,5 @@ def train_agent(checkpoint: Checkpoint, clips: Sequence[Clip], training: AgentTr
     drives: list[Dreamt] = []
     loss = PassLoss(agent, dream, plan.seed, learning, training.passes, drives.append)
     path = agent_file(checkpoint.folder, plan.seed, blind=training.blind)
-    fit(agent, loss, plan, path, lambda text: say(text + _progress(drives)))
+    fit(agent, loss, plan, path, lambda text: say(text + words_of_dreams(drives)))
     return agent.eval().requires_grad_(False)
-
-
-def _progress(drives: list[Dreamt]) -> str:
-    """What the last drives were like; earlier ones are forgotten."""
-    del drives[:-_LAST]
-    if not drives:
-        return ""
-    reward = float(np.mean([one.reward for one in drives]))
-    within, over = (float(np.mean([one.chosen[which] for one in drives])) / math.log(2.0) for which in (0, 1))
-    return f", reward {reward:+.3f}, choices of {over:.2f} bits, {over - within:.2f} of them by what is seen"

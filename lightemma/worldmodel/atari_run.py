@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from lightemma.errors import UserError
 from lightemma.frame import FloatArray
@@ -29,13 +28,14 @@ from lightemma.worldmodel.atari import (
     returns,
 )
 from lightemma.worldmodel.denoiser import Denoiser
-from lightemma.worldmodel.dreams import ImaginedDrives, mean_reward
+from lightemma.worldmodel.dreams import ImaginedDrives
 from lightemma.worldmodel.fitting import Fit, Say, fit
-from lightemma.worldmodel.game_agent import ClippedDreams, UsualEye, game_agent
+from lightemma.worldmodel.game_agent import UsualEye, game_agent
 from lightemma.worldmodel.game_checks import payments, words_of_payments
 from lightemma.worldmodel.game_cut import REDUCED, Cut
 from lightemma.worldmodel.game_rewards import game_loss, parted, read_rewards, words_of_rewards
 from lightemma.worldmodel.game_world import HARDENING, SAMPLER, ChangeDenoiser, change_shape
+from lightemma.worldmodel.passes import Dreamt, Passes, PassLoss, words_of_dreams
 from lightemma.worldmodel.reward_end import RewardEnd, RewardEndShape
 from lightemma.worldmodel.train_world import NETWORKS
 from lightemma.worldmodel.training import DenoiserLoss
@@ -51,6 +51,8 @@ GAME_NETWORKS = {**NETWORKS, "fast": NetworkShape((64,), 1, 64, patch=4, attenti
 _CHANNELS = (32, 64)
 #: Weight of the entropy: where nothing pays, an agent should try everything.
 _ENTROPY = 0.05
+#: Weight of the value's loss.
+_VALUE = 0.1
 #: Games of each constant action, by which the best one is found.
 _TRIES = 2
 #: Share of random actions while an agent collects.
@@ -181,21 +183,16 @@ def _learn(
     choices = torch.arange(parts.agent.shape.count, dtype=torch.float32)[:, None]
     starts = long_enough(clips, plan.past)
     dream = ImaginedDrives(parts.denoiser, parts.reward_end, starts, choices, plan.dreams, SAMPLER, device)
-    rewards: list[Tensor] = []
+    drives: list[Dreamt] = []
     learning = Learning(horizon=plan.horizon, entropy=_ENTROPY, scaled=True)
-    dreams = ClippedDreams(parts.agent, dream, plan.seed, learning, plan.passes, plan.parts, note=rewards.append)
-    # Checkpoints where a dreamt stretch ends, so that the same training goes on.
+    passes = Passes(plan.passes, parts=plan.parts, value=_VALUE)
+    loss_of = PassLoss(parts.agent, dream, plan.seed, learning, passes, drives.append)
+    # Checkpoints where new dreams are due, so that the same training goes on.
     slow = fitted(
         plan.agent_updates, plan.dreams, plan.rate, plan.passes * max(1, plan.agent_updates // plan.passes // 4)
     )
-    path = out / "agent.training.pt"
-    fit(parts.agent, dreams, slow, path, lambda text: say(f"{text}{_paid(rewards, 20)}"))
-    return _paid(rewards, 10)
-
-
-def _paid(rewards: Sequence[Tensor], last: int) -> str:
-    """Words of the mean reward in the last dreams; none where the training had been done before."""
-    return f", imagined reward of a step {mean_reward(rewards, last):+.4f}" if rewards else ""
+    fit(parts.agent, loss_of, slow, out / "agent.training.pt", lambda text: say(text + words_of_dreams(drives)))
+    return words_of_dreams(drives)
 
 
 def long_enough(clips: Sequence[GameClip], pictures: int) -> list[GameClip]:

@@ -113,8 +113,3 @@ class Blindfold:
 def driving_choices(speed: float, curvatures: Sequence[float], dt: float) -> Tensor:
     """(n, 3) the choices of an agent that steers at a constant speed."""
     return torch.tensor([[speed, curvature, dt] for curvature in curvatures], dtype=torch.float32)
-
-
-def mean_reward(values: Sequence[Tensor], last: int = 20) -> float:
-    """Mean of the last values, for lines of progress; NaN without any."""
-    return float(torch.stack(list(values[-last:])).mean()) if values else float("nan")

@@ -7,9 +7,11 @@ of REINFORCE.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Categorical
@@ -17,6 +19,9 @@ from torch.nn import functional
 
 from lightemma.worldmodel.actor_critic import ActorCritic, Dream, Learning, lambda_returns
 from lightemma.worldmodel.reward_end import Memory
+
+#: Batches of drives over which progress is averaged.
+_LAST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +31,15 @@ class Passes:
     Attributes:
         count: passes over each batch of drives.
         clip: by how much the probability of a choice may have changed, as a ratio, before it is left alone.
+        parts: into which each batch of drives is divided; a pass learns from the next one.
+        value: weight of the value's loss. Value and policy share the convolutions and the LSTM: where rewards are rare, what
+            the value learns of mere chance keeps a policy at weight 1 from learning which picture asks for which action.
     """
 
     count: int = 3
     clip: float = 0.2
+    parts: int = 1
+    value: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +121,18 @@ def dreamt(agent: ActorCritic, dream: Dream, seed: int, learning: Learning) -> D
     )
 
 
-def pass_loss(agent: ActorCritic, drives: Dreamt, learning: Learning, passes: Passes) -> Tensor:
-    """The loss of one pass over imagined drives: policy, value and entropy."""
-    logits, values = agent.along(drives.pictures)
+def pass_loss(agent: ActorCritic, drives: Dreamt, learning: Learning, passes: Passes, number: int = 0) -> Tensor:
+    """The loss of one pass over imagined drives, or over the part whose turn it is: policy, value and entropy."""
+    part = slice(number % passes.parts, None, passes.parts)
+    advantages, weights = drives.advantages[:, part], drives.weights[:, part]
+    logits, values = agent.along(drives.pictures[:, part])
     policy = Categorical(logits=logits.float(), validate_args=False)
-    ratio = (policy.log_prob(drives.choices) - drives.likelihoods).exp()
+    ratio = (policy.log_prob(drives.choices[:, part]) - drives.likelihoods[:, part]).exp()
     held = ratio.clamp(1.0 - passes.clip, 1.0 + passes.clip)
-    gain = torch.minimum(ratio * drives.advantages, held * drives.advantages)
-    missed = functional.mse_loss(values.float() / drives.unit, drives.returns / drives.unit, reduction="none")
-    each = missed - gain - learning.entropy * policy.entropy()
-    return (each * drives.weights).sum() / drives.weights.sum()
+    gain = torch.minimum(ratio * advantages, held * advantages)
+    missed = functional.mse_loss(values.float() / drives.unit, drives.returns[:, part] / drives.unit, reduction="none")
+    each = passes.value * missed - gain - learning.entropy * policy.entropy()
+    return (each * weights).sum() / weights.sum()
 
 
 class PassLoss:
@@ -154,7 +166,17 @@ class PassLoss:
             number = self._seed * 1_000_003 + step // self._passes.count
             self._drives = dreamt(self._agent, self._dream, number, self._learning)
             self._note(self._drives)
-        return pass_loss(self._agent, self._drives, self._learning, self._passes)
+        return pass_loss(self._agent, self._drives, self._learning, self._passes, step % self._passes.count)
+
+
+def words_of_dreams(drives: list[Dreamt]) -> str:
+    """What the last drives were like, for lines of progress; earlier ones are forgotten."""
+    del drives[:-_LAST]
+    if not drives:
+        return ""
+    reward = float(np.mean([one.reward for one in drives]))
+    within, over = (float(np.mean([one.chosen[which] for one in drives])) / math.log(2.0) for which in (0, 1))
+    return f", reward {reward:+.3f}, choices of {over:.2f} bits, {over - within:.2f} of them by what is seen"
 
 
 def _entropy(policy: Tensor) -> Tensor:

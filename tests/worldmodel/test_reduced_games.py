@@ -11,12 +11,13 @@ from lightemma.worldmodel.actor_critic import ActorCritic, AgentShape, Learning 
 from lightemma.worldmodel.atari import GameClip, pattern_player  # noqa: E402
 from lightemma.worldmodel.denoiser import Denoiser, DenoiserShape, from_bytes, in_levels  # noqa: E402
 from lightemma.worldmodel.fitting import Fit, fit  # noqa: E402
-from lightemma.worldmodel.game_agent import ClippedDreams, dreamt, game_agent  # noqa: E402
+from lightemma.worldmodel.game_agent import game_agent  # noqa: E402
 from lightemma.worldmodel.game_checks import payments, words_of_payments  # noqa: E402
 from lightemma.worldmodel.game_cut import Cut, check_network, cut_of  # noqa: E402
 from lightemma.worldmodel.game_rewards import parted, read_rewards, words_of_rewards  # noqa: E402
 from lightemma.worldmodel.game_tried import words_of_points  # noqa: E402
 from lightemma.worldmodel.game_world import SAMPLER, ChangeDenoiser, change_shape  # noqa: E402
+from lightemma.worldmodel.passes import Passes, PassLoss, dreamt  # noqa: E402
 from lightemma.worldmodel.unet import NetworkShape  # noqa: E402
 
 CUT = Cut((16, 16), 12, ("UP", "DOWN"))
@@ -119,7 +120,7 @@ def bandit_agent():
 
 
 def taught(agent, steps, path, note=lambda _: None):
-    dreams = ClippedDreams(agent, Bandit(), 0, Learning(horizon=4, entropy=0.01, scaled=True), 4, note=note)
+    dreams = PassLoss(agent, Bandit(), 0, Learning(horizon=4, entropy=0.01, scaled=True), Passes(4, value=0.1), note)
     fit(agent, dreams, Fit(steps, rate=6e-3, every=20, fall=False, half=False), path, lambda _: None)
     return agent
 
@@ -128,7 +129,7 @@ def test_an_agent_learns_from_each_dream_several_times(tmp_path):
     rewards = []
     taught(bandit_agent(), 100, tmp_path / "agent.pt", rewards.append)
     assert len(rewards) == 25, "one stretch for four steps"
-    means = [float(one) for one in rewards]
+    means = [one.reward for one in rewards]
     assert np.mean(means[:5]) < 0.6
     assert np.mean(means[-5:]) > 0.75, "what its values learn of chance must not keep its policy from learning"
 
@@ -143,8 +144,8 @@ def test_an_agent_that_learns_from_each_dream_several_times_goes_on_where_it_sto
 def test_each_update_learns_from_its_part_of_the_dreams():
     agent = bandit_agent()
     learning = Learning(horizon=3, scaled=True)
-    halves = ClippedDreams(agent, Bandit(), 0, learning, passes=4, parts=2, value=0.0)
-    whole = ClippedDreams(agent, Bandit(), 0, learning, passes=4, parts=1, value=0.0)
+    halves = PassLoss(agent, Bandit(), 0, learning, Passes(4, parts=2, value=0.0))
+    whole = PassLoss(agent, Bandit(), 0, learning, Passes(4, parts=1, value=0.0))
     losses = [float(halves(step).detach()) for step in range(4)]
     assert losses[0] == losses[2]
     assert losses[1] == losses[3]
@@ -171,6 +172,20 @@ def test_an_eye_for_what_is_not_as_usual_sees_no_scenery():
     assert not torch.allclose(other[0], other[1])
 
 
+def test_what_is_drawn_amiss_is_small_to_an_eye_for_what_is_not_as_usual():
+    rng = np.random.default_rng(1)
+    pictures = np.full((20, 16, 16, 3), 40, dtype=np.uint8)
+    pictures[np.arange(20), 8, rng.integers(16, size=20)] = 255  # a figure that moves along one line
+    pictures[:, 0] += rng.integers(3, size=(20, 16, 3)).astype(np.uint8)  # scenery that hardly varies
+    eye = game_agent(AgentShape((16, 16), 2, (8,), 8, patch=2)).eye
+    eye.see_usual(pictures)
+    seen = from_bytes(torch.from_numpy(pictures)).permute(0, 3, 1, 2)
+    amiss = (seen + 0.05 * torch.randn(seen.shape, generator=torch.Generator().manual_seed(0)) - seen) / eye.spread
+    told = (seen - eye.usual) / eye.spread
+    assert float(amiss.square().mean().sqrt()) < 0.3, "a fortieth of all levels anywhere is next to nothing"
+    assert float(told.amax(dim=(1, 2, 3)).min()) > 2.0, "and the figure stands out in every picture"
+
+
 def test_a_world_of_changes_that_has_learned_nothing_draws_the_newest_picture():
     torch.manual_seed(0)
     network = NetworkShape((8,), 1, 16, patch=4, attention=False)
@@ -192,7 +207,7 @@ def test_a_dreamt_stretch_is_seen_again_as_it_was_dreamt():
     agent = bandit_agent()
     torch.nn.init.normal_(agent.policy.weight)
     stretch = dreamt(agent, Bandit(), 3, Learning(horizon=5, scaled=True))
-    logits, _ = agent.along(stretch.pictures[:-1])
+    logits, _ = agent.along(stretch.pictures)
     again = logits.log_softmax(-1).gather(2, stretch.choices[..., None])[..., 0]
     assert torch.allclose(again, stretch.likelihoods, atol=1e-5)
     assert float(stretch.advantages.mean()) == pytest.approx(0.0, abs=1e-5)
