@@ -291,9 +291,9 @@ def atari(
     """
     _need_torch()
     from lightemma.errors import UserError, near_names
-    from lightemma.worldmodel.atari_run import GAME_NETWORKS, AtariPlan, train_atari, try_atari
+    from lightemma.worldmodel.atari_run import GAME_NETWORKS, AtariPlan, train_atari
     from lightemma.worldmodel.game_cut import check_network, cut_of
-    from lightemma.worldmodel.game_tried import words_of_points
+    from lightemma.worldmodel.game_tried import try_atari, words_of_points
 
     if network not in GAME_NETWORKS:
         raise UserError(f"There is no network '{network}'; {near_names(network, GAME_NETWORKS)}", "network")

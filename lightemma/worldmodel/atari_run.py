@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,26 +13,15 @@ import numpy as np
 import torch
 
 from lightemma.errors import UserError
-from lightemma.frame import FloatArray
 from lightemma.worldmodel.actions import ActionSpace
 from lightemma.worldmodel.actor_critic import ActorCritic, AgentShape, Learning
-from lightemma.worldmodel.atari import (
-    LONGEST,
-    AtariGame,
-    GameClip,
-    agent_player,
-    collect,
-    constant_player,
-    pattern_player,
-    random_player,
-    returns,
-)
+from lightemma.worldmodel.atari import LONGEST, AtariGame, GameClip, agent_player, collect, random_player
 from lightemma.worldmodel.denoiser import Denoiser
 from lightemma.worldmodel.dreams import ImaginedDrives
 from lightemma.worldmodel.fitting import Fit, Say, fit
 from lightemma.worldmodel.game_agent import UsualEye, game_agent
 from lightemma.worldmodel.game_checks import payments, words_of_payments
-from lightemma.worldmodel.game_cut import REDUCED, Cut
+from lightemma.worldmodel.game_cut import Cut
 from lightemma.worldmodel.game_rewards import game_loss, parted, read_rewards, words_of_rewards
 from lightemma.worldmodel.game_world import HARDENING, SAMPLER, ChangeDenoiser, change_shape
 from lightemma.worldmodel.passes import Dreamt, Passes, PassLoss, words_of_dreams
@@ -40,7 +29,7 @@ from lightemma.worldmodel.reward_end import RewardEnd, RewardEndShape
 from lightemma.worldmodel.train_world import NETWORKS
 from lightemma.worldmodel.training import DenoiserLoss
 from lightemma.worldmodel.unet import NetworkShape
-from lightemma.worldmodel.weights import load_into, read_state, write_state
+from lightemma.worldmodel.weights import read_state, write_state
 from lightemma.worldmodel.windows import Windows
 
 #: File of the agent's weights.
@@ -53,12 +42,8 @@ _CHANNELS = (32, 64)
 _ENTROPY = 0.05
 #: Weight of the value's loss.
 _VALUE = 0.1
-#: Games of each constant action, by which the best one is found.
-_TRIES = 2
 #: Share of random actions while an agent collects.
 EPSILON = 0.1
-#: Seed of the games of a test; those of a training begin at 1 for seed 0, and at 1001 for seed 1.
-_TEST_SEED = 999
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +98,10 @@ class AtariPlan:
 
 
 def train_atari(plan: AtariPlan, out: Path, device: str, say: Say) -> int:
-    """Plays, learns the game, learns to play in imagination, and again. The agent is written after every round.
+    """Plays, learns the game, learns to play in imagination, and again. The agent of every round is written.
+
+    The one to keep is the one that was paid most in its own play: a later one may have learned what its world only imagines.
+    The last one plays a third of a round for that.
 
     What was played is kept, so that a run that was stopped goes on as if it had not.
 
@@ -127,20 +115,42 @@ def train_atari(plan: AtariPlan, out: Path, device: str, say: Say) -> int:
     torch.manual_seed(plan.seed)
     parts = _Parts.new(plan, count, device)
     clips: list[GameClip] = []
+    pays: list[float] = []
     begun = last = time.perf_counter()
     for epoch in range(1, plan.epochs + 1):
-        clips += _played(plan, epoch, parts.agent, out)
+        new = _played(plan, epoch, parts.agent, out)
+        clips += new
+        if epoch > 1:
+            pays.append(_pay(new))
         say(_words_of_play(epoch, clips, plan.play))
         if epoch == 1 and isinstance(parts.agent.eye, UsualEye):
             parts.agent.eye.see_usual(np.concatenate([one.pictures for one in clips]))
         paid = _learn(plan, epoch, parts, clips, out, device, say)
-        write_state(out / AGENT, {"game": plan.game, **_card(plan.cut), "weights": parts.agent.state_dict()})
+        if not _of_round(out, epoch).exists():
+            card = {"game": plan.game, **card_of(plan.cut)}
+            write_state(_of_round(out, epoch), {**card, "weights": parts.agent.state_dict()})
         now = time.perf_counter()
         say(f"round {epoch}: {now - begun:.0f} s{paid}")
         if plan.minutes and now - begun + (now - last) > 60.0 * plan.minutes:
             break
         last = now
-    return sum(len(one.actions) for one in clips)
+    trial = _play(plan, len(pays) + 2, parts.agent, max(1, plan.play // 3))
+    pays.append(_pay(trial))
+    best = int(np.argmax(pays)) + 1
+    words = ", ".join(f"{pay:+.3f} by the agent of round {number}" for number, pay in enumerate(pays, 1))
+    say(f"true reward of a step: {words}; that of round {best} is kept")
+    write_state(out / AGENT, read_state(_of_round(out, best)))
+    return sum(len(one.actions) for one in [*clips, *trial])
+
+
+def _of_round(out: Path, epoch: int) -> Path:
+    """File of the agent as it was after a round."""
+    return out / f"agent-{epoch}.pt"
+
+
+def _pay(clips: Sequence[GameClip]) -> float:
+    """Mean reward of a step."""
+    return float(np.concatenate([one.rewards for one in clips]).mean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +213,7 @@ def long_enough(clips: Sequence[GameClip], pictures: int) -> list[GameClip]:
 def _played(plan: AtariPlan, epoch: int, agent: ActorCritic, out: Path) -> list[GameClip]:
     """What is played in a round, or was before the run was stopped."""
     path = out / f"play-{epoch}.pt"
-    about = {"game": plan.game, "seed": plan.seed, "steps": plan.play, **_card(plan.cut)}
+    about = {"game": plan.game, "seed": plan.seed, "steps": plan.play, **card_of(plan.cut)}
     if path.exists():
         state = read_state(path)
         if {one: state.get(one) for one in about} != about:
@@ -212,19 +222,23 @@ def _played(plan: AtariPlan, epoch: int, agent: ActorCritic, out: Path) -> list[
             GameClip(*(one[name].numpy() for name in ("pictures", "actions", "rewards", "ends")))
             for one in state["clips"]
         ]
-    seed = plan.seed * 1000 + epoch
-    game = AtariGame(plan.game, seed, plan.cut)
-    here = copy.deepcopy(agent).cpu().float().eval()
-    clips = collect(
-        game, random_player(game.count, seed) if epoch == 1 else agent_player(here, EPSILON, seed), plan.play
-    )
+    clips = _play(plan, epoch, agent, plan.play)
     names = ("pictures", "actions", "rewards", "ends")
     kept = [{name: torch.from_numpy(np.array(getattr(one, name))) for name in names} for one in clips]
     write_state(path, {**about, "clips": kept})
     return clips
 
 
-def _card(cut: Cut) -> dict[str, Any]:
+def _play(plan: AtariPlan, epoch: int, agent: ActorCritic, steps: int) -> list[GameClip]:
+    """Some steps of a round's play: at random in the first, then by the agent."""
+    seed = plan.seed * 1000 + epoch
+    game = AtariGame(plan.game, seed, plan.cut)
+    here = copy.deepcopy(agent).cpu().float().eval()
+    player = random_player(game.count, seed) if epoch == 1 else agent_player(here, EPSILON, seed)
+    return collect(game, player, steps)
+
+
+def card_of(cut: Cut) -> dict[str, Any]:
     """A cut as plain values, for files of weights."""
     return {"size": list(cut.size), "skip": cut.skip, "actions": list(cut.actions), "box": list(cut.box or ())}
 
@@ -238,46 +252,3 @@ def _words_of_play(epoch: int, clips: Sequence[GameClip], play: int) -> str:
         f"round {epoch}: {len(signs)} steps played; of the last {len(new)}, {int((new > 0).sum())} were rewarded and "
         f"{int((new < 0).sum())} punished, {int(lost)} lives lost"
     )
-
-
-def try_atari(plan: AtariPlan, out: Path) -> dict[str, FloatArray]:
-    """Plays whole games of the true game.
-
-    Returns:
-        Points, by who played: agent, random, the best constant action, and the game's script where there is one.
-
-    Raises:
-        UserError: if there is no agent, or no such game.
-    """
-    path = out / AGENT
-    if not path.exists():
-        raise UserError(f"'{out}' has no trained agent; leave --only-test out.")
-    state = read_state(path)
-    if {one: state.get(one) for one in ("game", *_card(plan.cut))} != {"game": plan.game, **_card(plan.cut)}:
-        raise UserError(f"'{path}' has learned another game, or another cut of it; give the same options.")
-
-    def game() -> AtariGame:
-        # Each player meets the same beginnings, and those of no training.
-        return AtariGame(plan.game, _TEST_SEED, plan.cut)
-
-    count = game().count
-    agent = game_agent(plan.agent_shape(count))
-    load_into(agent, state["weights"], path)
-    agent = agent.float().eval()
-
-    def points(begin: Callable[[], Callable[[Any], int]], games: int = plan.episodes) -> FloatArray:
-        return returns(game(), begin, games, plan.longest)
-
-    constants = [points(constant_player(one), _TRIES) for one in range(count)]
-    best = int(np.argmax([one.mean() for one in constants]))
-    names = game().names
-    found = {
-        "agent": points(agent_player(agent, plan.epsilon, plan.seed)),
-        "random": points(random_player(count, plan.seed)),
-        f"constant {names[best]}": points(constant_player(best)),
-    }
-    known = REDUCED.get(plan.game)
-    if known and set(known.script) <= set(names):
-        script = [names.index(one) for one in known.script]
-        found["script"] = points(pattern_player(script, count, known.stray, plan.seed))
-    return found

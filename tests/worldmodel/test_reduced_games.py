@@ -42,23 +42,50 @@ def plan(**changed):
 
 def test_a_game_is_played_learned_and_tested_and_goes_on_as_if_it_had_not_stopped(tmp_path):
     pytest.importorskip("ale_py")
-    from lightemma.worldmodel.atari_run import AGENT, train_atari, try_atari
+    from lightemma.worldmodel.atari_run import AGENT, train_atari
+    from lightemma.worldmodel.game_tried import try_atari
     from lightemma.worldmodel.weights import read_state
 
     said = []
-    assert train_atari(plan(), tmp_path / "whole", "cpu", said.append) == 240
+    assert train_atari(plan(), tmp_path / "whole", "cpu", said.append) == 280, (
+        "two rounds, and a third of one by the last agent"
+    )
     assert sum("reward model, learned from" in one for one in said) == 2, "after each round"
     assert sum("imagined game" in one for one in said) == 2
     train_atari(plan(epochs=1), tmp_path / "stopped", "cpu", said.append)
-    assert train_atari(plan(), tmp_path / "stopped", "cpu", said.append) == 240
+    assert train_atari(plan(), tmp_path / "stopped", "cpu", said.append) == 280
     whole, stopped = (read_state(tmp_path / one / AGENT)["weights"] for one in ("whole", "stopped"))
     assert all(torch.equal(whole[name], stopped[name]) for name in whole)
+    of_rounds = [read_state(tmp_path / "whole" / f"agent-{number}.pt")["weights"] for number in (1, 2)]
+    assert not all(torch.equal(of_rounds[0][name], of_rounds[1][name]) for name in whole)
     found = try_atari(plan(), tmp_path / "whole")
     assert [name.split()[0] for name in found] == ["agent", "random", "constant", "script"]
     with pytest.raises(UserError, match="another game, seed or cut"):
         train_atari(plan(seed=1), tmp_path / "whole", "cpu", said.append)
     with pytest.raises(UserError, match="another game, or another cut"):
         try_atari(plan(cut=Cut((16, 16), 8, ("UP", "DOWN"))), tmp_path / "whole")
+
+
+def test_of_all_rounds_that_agent_is_kept_which_was_paid_most_in_its_own_play(tmp_path, monkeypatch):
+    pytest.importorskip("ale_py")
+    from lightemma.worldmodel import atari_run
+    from lightemma.worldmodel.weights import read_state
+
+    def learned(plan, epoch, parts, *_):
+        torch.nn.init.constant_(parts.agent.policy.bias, float(epoch))
+        return ""
+
+    def played(plan, epoch, agent, steps):
+        paid = {0: 0, 1: 5, 2: 9, 3: 2}[int(agent.policy.bias[0])]
+        return [made_up_clip(steps, range(paid * steps // 10), size=16)]
+
+    monkeypatch.setattr(atari_run, "_learn", learned)
+    monkeypatch.setattr(atari_run, "_play", played)
+    said = []
+    assert atari_run.train_atari(plan(epochs=3), tmp_path, "cpu", said.append) == 400
+    kept = read_state(tmp_path / atari_run.AGENT)["weights"]
+    assert kept["policy.bias"].tolist() == [2.0, 2.0]
+    assert said[-1].endswith("+0.900 by the agent of round 2, +0.200 by the agent of round 3; that of round 2 is kept")
 
 
 def test_a_game_shows_what_its_cut_leaves_and_knows_its_actions():
@@ -259,10 +286,10 @@ def test_a_script_repeats_its_actions_and_strays_as_often_as_it_is_told():
     assert 0.25 < strayed < 0.35, "one of four strays is the script's own"
 
 
-def made_up_clip(steps, paid=()):
+def made_up_clip(steps, paid=(), size=8):
     rewards = np.zeros(steps, dtype=np.int64)
     rewards[list(paid)] = 1
-    pictures = np.zeros((steps + 1, 8, 8, 3), dtype=np.uint8)
+    pictures = np.zeros((steps + 1, size, size, 3), dtype=np.uint8)
     pictures[..., 0] = np.arange(steps + 1)[:, None, None]
     return GameClip(pictures, np.zeros((steps, 1)), rewards, np.zeros(steps, dtype=np.int64))
 
