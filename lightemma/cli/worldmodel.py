@@ -258,7 +258,7 @@ def atari(
     skip: Annotated[int, typer.Option(help="Frames of one action; 4 as published.", min=0)] = 0,
     actions: Annotated[str, typer.Option(help="Those that may be done, such as UP,DOWN; or all.")] = "",
     box: Annotated[str, typer.Option(help="What is shown of the screen: left,upper,right,lower in pixels.")] = "",
-    epochs: Annotated[int, typer.Option(help="Rounds of playing and learning.", min=1)] = 2,
+    epochs: Annotated[int, typer.Option(help="Rounds of playing and learning.", min=1)] = 3,
     play: Annotated[int, typer.Option(help="Steps played in a round.", min=100)] = 6000,
     updates: Annotated[
         int, typer.Option(help="Steps of learning of the world in a round; its reward model has half as many.", min=1)
@@ -280,8 +280,9 @@ def atari(
     only_test: Annotated[bool, typer.Option("--only-test", help="Test the agent that is there.")] = False,
     episodes: Annotated[int, typer.Option(help="Games of the test; 0 leaves it out.", min=0)] = 20,
     epsilon: Annotated[
-        float, typer.Option(help="Share of random actions of the agent in the test, as in its play.", min=0.0, max=1.0)
-    ] = 0.1,
+        float,
+        typer.Option(help="Share of random actions of the agent in the test; a tenth in its play.", min=0.0, max=1.0),
+    ] = 0.0,
     longest: Annotated[int, typer.Option(help="Most frames of a game of the test.", min=100)] = 108_000,
     device: Device = "auto",
 ) -> None:

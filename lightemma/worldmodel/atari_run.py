@@ -67,14 +67,14 @@ class AtariPlan:
         rate: of the agent.
         seed: of everything.
         episodes: games of the test.
-        epsilon: share of random actions of the agent in the test; as in its collecting, which frees it where it hangs.
+        epsilon: share of random actions of the agent in the test.
         longest: most frames of a game of the test.
         minutes: no round is begun that would end later than this, if rounds go on as long as the last one; 0 begins all.
     """
 
     game: str
     cut: Cut = field(default_factory=Cut)
-    epochs: int = 2
+    epochs: int = 3
     play: int = 6000
     updates: int = 700
     agent_updates: int = 480
@@ -88,7 +88,7 @@ class AtariPlan:
     rate: float = 2e-3
     seed: int = 0
     episodes: int = 20
-    epsilon: float = EPSILON
+    epsilon: float = 0.0
     longest: int = LONGEST
     minutes: float = 0.0
 
