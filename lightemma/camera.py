@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
 
 from lightemma.frame import Camera, FloatArray
@@ -17,6 +18,24 @@ NEAR = 0.3
 
 NUSCENES_SIZE = (1600, 900)
 """Pixels of nuScenes' cameras, which its archives leave out."""
+
+
+class CameraEntry(msgspec.Struct, frozen=True):
+    """A camera in files; see `lightemma.frame.Camera`."""
+
+    intrinsic: list[list[float]]
+    rotation: list[float]
+    translation: list[float]
+    size: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, camera: Camera) -> CameraEntry:
+        """The entry of a camera."""
+        return cls(camera.intrinsic.tolist(), camera.rotation.tolist(), camera.translation.tolist(), camera.size)
+
+    def camera(self) -> Camera:
+        """The camera as frames have it."""
+        return Camera(np.array(self.intrinsic), np.array(self.rotation), np.array(self.translation), self.size)
 
 
 @dataclass(frozen=True, slots=True)

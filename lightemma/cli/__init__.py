@@ -16,6 +16,10 @@ from lightemma.redaction import remember_environment
 
 #: Exit status after Ctrl-C, as in shells.
 INTERRUPTED = 130
+OUT_OF_MEMORY = (
+    "There is too little memory for this; ask for less at a time (smaller pictures, batches or networks, fewer runs, fewer "
+    "calls at once). Finished work is kept."
+)
 
 
 def main() -> None:
@@ -56,9 +60,16 @@ def _run() -> None:
     except BrokenPipeError:
         sys.exit(0)
     except Exception as error:
+        from lightemma.backends.local.memory import is_out_of_memory
+
         # wrong use, as found by typer; the class has no public name in all versions
         if hasattr(error, "format_message"):
             print_error(_wrong_use(error))
+            sys.exit(2)
+        if is_out_of_memory(error):
+            if debug:
+                raise
+            print_error(f"Error: {OUT_OF_MEMORY}")
             sys.exit(2)
         sentence = f"{harmless(f'{type(error).__name__}: {error}')}. This is a fault in lightemma; --debug shows where."
         if debug:

@@ -10,12 +10,14 @@ import typer
 
 from lightemma.cli import options
 from lightemma.cli.output import echo
+from lightemma.sessions.benchmark import WHAT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lightemma.closed_loop.results import ClosedLoopResults
     from lightemma.evaluation.tables.base import TableSet
+    from lightemma.sessions.benchmark import Benchmark
 
 
 @options.with_session("batch")
@@ -24,6 +26,14 @@ def drive(
     given: options.Given,
     session: options.SessionOptions,
     config: options.Config = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Recorded drives that a learned world begins in, such as nuscenes:ROOT@VERSION; its own if left out.",
+            rich_help_panel=WHAT,
+            show_default=False,
+        ),
+    ] = None,
     tables: Annotated[
         Path | None,
         typer.Option(help="Folder for the tables; <out>/reports/drive if left out.", show_default=False),
@@ -39,7 +49,10 @@ def drive(
     from lightemma.closed_loop.set_up import open_drives
 
     with placed_backends(session) as backends:
-        drives, note = open_drives(options.benchmark_of(config, given, "closed"), session.out, backends, by_data=True)
+        benchmark = options.benchmark_of(config, given, "closed")
+        if data is not None:
+            benchmark = _beginning_in(data, benchmark)
+        drives, note = open_drives(benchmark, session.out, backends, by_data=True)
         if note:
             echo(note, err=True)
         outcomes = drive_runs(drives, session.style, session.spending)
@@ -51,6 +64,17 @@ def drive(
         write_driving_tables(driven, folder)
         write_driving_pages(driven, folder / "drive.html")
     raise typer.Exit(exit_status(outcomes))
+
+
+def _beginning_in(data: str, benchmark: Benchmark) -> Benchmark:
+    """The same benchmark in a world whose episodes begin in recorded drives."""
+    from lightemma.closed_loop.worlds import open_factory
+
+    if benchmark.world is None:
+        return benchmark  # which has recorded data, and is refused
+    world = open_factory(benchmark.world.name).beginning_in(data)
+    named = benchmark.world.model_copy(update={"name": f"{world.name}:{world.argument}"})
+    return benchmark.model_copy(update={"world": named})
 
 
 #: What a narrow terminal leaves out of the main table, the first one first.

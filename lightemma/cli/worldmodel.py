@@ -22,6 +22,8 @@ Data = Annotated[
     list[str], typer.Option("--data", help="Recorded drives, such as nuscenes:ROOT@VERSION; may be repeated.")
 ]
 World = Annotated[Path, typer.Argument(help="Folder of a trained world.")]
+#: Bounds beyond which a number is a slip: network evaluations of a picture, and examples of a step.
+MOST_EVALUATIONS, LARGEST_BATCH = 1000, 65_536
 Device = Annotated[str, typer.Option(help="cpu, cuda, or auto.")]
 
 
@@ -37,9 +39,9 @@ def train(
     dt: Annotated[float, typer.Option(help="Seconds between two pictures.", min=0.05, max=1.0)] = 0.5,
     network: Annotated[str, typer.Option(help="Size of the network: tiny, small, medium or published.")] = "small",
     kind: Annotated[str, typer.Option(help="edm, or ddpm for comparison.")] = "edm",
-    batch: Annotated[int, typer.Option(help="Examples of a step.", min=1)] = 32,
-    rate: Annotated[float, typer.Option(help="Learning rate.", min=0.0)] = 4e-4,
-    seed: Annotated[int, typer.Option(help="Of weights, examples and noise.")] = 0,
+    batch: Annotated[int, typer.Option(help="Examples of a step.", min=1, max=LARGEST_BATCH)] = 32,
+    rate: Annotated[float, typer.Option(help="Learning rate.", min=0.0, max=1.0)] = 4e-4,
+    seed: Annotated[int, typer.Option(help="Of weights, examples and noise.", min=0)] = 0,
     road_steps: Annotated[
         int,
         typer.Option(help="Steps of the reward and end model, where maps say where the road is; 0 trains none.", min=0),
@@ -51,7 +53,9 @@ def train(
     tempo: Annotated[
         float, typer.Option(help="Share of the examples that are replayed slower or faster.", min=0.0, max=1.0)
     ] = 0.5,
-    sampler_steps: Annotated[int, typer.Option(help="Network evaluations of a picture of this world.", min=1)] = 3,
+    sampler_steps: Annotated[
+        int, typer.Option(help="Network evaluations of a picture of this world.", min=1, max=MOST_EVALUATIONS)
+    ] = 3,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile the network first (torch.compile).")] = False,
     every: Annotated[int, typer.Option(help="Steps between two checkpoints.", min=1)] = 250,
     device: Device = "auto",
@@ -96,7 +100,8 @@ def rollout(
     count: Annotated[int, typer.Option(help="Most drives.", min=1)] = 4,
     first: Annotated[int, typer.Option(help="Recorded pictures before the first imagined one.", min=4)] = 8,
     sampler_steps: Annotated[
-        int | None, typer.Option(help="Network evaluations of a picture.", min=1, show_default=False)
+        int | None,
+        typer.Option(help="Network evaluations of a picture.", min=1, max=MOST_EVALUATIONS, show_default=False),
     ] = None,
     device: Device = "auto",
 ) -> None:
@@ -104,6 +109,8 @@ def rollout(
     _need_torch()
     import numpy as np
 
+    from lightemma.errors import UserError
+    from lightemma.sessions.session import check_writable
     from lightemma.worldmodel.checkpoint import Checkpoint
     from lightemma.worldmodel.edm import Sampler
     from lightemma.worldmodel.imagination import MANY, Imagination
@@ -116,10 +123,14 @@ def rollout(
     imagination = Imagination(checkpoint.denoiser(where), sampler, None, where, MANY)
     clips = clips_of(tuple(data), card.size, card.dt, None)
     long = [clip for clip in clips if len(clip.pictures) >= first + steps]
+    if not long:
+        longest = max(len(clip.pictures) for clip in clips)
+        raise UserError(
+            f"No drive has {first + steps} pictures, the longest has {longest}; give fewer `steps`.",
+            "steps",
+        )
+    check_writable(out)
     rolled = roll(imagination, [(clip, first) for clip in long[:count]], card.denoiser.past, steps)
-    if not rolled:
-        echo(f"No drive has {first + steps} pictures.")
-        raise typer.Exit(1)
     for one in rolled:
         write_strip(out / f"{one.name}.png", one, max(1, steps // 10))
         write_film(out / f"{one.name}.gif", one, card.dt)
@@ -141,7 +152,7 @@ def check(
         list[str], typer.Option(help="Recorded drives from which the inverse-dynamics net learns; none of --data.")
     ],
     steps: Annotated[int, typer.Option(help="Steps of its training.", min=1)] = 1500,
-    batch: Annotated[int, typer.Option(help="Examples of a step of it.", min=1)] = 32,
+    batch: Annotated[int, typer.Option(help="Examples of a step of it.", min=1, max=LARGEST_BATCH)] = 32,
     simulator: Annotated[
         float, typer.Option(help="Seconds for which drivers are compared with the simulator; 0 leaves it out.", min=0.0)
     ] = 8.0,
@@ -161,7 +172,7 @@ def check(
 def play(
     world: World,
     port: Annotated[int, typer.Option(help="Port on this machine; 0 takes a free one.", min=0, max=65535)] = 8765,
-    seed: Annotated[int, typer.Option(help="Of starts and noise.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of starts and noise.", min=0)] = 0,
     device: Device = "auto",
 ) -> None:
     """Steer a trained world by the arrow keys, on a page that is served on this machine only."""
@@ -187,17 +198,20 @@ def agent(
     steps: Annotated[
         int, typer.Option(help="Updates; --passes of them learn from the same imagined drives.", min=1)
     ] = 480,
-    batch: Annotated[int, typer.Option(help="Imagined drives of an update.", min=1)] = 32,
-    horizon: Annotated[int, typer.Option(help="Imagined steps of an update.", min=1)] = 15,
-    rate: Annotated[float, typer.Option(help="Learning rate.", min=0.0)] = 1e-3,
-    entropy: Annotated[float, typer.Option(help="Weight of the entropy.", min=0.0)] = 0.01,
+    batch: Annotated[int, typer.Option(help="Imagined drives of an update.", min=1, max=LARGEST_BATCH)] = 32,
+    horizon: Annotated[int, typer.Option(help="Imagined steps of an update.", min=1, max=1000)] = 15,
+    rate: Annotated[float, typer.Option(help="Learning rate.", min=0.0, max=1.0)] = 1e-3,
+    entropy: Annotated[float, typer.Option(help="Weight of the entropy.", min=0.0, max=100.0)] = 0.01,
     passes: Annotated[int, typer.Option(help="Updates from the same imagined drives.", min=1)] = 3,
     warm: Annotated[bool, typer.Option(help="Begin with the convolutions of the reward and end model.")] = True,
     blind: Annotated[
         bool, typer.Option("--blind", help="Also train agents that see grey pictures alone, as rivals.")
     ] = False,
     sampler_steps: Annotated[
-        int | None, typer.Option(help="Network evaluations of an imagined picture.", min=1, show_default=False)
+        int | None,
+        typer.Option(
+            help="Network evaluations of an imagined picture.", min=1, max=MOST_EVALUATIONS, show_default=False
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of weights, starts and choices.", min=0)] = 0,
     agents: Annotated[int, typer.Option(help="Agents with seeds that follow each other.", min=1)] = 1,
@@ -268,8 +282,10 @@ def atari(
         str, typer.Option(help="Size of the denoiser: fast, tiny, small, medium or published.")
     ] = "fast",
     past: Annotated[int, typer.Option(help="Past pictures that the denoiser sees; 4 as published.", min=1)] = 2,
-    batch: Annotated[int, typer.Option(help="Examples of a step of the world.", min=1)] = 32,
-    dreams: Annotated[int, typer.Option(help="Imagined games of an update of the agent.", min=2)] = 64,
+    batch: Annotated[int, typer.Option(help="Examples of a step of the world.", min=1, max=LARGEST_BATCH)] = 32,
+    dreams: Annotated[
+        int, typer.Option(help="Imagined games of an update of the agent.", min=2, max=LARGEST_BATCH)
+    ] = 64,
     passes: Annotated[
         int, typer.Option(help="Updates of the agent from the same dreams, each from half of them.", min=1)
     ] = 8,

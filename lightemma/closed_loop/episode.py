@@ -11,12 +11,13 @@ import msgspec
 import numpy as np
 from msgspec import UNSET
 
+from lightemma.camera import CameraEntry
 from lightemma.closed_loop.driver_plans import driver_plan
 from lightemma.closed_loop.mixture import expert_steers
 from lightemma.closed_loop.plan_follower import PlanFollower
 from lightemma.closed_loop.privileged import WorldPlan
 from lightemma.closed_loop.records import PICTURES, EpisodeOutcome, Roll
-from lightemma.closed_loop.replay import ActorEntry, CameraEntry, Replay, ReplayStep
+from lightemma.closed_loop.replay import ActorEntry, Replay, ReplayStep
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.world import CarState, ExpertLabel, World
 from lightemma.closed_loop.world_checks import (

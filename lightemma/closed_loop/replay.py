@@ -7,12 +7,11 @@ import zlib
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
+from lightemma.camera import CameraEntry
 from lightemma.closed_loop.records import EPISODES
 from lightemma.errors import UserError
 from lightemma.files import private_folder, read_whole, unpacked, write_whole
-from lightemma.frame import Camera
 from lightemma.run_folder.store import whole_lines
 
 #: Folder of a run's replays.
@@ -46,24 +45,6 @@ class ReplayStep(msgspec.Struct, frozen=True, array_like=True):
     ego: tuple[float, float, float, float, float]
     actors: list[tuple[int, float, float, float, float]] = []
     signals: list[tuple[int, str]] = []
-
-
-class CameraEntry(msgspec.Struct, frozen=True):
-    """The camera of an episode; see `lightemma.frame.Camera`."""
-
-    intrinsic: list[list[float]]
-    rotation: list[float]
-    translation: list[float]
-    size: tuple[int, int] | None = None
-
-    @classmethod
-    def of(cls, camera: Camera) -> CameraEntry:
-        """The entry of a camera."""
-        return cls(camera.intrinsic.tolist(), camera.rotation.tolist(), camera.translation.tolist(), camera.size)
-
-    def camera(self) -> Camera:
-        """The camera as frames have it."""
-        return Camera(np.array(self.intrinsic), np.array(self.rotation), np.array(self.translation), self.size)
 
 
 class ReplayGround(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from lightemma.closed_loop.privileged import ExpertDriver, PrivilegedDriver, RandomDriver
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules
 from lightemma.closed_loop.world import Observation, World
+from lightemma.errors import UserError
 from lightemma.frame import FloatArray
 
 T = TypeVar("T")
@@ -90,6 +91,21 @@ class WorldFactory(ABC):
         """Whether it observes or steps many worlds at once; their episodes are then driven together, in this process."""
         kind = type(self)
         return kind.observe_many is not WorldFactory.observe_many or kind.step_many is not WorldFactory.step_many
+
+    def beginning_in(self, data: str) -> WorldFactory:
+        """The same world with episodes that begin in recorded drives.
+
+        Args:
+            data: as ``--data`` has it.
+
+        Raises:
+            UserError: if episodes of this world begin in no recorded drives.
+        """
+        raise UserError(
+            f"Episodes of the world '{self.place}' do not begin in recorded drives; leave `data` out, or drive in a learned "
+            "world (imagined:CHECKPOINT).",
+            "data",
+        )
 
     @abstractmethod
     def episodes(self, choice: EpisodeChoice) -> list[EpisodeSpec]:

@@ -22,6 +22,8 @@ from lightemma.simulation.dataset.split import Part, split_of
 
 #: Metres between two pictures below which a curvature cannot be computed; the car's own is taken.
 SHORTEST = 0.05
+#: Folder of what was driven between pictures; data sets with key frames alone have none.
+DRIVEN = "driven"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,7 @@ class CollectedDrives:
             UserError: if a file is missing or damaged.
         """
         for scene in self.of(part):
-            rows = _driven_rows(self._root / "driven" / f"{scene.name}.jsonl")
+            rows = _driven_rows(self._root / DRIVEN / f"{scene.name}.jsonl")
             poses = np.array([(row.x, row.y, row.heading) for row in rows])
             times = np.array([row.time for row in rows])
             files = tuple(self._root / row.picture for row in rows)

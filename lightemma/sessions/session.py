@@ -299,7 +299,7 @@ def check_writable(folder: Path) -> None:
         probe.unlink(missing_ok=True)  # another process may be checking too
     except OSError as error:
         raise UserError(
-            f"The results folder '{folder}' cannot be written ({error.strerror}); give another one as `results`.",
+            f"The folder '{folder}' cannot be written ({error.strerror}); give another one as `results`.",
             "results",
         ) from error
 

@@ -113,7 +113,8 @@ class ActorCritic(nn.Module):
         with torch.no_grad():
             share = torch.clamp(1.0 / (self.worth[2] + 1.0), min=_SLOWEST)
             self.worth[0] += share * (returns.mean() - self.worth[0])
-            self.worth[1] += share * (returns.std().clamp(min=1e-3) - self.worth[1])
+            spread = returns.std() if returns.numel() > 1 else torch.zeros_like(self.worth[1])  # of one value it is NaN
+            self.worth[1] += share * (spread.clamp(min=1e-3) - self.worth[1])
             self.worth[2] += 1.0
             return self.worth[1].clone()
 

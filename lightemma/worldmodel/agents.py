@@ -16,7 +16,7 @@ from lightemma.worldmodel.clips import Clip
 from lightemma.worldmodel.dream_cars import Cars
 from lightemma.worldmodel.dreams import Blindfold, ImaginedDrives, driving_choices
 from lightemma.worldmodel.edm import Sampler
-from lightemma.worldmodel.fitting import Fit, Say, fit
+from lightemma.worldmodel.fitting import Fit, Say, Settings, fit
 from lightemma.worldmodel.lane_test import SPEED, STEERING
 from lightemma.worldmodel.passes import Dreamt, Passes, PassLoss, words_of_dreams
 from lightemma.worldmodel.reward_end import RewardEnd
@@ -118,5 +118,13 @@ def train_agent(checkpoint: Checkpoint, clips: Sequence[Clip], training: AgentTr
     drives: list[Dreamt] = []
     loss = PassLoss(agent, dream, plan.seed, learning, training.passes, drives.append)
     path = agent_file(checkpoint.folder, plan.seed, blind=training.blind)
-    fit(agent, loss, plan, path, lambda text: say(text + words_of_dreams(drives)))
+    settings: Settings = {
+        "world": checkpoint.weights,
+        "horizon": learning.horizon,
+        "entropy": learning.entropy,
+        "passes": training.passes.count,
+        "sampler_steps": training.sampler_steps or card.sampler_steps,
+        "warm": training.warm,
+    }
+    fit(agent, loss, plan, path, lambda text: say(text + words_of_dreams(drives)), settings)
     return agent.eval().requires_grad_(False)

@@ -13,12 +13,13 @@ import numpy as np
 import torch
 
 from lightemma.errors import UserError
+from lightemma.sessions.session import check_writable
 from lightemma.worldmodel.actions import ActionSpace
 from lightemma.worldmodel.actor_critic import ActorCritic, AgentShape, Learning
 from lightemma.worldmodel.atari import LONGEST, AtariGame, GameClip, agent_player, collect, random_player
 from lightemma.worldmodel.denoiser import Denoiser
 from lightemma.worldmodel.dreams import ImaginedDrives
-from lightemma.worldmodel.fitting import Fit, Say, fit
+from lightemma.worldmodel.fitting import Fit, Say, Settings, fit
 from lightemma.worldmodel.game_agent import UsualEye, game_agent
 from lightemma.worldmodel.game_checks import payments, words_of_payments
 from lightemma.worldmodel.game_cut import Cut
@@ -112,6 +113,7 @@ def train_atari(plan: AtariPlan, out: Path, device: str, say: Say) -> int:
         UserError: if there is no such game, or the folder is of another run.
     """
     count = AtariGame(plan.game, plan.seed, plan.cut).count
+    check_writable(out)
     torch.manual_seed(plan.seed)
     parts = _Parts.new(plan, count, device)
     clips: list[GameClip] = []
@@ -186,8 +188,18 @@ def _learn(
     other = fitted(half, plan.batch, 1e-3, half)
     windows = Windows(long_enough(learned, plan.past + 2), plan.past + 2, device=device)
     loss = DenoiserLoss(parts.denoiser, windows, one, HARDENING)
-    fit(parts.denoiser, loss, one, out / "denoiser.training.pt", say)
-    fit(parts.reward_end, game_loss(parts.reward_end, learned, other), other, out / "reward_end.training.pt", say)
+    settings: Settings = {
+        "game": plan.game,
+        "size": f"{plan.cut.size[0]}x{plan.cut.size[1]}",
+        "play": plan.play,
+        "updates": plan.updates,
+        "network": plan.network,
+        "past": plan.past,
+    }
+    # A run that goes on walks through the rounds again, whose files may be of a later one.
+    fit(parts.denoiser, loss, one, out / "denoiser.training.pt", say, settings, may_be_ahead=True)
+    signs = game_loss(parts.reward_end, learned, other)
+    fit(parts.reward_end, signs, other, out / "reward_end.training.pt", say, settings, may_be_ahead=True)
     say(words_of_rewards(*(read_rewards(parts.reward_end, side, device) for side in (learned, held_out))))
     say(words_of_payments(payments(parts.denoiser, parts.reward_end, held_out, device, plan.horizon)))
     choices = torch.arange(parts.agent.shape.count, dtype=torch.float32)[:, None]
@@ -201,7 +213,15 @@ def _learn(
     slow = fitted(
         plan.agent_updates, plan.dreams, plan.rate, plan.passes * max(1, plan.agent_updates // plan.passes // 4)
     )
-    fit(parts.agent, loss_of, slow, out / "agent.training.pt", lambda text: say(text + words_of_dreams(drives)))
+    path = out / "agent.training.pt"
+    settings = {
+        **settings,
+        "agent_updates": plan.agent_updates,
+        "passes": plan.passes,
+        "parts": plan.parts,
+        "horizon": plan.horizon,
+    }
+    fit(parts.agent, loss_of, slow, path, lambda text: say(text + words_of_dreams(drives)), settings, may_be_ahead=True)
     return words_of_dreams(drives)
 
 

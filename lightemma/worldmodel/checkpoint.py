@@ -12,10 +12,11 @@ import msgspec
 import numpy as np
 import torch
 
+from lightemma.camera import CameraEntry
 from lightemma.errors import UserError
 from lightemma.files import read_whole, write_whole
-from lightemma.frame import Camera
 from lightemma.worldmodel.denoiser import Denoiser, DenoiserShape
+from lightemma.worldmodel.edm import MOST_EVALUATIONS
 from lightemma.worldmodel.reward_end import RewardEnd, RewardEndShape
 from lightemma.worldmodel.starts import Start, read_starts
 from lightemma.worldmodel.weights import load_into, read_state
@@ -23,28 +24,10 @@ from lightemma.worldmodel.weights import load_into, read_state
 CARD, DENOISER, REWARD_END, STARTS, TRUST = "world.json", "denoiser.pt", "reward_end.pt", "starts.npz", "trust.json"
 #: Raised when older checkpoints cannot be used any longer.
 FORMAT: Final = 1
+#: Pixels of a side of its pictures at most; parts of a network at most, such as channels or units.
+LARGEST, _WIDEST = 2048, 4096
 #: Seconds for which a world is trusted that was never checked.
 UNCHECKED_S: Final = 2.0
-
-
-class CameraCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The camera of the pictures; see ``lightemma.frame.Camera``."""
-
-    intrinsic: list[list[float]]
-    rotation: list[float]
-    translation: list[float]
-    size: tuple[int, int]
-
-    @classmethod
-    def of(cls, camera: Camera) -> CameraCard:
-        """Of a camera with a size."""
-        assert camera.size is not None
-        return cls(camera.intrinsic.tolist(), camera.rotation.tolist(), camera.translation.tolist(), camera.size)
-
-    @property
-    def camera(self) -> Camera:
-        """The camera."""
-        return Camera(np.array(self.intrinsic), np.array(self.rotation), np.array(self.translation), self.size)
 
 
 class WorldCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,7 +49,7 @@ class WorldCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size: tuple[int, int]
     dt: float
     denoiser: DenoiserShape
-    camera: CameraCard
+    camera: CameraEntry
     data: list[str]
     steps: int
     reward_end: RewardEndShape | None = None
@@ -95,6 +78,48 @@ class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     end_auc: float | None = None
     end_error: float | None = None
     end_s: float = ROAD_S
+
+
+def _impossible(card: WorldCard) -> str:
+    """What no world of this program has, in words; an empty string where all is possible."""
+    network, ends, levels = card.denoiser.network, card.reward_end, card.denoiser.levels
+
+    def within(*values: float, least: float = 1, most: float = _WIDEST) -> bool:
+        return all(least <= one <= most for one in values)
+
+    checks = {
+        "time step": within(card.dt, least=0.01, most=10.0),
+        "number of evaluations": within(card.sampler_steps, most=MOST_EVALUATIONS),
+        "camera": _is_camera(card.camera),
+        "network": 1 <= len(network.channels) <= 8
+        and within(*network.channels, network.blocks, network.condition)
+        and within(network.patch, most=64)
+        and within(card.denoiser.past, most=64)
+        and within(card.denoiser.times, most=100_000)
+        and within(levels.least, levels.most, card.denoiser.precondition.data, least=1e-9, most=1e9),
+        "size": within(*card.size, most=LARGEST) and card.camera.size == card.size,
+        "actions": within(card.denoiser.actions.count, least=0),
+    }
+    if ends is not None:
+        checks["reward and end model"] = (
+            tuple(ends.size) == tuple(card.size)
+            and 1 <= len(ends.channels) <= 8
+            and within(*ends.channels, ends.condition, ends.memory)
+            and within(ends.patch, most=64)
+        )
+    if checks["network"]:
+        checks["size"] = checks["size"] and not any(one % network.divides for one in card.size)
+    return next((name for name, fine in checks.items() if not fine), "")
+
+
+def _is_camera(camera: CameraEntry) -> bool:
+    shapes = ((camera.intrinsic, (3, 3)), (camera.rotation, (4,)), (camera.translation, (3,)))
+    try:
+        found = [np.array(values, dtype=np.float64) for values, _ in shapes]
+    except ValueError:  # rows of different lengths
+        return False
+    fits = all(one.shape == shape and np.isfinite(one).all() for one, (_, shape) in zip(found, shapes, strict=True))
+    return bool(fits and abs(np.linalg.norm(found[1]) - 1.0) < 0.01 and found[0][0, 0] > 0.0 and found[0][1, 1] > 0.0)
 
 
 @dataclass(frozen=True)
@@ -128,6 +153,9 @@ class Checkpoint:
             raise UserError(f"'{path}' is damaged ({error}); train the world again.") from error
         if card.format != FORMAT:
             raise UserError(f"'{path}' has the format {card.format}, not {FORMAT}; train the world again.")
+        wrong = _impossible(card)
+        if wrong:
+            raise UserError(f"'{path}' is damaged (its {wrong} cannot be); train the world again.")
         return card
 
     @cached_property

@@ -14,7 +14,7 @@ from PIL import Image
 from lightemma.agents import CAR_AHEAD, CAR_LENGTH, CAR_WIDTH, GroundMap
 from lightemma.boxes import corners
 from lightemma.data.base import FrameSource
-from lightemma.data.collected import CollectedDrives, actions_between
+from lightemma.data.collected import DRIVEN, CollectedDrives, actions_between
 from lightemma.data.nuscenes import NuScenesSource
 from lightemma.data.sources import open_source
 from lightemma.errors import UserError
@@ -103,7 +103,8 @@ def _is_simulated(source: NuScenesSource) -> bool:
 def _driven(source: FrameSource, dt: float, part: Part | None, limit: int | None) -> Iterator[_Drive]:
     """Name, files, seconds, poses, curvatures where the car stands, and camera of each scene, thinned to the time step."""
     if isinstance(source, NuScenesSource):
-        if _is_simulated(source):
+        # The demo's drives are of the simulator, too, but have key frames alone.
+        if _is_simulated(source) and (source.root / DRIVEN).is_dir():
             yield from islice(_collected(source, dt, part), limit)
             return
         index = source.index

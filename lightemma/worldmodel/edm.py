@@ -86,6 +86,10 @@ class NoiseLevels:
         return drawn.exp().clamp(self.least, self.most)
 
 
+#: Evaluations of the network for one picture at most.
+MOST_EVALUATIONS = 1000
+
+
 @dataclass(frozen=True, slots=True)
 class Sampler:
     """Euler's method along the probability flow, from noise to a picture.

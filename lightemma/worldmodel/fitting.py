@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lightemma.errors import UserError
-from lightemma.worldmodel.weights import load_into, read_state, write_state
+from lightemma.worldmodel.weights import all_finite, load_into, read_state, write_state
 
 #: Share of the steps at the end over which the rate falls to 0.
 _FALL = 0.25
@@ -21,6 +22,8 @@ _FALL = 0.25
 _CLIP = 1.0
 
 Say = Callable[[str], None]
+#: Settings by the names of their options, as plain values.
+Settings = Mapping[str, str | float | bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,16 @@ class Fit:
         return torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + step)
 
 
-def fit(module: nn.Module, loss_of: Callable[[int], Tensor], plan: Fit, path: Path, say: Say) -> list[float]:
+def fit(
+    module: nn.Module,
+    loss_of: Callable[[int], Tensor],
+    plan: Fit,
+    path: Path,
+    say: Say,
+    about: Settings | None = None,
+    *,
+    may_be_ahead: bool = False,
+) -> list[float]:
     """Fits a module, or continues it.
 
     Args:
@@ -74,15 +86,25 @@ def fit(module: nn.Module, loss_of: Callable[[int], Tensor], plan: Fit, path: Pa
         plan: how.
         path: file of the state of the training; it is begun anew if there is none.
         say: is told of the progress.
+        about: what else decides the training; one that is continued must have been begun with the same.
+        may_be_ahead: whether the file may hold more steps than the plan has, as where rounds are gone through again.
 
     Returns:
         The mean loss between two checkpoints, as far as this call went.
 
     Raises:
-        UserError: if the file is of another training, or cannot be written.
+        UserError: if the file is of another training or cannot be written, or if the loss or the weights are no numbers any
+            longer; what was written before that stays.
     """
     optimizer = torch.optim.AdamW(module.parameters(), lr=plan.rate, weight_decay=plan.decay)
-    first = _resumed(module, optimizer, plan, path)
+    settings: Settings = {"seed": plan.seed, "batch": plan.batch, "rate": plan.rate, **(about or {})}
+    first = _resumed(module, optimizer, plan, path, settings)
+    if first > plan.steps and not may_be_ahead:
+        raise UserError(
+            f"'{path}' has {first} steps already, more than the {plan.steps} that are wanted; give `steps` {first} or more, or "
+            "move the file away to train anew.",
+            "steps",
+        )
     if first:
         say(f"{path.stem}: goes on at step {first} of {plan.steps}")
     module.train()
@@ -94,6 +116,8 @@ def fit(module: nn.Module, loss_of: Callable[[int], Tensor], plan: Fit, path: Pa
             group["lr"] = plan.rate_at(step)
         with plan.autocast():
             loss = loss_of(step)
+        if plan.device == "cpu" and not bool(torch.isfinite(loss)):
+            raise _lost(path, step)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(module.parameters(), _CLIP)
@@ -102,13 +126,15 @@ def fit(module: nn.Module, loss_of: Callable[[int], Tensor], plan: Fit, path: Pa
         done = step + 1
         if done % plan.every == 0 or done == plan.steps:
             mean = float(torch.stack(run).mean())
+            if not (math.isfinite(mean) and all_finite(module.state_dict())):
+                raise _lost(path, done)
             losses.append(mean)
             run = []
             pace = (time.perf_counter() - since) / (done - started)
             say(f"{path.stem}: step {done} of {plan.steps}, loss {mean:.4f}, {pace:.2f} s a step")
             state = {
                 "step": done,
-                "seed": plan.seed,
+                "settings": dict(settings),
                 "weights": module.state_dict(),
                 "optimizer": optimizer.state_dict(),
             }
@@ -117,15 +143,45 @@ def fit(module: nn.Module, loss_of: Callable[[int], Tensor], plan: Fit, path: Pa
     return losses
 
 
-def _resumed(module: nn.Module, optimizer: Any, plan: Fit, path: Path) -> int:
+def _lost(path: Path, step: int) -> UserError:
+    return UserError(
+        f"{path.stem}: at step {step} the loss or the weights are no numbers any longer; nothing of it is kept. Give a lower "
+        "`rate`.",
+        "rate",
+    )
+
+
+def same_settings(path: Path, state: Mapping[str, Any], settings: Settings) -> str | None:
+    """The first setting in which a kept training differs, in words; None where it is the same one.
+
+    Args:
+        path: of the training.
+        state: as it was read.
+        settings: that are wanted.
+    """
+    # Older files know their seed alone.
+    known = state.get("settings", {"seed": state.get("seed")})
+    for name, wanted in settings.items():
+        if name in known and known[name] != wanted:
+            return f"'{path}' is of a training with `{name}` {_shown(known[name])}, not {_shown(wanted)}"
+    return None
+
+
+def _shown(value: Any) -> str:
+    return "on" if value is True else "off" if value is False else str(value)
+
+
+def _resumed(module: nn.Module, optimizer: Any, plan: Fit, path: Path, settings: Settings) -> int:
     """The step to continue at; 0 where there is nothing to continue."""
     if not path.exists():
         return 0
     state = read_state(path, plan.device)
-    if state.get("seed") != plan.seed:
-        raise UserError(
-            f"'{path}' is of a training with seed {state.get('seed')}; give that seed, or another folder to train anew."
-        )
-    load_into(module, state["weights"], path)
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])
+    other = same_settings(path, state, settings)
+    if other is not None:
+        raise UserError(f"{other}; give that, or move the file away to train anew.", *settings)
+    try:
+        load_into(module, state["weights"], path)
+        optimizer.load_state_dict(state["optimizer"])
+        return int(state["step"])
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+        raise UserError(f"'{path}' holds no training of this program; remove it to train anew.") from error

@@ -18,7 +18,8 @@ from lightemma.frame import FloatArray
 from lightemma.worldmodel.clips import ByteArray, Clip
 from lightemma.worldmodel.denoiser import from_bytes
 from lightemma.worldmodel.eyes import Eye
-from lightemma.worldmodel.fitting import Fit, Say, fit
+from lightemma.worldmodel.fitting import Fit, Say, fit, same_settings
+from lightemma.worldmodel.weights import read_state
 from lightemma.worldmodel.windows import TEMPO, Windows
 
 #: m/s and rad/s that are 1 at the output.
@@ -90,7 +91,12 @@ def train_inverse(clips: list[Clip], size: tuple[int, int], plan: Fit, path: Pat
         truth = torch.stack([speed / _SPEED, speed * curvature / _TURN], dim=1)
         return functional.huber_loss(net(pictures[:, 0], pictures[:, 1]), truth, delta=0.2)
 
-    fit(net, loss, plan, path, say)
+    # A net that other drives taught may have seen those that are held out now.
+    settings = {"learn": ", ".join(sorted(f"{one.name}/{len(one.pictures)}" for one in clips)), "size": f"{size}"}
+    if path.exists() and same_settings(path, read_state(path, plan.device), settings | {"steps": plan.steps}):
+        say(f"{path.stem}: begins anew, as it has learned from other drives or for another number of steps")
+        path.unlink()
+    fit(net, loss, plan, path, say, settings | {"steps": plan.steps})
     return net.cpu().eval().requires_grad_(False)
 
 

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import torch
 
+from lightemma.camera import CameraEntry
 from lightemma.data.sources import open_source
 from lightemma.errors import UserError, near_names
+from lightemma.sessions.session import check_writable
 from lightemma.simulation.dataset.split import Part
 from lightemma.worldmodel.checkpoint import (
     DENOISER,
     FORMAT,
+    LARGEST,
     REWARD_END,
     STARTS,
-    CameraCard,
     Checkpoint,
     WorldCard,
     write_card,
@@ -24,7 +26,7 @@ from lightemma.worldmodel.clips import Clip, load_clips
 from lightemma.worldmodel.denoiser import Denoiser, DenoiserShape, Kind, from_bytes
 from lightemma.worldmodel.dreams import driving_choices
 from lightemma.worldmodel.edm import Sampler
-from lightemma.worldmodel.fitting import Fit, Say, fit
+from lightemma.worldmodel.fitting import Fit, Say, Settings, fit
 from lightemma.worldmodel.imagined_clips import imagined_clips
 from lightemma.worldmodel.lane_test import SPEED, STEERING
 from lightemma.worldmodel.reward_end import RewardEnd, RewardEndShape
@@ -96,9 +98,10 @@ def train_world(training: WorldTraining, say: Say) -> Checkpoint:
             f"There is no network '{training.network}'; {near_names(training.network, NETWORKS)}", "network"
         )
     network = NETWORKS[training.network]
-    if any(side % network.divides for side in training.size):
+    if any(side % network.divides or not 0 < side <= LARGEST for side in training.size):
         raise UserError(
-            f"`size` is {training.size[0]}x{training.size[1]}; both sides must be multiples of {network.divides}.",
+            f"`size` is {training.size[0]}x{training.size[1]}; both sides must be multiples of {network.divides}, up to "
+            f"{LARGEST}.",
             "size",
         )
     clips = clips_of(training.data, training.size, training.dt, "train")
@@ -110,12 +113,13 @@ def train_world(training: WorldTraining, say: Say) -> Checkpoint:
     # Before hours of training, not after: drives that nothing can begin in are found now.
     begins = _begins(training, shape.past)
     denoiser = _denoiser(training, shape)
+    check_writable(training.out)
     say(f"denoiser with {count_parameters(denoiser) / 1e6:.2f} million parameters on {training.fit.device}")
     windows = Windows(clips, shape.past + 2, mirror=training.mirror, tempo=training.tempo, device=training.fit.device)
     loss = DenoiserLoss(denoiser, windows, training.fit, training.hardening)
     if training.compiled:
         denoiser.network.compile()
-    fit(denoiser, loss, training.fit, training.out / "denoiser.training.pt", say)
+    fit(denoiser, loss, training.fit, training.out / "denoiser.training.pt", say, _settings(training))
     write_state(training.out / DENOISER, denoiser.state_dict())
     road = _road(training, clips, denoiser, say)
     write_starts(training.out / STARTS, begins)
@@ -125,7 +129,7 @@ def train_world(training: WorldTraining, say: Say) -> Checkpoint:
         training.size,
         training.dt,
         shape,
-        CameraCard.of(camera),
+        CameraEntry.of(camera),
         names,
         training.fit.steps,
         road,
@@ -133,6 +137,23 @@ def train_world(training: WorldTraining, say: Say) -> Checkpoint:
     )
     write_card(training.out, card)
     return Checkpoint(training.out)
+
+
+def _settings(training: WorldTraining) -> Settings:
+    """What a denoiser's training must have been begun with to be continued; data may grow."""
+    return {
+        "kind": training.kind,
+        "network": training.network,
+        "size": _words_of(training.size),
+        "dt": training.dt,
+        "mirror": training.mirror,
+        "tempo": training.tempo,
+        "begin": "" if training.begin is None else Checkpoint(training.begin).weights,
+    }
+
+
+def _words_of(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 def clips_of(data: tuple[str, ...], size: tuple[int, int], dt: float, part: Part | None) -> list[Clip]:
@@ -164,8 +185,10 @@ def _denoiser(training: WorldTraining, shape: DenoiserShape) -> Denoiser:
     denoiser = Denoiser(shape).to(training.fit.device).to(memory_format=torch.channels_last)
     if training.begin is not None:
         begun = Checkpoint(training.begin)
-        if begun.card.denoiser != shape or begun.card.size != training.size:
-            raise UserError(f"'{training.begin}' has another network or size; give the same, or begin anew.", "begin")
+        if begun.card.denoiser != shape or begun.card.size != training.size or begun.card.dt != training.dt:
+            raise UserError(
+                f"'{training.begin}' has another network, size or `dt`; give the same, or begin anew.", "dt"
+            )
         load_into(denoiser, read_state(training.begin / DENOISER, training.fit.device), training.begin / DENOISER)
     return denoiser
 
@@ -194,7 +217,9 @@ def _road(training: WorldTraining, clips: list[Clip], denoiser: Denoiser, say: S
     choices = driving_choices(SPEED, STEERING, training.dt)
     imagined = imagined_clips(denoiser.eval(), mapped, sampler, training.fit.seed, choices, training.fit.device)
     say(f"the reward and end model also learns from {len(imagined)} stretches as the world imagines them")
-    fit(model, RoadLoss(model, [*mapped, *imagined], plan), plan, training.out / "reward_end.training.pt", say)
+    loss = RoadLoss(model, [*mapped, *imagined], plan)
+    settings = {"size": _words_of(training.size), "dt": training.dt}
+    fit(model, loss, plan, training.out / "reward_end.training.pt", say, settings)
     write_state(training.out / REWARD_END, model.state_dict())
     return shape
 

@@ -216,7 +216,7 @@ def test_a_wrong_key_in_a_yaml_is_named_with_its_line(place, cli):
 def test_results_that_cannot_be_written_are_named(place, cli):
     (place / "out").write_text("in the way")
     for arguments in (("run", "--data", "published:tiny", *BASELINE), ("import", "tiny", "--out", "out")):
-        assert "The results folder 'out' cannot be written" in sentence(cli, *arguments)
+        assert "The folder 'out' cannot be written" in sentence(cli, *arguments)
 
 
 def test_a_damaged_line_is_named(place, cli):

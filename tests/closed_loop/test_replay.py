@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from lightemma.agents import KINDS
+from lightemma.camera import CameraEntry
 from lightemma.closed_loop.driven_source import DrivenSource
 from lightemma.closed_loop.plan_follower import PlanFollower
 from lightemma.closed_loop.records import EPISODES, read_episodes
 from lightemma.closed_loop.replay import (
     ActorEntry,
-    CameraEntry,
     Replay,
     ReplayStep,
     read_replay,

@@ -7,6 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from lightemma.camera import CameraEntry  # noqa: E402
 from lightemma.closed_loop.spec import EpisodeSpec, LoopRules  # noqa: E402
 from lightemma.closed_loop.worlds.city import CityFactory  # noqa: E402
 from lightemma.closed_loop.worlds.imagined import ImaginedFactory  # noqa: E402
@@ -17,7 +18,6 @@ from lightemma.worldmodel.checkpoint import (  # noqa: E402
     DENOISER,
     FORMAT,
     STARTS,
-    CameraCard,
     Checkpoint,
     Trust,
     WorldCard,
@@ -198,7 +198,7 @@ def beside_city(tmp_path_factory):
     shape = DenoiserShape(network=NETWORKS["tiny"])
     write_state(folder / DENOISER, Denoiser(shape).state_dict())
     write_starts(folder / STARTS, starts_of([Clip("sim-cruise-009", pictures, actions, track)], 4, 4.0, 1))
-    camera = CameraCard(np.eye(3).tolist(), [0.5, -0.5, 0.5, -0.5], [1.7, 0.0, 1.5], (16, 8))
+    camera = CameraEntry(np.eye(3).tolist(), [0.5, -0.5, 0.5, -0.5], [1.7, 0.0, 1.5], (16, 8))
     write_card(folder, WorldCard(FORMAT, (16, 8), 0.5, shape, camera, ["made up"], 0))
     write_card(folder, Trust(4.0, Checkpoint(folder).weights))
     return ImaginedFactory(str(folder))

@@ -5,7 +5,14 @@ from __future__ import annotations
 import gc
 
 #: Parts of messages of other errors than MemoryError and torch.OutOfMemoryError: of the CPU allocator and of libraries.
-_MESSAGES = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory", "alloc_failed")
+_MESSAGES = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "alloc_failed",
+    "bad_alloc",
+)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -102,6 +102,18 @@ class ImaginedFactory(WorldFactory):
         knows = KNOWS | {"off_road"} if judges_road else KNOWS
         return WorldInfo(self.name, self.version, 1.0 / TICKS_PER_S, knows, self.checkpoint.horizon_s)
 
+    def beginning_in(self, data: str) -> ImaginedFactory:
+        """The same weights with starts from other recordings.
+
+        Raises:
+            UserError: if the name of the world has recordings already.
+        """
+        if self._data:
+            raise UserError(
+                f"`data` is '{data}', and the world's name says '{self._data}'; give the recorded drives once.", "data"
+            )
+        return ImaginedFactory(f"{self._folder},{data}")
+
     def episodes(self, choice: EpisodeChoice) -> list[EpisodeSpec]:
         """Every start of every chosen scene; a number of seeds takes the first ones of each.
 
@@ -160,7 +172,7 @@ class ImaginedFactory(WorldFactory):
             self.info,
             start,
             spec.picture_seed(0),
-            card.camera.camera,
+            card.camera.camera(),
             self._drawing() if drawn else None,
             card.dt,
             Limits() if rules.car_limits else None,
