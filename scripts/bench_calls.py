@@ -31,6 +31,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from other_version import checkout
+
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = 16
 #: Frames of the short run that comes before.
@@ -55,7 +57,7 @@ OWNERS = {
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("pictures", type=Path, help="a folder of JPEGs of 1600 x 900 pixels")
-    arguments.add_argument("--against", type=Path, help="a checkout of another version")
+    arguments.add_argument("--against", type=checkout, help="a checkout of another version")
     arguments.add_argument("--frames", type=int, default=120)
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--profile", action="store_true", help="a further round that says whose the CPU is")

@@ -16,6 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from other_version import checkout
+
 
 def seconds(folder: Path, step: str, runs: Path, out: Path) -> float:
     """CPU seconds of one command in a process of its own."""
@@ -42,7 +44,7 @@ def tables(out: Path) -> dict[str, bytes]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--against", type=Path, help="a checkout of another version")
+    parser.add_argument("--against", type=checkout, help="a checkout of another version")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--steps", nargs="*", default=["compare", "report"])
     parser.add_argument("--fresh", action="store_true", help="nothing that was read before is known to a command")

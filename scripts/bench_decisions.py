@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from other_version import checkout
 
 EPISODES = (
     ("red-light", "day"),
@@ -99,7 +100,7 @@ def main() -> None:
     parser.add_argument("--decisions", type=int, default=40, help="in each episode, at most")
     parser.add_argument("--rounds", type=int, default=3, help="of as many seeds")
     parser.add_argument("--drivers", type=int, default=1, help="of each episode, one after the other")
-    parser.add_argument("--against", type=Path, help="a checkout of another version")
+    parser.add_argument("--against", type=checkout, help="a checkout of another version")
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from other_version import checkout
 
 from lightemma.simulation.render import Renderer, RendererKind, RenderError, front_camera, make_renderer
 from lightemma.simulation.render.panda import PandaRenderer
@@ -84,7 +85,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--frames", type=int, default=10)
     parser.add_argument("--painter", action="store_true", help="only the painter")
-    parser.add_argument("--against", type=Path, help="a checkout of another version")
+    parser.add_argument("--against", type=checkout, help="a checkout of another version")
     for hidden in ("--write", "--kind", "--light"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     asked = parser.parse_args()

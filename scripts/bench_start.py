@@ -21,6 +21,7 @@ from pathlib import Path
 
 from fake_provider import model_yaml
 from made_up_scenes import VERSION, write_scenes
+from other_version import checkout
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Commands that end by themselves.
@@ -29,7 +30,7 @@ LISTS = (["--help"], ["run", "--help"], ["models"], ["models", "gpt-4o"], ["runs
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--against", type=Path, help="a checkout of another version")
+    arguments.add_argument("--against", type=checkout, help="a checkout of another version")
     arguments.add_argument("--rounds", type=int, default=5)
     options = arguments.parse_args()
     trees = [ROOT, *([options.against.resolve()] if options.against else [])]

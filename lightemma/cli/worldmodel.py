@@ -269,7 +269,7 @@ def atari(
     out: Annotated[Path, typer.Option(help="Folder; a run that was stopped goes on as if it had not.")],
     game: Annotated[str, typer.Option(help="Such as CrazyClimber, Breakout or Pong.")] = "CrazyClimber",
     size: Annotated[str, typer.Option(help="Width and height of its pictures; 64x64 as published.")] = "",
-    skip: Annotated[int, typer.Option(help="Frames of one action; 4 as published.", min=0)] = 0,
+    skip: Annotated[int, typer.Option(help="Frames of one action; 4 as published.", min=0, max=120)] = 0,
     actions: Annotated[str, typer.Option(help="Those that may be done, such as UP,DOWN; or all.")] = "",
     box: Annotated[str, typer.Option(help="What is shown of the screen: left,upper,right,lower in pixels.")] = "",
     epochs: Annotated[int, typer.Option(help="Rounds of playing and learning.", min=1)] = 3,

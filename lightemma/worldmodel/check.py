@@ -70,8 +70,16 @@ def check_world(checkpoint: Checkpoint, settings: CheckSettings, say: Say) -> di
     if not long:
         raise UserError("No held-out drive is long enough; give others.")
     found: dict[str, Any] = {"weights": checkpoint.weights}
+    learned = clips_of(settings.learn, card.size, card.dt, "train")
+    both = {(one.name, one.poses.tobytes()) for one in learned} & {(one.name, one.poses.tobytes()) for one in clips}
+    if both:
+        raise UserError(
+            f"The drive '{min(both)[0]}' is in `data` and in `learn`: what is checked must be held out; give other drives.",
+            "data",
+            "learn",
+        )
     net = train_inverse(
-        clips_of(settings.learn, card.size, card.dt, "train"),
+        learned,
         card.size,
         Fit(settings.steps, settings.batch, 1e-3, every=max(1, settings.steps // 4), device=settings.device),
         checkpoint.folder / "inverse.training.pt",

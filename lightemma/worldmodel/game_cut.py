@@ -83,6 +83,10 @@ def cut_of(game: str, size: str = "", skip: int = 0, actions: str = "", box: str
     return cut
 
 
+#: Pixels of a side at most; the screen has 210.
+LARGEST = 256
+
+
 def check_network(cut: Cut, past: int, divides: int, condition: int) -> None:
     """Says no to what a network cannot be built for.
 
@@ -95,9 +99,10 @@ def check_network(cut: Cut, past: int, divides: int, condition: int) -> None:
     Raises:
         UserError: if it cannot.
     """
-    if any(side < divides or side % divides for side in cut.size):
+    if any(side < divides or side % divides or side > LARGEST for side in cut.size):
         raise UserError(
-            f"`size` is {cut.size[0]}x{cut.size[1]}; both sides must be multiples of {divides} for this network.",
+            f"`size` is {cut.size[0]}x{cut.size[1]}; both sides must be multiples of {divides} for this network, up to "
+            f"{LARGEST}.",
             "size",
         )
     if condition % past:

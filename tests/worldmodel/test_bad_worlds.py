@@ -180,12 +180,16 @@ def test_the_worth_of_a_single_return_is_a_number():
         ("rollout", ("--sampler-steps", "1000000000"), "--sampler-steps"),
         ("rollout", ("--steps", "2000"), "No drive has 2008 pictures, the longest has 30"),
         ("agent", ("--rate", "inf"), "--rate"),
+        ("check", (), "is in --data and in --learn"),
+        ("atari", ("--skip", "1000000"), "--skip"),
+        ("atari", ("--size", "100000x100000"), "up to 256"),
         ("agent", ("--entropy", "inf"), "--entropy"),
     ],
 )
 def test_numbers_that_cannot_be_are_refused_in_a_sentence(cli, data, world, command, more, what):
-    out = ("--out", world.parent / "new", "--network", "tiny") if command == "train" else (world,)
-    done = cli("worldmodel", command, *out, *(() if command == "play" else ("--data", data)), *more)
+    new = ("--out", world.parent / "new", "--network", "tiny")
+    given = {"train": (*new, "--data", data), "atari": new, "play": (world,)}.get(command, (world, "--data", data))
+    done = cli("worldmodel", command, *given, *(("--learn", data) if command == "check" else ()), *more)
     assert done.status == 2
     assert what in " ".join(done.err.split())
     assert not (world.parent / "new").exists()
