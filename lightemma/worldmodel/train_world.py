@@ -218,7 +218,7 @@ def _road(training: WorldTraining, clips: list[Clip], denoiser: Denoiser, say: S
     imagined = imagined_clips(denoiser.eval(), mapped, sampler, training.fit.seed, choices, training.fit.device)
     say(f"the reward and end model also learns from {len(imagined)} stretches as the world imagines them")
     loss = RoadLoss(model, [*mapped, *imagined], plan)
-    settings = {"size": _words_of(training.size), "dt": training.dt}
+    settings: Settings = {"size": _words_of(training.size), "dt": training.dt}
     fit(model, loss, plan, training.out / "reward_end.training.pt", say, settings)
     write_state(training.out / REWARD_END, model.state_dict())
     return shape
