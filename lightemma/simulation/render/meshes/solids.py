@@ -114,7 +114,8 @@ def add_limb(
     caps: bool = True,
 ) -> None:
     """A round bar from one (3,) point to another with a radius in metres at each end."""
-    bars_of([start], [end], [radii], sides).add(builder, 0, colour, surface=surface, caps=caps)
+    one, other = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
+    bars_of(one[None], other[None], [radii], sides).add(builder, 0, colour, surface=surface, caps=caps)
 
 
 def add_ball(
