@@ -115,7 +115,7 @@ def test_nothing_but_too_short_scenes_is_refused(tmp_path):
 def test_results_that_cannot_be_written_are_refused_before_the_data_are_opened(tmp_path):
     (tmp_path / "results").write_text("in the way")
     benchmark = Benchmark(data="nuscenes:/no/such/place@v1.0-mini", planners=["stop"])
-    with pytest.raises(UserError, match=r"results folder '.*results' cannot be written .*`results`"):
+    with pytest.raises(UserError, match=r"folder '.*results' cannot be written .*`results`"):
         open_runs(benchmark, tmp_path / "results")
 
 
