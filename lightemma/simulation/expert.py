@@ -18,7 +18,7 @@ from lightemma.simulation.hazards import Concern, Situation, assess
 from lightemma.simulation.idm import Style, calm_idm, idm
 from lightemma.simulation.mean_pairs import Motion, MotionRecorder
 from lightemma.simulation.routes import permitted_speeds
-from lightemma.simulation.steering import LATERAL, calm_speed, line_of, steer
+from lightemma.simulation.steering import LATERAL, calm_speed, steer
 from lightemma.simulation.world import CitySimulation
 
 #: m/s² of slowing down before bends.
@@ -77,9 +77,7 @@ class Expert:
         recorder = MotionRecorder(car, protocol)
         for i in range(protocol.plan_steps):
             begin = speed
-            # The car of the plan moves at the end of a step.
-            line = line_of(world, car)
-            calm = calm_speed(world, car, line)
+            calm = calm_speed(world, car)
             for tick in range(ticks):
                 elapsed = i * protocol.dt + tick * TICK
                 wanted, concern, limited = self._accelerate(world, situation, allowed, at, speed, elapsed)
@@ -97,7 +95,7 @@ class Expert:
                     governing, bend = concern, limited
                     hardest = min(wanted, -0.3)
             previous = (speed - begin) / protocol.dt
-            curvature = steer(world, car, (begin + speed) / 2.0, line)
+            curvature = steer(world, car, (begin + speed) / 2.0)
             actions[i] = speed, curvature
             for tick in range(ticks):
                 car.step(speed, curvature, TICK, protocol.dt - tick * TICK)

@@ -50,16 +50,10 @@ def line_of(world: CitySimulation, car: EgoCar) -> Line:
     return _line(world.route.path, narrowings_now(world), car, float(world.traffic.at[0]))
 
 
-def steer(world: CitySimulation, car: EgoCar, speed: float, line: Line | None = None) -> float:
-    """Curvature (1/m) to hold for the next half second: that of the line, plus a correction of the deviation.
-
-    Args:
-        world: the city.
-        car: the car.
-        speed: m/s.
-        line: where the car is on its line, if that is known.
-    """
-    return _steer(world.route.path, narrowings_now(world), car, speed, line or line_of(world, car))
+def steer(world: CitySimulation, car: EgoCar, speed: float) -> float:
+    """Curvature (1/m) to hold for the next half second: that of the line, plus a correction of the deviation."""
+    path, narrowings = world.route.path, narrowings_now(world)
+    return _steer(path, narrowings, car, speed, _line(path, narrowings, car, float(world.traffic.at[0])))
 
 
 def steer_along(path: Path, car: EgoCar, speed: float) -> float:
@@ -67,12 +61,11 @@ def steer_along(path: Path, car: EgoCar, speed: float) -> float:
     return _steer(path, (), car, speed, _line(path, (), car, None))
 
 
-def calm_speed(world: CitySimulation, car: EgoCar, line: Line | None = None) -> float:
-    """m/s at which a car that has strayed comes back; inf on its line. See :func:`steer`."""
-    line = line or line_of(world, car)
-    if not line.strayed:
+def calm_speed(world: CitySimulation, car: EgoCar) -> float:
+    """m/s at which a car that has strayed comes back; inf on its line."""
+    if not line_of(world, car).strayed:
         return math.inf
-    sharp = max(abs(steer(world, car, SLOWEST_BACK, line)), 1e-3)
+    sharp = max(abs(steer(world, car, SLOWEST_BACK)), 1e-3)
     return max(math.sqrt(LATERAL / sharp), SLOWEST_BACK)
 
 

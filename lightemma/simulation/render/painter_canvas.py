@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -108,17 +107,16 @@ class Canvas:
         spots = np.floor((pixels.T + 0.5) * FINE).reshape(-1, 28) / (coarse * FINE)
         whole = (depth.reshape(-1, 14).min(axis=1) > NEAR) & np.all(np.abs(spots) < 16 * max(pools.size), axis=1)
         levels = np.repeat([level for _, level in _POOL], len(near)).tolist()
-        partly = np.flatnonzero(~whole)
-        around = turned(centres[partly % max(len(near), 1)] - (self._ego.x, self._ego.y, 0.0), -self._ego.heading)
-        around = around[:, None] + ring * radii[partly // max(len(near), 1), None, None]
-        cut = iter(to_camera(around.reshape(-1, 3), self._camera).reshape(-1, 14, 3).tolist())
-        for corners, simple, level in zip(spots.tolist(), whole.tolist(), levels, strict=True):
+        for index, (corners, simple, level) in enumerate(zip(spots.tolist(), whole.tolist(), levels, strict=True)):
             if simple:
                 draw.polygon(corners, fill=level)
                 continue
-            part = cut_to_view(next(cut), self._camera)
+            centre = turned(centres[None, index % len(near)] - (self._ego.x, self._ego.y, 0.0), -self._ego.heading)
+            whole_ring = to_camera(centre + ring * radii[index // len(near)], self._camera)
+            part = cut_to_view(whole_ring.tolist(), self._camera)
             if len(part) > 2:
-                draw.polygon([spot / (coarse * FINE) for spot in flat_spots(part, self._camera, FINE)], fill=level)
+                cut = flat_spots(part, self._camera, FINE)
+                draw.polygon([spot / (coarse * FINE) for spot in cut], fill=level)
         soft = pools.filter(ImageFilter.GaussianBlur(3))
         box = soft.getbbox()
         if box is not None:
@@ -135,9 +133,8 @@ class Canvas:
 
     def _brighter(self, gains: tuple[float, float, float], box: tuple[int, int, int, int]) -> Image:
         """A part of the picture with its red, green and blue multiplied."""
-        part = self._sheets.pixels.image.crop(box)
-        # `Image.point` would round all levels again.
-        brighter: Image = cast("Any", part)._new(part.im.point(_multiplied(gains), None))
+        levels = [min(int(level * gain), 255) for gain in gains for level in range(256)]
+        brighter: Image = self._sheets.pixels.image.crop(box).point(levels)
         return brighter
 
     def _glow(self, groups: list[PlacedHalos]) -> None:
@@ -180,12 +177,6 @@ class Canvas:
                 reach = radius * share
                 bounds = (column - reach, row - reach, column + reach, row + reach)
                 ellipse(bounds, ink((*tint, min(int(alpha * bright), 255))), 1)
-
-
-@lru_cache(maxsize=4)
-def _multiplied(gains: tuple[float, float, float]) -> list[int]:
-    """What becomes of each level of red, then of green, then of blue."""
-    return [min(int(level * gain), 255) for gain in gains for level in range(256)]
 
 
 def _inks(colours: Pixels, stands: int) -> list[int]:

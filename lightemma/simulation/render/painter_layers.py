@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from itertools import repeat
-from operator import call
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lightemma.camera import rotation_matrix, times
 from lightemma.frame import Camera, FloatArray, Pose
@@ -21,7 +19,6 @@ from lightemma.simulation.render.painter_view import View, cut_to_view, flat_spo
 
 _FINE = 3
 """Spots painted per pixel along each side; the middle one counts, because a polygon is painted with its whole outline."""
-_QUAD = np.arange(4)
 
 
 def paint_layers(world: Mesh, owners: IntArray, camera: Camera, ego: Pose) -> Layers:
@@ -97,46 +94,21 @@ def paint_polygons(draw: Any, view: View, camera: Camera, inks: Sequence[int], f
     """
     chosen = view.order[first : first + len(inks)]
     starts, counts = view.faces.starts[chosen], view.faces.counts[chosen]
-    cut = view.cut[first : first + len(inks)]
-    width = view.spots.strides[0]
-    begins, ends = starts * width, (starts + counts) * width
-    # Every third face is a rectangle in whole spots, which is painted without looking for its edges in every row.
-    sheets = np.flatnonzero((counts == len(_QUAD)) & ~cut)
-    along, boxes = _rectangles(view.spots[starts[sheets][:, None] + _QUAD])
-    flat = sheets[along]
-    begins[flat] = view.spots.nbytes + boxes.strides[0] * np.arange(len(flat))
-    ends[flat] = begins[flat] + boxes.strides[0]
-    polygon = draw.draw_polygon
-    tools = np.full(len(chosen), polygon, dtype=np.object_)
-    tools[flat] = draw.draw_rectangle
     # Pillow reads single precision from memory; `ImageDraw.polygon` would take as long to look at the colour as to paint.
-    memory, paints, begins, ends = (
-        view.spots.tobytes() + boxes.tobytes(),
-        tools.tolist(),
-        begins.tolist(),
-        ends.tolist(),
-    )
+    memory, width = memoryview(view.spots.data).cast("B"), view.spots.strides[0]
+    polygon = draw.draw_polygon
+    begins, ends = (starts * width).tolist(), ((starts + counts) * width).tolist()
     done = 0
-    for at in [*np.flatnonzero(cut).tolist(), len(begins)]:
+    for at in [*np.flatnonzero(view.cut[first : first + len(inks)]).tolist(), len(begins)]:
         parts = map(memory.__getitem__, map(slice, begins[done:at], ends[done:at]))
         # A loop in Python would take as long as the painting.
-        deque(map(call, paints[done:at], parts, inks[done:at], repeat(1)), maxlen=0)
+        deque(map(polygon, parts, inks[done:at], repeat(1)), maxlen=0)
         done = at + 1
         if at == len(begins):
             break
         part = cut_to_view(view.seen[:, begins[at] // width : ends[at] // width].T.tolist(), camera)
         if len(part) > 2:
             polygon(flat_spots(part, camera, view.fine), inks[at], 1)
-
-
-def _rectangles(corners: npt.NDArray[np.float32]) -> tuple[IntArray, npt.NDArray[np.float32]]:
-    """Which of (q, 4, 2) columns and rows are rectangles along the axes, (r,), and (r, 4) left, top, right, bottom of these."""
-    same = corners == corners[:, [1, 2, 3, 0]]
-    upright = same[:, 0, 0] & same[:, 1, 1] & same[:, 2, 0] & same[:, 3, 1]
-    level = same[:, 0, 1] & same[:, 1, 0] & same[:, 2, 1] & same[:, 3, 0]
-    found = np.flatnonzero(upright | level)
-    one, other = corners[found, 0], corners[found, 2]
-    return found, np.concatenate([np.minimum(one, other), np.maximum(one, other)], axis=1)
 
 
 def _depths(view: View, eye: Eye, painted: IntArray, rays: FloatArray) -> FloatArray:

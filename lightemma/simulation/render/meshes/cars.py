@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 
 import numpy as np
 
 from lightemma.frame import FloatArray
-from lightemma.simulation.render.meshes.mesh import (
-    BoolArray,
-    Colour,
-    IntArray,
-    Mesh,
-    MeshBuilder,
-    Surface,
-    crossed,
-    scaled,
-)
+from lightemma.simulation.render.meshes.mesh import BoolArray, Colour, MeshBuilder, Surface, crossed, scaled
 from lightemma.simulation.render.meshes.shapes import Box, Outfit, Shape
 from lightemma.simulation.render.meshes.solids import add_box, add_contact_shadow, between_rings
 from lightemma.simulation.render.meshes.vehicle_parts import LampRow, add_plate, add_wheel, lamp_halos
 
 GLASS: Colour = (0.075, 0.085, 0.095)
 TRIM: Colour = (0.085, 0.085, 0.09)
-_ANCHOR = (0.0, 0.0, 0.4)
-_KEPT = 100
-"""Bodies of which what does not depend on paint and lamps is kept; each has some 100 kB."""
 
 # The plan of a body, right half from back to front: share of the half length, share of the half width.
 _FINE = [(-1, 0), (-0.995, 0.5), (-0.98, 0.78), (-0.945, 0.95), (-0.88, 1), (-0.45, 1), (-0.1, 1), (-0.03, 1),
@@ -66,13 +53,19 @@ _CARS = (HATCHBACK, SALOON, ESTATE, CROSSOVER)
 
 def car_shape(outfit: Outfit) -> Shape:
     """A car or van around the middle of its footprint."""
-    # Most of it is the same whatever its paint is and whichever of its lamps are lit.
-    bare = replace(outfit, colour=(0.0, 0.0, 0.0), braking=False, left=False, right=False, lamps=False)
-    design, rear = _design(bare), _body(bare).lamps
     length, width, height = outfit.size
-    builder = MeshBuilder(anchor=_ANCHOR)
-    builder.add_mesh(_below(bare))
-    _add_body(builder, outfit, _body(bare))
+    design = VAN if outfit.kind == "van" else _CARS[outfit.variant % 4]
+    if outfit.kind == "car" and height > 1.58:
+        design = CROSSOVER
+    builder = MeshBuilder(anchor=(0.0, 0.0, 0.4))
+    add_contact_shadow(builder, length, width)
+    radius = 0.325 if outfit.kind == "car" else 0.35
+    axles = (-0.30 * length, 0.315 * length)
+    for x in axles:
+        for side in (-1.0, 1.0):
+            add_wheel(builder, x, side, width / 2, radius, outside=False, fine=outfit.fine)
+    plan = _plan(outfit.fine)
+    rear = _add_body(builder, outfit, design, plan)
     # Mirrors before the cabin, so that it hides the far one.
     if outfit.fine:
         for side in (-1, 1):
@@ -81,44 +74,14 @@ def car_shape(outfit: Outfit) -> Shape:
             add_box(
                 builder, (x, low[0], z), (x + 0.13, low[1], z + 0.13), outfit.colour, surface=Surface.PAINT, bottom=True
             )
-    _add_cabin(builder, outfit, _cabin(bare))
-    builder.add_mesh(_outside(bare))
+    _add_cabin(builder, outfit, design, plan)
+    for x in axles:
+        for side in (-1.0, 1.0):
+            add_wheel(builder, x, side, width / 2, radius, outside=True, fine=outfit.fine)
+    add_plate(builder, -length / 2 - 0.012, rear.plate, back=True)
+    add_plate(builder, length / 2 + 0.012, 0.30 * height, back=False)
     halos = lamp_halos(outfit, rear, third=(design.glass[1] * length - 0.1, height * 0.95))
     return Shape(builder.build(), halos, _cores(outfit, design))
-
-
-def _design(outfit: Outfit) -> Design:
-    if outfit.kind == "van":
-        return VAN
-    return CROSSOVER if outfit.kind == "car" and outfit.size[2] > 1.58 else _CARS[outfit.variant % 4]
-
-
-def _wheels(outfit: Outfit, builder: MeshBuilder, *, outside: bool) -> None:
-    length, width, _ = outfit.size
-    radius = 0.325 if outfit.kind == "car" else 0.35
-    for x in (-0.30 * length, 0.315 * length):
-        for side in (-1.0, 1.0):
-            add_wheel(builder, x, side, width / 2, radius, outside=outside, fine=outfit.fine)
-
-
-@lru_cache(maxsize=_KEPT)
-def _below(bare: Outfit) -> Mesh:
-    """What is painted before the body."""
-    builder = MeshBuilder(anchor=_ANCHOR)
-    add_contact_shadow(builder, bare.size[0], bare.size[1])
-    _wheels(bare, builder, outside=False)
-    return builder.build()
-
-
-@lru_cache(maxsize=_KEPT)
-def _outside(bare: Outfit) -> Mesh:
-    """What is painted after the cabin."""
-    builder = MeshBuilder(anchor=_ANCHOR)
-    _wheels(bare, builder, outside=True)
-    length, _, height = bare.size
-    add_plate(builder, -length / 2 - 0.012, _body(bare).lamps.plate, back=True)
-    add_plate(builder, length / 2 + 0.012, 0.30 * height, back=False)
-    return builder.build()
 
 
 def _cores(outfit: Outfit, design: Design) -> tuple[Box, Box]:
@@ -156,27 +119,8 @@ def _rings(plan: FloatArray, levels: FloatArray) -> FloatArray:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Skin:
-    """A skin over rings of points, of r rows of c faces each.
-
-    Attributes:
-        faces: (r, c, 4, 3) metres.
-        smooth: (r, c, 4, 3) unit vectors for a smooth look.
-        row: (r, c) number of each face's row.
-        along: (1, c) share of the half length at which each column is, from -1 at the back.
-        aside: (1, c) share of the half width at which each column is, positive on the left.
-    """
-
-    faces: FloatArray
-    smooth: FloatArray
-    row: IntArray
-    along: FloatArray
-    aside: FloatArray
-
-
-def _skin(points: FloatArray, plan: FloatArray) -> _Skin:
-    """The skin over (r + 1, c, 3) rings of a (c, 2) plan."""
+def _add_skin(builder: MeshBuilder, points: FloatArray, groups: list[tuple[BoolArray, Colour, Surface, float]]) -> None:
+    """A skin over (r, c, 3) rings; each (r - 1, c) mask of faces with a colour, a surface and a glow."""
     rings, count = points.shape[:2]
     before, after = np.arange(-1, count - 1), np.arange(1, count + 1) % count
     across = crossed(
@@ -184,46 +128,15 @@ def _skin(points: FloatArray, plan: FloatArray) -> _Skin:
     )
     across /= np.maximum(np.sqrt(np.sum(across**2, axis=0)), 1e-9)
     at = between_rings(count, rings).reshape(rings - 1, count, 4)
-    mid = (plan + np.roll(plan, -1, axis=0)) / 2
-    row = np.arange(rings - 1)[:, None] + np.zeros(count, dtype=np.intp)
-    return _Skin(points.reshape(-1, 3)[at], across.reshape(3, -1).T[at], row, mid[None, :, 0], mid[None, :, 1])
-
-
-def _add_skin(builder: MeshBuilder, skin: _Skin, groups: list[tuple[BoolArray, Colour, Surface, float]]) -> None:
-    """Adds a skin; each (r, c) mask of faces with a colour, a surface and a glow."""
+    faces, smooth = points.reshape(-1, 3)[at], across.reshape(3, -1).T[at]
     for mask, colour, surface, glow in groups:
         if mask.any():
-            builder.add_many(
-                skin.faces[mask], colour, surface=surface, solid=True, glow=glow, normals=skin.smooth[mask]
-            )
+            builder.add_many(faces[mask], colour, surface=surface, solid=True, glow=glow, normals=smooth[mask])
 
 
-@dataclass(frozen=True, slots=True)
-class _Body:
-    """The lower body of a car in whatever paint; r rows of c faces.
-
-    Attributes:
-        skin: its faces.
-        tail: (r, c) which are tail lamps.
-        head: (r, c) which are head lamps.
-        dark: (r, c) which are bumpers and grille.
-        low: the lowest row of the tail lamps.
-        lamps: where those are.
-    """
-
-    skin: _Skin
-    tail: BoolArray
-    head: BoolArray
-    dark: BoolArray
-    low: int
-    lamps: LampRow
-
-
-@lru_cache(maxsize=_KEPT)
-def _body(bare: Outfit) -> _Body:
-    """The lower body with its lamps."""
-    design, plan = _design(bare), _plan(bare.fine)
-    length, width, height = bare.size
+def _add_body(builder: MeshBuilder, outfit: Outfit, design: Design, plan: FloatArray) -> LampRow:
+    """Adds the lower body with its lamps, and returns where those are."""
+    length, width, height = outfit.size
     half, end, belt = width / 2, length / 2, design.belt * height
     levels = np.array(
         [
@@ -243,65 +156,42 @@ def _body(bare: Outfit) -> _Body:
     weight = np.array([0, 0, 0.1, 0.45, 0.9, 1, 1, 1, 1])[:, None]
     points[:, :, 2] -= weight * height * design.slope * np.clip((share - 0.35) / 0.65, 0, 1) ** 1.4
     points[:, :, 2] -= weight * height * design.boot * np.clip((-share - 0.6) / 0.4, 0, 1)
-    skin = _skin(points, plan)
-    row, u, v = skin.row, skin.along, np.abs(skin.aside)
-    car = bare.kind == "car"
-    low_lamp, high_lamp = (3, 4) if car else (2, 4)
+    rows, columns = len(levels) - 1, len(plan)
+    row = np.arange(rows)[:, None] + np.zeros(columns, dtype=int)
+    mid = (plan + np.roll(plan, -1, axis=0)) / 2
+    u, v = mid[None, :, 0], np.abs(mid[None, :, 1])
+    side = np.sign(mid[None, :, 1])
+    low_lamp, high_lamp = (3, 4) if outfit.kind == "car" else (2, 4)
+    tail = (row >= low_lamp) & (row <= high_lamp) & (u < -0.9) & (v > (0.55 if outfit.kind == "car" else 0.8))
+    head = (row >= 3) & (row <= (3 if outfit.kind == "car" else 4)) & (u > 0.85) & (v > 0.55)
     grille = (row >= 1) & (row <= 2) & (u > 0.95) & (v < 0.75)
-    high = float(levels[low_lamp : high_lamp + 2, 0].mean())
-    return _Body(
-        skin=skin,
-        tail=(row >= low_lamp) & (row <= high_lamp) & (u < -0.9) & (v > (0.55 if car else 0.8)),
-        head=(row >= 3) & (row <= (3 if car else 4)) & (u > 0.85) & (v > 0.55),
-        dark=(row == 0) | ((row == 1) & (u < -0.95) & (v < 0.8)) | grille,
-        low=low_lamp,
-        lamps=LampRow(
-            back=-end, front=end, half=0.8 * half, tail=high, head=float(points[4, :, 2].min()), plate=0.52 * belt
-        ),
-    )
-
-
-def _add_body(builder: MeshBuilder, outfit: Outfit, body: _Body) -> None:
-    """Adds the lower body."""
-    skin, tail, head = body.skin, body.tail, body.head
-    blink = (outfit.left & (skin.aside > 0)) | (outfit.right & (skin.aside < 0))
-    amber = blink & (((skin.row == body.low) & tail) | (head & (np.abs(skin.aside) > 0.8)))
+    bumper = (row == 0) | ((row == 1) & (u < -0.95) & (v < 0.8))
+    blink = (outfit.left & (side > 0)) | (outfit.right & (side < 0))
+    amber = blink & (((row == low_lamp) & tail) | (head & (v > 0.8)))
     lit = outfit.braking or outfit.lamps
     red = (1.0, 0.07, 0.04) if outfit.braking else ((0.85, 0.05, 0.04) if lit else (0.40, 0.035, 0.035))
     tail, head = tail & ~amber, head & ~amber
+    paint = ~(tail | head | amber | grille | bumper)
     _add_skin(
         builder,
-        skin,
+        points,
         [
-            (body.dark, TRIM, Surface.MATTE, 0.0),
-            (~(tail | head | amber | body.dark), outfit.colour, Surface.PAINT, 0.0),
+            (bumper | grille, TRIM, Surface.MATTE, 0.0),
+            (paint, outfit.colour, Surface.PAINT, 0.0),
             (tail, red, Surface.GLASS, 5.0 if outfit.braking else (0.9 if lit else 0.0)),
             (head, (0.93, 0.93, 0.90), Surface.GLASS, 6.0 if outfit.lamps else 0.0),
             (amber, (1.0, 0.55, 0.04), Surface.GLASS, 5.0),
         ],
     )
+    high = float(levels[low_lamp : high_lamp + 2, 0].mean())
+    return LampRow(
+        back=-end, front=end, half=0.8 * half, tail=high, head=float(points[4, :, 2].min()), plate=0.52 * belt
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Cabin:
-    """A cabin in whatever paint; r rows of c faces.
-
-    Attributes:
-        skin: its faces.
-        glass: (r, c) which are windows.
-        third: (r, c) where the third brake light is while it is lit.
-    """
-
-    skin: _Skin
-    glass: BoolArray
-    third: BoolArray
-
-
-@lru_cache(maxsize=_KEPT)
-def _cabin(bare: Outfit) -> _Cabin:
+def _add_cabin(builder: MeshBuilder, outfit: Outfit, design: Design, plan: FloatArray) -> None:
     """Windows, pillars and roof."""
-    design, plan = _design(bare), _plan(bare.fine)
-    length, width, height = bare.size
+    length, width, height = outfit.size
     half, base = width / 2, design.belt * height
     low_back, high_back, high_front, low_front = (share * length for share in design.glass)
     top, narrow = height - 0.05, design.narrow * half
@@ -316,7 +206,7 @@ def _cabin(bare: Outfit) -> _Cabin:
             0.885 * half + (narrow - 0.885 * half) * share + float(bulge),
         )
 
-    levels = [level(-0.08), level(sill), level(0.5), level(head), level(1.0)] if bare.fine else [
+    levels = [level(-0.08), level(sill), level(0.5), level(head), level(1.0)] if outfit.fine else [
         level(-0.08), level(sill), level(head), level(1.0)]  # fmt: skip
     walls = len(levels) - 1
     over = top + 0.035
@@ -325,8 +215,10 @@ def _cabin(bare: Outfit) -> _Cabin:
         (height, high_back + 0.3, high_front - 0.3, 0.0),
     ]
     points = _rings(plan, np.array(levels))
-    skin = _skin(points, plan)
-    row, u, v = skin.row, skin.along, np.abs(skin.aside)
+    rows, columns = len(levels) - 1, len(plan)
+    row = np.arange(rows)[:, None] + np.zeros(columns, dtype=int)
+    mid = (plan + np.roll(plan, -1, axis=0)) / 2
+    u, v = mid[None, :, 0], np.abs(mid[None, :, 1])
     pane = (row >= 1) & (row < walls - 1)
     ends = (np.abs(u) > 0.93) & (v < 0.87)
     # No window where the B pillar is, nor in the corners.
@@ -334,17 +226,12 @@ def _cabin(bare: Outfit) -> _Cabin:
     if design.closed:
         # A van's rear doors have windows apart from each other.
         ends = ends & ((u > 0) | ((v > 0.1) & (v < 0.8)))
-        sides = sides & (u > 0.5 if bare.fine else u > 0.2)
+        sides = sides & (u > 0.5 if outfit.fine else u > 0.2)
     glass = pane & (ends | sides)
-    return _Cabin(skin, glass, (row == walls - 1) & (u < -0.95) & (v < 0.4))
-
-
-def _add_cabin(builder: MeshBuilder, outfit: Outfit, cabin: _Cabin) -> None:
-    """Adds the cabin."""
-    glass, third = cabin.glass, cabin.third if outfit.braking else np.zeros_like(cabin.third)
+    third = (row == walls - 1) & (u < -0.95) & (v < 0.4) if outfit.braking else np.zeros_like(glass)
     _add_skin(
         builder,
-        cabin.skin,
+        points,
         [
             (~glass & ~third, scaled(outfit.colour, 0.97), Surface.PAINT, 0.0),
             (glass, GLASS, Surface.GLASS, 0.0),

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
 
-from lightemma.frame import FloatArray
-from lightemma.simulation.render.meshes.mesh import Colour, Mesh, MeshBuilder, scaled
+from lightemma.simulation.render.meshes.mesh import Colour, MeshBuilder, scaled
 from lightemma.simulation.render.meshes.shapes import GAIT_STEPS, Outfit, Shape
 from lightemma.simulation.render.meshes.solids import (
     add_ball,
     add_box,
     add_contact_shadow,
     add_limb,
-    bars_of,
     between_rings,
     circle,
 )
@@ -26,18 +23,15 @@ TROUSERS: tuple[Colour, ...] = ((0.16, 0.19, 0.28), (0.20, 0.20, 0.21), (0.34, 0
 _VEST_YELLOW: Colour = (0.83, 0.92, 0.12)
 _VEST_ORANGE: Colour = (0.98, 0.45, 0.06)
 _BAND: Colour = (0.86, 0.87, 0.86)
-_ANCHOR = (0.0, 0.0, 0.5)
-
-# Radii at the lower and the upper end of the parts of a limb, as shares of the height.
-_LEG = [(0.065, 0.092), (0.048, 0.064)]
-_ARM = [(0.048, 0.062), (0.036, 0.046)]
 
 
 def person_shape(outfit: Outfit) -> Shape:
     """A person at the origin, facing along x."""
     tall = outfit.size[2] / 1.75
-    builder = MeshBuilder(anchor=_ANCHOR)
+    builder = MeshBuilder(anchor=(0.0, 0.0, 0.5))
     add_contact_shadow(builder, 0.5, 0.55, 2)
+    swing = 0.0 if outfit.gait < 0 else 0.46 * math.sin(2 * math.pi * outfit.gait / GAIT_STEPS)
+    lift = 0.0 if outfit.gait < 0 else 2 * math.pi * outfit.gait / GAIT_STEPS
     variant = outfit.variant
     trousers = TROUSERS[variant % 4]
     coat = outfit.colour
@@ -47,34 +41,7 @@ def person_shape(outfit: Outfit) -> Shape:
     elif outfit.kind == "worker":
         trousers = _VEST_ORANGE if variant % 2 else (0.22, 0.24, 0.30)
     sides = 8 if outfit.fine else 5
-    starts, ends = _joints(outfit, tall)
-    limbs = bars_of(starts, ends, np.array(_LEG * 2 + _ARM * 2) * tall, sides)
-    for shank in (1, 3):
-        ankle = starts[shank]
-        limbs.add(builder, shank - 1, trousers)
-        limbs.add(builder, shank, trousers)
-        x, y, z = ankle.tolist()
-        low = max(z - 0.07, 0.0)
-        add_box(builder, (x - 0.08, y - 0.045, low), (x + 0.18, y + 0.045, low + 0.08), (0.09, 0.08, 0.08))
-        if outfit.kind == "worker" and outfit.fine:
-            band = ankle + np.array([0, 0, 0.12]), ankle + np.array([0, 0, 0.18])
-            add_limb(builder, *band, (0.062, 0.062), _BAND, sides=sides)
-    skirted = outfit.kind == "pedestrian" and variant % 3 == 0
-    builder.add_mesh(_trunk(tall, coat, skirted, sides))
-    for forearm in (5, 7):
-        limbs.add(builder, forearm - 1, coat)
-        limbs.add(builder, forearm, coat)
-        add_ball(builder, starts[forearm], 0.05, SKIN[variant % 4], rings=3, sides=5)
-    builder.add_mesh(_top(outfit.kind, variant, outfit.fine, tall, sides))
-    return Shape(builder.build())
-
-
-def _joints(outfit: Outfit, tall: float) -> tuple[list[FloatArray], list[FloatArray]]:
-    """Lower and upper ends, (3,) metres each, of thigh and shank of either leg, then of upper arm and forearm; right first."""
-    swing = 0.0 if outfit.gait < 0 else 0.46 * math.sin(2 * math.pi * outfit.gait / GAIT_STEPS)
-    lift = 0.0 if outfit.gait < 0 else 2 * math.pi * outfit.gait / GAIT_STEPS
     hip_height = 0.92 * tall
-    starts, ends = [], []
     for side in (-1.0, 1.0):
         angle = swing * side
         # The leg that comes forward bends its knee.
@@ -83,8 +50,26 @@ def _joints(outfit: Outfit, tall: float) -> tuple[list[FloatArray], list[FloatAr
         knee = hip + 0.44 * tall * np.array([math.sin(angle + bend * 0.45), 0.0, -math.cos(angle + bend * 0.45)])
         ankle = knee + 0.42 * tall * np.array([math.sin(angle - bend * 0.55), 0.0, -math.cos(angle - bend * 0.55)])
         ankle[2] = max(ankle[2], 0.07)
-        starts += [knee, ankle]
-        ends += [hip, knee]
+        add_limb(builder, knee, hip, (0.065 * tall, 0.092 * tall), trousers, sides=sides)
+        add_limb(builder, ankle, knee, (0.048 * tall, 0.064 * tall), trousers, sides=sides)
+        low = max(float(ankle[2]) - 0.07, 0.0)
+        add_box(
+            builder,
+            (float(ankle[0]) - 0.08, float(ankle[1]) - 0.045, low),
+            (float(ankle[0]) + 0.18, float(ankle[1]) + 0.045, low + 0.08),
+            (0.09, 0.08, 0.08),
+        )
+        if outfit.kind == "worker" and outfit.fine:
+            add_limb(
+                builder,
+                ankle + np.array([0, 0, 0.12]),
+                ankle + np.array([0, 0, 0.18]),
+                (0.062, 0.062),
+                _BAND,
+                sides=sides,
+            )
+    skirted = outfit.kind == "pedestrian" and variant % 3 == 0
+    _add_trunk(builder, tall, coat, skirted, sides)
     for side in (-1.0, 1.0):
         angle = -swing * side * 0.9
         shoulder = np.array([0.0, 0.215 * side * tall, 1.42 * tall])
@@ -95,27 +80,13 @@ def _joints(outfit: Outfit, tall: float) -> tuple[list[FloatArray], list[FloatAr
             reach = 0.27 * tall
             elbow = shoulder + reach * np.array([0.25, 0.95 * side, 0.0])
             hand = elbow + reach * np.array([0.3, 0.9 * side, 0.12])
-        starts += [elbow, hand]
-        ends += [shoulder, elbow]
-    return starts, ends
-
-
-@lru_cache(maxsize=200)
-def _trunk(tall: float, coat: Colour, skirted: bool, sides: int) -> Mesh:
-    """What is the same of a person in all poses, before the arms."""
-    builder = MeshBuilder(anchor=_ANCHOR)
-    _add_trunk(builder, tall, coat, skirted, sides)
-    return builder.build()
-
-
-@lru_cache(maxsize=200)
-def _top(kind: str, variant: int, fine: bool, tall: float, sides: int) -> Mesh:
-    """What is the same of a person in all poses, after the arms."""
-    builder = MeshBuilder(anchor=_ANCHOR)
-    if kind != "pedestrian":
-        _add_vest(builder, tall, _VEST_YELLOW if kind == "officer" else _VEST_ORANGE, sides)
-    _add_head(builder, kind, variant, fine, tall)
-    return builder.build()
+        add_limb(builder, elbow, shoulder, (0.048 * tall, 0.062 * tall), coat, sides=sides)
+        add_limb(builder, hand, elbow, (0.036 * tall, 0.046 * tall), coat, sides=sides)
+        add_ball(builder, hand, 0.05, SKIN[variant % 4], rings=3, sides=5)
+    if outfit.kind != "pedestrian":
+        _add_vest(builder, tall, _VEST_YELLOW if outfit.kind == "officer" else _VEST_ORANGE, sides)
+    _add_head(builder, outfit, tall)
+    return Shape(builder.build())
 
 
 def _add_trunk(builder: MeshBuilder, tall: float, coat: Colour, skirted: bool, sides: int) -> None:
@@ -160,15 +131,15 @@ def _add_vest(builder: MeshBuilder, tall: float, colour: Colour, sides: int) -> 
         )
 
 
-def _add_head(builder: MeshBuilder, kind: str, variant: int, fine: bool, tall: float) -> None:
+def _add_head(builder: MeshBuilder, outfit: Outfit, tall: float) -> None:
     """Neck, face, and hair, cap or helmet."""
-    skin, hair = SKIN[variant % 4], HAIR[(variant // 4 + variant) % 4]
-    rings, sides = (6, 10) if fine else (3, 6)
+    skin, hair = SKIN[outfit.variant % 4], HAIR[(outfit.variant // 4 + outfit.variant) % 4]
+    rings, sides = (6, 10) if outfit.fine else (3, 6)
     add_limb(
         builder, (0, 0, 1.45 * tall), (0.01, 0, 1.56 * tall), (0.055 * tall, 0.05 * tall), skin, sides=6, caps=False
     )
     add_ball(builder, (0.015, 0, 1.635 * tall), np.array([0.098, 0.082, 0.118]) * tall, skin, rings=rings, sides=sides)
-    if kind == "worker":
+    if outfit.kind == "worker":
         add_ball(
             builder,
             (0.0, 0, 1.70 * tall),
@@ -177,7 +148,7 @@ def _add_head(builder: MeshBuilder, kind: str, variant: int, fine: bool, tall: f
             rings=rings,
             sides=sides,
         )
-    elif kind == "officer":
+    elif outfit.kind == "officer":
         add_limb(builder, (0, 0, 1.68 * tall), (0, 0, 1.75 * tall), (0.105, 0.13), (0.92, 0.92, 0.9), sides=sides)
         add_limb(
             builder,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -56,52 +55,6 @@ def add_box(
     builder.add_many(np.array(faces), colour, surface=surface, solid=True, glow=glow)
 
 
-@dataclass(frozen=True, slots=True)
-class Bars:
-    """Round bars with equally many sides; b of them, s sides.
-
-    Attributes:
-        skins: (b, s, 4, 3) metres: the faces around each.
-        smooth: (b, s, 4, 3) unit vectors for a smooth look of these.
-        caps: (b, 2, s, 3) metres: the faces at each's end and at its start.
-    """
-
-    skins: FloatArray
-    smooth: FloatArray
-    caps: FloatArray
-
-    def add(
-        self, builder: MeshBuilder, bar: int, colour: Colour, *, surface: Surface = Surface.MATTE, caps: bool = True
-    ) -> None:
-        """Adds one of the bars."""
-        builder.add_many(self.skins[bar], colour, surface=surface, solid=True, normals=self.smooth[bar])
-        if caps:
-            builder.add_many(self.caps[bar], colour, surface=surface, solid=True)
-
-
-def bars_of(starts: npt.ArrayLike, ends: npt.ArrayLike, radii: npt.ArrayLike, sides: int) -> Bars:
-    """Bars from (b, 3) points to others with (b, 2) radii at their starts and ends, in metres; many are as fast as one."""
-    one, other = np.asarray(starts, dtype=np.float64), np.asarray(ends, dtype=np.float64)
-    axes = []
-    # Plain numbers: for three of them they are much faster than arrays.
-    for u, v, w in (other - one).tolist():
-        length = max(math.sqrt(u * u + v * v + w * w), 1e-9)
-        x, y, z = u / length, v / length, w / length
-        # Across the bar, and square to y or, where the bar lies along y, to x.
-        across = (z, 0.0, -x) if abs(y) < 0.9 else (0.0, -z, y)
-        wide = math.hypot(*across)
-        a, b, c = across[0] / wide, across[1] / wide, across[2] / wide
-        axes.append(((a, b, c), (y * c - z * b, z * a - x * c, x * b - y * a)))
-    right, up = np.array(axes).transpose(1, 0, 2)[:, :, None]
-    around = circle(sides)
-    out = around[:, :1] * right + around[:, 1:] * up
-    thick = np.asarray(radii, dtype=np.float64)[:, :, None, None]
-    rings = np.concatenate([one[:, None] + out * thick[:, 0], other[:, None] + out * thick[:, 1]], axis=1)
-    faces = between_rings(sides)
-    caps = np.stack([rings[:, sides:], rings[:, sides - 1 :: -1]], axis=1)
-    return Bars(rings.take(faces, axis=1), out.take(faces % sides, axis=1), caps)
-
-
 def add_limb(
     builder: MeshBuilder,
     start: npt.ArrayLike,
@@ -115,7 +68,21 @@ def add_limb(
 ) -> None:
     """A round bar from one (3,) point to another with a radius in metres at each end."""
     one, other = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
-    bars_of(one[None], other[None], [radii], sides).add(builder, 0, colour, surface=surface, caps=caps)
+    # Plain numbers: for three of them they are much faster than arrays.
+    x, y, z = (other - one).tolist()
+    length = max(math.sqrt(x * x + y * y + z * z), 1e-9)
+    x, y, z = x / length, y / length, z / length
+    # Across the bar, and square to y or, where the bar lies along y, to x.
+    across = (z, 0.0, -x) if abs(y) < 0.9 else (0.0, -z, y)
+    wide = math.hypot(*across)
+    a, b, c = across[0] / wide, across[1] / wide, across[2] / wide
+    around = circle(sides)
+    out = around[:, :1] * np.array((a, b, c)) + around[:, 1:] * np.array((y * c - z * b, z * a - x * c, x * b - y * a))
+    rings = np.concatenate([one + out * radii[0], other + out * radii[1]])
+    faces = between_rings(sides)
+    builder.add_many(rings[faces], colour, surface=surface, solid=True, normals=out[faces % sides])
+    if caps:
+        builder.add_many(np.stack([rings[sides:], rings[sides - 1 :: -1]]), colour, surface=surface, solid=True)
 
 
 def add_ball(
