@@ -22,10 +22,11 @@ from lightemma.kinematics import integrate
 from lightemma.planners.base import Plan, View
 from lightemma.planners.planning import Planned
 from lightemma.protocol import LIGHTEMMA
+from lightemma.run_folder.frame_lines import FRAMES, GROWING_FRAMES, PACKED_FRAMES, frames_file
 from lightemma.run_folder.manifest import DataEntry, Manifest, ModelEntry, PlannerEntry, frame_set_digest
 from lightemma.run_folder.places import find_run
 from lightemma.run_folder.records import CallRecord, FrameRecord
-from lightemma.run_folder.store import RunWriter
+from lightemma.run_folder.store import RunWriter, whole_lines
 from lightemma.sessions.open_loop import frame_record
 from tests.shared_data import IMPORTED, PUBLISHED, command_line
 
@@ -137,6 +138,18 @@ def write_run(results: Path, manifest: Manifest, records: Iterable[FrameRecord])
         for record in records:
             writer.append(record)
     return folder
+
+
+def lines_of_run(folder: Path) -> list[bytes]:
+    """The whole lines of a run's frames, without their ends, from whatever file has them."""
+    return list(whole_lines(frames_file(folder)))
+
+
+def put_lines(folder: Path, lines: Iterable[bytes], torn: bytes = b"") -> None:
+    """Makes these lines, and the beginning of a further one, all that a run has of frames, in a plain file."""
+    (folder / FRAMES).write_bytes(b"".join(line + b"\n" for line in lines) + torn)
+    for name in (GROWING_FRAMES, PACKED_FRAMES):
+        (folder / name).unlink(missing_ok=True)
 
 
 def steady_run(

@@ -34,7 +34,7 @@ from lightemma.sessions.views import Views
 from lightemma.simulation.dataset.writer import DatasetWriter, Layout
 from lightemma.table_files import write_table
 from tests.calls.test_cache import filled, question
-from tests.conftest import write_archive
+from tests.conftest import lines_of_run, write_archive
 from tests.crashes import changes_of, crashes
 from tests.report.page_runs import make_runs
 from tests.sessions.test_batch import Faulty, frames  # noqa: F401 -- a fixture
@@ -164,14 +164,15 @@ def test_a_page_and_the_files_next_to_it(tmp_path, monkeypatch):
 
 def test_an_import(tmp_path):
     archive = write_archive(tmp_path / "tiny")
-    whole = contents(import_archive(archive, tmp_path / "whole"))
+    folder = import_archive(archive, tmp_path / "whole")
+    whole, lines = contents(folder), lines_of_run(folder)
     states = []
 
     def check(results: Path) -> None:
         folder = results / "tiny"
         if (folder / "manifest.json").exists():
             ended = read_manifest(folder).ended is not None
-            assert not ended or contents(folder)["frames.jsonl"] == whole["frames.jsonl"], "a part passes for the whole"
+            assert not ended or lines_of_run(folder) == lines, "a part passes for the whole"
             states.append(ended)
 
     def begin(results: Path) -> Callable[[], object]:
@@ -215,8 +216,7 @@ def test_a_run(tmp_path, name):
         assert (mine.model.answered_as, mine.data, mine.calls) == ("m-2026", theirs.data, theirs.calls)
         assert mine.ended is not None
         assert mine.gpu_seconds
-        lines = (run / "frames.jsonl").read_text().splitlines()
-        assert sorted(json.loads(line)["sample_token"] for line in lines) == sorted(
+        assert sorted(json.loads(line)["sample_token"] for line in lines_of_run(run)) == sorted(
             frame.sample_token for frame in read_frames(whole)
         )
         with sqlite3.connect(folder / results / "responses.sqlite") as database:

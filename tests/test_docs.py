@@ -30,7 +30,7 @@ from lightemma.run_folder.places import find_run
 from lightemma.run_folder.store import read_frames
 from scripts.run_doc_commands import run_page
 from scripts.write_notebook import CELLS, executed
-from tests.conftest import STEADY_TEXT, make_frames, run_at, steady_run, write_archive
+from tests.conftest import STEADY_TEXT, lines_of_run, make_frames, run_at, steady_run, write_archive
 from tests.fake_providers.running import FakeProviders
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,7 +59,7 @@ def test_the_example_model_drives_as_class_and_as_yaml(cli, here):
     for model, folder, speed in (("my_model:MyModel", "MyModel", 5.0), ("my-model.yaml", "my-model", 7.5)):
         done = cli("run", "--data", "demo", "--model", model, "--limit", "3")
         assert done.status == 0, done.err
-        lines = (run_at(f"results/{folder}") / "frames.jsonl").read_text().splitlines()
+        lines = [line.decode() for line in lines_of_run(run_at(f"results/{folder}"))]
         assert len(lines) == 3
         assert all(f'"actions":[[{speed},0.0]' in line and '"outcome":"ok"' in line for line in lines)
 

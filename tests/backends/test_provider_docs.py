@@ -9,6 +9,8 @@ from pathlib import Path
 
 import yaml
 
+from tests.conftest import lines_of_run
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "adding-a-model.md").read_text(encoding="utf-8")
 
@@ -31,7 +33,7 @@ def test_the_example_provider_is_asked_priced_and_described(cli, elsewhere, monk
     assert (ended.status, "refused the key for model 'mine'" in ended.err) == (2, True)
     monkeypatch.setenv("MY_KEY", "a-key")
     assert cli("run", "--data", "demo", "--model", "mine.yaml", "--limit", 2).status == 0
-    lines = Path("results/demo/mine/frames.jsonl").read_text().splitlines()
+    lines = lines_of_run(Path("results/demo/mine"))
     assert all(json.loads(line)["actions"] == [[7.5, 0.0]] * 6 for line in lines)
     assert "msgspec" in json.loads(Path("results/demo/mine/manifest.json").read_text())["packages"]
     assert "28-pixel patches" in cli("estimate", "--data", "demo", "--model", "mine.yaml").out

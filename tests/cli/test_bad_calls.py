@@ -14,9 +14,10 @@ from PIL import Image
 from lightemma.backends.base import Backend, Completion, Request
 from lightemma.backends.registry import providers
 from lightemma.calls.cache import FILE, VERSION
-from lightemma.run_folder.store import read_frames
+from lightemma.run_folder.frame_lines import frames_file
 from lightemma.sessions.models import make_backend
 from tests.cli.test_bad_input import SEES, TABLES, place, sentence, world  # noqa: F401 -- fixtures
+from tests.conftest import lines_of_run
 
 RUN = ("run", "--data", TABLES, "--limit", 2, "--out", "out")
 
@@ -46,9 +47,7 @@ def test_an_address_without_a_server_is_named_before_the_first_call(place, cli):
     pytest.importorskip("openai")
     message = sentence(cli, *RUN, "--model", model(place, limits={"attempts": 1}))
     assert "server at 127.0.0.1:9 is not up" in message
-    assert not (place / "out" / "nuscenes-v1.0-tiny" / "mine" / "frames.jsonl").exists() or not read_frames(
-        place / "out" / "nuscenes-v1.0-tiny" / "mine"
-    )
+    assert not lines_of_run(place / "out" / "nuscenes-v1.0-tiny" / "mine")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +94,7 @@ def picture_of(kind: str) -> bytes:
 )
 def test_a_picture_that_cannot_be_sent_is_found_before_the_first_call(place, cli, kind, complaint):  # noqa: F811
     assert cli(*RUN, *SEES.split(), "--concurrency", 1).status == 0
-    done = (place / "out" / "nuscenes-v1.0-tiny" / "Seeing" / "frames.jsonl").read_bytes()
+    done = frames_file(place / "out" / "nuscenes-v1.0-tiny" / "Seeing").read_bytes()
     broken = picture_of(kind)
     for path in (place / "nuscenes" / "samples" / "CAM_FRONT").iterdir():
         path.write_bytes(broken)
@@ -105,7 +104,7 @@ def test_a_picture_that_cannot_be_sent_is_found_before_the_first_call(place, cli
     assert re.search(complaint, ended.err), ended.err
     assert "CAM_FRONT" in ended.err
     assert not (place / "other" / "nuscenes-v1.0-tiny" / "Seeing").exists()
-    assert (place / "out" / "nuscenes-v1.0-tiny" / "Seeing" / "frames.jsonl").read_bytes() == done
+    assert frames_file(place / "out" / "nuscenes-v1.0-tiny" / "Seeing").read_bytes() == done
 
 
 class Offered(Backend):

@@ -101,7 +101,7 @@ BAD_OPTIONS = {
 def test_an_impossible_run_is_refused(place, cli, case):
     arguments, complaint = BAD_OPTIONS[case]
     assert re.search(complaint, sentence(cli, "run", *arguments.split(), "--out", "out"))
-    assert not list(place.glob("out/*/frames.jsonl")), "refused before the first frame"
+    assert not list(place.rglob("out/**/frames.jsonl*")), "refused before the first frame"
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,12 @@ import pytest
 import yaml
 
 from lightemma.cli import main
+from lightemma.files import lines_of
 from lightemma.prompts.sets import SINGLE_PLACES, TOOL_PLACES
+from lightemma.run_folder.frame_lines import frames_file
 from lightemma.run_folder.records import STAGES
 from lightemma.run_folder.store import read_frames, read_manifest
-from tests.conftest import STEADY_TEXT, good_answer, make_frames, steady_run, write_archive
+from tests.conftest import STEADY_TEXT, good_answer, lines_of_run, make_frames, steady_run, write_archive
 
 NO_COMMAS = STEADY_TEXT.replace("), (", ") (")
 
@@ -69,10 +71,10 @@ def test_a_second_run_keeps_finished_frames(place, cli):
     arguments = ("run", "--data", "published:tiny", "--model", "replay:tiny", "--out", "out")
     first = "tiny: 5 frames, 1 of 5 answers outside the format, mostly format:missing_commas -> out/published/tiny\n"
     assert cli(*arguments).out == first
-    before = Path("out/published/tiny/frames.jsonl").read_bytes()
+    before = frames_file(Path("out/published/tiny")).read_bytes()
     again = cli(*arguments)
     assert (again.status, again.out) == (0, "tiny: 5 frames, 5 already done -> out/published/tiny\n")
-    assert Path("out/published/tiny/frames.jsonl").read_bytes() == before
+    assert frames_file(Path("out/published/tiny")).read_bytes() == before
 
 
 def test_run_ends_with_1_when_calls_failed_and_tries_them_again_when_repeated(place, cli):
@@ -263,14 +265,14 @@ def test_an_interrupted_run_says_so_keeps_whole_lines_and_resumes(place):
     answers = {"scene": ["A road."], "intent": ["Go on."], "action": [STEADY_TEXT]}
     write_model(place / "slow.yaml", answers, latency_s=0.03)
     arguments = ["run", "--data", "published:long", "--model", "slow.yaml", "--out", "out", "--concurrency", "2"]
-    frames = place / "out" / "published" / "slow" / "frames.jsonl"
+    folder = place / "out" / "published" / "slow"
     command = [sys.executable, "-c", INTERRUPTIBLE]
     process = subprocess.Popen(
         [*command, *arguments], cwd=place, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
         deadline = time.monotonic() + 30
-        while not (frames.exists() and frames.stat().st_size > 0):
+        while not lines_of_run(folder):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -280,12 +282,12 @@ def test_an_interrupted_run_says_so_keeps_whole_lines_and_resumes(place):
         process.kill()
     assert process.returncode == 130
     assert errors == "Interrupted. Finished work is kept; give the same command again to resume.\n"
-    assert frames.read_bytes().endswith(b"\n")
-    kept = len(read_frames(frames.parent))
+    assert all(line.endswith(b"\n") for line in lines_of(frames_file(folder)))
+    kept = len(read_frames(folder))
     assert 0 < kept < 24
     again = subprocess.run([*command, *arguments], cwd=place, capture_output=True, text=True, check=True, timeout=30)
     assert again.stdout == f"slow: 24 frames, {kept} already done -> out/published/slow\n"
-    assert len({record.sample_token for record in read_frames(frames.parent)}) == 24
+    assert len({record.sample_token for record in read_frames(folder)}) == 24
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C works differently on Windows")

@@ -8,8 +8,18 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lightemma.run_folder.frame_lines import frames_file
 from lightemma.run_folder.store import read_frames, read_manifest
-from tests.conftest import STEADY_TEXT, good_answer, make_frames, run_at, steady_run, write_archive
+from tests.conftest import (
+    STEADY_TEXT,
+    good_answer,
+    lines_of_run,
+    make_frames,
+    put_lines,
+    run_at,
+    steady_run,
+    write_archive,
+)
 
 BASELINES = ("--data", "published:tiny", "--planner", "constant-action,stop", "--quiet")
 
@@ -30,11 +40,11 @@ def test_a_run_grows_and_a_subset_asks_nothing(place, cli):
     grown = cli("run", *BASELINES).out
     assert "stop: 5 frames, 2 already done -> results/published/stop" in grown
     assert "asked for now" not in grown
-    before = run_at("results/stop").joinpath("frames.jsonl").read_bytes()
+    before = frames_file(run_at("results/stop")).read_bytes()
     fewer = cli("run", *BASELINES, "--stride", "2").out
     assert "stop: 3 frames, 3 already done -> results/published/stop" in fewer
     assert "stop has 5 frames, 3 of them asked for now" in fewer
-    assert run_at("results/stop").joinpath("frames.jsonl").read_bytes() == before
+    assert frames_file(run_at("results/stop")).read_bytes() == before
     data = read_manifest(run_at("results/stop")).data
     assert (data.frames, data.stride, data.limit) == (5, 1, None)
     assert len(read_frames(run_at("results/stop"))) == 5
@@ -83,8 +93,7 @@ def test_one_demo_and_one_drive_among_runs_do_not_stop_compare_report_and_plot(p
 
 def test_runs_says_what_is_not_finished(place, cli):
     assert cli("run", *BASELINES).status == 0
-    lines = (run_at("results/stop") / "frames.jsonl").read_text().splitlines(keepends=True)
-    (run_at("results/stop") / "frames.jsonl").write_text("".join(lines[:2]))
+    put_lines(run_at("results/stop"), lines_of_run(run_at("results/stop"))[:2])
     manifest = (run_at("results/stop") / "manifest.json").read_text()
     (run_at("results/stop") / "manifest.json").write_text(manifest.replace('"ended": "', '"ended": null, "was": "'))
     listed = cli("runs").out
@@ -144,7 +153,7 @@ def test_a_study_says_before_the_first_call_what_cannot_be_compared(place, cli, 
     ended = cli("study", "mine.yaml", "--quiet")
     assert ended.status == 2
     assert says in ended.err
-    assert not list((place / "results").rglob("frames.jsonl")), "nothing was driven"
+    assert not list((place / "results").rglob("frames.jsonl*")), "nothing was driven"
 
 
 def test_a_study_takes_a_finished_run_over_more_frames(place, cli):

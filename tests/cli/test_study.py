@@ -12,6 +12,7 @@ from lightemma.cli.study import finished_runs
 from lightemma.data.data_locations import recall_source
 from lightemma.data.embedded_demo import embedded_root
 from lightemma.errors import UserError
+from lightemma.run_folder.frame_lines import frames_file
 from lightemma.sessions.benchmark import ReportSettings
 from lightemma.sessions.importing import import_archive
 from tests.conftest import good_answer, write_archive
@@ -56,11 +57,11 @@ def test_one_file_makes_runs_tables_figures_and_page(place, cli):
 def test_a_repeated_study_drives_nothing_twice(place, cli):
     write_study(place / "mine.yaml", report={"figures": False})
     cli("study", "mine.yaml", "--quiet")
-    lines = (place / "results" / "published" / "stop" / "frames.jsonl").read_text()
+    lines = frames_file(place / "results" / "published" / "stop").read_bytes()
     ended = cli("study", "mine.yaml", "--quiet", "--report", "again")
     assert ended.status == 0
     assert "5 already done" in ended.out
-    assert (place / "results" / "published" / "stop" / "frames.jsonl").read_text() == lines
+    assert frames_file(place / "results" / "published" / "stop").read_bytes() == lines
     assert (place / "again" / "mine.html").is_file()
     assert not (place / "again" / "figures").exists()
 

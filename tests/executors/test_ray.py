@@ -28,7 +28,7 @@ from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import FramesOfSource, open_runs
 from lightemma.sessions.run import Spending
 from lightemma.sessions.session import Session
-from tests.conftest import STEADY_TEXT, MadeUpSource, make_frame, make_frames, steady
+from tests.conftest import STEADY_TEXT, MadeUpSource, lines_of_run, make_frame, make_frames, steady
 from tests.executors.executor_models import Blind, Diary, diary_model, entries
 
 pytest.importorskip("ray", reason="Ray is not installed (the extra `ray`)")
@@ -84,7 +84,7 @@ def comparable(folder: Path) -> dict[str, FrameRecord]:
 
 
 def lines(folder: Path) -> int:
-    return len((folder / "frames.jsonl").read_bytes().splitlines())
+    return len(lines_of_run(folder))
 
 
 def seen_frames(folder: Path) -> list:
@@ -223,13 +223,13 @@ def ray_processes(group: int) -> list[str]:
 def test_the_command_leaves_no_process_behind(tmp_path, number, status):
     command = [sys.executable, "-m", "lightemma", "run", "--data", "demo", "--model", str(model_file(tmp_path))]
     command += ["--executor", "ray", "--replicas", "2", "--concurrency", "2", "--out", str(tmp_path / "results")]
-    frames = tmp_path / "results" / "slow" / "frames.jsonl"
+    folder = tmp_path / "results" / "slow"
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     ) as run:
         try:
             deadline = time.monotonic() + 120
-            while time.monotonic() < deadline and not (frames.exists() and frames.read_bytes().count(b"\n") >= 2):
+            while time.monotonic() < deadline and lines(folder) < 2:
                 assert run.poll() is None, run.communicate()[0]
                 time.sleep(0.1)
             # As a terminal does it: to all processes in the foreground. A SIGKILL hits the command alone.

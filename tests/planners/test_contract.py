@@ -25,13 +25,14 @@ from lightemma.planners.base import Needs, Plan, PlannerSettings
 from lightemma.planners.plan_checks import InvalidPlan, check_plan
 from lightemma.planners.planning import PlannerRunner
 from lightemma.planners.registry import ENTRY_POINTS, PLANNERS, make_planner, planners
+from lightemma.run_folder.frame_lines import frames_file
 from lightemma.run_folder.places import find_run
 from lightemma.run_folder.records import CallRecord
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.run_folder.tool_records import ToolsRecord
 from lightemma.sessions.batch import BatchRun
 from lightemma.sessions.views import Views, load_view
-from tests.conftest import STEADY_TEXT, run_at, steady
+from tests.conftest import STEADY_TEXT, lines_of_run, put_lines, run_at, steady
 from tests.planners.pictured_drives import PicturedDrives
 from tests.plugins.installed import install
 
@@ -211,12 +212,12 @@ def test_a_run_records_every_call_and_every_second(case, run):
 @every_case
 def test_an_interrupted_run_resumes_and_ends_the_same(case, run, tmp_path):
     whole = untimed(run(case))
-    path = run_at(tmp_path / "results" / case.run) / "frames.jsonl"
-    before = path.read_bytes()
+    folder = run_at(tmp_path / "results" / case.run)
+    before = frames_file(folder).read_bytes()
     run(case)
-    assert path.read_bytes() == before, "a finished run is not changed"
-    lines = before.splitlines(keepends=True)
-    path.write_bytes(b"".join(lines[:4]) + lines[4][:30])
+    assert frames_file(folder).read_bytes() == before, "a finished run is not changed"
+    lines = lines_of_run(folder)
+    put_lines(folder, lines[:4], torn=lines[4][:30])
     resumed = untimed(run(case))
     assert resumed == whole
 
@@ -608,15 +609,15 @@ def as_old(folder: Path) -> None:
     manifest["format"] = 1
     (folder / "manifest.json").write_text(json.dumps(manifest))
     lines = []
-    for text in (folder / "frames.jsonl").read_text().splitlines():
+    for text in lines_of_run(folder):
         line = json.loads(text)
         line["stages"] = line.pop("calls")
         for call in line["stages"]:
             del call["role"], call["model"]
         for key in ("answer", "latency_s", "error"):
             del line[key]
-        lines.append(json.dumps(line) + "\n")
-    (folder / "frames.jsonl").write_text("".join(lines))
+        lines.append(json.dumps(line).encode())
+    put_lines(folder, lines)
 
 
 ONE_ROLE = [case for case in CASES if len(case.answers) < 2]
@@ -628,8 +629,7 @@ def test_a_run_of_0_1_is_compared_and_resumed(case, run):
     new = untimed(folder)
     as_old(folder)
     assert load_scores(folder).outcomes == [frame.outcome for frame in new]
-    path = folder / "frames.jsonl"
-    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:4]))
+    put_lines(folder, lines_of_run(folder)[:4])
     run(case)
     assert [(frame.outcome, frame.actions) for frame in read_frames(folder)] == [
         (frame.outcome, frame.actions) for frame in new

@@ -12,7 +12,7 @@ import yaml
 
 from lightemma.backends.registry import facts_of, providers
 from lightemma.preflight import readiness
-from tests.conftest import run_at
+from tests.conftest import lines_of_run, run_at
 from tests.plugins.installed import install
 
 PLACE = "tests.plugins.made_up_provider:MadeUpBackend"
@@ -49,8 +49,7 @@ def manifest(run: str) -> dict:
 
 
 def outcomes(run: str) -> list[str]:
-    lines = (run_at(f"results/{run}") / "frames.jsonl").read_text().splitlines()
-    return [json.loads(line)["outcome"] for line in lines]
+    return [json.loads(line)["outcome"] for line in lines_of_run(run_at(f"results/{run}"))]
 
 
 def test_it_runs_resumes_is_replayed_compared_and_reported(cli, model):
@@ -165,9 +164,9 @@ def test_an_exception_of_it_costs_a_frame_and_is_named(cli, elsewhere, monkeypat
     ended = cli("run", "--data", "demo", "--model", broken, "--limit", 2)
     assert ended.status == 1
     assert "2 with failed calls, mostly backend_error: KeyError: 'of the class' (made_up_provider.py" in ended.out
-    lines = (run_at(f"results/{broken}") / "frames.jsonl").read_text().splitlines()
+    lines = lines_of_run(run_at(f"results/{broken}"))
     assert outcomes(broken) == ["call:backend_error"] * 2
-    assert "KeyError: 'of the class' (made_up_provider.py, line " in lines[0]
+    assert "KeyError: 'of the class' (made_up_provider.py, line " in lines[0].decode()
 
 
 BROKEN = {
@@ -205,7 +204,7 @@ def test_an_answer_that_is_none_is_named(cli, elsewhere, monkeypatch):
     (elsewhere / "text_model.py").write_text(code)
     monkeypatch.syspath_prepend(str(elsewhere))
     assert cli("run", "--data", "demo", "--model", "text_model:Text", "--limit", 1).status == 1
-    assert "returned a str, not a Completion with a text" in (run_at("results/Text") / "frames.jsonl").read_text()
+    assert "returned a str, not a Completion with a text" in lines_of_run(run_at("results/Text"))[0].decode()
 
 
 def test_a_usage_that_is_none_is_named_and_costs_a_frame(cli, elsewhere, monkeypatch):

@@ -22,6 +22,7 @@ from lightemma.evaluation.tables import TABLES
 from lightemma.run_folder.store import read_frames
 from lightemma.serving.pool import ServerPool
 from tests.backends import tiny_models
+from tests.conftest import lines_of_run
 from tests.serving.kit import carrying, wait_until
 from tests.serving.real_vllm import needs_vllm, save_model, settings
 from tests.shared_data import SHARED, needs_shared
@@ -65,8 +66,7 @@ def harness(folder, model, *arguments):
 
 
 def frames_done(folder):
-    path = folder / "results" / "tiny" / "frames.jsonl"
-    return path.read_text().count("\n") if path.exists() else 0
+    return len(lines_of_run(folder / "results" / "tiny"))
 
 
 def starts(folder):

@@ -28,7 +28,7 @@ from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import open_runs
 from lightemma.sessions.models import make_backend, model_entry
-from tests.conftest import MadeUpSource, make_frames, steady
+from tests.conftest import MadeUpSource, lines_of_run, make_frames, steady
 from tests.serving.kit import carrying, config, server_options, wait_until
 
 pytest.importorskip("openai", reason="servers are asked through the extra `openai`")
@@ -236,8 +236,7 @@ def harness(tmp_path, env, *arguments, **options):
 
 
 def frames_done(tmp_path):
-    path = tmp_path / "results" / "demo" / "m" / "frames.jsonl"
-    return path.read_text().count("\n") if path.exists() else 0
+    return len(lines_of_run(tmp_path / "results" / "demo" / "m"))
 
 
 SLOW = {"FAKE_DELAY_S": "0.1"}

@@ -24,6 +24,7 @@ from lightemma.closed_loop.episodes_of_world import EpisodesOfWorld
 from lightemma.closed_loop.hosts import InProcessHost
 from lightemma.closed_loop.spec import LoopRules, episodes
 from lightemma.errors import UserError
+from lightemma.run_folder.frame_lines import frames_file
 from lightemma.run_folder.records import Usage
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
@@ -168,7 +169,7 @@ def test_gpu_time_and_the_name_that_answered_are_written(loop, tmp_path):
     assert manifest.model.answered_as == "m-2026"
     assert manifest.ended is not None
     before = manifest.gpu_seconds
-    (folder_of(loop, tmp_path / "results") / "frames.jsonl").unlink()
+    frames_file(folder_of(loop, tmp_path / "results")).unlink()
     (folder_of(loop, tmp_path / "results") / "episodes.jsonl").unlink(missing_ok=True)
     loop.open(tmp_path, only(Counting(gpus=2))).run()
     after = read_manifest(folder_of(loop, tmp_path / "results")).gpu_seconds

@@ -11,7 +11,7 @@ from lightemma.errors import UserError
 from lightemma.evaluation.scores import load_scores
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.importing import archive_prompts, import_archive
-from tests.conftest import STEADY_TEXT, good_answer, make_frames, steady_run, write_archive
+from tests.conftest import STEADY_TEXT, good_answer, lines_of_run, make_frames, put_lines, steady_run, write_archive
 
 NO_COMMAS = STEADY_TEXT.replace("), (", ") (")
 
@@ -58,12 +58,11 @@ def test_importing_twice_does_nothing(tmp_path):
 def test_an_interrupted_import_is_finished_by_importing_again(tmp_path, caplog):
     archive = write_archive(tmp_path / "tiny")
     folder = import_archive(archive, tmp_path / "results")
-    whole = (folder / "frames.jsonl").read_bytes()
-    (folder / "frames.jsonl").write_bytes(whole[: len(whole) // 2])
+    whole = lines_of_run(folder)
+    put_lines(folder, whole[:2], torn=whole[2][:40])
     with caplog.at_level(logging.ERROR):
         assert import_archive(archive, tmp_path / "results") == folder
-    again = (folder / "frames.jsonl").read_bytes()
-    assert again == whole, "each frame once, in the same order"
+    assert lines_of_run(folder) == whole, "each frame once, in the same order"
 
 
 @pytest.mark.parametrize("tier", ["tolerant", "first-numbers"])

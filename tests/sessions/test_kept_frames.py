@@ -22,9 +22,10 @@ from lightemma.frame import EarlierPicture, Frame
 from lightemma.planners.base import Needs, Plan, Planner, View
 from lightemma.protocol import LIGHTEMMA
 from lightemma.report.page import write_report
+from lightemma.run_folder.frame_lines import frames_file
 from lightemma.run_folder.records import OK
 from lightemma.run_folder.store import read_frames
-from tests.conftest import make_frames, make_manifest, make_record, steady, write_run
+from tests.conftest import lines_of_run, make_frames, make_manifest, make_record, put_lines, steady, write_run
 from tests.sessions.one_run import drive_run
 
 
@@ -82,8 +83,7 @@ def drive(folder: Path, planner: Looks, frames: list[Frame]) -> Looks:
 def begun(folder: Path, frames: list[Frame], pictures: int = 1, done: int = 4) -> None:
     """A run that was interrupted."""
     drive(folder, Looks(pictures), frames)
-    path = folder / "frames.jsonl"
-    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:done]))
+    put_lines(folder, lines_of_run(folder)[:done])
 
 
 def test_every_shown_picture_is_recorded_by_its_file(tmp_path, frames):
@@ -115,13 +115,13 @@ def test_pictures_that_changed_between_two_sittings_are_named(tmp_path, frames, 
     change, complaint = CHANGES[kind]
     begun(tmp_path / "run", frames)
     change(frames)
-    before = (tmp_path / "run" / "frames.jsonl").read_bytes()
+    before = frames_file(tmp_path / "run").read_bytes()
     planner = Looks()
     with pytest.raises(UserError, match=complaint) as said:
         asyncio.run(drive_run(tmp_path / "run", planner, {}, frames))
     assert "put the data back as it was, or give this run its own name" in str(said.value)
     assert planner.asked == 0
-    assert (tmp_path / "run" / "frames.jsonl").read_bytes() == before
+    assert frames_file(tmp_path / "run").read_bytes() == before
 
 
 def test_a_picture_that_no_kept_frame_showed_may_change(tmp_path, frames):
@@ -166,21 +166,18 @@ def test_tables_that_changed_between_two_sittings_are_named(tmp_path, frames, ch
 
 def test_a_failed_frame_is_driven_again_whatever_has_changed(tmp_path, frames):
     begun(tmp_path / "run", frames)
-    path = tmp_path / "run" / "frames.jsonl"
-    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    lines = [json.loads(line) for line in lines_of_run(tmp_path / "run")]
     lines[1] |= {"outcome": "call:picture", "picture_files": [], "actions": None, "trajectory": None}
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    put_lines(tmp_path / "run", [json.dumps(line).encode() for line in lines])
     _picture(frames[1].image_path, 200)
     assert drive(tmp_path / "run", Looks(), frames).asked == 3
 
 
 def test_runs_of_older_versions_go_on(tmp_path, frames):
     begun(tmp_path / "run", frames)
-    path = tmp_path / "run" / "frames.jsonl"
-    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
-    path.write_text(
-        "".join(json.dumps({k: v for k, v in line.items() if k != "picture_files"}) + "\n" for line in lines)
-    )
+    lines = [json.loads(line) for line in lines_of_run(tmp_path / "run")]
+    older = [{key: value for key, value in line.items() if key != "picture_files"} for line in lines]
+    put_lines(tmp_path / "run", [json.dumps(line).encode() for line in older])
     _picture(frames[1].image_path, 200)
     assert drive(tmp_path / "run", Looks(), frames).asked == 2
 

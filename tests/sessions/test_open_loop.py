@@ -21,15 +21,17 @@ from lightemma.calls.limits import ProviderLimits
 from lightemma.calls.monitor import Monitor
 from lightemma.errors import UserError
 from lightemma.evaluation.scores import load_scores
+from lightemma.files import lines_of
 from lightemma.frame import Frame
 from lightemma.planners.baselines import ConstantAction
 from lightemma.planners.chain_of_thought import ChainOfThought
+from lightemma.run_folder.frame_lines import frames_file
 from lightemma.run_folder.manifest import ConcurrencyEntry
 from lightemma.run_folder.records import STAGES
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.concurrency_entries import SessionConcurrency
 from lightemma.sessions.run import RunOutcome
-from tests.conftest import STEADY_TEXT, make_frame, make_frames
+from tests.conftest import STEADY_TEXT, lines_of_run, make_frame, make_frames
 from tests.sessions.one_run import drive_run
 
 FRAMES = make_frames({"scene-0001": 6, "scene-0002": 4})
@@ -97,7 +99,7 @@ def test_concurrent_frames_are_each_driven_once(tmp_path):
     assert backend.most == 4
     assert asked(backend) == every_stage(FRAMES)
     assert outcomes(tmp_path / "vlm") == {frame.sample_token: "ok" for frame in FRAMES}
-    assert len((tmp_path / "vlm" / "frames.jsonl").read_bytes().splitlines()) == len(FRAMES)
+    assert len(lines_of_run(tmp_path / "vlm")) == len(FRAMES)
     assert (outcome.total, outcome.done, outcome.kept, outcome.failed) == (10, 10, 0, 0)
 
 
@@ -132,11 +134,11 @@ def test_resuming_after_a_crash_sends_only_the_missing_calls(tmp_path):
 
 def test_a_finished_run_asks_nothing_more(tmp_path):
     drive_once(tmp_path / "vlm", good_backend())
-    before = (tmp_path / "vlm" / "frames.jsonl").read_bytes()
+    before = frames_file(tmp_path / "vlm").read_bytes()
     again = good_backend()
     assert drive_once(tmp_path / "vlm", again) == RunOutcome(total=10, done=0, kept=10, failed=0)
     assert again.requests == []
-    assert (tmp_path / "vlm" / "frames.jsonl").read_bytes() == before
+    assert frames_file(tmp_path / "vlm").read_bytes() == before
 
 
 def test_format_errors_are_answers_and_are_not_asked_again(tmp_path):
@@ -265,9 +267,9 @@ def test_a_cancelled_run_leaves_whole_lines_and_resumes(tmp_path):
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cancel_midway())
-    data = (tmp_path / "vlm" / "frames.jsonl").read_bytes()
-    done = [msgspec.json.decode(line)["sample_token"] for line in data.splitlines()]
-    assert data.endswith(b"\n")
+    lines = list(lines_of(frames_file(tmp_path / "vlm")))
+    done = [msgspec.json.decode(line)["sample_token"] for line in lines]
+    assert lines[-1].endswith(b"\n")
     assert 0 < len(done) < len(FRAMES)
     assert backend.closed == 1
     outcome = drive_once(tmp_path / "vlm", good_backend())
@@ -325,7 +327,7 @@ def test_a_picture_is_recorded_by_its_digest_and_never_embedded(tmp_path):
     record = read_frames(tmp_path / "vlm")[0]
     assert record.image_sha256 is not None
     assert len(record.image_sha256) == 64
-    assert len((tmp_path / "vlm" / "frames.jsonl").read_bytes()) < 12_000
+    assert len(b"\n".join(lines_of_run(tmp_path / "vlm"))) < 12_000
 
 
 def test_the_live_view_counts_frames_of_an_earlier_session(tmp_path):

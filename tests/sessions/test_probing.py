@@ -17,7 +17,7 @@ from lightemma.run_folder.places import runs_under
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.benchmark import Benchmark
 from lightemma.sessions.frames_of_source import open_runs
-from tests.conftest import STEADY_TEXT, run_at, write_archive
+from tests.conftest import STEADY_TEXT, lines_of_run, put_lines, run_at, write_archive
 from tests.sessions.one_run import in_order
 
 PICTURED = "tests.planners.pictured_drives:PicturedDrives:pictures"
@@ -123,12 +123,12 @@ def test_the_same_command_resumes_and_asks_nothing_twice(planted, cli):
     arguments = ("probe", planted, "--probes", "grey", *SPARE, "--no-cache")
     assert cli(*arguments).status == 0
     folder = Path("results/PlantedModel+probe-grey")
-    lines = (folder / "frames.jsonl").read_bytes().splitlines(keepends=True)
-    (folder / "frames.jsonl").write_bytes(b"".join(lines[:5]))
+    lines = lines_of_run(folder)
+    put_lines(folder, lines[:5])
     ended = cli(*arguments)
     assert "Price: 1 run, 9 calls, no dollars." in ended.out
     assert "8 frames, 5 already done" in ended.out
-    assert (folder / "frames.jsonl").read_bytes().splitlines(keepends=True)[:5] == lines[:5]
+    assert lines_of_run(folder)[:5] == lines[:5]
     assert len(read_frames(folder)) == 8
 
 
@@ -143,9 +143,9 @@ def test_every_nth_frame_is_a_run_with_its_own_name(planted, cli):
 
 
 def test_frames_without_an_untouched_plan_are_not_paid_for(planted, cli):
-    lines = (planted / "frames.jsonl").read_bytes().splitlines(keepends=True)
+    lines = lines_of_run(planted)
     failed = msgspec.json.decode(lines[0]) | {"actions": None, "trajectory": None, "outcome": "format:prose"}
-    (planted / "frames.jsonl").write_bytes(msgspec.json.encode(failed) + b"\n" + b"".join(lines[1:]))
+    put_lines(planted, [msgspec.json.encode(failed), *lines[1:]])
     assert cli("probe", planted, "--probes", "recoded", *SPARE).status == 0
     assert len(read_frames(run_at("results/PlantedModel+probe-recoded"))) == 7
 

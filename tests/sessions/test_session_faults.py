@@ -22,6 +22,7 @@ from lightemma.evaluation.scores import load_scores
 from lightemma.run_folder.lock import RunLock
 from lightemma.run_folder.store import read_frames, read_manifest
 from lightemma.sessions.run import Spending
+from tests.conftest import lines_of_run
 from tests.sessions.test_every_loop import LOOPS, Counting, Loop, folder_of, only
 
 
@@ -83,8 +84,7 @@ def test_a_second_process_writes_no_frame_and_pays_no_call(loop, tmp_path):
     assert f"process {os.getpid()}" in said[0]
     assert backend.asked == 4 * loop.calls
     frames = read_frames(folder_of(loop, tmp_path / "results"))
-    lines = (folder_of(loop, tmp_path / "results") / "frames.jsonl").read_text().splitlines()
-    assert len(lines) == len(frames)
+    assert len(lines_of_run(folder_of(loop, tmp_path / "results"))) == len(frames)
 
 
 def test_two_runs_that_share_a_cache_pay_every_call_once(loop, tmp_path):
