@@ -37,6 +37,19 @@ def frames_file(folder: Path) -> Path:
     return growing if growing.exists() else packed if packed.exists() else plain
 
 
+def damaged_line(path: Path, number: int | None, error: Exception) -> UserError:
+    """What to say of a line that cannot be read, and how it is mended.
+
+    Args:
+        path: the file of frames that has it.
+        number: of the line, from 1, where it is known.
+        error: why it cannot be read.
+    """
+    where = f"Line {number} of" if number else "A line of"
+    first = "" if path.name == FRAMES else f"unpack it there with `zcat {path.name} > {FRAMES}`, "
+    return UserError(f"{where} '{path}' is damaged ({error}); {first}delete that line, and run again to fill the gap.")
+
+
 def pack_frames(folder: Path) -> None:
     """Packs the frames of a run that nothing will be added to, if that is worth it; adding something unpacks them.
 

@@ -12,7 +12,7 @@ import msgspec
 
 from lightemma.errors import UserError
 from lightemma.files import lines_of, private_folder, read_whole, write_whole
-from lightemma.run_folder.frame_lines import FRAMES, FrameAppender, frames_file, pack_frames
+from lightemma.run_folder.frame_lines import FRAMES, FrameAppender, damaged_line, frames_file, pack_frames
 from lightemma.run_folder.growth import grown
 from lightemma.run_folder.manifest import FORMAT, FRAME_SET, Manifest
 from lightemma.run_folder.packed_prompts import PromptPacker, PromptsDamagedError, unpack_prompts
@@ -133,9 +133,7 @@ def read_lines(folder: Path, kind: type[_T]) -> Iterator[_T]:
             if packer is not None:
                 unpack_prompts(record, packer)
         except _DAMAGE as error:
-            raise UserError(
-                f"Line {number} of '{path}' is damaged ({error}); delete that line, and run again to fill the gap."
-            ) from error
+            raise damaged_line(path, number, error) from error
         yield record
 
 
@@ -257,7 +255,7 @@ class RunWriter:
             self._file = self._file or FrameAppender(self.folder, packs=self._packs)
             self._file.append(line)
         except OSError as error:
-            raise self._not_written(FRAMES, error) from error
+            raise self._not_written(frames_file(self.folder).name, error) from error
         except PromptsDamagedError as error:
             raise UserError(
                 f"'{self.folder}' cannot be continued: {error}; restore that file or remove the folder."

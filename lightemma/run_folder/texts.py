@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from lightemma.errors import UserError
 from lightemma.files import open_lines
-from lightemma.run_folder.frame_lines import frames_file
+from lightemma.run_folder.frame_lines import damaged_line, frames_file
 from lightemma.run_folder.packed_prompts import PromptPacker, PromptsDamagedError, unpack_prompts
 from lightemma.run_folder.records import CallRecord, PackedPrompts, take_old_calls
 from lightemma.run_folder.store import read_lines
@@ -188,7 +188,4 @@ class FrameTexts:
             unpack_prompts(found, self._packer)
             return found
         except _DAMAGE as error:
-            where = f"Line {number} of" if number else "A line of"
-            raise UserError(
-                f"{where} '{self._path}' is damaged ({error}); delete that line, and run again to fill the gap."
-            ) from error
+            raise damaged_line(self._path, number, error) from error
