@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
@@ -25,6 +27,9 @@ log = logging.getLogger(__name__)
 
 #: What decoding a damaged line raises; bytes that are no UTF-8 inside a string get Python's own error.
 _DAMAGE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, PromptsDamagedError)
+
+#: Names that the file with a run's frames can have, one after the other.
+_NAMES = 3
 
 _T = TypeVar("_T")
 
@@ -115,6 +120,7 @@ class FrameTexts:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._path = frames_file(folder)
         self._packer = PromptPacker(folder)
         self._unpacked: BinaryIO | None = None
@@ -123,7 +129,6 @@ class FrameTexts:
         decoder = msgspec.json.Decoder(_Measured)
         place = 0
         try:
-            self._unpacked = self._unpack()
             with self._open() as file:
                 for number, line in enumerate(file, start=1):
                     if not line.endswith(b"\n"):
@@ -166,6 +171,7 @@ class FrameTexts:
 
     def _unpack(self) -> BinaryIO | None:
         """The lines of a packed file in one that has no name, since places in a packed one cannot be gone to."""
+        self._path = frames_file(self._folder)
         if self._path.suffix != ".gz":
             return None
         unpacked = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115
@@ -175,12 +181,22 @@ class FrameTexts:
 
     @contextmanager
     def _open(self) -> Iterator[BinaryIO]:
-        if self._unpacked is None:
-            with open_lines(self._path) as file:
-                yield file
-            return
-        self._unpacked.seek(0)
-        yield self._unpacked
+        with ExitStack() as stack:
+            file = self._unpacked or self._opened(stack)
+            file.seek(0)
+            yield file
+
+    def _opened(self, stack: ExitStack) -> BinaryIO:
+        """The file with the lines, by the name that it has by now: as a run grows it takes others, and no line another place.
+
+        Raises:
+            OSError: if it cannot be read.
+        """
+        for _ in range(_NAMES):
+            with suppress(FileNotFoundError):
+                self._unpacked = self._unpack()
+                return self._unpacked or stack.enter_context(open_lines(self._path))
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._path))
 
     def _decode(self, decoder: msgspec.json.Decoder[_T], line: bytes, number: int | None = None) -> _T:
         try:
