@@ -289,5 +289,6 @@ class RunWriter:
                 self._file.close()
             except OSError as error:
                 log.warning("%s", self._not_written(frames_file(self.folder).name, error))
-            if self._packs and kind is None and self.manifest.ended:
-                pack_frames(self.folder)
+        # Also where nothing was added: an earlier session may have been killed between its last frame and its end.
+        if self._packs and kind is None and self.manifest.ended:
+            pack_frames(self.folder)
