@@ -18,9 +18,9 @@ FRAMES = "frames.jsonl"
 GROWING_FRAMES = f"{FRAMES}{GROWING}"
 #: The same of a run that nothing will be added to.
 PACKED_FRAMES = f"{FRAMES}.gz"
-#: Fewer bytes of lines stay plain, in a run that has ended and in one that goes on.
-_WORTH_PACKING = 64_000
-_WORTH_GROWING = 64_000
+#: Fewer bytes of lines stay plain, in a run that has ended and in one that goes on. Some eleven calls: with fewer, manifest and
+#: samples of prompts alone take half a kilobyte a call and more, and a file that any tool shows is worth more than the rest.
+WORTH_PACKING = 12_000
 _LEVEL = 6
 _PIECE = 1 << 20
 
@@ -60,7 +60,7 @@ def pack_frames(folder: Path) -> None:
     try:
         if source.name == PACKED_FRAMES or not source.exists():
             return
-        if source.name == FRAMES and source.stat().st_size < _WORTH_PACKING:
+        if source.name == FRAMES and source.stat().st_size < WORTH_PACKING:
             return
         if source.name == GROWING_FRAMES and ends_whole(source):
             source.replace(folder / PACKED_FRAMES)  # as it grew: a twentieth larger than packed at once
@@ -114,7 +114,7 @@ class FrameAppender:
         growing = folder / GROWING_FRAMES
         if packs and frames_file(folder) == growing and ends_whole(growing):
             (folder / PACKED_FRAMES).unlink(missing_ok=True)
-            self._grow_on()
+            self._grow_on(_new_member())
             return
         _unpack(folder)
         _mend(folder / FRAMES)
@@ -132,7 +132,7 @@ class FrameAppender:
             self._write(self._member.compress(line) + self._member.flush(zlib.Z_SYNC_FLUSH))
             return
         self._write(line)
-        if self._packs and self._file.tell() >= _WORTH_GROWING:
+        if self._packs and self._file.tell() >= WORTH_PACKING:
             self._start_growing()
 
     def _write(self, data: bytes) -> None:
@@ -150,19 +150,29 @@ class FrameAppender:
             raise
 
     def _start_growing(self) -> None:
-        plain = self._folder / FRAMES
+        plain, growing, member = self._folder / FRAMES, self._folder / GROWING_FRAMES, _new_member()
         try:
-            _pack(plain, self._folder / GROWING_FRAMES)
+            with draft_of(growing, private=True) as draft, draft.open("wb") as target, open_lines(plain) as lines:
+                while piece := lines.read(_PIECE):
+                    target.write(member.compress(piece))
+                # Not ended: what follows is packed by what these lines have in common with it.
+                target.write(member.flush(zlib.Z_SYNC_FLUSH))
         except OSError:
             self._packs = False  # no room for both: all lines are where they are
             return
         self._file.close()
-        plain.unlink()
-        self._grow_on()
+        try:
+            plain.unlink()
+        except OSError:  # where a file that somebody reads cannot be removed: it is the one that counts
+            self._packs = False
+            self._file = plain.open("ab", buffering=0)
+            growing.unlink(missing_ok=True)
+            return
+        self._grow_on(member)
 
-    def _grow_on(self) -> None:
+    def _grow_on(self, member: zlib._Compress) -> None:
         self._file = (self._folder / GROWING_FRAMES).open("ab", buffering=0)
-        self._member = zlib.compressobj(_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16, 9)
+        self._member = member
 
     def close(self) -> None:
         """Ends the file.
@@ -175,6 +185,11 @@ class FrameAppender:
                 self._write(self._member.flush())
         finally:
             self._file.close()
+
+
+def _new_member() -> zlib._Compress:
+    """A part of a file in gzip."""
+    return zlib.compressobj(_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16, 9)
 
 
 def _mend(path: Path) -> None:

@@ -27,8 +27,7 @@ ENDED = "2026-01-01T00:00:00+00:00"
 @pytest.fixture(autouse=True)
 def grows_soon(monkeypatch):
     monkeypatch.setattr(test_packed_prompts, "FRAMES", FRAMES)
-    monkeypatch.setattr(frame_lines, "_WORTH_GROWING", 2_000)
-    monkeypatch.setattr(frame_lines, "_WORTH_PACKING", 2_000)
+    monkeypatch.setattr(frame_lines, "WORTH_PACKING", 2_000)
 
 
 def writer(folder, packs=True):
@@ -162,10 +161,10 @@ def test_a_full_disk_costs_the_line_that_did_not_fit_and_no_other(tmp_path, monk
 
 
 def test_no_room_for_a_second_file_leaves_the_plain_one(tmp_path, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(frame_lines, "_pack", full)
+    monkeypatch.setattr(frame_lines, "draft_of", full)
     folder, records = tmp_path / "r", [record(place) for place in range(8)]
     with writer(folder) as to:
         for one in records:
@@ -196,7 +195,7 @@ def test_a_process_that_is_killed_while_it_writes_loses_nothing(tmp_path):
         "import os, sys\n"
         "from pathlib import Path\n"
         "from lightemma.run_folder import frame_lines\n"
-        "frame_lines._WORTH_GROWING = 100\n"
+        "frame_lines.WORTH_PACKING = 100\n"
         "to = frame_lines.FrameAppender(Path(sys.argv[1]), packs=True)\n"
         'for number in range(50): to.append(b\'{"sample_token": "%d"}\\n\' % number)\n'
         "os.kill(os.getpid(), 9)\n"

@@ -9,7 +9,7 @@ import pytest
 
 from lightemma.errors import UserError
 from lightemma.run_folder import frame_lines
-from lightemma.run_folder.frame_lines import pack_frames
+from lightemma.run_folder.frame_lines import frames_file, pack_frames
 from lightemma.run_folder.packed_prompts import SAMPLES
 from lightemma.run_folder.records import CallRecord, FrameRecord
 from lightemma.run_folder.store import RunWriter, read_frames, read_numbers, read_outcomes
@@ -104,7 +104,7 @@ def test_prompts_that_unpack_without_end_are_refused(tmp_path, monkeypatch):
 
 @pytest.fixture
 def everything_is_worth_packing(monkeypatch):
-    monkeypatch.setattr(frame_lines, "_WORTH_PACKING", 1)
+    monkeypatch.setattr(frame_lines, "WORTH_PACKING", 1)
 
 
 @pytest.mark.usefixtures("everything_is_worth_packing")
@@ -127,7 +127,7 @@ def test_packed_frames_are_read_and_added_to_as_plain_ones(tmp_path):
 @pytest.mark.usefixtures("everything_is_worth_packing")
 def test_a_run_that_has_ended_is_packed_and_stays_so_until_something_is_added(tmp_path):
     folder, records = tmp_path / "r", [record(place) for place in range(3)]
-    packed, whole = folder / "frames.jsonl.gz", folder / "frames.jsonl"
+    packed = folder / "frames.jsonl.gz"
 
     def session(new, ended):
         with RunWriter(folder, make_manifest("vlm", FRAMES), packs=True) as writer:
@@ -136,16 +136,16 @@ def test_a_run_that_has_ended_is_packed_and_stays_so_until_something_is_added(tm
             writer.finish(msgspec.structs.replace(writer.manifest, ended=ended))
 
     session(records[:1], None)
-    assert (packed.exists(), whole.exists()) == (False, True), "it goes on"
+    assert frames_file(folder).name == "frames.jsonl.growing.gz", "it goes on"
     session(records[1:2], "2026-01-01T00:00:00+00:00")
-    assert (packed.exists(), whole.exists()) == (True, False)
+    assert frames_file(folder) == packed
     before = packed.stat().st_mtime_ns
     session([], "2026-01-01T00:00:00+00:00")
     assert packed.stat().st_mtime_ns == before, "nothing was added"
     with suppress(KeyError), RunWriter(folder, make_manifest("vlm", FRAMES), packs=True) as writer:
         writer.append(records[2])
         raise KeyError
-    assert (packed.exists(), whole.exists()) == (False, True), "it was interrupted"
+    assert (frames_file(folder).name, packed.exists()) == ("frames.jsonl.growing.gz", False), "it was interrupted"
     assert plain(read_frames(folder)) == plain(records)
 
 
