@@ -19,7 +19,9 @@ import numpy as np
 
 from lightemma.kinematics import hold_last_action, integrate
 from lightemma.protocol import LIGHTEMMA
+from lightemma.run_folder.frame_lines import frames_file
 from lightemma.run_folder.manifest import DataEntry, Manifest, ModelEntry, PlannerEntry, frame_set_digest
+from lightemma.run_folder.places import find_runs
 from lightemma.run_folder.records import CallRecord, FrameRecord, Usage
 from lightemma.run_folder.store import RunWriter, read_outcomes
 
@@ -46,10 +48,8 @@ def main() -> None:
             results = folder / str(frames)
             if not results.exists():
                 make_runs(results, frames, options.runs)
-            size = sum(path.stat().st_size for path in results.glob("*/frames.jsonl")) / 1e6
-            print(
-                f"{frames:,} frames of {frames // PER_SCENE:,} scenes, {options.runs} runs, {size:.0f} MB of frames.jsonl"
-            )
+            size = sum(frames_file(run).stat().st_size for run in find_runs([results])) / 1e6
+            print(f"{frames:,} frames of {frames // PER_SCENE:,} scenes, {options.runs} runs, {size:.0f} MB of frames")
             for step in options.steps:
                 command = [sys.executable, __file__, "--step", step, "--results", str(results)]
                 done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -65,7 +65,7 @@ def main() -> None:
 def take(step: str, results: Path) -> None:
     """One step in this process; prints seconds and megabytes last."""
     if step == "resume":
-        read_outcomes(next(path.parent for path in sorted(results.glob("*/frames.jsonl"))))
+        read_outcomes(find_runs([results])[0])
     else:
         from lightemma.cli import main as lightemma
 

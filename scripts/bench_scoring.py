@@ -1,4 +1,4 @@
-"""How long `compare` takes against one parse of the same frames.jsonl files: prints the ratio of both, taken in one run.
+"""How long `compare` takes against one parse of the same frames: prints the ratio of both, taken in one run.
 
 Makes nine runs of 3,908 frames with texts as long as published ones, unless --runs names a folder of runs.
 """
@@ -22,11 +22,11 @@ from lightemma.evaluation.scores import load_scores
 from lightemma.evaluation.tables.files import write_tables
 from lightemma.kinematics import hold_last_action, integrate
 from lightemma.protocol import LIGHTEMMA
-from lightemma.run_folder.frame_lines import FRAMES
+from lightemma.run_folder.frame_lines import frames_file
 from lightemma.run_folder.manifest import DataEntry, Manifest, ModelEntry, PlannerEntry, frame_set_digest
 from lightemma.run_folder.places import find_runs
 from lightemma.run_folder.records import CallRecord, FrameRecord, Usage
-from lightemma.run_folder.store import RunWriter
+from lightemma.run_folder.store import RunWriter, whole_lines
 
 SCENES, FRAMES_PER_SCENE = 150, 26
 WORDS = (
@@ -59,14 +59,14 @@ def main() -> None:
 
         def parse() -> int:
             decoder = msgspec.json.Decoder(FrameRecord)
-            return sum(len([decoder.decode(line) for line in (run / FRAMES).read_bytes().splitlines()]) for run in runs)
+            return sum(len([decoder.decode(line) for line in whole_lines(frames_file(run))]) for run in runs)
 
         def compare() -> None:
             write_tables(compare_runs([load_scores(run) for run in runs]), tables)
 
         frames = parse()
-        size = sum((run / FRAMES).stat().st_size for run in runs) / 1e6
-        print(f"{len(runs)} runs, {frames} frames, {size:.0f} MB of frames.jsonl")
+        size = sum(frames_file(run).stat().st_size for run in runs) / 1e6
+        print(f"{len(runs)} runs, {frames} frames, {size:.0f} MB of frames")
         seconds = [(timed(parse), timed(compare)) for _ in range(options.repeat)]
         parsing, comparing = (statistics.median(column) for column in zip(*seconds, strict=True))
         print(f"parse once (msgspec, all fields)      {parsing:7.2f} s CPU")
