@@ -72,7 +72,7 @@ function stageView(run, stage) {
     stage.read ? el('p', { class: 'note read' }, stage.read) : null,
     stage.error ? el('pre', { class: 'wrapped failed' }, stage.error) : null,
     prompt === null
-      ? el('p', { class: 'note' }, 'The prompt is left out of the report; it is in the run’s frames.jsonl.')
+      ? el('p', { class: 'note' }, 'The prompt is left out of the report; lightemma show RUN --frame TOKEN prints it.')
       : el('details', { open: hitsIn(prompt, 'prompts') }, el('summary', null, 'Prompt'), el('pre', { class: 'wrapped', tabindex: 0 }, marked(prompt, withHits(prompt, [], 'prompts')))));
 }
 

@@ -26,7 +26,7 @@ function startOpening() {
   if (warnings.length) $('warnings').append(el('ul', { class: 'warning' }, warnings.map((text) => el('li', null, text))));
   if (data.synthetic) $('title').append(' ', el('span', { class: 'tag' }, 'synthetic demo data'));
   const place = data.folder === null ? 'Everything is in this file.' : `Plans, answers and pictures are in the folder “${data.folder}” next to this file; keep them together.`;
-  const left = data.prompts_left_out ? ` ${grouped(data.prompts_left_out)} prompts are left out; they are in the runs’ frames.jsonl.` : '';
+  const left = data.prompts_left_out ? ` ${grouped(data.prompts_left_out)} prompts are left out; lightemma show RUN --frame TOKEN prints them.` : '';
   $('foot').textContent = `Written by lightemma ${data.version}. ${place}${left}`;
 }
 
