@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lightemma.errors import UserError
-from lightemma.frame import FloatArray
 from lightemma.simulation.render.base import Pixels
+from lightemma.simulation.render.compiled import compiler
 from lightemma.simulation.render.palettes import Look
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_RAIN = np.array([214, 220, 226], dtype=np.uint16)
 _TILE = 512
 _BAND = 32
 """Rows that are worked on together; a part of a tile."""
@@ -43,6 +44,11 @@ def as_taken(pixels: Pixels, look: Look, seed: int) -> Pixels:
 def _spread(pixels: Pixels, core: int) -> Pixels:
     """Each pixel mixed with its eight neighbours by the weights 1, core, 1 both ways; the picture's edge stays as it is."""
     spread = pixels.copy()
+    if compiler() is not None:
+        from lightemma.simulation.render import camera_rows
+
+        camera_rows.spread(pixels, spread, core)
+        return spread
     whole = (core + 2) ** 2
     # A few rows at a time stay in the processor's cache.
     for top in range(0, pixels.shape[0] - 2, _BAND):
@@ -88,9 +94,18 @@ def _noise_tile() -> npt.NDArray[np.int8]:
 
 
 @lru_cache(maxsize=4)
+def _noise(strength: float, mirrored: bool) -> npt.NDArray[np.int16]:
+    """(512, 512, 3) what the tile adds in grey levels."""
+    levels: npt.NDArray[np.int16] = np.rint(_noise_tile()[:, :: -1 if mirrored else 1] * (strength / 16)).astype(
+        np.int16
+    )
+    return levels
+
+
+@lru_cache(maxsize=4)
 def _noise_levels(strength: float, mirrored: bool) -> tuple[Pixels, Pixels]:
     """(512 + a band, 1024, 3) twice: what the tile, repeated, adds in grey levels, and what it takes away."""
-    levels = np.rint(_noise_tile()[:, :: -1 if mirrored else 1] * (strength / 16)).astype(np.int16)
+    levels = _noise(strength, mirrored)
     levels = np.concatenate([np.tile(levels, (1, 2, 1)), np.tile(levels[:_BAND], (1, 2, 1))])
     return np.maximum(levels, 0).astype(np.uint8), np.maximum(-levels, 0).astype(np.uint8)
 
@@ -99,6 +114,14 @@ def _add_noise(pixels: Pixels, strength: float, rng: np.random.Generator) -> Non
     """Adds noise of ``strength`` grey levels: one tile, shifted and mirrored at random, repeated."""
     down, right = rng.integers(0, _TILE, 2).tolist()
     upwards, mirrored = int(rng.choice([-1, 1])) < 0, int(rng.choice([-1, 1])) < 0
+    if compiler() is not None:
+        from lightemma.simulation.render import camera_rows
+
+        first, step = (-1 - down, -1) if upwards else (-down, 1)
+        camera_rows.add_noise(
+            pixels, _noise(strength, mirrored), first % _TILE, (right if mirrored else -right) % _TILE, step
+        )
+        return
     brighter, darker = _noise_levels(strength, mirrored)
     first = right if mirrored else _TILE - right
     for top in range(0, pixels.shape[0], _BAND):
@@ -133,14 +156,20 @@ def _add_rain(pixels: Pixels, rng: np.random.Generator) -> None:
         column, row = x * width, y * height
         ends = (column, row, column - 0.07 * long * scale, row + long * scale)
         line(ends, int(bright), max(1, round(1.6 * scale)))
-    levels, every = _softened(layer, 0.9 * scale).reshape(-1), pixels.reshape(-1, 3)
-    wet = np.flatnonzero(levels != 0)
-    shares = levels.take(wet)
-    blend = every.take(wet, axis=0) * (255 - shares.astype(np.uint16))[:, None]
-    tints = np.arange(256, dtype=np.uint16)[:, None] * np.array([214, 220, 226], dtype=np.uint16)
-    blend += (tints + np.uint16(128)).take(shares, axis=0)
+    levels = _softened(layer, 0.9 * scale)
+    if compiler() is not None:
+        from lightemma.simulation.render import camera_rows
+
+        camera_rows.blend(pixels, levels, _RAIN)
+        return
+    shares, every = levels.reshape(-1), pixels.reshape(-1, 3)
+    wet = np.flatnonzero(shares != 0)
+    shares = shares.take(wet)
+    mixed = every.take(wet, axis=0) * (255 - shares.astype(np.uint16))[:, None]
+    tints = np.arange(256, dtype=np.uint16)[:, None] * _RAIN
+    mixed += (tints + np.uint16(128)).take(shares, axis=0)
     # Divided by 255, rounded, as Pillow does it.
-    every[wet] = ((blend >> np.uint16(8)) + blend) >> np.uint16(8)
+    every[wet] = ((mixed >> np.uint16(8)) + mixed) >> np.uint16(8)
 
 
 def _softened(layer: Image, radius: float) -> Pixels:
@@ -153,20 +182,25 @@ def _softened(layer: Image, radius: float) -> Pixels:
         return np.asarray(layer.filter(ImageFilter.GaussianBlur(radius)))
     box = np.array([half, 1.0, half]) / (1 + 2 * half)
     weights = np.convolve(np.convolve(box, box), box)[3:]
+    # Whole numbers of 16 bits: the first sums are multiples of 1/256, the second of 1/1024.
+    across, down = (np.rint(weights * parts).astype(np.uint16) for parts in (256, 64))
+    if compiler() is not None:
+        from lightemma.simulation.render import camera_rows
+
+        return camera_rows.soften(np.asarray(layer), across, down)
     # Beyond the edges there is nothing.
     levels = np.pad(np.asarray(layer), 3)
     soft = np.empty((layer.height, layer.width), dtype=np.uint8)
     for top in range(0, layer.height, _BAND):
         band = levels[top : top + _BAND + 6].astype(np.uint16)
-        # Whole numbers of 16 bits: the first sums are multiples of 1/256, the second of 1/1024.
-        across = (_mixed(band.T, np.rint(weights * 256)).T + np.uint16(8)) >> np.uint16(4)
-        soft[top : top + _BAND] = (_mixed(across, np.rint(weights * 64)) + np.uint16(512)) >> np.uint16(10)
+        wide = (_mixed(band.T, across).T + np.uint16(8)) >> np.uint16(4)
+        soft[top : top + _BAND] = (_mixed(wide, down) + np.uint16(512)) >> np.uint16(10)
     return soft
 
 
-def _mixed(levels: npt.NDArray[np.uint16], weights: FloatArray) -> npt.NDArray[np.uint16]:
+def _mixed(levels: npt.NDArray[np.uint16], weights: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
     """(h - 6, w) each row of (h, w) with the three at each side, by (4,) whole weights."""
-    middle, *others = weights.astype(np.uint16)
+    middle, *others = weights
     height = len(levels) - 6
     mixed: npt.NDArray[np.uint16] = levels[3:-3] * middle
     for away, weight in enumerate(others, start=1):

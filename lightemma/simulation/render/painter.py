@@ -1,4 +1,4 @@
-"""The renderer that runs anywhere: Pillow, coloured faces, haze, painter's algorithm."""
+"""The renderer that runs anywhere: coloured faces, haze, painter's algorithm; Pillow, and machine code where numba is."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from lightemma.frame import Camera, FloatArray
 from lightemma.simulation.render.base import GROUND, SCENERY, Layers, Pixels, Renderer, RenderError
 from lightemma.simulation.render.camera_effects import as_taken
+from lightemma.simulation.render.compiled import compiler
 from lightemma.simulation.render.meshes.ground import ground_colour
 from lightemma.simulation.render.meshes.mesh import IntArray, Layer
 from lightemma.simulation.render.meshes.scene import (
@@ -139,10 +140,11 @@ class PainterRenderer(Renderer):
 
     @property
     def details(self) -> dict[str, str]:
-        """The version of Pillow, which fills the polygons."""
+        """The version of Pillow, and that of numba if its code fills the polygons."""
         import PIL
 
-        return {"pillow": str(PIL.__version__)}
+        numba = compiler()
+        return {"pillow": str(PIL.__version__)} | ({} if numba is None else {"numba": numba})
 
     def load(self, city: City) -> None:
         """Loads a city."""

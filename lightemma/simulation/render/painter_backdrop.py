@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+Box = tuple[int, int, int, int]
+"""Pixels: the left, the upper, the right and the lower edge of a part of a picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mask:
     """Where and how much something is blended in: the levels 0 … 255 of a part of the picture, and its edges there."""
 
     levels: Image
-    box: tuple[int, int, int, int]
+    box: Box
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from lightemma.camera import to_camera
 from lightemma.frame import FloatArray
 from lightemma.simulation.render.base import Pixels
-from lightemma.simulation.render.meshes.mesh import Layer, turned
+from lightemma.simulation.render.compiled import compiler
+from lightemma.simulation.render.meshes.mesh import Layer
 from lightemma.simulation.render.meshes.scene import PlacedHalos
-from lightemma.simulation.render.painter_backdrop import Backdrop, Mask, as_bytes
+from lightemma.simulation.render.painter_backdrop import Backdrop, Box, Mask, as_bytes
 from lightemma.simulation.render.painter_faces import Eye, Places
 from lightemma.simulation.render.painter_hidden import in_picture
-from lightemma.simulation.render.painter_layers import paint_polygons
+from lightemma.simulation.render.painter_polygons import cut_spots, outlines, paint_polygons
 from lightemma.simulation.render.painter_spots import FINE, Sheets
-from lightemma.simulation.render.painter_view import NEAR, View, cut_to_view, flat_spots, lit
+from lightemma.simulation.render.painter_view import View, lit
 from lightemma.simulation.render.palettes import Look
 
 if TYPE_CHECKING:
@@ -24,6 +26,16 @@ if TYPE_CHECKING:
 
 _POOL = ((11.0, 30), (8.5, 55), (6.5, 85), (4.5, 115), (2.5, 140))
 """Metres from the foot of a lamp, and how bright the ground within them is, 0 … 255."""
+
+
+_COARSE = 2
+"""Pixels along a side of what one level of the pools of light stands for."""
+
+_SOFT = 3
+"""Of these, the standard deviation of their blur."""
+
+_SHADE = 48
+"""Of 255: how dark one layer of the shadow under a thing is."""
 
 
 class Canvas:
@@ -73,11 +85,20 @@ class Canvas:
         stands = int(np.searchsorted(layers, int(Layer.SHADOW), side="right"))
         inks = _inks(as_bytes(lit(view, self._eye, self._look, street)), stands)
         spots = self._sheets.spots
+        if compiler() is not None:
+            from lightemma.simulation.render.painter_rows import fill, shade
+
+            points, begins, ends = outlines(view, self._camera)
+            numbers = spots.levels.view(np.int32)[:, :, 0]
+            fill(numbers, points, begins[:shady], ends[:shady], inks[:shady])
+            shade(spots.levels, points, begins[shady:stands], ends[shady:stands], _shades())
+            fill(numbers, points, begins[stands:], ends[stands:], inks[stands:])
+            return
         solid, thin = spots.drawn_on(blend=False), spots.drawn_on(blend=True)
-        paint_polygons(solid, view, self._camera, inks[:shady])
-        shade: int = thin.draw_ink((0, 0, 0, 48))
-        paint_polygons(thin, view, self._camera, [shade] * (stands - shady), shady)
-        paint_polygons(solid, view, self._camera, inks[stands:], stands)
+        paint_polygons(solid, view, self._camera, inks[:shady].tolist())
+        shade_ink: int = thin.draw_ink((0, 0, 0, _SHADE))
+        paint_polygons(thin, view, self._camera, [shade_ink] * (stands - shady), shady)
+        paint_polygons(solid, view, self._camera, inks[stands:].tolist(), stands)
 
     def _blend(self, other: Image, mask: Mask) -> None:
         """Blends another picture in, where the ground is seen."""
@@ -90,12 +111,30 @@ class Canvas:
     def _light_pools(self, lamps: FloatArray) -> None:
         """Brightens the ground under the street lamps and before the ego's head lamps."""
         from PIL import Image as Pictures
-        from PIL import ImageDraw, ImageFilter
+        from PIL import ImageFilter
 
-        # The pools are soft, so a quarter of the pixels will do.
-        coarse, margin = 2, 3
-        pools = Pictures.new("L", (self._size[0] // coarse, self._size[1] // coarse), 0)
-        draw = ImageDraw.Draw(pools)
+        pools = self._pools(lamps)
+        lit = pools.getbbox()
+        if lit is not None:
+            # What is farther than the blur reaches stays dark.
+            whole = _grown(lit, _SOFT * 4, pools.size)
+            soft = pools.crop(whole).filter(ImageFilter.GaussianBlur(_SOFT))
+            left, top, right, bottom = _grown(soft.getbbox() or (0, 0, *soft.size), _SOFT, soft.size)
+            large = tuple(_COARSE * (edge + whole[at % 2]) for at, edge in enumerate((left, top, right, bottom)))
+            levels_there = soft.crop((left, top, right, bottom)).resize(
+                ((right - left) * _COARSE, (bottom - top) * _COARSE), Pictures.Resampling.BILINEAR
+            )
+            box = (large[0], large[1], large[2], large[3])
+            self._blend(self._brighter((2.1, 1.75, 1.35), box), Mask(levels_there, box))
+        beam = self._behind.beam
+        if beam is not None:
+            self._blend(self._brighter((2.4, 2.2, 1.9), beam.box), beam)
+
+    def _pools(self, lamps: FloatArray) -> Image:
+        """How bright the street lamps make the ground, 0 … 255; a quarter of the pixels, since it is made soft afterwards."""
+        from PIL import Image as Pictures
+        from PIL import ImageDraw
+
         near = lamps[np.linalg.norm(lamps - (self._ego.x, self._ego.y), axis=1) < 90.0]
         angles = np.arange(14) * (2 * np.pi / 14)
         ring = np.column_stack([np.cos(angles), np.sin(angles), np.zeros(14)])
@@ -103,38 +142,29 @@ class Canvas:
         radii = np.array([radius for radius, _ in _POOL])
         centres = np.column_stack([near, np.zeros(len(near))])
         rings = centres + radii[:, None, None, None] * ring[:, None]
-        pixels, depth = in_picture(self._eye, rings.transpose(0, 2, 1, 3).reshape(-1, 3).T)
-        spots = np.floor((pixels.T + 0.5) * FINE).reshape(-1, 28) / (coarse * FINE)
-        whole = (depth.reshape(-1, 14).min(axis=1) > NEAR) & np.all(np.abs(spots) < 16 * max(pools.size), axis=1)
-        levels = np.repeat([level for _, level in _POOL], len(near)).tolist()
-        for index, (corners, simple, level) in enumerate(zip(spots.tolist(), whole.tolist(), levels, strict=True)):
-            if simple:
-                draw.polygon(corners, fill=level)
-                continue
-            centre = turned(centres[None, index % len(near)] - (self._ego.x, self._ego.y, 0.0), -self._ego.heading)
-            whole_ring = to_camera(centre + ring * radii[index // len(near)], self._camera)
-            part = cut_to_view(whole_ring.tolist(), self._camera)
-            if len(part) > 2:
-                cut = flat_spots(part, self._camera, FINE)
-                draw.polygon([spot / (coarse * FINE) for spot in cut], fill=level)
-        soft = pools.filter(ImageFilter.GaussianBlur(3))
-        box = soft.getbbox()
-        if box is not None:
-            left, top = max(box[0] - margin, 0), max(box[1] - margin, 0)
-            right, bottom = min(box[2] + margin, pools.size[0]), min(box[3] + margin, pools.size[1])
-            large = (left * coarse, top * coarse, right * coarse, bottom * coarse)
-            levels_there = soft.crop((left, top, right, bottom)).resize(
-                ((right - left) * coarse, (bottom - top) * coarse), Pictures.Resampling.BILINEAR
-            )
-            self._blend(self._brighter((2.1, 1.75, 1.35), large), Mask(levels_there, large))
-        beam = self._behind.beam
-        if beam is not None:
-            self._blend(self._brighter((2.4, 2.2, 1.9), beam.box), beam)
+        x, y, z = rings.transpose(0, 2, 1, 3).reshape(-1, 3).T - self._eye.place[:, None]
+        seen = np.stack([a * x + b * y + c * z for a, b, c in self._eye.turn.tolist()])
+        levels = np.repeat([level for _, level in _POOL], len(near))
+        begins = np.arange(len(levels)) * len(angles)
+        spots, many = cut_spots(seen, begins, begins + len(angles), self._camera, FINE)
+        size = self._size[0] // _COARSE, self._size[1] // _COARSE
+        spots, ends = np.trunc(spots / (_COARSE * FINE)), np.cumsum(many)
+        if compiler() is not None:
+            from lightemma.simulation.render.painter_rows import fill
 
-    def _brighter(self, gains: tuple[float, float, float], box: tuple[int, int, int, int]) -> Image:
+            lit = np.zeros(size[::-1], dtype=np.int32)
+            fill(lit, spots, ends - many, ends, levels.astype(np.int32))
+            return Pictures.fromarray(lit.astype(np.uint8))
+        pools = Pictures.new("L", size, 0)
+        draw = ImageDraw.Draw(pools)
+        for begin, end, level in zip((ends - many).tolist(), ends.tolist(), levels.tolist(), strict=True):
+            if end > begin:
+                draw.polygon(spots[begin:end].ravel().tolist(), fill=level)
+        return pools
+
+    def _brighter(self, gains: tuple[float, float, float], box: Box) -> Image:
         """A part of the picture with its red, green and blue multiplied."""
-        levels = [min(int(level * gain), 255) for gain in gains for level in range(256)]
-        brighter: Image = self._sheets.pixels.image.crop(box).point(levels)
+        brighter: Image = self._sheets.pixels.image.crop(box).point(_multiplied(gains))
         return brighter
 
     def _glow(self, groups: list[PlacedHalos]) -> None:
@@ -179,10 +209,29 @@ class Canvas:
                 ellipse(bounds, ink((*tint, min(int(alpha * bright), 255))), 1)
 
 
-def _inks(colours: Pixels, stands: int) -> list[int]:
-    """Colours (v, 3) as Pillow keeps them: four bytes in a row, the last of them full for what is flat, before ``stands``."""
+def _inks(colours: Pixels, stands: int) -> npt.NDArray[np.int32]:
+    """(v,) colours (v, 3) as four bytes in a row, the last of them full for what is flat, which is before ``stands``."""
     inks = np.full((len(colours), 4), 255, dtype=np.uint8)
     inks[:, :3] = colours
     inks[stands:, 3] = 0
-    whole: list[int] = inks.view(np.int32)[:, 0].tolist()
+    whole: npt.NDArray[np.int32] = inks.view(np.int32)[:, 0]
     return whole
+
+
+@cache
+def _shades() -> Pixels:
+    """(256,) what becomes of each level in a shadow, rounded as Pillow rounds."""
+    levels = np.arange(256) * (255 - _SHADE) + 128
+    return ((levels // 256 + levels) // 256).astype(np.uint8)
+
+
+@cache
+def _multiplied(gains: tuple[float, float, float]) -> list[int]:
+    """(768,) what becomes of each level of red, then of green and of blue."""
+    return [min(int(level * gain), 255) for gain in gains for level in range(256)]
+
+
+def _grown(box: Box, by: int, size: tuple[int, int]) -> Box:
+    """A box that reaches farther to all sides, within a picture of this size."""
+    left, top, right, bottom = box
+    return max(left - by, 0), max(top - by, 0), min(right + by, size[0]), min(bottom + by, size[1])

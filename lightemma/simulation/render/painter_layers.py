@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
-from itertools import repeat
-from typing import Any
-
 import numpy as np
 
 from lightemma.camera import rotation_matrix, times
 from lightemma.frame import Camera, FloatArray, Pose
 from lightemma.simulation.render.base import FARTHEST, GROUND, SKY, Layers
+from lightemma.simulation.render.compiled import compiler
 from lightemma.simulation.render.meshes.mesh import IntArray, Mesh
 from lightemma.simulation.render.painter_faces import Eye, Faces, eye_of, faces_of
 from lightemma.simulation.render.painter_hidden import Covered
-from lightemma.simulation.render.painter_view import View, cut_to_view, flat_spots, view_of
+from lightemma.simulation.render.painter_polygons import outlines, paint_polygons
+from lightemma.simulation.render.painter_view import View, view_of
 
 _FINE = 3
 """Spots painted per pixel along each side; the middle one counts, because a polygon is painted with its whole outline."""
@@ -71,44 +68,22 @@ def _bare(rays: FloatArray, camera: Camera) -> tuple[FloatArray, IntArray]:
 
 def _painted(view: View, camera: Camera) -> IntArray:
     """(h, w) the face that is painted last at each pixel's middle, -1 for none."""
-    from PIL import Image as Pictures
-    from PIL import ImageDraw as Drawing
-
     assert camera.size is not None
-    image = Pictures.new("I", (camera.size[0] * _FINE, camera.size[1] * _FINE), 0)
-    draw = Drawing.Draw(image)
-    paint_polygons(draw.draw, view, camera, range(1, len(view.order) + 1))
-    faces: IntArray = np.asarray(image)[_FINE // 2 :: _FINE, _FINE // 2 :: _FINE].astype(np.intp) - 1
-    return faces
+    width, height = camera.size[0] * _FINE, camera.size[1] * _FINE
+    if compiler() is not None:
+        from lightemma.simulation.render.painter_rows import fill
 
+        faces = np.full((height, width), -1, dtype=np.int32)
+        fill(faces, *outlines(view, camera), np.arange(len(view.order), dtype=np.int32))
+    else:
+        from PIL import Image as Pictures
+        from PIL import ImageDraw as Drawing
 
-def paint_polygons(draw: Any, view: View, camera: Camera, inks: Sequence[int], first: int = 0) -> None:
-    """Paints faces of a view, one ink each, beginning with the ``first`` in the order of painting.
-
-    Args:
-        draw: what Pillow's ``ImageDraw`` draws with.
-        view: the faces.
-        camera: the camera.
-        inks: one of each, as Pillow has them.
-        first: where they begin.
-    """
-    chosen = view.order[first : first + len(inks)]
-    starts, counts = view.faces.starts[chosen], view.faces.counts[chosen]
-    # Pillow reads single precision from memory; `ImageDraw.polygon` would take as long to look at the colour as to paint.
-    memory, width = memoryview(view.spots.data).cast("B"), view.spots.strides[0]
-    polygon = draw.draw_polygon
-    begins, ends = (starts * width).tolist(), ((starts + counts) * width).tolist()
-    done = 0
-    for at in [*np.flatnonzero(view.cut[first : first + len(inks)]).tolist(), len(begins)]:
-        parts = map(memory.__getitem__, map(slice, begins[done:at], ends[done:at]))
-        # A loop in Python would take as long as the painting.
-        deque(map(polygon, parts, inks[done:at], repeat(1)), maxlen=0)
-        done = at + 1
-        if at == len(begins):
-            break
-        part = cut_to_view(view.seen[:, begins[at] // width : ends[at] // width].T.tolist(), camera)
-        if len(part) > 2:
-            polygon(flat_spots(part, camera, view.fine), inks[at], 1)
+        image = Pictures.new("I", (width, height), 0)
+        paint_polygons(Drawing.Draw(image).draw, view, camera, range(1, len(view.order) + 1))
+        faces = np.asarray(image) - 1
+    middles: IntArray = faces[_FINE // 2 :: _FINE, _FINE // 2 :: _FINE].astype(np.intp)
+    return middles
 
 
 def _depths(view: View, eye: Eye, painted: IntArray, rays: FloatArray) -> FloatArray:

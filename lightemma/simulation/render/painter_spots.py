@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from lightemma.simulation.render.base import Pixels
+from lightemma.simulation.render.compiled import compiler
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -71,6 +72,12 @@ class Sheets:
     def average(self) -> None:
         """Makes each pixel the mean of its four spots, rounded, halves up."""
         height, width = self.pixels.levels.shape[:2]
+        if compiler() is not None:
+            from lightemma.simulation.render.painter_rows import average
+
+            spots = self.spots.levels.reshape(height * FINE, -1)
+            average(spots.view(np.uint64), self.pixels.levels.reshape(height, -1).view(np.uint32))
+            return
         # Two spots beside each other in one number. Every other of its bytes has room for sums in the byte that is masked away.
         pairs = self.spots.levels.reshape(height, FINE, FINE * width * 4).view(np.uint64)
         pixels = self.pixels.levels.reshape(height, width * 4).view(np.uint32)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lightemma.frame import Camera, FloatArray
+from lightemma.simulation.render.compiled import compiler
 from lightemma.simulation.render.meshes.mesh import BoolArray, IntArray, Layer, Surface
 from lightemma.simulation.render.painter_faces import Eye, Faces
 from lightemma.simulation.render.painter_hidden import Covered
@@ -18,7 +19,7 @@ from lightemma.simulation.render.pinhole import clip
 NEAR = 0.3
 """Metres in front of the camera; what is nearer is cut off."""
 
-_HUGE = 16
+HUGE = 16
 """Distance from the picture, in picture lengths, beyond which a face is cut before it is painted."""
 
 
@@ -80,30 +81,21 @@ def view_of(faces: Faces, eye: Eye, fine: int, covered: Covered | None = None, *
         return None
     camera, starts = eye.camera, faces.starts
     assert camera.size is not None
-    seen = _in_camera_axes(faces, eye)
-    depth = np.where(seen[2] > 0.0, seen[2], 1.0)
-    spots = np.empty((len(depth), 2), dtype=np.float32)
-    low, high = np.empty((2, len(starts))), np.empty((2, len(starts)))
-    for axis in range(2):
-        a, b, c = camera.intrinsic[axis].tolist()
-        pixels = (a * seen[0] + b * seen[1] + c * seen[2]) / depth
-        low[axis] = np.minimum.reduceat(pixels, starts)
-        high[axis] = np.maximum.reduceat(pixels, starts)
-        pixels += 0.5
-        pixels *= fine
-        spots[:, axis] = np.floor(pixels, out=pixels)
+    if compiler() is None:
+        seen, spots, low, high, behind, before = _projected(faces, eye, fine)
+    else:
+        from lightemma.simulation.render.painter_corners import project
+
+        turns, rows = np.ascontiguousarray(eye.turn), np.ascontiguousarray(camera.intrinsic[:2])
+        seen, spots, low, high, behind, before = project(
+            faces.points, faces.turning, starts, faces.counts, eye.place, eye.left, turns, rows, fine, NEAR
+        )
     size = np.array(camera.size)[:, None]
-    # Few corners are behind the near plane.
-    at = np.flatnonzero(seen[2] <= NEAR)
-    whose = np.searchsorted(starts, at, side="right") - 1
-    before = np.bincount(whose, minlength=len(starts)) < faces.counts
-    behind = np.zeros(len(starts), dtype=np.bool_)
-    behind[whose[seen[2, at] < NEAR]] = True
     outside = np.any((high < -1) | (low > size), axis=0)
     extent = np.max(high - low, axis=0)
     tiny = extent < np.where(faces.layers == Layer.STANDING, 0.3, 0.55)
     # Pillow cuts off what leaves the picture, but its whole numbers must not be huge.
-    cut = behind | np.any((low < -_HUGE * size) | (high > _HUGE * size), axis=0)
+    cut = behind | np.any((low < -HUGE * size) | (high > HUGE * size), axis=0)
     wanted = before & (behind | ~(outside | tiny))
     if not shadows:
         wanted &= faces.layers != Layer.SHADOW
@@ -118,6 +110,32 @@ def view_of(faces: Faces, eye: Eye, fine: int, covered: Covered | None = None, *
         kept, layers, far = kept[shown_at_all], layers[shown_at_all], far[shown_at_all]
     order = kept[np.lexsort((-far, layers))]
     return View(faces, seen, order, cut[order], spots, fine)
+
+
+def _projected(
+    faces: Faces, eye: Eye, fine: int
+) -> tuple[FloatArray, npt.NDArray[np.float32], FloatArray, FloatArray, BoolArray, BoolArray]:
+    """Where the corners of faces are in the picture; see :func:`~lightemma.simulation.render.painter_corners.project`."""
+    camera, starts = eye.camera, faces.starts
+    seen = _in_camera_axes(faces, eye)
+    depth = np.where(seen[2] > 0.0, seen[2], 1.0)
+    spots = np.empty((len(depth), 2), dtype=np.float32)
+    low, high = np.empty((2, len(starts))), np.empty((2, len(starts)))
+    for axis in range(2):
+        a, b, c = camera.intrinsic[axis].tolist()
+        pixels = (a * seen[0] + b * seen[1] + c * seen[2]) / depth
+        low[axis] = np.minimum.reduceat(pixels, starts)
+        high[axis] = np.maximum.reduceat(pixels, starts)
+        pixels += 0.5
+        pixels *= fine
+        spots[:, axis] = np.floor(pixels, out=pixels)
+    # Few corners are behind the near plane.
+    at = np.flatnonzero(seen[2] <= NEAR)
+    whose = np.searchsorted(starts, at, side="right") - 1
+    before = np.bincount(whose, minlength=len(starts)) < faces.counts
+    behind = np.zeros(len(starts), dtype=np.bool_)
+    behind[whose[seen[2, at] < NEAR]] = True
+    return seen, spots, low, high, behind, before
 
 
 def _in_camera_axes(faces: Faces, eye: Eye) -> FloatArray:
@@ -191,7 +209,7 @@ def cut_to_view(polygon: list[list[float]], camera: Camera) -> list[list[float]]
     part = clip(polygon, (0.0, 0.0, 1.0), NEAR)
     # A column is (intrinsic[0] @ p) / depth, so "column >= -margin" is a plane through the camera; so are rows.
     for (a, b, c), length in zip(camera.intrinsic[:2].tolist(), camera.size, strict=True):
-        if any(abs(a * x + b * y + c * z) > _HUGE * length * z for x, y, z in part):
+        if any(abs(a * x + b * y + c * z) > HUGE * length * z for x, y, z in part):
             part = clip(part, (a, b, c + length), 0.0)
             part = clip(part, (-a, -b, 2 * length - c), 0.0)
     return part
