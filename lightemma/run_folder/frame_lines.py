@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lightemma.errors import UserError
 from lightemma.files import GROWING, draft_of, ends_whole, open_lines, private_file
+from lightemma.run_folder.packed_prompts import SAMPLES, SamplesDamagedError
 
 FRAMES = "frames.jsonl"
 #: The same lines of a run that goes on, in gzip; each is on the disk before the next.
@@ -45,6 +46,8 @@ def damaged_line(path: Path, number: int | None, error: Exception) -> UserError:
         number: of the line, from 1, where it is known.
         error: why it cannot be read.
     """
+    if isinstance(error, SamplesDamagedError):  # so are all lines that need them
+        return UserError(f"'{path}' cannot be read: {error}; restore '{path.with_name(SAMPLES)}'.")
     where = f"Line {number} of" if number else "A line of"
     first = "" if path.name == FRAMES else f"unpack it there with `zcat {path.name} > {FRAMES}`, "
     return UserError(f"{where} '{path}' is damaged ({error}); {first}delete that line, and run again to fill the gap.")

@@ -40,6 +40,10 @@ class PromptsDamagedError(ValueError):
     """Packed prompts cannot be read; the message is a part of a sentence that says why."""
 
 
+class SamplesDamagedError(PromptsDamagedError):
+    """The file of samples is missing or damaged: no line that needs it can be read."""
+
+
 class PromptPacker:
     """Packs and unpacks the prompts of one run.
 
@@ -121,7 +125,7 @@ class PromptPacker:
         if name not in self._samples:
             self._look()  # another process may have added it
         if name not in self._samples:
-            raise PromptsDamagedError(f"its prompts need a sample that '{SAMPLES}' does not have")
+            raise SamplesDamagedError(f"'{SAMPLES}' does not have a sample that its prompts need")
         return self._samples[name]
 
     def _look(self) -> None:
@@ -132,7 +136,7 @@ class PromptPacker:
         except FileNotFoundError:
             return
         except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise PromptsDamagedError(f"'{SAMPLES}', which its prompts need, cannot be read: {error}") from error
+            raise SamplesDamagedError(f"'{SAMPLES}', which its prompts need, cannot be read: {error}") from error
         self._samples = {name: text.encode() for name, text in found.items()}
 
 

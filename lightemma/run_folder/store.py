@@ -28,7 +28,7 @@ _T = TypeVar("_T")
 _R = TypeVar("_R", FrameRecord, FrameNumbers)
 _ENCODER = msgspec.json.Encoder()
 #: What decoding a damaged file raises; bytes that are no UTF-8 inside a string get Python's own error.
-_DAMAGE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, PromptsDamagedError)
+DAMAGE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, PromptsDamagedError)
 
 
 def is_run(folder: Path) -> bool:
@@ -65,7 +65,7 @@ def read_manifest(folder: Path) -> Manifest:
         if isinstance(version, int) and version > FORMAT:
             raise UserError(f"'{path}' has format {version}, this program knows {FORMAT}; install a newer lightemma.")
         return msgspec.json.decode(data, type=Manifest)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise UserError(
             f"'{path}' is not a run's manifest ({error}); restore it or run again under another name."
         ) from error
@@ -132,7 +132,7 @@ def read_lines(folder: Path, kind: type[_T]) -> Iterator[_T]:
             record = decoder.decode(line)
             if packer is not None:
                 unpack_prompts(record, packer)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise damaged_line(path, number, error) from error
         yield record
 

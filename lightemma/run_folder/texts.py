@@ -18,15 +18,12 @@ from msgspec import UNSET, UnsetType
 from lightemma.errors import UserError
 from lightemma.files import open_lines
 from lightemma.run_folder.frame_lines import damaged_line, frames_file
-from lightemma.run_folder.packed_prompts import PromptPacker, PromptsDamagedError, unpack_prompts
+from lightemma.run_folder.packed_prompts import PromptPacker, unpack_prompts
 from lightemma.run_folder.records import CallRecord, PackedPrompts, take_old_calls
-from lightemma.run_folder.store import read_lines
+from lightemma.run_folder.store import DAMAGE, read_lines
 from lightemma.run_folder.tool_records import ToolsRecord
 
 log = logging.getLogger(__name__)
-
-#: What decoding a damaged line raises; bytes that are no UTF-8 inside a string get Python's own error.
-_DAMAGE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, PromptsDamagedError)
 
 #: Names that the file with a run's frames can have, one after the other.
 _NAMES = 3
@@ -203,5 +200,5 @@ class FrameTexts:
             found = decoder.decode(line)
             unpack_prompts(found, self._packer)
             return found
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise damaged_line(self._path, number, error) from error

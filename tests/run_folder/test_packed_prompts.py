@@ -72,12 +72,13 @@ def test_a_later_session_uses_the_samples_of_the_first(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        (SAMPLES, None, "needs? a sample|need a sample"),
-        (SAMPLES, b"{}", "need a sample"),
-        (SAMPLES, b'{"x', "cannot be read"),
-        (SAMPLES, b"[" * 5000, "cannot be read"),
-        ("frames.jsonl", lambda text: text.replace(b'"data":"', b'"data":"!'), "cannot be unpacked"),
-        ("frames.jsonl", lambda text: text.replace(b'"data":"', b'"data":"AAAA'), "prompts"),
+        # What all lines need is restored; a line that alone is damaged is deleted.
+        (SAMPLES, None, "a sample that its prompts need; restore '.*prompts.json'"),
+        (SAMPLES, b"{}", "a sample that its prompts need; restore '.*prompts.json'"),
+        (SAMPLES, b'{"x', "cannot be read: .*; restore '.*prompts.json'"),
+        (SAMPLES, b"[" * 5000, "cannot be read: .*; restore '.*prompts.json'"),
+        ("frames.jsonl", lambda text: text.replace(b'"data":"', b'"data":"!'), "cannot be unpacked.*delete that line"),
+        ("frames.jsonl", lambda text: text.replace(b'"data":"', b'"data":"AAAA'), "prompts.*delete that line"),
     ],
 )
 def test_damage_is_one_sentence(tmp_path, name, content, said):
