@@ -32,11 +32,11 @@ def video(
     from lightemma.protocol import Protocol
     from lightemma.report.figures.writing import file_name
     from lightemma.report.video import Shot, check_suffix, draw_shots, write_video
-    from lightemma.run_folder.places import find_runs
+    from lightemma.run_folder.places import only_run
     from lightemma.run_folder.store import read_frames, read_manifest
     from lightemma.steps import counted
 
-    folder = _one_run(find_runs([run]), run)
+    folder = only_run(run)
     manifest = read_manifest(folder)
     path = out or Path(f"{file_name(manifest.run)}-{file_name(scene)}.mp4")
     check_suffix(path)
@@ -59,15 +59,6 @@ def video(
     with showing_steps():
         count = write_video(counted(draw_shots(shots, width), "filming", "frames", len(shots)), path, fps)
     echo(one_line(f"{manifest.run} in {scene}: {count} frames at {fps:g} a second -> {path}"))
-
-
-def _one_run(folders: list[Path], given: Path) -> Path:
-    from lightemma.errors import UserError
-
-    if len(folders) > 1:
-        names = ", ".join(folder.name for folder in folders[:3])
-        raise UserError(f"'{given}' holds {len(folders)} runs ({names} …); a film shows one run, so name it.")
-    return folders[0]
 
 
 def _scene_records(records: list[FrameRecord], scene: str, run: str) -> list[FrameRecord]:

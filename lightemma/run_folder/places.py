@@ -114,6 +114,23 @@ def find_runs(paths: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(folder.resolve() for folder in found))
 
 
+def only_run(path: Path) -> Path:
+    """The run that a path means, for a command that takes a single one; see :func:`find_runs`.
+
+    Raises:
+        UserError: if the path does not exist, holds no run, or holds several.
+    """
+    if path.is_file():
+        raise UserError(f"'{path}' is a file; name the folder of a run.")
+    found = find_runs([path])
+    if len(found) > 1:
+        names = ", ".join(folder.name for folder in found[:3])
+        raise UserError(
+            f"'{path}' holds {len(found)} runs ({names}{' …' if len(found) > 3 else ''}); name one of them."
+        )
+    return found[0]
+
+
 def _folders(folder: Path) -> Iterator[Path]:
     try:
         return iter([child for child in folder.iterdir() if not child.name.startswith(".") and child.is_dir()])

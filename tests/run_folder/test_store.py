@@ -12,7 +12,7 @@ import pytest
 from lightemma.errors import UserError
 from lightemma.protocol import protocol_named
 from lightemma.run_folder.manifest import FORMAT, Manifest, ModelEntry, PromptsEntry, frame_set_digest
-from lightemma.run_folder.places import find_runs
+from lightemma.run_folder.places import find_runs, only_run
 from lightemma.run_folder.store import RunWriter, read_frames, read_manifest, read_numbers, write_manifest
 from tests.conftest import make_frames, make_manifest, make_record, steady, steady_run
 
@@ -135,6 +135,17 @@ def test_find_runs_says_what_is_missing(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match="No run was given"):
         find_runs([tmp_path / "notes.txt"])
+
+
+def test_a_command_for_one_run_never_takes_the_first_of_several(tmp_path):
+    first = steady_run(tmp_path / "demo", "a", FRAMES, 5.0)
+    assert only_run(tmp_path) == only_run(tmp_path / "a") == only_run(first) == first
+    for name in "bcd":
+        steady_run(tmp_path / "demo", name, FRAMES, 5.0)
+    with pytest.raises(UserError, match=r"holds 4 runs \(a, b, c …\); name one of them"):
+        only_run(tmp_path)
+    with pytest.raises(UserError, match="is a file; name the folder of a run"):
+        only_run(first / "frames.jsonl")
 
 
 def other_manifests() -> dict[str, Manifest]:
