@@ -31,7 +31,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from other_version import checkout
+import script_input
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = 16
@@ -56,13 +56,13 @@ OWNERS = {
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("pictures", type=Path, help="a folder of JPEGs of 1600 x 900 pixels")
-    arguments.add_argument("--against", type=checkout, help="a checkout of another version")
-    arguments.add_argument("--frames", type=int, default=120)
-    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("pictures", type=script_input.pictures, help="a folder of JPEGs of 1600 x 900 pixels")
+    arguments.add_argument("--against", type=script_input.checkout, help="a checkout of another version")
+    arguments.add_argument("--frames", type=script_input.count, default=120)
+    arguments.add_argument("--rounds", type=script_input.count, default=3)
     arguments.add_argument("--profile", action="store_true", help="a further round that says whose the CPU is")
     arguments.add_argument("--key", action="store_true", help="with a key, which no answer may show")
-    arguments.add_argument("--inspect", type=Path, help="a Python that has inspect_ai and openai")
+    arguments.add_argument("--inspect", type=script_input.file, help="a Python that has inspect_ai and openai")
     options = arguments.parse_args()
     if options.key:
         os.environ[KEY] = f"sk-proj-{secrets.token_urlsafe(96)}"
@@ -333,4 +333,4 @@ if __name__ == "__main__":
     if "--inside" in sys.argv:
         inside(*sys.argv[sys.argv.index("--inside") + 1 :])
     else:
-        main()
+        script_input.ends(main)

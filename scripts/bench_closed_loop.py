@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import script_input
 from fake_provider import FakeProvider, model_yaml
 
 from lightemma.closed_loop.episode import Episode
@@ -28,12 +29,14 @@ from lightemma.simulation.scenarios import SCENARIOS
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--episodes", type=int, default=20)
+    arguments.add_argument("--episodes", type=script_input.count, default=20)
     arguments.add_argument("--scenario", default="cruise")
-    arguments.add_argument("--latency", type=float, default=0.3, help="seconds the server takes per call, +- 30 %%")
+    arguments.add_argument(
+        "--latency", type=script_input.positive, default=0.3, help="seconds the server takes per call, +- 30 %%"
+    )
     arguments.add_argument("--renderer", default="auto")
-    arguments.add_argument("--size", default="800x450")
-    arguments.add_argument("--workers", type=int, help="processes; one per processor if left out")
+    arguments.add_argument("--size", type=script_input.size, default="800x450")
+    arguments.add_argument("--workers", type=script_input.count, help="processes; one per processor if left out")
     arguments.add_argument(
         "--no-pictures", action="store_true", help="a formula drives every scenario without pictures, in this process"
     )
@@ -153,4 +156,4 @@ def machine() -> tuple[float, float]:
 if __name__ == "__main__":
     if not Path("/proc/stat").exists():
         sys.exit("this benchmark needs /proc, which Linux has")
-    main()
+    script_input.ends(main)

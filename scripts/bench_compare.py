@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from other_version import checkout
+import script_input
 
 
 def seconds(folder: Path, step: str, runs: Path, out: Path) -> float:
@@ -43,10 +43,10 @@ def tables(out: Path) -> dict[str, bytes]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runs", type=Path)
-    parser.add_argument("--against", type=checkout, help="a checkout of another version")
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--steps", nargs="*", default=["compare", "report"])
+    parser.add_argument("runs", type=script_input.folder)
+    parser.add_argument("--against", type=script_input.checkout, help="a checkout of another version")
+    parser.add_argument("--rounds", type=script_input.count, default=2)
+    parser.add_argument("--steps", nargs="+", choices=("compare", "report"), default=["compare", "report"])
     parser.add_argument("--fresh", action="store_true", help="nothing that was read before is known to a command")
     asked = parser.parse_args()
     folders = [Path(__file__).parents[1], *([asked.against.resolve()] if asked.against else [])]
@@ -72,4 +72,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from other_version import checkout
+import script_input
 
 EPISODES = (
     ("red-light", "day"),
@@ -95,14 +95,14 @@ def decibels(one: Path, other: Path) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", default="800x450")
+    parser.add_argument("--size", type=script_input.size, default="800x450")
     parser.add_argument("--renderer", default="painter")
-    parser.add_argument("--decisions", type=int, default=40, help="in each episode, at most")
-    parser.add_argument("--rounds", type=int, default=3, help="of as many seeds")
-    parser.add_argument("--drivers", type=int, default=1, help="of each episode, one after the other")
-    parser.add_argument("--against", type=checkout, help="a checkout of another version")
-    parser.add_argument("--seed", type=int, default=5)
-    parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--decisions", type=script_input.count, default=40, help="in each episode, at most")
+    parser.add_argument("--rounds", type=script_input.count, default=3, help="of as many seeds")
+    parser.add_argument("--drivers", type=script_input.count, default=1, help="of each episode, one after the other")
+    parser.add_argument("--against", type=script_input.checkout, help="a checkout of another version")
+    parser.add_argument("--seed", type=script_input.amount, default=5)
+    parser.add_argument("--write", type=script_input.new_folder, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.write:
         width, height = map(int, asked.size.split("x"))
@@ -145,4 +145,4 @@ def _line(name: str, spent: np.ndarray, episodes: int) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import script_input
 from fake_provider import FakeProvider, model_yaml
 from made_up_scenes import VERSION, write_scenes
 
@@ -28,10 +29,12 @@ PARTS = ("wall", "adaptive", "cost", "memory")
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all if none is named")
-    arguments.add_argument("--latency", type=float, default=1.0, help="seconds the server takes, +- 30 %%")
-    arguments.add_argument("--concurrency", type=int, default=64)
-    arguments.add_argument("--frames", type=int, default=1500)
-    arguments.add_argument("--capacity", type=int, default=40)
+    arguments.add_argument(
+        "--latency", type=script_input.positive, default=1.0, help="seconds the server takes, +- 30 %%"
+    )
+    arguments.add_argument("--concurrency", type=script_input.count, default=64)
+    arguments.add_argument("--frames", type=script_input.count, default=1500)
+    arguments.add_argument("--capacity", type=script_input.count, default=40)
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -223,4 +226,4 @@ if __name__ == "__main__":
     if "--inside" in sys.argv:
         inside(sys.argv[sys.argv.index("--inside") + 1 :])
     else:
-        main()
+        script_input.ends(main)

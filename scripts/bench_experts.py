@@ -16,6 +16,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+import script_input
+
 from lightemma.backends.base import Backend, CallResult, Request
 from lightemma.backends.scripted import ScriptedBackend
 from lightemma.experts.base import Card, Expert, Found, Question
@@ -78,10 +80,12 @@ def shown(name: str, scores: Sequence[PlanScore]) -> bool:
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--model", help="a name in configs/models, a YAML, or package.module:Class")
-    options.add_argument("--frames", type=int, default=0, help="pictures of the city for experts to look at")
+    options.add_argument(
+        "--frames", type=script_input.amount, default=0, help="pictures of the city for experts to look at"
+    )
     options.add_argument("--scenarios", default="all")
-    options.add_argument("--ceiling", type=int, default=0, help="frames of a reader that obeys oracles")
-    options.add_argument("--first-seed", type=int, default=770_000)
+    options.add_argument("--ceiling", type=script_input.amount, default=0, help="frames of a reader that obeys oracles")
+    options.add_argument("--first-seed", type=script_input.amount, default=770_000)
     options.add_argument("--renderer", default="auto")
     options.add_argument("--conditions", default="day")
     given = options.parse_args()
@@ -116,4 +120,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    script_input.ends(main)

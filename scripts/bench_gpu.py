@@ -20,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import script_input
 from gpu_bench.by_server import vllm_part
 from gpu_bench.in_process import local_part
 from gpu_bench.material import write_frames, write_model
@@ -29,19 +30,25 @@ from random_qwen import SHAPES
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=Path, required=True, help="folder of real JPEGs")
+    parser.add_argument("--pictures", type=script_input.pictures, required=True, help="folder of real JPEGs")
     parser.add_argument("--shape", choices=tuple(SHAPES), default="7b")
-    parser.add_argument("--work", type=Path, default=Path("/tmp/bench_gpu"))
-    parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT", ".")))
-    parser.add_argument("--deadline", type=float, default=float(os.environ.get("DEADLINE", time.time() + 3600)))
-    parser.add_argument("--frames", type=int, default=192)
-    parser.add_argument("--concurrency", type=int, default=96, help="concurrent frames at the server")
+    parser.add_argument("--work", type=script_input.new_folder, default=Path("/tmp/bench_gpu"))
+    parser.add_argument("--out", type=script_input.new_folder, default=Path(os.environ.get("OUT", ".")))
+    parser.add_argument(
+        "--deadline", type=script_input.positive, default=float(os.environ.get("DEADLINE", time.time() + 3600))
+    )
+    parser.add_argument("--frames", type=script_input.count, default=192)
+    parser.add_argument("--concurrency", type=script_input.count, default=96, help="concurrent frames at the server")
     parser.add_argument("--python", default=sys.executable, help="interpreter of vLLM's environment")
     parser.add_argument("--small", action="store_true", help="only the smaller pictures at the server")
-    parser.add_argument("--vllm-site", help="folder with vLLM and what it needs, put first in the server's PYTHONPATH")
-    parser.add_argument("--parts", default="vllm,local")
-    parser.add_argument("--local-frames", type=int, default=48)
-    parser.add_argument("--local-batch", type=int, default=32)
+    parser.add_argument(
+        "--vllm-site",
+        type=script_input.folder,
+        help="folder with vLLM and what it needs, put first in the server's PYTHONPATH",
+    )
+    parser.add_argument("--parts", type=script_input.some_of("vllm", "local"), default="vllm,local")
+    parser.add_argument("--local-frames", type=script_input.count, default=48)
+    parser.add_argument("--local-batch", type=script_input.count, default=32)
     parser.add_argument("--no-single", action="store_true", help="leave one call at a time out")
     parser.add_argument("--data-only", action="store_true", help="write the frames and the model's folder only")
     parser.add_argument("--vllm-extra", default="", help="further arguments of the server, separated by blanks")
@@ -57,7 +64,7 @@ def main() -> None:
         write_model(bench)
     sizes = int(done.read_text(encoding="utf-8"))
     bench.tell("ready", seconds=round(time.perf_counter() - begun, 1), jpeg_bytes=sizes, gpu=gpu_memory())
-    for part in () if options.data_only else options.parts.split(","):
+    for part in () if options.data_only else options.parts:
         try:
             {"vllm": vllm_part, "local": local_part}[part](bench, options)
         except Exception as error:
@@ -65,4 +72,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import script_input
 
 from lightemma.kinematics import hold_last_action, integrate
 from lightemma.protocol import LIGHTEMMA
@@ -31,16 +32,22 @@ PER_SCENE = 25
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--frames", type=int, nargs=2, default=[25_000, 100_000])
-    arguments.add_argument("--runs", type=int, default=2)
+    arguments.add_argument("--frames", type=script_input.count, nargs=2, default=[25_000, 100_000])
+    arguments.add_argument("--runs", type=script_input.count, default=2)
     arguments.add_argument("--steps", nargs="*", default=list(STEPS), choices=STEPS)
-    arguments.add_argument("--folder", type=Path, help="keeps the runs here, and takes those that are there")
+    arguments.add_argument(
+        "--folder", type=script_input.new_folder, help="keeps the runs here, and takes those that are there"
+    )
     arguments.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
-    arguments.add_argument("--results", type=Path, help=argparse.SUPPRESS)
+    arguments.add_argument("--results", type=script_input.folder, help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if options.step:
         take(options.step, options.results)
         return
+    if options.frames[0] >= options.frames[1]:
+        arguments.error(
+            "argument --frames: name the smaller number first, since a line goes through two different ones"
+        )
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         found: dict[str, list[tuple[float, float]]] = {step: [] for step in options.steps}
@@ -125,4 +132,4 @@ def frame(index: int, token: str, drive: random.Random, drawn: random.Random) ->
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -29,6 +29,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import script_input
 from random_qwen import SHAPES, Shape, with_random_weights
 
 from lightemma.backends.base import Message, PicturePart, Request, TextPart
@@ -104,17 +105,23 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--random", choices=("7b", "small", "tiny"), help="random weights (default: 7b on a GPU, else tiny)"
     )
-    parser.add_argument("--frames", type=int, default=16, help="frames to drive (default: %(default)s)")
-    parser.add_argument("--picture", default="1600x900", help="size of the pictures (default: %(default)s)")
-    parser.add_argument("--tokens", type=int, default=100, help="longest answer (default: %(default)s)")
-    parser.add_argument("--max-batch", type=int, default=16, help="most calls in a batch (default: %(default)s)")
-    parser.add_argument("--max-batch-tokens", type=int, default=65_536, help="token budget (default: %(default)s)")
+    parser.add_argument("--frames", type=script_input.count, default=16, help="frames to drive (default: %(default)s)")
+    parser.add_argument(
+        "--picture", type=script_input.size, default="1600x900", help="size of the pictures (default: %(default)s)"
+    )
+    parser.add_argument("--tokens", type=script_input.count, default=100, help="longest answer (default: %(default)s)")
+    parser.add_argument(
+        "--max-batch", type=script_input.count, default=16, help="most calls in a batch (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--max-batch-tokens", type=script_input.count, default=65_536, help="token budget (default: %(default)s)"
+    )
     parser.add_argument(
         "--dtype", default=None, help="auto, bfloat16, float16 or float32 (default: float32 on the CPU)"
     )
     parser.add_argument("--attention", choices=("sdpa", "eager", "flash_attention_2"), help="attention code")
     parser.add_argument("--no-reuse", action="store_true", help="batches only: prepare and encode each call's picture")
-    parser.add_argument("--threads", type=int, help="CPU threads of torch")
+    parser.add_argument("--threads", type=script_input.count, help="CPU threads of torch")
     return parser.parse_args()
 
 
@@ -270,4 +277,4 @@ async def in_batches(
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

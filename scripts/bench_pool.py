@@ -13,9 +13,10 @@ import itertools
 import math
 import random
 import selectors
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+import script_input
 
 from lightemma.backends.config import Limits
 from lightemma.calls.caller import CallContext
@@ -168,6 +169,9 @@ class Lengths:
         return mean * rng.uniform(0.7, 1.3)
 
 
+KINDS = ("even", "lognormal", "stages")
+
+
 @dataclass
 class Seen:
     """What happened: when calls were answered and refused, and the level over time."""
@@ -274,13 +278,16 @@ def best(case: Case, lengths: Lengths, seconds: float) -> tuple[float, str]:
 def main() -> int:
     """Prints the figures; 1 if a target is missed."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--seeds", type=int, nargs="*", default=[1])
-    options.add_argument("--mean", type=float, nargs="*", default=[1.0, 10.0])
-    options.add_argument("--kinds", nargs="*", default=["even", "lognormal", "stages"])
+    options.add_argument("--seeds", type=script_input.amount, nargs="+", default=[1])
+    options.add_argument("--mean", type=script_input.positive, nargs="+", default=[1.0, 10.0])
+    options.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     options.add_argument("--only", default="")
-    options.add_argument("--rounds", type=int, default=ROUNDS, help="length of a run in mean answers")
+    options.add_argument("--rounds", type=script_input.count, default=ROUNDS, help="length of a run in mean answers")
     options.add_argument("--levels", action="store_true", help="prints the level over time")
     chosen, missed = options.parse_args(), 0
+    names = [case.name for case in cases(chosen.mean[0])]
+    if not any(chosen.only in name for name in names):
+        options.error(f"argument --only: '{chosen.only}' is in none of {', '.join(names)}")
     for mean, kind in itertools.product(chosen.mean, chosen.kinds):
         lengths, seconds = Lengths(mean, kind), chosen.rounds * mean
         print(f"answers of {mean:g} s, {kind}, {seconds:g} s a run")
@@ -307,4 +314,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script_input.ends(main)

@@ -18,6 +18,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import script_input
+
 from lightemma.backends.base import Backend
 from lightemma.backends.config import Limits, ModelConfig
 from lightemma.backends.scripted import ScriptedBackend
@@ -112,8 +114,8 @@ def picture_calls_per_second(source: FrameSource, results: Path, calls: int = 60
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--frames", type=int, default=60)
-    parser.add_argument("--latency", type=float, default=0.2, help="seconds of a call")
+    parser.add_argument("--frames", type=script_input.count, default=60)
+    parser.add_argument("--latency", type=script_input.positive, default=0.2, help="seconds of a call")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, placing(choose_executor("ray"), lambda _: model(0.0, 1)):
         root = Path(folder)
@@ -129,4 +131,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from other_version import checkout
+import script_input
 
 from lightemma.simulation.render import Renderer, RendererKind, RenderError, front_camera, make_renderer
 from lightemma.simulation.render.panda import PandaRenderer
@@ -82,10 +82,10 @@ def decibels(one: np.ndarray, other: np.ndarray) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scenario", default="red-light")
-    parser.add_argument("--seed", type=int, default=3)
-    parser.add_argument("--frames", type=int, default=10)
+    parser.add_argument("--seed", type=script_input.amount, default=3)
+    parser.add_argument("--frames", type=script_input.count, default=10)
     parser.add_argument("--painter", action="store_true", help="only the painter")
-    parser.add_argument("--against", type=checkout, help="a checkout of another version")
+    parser.add_argument("--against", type=script_input.checkout, help="a checkout of another version")
     for hidden in ("--write", "--kind", "--light"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -117,4 +117,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

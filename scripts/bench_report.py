@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import script_input
 
 from lightemma.evaluation.comparison import compare_runs
 from lightemma.evaluation.scores import load_scores
@@ -106,7 +107,7 @@ def seconds_to_use(page: Path) -> tuple[float, float, float] | None:
 def main() -> None:
     """Writes one report and prints what it cost."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=Path, help="folder of runs; made up if left out")
+    parser.add_argument("--runs", type=script_input.folder, help="folder of runs; made up if left out")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         results = arguments.runs or Path(temporary) / "results"
@@ -134,4 +135,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

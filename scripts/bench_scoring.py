@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import script_input
 
 from lightemma.evaluation.comparison import compare_runs
 from lightemma.evaluation.scores import load_scores
@@ -49,8 +50,12 @@ WORDS = (
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--runs", type=Path, help="folder of runs, such as one made by `lightemma import`")
-    arguments.add_argument("--repeat", type=int, default=3, help="how often each side is timed; the median counts")
+    arguments.add_argument(
+        "--runs", type=script_input.folder, help="folder of runs, such as one made by `lightemma import`"
+    )
+    arguments.add_argument(
+        "--repeat", type=script_input.count, default=3, help="how often each side is timed; the median counts"
+    )
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.runs or make_runs(Path(temporary) / "runs")
@@ -134,4 +139,4 @@ def text(rng: random.Random, words: int) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

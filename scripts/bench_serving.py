@@ -26,6 +26,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import script_input
+
 from lightemma.backends.base import Backend, CallError, CallResult, Request
 from lightemma.backends.config import Limits, ModelConfig
 from lightemma.backends.openai_compatible import OpenAICompatibleBackend
@@ -99,21 +101,30 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--data", default="demo", help="where the frames come from, as for `lightemma run` (%(default)s)"
     )
-    parser.add_argument("--frames", type=int, default=12, help="frames to drive (default: %(default)s)")
+    parser.add_argument("--frames", type=script_input.count, default=12, help="frames to drive (default: %(default)s)")
     parser.add_argument("--model", help="folder or hub id of a vision-language model (default: tiny random weights)")
-    parser.add_argument("--tokens", type=int, default=32, help="longest answer (default: %(default)s)")
+    parser.add_argument("--tokens", type=script_input.count, default=32, help="longest answer (default: %(default)s)")
     parser.add_argument("--dtype", default="float32", help="of both programs (default: %(default)s)")
     parser.add_argument("--python", help="vLLM's environment (default: .vllm-venv)")
     parser.add_argument("--gpu", action="store_true", help="serve on the GPU (default: on the CPU)")
     parser.add_argument(
-        "--max-batch", type=int, default=8, help="calls in a batch of transformers (default: %(default)s)"
+        "--max-batch",
+        type=script_input.count,
+        default=8,
+        help="calls in a batch of transformers (default: %(default)s)",
     )
     parser.add_argument(
-        "--concurrency", default="1,8,32", help="concurrent frames at the server (default: %(default)s)"
+        "--concurrency",
+        type=script_input.counts,
+        default="1,8,32",
+        help="concurrent frames at the server (default: %(default)s)",
     )
-    parser.add_argument("--max-model-len", type=int, default=4096, help="longest conversation (default: %(default)s)")
+    parser.add_argument(
+        "--max-model-len", type=script_input.count, default=4096, help="longest conversation (default: %(default)s)"
+    )
     parser.add_argument(
         "--picture",
+        type=script_input.size,
         default="448x252",
         help="size that pictures are brought to; whole patches of 28 x 28 are not scaled again by the programs, which do it "
         "differently in the last bits (default: %(default)s)",
@@ -197,7 +208,7 @@ async def by_server(
     tell: Callable[[Side], None],
 ) -> None:
     """A vLLM server, with more and more concurrent frames, and as a dialogue."""
-    levels = [int(level) for level in arguments.concurrency.split(",")]
+    levels = arguments.concurrency
     # Only in this mode can the server be asked to clear its caches.
     env = {"VLLM_SERVER_DEV_MODE": "1", "HF_HUB_OFFLINE": "1"} | (
         {} if arguments.gpu else {"VLLM_CPU_KVCACHE_SPACE": "1"}
@@ -320,4 +331,4 @@ def agreement(one: Answers, other: Answers) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

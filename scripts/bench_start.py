@@ -19,9 +19,9 @@ import tempfile
 import threading
 from pathlib import Path
 
+import script_input
 from fake_provider import model_yaml
 from made_up_scenes import VERSION, write_scenes
-from other_version import checkout
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Commands that end by themselves.
@@ -30,8 +30,8 @@ LISTS = (["--help"], ["run", "--help"], ["models"], ["models", "gpt-4o"], ["runs
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--against", type=checkout, help="a checkout of another version")
-    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--against", type=script_input.checkout, help="a checkout of another version")
+    arguments.add_argument("--rounds", type=script_input.count, default=5)
     options = arguments.parse_args()
     trees = [ROOT, *([options.against.resolve()] if options.against else [])]
     with tempfile.TemporaryDirectory() as temporary:
@@ -102,4 +102,4 @@ def cpu_of(pid: int) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -26,6 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+import script_input
+
 CAMERAS = ("CAM_FRONT", "CAM_FRONT_RIGHT", "CAM_BACK_RIGHT", "CAM_BACK", "CAM_BACK_LEFT", "CAM_FRONT_LEFT")
 RADARS = ("RADAR_FRONT", "RADAR_FRONT_LEFT", "RADAR_FRONT_RIGHT", "RADAR_BACK_LEFT", "RADAR_BACK_RIGHT")
 LIDAR = "LIDAR_TOP"
@@ -388,7 +390,9 @@ def main() -> None:
     """Reads the command line, writes the tables, measures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version-size", choices=list(SIZES), default="small", help="which release's size to imitate")
-    parser.add_argument("--dir", type=Path, help="where to write the tables (default: a temporary folder)")
+    parser.add_argument(
+        "--dir", type=script_input.new_folder, help="where to write the tables (default: a temporary folder)"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the tables there; tables already there are used")
     parser.add_argument("--open", choices=["devkit", "cold", "warm"], help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -430,4 +434,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

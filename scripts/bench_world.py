@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import time
 
+import script_input
+
 from lightemma.simulation.events import Referee
 from lightemma.simulation.scenarios import SCENARIOS, make_world
 from lightemma.simulation.world import STEP_TIME
@@ -15,8 +17,8 @@ from lightemma.simulation.world import STEP_TIME
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--seconds", type=float, default=20.0, help="simulated per episode")
-    arguments.add_argument("--seeds", type=int, default=3)
+    arguments.add_argument("--seconds", type=script_input.positive, default=20.0, help="simulated per episode")
+    arguments.add_argument("--seeds", type=script_input.count, default=3)
     options = arguments.parse_args()
     total_simulated = total_spent = 0.0
     print(f"{'scenario':22}{'vehicles':>9}{'people':>8}{'things':>8}{'x real time':>13}")
@@ -40,4 +42,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

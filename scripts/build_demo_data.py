@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import script_input
+
 from lightemma.data.embedded_demo import VERSION
 from lightemma.simulation.dataset.drives import Drive
 from lightemma.simulation.dataset.expert_drive import record
@@ -40,8 +42,8 @@ DRIVES = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--renderer", default="auto", help="auto, panda3d or painter")
-    parser.add_argument("--quality", type=int, default=QUALITY, help="JPEG quality")
-    parser.add_argument("--out", type=Path, default=OUT, help="folder that is replaced")
+    parser.add_argument("--quality", type=script_input.percent, default=QUALITY, help="JPEG quality")
+    parser.add_argument("--out", type=script_input.new_folder, default=OUT, help="folder that is replaced")
     wanted = parser.parse_args()
     started = time.monotonic()
     wanted.out.parent.mkdir(parents=True, exist_ok=True)
@@ -66,4 +68,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -24,6 +24,8 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import script_input
+
 from lightemma.evaluation.metrics.displacement import l2, step_errors
 from lightemma.evaluation.metrics.repeated_action import repeats_action
 from lightemma.evaluation.probing.measures import distance, measured
@@ -262,9 +264,9 @@ def _share(rate: float, count: int) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the tables; 1 if something differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scenes", type=int, default=150)
+    parser.add_argument("--scenes", type=script_input.count, default=150)
     parser.add_argument(
-        "--nulls", type=int, default=200, help=f"null comparisons of a block; there are {BLOCKS} blocks"
+        "--nulls", type=script_input.count, default=200, help=f"null comparisons of a block; there are {BLOCKS} blocks"
     )
     given = parser.parse_args(arguments)
     problems = []
@@ -285,4 +287,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script_input.ends(main)

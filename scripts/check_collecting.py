@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+import script_input
 
 from lightemma.closed_loop.collection import Collection, collect
 from lightemma.closed_loop.spec import parse_seeds
@@ -111,4 +111,4 @@ def processes(folder: Path, seeds: list[int]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script_input.ends(main)

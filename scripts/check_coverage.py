@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import script_input
 
 from lightemma.evaluation.metrics.displacement import l2
 from lightemma.evaluation.scores import BASELINE, baseline_scores, load_scores
@@ -55,12 +56,16 @@ CHUNK = 50
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--studies", type=int, default=1000, help="studies per line (default 1000)")
-    arguments.add_argument("--scenes", type=int, nargs="+", default=[3, 5, 8, 12, 30, 150], help="scenes per study")
-    arguments.add_argument("--resamples", type=int, default=999, help="draws per study (default 999)")
+    arguments.add_argument("--studies", type=script_input.count, default=1000, help="studies per line (default 1000)")
+    arguments.add_argument(
+        "--scenes", type=script_input.count, nargs="+", default=[3, 5, 8, 12, 30, 150], help="scenes per study"
+    )
+    arguments.add_argument("--resamples", type=script_input.count, default=999, help="draws per study (default 999)")
     arguments.add_argument("--lengths", choices=list(LENGTHS), default="unequal", help="how unequal scenes are")
-    arguments.add_argument("--runs", type=Path, nargs="*", default=[], help="folders of runs to draw scenes from")
-    arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument(
+        "--runs", type=script_input.folder, nargs="*", default=[], help="folders of runs to draw scenes from"
+    )
+    arguments.add_argument("--seed", type=script_input.amount, default=1)
     options = arguments.parse_args()
     print(
         f"{options.studies} studies per line, scenes {options.lengths}, 95 % intervals: coverage (width beside cr2's)\n"
@@ -233,4 +238,4 @@ def shares_line(
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import mean
 
+import script_input
 import shortcut_drivers
 
 from lightemma.closed_loop.records import EpisodeRecord
@@ -108,7 +108,7 @@ def main() -> int:
         "--drivers", default=",".join(DRIVERS), help="rules about drivers that are left out are not checked"
     )
     arguments.add_argument("--blind", action="store_true", help="drive blind schedules and other shortcuts, too")
-    arguments.add_argument("--out", type=Path, help="keep the runs here")
+    arguments.add_argument("--out", type=script_input.new_folder, help="keep the runs here")
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         out = options.out or Path(temporary)
@@ -169,4 +169,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script_input.ends(main)

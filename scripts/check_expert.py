@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import script_input
 
 from lightemma.closed_loop.driving_score import TTC_BOUND
 from lightemma.closed_loop.episode import Episode
@@ -50,12 +51,14 @@ Driver = Callable[[ExpertLabel, CityWorld, EgoHistory], FloatArray]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--episodes", type=int, default=200, help="of the expert, and of the imitator")
-    parser.add_argument("--disturbed", type=int, default=60, help="episodes that are disturbed")
-    parser.add_argument("--others", type=int, default=30, help="episodes of each other driver whose labels are counted")
-    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--episodes", type=script_input.count, default=200, help="of the expert, and of the imitator")
+    parser.add_argument("--disturbed", type=script_input.count, default=60, help="episodes that are disturbed")
+    parser.add_argument(
+        "--others", type=script_input.count, default=30, help="episodes of each other driver whose labels are counted"
+    )
+    parser.add_argument("--first-seed", type=script_input.amount, default=0)
     parser.add_argument("--scenario", choices=list(SCENARIOS), action="append")
-    parser.add_argument("--replan", type=int, default=1)
+    parser.add_argument("--replan", type=script_input.count, default=1)
     parser.add_argument("--verbose", action="store_true", help="a line per episode that is not clean")
     options = parser.parse_args()
     names = options.scenario or list(SCENARIOS)
@@ -261,4 +264,4 @@ def clean(outcome: EpisodeOutcome) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

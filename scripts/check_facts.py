@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
+import script_input
 from facts_anew import Anew
 from facts_claims import Claims
 
@@ -202,14 +203,18 @@ def step(world: CitySimulation, expert: Expert, wanders: bool, rng: np.random.Ge
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--frames", type=int, default=1000)
-    arguments.add_argument("--first-seed", type=int, default=640_000)
+    arguments.add_argument("--frames", type=script_input.count, default=1000)
+    arguments.add_argument("--first-seed", type=script_input.amount, default=640_000)
     arguments.add_argument("--renderer", default="auto")
-    arguments.add_argument("--every", type=float, default=2.0, help="seconds between two moments of a drive")
-    arguments.add_argument("--part", default="0/1", help="0/4 is the first of four parts of the drives")
+    arguments.add_argument(
+        "--every", type=script_input.positive, default=2.0, help="seconds between two moments of a drive"
+    )
+    arguments.add_argument(
+        "--part", type=script_input.part, default="0/1", help="0/4 is the first of four parts of the drives"
+    )
     options = arguments.parse_args()
     drives = [(name, condition) for condition in CONDITIONS for name in SCENARIOS]
-    part, parts = (int(value) for value in options.part.split("/"))
+    part, parts = options.part
     per_drive = math.ceil(options.frames / len(drives))
     camera, tally, claims = front_camera(SIZE), Tally(), {"all": Claims(), "visible": Claims()}
     differences: list[float] = []
@@ -280,4 +285,4 @@ def verdict(tally: Tally, claims: dict[str, Claims]) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -11,9 +11,9 @@ import ast
 import sys
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
+import script_input
 
 from lightemma.data.archive_frames import ArchiveFrame
 from lightemma.data.published import PublishedArchive
@@ -25,7 +25,9 @@ Pairs = list[tuple[float, float]]
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("folder", type=Path, help="the folder with the archives, one .zip for each model")
+    arguments.add_argument(
+        "folder", type=script_input.archives, help="the folder with the archives, one .zip for each model"
+    )
     archives = sorted(arguments.parse_args().folder.glob("*.zip"))
     if not archives:
         sys.exit("There is no .zip archive in that folder.")
@@ -105,4 +107,4 @@ def _mean_error(frames: list[ArchiveFrame], parsed: list[Parsed]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -13,6 +13,8 @@ import sys
 from importlib import resources
 from pathlib import Path
 
+import script_input
+
 from lightemma.data.published import PublishedArchive
 from lightemma.evaluation.reasoning.agreement import (
     ALL,
@@ -34,8 +36,12 @@ HOME = resources.files("lightemma.evaluation.reasoning")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="the folder with the archives, one .zip for each model")
-    parser.add_argument("--labels", type=Path, action="append", help="label files; the shipped ones if left out")
+    parser.add_argument(
+        "folder", type=script_input.archives, help="the folder with the archives, one .zip for each model"
+    )
+    parser.add_argument(
+        "--labels", type=script_input.file, action="append", help="label files; the shipped ones if left out"
+    )
     parser.add_argument("--reader", default="rules", help="a reader's name, or module:Class")
     parser.add_argument("--show", help="print the statements of this field that are read differently")
     parser.add_argument("--write", action="store_true", help="store the agreement for the tables")
@@ -109,4 +115,4 @@ def _write(result: list[Agreement]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import script_input
 
 from lightemma.evaluation.scores import load_scores
 from lightemma.evaluation.statistics.alpha_spending import look_levels
@@ -58,9 +59,9 @@ def differences(folder: Path) -> tuple[str, list[FloatArray]]:
 def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", type=Path)
-    parser.add_argument("--orders", type=int, default=400)
-    parser.add_argument("--margin", type=float, default=0.05)
+    parser.add_argument("runs", nargs="+", type=script_input.folder)
+    parser.add_argument("--orders", type=script_input.count, default=400)
+    parser.add_argument("--margin", type=script_input.positive, default=0.05)
     given = parser.parse_args()
     rng = np.random.default_rng(0)
     known: Mapping[str, list[FloatArray]] = dict(differences(folder) for folder in given.runs)
@@ -92,4 +93,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -16,6 +16,8 @@ from datetime import UTC, date, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
+import script_input
+
 from lightemma.backends.config import ModelConfig
 from lightemma.config_files import load_config
 
@@ -32,9 +34,13 @@ class NoTableError(Exception):
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", type=Path, default=MODELS, help="folder of YAMLs (default: %(default)s)")
+    parser.add_argument(
+        "--models", type=script_input.folder, default=MODELS, help="folder of YAMLs (default: %(default)s)"
+    )
     for package in READERS:
-        parser.add_argument(f"--{package}", type=Path, help="folder of the package (default: the installed one)")
+        parser.add_argument(
+            f"--{package}", type=script_input.folder, help="folder of the package (default: the installed one)"
+        )
     arguments = parser.parse_args(argv)
     configs = [load_config(path, ModelConfig) for path in sorted(arguments.models.glob("*.yaml"))]
     status = 0
@@ -148,4 +154,4 @@ def sources(package: Path, wanted: str) -> Iterator[tuple[Path, str]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script_input.ends(main)

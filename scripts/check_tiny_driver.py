@@ -17,6 +17,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import script_input
 from tiny_driver.judging import (
     LEAD,
     NEAR,
@@ -101,14 +102,18 @@ def check_loops(folder: Path) -> None:
 def main() -> int:  # noqa: PLR0915 -- one figure after the other
     """Measures."""
     take = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    take.add_argument("--data", type=Path, nargs="+", required=True, help="folders of simulate data, test seeds")
-    take.add_argument("--rivals", type=Path, help="folder of the blind networks")
-    take.add_argument("--twin", type=Path, help="folder of the twin that was trained blind")
-    take.add_argument("--model", type=Path, help="folder of another tiny driver than the package's")
     take.add_argument(
-        "--loop", type=Path, help="runs of lightemma drive: tiny-driver, its blind twin, idm, constant-action"
+        "--data", type=script_input.folder, nargs="+", required=True, help="folders of simulate data, test seeds"
     )
-    take.add_argument("--every", type=int, default=1, help="of the frames only each Nth")
+    take.add_argument("--rivals", type=script_input.folder, help="folder of the blind networks")
+    take.add_argument("--twin", type=script_input.folder, help="folder of the twin that was trained blind")
+    take.add_argument("--model", type=script_input.folder, help="folder of another tiny driver than the package's")
+    take.add_argument(
+        "--loop",
+        type=script_input.folder,
+        help="runs of lightemma drive: tiny-driver, its blind twin, idm, constant-action",
+    )
+    take.add_argument("--every", type=script_input.count, default=1, help="of the frames only each Nth")
     given = take.parse_args()
 
     whole = frames_of(given.data)
@@ -208,4 +213,4 @@ def main() -> int:  # noqa: PLR0915 -- one figure after the other
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script_input.ends(main)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 import os
 import pickle
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import script_input
 import shortcut_drivers
 from two_stage_drivers import Driver, drivers
 
@@ -142,15 +142,15 @@ def over_scenarios(
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--seeds", default="900,901", help="which, with commas")
+    arguments.add_argument("--seeds", type=script_input.seeds, default="900,901", help="which, with commas")
     arguments.add_argument("--scenarios", default="all")
-    arguments.add_argument("--points", type=int, default=TwoStageRules().points)
-    arguments.add_argument("--starts", type=int, default=TwoStageRules().starts)
-    arguments.add_argument("--workers", type=int, default=os.cpu_count())
-    arguments.add_argument("--keep", type=Path, help="keep everything that was driven here (a pickle)")
+    arguments.add_argument("--points", type=script_input.count, default=TwoStageRules().points)
+    arguments.add_argument("--starts", type=script_input.count, default=TwoStageRules().starts)
+    arguments.add_argument("--workers", type=script_input.count, default=os.cpu_count())
+    arguments.add_argument("--keep", type=script_input.new_file, help="keep everything that was driven here (a pickle)")
     options = arguments.parse_args()
     names = list(SCENARIOS) if options.scenarios == "all" else options.scenarios.split(",")
-    specs = episodes(names, [int(seed) for seed in options.seeds.split(",")])
+    specs = episodes(names, options.seeds)
     two = replace(TwoStageRules(), points=options.points, starts=options.starts)
     with ProcessPoolExecutor(options.workers) as pool:
         found = list(pool.map(driven, specs, [two] * len(specs)))
@@ -214,4 +214,4 @@ def report(found: Sequence[Driven], two: TwoStageRules) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script_input.ends(main)

@@ -15,9 +15,9 @@ import argparse
 import json
 import math
 import time
-from pathlib import Path
 
 import numpy as np
+import script_input
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -175,10 +175,10 @@ def figure_4(steps: int, seed: int) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=1200, help="of training")
-    parser.add_argument("--horizon", type=int, default=200, help="pictures of a rollout")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="JSON file of the figures")
+    parser.add_argument("--steps", type=script_input.count, default=1200, help="of training")
+    parser.add_argument("--horizon", type=script_input.count, default=200, help="pictures of a rollout")
+    parser.add_argument("--seed", type=script_input.amount, default=0)
+    parser.add_argument("--out", type=script_input.new_file, help="JSON file of the figures")
     given = parser.parse_args()
     torch.set_num_threads(1)
     started = time.process_time()
@@ -193,4 +193,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -25,6 +25,7 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import script_input
 from ablation.arms import CORE, MORE, STUDENT, Study
 from ablation.figures import Measured, of_runs, table
 from ablation.rows import prepare, unpack
@@ -100,38 +101,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     steps = parser.add_subparsers(dest="step", required=True)
     own = steps.add_parser("rows", help="collect")
-    own.add_argument("places", type=Path, nargs="+")
-    own.add_argument("--out", type=Path, required=True)
+    own.add_argument("places", type=script_input.folder, nargs="+")
+    own.add_argument("--out", type=script_input.new_folder, required=True)
     own.add_argument("--teacher", default="tiny-driver")
-    own.add_argument("--quality", type=int, default=60)
+    own.add_argument("--quality", type=script_input.percent, default=60)
     own = steps.add_parser("unpack", help="write the rows of an archive, as `train` does by itself")
-    own.add_argument("rows", type=Path)
-    own.add_argument("--out", type=Path, required=True)
+    own.add_argument("rows", type=script_input.folder)
+    own.add_argument("--out", type=script_input.new_folder, required=True)
     own = steps.add_parser("train", help="train and measure")
-    own.add_argument("rows", type=Path)
-    own.add_argument("--out", type=Path, required=True)
-    own.add_argument("--results", type=Path, help="another folder for the results")
+    own.add_argument("rows", type=script_input.folder)
+    own.add_argument("--out", type=script_input.new_folder, required=True)
+    own.add_argument("--results", type=script_input.new_folder, help="another folder for the results")
     own.add_argument("--name", default=RESULTS, help="file of the results")
     own.add_argument("--unpacked", action="store_true", help="the rows are unpacked already")
-    own.add_argument("--only", type=int, help="only so many of the arms")
-    own.add_argument("--seeds", type=lambda text: [int(one) for one in text.split(",")], default=[0, 1, 2])
-    own.add_argument("--steps", type=int, default=800)
-    own.add_argument("--dpo-steps", type=int, default=120)
-    own.add_argument("--grpo-steps", type=int, default=60)
-    own.add_argument("--batch", type=int, default=64)
+    own.add_argument("--only", type=script_input.count, help="only so many of the arms")
+    own.add_argument("--seeds", type=script_input.seeds, default=[0, 1, 2])
+    own.add_argument("--steps", type=script_input.count, default=800)
+    own.add_argument("--dpo-steps", type=script_input.amount, default=120)
+    own.add_argument("--grpo-steps", type=script_input.amount, default=60)
+    own.add_argument("--batch", type=script_input.count, default=64)
     own.add_argument(
-        "--share", type=float, help="of the time to the deadline for the first arms; decides how many steps"
+        "--share",
+        type=script_input.share,
+        help="of the time to the deadline for the first arms; decides how many steps",
     )
-    own.add_argument("--test-frames", type=int, default=2000)
+    own.add_argument("--test-frames", type=script_input.count, default=2000)
     own.add_argument("--device", default="auto")
-    own.add_argument("--deadline", type=float, default=float("inf"), help="seconds since 1970")
+    own.add_argument("--deadline", type=script_input.positive, default=float("inf"), help="seconds since 1970")
     own.add_argument(
         "--more", action="store_true", help="imitation, GRPO, pairs of own answers and on-policy distillation too"
     )
     own = steps.add_parser("table", help="print the table")
-    own.add_argument("results", type=Path, nargs="+", help="files of the results")
-    own.add_argument("--rows", type=Path, required=True)
-    own.add_argument("--runs", type=Path, nargs="*", default=[])
+    own.add_argument("results", type=script_input.file, nargs="+", help="files of the results")
+    own.add_argument("--rows", type=script_input.folder, required=True)
+    own.add_argument("--runs", type=script_input.folder, nargs="*", default=[])
     given = parser.parse_args()
     if given.step == "rows":
         form = StudentForm(prompts=str(prompts(given.out / "prompts").resolve()))
@@ -145,4 +148,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

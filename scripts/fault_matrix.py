@@ -20,6 +20,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import script_input
+
 from tests.fake_providers.fault_kinds import FAMILIES, Kind, kinds
 from tests.fake_providers.matrix import Row, matrix
 
@@ -71,4 +73,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script_input.ends(main)

@@ -24,6 +24,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 
+import script_input
 from check_parser import Pairs, literal_pairs, published_rescue
 
 from lightemma.parsing import KINDS, Parsed, parse_answer
@@ -133,9 +134,13 @@ PIECES: list[str] = [
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--inputs", type=int, default=100_000, help="how many answers (default 100,000)")
-    arguments.add_argument("--seed", type=int, default=0, help="another seed makes other answers")
-    arguments.add_argument("--show", type=int, default=5, help="findings of each kind to print (default 5)")
+    arguments.add_argument(
+        "--inputs", type=script_input.count, default=100_000, help="how many answers (default 100,000)"
+    )
+    arguments.add_argument("--seed", type=script_input.amount, default=0, help="another seed makes other answers")
+    arguments.add_argument(
+        "--show", type=script_input.amount, default=5, help="findings of each kind to print (default 5)"
+    )
     options = arguments.parse_args()
     warnings.simplefilter("ignore")  # literal_eval warns of what it is about to refuse
     found: Counter[str] = Counter()
@@ -268,4 +273,4 @@ def second_reading(text: str, pairs: Pairs, bare: bool) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -11,6 +11,7 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+import script_input
 from PIL import Image
 
 VERSION = "v1.0-made-up"
@@ -18,9 +19,9 @@ VERSION = "v1.0-made-up"
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("root", type=Path)
-    arguments.add_argument("--scenes", type=int, default=10)
-    arguments.add_argument("--key-frames", type=int, default=40)
+    arguments.add_argument("root", type=script_input.new_folder)
+    arguments.add_argument("--scenes", type=script_input.count, default=10)
+    arguments.add_argument("--key-frames", type=script_input.count, default=40)
     options = arguments.parse_args()
     print(
         f"{write_scenes(options.root, options.scenes, options.key_frames)} benchmark frames in {options.root}@{VERSION}"
@@ -132,4 +133,4 @@ def token(*parts: object) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

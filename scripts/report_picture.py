@@ -12,6 +12,8 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+import script_input  # noqa: E402
+
 from lightemma.run_folder.places import find_runs  # noqa: E402
 from lightemma.run_folder.store import read_frames  # noqa: E402
 from tests.browser.chromium import Chromium, find_chromium  # noqa: E402
@@ -25,9 +27,11 @@ HEIGHT = 800
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scene", default="sim-lead-car-braking-000")
-    parser.add_argument("--frame", type=int, default=12)
-    parser.add_argument("--runs", type=Path, help="runs of `lightemma demo` or the like; made if left out")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images" / "report.webp")
+    parser.add_argument("--frame", type=script_input.amount, default=12)
+    parser.add_argument(
+        "--runs", type=script_input.folder, help="runs of `lightemma demo` or the like; made if left out"
+    )
+    parser.add_argument("--out", type=script_input.new_file, default=ROOT / "docs" / "images" / "report.webp")
     options = parser.parse_args()
     binary = find_chromium()
     if binary is None:
@@ -57,4 +61,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -14,6 +14,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import script_input
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 #: Pages whose console blocks are run.
 PAGES = ("first-hour.md",)
@@ -81,4 +83,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -12,6 +12,8 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+import script_input
+
 from lightemma.backends.registry import config_of, picture_tokens
 from lightemma.calls.prices import resolve_price
 from lightemma.data.sources import open_source
@@ -112,7 +114,7 @@ def show_recorded(card: Card) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--frames", type=int, default=6019)
+    parser.add_argument("--frames", type=script_input.count, default=6019)
     parser.add_argument("--gpu", default="H100")
     given = parser.parse_args()
     card, now = card_named(given.gpu), datetime.now(UTC)
@@ -126,4 +128,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

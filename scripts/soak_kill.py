@@ -25,6 +25,7 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no threads before forks
 
 import killing
+import script_input
 from fake_provider import FakeProvider
 from kill_checks import faults, torn
 from kill_jobs import KEYS, Inputs, Job, jobs, write_inputs
@@ -201,11 +202,13 @@ def _refused(ended: killing.Ended) -> bool:
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--kills", type=int, default=500, help="of all commands together")
+    arguments.add_argument("--kills", type=script_input.count, default=500, help="of all commands together")
     arguments.add_argument("--commands", help="beginnings of their names, separated by commas; all if left out")
-    arguments.add_argument("--seed", type=int, default=7)
-    arguments.add_argument("--latency", type=float, default=0.04, help="seconds the server takes")
-    arguments.add_argument("--keep", type=Path, help="folder for the files, which stay where there were faults")
+    arguments.add_argument("--seed", type=script_input.amount, default=7)
+    arguments.add_argument("--latency", type=script_input.positive, default=0.04, help="seconds the server takes")
+    arguments.add_argument(
+        "--keep", type=script_input.new_folder, help="folder for the files, which stay where there were faults"
+    )
     options = arguments.parse_args()
     killing.get_ready()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the server ends too
@@ -303,4 +306,4 @@ def total(tallies: dict[str, Tally]) -> Tally:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script_input.ends(main)

@@ -26,6 +26,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import script_input
 import torch
 from tiny_driver import gather
 from tiny_driver.export import export, export_teacher, write_teacher
@@ -87,17 +88,23 @@ def blind_ones(work: Path, given: argparse.Namespace, end: float) -> None:
 def main() -> None:  # noqa: PLR0915 -- one thing after the other
     """All at once."""
     take = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    take.add_argument("--work", type=Path, required=True, help="folder for drives and checkpoints")
-    take.add_argument("--out", type=Path, required=True, help="folder for the weights")
-    take.add_argument("--minutes", type=float, required=True, help="that all may take, but for the last half minute")
+    take.add_argument("--work", type=script_input.new_folder, required=True, help="folder for drives and checkpoints")
+    take.add_argument("--out", type=script_input.new_folder, required=True, help="folder for the weights")
+    take.add_argument(
+        "--minutes", type=script_input.positive, required=True, help="that all may take, but for the last half minute"
+    )
     take.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    take.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="that drive and draw")
-    take.add_argument("--pictures", type=int, default=120_000, help="most pictures, 110 kB each on the device")
-    take.add_argument("--batch", type=int, default=384)
-    take.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
-    take.add_argument("--first", type=int, default=1000, help="moments before learning begins")
-    take.add_argument("--rival-steps", type=int, default=8_000)
-    take.add_argument("--from", dest="before", type=Path, help="checkpoint (tiny.pt) to go on from")
+    take.add_argument(
+        "--processes", type=script_input.count, default=max(1, (os.cpu_count() or 2) - 1), help="that drive and draw"
+    )
+    take.add_argument(
+        "--pictures", type=script_input.count, default=120_000, help="most pictures, 110 kB each on the device"
+    )
+    take.add_argument("--batch", type=script_input.count, default=384)
+    take.add_argument("--rate", type=script_input.positive, default=1.5e-3, help="highest learning rate")
+    take.add_argument("--first", type=script_input.amount, default=1000, help="moments before learning begins")
+    take.add_argument("--rival-steps", type=script_input.amount, default=8_000)
+    take.add_argument("--from", dest="before", type=script_input.file, help="checkpoint (tiny.pt) to go on from")
     take.add_argument("--no-twin", action="store_true")
     given = take.parse_args()
     work, end = given.work, time.time() + 60.0 * given.minutes
@@ -160,4 +167,4 @@ def main() -> None:  # noqa: PLR0915 -- one thing after the other
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -13,6 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import script_input
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -97,7 +99,7 @@ def _lines(text: str) -> list[str]:
 def main() -> None:
     """Makes the runs in a folder of their own, and writes the notebook."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "example.ipynb")
+    parser.add_argument("--out", type=script_input.new_file, default=ROOT / "docs" / "example.ipynb")
     out = parser.parse_args().out.resolve()
     from tests.shared_data import command_line
 
@@ -111,4 +113,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -20,6 +20,8 @@ from pydantic import BaseModel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import script_input
+
 import lightemma
 from lightemma.backends.base import Backend, BatchBackend, CallError, Completion, PicturePart, Request
 from lightemma.backends.config import Limits, ModelConfig, Price
@@ -239,7 +241,7 @@ PAGES = {
 def main() -> None:
     """Reads the command line, and writes the pages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where the pages go")
+    parser.add_argument("folder", type=script_input.new_folder, help="where the pages go")
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     for name, lines in PAGES.items():
@@ -247,4 +249,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script_input.ends(main)

@@ -6,11 +6,12 @@ Each page has the part between its two markers written; the rest is by hand.
 from __future__ import annotations
 
 import argparse
-import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import script_input
 
 from lightemma.closed_loop.tables import TABLES as CLOSED_LOOP
 from lightemma.closed_loop.tables import WORLDS
@@ -96,4 +97,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script_input.ends(main)

@@ -34,7 +34,7 @@ def vllm_part(bench: Bench, options: argparse.Namespace) -> None:
     if not shutil.which("nvidia-smi"):
         environment["VLLM_CPU_KVCACHE_SPACE"] = "1"
     if options.vllm_site:
-        environment["PYTHONPATH"] = os.pathsep.join([options.vllm_site, os.environ.get("PYTHONPATH", "")])
+        environment["PYTHONPATH"] = os.pathsep.join([str(options.vllm_site), os.environ.get("PYTHONPATH", "")])
     begun = time.perf_counter()
     with server(bench, options, environment) as address:
         bench.tell("vllm up", seconds=round(time.perf_counter() - begun, 1), gpu=gpu_memory())
