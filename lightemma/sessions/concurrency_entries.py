@@ -25,12 +25,15 @@ class SessionConcurrency:
         self._began = now()
         self._begun = {role: (one.pool.history.now(), one.answers) for role, one in limits.items()}
 
+    def answered(self) -> list[str]:
+        """The roles whose provider has answered since this session began."""
+        return [role for role, limits in self._limits.items() if limits.answers > self._begun[role][1]]
+
     def entries(self) -> tuple[ConcurrencyEntry, ...]:
         """All of them; of this session, models whose provider has answered since it began (not those of the cache alone)."""
         new = []
-        for role, limits in self._limits.items():
-            moment, answers = self._begun[role]
-            if limits.answers > answers:
-                fixed = None if limits.pool.adapts else int(limits.pool.level)
-                new.append(ConcurrencyEntry(self._began, role, fixed, limits.pool.history.since(moment)))
+        for role in self.answered():
+            limits, (moment, _) = self._limits[role], self._begun[role]
+            fixed = None if limits.pool.adapts else int(limits.pool.level)
+            new.append(ConcurrencyEntry(self._began, role, fixed, limits.pool.history.since(moment)))
         return (*self._before, *new)[-KEPT:]

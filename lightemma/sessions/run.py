@@ -27,7 +27,7 @@ from lightemma.sessions.jobs import Job
 Prices = Mapping[str, ResolvedPrice | None]
 #: Called with the record of every finished frame or episode.
 Progress = Callable[[Any], None]
-#: Seconds between two notes of a run's GPU time.
+#: Seconds between two notes of a run's GPU time and of how many calls at a time were allowed.
 NOTED_S = 60.0
 
 
@@ -134,6 +134,7 @@ class Run:
     _gpu_seconds_before: float | None = None
     _concurrency: SessionConcurrency = field(init=False)
     _noted: float = field(default_factory=time.monotonic)
+    _answered: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._gpu_seconds_before = self.writer.manifest.gpu_seconds
@@ -153,9 +154,12 @@ class Run:
         unnamed = [role for role, entry in manifest.models.items() if entry.answered_as is None]
         names = self._names()
         now_named = any(names.get(role) for role in unnamed)
-        due = manifest.gpu_seconds != self.gpu_seconds and time.monotonic() - self._noted >= NOTED_S
-        if now_named or due:
-            self._noted = time.monotonic()
+        answered = self._concurrency.answered()
+        due = time.monotonic() - self._noted >= NOTED_S and (
+            manifest.gpu_seconds != self.gpu_seconds or manifest.concurrency != self._concurrency.entries()
+        )
+        if now_named or due or answered != self._answered:
+            self._noted, self._answered = time.monotonic(), answered
             self.writer.finish(self.known())
         self.writer.append(record)
 

@@ -346,6 +346,48 @@ def test_the_manifest_says_how_many_calls_at_a_time_were_allowed(tmp_path):
     assert read_manifest(tmp_path / "alone").concurrency == (entry,)
 
 
+class Reading(ScriptedBackend):
+    """Notes at every call what the manifest says by then, which is what is left of a session that is killed."""
+
+    folder: Path
+    said: list[list[int | None]]
+
+    async def generate(self, request: Request) -> Completion:
+        self.said.append([entry.fixed for entry in read_manifest(self.folder).concurrency])
+        return await super().generate(request)
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_the_level_of_a_session_is_known_before_its_second_frame(tmp_path, before):
+    if before:
+        drive_once(tmp_path / "vlm", good_backend(), FRAMES[:before], concurrency=3)
+    backend = Reading.from_answers(GOOD, repeat=True, config=config())
+    backend.folder, backend.said = tmp_path / "vlm", []
+    drive_once(tmp_path / "vlm", backend, FRAMES[: before + 2], concurrency=1)
+    earlier = [3] if before else []
+    assert backend.said == [*[earlier] * 3, *[[*earlier, 1]] * 3]
+
+
+def test_a_level_that_changes_later_is_noted_while_the_run_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("lightemma.sessions.run.NOTED_S", 0.0)
+    levels: list[int] = []
+
+    class Refusing(ScriptedBackend):
+        async def generate(self, request: Request) -> Completion:
+            levels[:] = [
+                level for entry in read_manifest(tmp_path / "vlm").concurrency for _, level in entry.levels
+            ] or levels
+            if request.sample_token == FRAMES[1].sample_token:
+                raise CallError("rate_limited", "slow down")
+            return await super().generate(request)
+
+    backend = Refusing.from_answers(GOOD, repeat=True, config=config())
+    many = make_frames({f"s-{number}": 6 for number in range(6)})
+    asyncio.run(drive_run(tmp_path / "vlm", ChainOfThought(), {"main": backend}, [*FRAMES[:2], *many], None))
+    assert levels[0] == 8
+    assert min(levels) < 8
+
+
 def test_a_session_adds_its_level_to_those_before():
     before = ConcurrencyEntry("2026-01-01T00:00:00+00:00", "main", 1, ((0.0, 1),))
     limits = ProviderLimits(Limits(concurrency=3))
