@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -13,7 +13,7 @@ from lightemma.data.archive_failures import failure_of
 from lightemma.data.picture_names import leads_out
 from lightemma.errors import UserError
 from lightemma.protocol import LIGHTEMMA
-from lightemma.run_folder.records import OK, CallRecord, Usage, call_outcome
+from lightemma.run_folder.records import OK, CallRecord, Usage, Whole, call_outcome
 from lightemma.thinking import Parted, part
 
 #: What the published harness called the three stages, and where it kept question and answer.
@@ -27,14 +27,19 @@ MAX_COUNT = 1e12
 NO_ANSWER = "the archive holds no answer here"
 
 
+#: Three numbers, and four.
+_Three = Annotated[list[float], msgspec.Meta(min_length=3, max_length=3)]
+_Four = Annotated[list[float], msgspec.Meta(min_length=4, max_length=4)]
+
+
 class _CameraParams(msgspec.Struct):
-    rotation: list[Any]
-    translation: list[float]
-    camera_intrinsic: list[list[float]]
+    rotation: _Four
+    translation: _Three
+    camera_intrinsic: Annotated[list[_Three], msgspec.Meta(min_length=3, max_length=3)]
 
 
 class _EgoInfo(msgspec.Struct):
-    position: list[float]
+    position: Annotated[list[float], msgspec.Meta(min_length=2, max_length=3)]
     heading: float
     obs_positions: list[tuple[float, float]]
     obs_actions: list[tuple[float, float]]
@@ -48,9 +53,9 @@ class _Predictions(msgspec.Struct):
 class ArchiveFrame(msgspec.Struct):
     """One frame as published; what a model said and counted is checked when it is asked for, and may be missing."""
 
-    frame_index: int
+    frame_index: Whole
     sample_token: str
-    timestamp: int
+    timestamp: Whole
     camera_params: _CameraParams
     ego_info: _EgoInfo
     inference: dict[str, Any] | None

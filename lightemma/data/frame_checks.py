@@ -1,9 +1,9 @@
 """Checks that frames fit the protocol, those of every source, so that wrong input is never scored without a message.
 
-Each scene's frames are checked together. Refused with a sentence: values of another shape or not finite, times that run
-backwards, are in another unit or are not 0.5 s apart, two frames with one token, speeds that do not fit the positions, and
-headings that disagree with the motion. Warned of: frames left out of a scene, jumps of the car's place or heading, and key
-frames that share a picture.
+Each scene's frames are checked together. Refused with a sentence: values of another shape, not finite or beyond all reason,
+times that run backwards, are in another unit or are not 0.5 s apart, two frames with one token, speeds that do not fit the
+positions, and headings that disagree with the motion. Warned of: frames left out of a scene, jumps of the car's place or
+heading, and key frames that share a picture.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from lightemma.protocol import LIGHTEMMA
 
 #: Seconds between key frames that still count as 0.5 s; nuScenes has 0.40 to 0.65.
 LEAST_STEP, MOST_STEP = 0.25, 0.75
+#: Metres, m/s and 1/m that no car reaches within a frame's seven seconds; squares of them stay finite.
+_FARTHEST = 1e5
 #: m/s that no car drives; a faster step is a jump of the recorded pose.
 JUMP_SPEED = 100.0
 #: Metres by which two steps that follow each other may differ, and the share of the shorter one that is added to it for steps
@@ -160,6 +162,8 @@ def _wrong_values(frame: Frame, scene: str) -> str:
             return f"{name} of shape {values.shape} instead of {shape}"
         if not np.isfinite(values).all():
             return f"{name} with values that are not finite"
+        if np.abs(values).max() > _FARTHEST:
+            return f"{name} with a value of {np.abs(values).max():g}, which no car reaches"
     if np.linalg.norm(frame.history.positions[-1]) > 0.5:
         return "history.positions that do not end at (0, 0), so they are not in the ego frame of the current key frame"
     return ""

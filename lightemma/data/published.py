@@ -145,8 +145,8 @@ def frame_record(
 class PublishedSource(FrameSource):
     """The frames behind a published archive: histories, ground truth and cameras, no pictures."""
 
-    def __init__(self, path: Path) -> None:
-        self.archive = PublishedArchive(path)
+    def __init__(self, archive: PublishedArchive | Path) -> None:
+        self.archive = PublishedArchive(archive) if isinstance(archive, Path) else archive
 
     @classmethod
     def open(cls, place: str, settings: SourceSettings) -> PublishedSource:

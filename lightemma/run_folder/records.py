@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -22,6 +22,8 @@ PLANNER_ERROR = "planner_error"
 
 UsageSource = Literal["api", "tokenizer", "estimate", "recorded"]
 Pair = tuple[float, float]
+#: A whole number that an array has room for; a file of others may have longer ones.
+Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 def format_outcome(kind: str) -> str:
@@ -208,10 +210,10 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     scene: str
-    frame_index: int
+    frame_index: Whole
     sample_token: str
     image: str
-    timestamp: int
+    timestamp: Whole
     history: list[Pair]
     ground_truth: list[Pair] | None
     calls: list[CallRecord] = []
@@ -270,7 +272,7 @@ class FrameNumbers(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of a frame that scoring needs, without the texts; see ``FrameRecord``."""
 
     scene: str
-    frame_index: int
+    frame_index: Whole
     sample_token: str
     history: list[Pair]
     ground_truth: list[Pair] | None
@@ -279,7 +281,7 @@ class FrameNumbers(msgspec.Struct, frozen=True, kw_only=True):
     trajectory: list[Pair] | None
     outcome: str
     image: str = ""
-    timestamp: int = 0
+    timestamp: Whole = 0
     latency_s: float | None = None
     picture_files: list[str] = []
     probe_amount: float | UnsetType = UNSET

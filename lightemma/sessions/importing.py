@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from lightemma.data.archive_frames import ArchiveFrame
-from lightemma.data.published import PublishedArchive, frame_record
+from lightemma.data.published import PublishedArchive, PublishedSource, frame_record
 from lightemma.errors import UserError
 from lightemma.parsing import Tier
 from lightemma.prompts.extract import RecordedPrompts, extract_prompts
@@ -55,12 +55,12 @@ def import_archive(
         The run's folder. If it already holds this import, nothing is done; an interrupted import is completed.
 
     Raises:
-        UserError: if the archive is broken, or the folder holds another run.
+        UserError: if the archive is broken or contradicts the protocol, or the folder holds another run.
     """
     archive = PublishedArchive(path)
     run = archive.name if name is None else name
     check_run_name(run)
-    frames = list(counted(archive.frames(), f"reading {archive.name}", "frames"))
+    frames = list(counted(_checked(archive), f"reading {archive.name}", "frames"))
     records = [frame_record(scene, frame, tier) for scene, frame in frames]
     if not records:
         raise UserError(f"'{path}' has scenes but no frames; there is nothing to import.")
@@ -111,6 +111,20 @@ def import_archive(
             writer.finish(msgspec.structs.replace(writer.manifest, ended=now()))
         pack_frames(folder)
     return folder
+
+
+def _checked(archive: PublishedArchive) -> Iterator[tuple[str, ArchiveFrame]]:
+    """The frames of an archive, each scene checked against the protocol as those of every source are.
+
+    Raises:
+        UserError: if a scene is broken, or contradicts the protocol (speeds in another unit than the positions, for example).
+    """
+    source, checked = PublishedSource(archive), ""
+    for scene, frame in archive.frames():
+        if scene != checked:
+            source.checked_frames(scene)
+            checked = scene
+        yield scene, frame
 
 
 def _is_finished(folder: Path) -> bool:

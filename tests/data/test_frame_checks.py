@@ -93,6 +93,7 @@ WRONG = {
     "short history": (_each(lambda f, n: _history(f, actions=f.history.actions[1:])), r"of shape \(5, 2\) instead of"),
     "list": (_each(lambda f, n: dataclasses.replace(f, future=f.future.tolist())), "future that is no array but list"),
     "short future": (_one(future=np.zeros((5, 2))), r"future of shape \(5, 2\) instead of \(6, 2\)"),
+    "a future out of this world": (_one(future=np.full((6, 2), 1e308)), "frame 2 has future with a value of 1e\\+308"),
     "world frame": (
         _each(lambda f, n: _history(f, positions=f.history.positions + 40.0)),
         "not in the ego frame of the current key frame",

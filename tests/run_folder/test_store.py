@@ -77,6 +77,15 @@ def test_a_damaged_line_in_the_middle_is_named_by_its_number(run, damage, reader
         reader(run)
 
 
+@pytest.mark.parametrize("reader", [read_frames, read_numbers])
+@pytest.mark.parametrize("field", ["timestamp", "frame_index"])
+def test_a_number_that_no_array_holds_is_damage(run, field, reader):
+    record = json.loads(lines(run)[0])
+    (run / "frames.jsonl").write_bytes(json.dumps({**record, field: 10**30}).encode() + b"\n")
+    with pytest.raises(UserError, match=rf"Line 1 of '.*frames\.jsonl' is damaged \(.*{field}"):
+        reader(run)
+
+
 def test_the_last_record_of_a_frame_wins_at_its_first_place(run):
     with RunWriter(run, read_manifest(run)) as writer:
         writer.append(make_record(FRAMES[0], None, "call:timeout"))

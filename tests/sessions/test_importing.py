@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from typing import Any
 
 import pytest
 
@@ -45,6 +47,54 @@ def test_an_archive_becomes_a_run(tmp_path):
     usage = first.calls[0].usage
     assert usage is not None
     assert (usage.input, usage.output, usage.source) == (100, 20, "recorded")
+
+
+def kilometres_an_hour(frame: dict[str, Any]) -> None:
+    ego = frame["ego_info"]
+    ego["obs_actions"] = [[3.6 * speed, curvature] for speed, curvature in ego["obs_actions"]]
+
+
+def in_milliseconds(frame: dict[str, Any]) -> None:
+    frame["timestamp"] //= 1000
+
+
+def beyond(frame: dict[str, Any]) -> None:
+    frame["ego_info"]["gt_positions"][0][0] = 1e308
+
+
+def longer_than_arrays_hold(frame: dict[str, Any]) -> None:
+    frame["timestamp"] = 10**30 + frame["frame_index"]
+
+
+def without_place(frame: dict[str, Any]) -> None:
+    frame["ego_info"]["position"] = []
+
+
+def without_camera(frame: dict[str, Any]) -> None:
+    frame["camera_params"]["camera_intrinsic"] = [[1.0], [2.0, 3.0]]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (kilometres_an_hour, "history's speeds .* are 3.6 times what its positions say"),
+        (in_milliseconds, "its times seem to be in milliseconds"),
+        (beyond, "future with a value of 1e\\+308, which no car reaches"),
+        (longer_than_arrays_hold, "is not a LightEMMA v1 or v2 scene file .*timestamp"),
+        (without_place, "is not a LightEMMA v1 or v2 scene file .*position"),
+        (without_camera, "is not a LightEMMA v1 or v2 scene file .*camera_intrinsic"),
+    ],
+)
+def test_an_archive_that_contradicts_the_protocol_is_refused_as_every_source_is(tmp_path, change, said):
+    archive = write_archive(tmp_path / "tiny")
+    for path in (archive / "output").iterdir():
+        scene = json.loads(path.read_text())
+        for frame in scene["frames"]:
+            change(frame)
+        path.write_text(json.dumps(scene))
+    with pytest.raises(UserError, match=said):
+        import_archive(archive, tmp_path / "results")
+    assert not (tmp_path / "results").exists()
 
 
 def test_importing_twice_does_nothing(tmp_path):
