@@ -28,6 +28,7 @@ from lightemma.experts.registry import EXPERTS, make_expert
 from lightemma.experts.task_plan import Task
 from lightemma.frame import EgoHistory, Frame, Pose
 from lightemma.prompts.sets import DEFAULT_PROMPTS, load_prompts
+from lightemma.simulation.conditions import CONDITIONS
 
 MOST_S, TASK_S = 0.75, 0.3
 
@@ -87,7 +88,7 @@ def main() -> int:
     options.add_argument("--ceiling", type=script_input.amount, default=0, help="frames of a reader that obeys oracles")
     options.add_argument("--first-seed", type=script_input.amount, default=770_000)
     options.add_argument("--renderer", default="auto")
-    options.add_argument("--conditions", default="day")
+    options.add_argument("--conditions", choices=list(CONDITIONS), default="day")
     given = options.parse_args()
     seconds = asyncio.run(executor_seconds())
     good = seconds <= MOST_S

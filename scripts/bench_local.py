@@ -117,7 +117,7 @@ def parse() -> argparse.Namespace:
         "--max-batch-tokens", type=script_input.count, default=65_536, help="token budget (default: %(default)s)"
     )
     parser.add_argument(
-        "--dtype", default=None, help="auto, bfloat16, float16 or float32 (default: float32 on the CPU)"
+        "--dtype", choices=("auto", "bfloat16", "float16", "float32"), help="default: float32 on the CPU"
     )
     parser.add_argument("--attention", choices=("sdpa", "eager", "flash_attention_2"), help="attention code")
     parser.add_argument("--no-reuse", action="store_true", help="batches only: prepare and encode each call's picture")

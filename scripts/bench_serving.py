@@ -104,7 +104,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--frames", type=script_input.count, default=12, help="frames to drive (default: %(default)s)")
     parser.add_argument("--model", help="folder or hub id of a vision-language model (default: tiny random weights)")
     parser.add_argument("--tokens", type=script_input.count, default=32, help="longest answer (default: %(default)s)")
-    parser.add_argument("--dtype", default="float32", help="of both programs (default: %(default)s)")
+    parser.add_argument(
+        "--dtype",
+        choices=("auto", "bfloat16", "float16", "float32"),
+        default="float32",
+        help="of both programs (default: %(default)s)",
+    )
     parser.add_argument("--python", help="vLLM's environment (default: .vllm-venv)")
     parser.add_argument("--gpu", action="store_true", help="serve on the GPU (default: on the CPU)")
     parser.add_argument(

@@ -51,6 +51,8 @@ def main() -> None:
     for path in paths:
         with path.open(encoding="utf-8", newline="") as file:
             statements += read_labels(file)
+    if not statements:
+        parser.error("argument --labels: there are no labels")
     texts = _texts(given.folder, {statement.run for statement in statements})
     reader = find_reader(given.reader)
     found, missing = [], 0

@@ -43,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     arguments = parser.parse_args(argv)
     configs = [load_config(path, ModelConfig) for path in sorted(arguments.models.glob("*.yaml"))]
+    if not configs:
+        parser.error(f"argument --models: there is no *.yaml in '{arguments.models}'")
     status = 0
     for package, read in READERS.items():
         try:
