@@ -21,7 +21,8 @@ const COLUMNS = [
   { key: 'miss', label: 'Missed', about: aboutColumn('summary', 'miss_rate_2m'), value: (row) => row.miss_rate_2m, show: (row) => percent(row.miss_rate_2m), opens: { end: 'missed', order: 'scene' } },
   { key: 'format', label: 'Format errors', about: aboutColumn('summary', 'format_error_rate'), value: (row) => row.format_error_rate, show: (row) => percent(row.format_error_rate), opens: { outcome: 'format' } },
   { key: 'call', label: 'Call errors', about: aboutColumn('summary', 'call_error_rate'), value: (row) => row.call_error_rate, show: (row) => percent(row.call_error_rate), opens: { outcome: 'call' } },
-  { key: 'latency', label: 'Seconds', about: aboutColumn('summary', 'latency_mean_s'), value: (row) => row.latency_mean_s, show: (row) => fixed(row.latency_mean_s, 1), opens: { order: 'slowest' } },
+  { key: 'latency', label: 'Seconds', about: aboutColumn('summary', 'latency_mean_s'), value: (row) => row.latency_mean_s, show: (row) => secondsCell(row), opens: { order: 'slowest' } },
+  { key: 'alone', label: 'Seconds alone', about: aboutColumn('summary', 'latency_alone_s'), value: (row) => row.latency_alone_s, show: (row) => (known(row.latency_alone_s) ? fixed(row.latency_alone_s, 1) : '–'), opens: { order: 'slowest' } },
   { key: 'input', label: 'Tokens in', about: aboutColumn('summary', 'input_tokens'), value: (row) => row.input_tokens, show: (row) => (known(row.input_tokens) ? grouped(row.input_tokens) : '–'), opens: {} },
   { key: 'output', label: 'Tokens out', about: aboutColumn('summary', 'output_tokens'), value: (row) => row.output_tokens, show: (row) => (known(row.output_tokens) ? grouped(row.output_tokens) : '–'), opens: {} },
   { key: 'cost', label: '$ per 1,000', about: `1,000 times the ${aboutColumn('summary', 'cost_usd_per_frame')}, failed ones included`, value: (row) => row.cost_usd_per_frame, show: (row) => (known(row.cost_usd_per_frame) ? fixed(1000 * row.cost_usd_per_frame, 2) : '–'), opens: {} },
@@ -31,6 +32,12 @@ function nameCell(row) {
   const run = lookOf(row.run);
   return el('span', { class: 'name' }, swatch(run), wholeName(run.name),
     KINDS[run.kind] || run.told ? el('span', { class: 'tag' }, run.told || KINDS[run.kind]) : null);
+}
+
+/** Seconds are read by how many calls at a time there were. */
+function secondsCell(row) {
+  const seconds = fixed(row.latency_mean_s, 1);
+  return row.concurrent_calls ? el('span', { title: `${row.concurrent_calls} calls at a time` }, seconds) : seconds;
 }
 
 function rankText(rank) {
