@@ -68,6 +68,11 @@ class Mention(NamedTuple):
     later: bool = False
 
     @property
+    def advised(self) -> bool:
+        """Whether it is what should be done."""
+        return self.tense == "advice" and not self.negated
+
+    @property
     def firm(self) -> bool:
         """Advice without if and but."""
         weak = self.negated or self.conditional or self.hedged or self.prepared or self.later

@@ -133,7 +133,7 @@ def _firm(mention: Mention) -> bool:
 
 
 def _advised(mention: Mention) -> bool:
-    return mention.tense == "advice" and not mention.negated
+    return mention.advised
 
 
 def _named(mention: Mention) -> bool:

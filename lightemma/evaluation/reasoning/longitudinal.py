@@ -219,7 +219,7 @@ def _is_choice(text: str, found: Mention, said: Sequence[Mention], stands: bool)
     if found.firm and other.firm and found.what == "keep" and _BOTH.fullmatch(between):
         return True
     if found.conditional:  # "slow down if ... or keep its speed if ...": none is said to be the case
-        return _advice(other) and other.conditional and _CHOICE.fullmatch(between) is not None
+        return other.advised and other.conditional and _CHOICE.fullmatch(between) is not None
     side_by_side = _CHOICE.fullmatch(between) is not None
     if found.hedged and other.hedged:
         return _maybe(found) and _maybe(other) and side_by_side
@@ -251,7 +251,7 @@ def _settled_later(text: str, found: Mention, said: Sequence[Mention], stands: b
 
 def _maybe(mention: Mention) -> bool:
     """``Or possibly slow down a little``."""
-    return _advice(mention) and mention.hedged and not (mention.conditional or mention.prepared or mention.later)
+    return mention.advised and mention.hedged and not (mention.conditional or mention.prepared or mention.later)
 
 
 def _class(text: str, mention: Mention, stands: bool) -> str:
@@ -278,16 +278,12 @@ _MOVES = re.compile(
 )
 
 
-def _advice(mention: Mention) -> bool:
-    return mention.tense == "advice" and not mention.negated
-
-
 _ORDER: tuple[Callable[[Mention], bool], ...] = (
     lambda mention: mention.firm,
-    lambda mention: _advice(mention) and mention.hedged and not (mention.conditional or mention.prepared),
-    lambda mention: _advice(mention) and mention.prepared and not mention.conditional,
-    lambda mention: _advice(mention) and mention.conditional,
-    _advice,
+    lambda mention: mention.advised and mention.hedged and not (mention.conditional or mention.prepared),
+    lambda mention: mention.advised and mention.prepared and not mention.conditional,
+    lambda mention: mention.advised and mention.conditional,
+    lambda mention: mention.advised,
     lambda mention: mention.tense == "none" and not mention.negated,
     lambda mention: mention.tense == "reason" and mention.what == "keep" and not mention.negated,
 )

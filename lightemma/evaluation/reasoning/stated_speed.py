@@ -41,7 +41,7 @@ def choose(text: str, mentions: Sequence[Mention]) -> tuple[float, Mention] | No
         text: lower-case.
         mentions: of ``PATTERNS``.
     """
-    said = [mention for mention in mentions if mention.tense == "advice" and not mention.negated]
+    said = [mention for mention in mentions if mention.advised]
     for mention in sorted(said, key=lambda mention: mention.conditional):
         before = text[max(0, mention.start - 70) : mention.start]
         said_here = text[mention.start : mention.end]
