@@ -10,7 +10,7 @@ import re
 from itertools import pairwise
 
 from lightemma.parsing.kinds import PAIRS, Kind, Pairs, Reading, plausible_pairs
-from lightemma.parsing.signs import CURVATURE_UNIT, SPEED_UNIT
+from lightemma.parsing.signs import CURVATURE_UNIT, SPEED_UNIT, WORD_RE
 
 _GROUP_RE = re.compile(r"[\[(]([^\[\]()]*)[\])]")
 _NUMBER_RE = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
@@ -18,7 +18,6 @@ _MIRRORED = str.maketrans("[]()", "][)(")
 _BETWEEN_RE = re.compile(r"[\s,;\[\]()]*")
 _DIGIT_RE = re.compile(r"\d")
 _LETTER_RE = re.compile(r"[^\W\d_]")
-_WORD_RE = re.compile(r"[^\W\d_]{2}|[^\W\d_a-zA-Z]")
 _BRACKET_RE = re.compile(r"[\[\]()]")
 # Words, a blank line or a stop keep a remark apart from the list.
 _APART_RE = re.compile(r"[^\W\d_]|\n\s*\n|[.:!?]\s")
@@ -58,7 +57,7 @@ def _without_remarks(text: str, groups: list[re.Match[str]]) -> list[re.Match[st
 
 def _is_remark(group: re.Match[str]) -> bool:
     content = group.group(1)
-    return _WORD_RE.search(content) is not None or (SPEED_UNIT in content and "," not in content)
+    return WORD_RE.search(content) is not None or (SPEED_UNIT in content and "," not in content)
 
 
 def _read_groups(text: str, groups: list[re.Match[str]], overlooked: list[Kind]) -> Reading:

@@ -13,6 +13,7 @@ from lightemma.parsing.column_headings import EMPTY_RE, column_headings
 from lightemma.parsing.kinds import PAIRS, Kind, Pairs, Reading, plausible_pairs
 from lightemma.parsing.loose import in_same_brackets
 from lightemma.parsing.names import CURVATURE_WORDS, SPEED_WORDS, role_of, role_of_unit
+from lightemma.parsing.signs import WORD_RE
 from lightemma.parsing.structure import counts
 from lightemma.parsing.written_numbers import MARKS, MOST_NUMBERS, WrittenNumber, gaps_between, numbers_of
 
@@ -25,7 +26,6 @@ _NAMED_SPEED_RE = re.compile(rf"{SPEED_WORDS}|\bv\d?\b", re.IGNORECASE)
 _NAMED_CURVATURE_RE = re.compile(rf"{CURVATURE_WORDS}|\b[ck]\d?\b", re.IGNORECASE)
 _NAME_RE = re.compile(r"[^\W\d_]\w*")
 _LETTER_RE = re.compile(r"[^\W\d_]")
-_WORD_RE = re.compile(r"[^\W\d_]{2}|[^\W\d_a-zA-Z]")
 _MOST_COLUMNS = 6
 _MOST_BLOCKS = 40
 _BULLET_RE = re.compile(r"^[ \t]*[-*+•●◦‣>][ \t]+(?=\S)", re.MULTILINE)
@@ -258,7 +258,7 @@ class _Block:
         if re.search(r"\d", near):
             return "wrong_shape"  # no word between a number and the rows
         for line in [*before.split("\n"), *after.split("\n")]:
-            if re.search(r"\d", _less_names(line)) and not _WORD_RE.search(line):
+            if re.search(r"\d", _less_names(line)) and not WORD_RE.search(line):
                 return "wrong_shape"  # numbers without a word: may belong to the rows
         behind = self.first + PAIRS * self.columns
         others = [*range(1, self.first - self.columns + 2), *range(behind + 1, len(self.numbers) - self.columns + 2)]

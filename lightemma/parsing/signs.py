@@ -12,6 +12,9 @@ import unicodedata
 #: Marks for the units that agree: metres per second, and one per metre.
 SPEED_UNIT, CURVATURE_UNIT = "\ue000", "\ue001"
 
+#: What is a word rather than a name: two letters, or one that is not Latin.
+WORD_RE = re.compile(r"[^\W\d_]{2}|[^\W\d_a-zA-Z]")
+
 _MINUS = "\u00ad\u02d7\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\u2796\ufe58\ufe63\uff0d"
 _SAME = {
     **dict.fromkeys(_MINUS, "-"),
