@@ -86,8 +86,11 @@ class Backend(ABC):
 
     @classmethod
     def answers_per_call(cls, config: ModelConfig) -> int:
-        """The most answers that one call of a model brings, by its settings alone; for estimates, which make no backend."""
-        return cls.facts.several_answers
+        """The most answers that one call of a model brings, by its settings alone; for estimates, which make no backend.
+
+        One where an option ``several_answers`` of the backend switches them off.
+        """
+        return 1 if config.options.get("several_answers") is False else cls.facts.several_answers
 
     @property
     def takes_urls(self) -> bool:

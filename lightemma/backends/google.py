@@ -126,11 +126,6 @@ class GoogleBackend(HostedBackend):
             ),
         )
 
-    @classmethod
-    def answers_per_call(cls, config: ModelConfig) -> int:
-        """As many as ``candidateCount`` allows, unless switched off."""
-        return 1 if config.options.get("several_answers") is False else cls.facts.several_answers
-
     async def generate(self, request: Request) -> Completion:
         """Ask the model once.
 

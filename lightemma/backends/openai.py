@@ -228,8 +228,7 @@ class OpenAIBackend(SdkBackend):
     @classmethod
     def answers_per_call(cls, config: ModelConfig) -> int:
         """As many as ``n`` allows in chat completions, unless switched off; one in responses, which have no such field."""
-        off = config.options.get("several_answers") is False or config.options.get("api") == "responses"
-        return 1 if off else cls.facts.several_answers
+        return 1 if config.options.get("api") == "responses" else super().answers_per_call(config)
 
     @property
     def _responses(self) -> bool:

@@ -98,11 +98,6 @@ class OpenAICompatibleBackend(Backend):
         """JSON schemas and regular expressions, unless the options switch them off."""
         return frozenset({"json", "regex"}) if self.options.structured_output else frozenset()
 
-    @classmethod
-    def answers_per_call(cls, config: ModelConfig) -> int:
-        """As many as ``n`` allows, unless the options switch it off."""
-        return 1 if config.options.get("several_answers") is False else cls.facts.several_answers
-
     async def generate(self, request: Request) -> Completion:
         """Ask the model once.
 

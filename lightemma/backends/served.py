@@ -107,8 +107,7 @@ class ServedBackend(Backend):
     def answers_per_call(cls, config: ModelConfig) -> int:
         """As many as ``n`` allows, unless the engine does not have it or the options switch it off."""
         engine = ENGINES.get(config.options.get("engine", cls.Options.model_fields["engine"].default))
-        off = config.options.get("several_answers") is False or (engine is not None and not engine.several_answers)
-        return 1 if off else cls.facts.several_answers
+        return 1 if engine is not None and not engine.several_answers else super().answers_per_call(config)
 
     @property
     def gpu_count(self) -> int:
