@@ -29,7 +29,7 @@ import script_input
 from lightemma.evaluation.metrics.displacement import l2, step_errors
 from lightemma.evaluation.metrics.repeated_action import repeats_action
 from lightemma.evaluation.probing.measures import distance, measured
-from lightemma.evaluation.reasoning.reader_choice import find_reader
+from lightemma.evaluation.reasoning.reader_choice import speed_reader
 from lightemma.evaluation.scores import load_scores
 from lightemma.evaluation.statistics.alpha_spending import look_levels
 from lightemma.evaluation.statistics.cr2 import SceneIntervals
@@ -118,14 +118,8 @@ def driven(fault: str, drives: SignpostedDrives, results: Path) -> Study:
     benchmark = Benchmark(data="signposted", models=[str(write_model(fault, drives))], concurrency=8)
     spending = Spending(cache=False)
     open_runs(benchmark, results, drives).run(spending)
-    reader = find_reader()
-
-    def speed_word(text: str) -> str:
-        reading = reader.read_intent(text)
-        return "unclear" if reading is None else reading.longitudinal
-
     target, probes = read_target(results / fault), chosen_probes(PROBES)
-    open_probes(target, benchmark, probes, results, source=drives, speed_word=speed_word).session.run(spending)
+    open_probes(target, benchmark, probes, results, source=drives, speed_word=speed_reader()).session.run(spending)
     names = [fault, *(run_name(fault, probe, 1) for probe in probes)]
     folders = {name: results / name for name in names if (results / name).is_dir()}
     return make_study([load_scores(folder) for folder in folders.values()], resamples=2, folders=folders)

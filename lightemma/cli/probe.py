@@ -14,7 +14,7 @@ from lightemma.cli.output import echo
 
 if TYPE_CHECKING:
     from lightemma.preflight.probe_price import Price
-    from lightemma.probes.base import Probe, SpeedReader
+    from lightemma.probes.base import Probe
     from lightemma.sessions.benchmark import Benchmark
     from lightemma.sessions.probe_target import Target
     from lightemma.sessions.roles import BackendMaker
@@ -90,6 +90,7 @@ def _probe(
 
     from lightemma.cli.running import drive_runs, exit_status, placed_backends
     from lightemma.errors import UserError
+    from lightemma.evaluation.reasoning.reader_choice import speed_reader
     from lightemma.preflight.probe_price import estimate_probes, price_of
     from lightemma.run_folder.places import find_run
     from lightemma.sessions.probing import open_probes
@@ -123,7 +124,7 @@ def _probe(
             session.out,
             stride=stride,
             backends=backends,
-            speed_word=_speed_word(),
+            speed_word=speed_reader(),
             by_data=True,
         )
         for sentence in probing.left_out:
@@ -141,19 +142,6 @@ def _probe(
     if not any(one.stopped for one in ended):
         _show(folders, tables or session.out / "reports" / f"{found.manifest.run}-probes", benchmark)
     return exit_status(ended)
-
-
-def _speed_word() -> SpeedReader:
-    """Reads what a text says about speed, by the rules of docs/reasoning.md."""
-    from lightemma.evaluation.reasoning.reader_choice import find_reader
-
-    reader = find_reader()
-
-    def speed_word(text: str) -> str:
-        reading = reader.read_intent(text)
-        return "unclear" if reading is None else reading.longitudinal
-
-    return speed_word
 
 
 def _of_run(folder: Path, given: options.Given) -> tuple[Target, Benchmark, int]:

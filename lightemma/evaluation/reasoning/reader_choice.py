@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lightemma.errors import UserError
 from lightemma.evaluation.reasoning.reader import Reader
 from lightemma.plugins import describe, error_line, find_class
@@ -26,3 +28,14 @@ def find_reader(name: str = RULES) -> Reader:
         return reader_class()
     except Exception as error:
         raise UserError(f"The {describe(reader_class)} cannot be made ({error_line(error)}).") from error
+
+
+def speed_reader() -> Callable[[str], str]:
+    """What reads from a statement whether it speeds up, keeps its speed, slows down or stands, by the rules."""
+    reader = find_reader()
+
+    def speed_word(text: str) -> str:
+        reading = reader.read_intent(text)
+        return "unclear" if reading is None else reading.longitudinal
+
+    return speed_word
