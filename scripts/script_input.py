@@ -8,16 +8,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
 #: Pixels of a side that a picture can be drawn with.
 _SIDES = (16, 8192)
 
 
-def ends(main: Callable[[], int | None]) -> NoReturn:
-    """Runs a script, and ends it with its status; what its user can put right is a sentence, as on lightemma's command line."""
+def ends(main: Callable[[], int | None]) -> None:
+    """Runs a script, and ends it with its status, if it has one; what its user can put right is a sentence, as on lightemma's command line."""
     try:
-        status = main() or 0
+        status = main()
     except subprocess.CalledProcessError as error:
         # What was started has said why, here or in what was kept of it; a wrong argument stays one.
         kept = error.stderr.decode(errors="replace") if isinstance(error.stderr, bytes) else error.stderr or ""
@@ -36,7 +35,8 @@ def ends(main: Callable[[], int | None]) -> NoReturn:
         if errors is None or not isinstance(error, errors.UserError):
             raise
         status = _said(str(error).replace("`", ""))
-    sys.exit(status)
+    if status is not None:  # a script without a status of its own just ends
+        sys.exit(status)
 
 
 def _said(sentence: str) -> int:

@@ -116,12 +116,13 @@ def test_what_a_user_can_put_right_is_a_sentence_and_a_fault_of_the_script_is_no
         (full, 2, "some.py: error: '/here/frames.jsonl' cannot be used (No space left on device).\n"),
         (lambda: start(2), 2, ""),
         (lambda: start(7), 1, ""),
-        (lambda: None, 0, ""),
+        (lambda: 0, 0, ""),
         (lambda: 3, 3, ""),
     ):
         with pytest.raises(SystemExit) as ended:
             script_input.ends(main)
         assert (ended.value.code, capsys.readouterr().err) == (status, said)
+    script_input.ends(lambda: None)
     with pytest.raises(ZeroDivisionError):
         script_input.ends(broken)
 
