@@ -14,7 +14,10 @@ _SIDES = (16, 8192)
 
 
 def ends(main: Callable[[], int | None]) -> None:
-    """Runs a script, and ends it with its status, if it has one; what its user can put right is a sentence, as on lightemma's command line."""
+    """Runs a script, and ends it with its status, if it has one.
+
+    What its user can put right is a sentence, as on lightemma's command line.
+    """
     try:
         status = main()
     except subprocess.CalledProcessError as error:
