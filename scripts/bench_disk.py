@@ -22,8 +22,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import script_input
 from made_up_scenes import VERSION, write_scenes
-from other_version import checkout
 
 from lightemma.backends.base import Backend, Completion, Request
 from lightemma.data.published import PublishedArchive
@@ -40,9 +40,11 @@ PER_SCENE = 26
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("archives", type=Path, nargs="+", help="published archives whose answers are taken")
-    arguments.add_argument("--against", type=checkout, help="a checkout of another version")
-    arguments.add_argument("--frames", type=int, nargs="+", default=[3, 5, 10, 20, 81, 208])
+    arguments.add_argument(
+        "archives", type=script_input.file, nargs="+", help="published archives whose answers are taken"
+    )
+    arguments.add_argument("--against", type=script_input.checkout, help="a checkout of another version")
+    arguments.add_argument("--frames", type=script_input.count, nargs="+", default=[3, 5, 10, 20, 81, 208])
     options = arguments.parse_args()
     trees = {"this version": ROOT} | ({"the other version": options.against} if options.against else {})
     with tempfile.TemporaryDirectory() as temporary:
@@ -149,4 +151,4 @@ if __name__ == "__main__":
 
         bench_disk.inside(Path(place), Path(archive), list(map(int, counts)))
     else:
-        main()
+        script_input.ends(main)
