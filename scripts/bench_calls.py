@@ -1,6 +1,6 @@
 """CPU of the client per picture call: a whole run against a local server, this version and another in turns.
 
-    bench_calls.py PICTURES [--against FOLDER] [--frames 120] [--rounds 3] [--profile] [--key] [--inspect PYTHON]
+    bench_calls.py PICTURES [--against FOLDER] [--frames 120] [--rounds 3] [--profile] [--key] [--own] [--inspect PYTHON]
 
 Each round is a process of its own for each way; the server is another one, whose CPU does not count. A run has data, planner,
 pictures, answers kept in the cache, and records on disk; what comes before its first call, and a short run before it, do not
@@ -8,6 +8,11 @@ count. Beside it, the openai package alone sends the same prompts and pictures (
 read into its types); the same with bodies that were made before, which is what the package and HTTP cost at least; and
 inspect_ai where a Python that has it is named. With ``--key`` the runs have a key, as with a hosted provider: it is looked for
 in each answer. The profile is of the main thread's CPU; pictures are read in others.
+
+With ``--own`` the same runs are measured once more with answers from this process' memory in place of the openai package, HTTP
+and the server: the answers of the run before, 20 ms after each request. What is left is all of lightemma in all threads (a
+request is made to its last byte, an answer is read from its first), the event loop's turns, and what SQLite and the system take
+for answers and records: nothing of lightemma is left out, so its own share is at most that.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ import argparse
 import asyncio
 import base64
 import io
+import itertools
 import json
 import os
 import secrets
@@ -26,6 +32,8 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -39,6 +47,10 @@ PLACES = 16
 WARM = 8
 #: The variable with the key, if there is one.
 KEY = "BENCH_CALLS_API_KEY"
+#: Mean seconds that the server takes for an answer.
+LATENCY_S = 0.02
+#: The file with the answers of the last run, by stage.
+ANSWERS = "answers.json"
 #: A sample of the profile belongs to the innermost of these on its stack.
 OWNERS = {
     "lightemma": "ours",
@@ -62,6 +74,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=script_input.count, default=3)
     arguments.add_argument("--profile", action="store_true", help="a further round that says whose the CPU is")
     arguments.add_argument("--key", action="store_true", help="with a key, which no answer may show")
+    arguments.add_argument("--own", action="store_true", help="also with answers from memory: lightemma's own share")
     arguments.add_argument("--inspect", type=script_input.file, help="a Python that has inspect_ai and openai")
     options = arguments.parse_args()
     if options.key:
@@ -84,17 +97,20 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
     ways["... with bodies made before"] = ("sdk-bytes", ROOT, sys.executable)
     if options.inspect:
         ways["inspect_ai"] = ("inspect", ROOT, str(options.inspect))
+    if options.own:
+        ways |= {f"own share, {name}": ("own", *way[1:]) for name, way in list(ways.items()) if way[0] == "run"}
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
-    with FakeProvider(latency=0.02, jitter=0.3) as server:
+    with FakeProvider(latency=LATENCY_S, jitter=0.3) as server:
         for _ in range(options.rounds):
             for name, way in ways.items():
                 found[name].append(own_process(*way, folder, server.base_url, options.frames))
         for name, rounds in found.items():
-            print(f"{name:<26} {figures(rounds)}")
+            print(f"{name:<30} {figures(rounds)}")
         if options.profile:
-            for name, way in list(ways.items())[: 1 + bool(options.against)]:
-                shares = own_process(*way, folder, server.base_url, options.frames, profile=True)
-                print(f"{name:<26} {shares['shares']}")
+            for name, way in ways.items():
+                if way[0] in ("run", "own"):
+                    shares = own_process(*way, folder, server.base_url, options.frames, profile=True)
+                    print(f"{name:<30} {shares['shares']}")
 
 
 def figures(rounds: list[dict[str, Any]]) -> str:
@@ -197,7 +213,10 @@ class Clock:
 
 
 def inside(job: str, folder: str, base_url: str, frames: str, profile: str) -> None:
-    work = {"run": run, "sdk": sdk, "sdk-bytes": partial(sdk, ready=True), "inspect": inspect}[job]
+    ready = partial(sdk, ready=True)
+    ways: dict[str, Callable[[Path, str, int, bool], dict[str, Any]]]
+    ways = {"run": run, "own": own, "sdk": sdk, "sdk-bytes": ready, "inspect": inspect}
+    work = ways[job]
     print(json.dumps(work(Path(folder), base_url, int(frames), bool(profile))))
 
 
@@ -227,7 +246,66 @@ def run(folder: Path, base_url: str, frames: int, profile: bool) -> dict[str, An
     records = list(read_frames(results / "measured"))
     asked = [[call.prompt for call in record.calls] for record in records]
     (folder / "prompts.json").write_text(json.dumps([[one.image, a] for one, a in zip(records, asked, strict=True)]))
+    answers: dict[str, list[str | None]] = defaultdict(list)
+    for record in records:
+        for call in record.calls:
+            answers[call.stage].append(call.response)
+    (folder / ANSWERS).write_text(json.dumps(answers))
     return clock.told(sum(map(len, asked)))
+
+
+def own(folder: Path, base_url: str, frames: int, profile: bool) -> dict[str, Any]:
+    """The same run with the answers of the last one, which come from memory."""
+    import openai
+
+    from lightemma.backends.http.sdk_calls import client_settings
+    from lightemma.backends.openai_compatible import OpenAICompatibleBackend as Backend
+
+    bodies = {
+        stage: itertools.cycle([answer_body(text) for text in texts])
+        for stage, texts in json.loads((folder / ANSWERS).read_text()).items()
+    }
+    (seen,) = client_settings()["event_hooks"]["response"]
+    stages: ContextVar[str] = ContextVar("stage")
+    generate = Backend.generate
+
+    async def staged(self: Any, request: Any) -> Any:
+        stages.set(request.stage)
+        return await generate(self, request)
+
+    async def post(_self: Any, _path: str, *, content: bytes, **_: Any) -> None:
+        await asyncio.sleep(LATENCY_S)
+        await seen(FromMemory(next(bodies[stages.get()])))
+
+    # Under the package's own name, since that is where lightemma takes the kind of a stream from.
+    FromMemory.__module__ = openai.DefaultAsyncHttpxClient.__mro__[1].__module__
+    Backend.generate, openai.AsyncOpenAI.post = staged, post  # type: ignore[method-assign,assignment]
+    return run(folder, base_url, frames, profile)
+
+
+def answer_body(text: str) -> bytes:
+    """An answer as OpenAI's servers write it."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 2000, "completion_tokens": 100, "total_tokens": 2100}
+    whole = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "stand-in"}
+    return json.dumps(whole | {"choices": [choice], "usage": usage}).encode()
+
+
+class FromMemory:
+    """As much of an HTTP client's response as lightemma looks at."""
+
+    status_code = 200
+
+    def __init__(self, body: bytes) -> None:
+        self.headers = {"content-type": "application/json"}
+        self.stream: Any = self._pieces(body)
+
+    async def _pieces(self, body: bytes) -> AsyncIterator[bytes]:
+        yield body
+
+    async def aread(self) -> bytes:
+        """The body."""
+        return b"".join([piece async for piece in self.stream])
 
 
 def prompts_of(folder: Path) -> list[tuple[bytes, list[str]]]:
