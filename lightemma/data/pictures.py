@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from lightemma.data.whole_jpegs import WholeJpegs
 from lightemma.errors import UserError
 from lightemma.files import open_regular, read_whole
 from lightemma.frame import Frame, Picture, PictureChange, PixelArray
@@ -44,6 +45,9 @@ _DECODING_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
+
+#: Of this process, whose runs and drivers show the same pictures.
+_whole_jpegs = WholeJpegs()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +81,8 @@ def load_picture(path: Path, policy: PicturePolicy, change: PictureChange | None
     """Read a picture and make it ready to be sent.
 
     A JPEG or PNG no larger than the policy's ``max_side`` keeps its bytes; everything else becomes an upright RGB JPEG
-    without metadata, transparent parts on white. The whole picture is decoded in either case, so that a torn file is
-    found here and not by the model.
+    without metadata, transparent parts on white. The whole picture is decoded in either case, or is a JPEG of which that is
+    known to succeed (``whole_jpegs``), so that a torn file is found here and not by the model.
 
     Args:
         path: the file; its content says what it is, not its name.
@@ -146,9 +150,11 @@ def make_picture(data: bytes, path: Path | str, policy: PicturePolicy, change: P
     longest = max(width, height)
     try:
         if change is None and media_type is not None and (policy.max_side is None or longest <= policy.max_side):
-            # What is torn shows at an eighth of the size and without colours too, in less than half the time.
-            image.draft("L", (1, 1))
-            image.load()
+            if not _whole_jpegs.knows(data):
+                # What is torn shows at an eighth of the size and without colours too, in less than half the time.
+                image.draft("L", (1, 1))
+                image.load()
+                _whole_jpegs.decoded(data)
             return _picture(data, media_type, (width, height))
         upright = _as_rgb(ImageOps.exif_transpose(image), path)
     except _DECODING_ERRORS as error:
