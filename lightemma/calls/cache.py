@@ -76,6 +76,8 @@ class ResponseCache:
         self._holder = this_process()
         self._claims: set[str] = set()
         self._renewed = clock()
+        #: Whether the call before was new to the file.
+        self._asks_new = False
         #: Answers that the file did not take yet: it was locked, or the disk was full.
         self._unsaved: dict[tuple[str, str], tuple[Asked, Completion]] = {}
         self._warned: set[str] = set()
@@ -190,12 +192,19 @@ class ResponseCache:
             CacheBusy: if another program holds the file.
             UserError: if it cannot be read.
         """
-        kept = self.get(asked)
+        # Claiming looks for answers, too: where calls turned out to be new, it comes first, and the look is left out.
+        new = self._asks_new and not self._unsaved
+        kept = None if new else self.get(asked)
         if kept is not None:
+            self._asks_new = False
             return kept
         with suppress(CacheBusy, UserError):
-            if self._tried(lambda: self._claimed_unanswered(asked)):
+            self._asks_new = self._tried(lambda: self._claimed_unanswered(asked))
+            if self._asks_new:
                 return None
+            kept = self.get(asked) if new else None
+            if kept is not None:
+                return kept
             holder = self._tried(lambda: self._claimed(asked.claim))
             if holder is not None:
                 return holder

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -22,6 +23,8 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "0.0.0.0"})
 _PORTS = {"http": 80, "https": 443}
 #: Raised when what a key is made of changes.
 _VERSION = 2
+#: Kinds of requests that are remembered; they differ in what is not their words.
+_MOST_FORMS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,17 @@ class Asked:
     @property
     def place(self) -> str:
         """The addresses as they are filed."""
-        return " ".join(sorted(self.addresses))
+        return _filed(self.addresses)
 
     @property
     def claim(self) -> str:
         """What a call in progress is claimed under."""
         return self.shared if self.shares else f"{self.key} {self.place}"
+
+
+@cache
+def _filed(addresses: frozenset[str]) -> str:
+    return " ".join(sorted(addresses))
 
 
 class Identity:
@@ -67,21 +75,58 @@ class Identity:
         self._config = backend.config
         self._options: dict[str, Any] = backend.options.model_dump(mode="json")
         self._addresses = addresses(backend.config)
+        self._forms: dict[tuple[object, ...], _Forms] = {}
 
     def asked(self, request: Request) -> Asked:
         """A request to the backend."""
-        config = self._config
-        content = _content(config, self._options, request) | {"version": _VERSION}
-        # The words are written once for both digests.
-        content["messages"] = msgspec.Raw(_written(content["messages"]))
+        form = self._form(request)
+        words = _written(_messages(request))
         return Asked(
-            key=_digest(content | {"name": config.name}),
+            key=form.key(words),
             addresses=self._addresses,
-            shared=_digest(content | {"same_weights_as": config.same_weights_as or config.name}),
-            shares=config.same_weights_as is not None,
-            old_key=None if self._addresses else old_call_key(config, self._options, request),
-            name=config.name,
+            shared=form.shared(words),
+            shares=self._config.same_weights_as is not None,
+            old_key=None if self._addresses else form.old_key(words),
+            name=self._config.name,
         )
+
+    def _form(self, request: Request) -> _Forms:
+        """What stands around the words of a request; the calls of a run have few of them."""
+        schema = None if request.response_schema is None else _written(request.response_schema)
+        # 0 and 0.0 are the same number, and written in two ways.
+        what = schema, request.response_regex, request.samples, request.sample, repr(request.temperature)
+        if what not in self._forms:
+            if len(self._forms) >= _MOST_FORMS:
+                self._forms.clear()
+            config = self._config
+            content = _content(config, self._options, request)
+            now = content | {"version": _VERSION}
+            self._forms[what] = _Forms(
+                _Around(now | {"name": config.name}),
+                _Around(now | {"same_weights_as": config.same_weights_as or config.name}),
+                _Around(content | {"version": 1}),
+            )
+        return self._forms[what]
+
+
+class _Around:
+    """A question as it is written, without its words: digests of questions with other words need these alone."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        # The only name before it is that of a number.
+        before, name, after = _written(content | {"messages": None}).partition(b'"messages":null')
+        self._before = before + name[:-4]
+        self._after = after
+
+    def __call__(self, words: bytes) -> str:
+        """The digest of the question with these words."""
+        return hashlib.sha256(b"%b%b%b" % (self._before, words, self._after)).hexdigest()
+
+
+class _Forms(NamedTuple):
+    key: _Around
+    shared: _Around
+    old_key: _Around
 
 
 def addresses(config: ModelConfig) -> frozenset[str]:
@@ -145,7 +190,7 @@ def _content(config: ModelConfig, options: dict[str, Any], request: Request) -> 
         "seed": config.seed,
         "options": options,
         "schema": request.response_schema,
-        "messages": [[message.role, [_part(part) for part in message.parts]] for message in request.messages],
+        "messages": _messages(request),
     }
     if request.response_regex is not None:  # absent otherwise, so that answers kept before there was one are found
         asked["regex"] = request.response_regex
@@ -154,6 +199,10 @@ def _content(config: ModelConfig, options: dict[str, Any], request: Request) -> 
     if request.sample:
         asked["sample"] = request.sample
     return asked
+
+
+def _messages(request: Request) -> list[list[Any]]:
+    return [[message.role, [_part(part) for part in message.parts]] for message in request.messages]
 
 
 def _digest(content: dict[str, Any]) -> str:

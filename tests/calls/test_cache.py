@@ -1,5 +1,7 @@
 """Answers survive the process, and two calls share an answer only if nothing that matters differs."""
 
+import hashlib
+import json
 import logging
 import os
 import signal
@@ -48,6 +50,33 @@ def question(text: str, config: ModelConfig = CONFIG) -> Asked:
 def cache(tmp_path):
     with ResponseCache(tmp_path / "c.sqlite") as opened:
         yield opened
+
+
+def test_a_question_is_filed_under_all_that_it_says_and_the_same_in_every_version():
+    said = asked()
+    whole = {
+        "provider": "openai-compatible", "model": "some/model", "revision": None, "max_output_tokens": 512,
+        "temperature": 0.0, "seed": None, "options": {"effort": "low"}, "schema": None, "version": 2,
+        "messages": [["user", [["picture", "aa"], ["text", "what?"]]]],
+    }  # fmt: skip
+    assert said.key == digest(whole | {"name": "m"})
+    assert said.shared == digest(whole | {"same_weights_as": "m"})
+    # The second call of a kind is written by the first.
+    backend = Identity(Asking(CONFIG))
+    for request in (
+        REQUEST,
+        replace(REQUEST, sample=1),
+        replace(REQUEST, temperature=0),
+        replace(REQUEST, response_schema={"messages": None}),
+    ):
+        other = replace(request, messages=(Message("user", (TextPart('"messages":null'),)),))
+        for one in (request, other, request):
+            assert backend.asked(one) == Identity(Asking(CONFIG)).asked(one)
+    assert backend.asked(replace(REQUEST, temperature=0)) != backend.asked(replace(REQUEST, temperature=0.0))
+
+
+def digest(content: dict[str, object]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def test_what_was_put_is_there_after_opening_again(tmp_path):
@@ -491,3 +520,31 @@ def test_a_call_that_another_makes_is_that_ones(tmp_path):
         assert second.kept_or_claimed(question("else?")) is None
         first.put(asked(), ANSWER)
         assert second.kept_or_claimed(asked()) == ANSWER
+
+
+@pytest.mark.parametrize("change", [{}, {"same_weights_as": "both"}], ids=["alone", "shared"])
+def test_answers_are_found_after_calls_that_were_new(tmp_path, change):
+    kept = question("kept?", CONFIG.model_copy(update=change))
+    with ResponseCache(tmp_path / "c") as first, ResponseCache(tmp_path / "c") as second:
+        second.put(kept, ANSWER)
+        for text in ("new?", "newer?"):
+            assert first.kept_or_claimed(question(text)) is None
+            assert first.kept_or_claimed(kept) == ANSWER
+            # Found is not claimed: another one may ask for it anew.
+            assert second.claim(kept) is None
+            second.release(kept)
+        assert second.kept_or_claimed(question("new?")).pid == os.getpid()
+
+
+def test_an_answer_that_waits_to_be_written_is_found_after_calls_that_were_new(tmp_path):
+    locked = sqlite3.connect(tmp_path / "c", isolation_level=None)
+    with ResponseCache(tmp_path / "c") as cache:
+        cache._database.execute("PRAGMA busy_timeout = 0")
+        assert cache.kept_or_claimed(question("new?")) is None
+        locked.execute("BEGIN IMMEDIATE")
+        cache.put(asked(), ANSWER)
+        assert cache.kept_or_claimed(asked()) == ANSWER
+        assert cache.kept_or_claimed(question("other?")) is None  # nobody can claim it, so it is asked
+        locked.execute("ROLLBACK")
+        assert cache.kept_or_claimed(asked()) == ANSWER
+    locked.close()
