@@ -265,7 +265,7 @@ class ModelCaller:
         context = self._context
         context.cancellation.check()
         provider, limits = context.limits, self._backend.config.limits
-        most_input = most_input_tokens(request)
+        most_input = self._most_input(request)
         await provider.requests.take(1)
         if limits.tokens_per_minute is not None:
             await provider.tokens.take(most_input + self._most_output(request))
@@ -306,6 +306,12 @@ class ModelCaller:
         finally:
             context.asking -= 1
             self._settle(request, place, failure, retry_after_s, usage, reserved, most_input, believed)
+
+    def _most_input(self, request: Request) -> int:
+        """The most tokens that a request can have; 0 where neither tokens nor dollars are limited, so that nobody asks."""
+        context, limits = self._context, self._backend.config.limits
+        priced = context.price is not None and context.budget.cap is not None
+        return most_input_tokens(request) if priced or limits.tokens_per_minute is not None else 0
 
     def _most_output(self, request: Request) -> int:
         """Tokens of the longest answers that the call can bring."""

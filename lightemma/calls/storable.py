@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from lightemma.backends.base import CallError, Completion
 from lightemma.outside_text import is_text
@@ -15,8 +15,14 @@ LONGEST_NAME = 1_000
 #: Counts beyond this are none, and cannot be read back from a file.
 MOST_TOKENS = 2**40
 
-#: Fields that are words of the provider's, and not the model's.
-_NAMES = frozenset({"model", "failure", "finish_reason"})
+#: Fields with texts, and how long each may be; None for the model's own words, of which there may be more.
+_TEXTS = (
+    ("text", None),
+    ("finish_reason", LONGEST_NAME),
+    ("model", LONGEST_NAME),
+    ("failure", LONGEST_NAME),
+    ("reasoning", None),
+)
 
 
 def storable(completion: Completion, max_output_tokens: int) -> Completion:
@@ -33,10 +39,10 @@ def storable(completion: Completion, max_output_tokens: int) -> Completion:
         CallError: ``invalid_response`` if one of its texts cannot be written down, or is too long.
     """
     longest = max(LONGEST_TEXT, CHARACTERS_PER_TOKEN * max_output_tokens)
-    for field in fields(completion):
-        value = getattr(completion, field.name)
+    for name, most in _TEXTS:
+        value = getattr(completion, name)
         if isinstance(value, str):
-            _check(field.name, value, LONGEST_NAME if field.name in _NAMES else longest)
+            _check(name, value, most or longest)
     for one in completion.more:
         _check("text", one.text, longest)
         _check("reasoning", one.reasoning, longest)

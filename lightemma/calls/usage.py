@@ -29,7 +29,7 @@ def believable(usage: Usage, request: Request, config: ModelConfig) -> bool:
         return False
     if usage.cached_input + usage.cache_write > usage.input or usage.reasoning > usage.output:
         return False
-    if usage.input > max(FAR_BEYOND * most_input_tokens(request), _SMALL):
+    if usage.input > _SMALL and usage.input > FAR_BEYOND * most_input_tokens(request):
         return False
     return usage.output <= max(FAR_BEYOND * config.max_output_tokens * request.samples, _SMALL)
 

@@ -82,9 +82,10 @@ class ChainOfThought(Planner):
         conversation = Conversation(call)
         answers: dict[Stage, str] = {}
         records: list[CallRecord] = list(made)
+        values = self.prompts.values(frame)
         for stage in STAGES:
             before_text = f"{told[stage]}\n\n" if told.get(stage) else ""
-            prompt = TextPart(before_text + self.prompts.prompt(stage, frame, answers))
+            prompt = TextPart(before_text + self.prompts.filled(stage, values, answers))
             parts: tuple[Part, ...] = (prompt,)
             if stage == STAGES[0] or not self.style.dialogue:  # otherwise the stage is a further turn
                 before = self._examples(view) if stage == STAGES[-1] else ()

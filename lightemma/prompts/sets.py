@@ -211,7 +211,11 @@ class PromptSet:
             frame: gives the history, and the command.
             answers: what the earlier stages answered, and what else has a place.
         """
-        return fill(self.templates[stage], {**self.values(frame), **answers})
+        return self.filled(stage, self.values(frame), answers)
+
+    def filled(self, stage: Stage, values: Mapping[str, str], answers: Mapping[str, str]) -> str:
+        """The same with ``values`` of the frame that were made before."""
+        return fill(self.templates[stage], {**values, **answers})
 
     def values(self, frame: Frame) -> dict[str, str]:
         """What is filled in of a frame itself: its motion, as far back as the prompts show it, and its command."""

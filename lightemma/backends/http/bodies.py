@@ -62,11 +62,18 @@ class _BoundedStream:
         self._cut = cut
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        unpackers = [_Bounded(None, self._most_bytes), *_unpackers(self._layers, self._most_bytes)]
+        unpackers, left = _unpackers(self._layers, self._most_bytes), self._most_bytes
         try:
             async for packed in self._stream:
-                for piece in _through(unpackers, packed):
+                piece = packed[:left]
+                left -= len(piece)
+                if unpackers:
+                    for unpacked in _through(unpackers, piece):
+                        yield unpacked
+                else:
                     yield piece
+                if len(piece) < len(packed):
+                    raise _TooLong
         except _TooLong as error:
             # What came before it was given out already.
             if not self._cut:
@@ -107,12 +114,12 @@ def _through(unpackers: list[_Bounded], packed: bytes) -> Iterator[bytes]:
 class _Bounded:
     """One stage of unpacking, with the bytes that left it counted."""
 
-    def __init__(self, inner: _Unpacker | None, most_bytes: int) -> None:
+    def __init__(self, inner: _Unpacker, most_bytes: int) -> None:
         self._inner = inner
         self._left = most_bytes
 
     def unpack(self, packed: bytes) -> Iterator[bytes]:
-        for piece in [packed] if self._inner is None else self._inner.unpack(packed):
+        for piece in self._inner.unpack(packed):
             if len(piece) > self._left:
                 yield piece[: self._left]
                 raise _TooLong
