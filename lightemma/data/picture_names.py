@@ -9,6 +9,8 @@ from pathlib import Path, PureWindowsPath
 
 #: What a Hugging Face cache calls the folder of its revisions, whose files are links to ``blobs`` beside it.
 _SNAPSHOTS, _BLOBS = "snapshots", "blobs"
+#: Names of almost all pictures: the same on any system.
+_PLAIN = re.compile(r"[A-Za-z0-9_+=-][A-Za-z0-9_+=.-]*(?:/[A-Za-z0-9_+=.-]+)*")
 
 
 class PictureFolder:
@@ -58,5 +60,7 @@ class PictureFolder:
 
 def leads_out(name: str) -> bool:
     """Whether a name is absolute or goes up, as it is written, on any system."""
+    if _PLAIN.fullmatch(name) and ".." not in name:
+        return False
     windows = PureWindowsPath(name)
     return bool(windows.root or windows.drive or "\0" in name or ".." in re.split(r"[/\\]", name))

@@ -279,3 +279,28 @@ def test_options_of_later_versions_change_no_older_answers_key():
 def test_a_filter_that_is_named_beside_the_answers(beside):
     assert outcome(read_chat, chat() | beside) == "content_filter"
     assert outcome(read_chat, chat(output_sensitive=False, prompt_filter_results=[7])) == "stop"
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("[" * 60 + "1" + "]" * 60, None),
+        ("[" * 61 + "1" + "]" * 61, "nests more than 60 levels"),
+        ('{"a":' * 61 + "1" + "}" * 61, "nests more than 60 levels"),
+        ('[{"a":' * 31 + "1" + "}]" * 31, "nests more than 60 levels"),
+        ("[" + '{"a": "[{["},' * 40 + "1]", None),
+        ("[" + "1," * 49_998 + "1]", None),
+        ("[" + "1," * 50_000 + "1]", "more than 50,000 values"),
+    ],
+    ids=["at the limit", "lists", "objects", "both", "signs in texts", "many values", "too many"],
+)
+@pytest.mark.parametrize("kind", [str, bytes])
+def test_a_body_may_be_neither_too_deep_nor_too_much(body, fault, kind):
+    given = body if kind is str else body.encode()
+    if fault is None:
+        assert FAILURES.json(given) == json.loads(body)
+        return
+    with pytest.raises(CallError, match=fault) as raised:
+        FAILURES.json(given)
+    assert raised.value.kind == "invalid_response"
+    assert FAILURES.json(given, bounded=False) == json.loads(body)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from lightemma.backends.base import CallError
 from lightemma.backends.config import ModelConfig
 from lightemma.backends.facts import Facts
-from lightemma.backends.http.excess import excess_of
+from lightemma.backends.http.excess import excess_of, may_be_excessive
 from lightemma.backends.http.reset_headers import reset_after, span_s
 from lightemma.errors import UserError
 from lightemma.failures import CallKind
@@ -128,7 +128,7 @@ class Failures:
         except (ValueError, RecursionError):
             start = body[:2000] if isinstance(body, str) else body[:2000].decode("utf-8", errors="replace")
             raise self.error("invalid_response", f"the answer is not JSON: {start}") from None
-        if bounded:
+        if bounded and may_be_excessive(body):
             self.check_size(content)
         return content
 

@@ -8,6 +8,12 @@ _MOST_LEVELS = 60
 _MOST_VALUES = 50_000
 
 
+def may_be_excessive(body: bytes | str) -> bool:
+    """Whether what is read from a JSON text can have too much of anything; most answers are too short for that."""
+    opening = (b"[", b"{") if isinstance(body, bytes) else ("[", "{")
+    return len(body) > _MOST_VALUES or sum(map(body.count, opening)) > _MOST_LEVELS  # type: ignore[arg-type]
+
+
 def excess_of(content: object) -> str | None:
     """What content read from JSON has too much of, as a clause; None if all of it may be looked at."""
     level, count = [content], 1

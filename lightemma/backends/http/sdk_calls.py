@@ -125,15 +125,14 @@ def _content_name(client: type) -> str:
     return "content" if "content" in signature(client.post).parameters else "body"  # type: ignore[attr-defined]
 
 
-def _written(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_iso)
-
-
 def _iso(value: object) -> str:
     """A moment of a YAML as the SDKs write it."""
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_iso).encode
 
 
 async def _watch(response: Any) -> None:
