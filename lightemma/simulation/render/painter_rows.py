@@ -16,6 +16,10 @@ from lightemma.simulation.render.meshes.mesh import IntArray
 
 _Points = npt.NDArray[np.float32]
 
+#: Spots from the canvas's first; what is farther away, or nowhere, is left out, because a row that does not fit into a whole
+#: number would become one outside the canvas.
+_FARTHEST = np.float32(2.0**30)
+
 
 @compiled
 def fill(
@@ -25,7 +29,8 @@ def fill(
 
     Args:
         canvas: (h, w) spots.
-        points: (n, 2) columns and rows of corners, whole numbers.
+        points: (n, 2) columns and rows of corners, whole numbers; polygons with one beyond 2 ** 30, or that is none, are
+            left out.
         begins: (f,) the first corner of each polygon.
         ends: (f,) one after its last corner.
         inks: (f,) what its spots become.
@@ -35,6 +40,8 @@ def fill(
     for face in range(len(begins)):
         begin, end, ink = begins[face], ends[face], inks[face]
         top, bottom = _reach(points, begin, end, height)
+        if bottom < top:
+            continue
         if not _is_convex(points, begin, end):
             if end - begin > len(crossings):
                 crossings = np.empty(2 * (end - begin))
@@ -70,6 +77,8 @@ def shade(
     for face in range(len(begins)):
         begin, end = begins[face], ends[face]
         top, bottom = _reach(points, begin, end, height)
+        if bottom < top:
+            continue
         _outline(points, begin, end, top, bottom, low, high)
         for row in range(top, bottom + 1):
             first, final = _spots(low[row], high[row], width)
@@ -83,6 +92,9 @@ def _reach(points: _Points, begin: int, end: int, height: int) -> tuple[int, int
     """The first and the last row of a polygon on the canvas; the last is before the first if there is none."""
     top, bottom = np.float32(np.inf), np.float32(-1.0)
     for at in range(begin, end):
+        # "Less" is also false of what is no number.
+        if not (abs(points[at, 0]) < _FARTHEST and abs(points[at, 1]) < _FARTHEST):
+            return 0, -1
         top, bottom = min(top, points[at, 1]), max(bottom, points[at, 1])
     if top >= height or bottom < 0.0:
         return 0, -1
