@@ -80,7 +80,7 @@ def cut_spots(
     if compiler() is not None:
         from lightemma.simulation.render.painter_corners import cut
 
-        rows, size = np.ascontiguousarray(camera.intrinsic[:2]), np.array(camera.size, dtype=np.float64)
+        rows, size = camera.intrinsic[:2].astype(np.float64, order="C"), np.array(camera.size, dtype=np.float64)
         return cut(seen, begins, ends, rows, size, fine, NEAR, float(HUGE))
     spots, many = [], []
     for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):

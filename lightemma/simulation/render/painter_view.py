@@ -86,7 +86,7 @@ def view_of(faces: Faces, eye: Eye, fine: int, covered: Covered | None = None, *
     else:
         from lightemma.simulation.render.painter_corners import project
 
-        turns, rows = np.ascontiguousarray(eye.turn), np.ascontiguousarray(camera.intrinsic[:2])
+        turns, rows = np.ascontiguousarray(eye.turn), camera.intrinsic[:2].astype(np.float64, order="C")
         seen, spots, low, high, behind, before = project(
             faces.points, faces.turning, starts, faces.counts, eye.place, eye.left, turns, rows, fine, NEAR
         )
