@@ -28,7 +28,7 @@ class AutomaticRenderer(Renderer):
             self._renderer = first()
         except RenderError as error:
             self._renderer = PainterRenderer()
-            self.note = f"The simple painter draws the pictures, because {error}"
+            self._explain(f"The simple painter draws the pictures, because {error}")
 
     @property
     def name(self) -> str:
@@ -83,9 +83,13 @@ class AutomaticRenderer(Renderer):
             raise error
         self._renderer.close()
         self._renderer = PainterRenderer()
-        self.note = f"The simple painter draws the pictures from now on, because {error}"
+        self._explain(f"The simple painter draws the pictures from now on, because {error}")
         if self._city is not None:
             self._renderer.load(self._city)
+
+    def _explain(self, fallen_back: str) -> None:
+        own = self._renderer.note
+        self.note = fallen_back if own is None else f"{fallen_back} {own}"
 
     def close(self) -> None:
         """Closes the renderer."""

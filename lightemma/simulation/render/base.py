@@ -62,7 +62,7 @@ class Renderer(abc.ABC):
     """Draws pictures of a city; use it as a context manager, or call :meth:`close`.
 
     Attributes:
-        note: a sentence on why this is not the preferred renderer, or None.
+        note: sentences on why this is not the preferred renderer, or is slower than it could be; None if it is neither.
     """
 
     note: str | None = None

@@ -11,7 +11,7 @@ import numpy as np
 from lightemma.frame import Camera, FloatArray
 from lightemma.simulation.render.base import GROUND, SCENERY, Layers, Pixels, Renderer, RenderError
 from lightemma.simulation.render.camera_effects import as_taken
-from lightemma.simulation.render.compiled import compiler
+from lightemma.simulation.render.compiled import broken, compiler
 from lightemma.simulation.render.meshes.ground import ground_colour
 from lightemma.simulation.render.meshes.mesh import IntArray, Layer
 from lightemma.simulation.render.meshes.scene import (
@@ -132,6 +132,7 @@ class PainterRenderer(Renderer):
         self._pool = pool
         self._city: City | None = None
         self._sheets: tuple[tuple[int, int], Sheets] | None = None
+        self.note = broken()
 
     @property
     def name(self) -> str:

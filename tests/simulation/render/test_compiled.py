@@ -1,5 +1,6 @@
 """What numba's machine code draws is what NumPy and Pillow draw, to the byte or nearly so."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -76,6 +77,10 @@ def filled(*polygons: list[tuple[int, int]], plain: bool = False) -> np.ndarray:
     return canvas
 
 
+def decupled(number: int) -> int:
+    return 10 * number
+
+
 SPOTS = np.argwhere(np.ones((40, 60)))[:, ::-1].astype(float)
 
 
@@ -142,6 +147,24 @@ def test_the_last_polygon_stays_and_what_is_outside_or_empty_changes_nothing():
     assert np.count_nonzero(canvas == 1) == 4 * 7 - 1
     assert canvas[5, 5] == 4
     assert set(np.unique(canvas)) == {0, 1, 4}
+
+
+@needs_numba
+@pytest.mark.parametrize("spot", [(np.nan, np.nan), (5, np.nan), (np.inf, 5), (5, -np.inf), (1e30, 2e30), (9e9, 1)])
+def test_a_corner_that_is_nowhere_or_beyond_all_reason_paints_nothing(spot):
+    from lightemma.simulation.render.painter_rows import shade
+
+    for outline in (
+        [spot] * 3,
+        [spot, (1, 1), (9, 9)],
+        [(1, 1), spot, (9, 9)],
+        [(20, 20), (0, 39), (59, 0), (3, 3), spot],
+    ):
+        assert not filled(outline).any()
+        levels = np.full((40, 60, 4), 200, dtype=np.uint8)
+        points, ends = np.array(outline, dtype=np.float32), np.array([len(outline)])
+        shade(levels, points, ends - len(outline), ends, np.zeros(256, dtype=np.uint8))
+        assert np.all(levels == 200)
 
 
 @needs_numba
@@ -248,6 +271,50 @@ def test_where_no_folder_can_keep_machine_code_it_is_made_anew(monkeypatch):
     doubled = ways.compiled(lambda number: number * 2)
     assert doubled(21) == 42
     assert doubled is not doubled.py_func
+
+
+@needs_numba
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+def test_kept_machine_code_that_is_damaged_is_made_anew(ending, tmp_path, monkeypatch):
+    import numba
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    assert ways.compiled(decupled)(4) == 40
+    (kept,) = tmp_path.rglob(f"*.{ending}")
+    kept.write_bytes(kept.read_bytes()[:10])
+    assert ways.compiled(decupled)(4) == 40
+    again = ways.compiled(decupled)
+    assert again(4) == 40
+    assert sum(again.stats.cache_hits.values()) == 1
+
+
+@needs_numba
+def test_machine_code_works_also_where_it_cannot_be_kept_in_the_end(tmp_path, monkeypatch):
+    import numba
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
+    ten_times = ways.compiled(decupled)
+    shutil.rmtree(tmp_path / "cache")
+    (tmp_path / "cache").touch()
+    assert ten_times(4) == 40
+
+
+@needs_numba
+def test_numba_that_cannot_be_imported_is_done_without_and_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    for each in (compiler, ways._fault):
+        each.cache_clear()
+    try:
+        painter = PainterRenderer()
+        assert set(painter.details) == {"pillow"}
+        assert ways.compiled(decupled) is decupled
+    finally:
+        monkeypatch.undo()
+        for each in (compiler, ways._fault):
+            each.cache_clear()
+    assert painter.note is not None
+    assert painter.note.startswith("The painter draws more slowly than it could, because numba ")
+    assert PainterRenderer().note is None
 
 
 def test_without_numba_a_function_stays_itself():
