@@ -61,7 +61,8 @@ def _told(data: bytes) -> tuple[bytes, int, bool] | None:
             return None
         if mark == _SCAN:
             told = b"".join(read)
-            return (told, end, restarts) if frames == 1 and end < len(data) and len(told) <= _LONGEST else None
+            ends_later = end + len(_END) <= len(data)
+            return (told, end, restarts) if frames == 1 and ends_later and len(told) <= _LONGEST else None
         place = end
     return None
 

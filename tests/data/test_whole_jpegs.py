@@ -61,6 +61,16 @@ def test_pictures_of_several_scans_are_always_decoded():
     assert not knowing(whole).knows(whole)
 
 
+def test_an_end_that_begins_among_the_tables_is_none():
+    whole = encoded()
+    coded = whole.rindex(b"\xff\xda") + 14
+    odd = whole[: coded - 1] + b"\xff" + whole[coded:]  # decoders read over how exact the coded pixels are
+    torn = odd[:coded] + END[1:]
+    assert is_decoded(odd)
+    assert not is_decoded(torn)
+    assert not knowing(odd).knows(torn)
+
+
 def test_what_is_nothing_of_the_kind_is_not_known():
     jpegs = knowing(encoded())
     for data in (
