@@ -26,9 +26,9 @@ def made(tmp_path_factory):
     return make_runs(tmp_path_factory.mktemp("runs"))
 
 
-def said(tmp_path, words) -> tuple[Comparison, dict[str, Path]]:
+def said(tmp_path, words, scenes=9) -> tuple[Comparison, dict[str, Path]]:
     """A comparison of one run that says things, and the folder of its texts."""
-    folder = word_run(tmp_path / "results", "talker", {f"s-{n}": words for n in range(9)})
+    folder = word_run(tmp_path / "results", "talker", {f"s-{n}": words for n in range(scenes)})
     run = load_scores(folder)
     return compare_runs([run], folders={run.name: folder}, resamples=100), {run.name: folder}
 
@@ -49,6 +49,18 @@ def test_four_questions_have_the_tables_numbers_and_open_their_frames(tmp_path):
     (summary,) = [one for one in comparison.summary if one.run == "talker"]
     # One plan is as far off as the other is closer than holding the speed.
     assert (row["better"].value, summary.diff_vs_baseline) == ("0.00 m", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("scenes", "few"), [(1, "one scene is too few for a verdict"), (2, "2 scenes are too few for a verdict")]
+)
+def test_few_scenes_give_no_verdict_and_one_gives_no_interval(tmp_path, scenes, few):
+    comparison, _ = said(tmp_path, WORDS, scenes)
+    (row,) = question_rows(comparison)
+    assert row["better"].detail.rpartition("], ")[2] == few
+    assert row["better"].detail.startswith("[") == (scenes == 2)
+    assert row["acts"].detail.startswith("[\u2013, \u2013]") == (scenes == 1)
+    assert "nan" not in row["acts"].detail + row["understands"].detail
 
 
 def test_words_that_are_read_unreliably_decide_nothing(tmp_path, monkeypatch):

@@ -129,15 +129,15 @@ def _better(comparison: Comparison, run: str) -> Cell:
     pair = comparison.study.against_baseline().get(run)
     if pair is None or _unknown(pair.difference.mean):
         return Cell(about=about, missing="no frame of this run has a scored plan")
-    few = (
-        ""
-        if pair.difference.scenes >= FEWEST_SCENES
-        else f", {pair.difference.scenes} scenes are too few for a verdict"
-    )
-    low, high = pair.difference.low, pair.difference.high
+    low, high, scenes = pair.difference.low, pair.difference.high, pair.difference.scenes
+    details = [] if _unknown(low) else [f"[{_signed(low)}, {_signed(high)}]"]
+    if scenes < FEWEST_SCENES:
+        details.append(
+            "one scene is too few for a verdict" if scenes == 1 else f"{scenes} scenes are too few for a verdict"
+        )
     return Cell(
         value=f"{_signed(pair.difference.mean)} m",
-        detail=("" if _unknown(low) else f"[{_signed(low)}, {_signed(high)}]") + few,
+        detail=", ".join(details),
         tone={"better": "gain", "worse": "loss"}.get(pair.significant, ""),
         about=about,
         frames={"run": run, "outcome": "scored", "order": "loss"},
@@ -156,7 +156,7 @@ def _unknown(value: float) -> bool:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.0f} %"
+    return "\u2013" if _unknown(value) else f"{100 * value:.0f} %"
 
 
 def _points(value: float) -> str:
