@@ -34,10 +34,10 @@ function nameCell(row) {
     KINDS[run.kind] || run.told ? el('span', { class: 'tag' }, run.told || KINDS[run.kind]) : null);
 }
 
-/** Seconds are read by how many calls at a time there were. */
+/** Seconds mean little without how many calls at a time there were. */
 function secondsCell(row) {
-  const seconds = fixed(row.latency_mean_s, 1);
-  return row.concurrent_calls ? el('span', { title: `${row.concurrent_calls} calls at a time` }, seconds) : seconds;
+  const seconds = fixed(row.latency_mean_s, 1), many = row.concurrent_calls;
+  return many ? el('span', { title: many === '1' ? 'one call at a time' : `${many} calls at a time` }, seconds) : seconds;
 }
 
 function rankText(rank) {
