@@ -47,7 +47,7 @@ def _spread(pixels: Pixels, core: int) -> Pixels:
     if compiler() is not None:
         from lightemma.simulation.render import camera_rows
 
-        camera_rows.spread(pixels, spread, core)
+        camera_rows.spread(np.ascontiguousarray(pixels), spread, core)
         return spread
     whole = (core + 2) ** 2
     # A few rows at a time stay in the processor's cache.

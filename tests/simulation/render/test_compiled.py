@@ -195,6 +195,14 @@ def test_the_effects_of_a_camera_are_the_same(size, conditions):
 
 
 @needs_numba
+@pytest.mark.parametrize("turn", [np.asfortranarray, np.fliplr, lambda clean: clean[:, :, ::-1]])
+def test_the_effects_of_a_camera_do_not_depend_on_how_a_picture_lies_in_memory(turn):
+    clean = turn(np.random.default_rng(3).integers(0, 256, (36, 64, 3), dtype=np.uint8))
+    ours, plain = both_ways(lambda: camera_effects.as_taken(clean, look_of(CONDITIONS["rain"]), 2))
+    assert np.array_equal(ours, plain)
+
+
+@needs_numba
 @settings(max_examples=100, deadline=None)
 @given(
     faces=st.lists(
