@@ -17,6 +17,8 @@ from PIL import Image, ImageDraw
 from lightemma.frame import Pose
 from lightemma.simulation.render import camera_effects, front_camera
 from lightemma.simulation.render import compiled as ways
+from lightemma.simulation.render.automatic import AutomaticRenderer
+from lightemma.simulation.render.base import Renderer, RenderError
 from lightemma.simulation.render.compiled import compiler
 from lightemma.simulation.render.meshes.polygons import in_any
 from lightemma.simulation.render.meshes.scene import shape_of
@@ -79,6 +81,10 @@ def filled(*polygons: list[tuple[int, int]], plain: bool = False) -> np.ndarray:
 
 def decupled(number: int) -> int:
     return 10 * number
+
+
+def no_display() -> Renderer:
+    raise RenderError("there is no display.")
 
 
 SPOTS = np.argwhere(np.ones((40, 60)))[:, ::-1].astype(float)
@@ -316,12 +322,14 @@ def test_numba_that_cannot_be_imported_is_done_without_and_named(monkeypatch):
         painter = PainterRenderer()
         assert set(painter.details) == {"pillow"}
         assert ways.compiled(decupled) is decupled
+        fallen_back = AutomaticRenderer(no_display).note
     finally:
         monkeypatch.undo()
         for each in (compiler, ways._fault):
             each.cache_clear()
     assert painter.note is not None
     assert painter.note.startswith("The painter draws more slowly than it could, because numba ")
+    assert fallen_back == f"The simple painter draws the pictures, because there is no display. {painter.note}"
     assert PainterRenderer().note is None
 
 
