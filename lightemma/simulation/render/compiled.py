@@ -75,8 +75,10 @@ def _keep_if_possible(made: Any) -> None:
 
     numba itself fails in both cases.
     """
-    kept = made._cache
-    load, save = kept.load_overload, kept.save_overload
+    kept = getattr(made, "_cache", None)
+    load, save = getattr(kept, "load_overload", None), getattr(kept, "save_overload", None)
+    if kept is None or load is None or save is None:  # a numba that keeps what it makes in another way
+        return
 
     def loaded(signature: Any, target: Any) -> Any:
         try:
