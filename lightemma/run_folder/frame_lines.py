@@ -169,7 +169,8 @@ class FrameAppender:
         except OSError:  # where a file that somebody reads cannot be removed: it is the one that counts
             self._packs = False
             self._file = plain.open("ab", buffering=0)
-            growing.unlink(missing_ok=True)
+            with suppress(OSError):
+                growing.unlink(missing_ok=True)
             return
         self._grow_on(member)
 
