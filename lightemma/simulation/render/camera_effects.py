@@ -179,7 +179,7 @@ def _softened(layer: Image, radius: float) -> Pixels:
     # Half the length of a box beyond its middle (Gwosdek et al. 2011).
     half = (math.sqrt(4 * radius**2 + 1) - 1) / 2
     if half >= 1.0:
-        return np.asarray(layer.filter(ImageFilter.GaussianBlur(radius)))
+        return np.array(layer.filter(ImageFilter.GaussianBlur(radius)))
     box = np.array([half, 1.0, half]) / (1 + 2 * half)
     weights = np.convolve(np.convolve(box, box), box)[3:]
     # Whole numbers of 16 bits: the first sums are multiples of 1/256, the second of 1/1024.
